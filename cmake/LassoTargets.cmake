@@ -1,0 +1,76 @@
+# What every target of the project is built with, and the three kinds of targets that rooms are made of.
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_CXX_VISIBILITY_PRESET hidden)
+set(CMAKE_VISIBILITY_INLINES_HIDDEN ON)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+
+if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "Type of build" FORCE)
+endif()
+
+add_library(lasso_flags INTERFACE)
+# The baseline is AVX2, FMA and F16C (x86-64-v3). AVX-512 lives in files of its own.
+target_compile_options(lasso_flags INTERFACE -march=x86-64-v3 -Wall -Wextra -Wpedantic)
+# a*b + c is contracted only where a kernel writes it as fma: results do not depend on the compiler's taste.
+target_compile_options(lasso_flags INTERFACE -ffp-contract=off)
+if(LASSO_WERROR)
+  target_compile_options(lasso_flags INTERFACE -Werror)
+endif()
+if(LASSO_SANITIZE)
+  target_compile_options(lasso_flags INTERFACE -fsanitize=${LASSO_SANITIZE}
+                         -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(lasso_flags INTERFACE -fsanitize=${LASSO_SANITIZE})
+endif()
+target_include_directories(lasso_flags INTERFACE
+  "$<BUILD_INTERFACE:${CMAKE_CURRENT_SOURCE_DIR}/include>"
+  "$<BUILD_INTERFACE:${CMAKE_CURRENT_SOURCE_DIR}/src>"
+  "$<BUILD_INTERFACE:${CMAKE_CURRENT_BINARY_DIR}/include>")
+
+# lasso_room(NAME SOURCES file... [LIBRARIES target...]): one room of src/ as the static library lasso_NAME.
+function(lasso_room name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LIBRARIES" ${ARGN})
+  add_library(lasso_${name} STATIC ${ARG_SOURCES})
+  target_link_libraries(lasso_${name} PUBLIC lasso_flags ${ARG_LIBRARIES})
+endfunction()
+
+# lasso_avx512_sources(file...): compiled for AVX-512; everything in such files has internal linkage but for
+# the entries of the kernel lists, so that no inline function of theirs is chosen by the linker for other CPUs.
+function(lasso_avx512_sources)
+  set_source_files_properties(${ARGN} PROPERTIES COMPILE_OPTIONS
+    "-mavx512f;-mavx512bw;-mavx512dq;-mavx512vl;-mprefer-vector-width=512")
+endfunction()
+
+# lasso_test(NAME SOURCES file... LIBRARIES target... [EACH_ISA] [ENVIRONMENT VAR=value...]): a GoogleTest program;
+# with EACH_ISA it runs once more with the kernels capped to AVX2.
+function(lasso_test name)
+  if(NOT LASSO_BUILD_TESTS)
+    return()
+  endif()
+  cmake_parse_arguments(ARG "EACH_ISA" "" "SOURCES;LIBRARIES;ENVIRONMENT" ${ARGN})
+  find_package(GTest REQUIRED)
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE ${ARG_LIBRARIES} GTest::gtest_main)
+  add_test(NAME ${name} COMMAND ${name})
+  set_tests_properties(${name} PROPERTIES ENVIRONMENT
+    "LASSO_SOURCE_DIR=${PROJECT_SOURCE_DIR};${ARG_ENVIRONMENT}")
+  if(ARG_EACH_ISA)
+    add_test(NAME ${name}.avx2 COMMAND ${name})
+    set_tests_properties(${name}.avx2 PROPERTIES ENVIRONMENT
+      "LASSO_SOURCE_DIR=${PROJECT_SOURCE_DIR};LASSO_MAX_ISA=avx2;${ARG_ENVIRONMENT}")
+  endif()
+endfunction()
+
+# lasso_benchmark(NAME SOURCES file... LIBRARIES target...): a Google Benchmark program, not run by the tests.
+function(lasso_benchmark name)
+  if(NOT LASSO_BUILD_BENCHMARKS)
+    return()
+  endif()
+  cmake_parse_arguments(ARG "" "" "SOURCES;LIBRARIES" ${ARGN})
+  find_package(benchmark REQUIRED)
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE ${ARG_LIBRARIES} benchmark::benchmark_main)
+endfunction()

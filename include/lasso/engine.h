@@ -1,0 +1,100 @@
+// Engines: a model compiled for this machine.
+#ifndef LASSO_ENGINE_H_
+#define LASSO_ENGINE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "lasso/error.h"
+#include "lasso/export.h"
+
+namespace lasso {
+
+enum class Kernels : std::uint8_t {
+  kFast,       // the best kernels that this CPU runs
+  kReference,  // plain fp32 loops: slow, the specification that every faster kernel is compared with
+};
+
+struct EngineOptions {
+  Kernels kernels = Kernels::kFast;
+  // How images are prepared: "sam" (Meta's predictor) or "medsam" (stretched to the square, scaled to
+  // [0, 1]). Empty: what the model's description says, "sam" for a SAM checkpoint.
+  std::string preprocess;
+  // A JSON file with what tensor shapes do not tell (docs/checkpoints.md lists the keys). Empty: none.
+  std::string config_path;
+};
+
+// Random weights of a published architecture, to measure speed without a checkpoint.
+enum class SamArch : std::uint8_t { kVitB, kVitL, kVitH };
+
+// One step of a program, for inspection.
+struct LayerInfo {
+  std::string name;    // of the value that it computes
+  std::string op;      // "linear", "layer_norm", ...
+  std::string shape;   // of its first result, symbols included: "[batch, 64, 64, 768]"
+  std::string kernel;  // the kernel that runs, with its vendor implementation where there is one
+  std::string isa;     // "avx512", "avx2", "reference"
+  // Better kernels that were not taken, "name: reason" each.
+  std::vector<std::string> rejected;
+  std::uint64_t weight_bytes = 0;  // packed
+  double gflop = 0;                // at the representative shape (one image; one prompt of two points)
+};
+
+struct ProgramInfo {
+  std::string name;
+  std::vector<std::string> inputs;   // "image: float32 [batch, 1024, 1024, 3]"
+  std::vector<std::string> outputs;
+  std::vector<LayerInfo> layers;
+};
+
+struct EngineInfo {
+  std::string model;        // "SAM ViT-B", or "SAM (width 64, depth 4)" for other widths
+  std::string model_hash;   // of the weights: 32 hexadecimal digits
+  std::string preprocess;   // name of the preset
+  std::string device;       // "cpu"
+  std::string isa;          // the best that its kernels may use
+  std::string precision;    // "fp32"
+  int image_size = 0;       // side of the square that the encoder sees, pixels
+  int patch_size = 0;
+  int embed_dim = 0;        // width of the image encoder
+  int depth = 0;            // transformer blocks
+  int num_heads = 0;
+  int window_size = 0;
+  std::vector<int> global_blocks;  // indices of the blocks with global attention
+  int prompt_dim = 0;       // channels of the embedding
+  std::uint64_t parameters = 0;
+  std::uint64_t weight_bytes = 0;  // packed, in memory
+  std::vector<ProgramInfo> programs;
+};
+
+// Immutable; copies share one engine; any number of threads may use it, each through a Context of
+// its own.
+class LASSO_EXPORT Engine {
+ public:
+  // Compiles the model in `path`: a PyTorch checkpoint (.pth, .pt) or .safetensors file of SAM, told by
+  // its content. The file may be deleted afterwards. Throws kNotFound, kCorruptFile, kUnsupported (another
+  // model family, or a CPU without AVX2), kOutOfMemory.
+  static Engine build(const std::string& path, const EngineOptions& options = {});
+
+  // A real architecture with seeded random weights, made in memory.
+  static Engine random(SamArch arch, std::uint64_t seed = 1, const EngineOptions& options = {});
+
+  const EngineInfo& info() const;
+
+  // Readable text of every program's graph after the passes.
+  std::string dump() const;
+
+  struct Impl;
+  const std::shared_ptr<const Impl>& impl() const { return impl_; }
+
+ private:
+  explicit Engine(std::shared_ptr<const Impl> impl);
+  std::shared_ptr<const Impl> impl_;
+};
+
+}  // namespace lasso
+
+#endif  // LASSO_ENGINE_H_

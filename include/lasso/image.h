@@ -1,0 +1,62 @@
+// Images in memory, read from JPEG and PNG files, and pictures of results.
+#ifndef LASSO_IMAGE_H_
+#define LASSO_IMAGE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "lasso/export.h"
+
+namespace lasso {
+
+enum class PixelFormat : std::uint8_t { kRgb, kBgr, kRgba, kBgra, kGray };
+
+LASSO_EXPORT int channels(PixelFormat format) noexcept;  // 3, 3, 4, 4, 1
+
+// Somebody else's pixels, 8 bits per channel, rows from top to bottom. The memory must stay valid and
+// unchanged during the call that takes the view; no call keeps it. Alpha is ignored.
+struct ImageView {
+  const std::uint8_t* data = nullptr;
+  int width = 0;                    // pixels
+  int height = 0;                   // pixels
+  std::ptrdiff_t stride_bytes = 0;  // from one row to the next; at least width * channels
+  PixelFormat format = PixelFormat::kRgb;
+};
+
+// An image that owns its pixels, rows without padding.
+struct Image {
+  int width = 0;
+  int height = 0;
+  PixelFormat format = PixelFormat::kRgb;
+  std::vector<std::uint8_t> pixels;
+
+  ImageView view() const {
+    return {pixels.data(), width, height,
+            static_cast<std::ptrdiff_t>(width) * channels(format), format};
+  }
+};
+
+struct ReadImageOptions {
+  // Refused before any pixel is decoded: images that claim more than this many pixels.
+  std::int64_t max_pixels = 100'000'000;
+};
+
+// Reads a JPEG (baseline, progressive, gray, CMYK; EXIF orientation applied) or PNG (any bit depth,
+// palette, gray, with alpha; 16 bits are reduced to 8) as RGB. The type is told from the content, not
+// from the name. Throws kNotFound (no such file), kCorruptFile (not an image, or a truncated one),
+// kUnsupported (another format, or too many pixels).
+LASSO_EXPORT Image read_image(const std::string& path, const ReadImageOptions& options = {});
+
+// The same from a file's bytes; `name` stands in error messages.
+LASSO_EXPORT Image decode_image(const std::uint8_t* data, std::size_t size, const std::string& name,
+                                const ReadImageOptions& options = {});
+
+// Writes an 8-bit PNG of the view's format (BGR is stored as RGB). The file appears complete or not
+// at all (a temporary file is renamed). Throws kInvalidArgument with the path where it can't be written.
+LASSO_EXPORT void write_png(const std::string& path, const ImageView& image);
+
+}  // namespace lasso
+
+#endif  // LASSO_IMAGE_H_

@@ -1,0 +1,14 @@
+// All of Lasso's public API.
+#ifndef LASSO_LASSO_H_
+#define LASSO_LASSO_H_
+
+#include "lasso/context.h"
+#include "lasso/engine.h"
+#include "lasso/error.h"
+#include "lasso/image.h"
+#include "lasso/log.h"
+#include "lasso/mask.h"
+#include "lasso/types.h"
+#include "lasso/version.h"
+
+#endif  // LASSO_LASSO_H_

@@ -1,0 +1,79 @@
+// Binary masks: measures, COCO run-length encoding, polygons, and pictures of them.
+#ifndef LASSO_MASK_H_
+#define LASSO_MASK_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "lasso/export.h"
+#include "lasso/image.h"
+#include "lasso/types.h"
+
+namespace lasso {
+
+// One byte per pixel, row-major, 1 inside and 0 outside.
+struct Mask {
+  int width = 0;
+  int height = 0;
+  std::vector<std::uint8_t> data;
+};
+
+// A rectangle of whole pixels: x0 <= x < x1, y0 <= y < y1.
+struct PixelBox {
+  int x0 = 0;
+  int y0 = 0;
+  int x1 = 0;
+  int y1 = 0;
+};
+
+// COCO's run-length encoding: lengths of alternating runs of 0 and 1 in column-major order, the first
+// one of zeros.
+struct Rle {
+  int width = 0;
+  int height = 0;
+  std::vector<std::uint32_t> counts;
+};
+
+LASSO_EXPORT std::int64_t mask_area(const Mask& mask) noexcept;  // pixels inside
+// The smallest box around the pixels inside; none for an empty mask.
+LASSO_EXPORT std::optional<PixelBox> mask_bounding_box(const Mask& mask) noexcept;
+// Intersection over union; two empty masks have 1. Throws kInvalidArgument if the sizes differ.
+LASSO_EXPORT double mask_iou(const Mask& a, const Mask& b);
+
+LASSO_EXPORT Rle encode_rle(const Mask& mask);
+// Throws kInvalidArgument if the counts don't add up to width * height.
+LASSO_EXPORT Mask decode_rle(const Rle& rle);
+// COCO's compressed text form of the counts (LEB128-like, 6 bits a character), and back. from_string
+// throws kInvalidArgument for text that no encoder writes.
+LASSO_EXPORT std::string rle_to_string(const Rle& rle);
+LASSO_EXPORT Rle rle_from_string(const std::string& text, int width, int height);
+
+// The outlines of a mask as closed polygons in pixel-corner coordinates (x0, y0, x1, y1, ...), outer ones
+// clockwise and holes counter-clockwise; filling them by the even-odd rule gives the mask back.
+LASSO_EXPORT std::vector<std::vector<float>> mask_polygons(const Mask& mask);
+
+struct Rgb {
+  std::uint8_t r = 0;
+  std::uint8_t g = 0;
+  std::uint8_t b = 0;
+};
+
+// Colour number `index` of the palette that pictures use: neighbours are easy to tell apart.
+LASSO_EXPORT Rgb palette_color(std::size_t index) noexcept;
+
+// What to draw for one object.
+struct OverlayItem {
+  const Mask* mask = nullptr;      // may be null: only the prompt is drawn
+  const Prompt* prompt = nullptr;  // may be null
+  Rgb color;
+};
+
+// A copy of the image with each mask in a translucent colour with a crisp outline, boxes, and prompt points
+// (green with a plus: foreground; red with a minus: background). Line widths follow the image's size.
+LASSO_EXPORT Image draw_overlay(const ImageView& image, const std::vector<OverlayItem>& items);
+
+}  // namespace lasso
+
+#endif  // LASSO_MASK_H_

@@ -1,0 +1,45 @@
+// Element types of tensors.
+#ifndef LASSO_CORE_DTYPE_H_
+#define LASSO_CORE_DTYPE_H_
+
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace lasso {
+
+enum class DType : std::uint8_t { kF32, kF16, kBF16, kF64, kI8, kU8, kI16, kI32, kI64, kBool };
+
+constexpr std::size_t size_of(DType dtype) {
+  switch (dtype) {
+    case DType::kF64:
+    case DType::kI64: return 8;
+    case DType::kF32:
+    case DType::kI32: return 4;
+    case DType::kF16:
+    case DType::kBF16:
+    case DType::kI16: return 2;
+    case DType::kI8:
+    case DType::kU8:
+    case DType::kBool: return 1;
+  }
+  return 0;
+}
+
+// "float32", "bfloat16", ...
+std::string_view to_string(DType dtype);
+
+// bfloat16 is the upper half of a float32.
+inline float bf16_to_f32(std::uint16_t bits) {
+  return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
+}
+
+// IEEE 754 binary16, subnormals, infinities and NaN included.
+float f16_to_f32(std::uint16_t bits);
+std::uint16_t f32_to_f16(float value);   // rounds to nearest, ties to even
+std::uint16_t f32_to_bf16(float value);  // rounds to nearest, ties to even; NaN stays NaN
+
+}  // namespace lasso
+
+#endif  // LASSO_CORE_DTYPE_H_

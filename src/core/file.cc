@@ -1,0 +1,99 @@
+#include "core/file.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdint>
+#include <cstdio>
+#include <fstream>
+
+namespace lasso {
+
+namespace {
+
+constexpr std::size_t kPage = 4096;
+
+class FileDescriptor {
+ public:
+  explicit FileDescriptor(int fd) : fd_(fd) {}
+  ~FileDescriptor() {
+    if (fd_ >= 0) close(fd_);
+  }
+  FileDescriptor(const FileDescriptor&) = delete;
+  FileDescriptor& operator=(const FileDescriptor&) = delete;
+  int get() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+}  // namespace
+
+std::shared_ptr<const MappedFile> MappedFile::open(const std::string& path) {
+  // O_NONBLOCK: a named pipe must not hang the caller before its type is known.
+  const FileDescriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  LASSO_CHECK(fd.get() >= 0, ErrorCode::kNotFound, "{}: {}", path, std::strerror(errno));
+  struct stat status {};
+  LASSO_CHECK(fstat(fd.get(), &status) == 0, ErrorCode::kNotFound, "{}: {}", path,
+              std::strerror(errno));
+  LASSO_CHECK(S_ISREG(status.st_mode), ErrorCode::kNotFound, "{}: not a regular file", path);
+  std::shared_ptr<MappedFile> file(new MappedFile());
+  file->path_ = path;
+  file->size_ = static_cast<std::size_t>(status.st_size);
+  if (file->size_ > 0) {
+    void* data = mmap(nullptr, file->size_, PROT_READ, MAP_PRIVATE, fd.get(), 0);
+    LASSO_CHECK(data != MAP_FAILED, ErrorCode::kOutOfMemory, "{}: can't be mapped: {}", path,
+                std::strerror(errno));
+    file->data_ = static_cast<const std::byte*>(data);
+  }
+  return file;
+}
+
+MappedFile::~MappedFile() {
+  if (data_ != nullptr) munmap(const_cast<std::byte*>(data_), size_);
+}
+
+void MappedFile::release(const std::byte* begin, std::size_t bytes) const {
+  if (begin < data_ || bytes > size_ || begin > data_ + (size_ - bytes)) return;
+  const auto offset = static_cast<std::size_t>(begin - data_);
+  const std::size_t first = (offset + kPage - 1) / kPage * kPage;
+  const std::size_t last = (offset + bytes) / kPage * kPage;
+  if (first < last) {
+    madvise(const_cast<std::byte*>(data_) + first, last - first, MADV_DONTNEED);
+  }
+}
+
+void write_atomically(const std::string& path,
+                      const std::function<void(const std::string& temporary)>& write) {
+  std::string temporary = path + ".XXXXXX";
+  const int fd = mkstemp(temporary.data());
+  LASSO_CHECK(fd >= 0, ErrorCode::kInvalidArgument, "{}: can't be written: {}", path,
+              std::strerror(errno));
+  // mkstemp makes the file private; the result gets the permissions of an ordinary new file.
+  const mode_t mask = umask(0);
+  umask(mask);
+  fchmod(fd, 0666 & ~mask);
+  close(fd);
+  try {
+    write(temporary);
+    LASSO_CHECK(std::rename(temporary.c_str(), path.c_str()) == 0, ErrorCode::kInvalidArgument,
+                "{}: can't be written: {}", path, std::strerror(errno));
+  } catch (...) {
+    unlink(temporary.c_str());
+    throw;
+  }
+}
+
+void write_file(const std::string& path, std::string_view content) {
+  write_atomically(path, [&](const std::string& temporary) {
+    std::ofstream out(temporary, std::ios::binary);
+    out.write(content.data(), static_cast<std::streamsize>(content.size()));
+    out.close();
+    LASSO_CHECK(out.good(), ErrorCode::kInvalidArgument, "{}: can't be written", path);
+  });
+}
+
+}  // namespace lasso

@@ -1,0 +1,92 @@
+// Files: read-only maps, atomic writes, and a reader that never leaves its bytes.
+#ifndef LASSO_CORE_FILE_H_
+#define LASSO_CORE_FILE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "core/check.h"
+
+namespace lasso {
+
+// A file mapped read-only. Pages come and go with use: release() gives those of a range back.
+class MappedFile {
+ public:
+  // Throws kNotFound (no such file, not a regular file, not readable).
+  static std::shared_ptr<const MappedFile> open(const std::string& path);
+  ~MappedFile();
+  MappedFile(const MappedFile&) = delete;
+  MappedFile& operator=(const MappedFile&) = delete;
+
+  const std::byte* data() const { return data_; }
+  std::size_t size() const { return size_; }
+  const std::string& path() const { return path_; }
+
+  // Takes the whole pages inside [begin, begin + bytes), which must lie in the file, out of the resident set;
+  // they are read again from the file when used.
+  void release(const std::byte* begin, std::size_t bytes) const;
+
+ private:
+  MappedFile() = default;
+  std::string path_;
+  const std::byte* data_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+// Calls write(temporary path), then renames the temporary file, which stands in the same folder, to `path`. On an
+// exception the temporary file is removed and `path` stays as it was. Throws kInvalidArgument where the folder
+// can't be written.
+void write_atomically(const std::string& path,
+                      const std::function<void(const std::string& temporary)>& write);
+void write_file(const std::string& path, std::string_view content);
+
+// Reads little-endian numbers from somebody else's bytes; throws kCorruptFile, with the file's name and the
+// position, rather than leave them.
+class ByteReader {
+ public:
+  ByteReader(const std::byte* data, std::size_t size, std::string name)
+      : data_(data), size_(size), name_(std::move(name)) {}
+
+  std::size_t position() const { return position_; }
+  std::size_t remaining() const { return size_ - position_; }
+  const std::string& name() const { return name_; }
+
+  void seek(std::size_t position) {
+    LASSO_CHECK(position <= size_, ErrorCode::kCorruptFile,
+                "{}: offset {} lies outside its {} bytes", name_, position, size_);
+    position_ = position;
+  }
+  const std::byte* take(std::size_t bytes) {
+    LASSO_CHECK(bytes <= remaining(), ErrorCode::kCorruptFile,
+                "{}: {} bytes are needed at offset {}, and {} are left", name_, bytes, position_,
+                remaining());
+    const std::byte* begin = data_ + position_;
+    position_ += bytes;
+    return begin;
+  }
+  template <typename T>
+  T read() {
+    static_assert(std::is_trivially_copyable_v<T>);
+    T value;
+    std::memcpy(&value, take(sizeof(T)), sizeof(T));
+    return value;
+  }
+  std::string_view text(std::size_t bytes) {
+    return {reinterpret_cast<const char*>(take(bytes)), bytes};
+  }
+
+ private:
+  const std::byte* data_;
+  std::size_t size_;
+  std::size_t position_ = 0;
+  std::string name_;
+};
+
+}  // namespace lasso
+
+#endif  // LASSO_CORE_FILE_H_

@@ -1,0 +1,53 @@
+// Concrete tensor shapes and non-owning views.
+#ifndef LASSO_CORE_TENSOR_H_
+#define LASSO_CORE_TENSOR_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/dtype.h"
+
+namespace lasso {
+
+using Dims = std::vector<std::int64_t>;
+
+// The number of elements; throws kInvalidArgument if a dimension is negative or the product
+// overflows. An empty shape is a scalar: 1.
+std::int64_t element_count(const Dims& dims);
+std::string to_string(const Dims& dims);  // "[1, 64, 64, 256]"
+
+// A dense row-major tensor that somebody else owns.
+struct TensorView {
+  DType dtype = DType::kF32;
+  Dims dims;
+  const void* data = nullptr;
+
+  template <typename T>
+  const T* as() const {
+    return static_cast<const T*>(data);
+  }
+};
+
+// A dense row-major tensor with shared ownership of its bytes (a mapped file, a buffer).
+struct Tensor {
+  DType dtype = DType::kF32;
+  Dims dims;
+  std::shared_ptr<const void> data;
+
+  TensorView view() const { return {dtype, dims, data.get()}; }
+  std::size_t bytes() const {
+    return static_cast<std::size_t>(element_count(dims)) * size_of(dtype);
+  }
+};
+
+// A float32 tensor that owns a copy of `values`; values.size() must be the product of dims.
+Tensor make_tensor(Dims dims, const std::vector<float>& values);
+Tensor make_tensor(Dims dims, const std::vector<std::int32_t>& values);
+
+}  // namespace lasso
+
+#endif  // LASSO_CORE_TENSOR_H_

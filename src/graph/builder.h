@@ -1,0 +1,34 @@
+// Writes graphs: one call per op, shapes inferred and checked at once.
+#ifndef LASSO_GRAPH_BUILDER_H_
+#define LASSO_GRAPH_BUILDER_H_
+
+#include <string>
+#include <vector>
+
+#include "graph/graph.h"
+
+namespace lasso::graph {
+
+class Builder {
+ public:
+  explicit Builder(std::string program_name) { graph_.name = std::move(program_name); }
+
+  ValueId input(const std::string& name, DType dtype, Shape shape);
+  // float16 and bfloat16 constants are float32 values of the graph.
+  ValueId constant(const std::string& name, Tensor tensor);
+  // Appends a node with one result and returns it.
+  ValueId add(const std::string& name, Op op, std::vector<ValueId> inputs);
+  void output(ValueId value, const std::string& name);
+
+  const Shape& shape(ValueId value) const { return graph_.value(value).shape; }
+
+  // Verifies and returns the graph; the builder is empty afterwards.
+  Graph finish();
+
+ private:
+  Graph graph_;
+};
+
+}  // namespace lasso::graph
+
+#endif  // LASSO_GRAPH_BUILDER_H_

@@ -1,0 +1,65 @@
+// Programs as typed SSA graphs: every value is made once, by an input, a constant or a node, and nodes
+// stand in an order in which they can run.
+#ifndef LASSO_GRAPH_GRAPH_H_
+#define LASSO_GRAPH_GRAPH_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/tensor.h"
+#include "graph/dim.h"
+#include "graph/op.h"
+
+namespace lasso::graph {
+
+using ValueId = std::int32_t;
+constexpr ValueId kNoValue = -1;  // an absent optional input
+
+struct Value {
+  std::string name;
+  DType dtype = DType::kF32;
+  Shape shape;
+  std::optional<Tensor> constant;  // its bytes may have another float type than `dtype` (float16 weights)
+};
+
+struct Node {
+  Op op;
+  std::vector<ValueId> inputs;
+  std::vector<ValueId> outputs;
+};
+
+struct Graph {
+  std::string name;
+  std::vector<Value> values;
+  std::vector<Node> nodes;
+  std::vector<ValueId> inputs;
+  std::vector<ValueId> outputs;
+
+  const Value& value(ValueId id) const { return values.at(static_cast<std::size_t>(id)); }
+  Value& value(ValueId id) { return values.at(static_cast<std::size_t>(id)); }
+};
+
+// What one model consists of. Programs share constants: the same Tensor stands in several graphs.
+struct Module {
+  std::vector<Graph> programs;
+};
+
+// Throws kInternal, naming program and value, unless the graph is well-formed: ids in range, single
+// assignment, definitions before uses, shapes and types as inference gives them, no unused output.
+void verify(const Graph& graph);
+
+// Readable text, one line per node.
+std::string to_string(const Graph& graph);
+
+// The type and shape of a node's result; throws kInvalidArgument with the op, the shapes seen and what was
+// expected.
+Value infer(const Op& op, const std::vector<const Value*>& inputs);
+
+// Floating-point operations (a multiply-add counts two) of a node at the given binding.
+double flops(const Graph& graph, const Node& node, const Bindings& bindings);
+
+}  // namespace lasso::graph
+
+#endif  // LASSO_GRAPH_GRAPH_H_
