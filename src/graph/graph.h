@@ -46,6 +46,12 @@ struct Module {
   std::vector<Graph> programs;
 };
 
+// How often each value is used, as an input of a node or an output of the program.
+std::vector<std::int32_t> use_counts(const Graph& graph);
+
+// The symbols that stand alone as a dimension of an input, in order of appearance: the binding key.
+std::vector<std::string> symbols(const Graph& graph);
+
 // Throws kInternal, naming program and value, unless the graph is well-formed: ids in range, single
 // assignment, definitions before uses, shapes and types as inference gives them, no unused output.
 void verify(const Graph& graph);

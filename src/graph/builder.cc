@@ -1,0 +1,58 @@
+#include "graph/builder.h"
+
+#include "core/check.h"
+
+namespace lasso::graph {
+
+namespace {
+
+ValueId append(Graph& graph, Value value) {
+  graph.values.push_back(std::move(value));
+  return static_cast<ValueId>(graph.values.size() - 1);
+}
+
+}  // namespace
+
+ValueId Builder::input(const std::string& name, DType dtype, Shape shape) {
+  const ValueId id = append(graph_, {name, dtype, std::move(shape), std::nullopt});
+  graph_.inputs.push_back(id);
+  return id;
+}
+
+ValueId Builder::constant(const std::string& name, Tensor tensor) {
+  const bool is_half = tensor.dtype == DType::kF16 || tensor.dtype == DType::kBF16;
+  Value value{name, is_half ? DType::kF32 : tensor.dtype,
+              Shape(tensor.dims.begin(), tensor.dims.end()), std::nullopt};
+  value.constant = std::move(tensor);
+  return append(graph_, std::move(value));
+}
+
+ValueId Builder::add(const std::string& name, Op op, std::vector<ValueId> inputs) {
+  std::vector<const Value*> values;
+  values.reserve(inputs.size());
+  for (const ValueId id : inputs) values.push_back(id == kNoValue ? nullptr : &graph_.value(id));
+  Value result;
+  try {
+    result = infer(op, values);
+  } catch (const Error& error) {
+    fail(error.code(), "program {}, value \"{}\": {}", graph_.name, name, error.what());
+  }
+  result.name = name;
+  const ValueId id = append(graph_, std::move(result));
+  graph_.nodes.push_back({std::move(op), std::move(inputs), {id}});
+  return id;
+}
+
+void Builder::output(ValueId value, const std::string& name) {
+  graph_.value(value).name = name;
+  graph_.outputs.push_back(value);
+}
+
+Graph Builder::finish() {
+  verify(graph_);
+  Graph graph = std::move(graph_);
+  graph_ = {};
+  return graph;
+}
+
+}  // namespace lasso::graph

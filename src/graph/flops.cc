@@ -1,0 +1,53 @@
+#include "graph/graph.h"
+
+namespace lasso::graph {
+
+namespace {
+
+double elements(const Graph& graph, ValueId id, const Bindings& bindings) {
+  return static_cast<double>(element_count(evaluate(graph.value(id).shape, bindings)));
+}
+
+struct FlopsOf {
+  const Graph& graph;
+  const Node& node;
+  const Bindings& bindings;
+
+  double size(std::size_t input) const { return elements(graph, node.inputs[input], bindings); }
+  double out() const { return elements(graph, node.outputs.front(), bindings); }
+  double dim(std::size_t input, std::size_t axis) const {
+    return static_cast<double>(graph.value(node.inputs[input]).shape[axis].evaluate(bindings));
+  }
+
+  double operator()(const Linear&) const { return 2 * out() * dim(1, 1); }
+  double operator()(const MatMul&) const {
+    return 2 * out() * dim(0, graph.value(node.inputs[0]).shape.size() - 1);
+  }
+  double operator()(const Conv2d& op) const {
+    return 2 * out() * dim(0, 3) * static_cast<double>(op.kernel_h * op.kernel_w);
+  }
+  double operator()(const ConvTranspose2d&) const { return 2 * out() * dim(0, 3); }
+  double operator()(const LayerNorm&) const { return 8 * out(); }
+  // q k^T and p v: two products of (queries x keys x head width) for each head; padded keys count.
+  double operator()(const WindowAttention& op) const {
+    const double keys = op.window > 0 ? static_cast<double>(op.window * op.window)
+                                      : dim(0, 1) * dim(0, 2);
+    return 4 * out() * keys;
+  }
+  double operator()(const Attention&) const { return 4 * out() * dim(1, 1); }
+  double operator()(const Binary&) const { return out(); }
+  double operator()(const Unary&) const { return out(); }
+  double operator()(const FourierFeatures&) const { return 2 * out() * dim(1, 0); }
+  template <typename Movement>
+  double operator()(const Movement&) const {
+    return 0;
+  }
+};
+
+}  // namespace
+
+double flops(const Graph& graph, const Node& node, const Bindings& bindings) {
+  return std::visit(FlopsOf{graph, node, bindings}, node.op);
+}
+
+}  // namespace lasso::graph

@@ -1,0 +1,91 @@
+#include "core/check.h"
+#include "graph/graph.h"
+
+namespace lasso::graph {
+
+namespace {
+
+class Verifier {
+ public:
+  explicit Verifier(const Graph& graph) : graph_(graph), defined_(graph.values.size(), false) {}
+
+  void run() {
+    for (const ValueId id : graph_.inputs) {
+      check(!value(id).constant.has_value(), id, "is an input and a constant");
+      define(id);
+    }
+    for (std::size_t i = 0; i < graph_.values.size(); ++i) {
+      if (graph_.values[i].constant) check_constant(static_cast<ValueId>(i));
+    }
+    for (const Node& node : graph_.nodes) check_node(node);
+    LASSO_CHECK(!graph_.outputs.empty(), ErrorCode::kInternal, "program {} has no output",
+                graph_.name);
+    for (const ValueId id : graph_.outputs) {
+      check(is_defined(id), id, "is an output and is never made");
+    }
+    check_symbols();
+  }
+
+ private:
+  const Value& value(ValueId id) const {
+    LASSO_CHECK(id >= 0 && static_cast<std::size_t>(id) < graph_.values.size(),
+                ErrorCode::kInternal, "program {}: value {} does not exist", graph_.name, id);
+    return graph_.value(id);
+  }
+  void check(bool condition, ValueId id, const std::string& what) const {
+    LASSO_CHECK(condition, ErrorCode::kInternal, "program {}: value {} (\"{}\") {}", graph_.name,
+                id, value(id).name, what);
+  }
+  bool is_defined(ValueId id) const {
+    value(id);
+    return defined_[static_cast<std::size_t>(id)];
+  }
+  void define(ValueId id) {
+    check(!is_defined(id), id, "is made twice");
+    defined_[static_cast<std::size_t>(id)] = true;
+  }
+
+  void check_constant(ValueId id) {
+    const Value& v = value(id);
+    Shape shape(v.constant->dims.begin(), v.constant->dims.end());
+    check(v.shape == shape, id, "has another shape than its constant");
+    check(v.constant->data != nullptr || v.constant->bytes() == 0, id, "has no data");
+    define(id);
+  }
+
+  void check_node(const Node& node) {
+    std::vector<const Value*> inputs;
+    for (const ValueId id : node.inputs) {
+      inputs.push_back(id == kNoValue ? nullptr : &value(id));
+      if (id != kNoValue) {
+        check(is_defined(id), id, fmt::format("is used by {} before it is made",
+                                              op_name(node.op)));
+      }
+    }
+    LASSO_CHECK(node.outputs.size() == 1, ErrorCode::kInternal, "program {}: {} has {} results",
+                graph_.name, op_name(node.op), node.outputs.size());
+    const ValueId out = node.outputs.front();
+    const Value expected = infer(node.op, inputs);
+    check(value(out).shape == expected.shape && value(out).dtype == expected.dtype, out,
+          fmt::format("is {} {}, and {} makes {} {}", to_string(value(out).dtype),
+                      to_string(value(out).shape), op_name(node.op), to_string(expected.dtype),
+                      to_string(expected.shape)));
+    define(out);
+  }
+
+  // Every symbol must be given by an input's dimension, or a plan could not be bound.
+  void check_symbols() const {
+    Bindings bindings;
+    for (const std::string& name : symbols(graph_)) bindings[name] = 1;
+    for (const Value& v : graph_.values) evaluate(v.shape, bindings);
+  }
+
+  const Graph& graph_;
+  std::vector<bool> defined_;
+};
+
+}  // namespace
+
+void verify(const Graph& graph) { Verifier(graph).run(); }
+
+}  // namespace lasso::graph
