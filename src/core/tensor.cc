@@ -4,6 +4,7 @@
 
 #include "core/aligned_buffer.h"
 #include "core/check.h"
+#include "core/file.h"
 
 namespace lasso {
 
@@ -19,6 +20,10 @@ std::int64_t element_count(const Dims& dims) {
 
 std::string to_string(const Dims& dims) { return fmt::format("[{}]", fmt::join(dims, ", ")); }
 
+void Tensor::release_pages() const {
+  if (file != nullptr) file->release(static_cast<const std::byte*>(data.get()), bytes());
+}
+
 namespace {
 
 template <typename T>
@@ -28,7 +33,8 @@ Tensor copy_tensor(DType dtype, Dims dims, const std::vector<T>& values) {
               values.size());
   auto buffer = std::make_shared<AlignedBuffer>(values.size() * sizeof(T));
   if (!values.empty()) std::memcpy(buffer->data(), values.data(), values.size() * sizeof(T));
-  return {dtype, std::move(dims), std::shared_ptr<const void>(buffer, buffer->data())};
+  return {dtype, std::move(dims), std::shared_ptr<const void>(buffer, buffer->data()),
+          nullptr};
 }
 
 }  // namespace

@@ -32,16 +32,21 @@ struct TensorView {
   }
 };
 
+class MappedFile;
+
 // A dense row-major tensor with shared ownership of its bytes (a mapped file, a buffer).
 struct Tensor {
   DType dtype = DType::kF32;
   Dims dims;
   std::shared_ptr<const void> data;
+  std::shared_ptr<const MappedFile> file;  // the map that the bytes lie in, if they do
 
   TensorView view() const { return {dtype, dims, data.get()}; }
   std::size_t bytes() const {
     return static_cast<std::size_t>(element_count(dims)) * size_of(dtype);
   }
+  // Takes the pages of a mapped tensor out of the resident set until they are used again.
+  void release_pages() const;
 };
 
 // A float32 tensor that owns a copy of `values`; values.size() must be the product of dims.
