@@ -1,0 +1,84 @@
+#include <gtest/gtest.h>
+
+#include "graph/builder.h"
+#include "passes/pass.h"
+
+namespace lasso::passes {
+namespace {
+
+using graph::Activation;
+using graph::Binary;
+using graph::BinaryKind;
+using graph::Builder;
+using graph::Linear;
+using graph::Unary;
+using graph::ValueId;
+
+const graph::Dim kRows = graph::Dim::symbol("rows");
+
+Tensor zeros(const Dims& dims) {
+  return make_tensor(dims, std::vector<float>(static_cast<std::size_t>(element_count(dims))));
+}
+
+struct Mlp {
+  Builder b{"mlp"};
+  ValueId x = b.input("x", DType::kF32, {kRows, 8});
+  ValueId w1 = b.constant("w1", zeros({16, 8}));
+  ValueId w2 = b.constant("w2", zeros({8, 16}));
+};
+
+TEST(Passes, FuseActivationAndResidual) {
+  Mlp m;
+  const ValueId h = m.b.add("h", Linear{}, {m.x, m.w1});
+  const ValueId a = m.b.add("a", Unary{Activation::kGelu}, {h});
+  const ValueId o = m.b.add("o", Linear{}, {a, m.w2});
+  m.b.output(m.b.add("y", Binary{BinaryKind::kAdd}, {m.x, o}), "y");
+  EXPECT_EQ(to_string(optimize(m.b.finish())),
+            "program mlp\n"
+            "  input  %x: float32 [rows, 8]\n"
+            "  %a: float32 [rows, 16] = linear(%x, @w1) {activation=gelu}\n"
+            "  %y: float32 [rows, 8] = linear(%a, @w2, none, %x)\n"
+            "  output %y\n");
+}
+
+TEST(Passes, ValuesThatAreReadElsewhereAreNotMerged) {
+  Mlp m;
+  const ValueId h = m.b.add("h", Linear{}, {m.x, m.w1});
+  const ValueId a = m.b.add("a", Unary{Activation::kGelu}, {h});
+  m.b.output(h, "h");
+  m.b.output(a, "a");
+  EXPECT_EQ(optimize(m.b.finish()).nodes.size(), 2U);
+}
+
+TEST(Passes, BroadcastSumsAreNotResiduals) {
+  Mlp m;
+  const ValueId bias = m.b.constant("bias", zeros({16}));
+  const ValueId h = m.b.add("h", Linear{}, {m.x, m.w1});
+  m.b.output(m.b.add("y", Binary{BinaryKind::kAdd}, {h, bias}), "y");
+  EXPECT_EQ(optimize(m.b.finish()).nodes.size(), 2U);
+}
+
+TEST(Passes, DeadNodesAndConstantsGo) {
+  Mlp m;
+  const ValueId h = m.b.add("h", Linear{}, {m.x, m.w1});
+  m.b.add("unused", Linear{}, {h, m.w2});
+  m.b.output(h, "h");
+  const graph::Graph graph = optimize(m.b.finish());
+  EXPECT_EQ(graph.nodes.size(), 1U);
+  EXPECT_EQ(graph.values.size(), 3U);
+}
+
+TEST(Passes, ActivationBehindAResidualStays) {
+  Mlp m;
+  const ValueId h = m.b.add("h", Linear{}, {m.x, m.w1});
+  const ValueId o = m.b.add("o", Linear{}, {h, m.w2});
+  const ValueId sum = m.b.add("sum", Binary{BinaryKind::kAdd}, {o, m.x});
+  m.b.output(m.b.add("y", Unary{Activation::kRelu}, {sum}), "y");
+  const graph::Graph graph = optimize(m.b.finish());
+  // relu(x W + r) is not what a linear computes (relu(x W) + r): the sum takes the activation.
+  ASSERT_EQ(graph.nodes.size(), 3U);
+  EXPECT_EQ(std::get<Binary>(graph.nodes[2].op).activation, Activation::kRelu);
+}
+
+}  // namespace
+}  // namespace lasso::passes
