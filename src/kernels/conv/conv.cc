@@ -1,0 +1,82 @@
+#include "kernels/conv/conv.h"
+
+#include "core/check.h"
+#include "kernels/constant.h"
+
+namespace lasso::kernels {
+
+namespace {
+
+std::vector<std::size_t> packed_inputs(const Call& /*call*/) { return {1, 2}; }
+
+void check_constant(const Call& call) {
+  for (std::size_t i = 1; i < call.inputs.size(); ++i) {
+    LASSO_CHECK(!call.inputs[i].present || call.inputs[i].constant, ErrorCode::kUnsupported,
+                "{}: input {} (weights, bias) must be a constant", graph::op_name(call.op), i);
+  }
+}
+
+}  // namespace
+
+Conv2dProblem make_conv2d_problem(const Call& call) {
+  check_constant(call);
+  const auto& op = std::get<graph::Conv2d>(call.op);
+  const Dims& x = call.inputs.at(0).dims;
+  const Dims& w = call.inputs.at(1).dims;
+  LASSO_CHECK(x.size() == 4 && w.size() == 4 && x[3] == w[1] && w[2] == op.kernel_h &&
+                  w[3] == op.kernel_w && op.stride > 0,
+              ErrorCode::kInternal, "conv2d: x {} and weights {}", to_string(x), to_string(w));
+  return {.batch = x[0],
+          .height = x[1],
+          .width = x[2],
+          .channels = x[3],
+          .filters = w[0],
+          .kernel_h = op.kernel_h,
+          .kernel_w = op.kernel_w,
+          .stride = op.stride,
+          .padding = op.padding,
+          .bias = has_operand(call.inputs, 2),
+          .activation = op.activation};
+}
+
+ConvTranspose2dProblem make_conv_transpose2d_problem(const Call& call) {
+  check_constant(call);
+  const auto& op = std::get<graph::ConvTranspose2d>(call.op);
+  const Dims& x = call.inputs.at(0).dims;
+  const Dims& w = call.inputs.at(1).dims;
+  LASSO_CHECK(
+      x.size() == 4 && w.size() == 4 && x[3] == w[0] && w[2] == op.stride && w[3] == op.stride,
+      ErrorCode::kInternal, "conv_transpose2d: x {} and weights {}", to_string(x), to_string(w));
+  return {.batch = x[0],
+          .height = x[1],
+          .width = x[2],
+          .channels = x[3],
+          .filters = w[1],
+          .stride = op.stride,
+          .bias = has_operand(call.inputs, 2),
+          .activation = op.activation};
+}
+
+const std::vector<Kernel<Conv2dProblem>>& conv2d_kernels() {
+  static const std::vector<Kernel<Conv2dProblem>> list{kConv2dRef};
+  return list;
+}
+
+const std::vector<Kernel<ConvTranspose2dProblem>>& conv_transpose2d_kernels() {
+  static const std::vector<Kernel<ConvTranspose2dProblem>> list{kConvTranspose2dRef};
+  return list;
+}
+
+const Family& conv2d_family() {
+  static const ListFamily<Conv2dProblem> family("conv2d", conv2d_kernels(), make_conv2d_problem,
+                                                packed_inputs);
+  return family;
+}
+
+const Family& conv_transpose2d_family() {
+  static const ListFamily<ConvTranspose2dProblem> family(
+      "conv_transpose2d", conv_transpose2d_kernels(), make_conv_transpose2d_problem, packed_inputs);
+  return family;
+}
+
+}  // namespace lasso::kernels

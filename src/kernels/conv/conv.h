@@ -1,0 +1,65 @@
+// Convolutions of channels-last images with constant weights.
+#ifndef LASSO_KERNELS_CONV_CONV_H_
+#define LASSO_KERNELS_CONV_CONV_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "graph/op.h"
+#include "kernels/family.h"
+#include "kernels/kernel.h"
+
+namespace lasso::kernels {
+
+// Cross-correlation of x [batch, height, width, channels] with W [filters, channels, kernel_h,
+// kernel_w]. Inputs x, W, b?; W and b are packed.
+struct Conv2dProblem {
+  std::int64_t batch = 1;
+  std::int64_t height = 1;
+  std::int64_t width = 1;
+  std::int64_t channels = 1;
+  std::int64_t filters = 1;
+  std::int64_t kernel_h = 1;
+  std::int64_t kernel_w = 1;
+  std::int64_t stride = 1;
+  std::int64_t padding = 0;
+  bool bias = false;
+  graph::Activation activation = graph::Activation::kNone;
+
+  std::int64_t out_h() const { return (height + 2 * padding - kernel_h) / stride + 1; }
+  std::int64_t out_w() const { return (width + 2 * padding - kernel_w) / stride + 1; }
+};
+
+// x [batch, height, width, channels], W [channels, filters, stride, stride] -> y [batch,
+// stride*height, stride*width, filters]:
+//   y[b, s*i + u, s*j + v, n] = activation(sum_c x[b, i, j, c] W[c, n, u, v] + bias[n]),   0 <= u,
+//   v < s.
+// Inputs x, W, b?; W and b are packed.
+struct ConvTranspose2dProblem {
+  std::int64_t batch = 1;
+  std::int64_t height = 1;
+  std::int64_t width = 1;
+  std::int64_t channels = 1;
+  std::int64_t filters = 1;
+  std::int64_t stride = 2;
+  bool bias = false;
+  graph::Activation activation = graph::Activation::kNone;
+};
+
+Conv2dProblem make_conv2d_problem(const Call& call);
+ConvTranspose2dProblem make_conv_transpose2d_problem(const Call& call);
+
+// Best first, reference last.
+const std::vector<Kernel<Conv2dProblem>>& conv2d_kernels();
+const std::vector<Kernel<ConvTranspose2dProblem>>& conv_transpose2d_kernels();
+
+const Family& conv2d_family();
+const Family& conv_transpose2d_family();
+
+// The rows of the lists.
+extern const Kernel<Conv2dProblem> kConv2dRef;
+extern const Kernel<ConvTranspose2dProblem> kConvTranspose2dRef;
+
+}  // namespace lasso::kernels
+
+#endif  // LASSO_KERNELS_CONV_CONV_H_

@@ -1,0 +1,168 @@
+// The specification of the convolutions: plain fp32 loops.
+#include <algorithm>
+#include <vector>
+
+#include "core/threads.h"
+#include "kernels/activation.h"
+#include "kernels/constant.h"
+#include "kernels/conv/conv.h"
+
+namespace lasso::kernels {
+
+namespace {
+
+// Weights are packed as [kh, kw, C, N], then the bias [N]: the N sums of an output pixel are
+// independent, and the compiler vectorises over them without changing their order.
+std::size_t packed_bytes(std::int64_t weights, std::int64_t filters) {
+  return static_cast<std::size_t>(weights + filters) * sizeof(float);
+}
+
+constexpr std::int64_t kFilters = 64;  // of a block whose sums stay in L1
+
+// sums[0:filters] += x [channels] . w [channels, filters], rows of w `stride` apart.
+void accumulate(const float* x, const float* w, std::int64_t channels, std::int64_t stride,
+                std::int64_t filters, float* sums) {
+  for (std::int64_t c = 0; c < channels; ++c) {
+    const float scale = x[c];
+    const float* row = w + c * stride;
+    for (std::int64_t n = 0; n < filters; ++n) sums[n] += scale * row[n];
+  }
+}
+
+KernelPlan plan_conv(const Conv2dProblem& p, const Target& target) {
+  const std::int64_t weights = p.filters * p.channels * p.kernel_h * p.kernel_w;
+  KernelPlan plan;
+  plan.packed_bytes = packed_bytes(weights, p.filters);
+  plan.packed_layout = "f32 [kh, kw, C, N], b [N]";
+  plan.cost =
+      2.0 * static_cast<double>(p.batch * p.out_h() * p.out_w() * weights) / (2e9 * target.threads);
+  return plan;
+}
+
+void pack_conv(const Conv2dProblem& p, const std::vector<TensorView>& constants,
+               std::byte* packed) {
+  const std::vector<float> w = read_f32(constants.at(0));
+  auto* out = reinterpret_cast<float*>(packed);
+  const std::int64_t area = p.kernel_h * p.kernel_w;
+  for (std::int64_t n = 0; n < p.filters; ++n) {
+    for (std::int64_t c = 0; c < p.channels; ++c) {
+      for (std::int64_t i = 0; i < area; ++i) {
+        out[(i * p.channels + c) * p.filters + n] =
+            w[static_cast<std::size_t>((n * p.channels + c) * area + i)];
+      }
+    }
+  }
+  read_bias(constants, p.filters, out + area * p.channels * p.filters);
+}
+
+void run_conv(const KernelState& state, const KernelArgs& args) {
+  const Conv2dProblem& p = static_cast<const ProblemState<Conv2dProblem>&>(state).problem;
+  const auto* x = static_cast<const float*>(args.inputs[0]);
+  const auto* w = reinterpret_cast<const float*>(args.packed);
+  const float* bias = w + p.kernel_h * p.kernel_w * p.channels * p.filters;
+  auto* y = static_cast<float*>(args.outputs[0]);
+  const std::int64_t out_h = p.out_h();
+  const std::int64_t out_w = p.out_w();
+  parallel_ranges(p.batch * out_h * out_w, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t n0 = 0; n0 < p.filters; n0 += kFilters) {
+      const std::int64_t filters = std::min(kFilters, p.filters - n0);
+      for (std::int64_t pixel = begin; pixel < end; ++pixel) {
+        const std::int64_t b = pixel / (out_h * out_w);
+        const std::int64_t top = pixel / out_w % out_h * p.stride - p.padding;
+        const std::int64_t left = pixel % out_w * p.stride - p.padding;
+        float sums[kFilters] = {};
+        for (std::int64_t u = 0; u < p.kernel_h; ++u) {
+          for (std::int64_t v = 0; v < p.kernel_w; ++v) {
+            const std::int64_t row = top + u;
+            const std::int64_t column = left + v;
+            if (row < 0 || row >= p.height || column < 0 || column >= p.width) continue;
+            accumulate(x + ((b * p.height + row) * p.width + column) * p.channels,
+                       w + (u * p.kernel_w + v) * p.channels * p.filters + n0, p.channels,
+                       p.filters, filters, sums);
+          }
+        }
+        for (std::int64_t n = 0; n < filters; ++n) {
+          y[pixel * p.filters + n0 + n] = activate(p.activation, sums[n] + bias[n0 + n]);
+        }
+      }
+    }
+  });
+}
+
+KernelPlan plan_transpose(const ConvTranspose2dProblem& p, const Target& target) {
+  const std::int64_t weights = p.filters * p.channels * p.stride * p.stride;
+  KernelPlan plan;
+  plan.packed_bytes = packed_bytes(weights, p.filters);
+  plan.packed_layout = "f32 [s, s, C, N], b [N]";
+  plan.cost =
+      2.0 * static_cast<double>(p.batch * p.height * p.width * weights) / (2e9 * target.threads);
+  return plan;
+}
+
+void pack_transpose(const ConvTranspose2dProblem& p, const std::vector<TensorView>& constants,
+                    std::byte* packed) {
+  const std::vector<float> w = read_f32(constants.at(0));
+  auto* out = reinterpret_cast<float*>(packed);
+  const std::int64_t area = p.stride * p.stride;
+  for (std::int64_t c = 0; c < p.channels; ++c) {
+    for (std::int64_t n = 0; n < p.filters; ++n) {
+      for (std::int64_t i = 0; i < area; ++i) {
+        out[(i * p.channels + c) * p.filters + n] =
+            w[static_cast<std::size_t>((c * p.filters + n) * area + i)];
+      }
+    }
+  }
+  read_bias(constants, p.filters, out + area * p.channels * p.filters);
+}
+
+void run_transpose(const KernelState& state, const KernelArgs& args) {
+  const auto& p = static_cast<const ProblemState<ConvTranspose2dProblem>&>(state).problem;
+  const auto* x = static_cast<const float*>(args.inputs[0]);
+  const auto* w = reinterpret_cast<const float*>(args.packed);
+  const float* bias = w + p.stride * p.stride * p.channels * p.filters;
+  auto* y = static_cast<float*>(args.outputs[0]);
+  const std::int64_t out_w = p.stride * p.width;
+  parallel_ranges(p.batch * p.stride * p.height * out_w, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t pixel = begin; pixel < end; ++pixel) {
+      // Images follow each other without a gap in x as in y: a row of y counts from the first
+      // image's top.
+      const std::int64_t row = pixel / out_w;
+      const std::int64_t column = pixel % out_w;
+      const std::int64_t tap = row % p.stride * p.stride + column % p.stride;
+      const float* source = x + (row / p.stride * p.width + column / p.stride) * p.channels;
+      for (std::int64_t n0 = 0; n0 < p.filters; n0 += kFilters) {
+        const std::int64_t filters = std::min(kFilters, p.filters - n0);
+        float sums[kFilters] = {};
+        accumulate(source, w + tap * p.channels * p.filters + n0, p.channels, p.filters, filters,
+                   sums);
+        for (std::int64_t n = 0; n < filters; ++n) {
+          y[pixel * p.filters + n0 + n] = activate(p.activation, sums[n] + bias[n0 + n]);
+        }
+      }
+    }
+  });
+}
+
+}  // namespace
+
+const Kernel<Conv2dProblem> kConv2dRef{
+    .name = "reference",
+    .isa = Isa::kReference,
+    .supports = [](const Conv2dProblem&, const Target&) { return Support::yes(); },
+    .plan = plan_conv,
+    .pack = pack_conv,
+    .create = create_problem_state<Conv2dProblem>,
+    .run = run_conv,
+};
+
+const Kernel<ConvTranspose2dProblem> kConvTranspose2dRef{
+    .name = "reference",
+    .isa = Isa::kReference,
+    .supports = [](const ConvTranspose2dProblem&, const Target&) { return Support::yes(); },
+    .plan = plan_transpose,
+    .pack = pack_transpose,
+    .create = create_problem_state<ConvTranspose2dProblem>,
+    .run = run_transpose,
+};
+
+}  // namespace lasso::kernels

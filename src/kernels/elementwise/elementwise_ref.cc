@@ -1,0 +1,131 @@
+// The specification of the elementwise operations.
+#include <algorithm>
+#include <cmath>
+
+#include "core/threads.h"
+#include "kernels/activation.h"
+#include "kernels/elementwise/elementwise.h"
+
+namespace lasso::kernels {
+
+namespace {
+
+float combine(graph::BinaryKind kind, float a, float b) {
+  switch (kind) {
+    case graph::BinaryKind::kAdd:
+      return a + b;
+    case graph::BinaryKind::kSub:
+      return a - b;
+    case graph::BinaryKind::kMul:
+      return a * b;
+  }
+  return a;
+}
+
+void run_binary(const KernelState& state, const KernelArgs& args) {
+  const auto& p = static_cast<const ProblemState<BinaryProblem>&>(state).problem;
+  const auto* a = static_cast<const float*>(args.inputs[0]);
+  const auto* b = static_cast<const float*>(args.inputs[1]);
+  auto* y = static_cast<float*>(args.outputs[0]);
+  const BroadcastLoop inner = p.loops.back();
+  parallel_ranges(p.count() / std::max<std::int64_t>(inner.count, 1), [&](std::int64_t begin,
+                                                                          std::int64_t end) {
+    for (std::int64_t row = begin; row < end; ++row) {
+      const float* a_row = a;
+      const float* b_row = b;
+      std::int64_t rest = row;
+      for (std::size_t i = p.loops.size() - 1; i-- > 0;) {
+        const std::int64_t position = rest % p.loops[i].count;
+        rest /= p.loops[i].count;
+        a_row += position * p.loops[i].a_stride;
+        b_row += position * p.loops[i].b_stride;
+      }
+      float* y_row = y + row * inner.count;
+      for (std::int64_t i = 0; i < inner.count; ++i) {
+        const float value = combine(p.kind, a_row[i * inner.a_stride], b_row[i * inner.b_stride]);
+        y_row[i] = activate(p.activation, value);
+      }
+    }
+  });
+}
+
+void run_unary(const KernelState& state, const KernelArgs& args) {
+  const auto& p = static_cast<const ProblemState<UnaryProblem>&>(state).problem;
+  const auto* x = static_cast<const float*>(args.inputs[0]);
+  auto* y = static_cast<float*>(args.outputs[0]);
+  parallel_ranges(p.count, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) y[i] = activate(p.activation, x[i]);
+  });
+}
+
+// 2 pi is applied last, as in the models' training code: its rounding belongs to their positions.
+void run_fourier(const KernelState& state, const KernelArgs& args) {
+  const auto& p = static_cast<const ProblemState<FourierFeaturesProblem>&>(state).problem;
+  const auto* x = static_cast<const float*>(args.inputs[0]);
+  const auto* m = static_cast<const float*>(args.inputs[1]);
+  auto* y = static_cast<float*>(args.outputs[0]);
+  constexpr auto kTwoPi = static_cast<float>(2 * 3.14159265358979323846);
+  parallel_ranges(p.rows, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t row = begin; row < end; ++row) {
+      for (std::int64_t f = 0; f < p.features; ++f) {
+        float sum = 0.0F;
+        for (std::int64_t d = 0; d < p.dims; ++d) {
+          sum += (2.0F * x[row * p.dims + d] - 1.0F) * m[d * p.features + f];
+        }
+        const float t = kTwoPi * sum;
+        y[row * 2 * p.features + f] = std::sin(t);
+        y[row * 2 * p.features + p.features + f] = std::cos(t);
+      }
+    }
+  });
+}
+
+template <typename Problem>
+Support always(const Problem&, const Target&) {
+  return Support::yes();
+}
+
+KernelPlan estimate(double elements, const Target& target) {
+  KernelPlan plan;
+  plan.cost = elements / (3e8 * target.threads);
+  return plan;
+}
+
+}  // namespace
+
+const Kernel<BinaryProblem> kBinaryRef{
+    .name = "reference",
+    .isa = Isa::kReference,
+    .supports = always<BinaryProblem>,
+    .plan = [](const BinaryProblem& p,
+               const Target& target) { return estimate(static_cast<double>(p.count()), target); },
+    .pack = nullptr,
+    .create = create_problem_state<BinaryProblem>,
+    .run = run_binary,
+};
+
+const Kernel<UnaryProblem> kUnaryRef{
+    .name = "reference",
+    .isa = Isa::kReference,
+    .supports = always<UnaryProblem>,
+    .plan = [](const UnaryProblem& p,
+               const Target& target) { return estimate(static_cast<double>(p.count), target); },
+    .pack = nullptr,
+    .create = create_problem_state<UnaryProblem>,
+    .run = run_unary,
+};
+
+const Kernel<FourierFeaturesProblem> kFourierFeaturesRef{
+    .name = "reference",
+    .isa = Isa::kReference,
+    .supports = always<FourierFeaturesProblem>,
+    .plan =
+        [](const FourierFeaturesProblem& p, const Target& target) {
+          return estimate(10.0 * static_cast<double>(p.rows * p.features), target);
+        },
+    .pack = nullptr,
+    .create = create_problem_state<FourierFeaturesProblem>,
+    .run = run_fourier,
+};
+
+}  // namespace lasso::kernels

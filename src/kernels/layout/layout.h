@@ -1,0 +1,71 @@
+// Operations that move elements and compute nothing. They work on bytes, whatever the elements are.
+#ifndef LASSO_KERNELS_LAYOUT_LAYOUT_H_
+#define LASSO_KERNELS_LAYOUT_LAYOUT_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "core/tensor.h"
+#include "graph/op.h"
+#include "kernels/family.h"
+#include "kernels/kernel.h"
+
+namespace lasso::kernels {
+
+// A loop that copies: strides in bytes; source_stride is 0 where the source is repeated.
+struct CopyLoop {
+  std::int64_t count = 1;
+  std::int64_t source_stride = 0;
+  std::int64_t target_stride = 0;
+};
+
+// Copies `bytes` contiguous bytes from source_offset + i * source_stride (i over all loops,
+// outermost first) to the corresponding place of the output. Slice, Transpose, Expand and Reshape
+// are such copies of one input.
+struct CopyProblem {
+  std::int64_t source_offset = 0;
+  std::int64_t bytes = 0;
+  std::vector<CopyLoop> loops;
+};
+
+// `outer` times: bytes[i] contiguous bytes of each input i in turn.
+struct ConcatProblem {
+  std::int64_t outer = 1;
+  std::vector<std::int64_t> bytes;
+};
+
+// y[i] = table[index[i] + offset], rows of row_bytes; index is int32.
+struct GatherProblem {
+  std::int64_t count = 0;
+  std::int64_t rows = 0;  // of the table
+  std::int64_t row_bytes = 0;
+  std::int64_t offset = 0;
+};
+
+CopyProblem make_slice_problem(const Dims& x, std::size_t element_bytes, std::int64_t axis,
+                               std::int64_t begin, std::int64_t end);
+CopyProblem make_transpose_problem(const Dims& x, std::size_t element_bytes,
+                                   const std::vector<std::int64_t>& permutation);
+CopyProblem make_expand_problem(const Dims& x, std::size_t element_bytes, const Dims& y);
+
+// Best first, reference last.
+const std::vector<Kernel<CopyProblem>>& copy_kernels();
+const std::vector<Kernel<ConcatProblem>>& concat_kernels();
+const std::vector<Kernel<GatherProblem>>& gather_kernels();
+
+const Family& concat_family();
+const Family& slice_family();
+const Family&
+copy_family();  // Reshape, where the engine does not give the result the bytes of the input
+const Family& transpose_family();
+const Family& expand_family();
+const Family& gather_family();
+
+// The rows of the lists.
+extern const Kernel<CopyProblem> kCopyRef;
+extern const Kernel<ConcatProblem> kConcatRef;
+extern const Kernel<GatherProblem> kGatherRef;
+
+}  // namespace lasso::kernels
+
+#endif  // LASSO_KERNELS_LAYOUT_LAYOUT_H_

@@ -1,0 +1,136 @@
+// The specification of the operations that move elements.
+#include <algorithm>
+#include <cstring>
+
+#include "core/threads.h"
+#include "kernels/layout/layout.h"
+
+namespace lasso::kernels {
+
+namespace {
+
+// Runs the loops from `level` on.
+void copy_nest(const std::vector<CopyLoop>& loops, std::size_t level, const std::byte* source,
+               std::byte* target, std::size_t bytes) {
+  if (level == loops.size()) {
+    std::memcpy(target, source, bytes);
+    return;
+  }
+  const CopyLoop& loop = loops[level];
+  for (std::int64_t i = 0; i < loop.count; ++i) {
+    copy_nest(loops, level + 1, source + i * loop.source_stride, target + i * loop.target_stride,
+              bytes);
+  }
+}
+
+void run_copy(const KernelState& state, const KernelArgs& args) {
+  const auto& p = static_cast<const ProblemState<CopyProblem>&>(state).problem;
+  const auto* source = static_cast<const std::byte*>(args.inputs[0]) + p.source_offset;
+  auto* target = static_cast<std::byte*>(args.outputs[0]);
+  if (p.loops.empty()) {
+    parallel_ranges(p.bytes, [&](std::int64_t begin, std::int64_t end) {
+      std::memcpy(target + begin, source + begin, static_cast<std::size_t>(end - begin));
+    });
+    return;
+  }
+  const CopyLoop outer = p.loops.front();
+  parallel_ranges(outer.count, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      copy_nest(p.loops, 1, source + i * outer.source_stride, target + i * outer.target_stride,
+                static_cast<std::size_t>(p.bytes));
+    }
+  });
+}
+
+void run_concat(const KernelState& state, const KernelArgs& args) {
+  const auto& p = static_cast<const ProblemState<ConcatProblem>&>(state).problem;
+  std::int64_t row = 0;
+  for (const std::int64_t bytes : p.bytes) row += bytes;
+  const auto copy = [&](std::int64_t outer, std::size_t input, std::int64_t position) {
+    std::memcpy(static_cast<std::byte*>(args.outputs[0]) + outer * row + position,
+                static_cast<const std::byte*>(args.inputs[input]) + outer * p.bytes[input],
+                static_cast<std::size_t>(p.bytes[input]));
+  };
+  parallel_ranges(p.outer, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t outer = begin; outer < end; ++outer) {
+      std::int64_t position = 0;
+      for (std::size_t input = 0; input < p.bytes.size(); ++input) {
+        copy(outer, input, position);
+        position += p.bytes[input];
+      }
+    }
+  });
+}
+
+// The caller checks the indices; one that slipped through must not read outside the table, and
+// takes its first or last row.
+void run_gather(const KernelState& state, const KernelArgs& args) {
+  const auto& p = static_cast<const ProblemState<GatherProblem>&>(state).problem;
+  if (p.rows == 0) return;
+  const auto* table = static_cast<const std::byte*>(args.inputs[0]);
+  const auto* index = static_cast<const std::int32_t*>(args.inputs[1]);
+  auto* y = static_cast<std::byte*>(args.outputs[0]);
+  parallel_ranges(p.count, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      const std::int64_t row = std::clamp<std::int64_t>(index[i] + p.offset, 0, p.rows - 1);
+      std::memcpy(y + i * p.row_bytes, table + row * p.row_bytes,
+                  static_cast<std::size_t>(p.row_bytes));
+    }
+  });
+}
+
+template <typename Problem>
+Support always(const Problem&, const Target&) {
+  return Support::yes();
+}
+
+KernelPlan estimate(double bytes) {
+  KernelPlan plan;
+  plan.cost = bytes / 1e10;
+  return plan;
+}
+
+}  // namespace
+
+const Kernel<CopyProblem> kCopyRef{
+    .name = "reference",
+    .isa = Isa::kReference,
+    .supports = always<CopyProblem>,
+    .plan =
+        [](const CopyProblem& p, const Target&) {
+          auto copies = 1.0;
+          for (const CopyLoop& loop : p.loops) copies *= static_cast<double>(loop.count);
+          return estimate(copies * static_cast<double>(p.bytes + 16));
+        },
+    .pack = nullptr,
+    .create = create_problem_state<CopyProblem>,
+    .run = run_copy,
+};
+
+const Kernel<ConcatProblem> kConcatRef{
+    .name = "reference",
+    .isa = Isa::kReference,
+    .supports = always<ConcatProblem>,
+    .plan =
+        [](const ConcatProblem& p, const Target&) {
+          std::int64_t row = 0;
+          for (const std::int64_t bytes : p.bytes) row += bytes;
+          return estimate(static_cast<double>(p.outer * row));
+        },
+    .pack = nullptr,
+    .create = create_problem_state<ConcatProblem>,
+    .run = run_concat,
+};
+
+const Kernel<GatherProblem> kGatherRef{
+    .name = "reference",
+    .isa = Isa::kReference,
+    .supports = always<GatherProblem>,
+    .plan = [](const GatherProblem& p,
+               const Target&) { return estimate(static_cast<double>(p.count * p.row_bytes)); },
+    .pack = nullptr,
+    .create = create_problem_state<GatherProblem>,
+    .run = run_gather,
+};
+
+}  // namespace lasso::kernels
