@@ -1,0 +1,104 @@
+#include "kernels/attention/attention.h"
+
+#include <algorithm>
+
+#include "core/check.h"
+#include "kernels/attention/attention_kernels.h"
+
+namespace lasso::kernels {
+
+namespace {
+
+bool all_float32(const Call& call) {
+  const auto float32 = [](const Operand& o) { return !o.present || o.dtype == DType::kF32; };
+  return std::all_of(call.inputs.begin(), call.inputs.end(), float32) &&
+         std::all_of(call.outputs.begin(), call.outputs.end(), float32);
+}
+
+bool has_input(const Call& call, std::size_t i) {
+  return i < call.inputs.size() && call.inputs[i].present;
+}
+
+WindowAttentionProblem make_window_attention_problem(const Call& call) {
+  const auto& op = std::get<graph::WindowAttention>(call.op);
+  const Dims& qkv = call.inputs.at(0).dims;
+  LASSO_CHECK(qkv.size() == 4, ErrorCode::kInternal, "window_attention: qkv is {}", to_string(qkv));
+  WindowAttentionProblem p;
+  p.batch = qkv[0];
+  p.height = qkv[1];
+  p.width = qkv[2];
+  p.heads = op.heads;
+  p.head_dim = qkv[3] / (3 * op.heads);
+  p.window = op.window;
+  p.scale = op.scale;
+  p.has_rel = has_input(call, 1);
+  p.has_pad = has_input(call, 3);
+  p.float32 = all_float32(call);
+  return p;
+}
+
+AttentionProblem make_attention_problem(const Call& call) {
+  const auto& op = std::get<graph::Attention>(call.op);
+  const Dims& q = call.inputs.at(0).dims;
+  const Dims& k = call.inputs.at(1).dims;
+  const Dims& v = call.inputs.at(2).dims;
+  LASSO_CHECK(q.size() == 3 && k.size() == 3 && v.size() == 3, ErrorCode::kInternal,
+              "attention: q is {}, k is {}, v is {}", to_string(q), to_string(k), to_string(v));
+  AttentionProblem p;
+  p.batch = q[0] != 1 ? q[0] : (k[0] != 1 ? k[0] : v[0]);
+  p.q_batch = q[0];
+  p.k_batch = k[0];
+  p.v_batch = v[0];
+  p.queries = q[1];
+  p.keys = k[1];
+  p.heads = op.heads;
+  p.head_dim = q[2] / op.heads;
+  p.scale = op.scale;
+  p.float32 = all_float32(call);
+  return p;
+}
+
+}  // namespace
+
+Support check_problem(const WindowAttentionProblem& p) {
+  if (!p.float32) return Support::no("operands other than float32");
+  if (p.batch < 0 || p.height < 0 || p.width < 0 || p.heads < 1 || p.head_dim < 1 || p.window < 0) {
+    return Support::no("sizes that are not positive");
+  }
+  return Support::yes();
+}
+
+Support check_problem(const AttentionProblem& p) {
+  if (!p.float32) return Support::no("operands other than float32");
+  if (p.batch < 0 || p.queries < 0 || p.keys < 1 || p.heads < 1 || p.head_dim < 1) {
+    return Support::no("sizes that are not positive");
+  }
+  for (const std::int64_t batch : {p.q_batch, p.k_batch, p.v_batch}) {
+    if (batch != 1 && batch != p.batch) return Support::no("batches that don't broadcast");
+  }
+  return Support::yes();
+}
+
+const std::vector<Kernel<WindowAttentionProblem>>& window_attention_kernels() {
+  static const std::vector<Kernel<WindowAttentionProblem>> list = {window_attention_ref()};
+  return list;
+}
+
+const std::vector<Kernel<AttentionProblem>>& attention_kernels() {
+  static const std::vector<Kernel<AttentionProblem>> list = {attention_ref()};
+  return list;
+}
+
+const Family& window_attention_family() {
+  static const ListFamily<WindowAttentionProblem> family(
+      "window_attention", window_attention_kernels(), make_window_attention_problem);
+  return family;
+}
+
+const Family& attention_family() {
+  static const ListFamily<AttentionProblem> family("attention", attention_kernels(),
+                                                   make_attention_problem);
+  return family;
+}
+
+}  // namespace lasso::kernels

@@ -1,0 +1,66 @@
+// Attention as a streaming kernel: scores exist only tile by tile, never as a matrix.
+//
+// Work of one head with M queries, N keys and width d, for the sizes of the encoder (M = N = 4096,
+// d = 64, global): 2 M N d = 2.1 GFLOP for q.k and as many for the product with v; M N = 16.8 M
+// exponentials; q, k, v and the result are 1 MB each. ViT-B has 12 such heads in each of 4 layers:
+// 206 GFLOP and 0.8 G exponentials, against 24 GFLOP in the 8 windowed layers (M = N = 196, 25
+// windows). The fused kernel is therefore bound by the FMA units: per vector of scores 2 d = 128
+// FMAs, one exponential (7 FMA-port instructions), a maximum or a subtraction and a sum. The score
+// matrix that it never writes would be 64 MB per head.
+#ifndef LASSO_KERNELS_ATTENTION_ATTENTION_H_
+#define LASSO_KERNELS_ATTENTION_ATTENTION_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "kernels/family.h"
+#include "kernels/kernel.h"
+
+namespace lasso::kernels {
+
+// graph::WindowAttention: inputs qkv [batch, height, width, 3*heads*head_dim], Rh?, Rw?, pad?, all
+// float32. The windows' sides are S = window, or height and width (not necessarily equal) where
+// window is 0; Rh has 2 S - 1 rows for the S of y and Rw for that of x. Without `pad`, tokens
+// outside the grid are zeros.
+struct WindowAttentionProblem {
+  std::int64_t batch = 1;
+  std::int64_t height = 0;
+  std::int64_t width = 0;
+  std::int64_t heads = 1;
+  std::int64_t head_dim = 0;
+  std::int64_t window = 0;
+  float scale = 1.0F;
+  bool has_rel = false;
+  bool has_pad = false;
+  bool float32 = true;  // all operands are
+};
+
+// graph::Attention: inputs q [q_batch, queries, heads*head_dim], k [k_batch, keys, ...] and v
+// [v_batch, keys, ...], all float32; each batch is `batch` or 1.
+struct AttentionProblem {
+  std::int64_t batch = 1;
+  std::int64_t q_batch = 1;
+  std::int64_t k_batch = 1;
+  std::int64_t v_batch = 1;
+  std::int64_t queries = 0;
+  std::int64_t keys = 0;
+  std::int64_t heads = 1;
+  std::int64_t head_dim = 0;
+  float scale = 1.0F;
+  bool float32 = true;
+};
+
+// Bound of what a thread uses besides inputs and outputs; the workspace is at most this for each
+// thread.
+constexpr std::size_t kMaxAttentionScratchBytes = std::size_t{1} << 20;
+
+// Best first, reference last. Results don't depend on the number of threads.
+const std::vector<Kernel<WindowAttentionProblem>>& window_attention_kernels();
+const std::vector<Kernel<AttentionProblem>>& attention_kernels();
+
+const Family& window_attention_family();
+const Family& attention_family();
+
+}  // namespace lasso::kernels
+
+#endif  // LASSO_KERNELS_ATTENTION_ATTENTION_H_
