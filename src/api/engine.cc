@@ -1,0 +1,131 @@
+#include "lasso/engine.h"
+
+#include <utility>
+
+#include "api/engine_impl.h"
+#include "core/check.h"
+#include "core/isa.h"
+#include "core/threads.h"
+#include "graph/graph.h"
+#include "models/sam/checkpoint.h"
+
+namespace lasso {
+
+namespace {
+
+std::string describe_argument(const graph::Value& value) {
+  return fmt::format("{}: {} {}", value.name, to_string(value.dtype),
+                     graph::to_string(value.shape));
+}
+
+LayerInfo layer_info(const engine::CompiledProgram& program, std::size_t index) {
+  const graph::Graph& graph = program.graph;
+  const graph::Node& node = graph.nodes[index];
+  const engine::CompiledNode& compiled = program.nodes[index];
+  const graph::Value& result = graph.value(node.outputs.front());
+  LayerInfo layer;
+  layer.name = result.name;
+  layer.op = std::string(graph::op_name(node.op));
+  layer.shape = graph::to_string(result.shape);
+  if (compiled.family == nullptr) {
+    layer.kernel = "alias";
+  } else {
+    layer.kernel = std::string(compiled.family->kernel_name(compiled.kernel));
+    if (!compiled.implementation.empty()) layer.kernel += " (" + compiled.implementation + ")";
+    layer.isa = std::string(to_string(compiled.family->kernel_isa(compiled.kernel)));
+  }
+  layer.rejected = compiled.rejected;
+  layer.weight_bytes = compiled.packed_bytes;
+  layer.gflop = graph::flops(graph, node, graph.typical) * 1e-9;
+  return layer;
+}
+
+ProgramInfo program_info(const engine::CompiledProgram& program) {
+  ProgramInfo info;
+  info.name = program.graph.name;
+  for (const graph::ValueId id : program.graph.inputs) {
+    info.inputs.push_back(describe_argument(program.graph.value(id)));
+  }
+  for (const graph::ValueId id : program.graph.outputs) {
+    info.outputs.push_back(describe_argument(program.graph.value(id)));
+  }
+  for (std::size_t i = 0; i < program.nodes.size(); ++i) {
+    info.layers.push_back(layer_info(program, i));
+  }
+  return info;
+}
+
+EngineInfo engine_info(const sam::SamModel& model) {
+  const sam::SamConfig& config = model.config;
+  EngineInfo info;
+  info.model = sam::model_name(config);
+  info.model_hash = model.hash;
+  info.preprocess = model.preprocess.name;
+  info.device = "cpu";
+  info.isa = model.module->options.reference ? "reference"
+                                             : std::string(to_string(model.module->options.isa));
+  info.precision = "fp32";
+  info.image_size = config.image_size;
+  info.patch_size = config.patch_size;
+  info.embed_dim = config.embed_dim;
+  info.depth = config.depth;
+  info.num_heads = config.num_heads;
+  info.window_size = config.window_size;
+  info.global_blocks = config.global_blocks;
+  info.prompt_dim = config.prompt_dim;
+  info.parameters = model.parameters;
+  info.weight_bytes = model.module->weight_bytes;
+  for (const engine::CompiledProgram& program : model.module->programs) {
+    info.programs.push_back(program_info(program));
+  }
+  return info;
+}
+
+std::shared_ptr<const Engine::Impl> build_engine(const sam::SamCheckpoint& checkpoint,
+                                                 const EngineOptions& options) {
+  engine::CompileOptions compile;
+  compile.reference = options.kernels == Kernels::kReference;
+  compile.isa = usable_isa();
+  compile.threads = available_cores();
+  const Preprocess& preprocess =
+      preprocess_preset(options.preprocess.empty() ? "sam" : options.preprocess);
+  auto impl = std::make_shared<Engine::Impl>();
+  impl->model = std::make_shared<const sam::SamModel>(
+      sam::compile_model(checkpoint, preprocess, compile));
+  impl->info = engine_info(*impl->model);
+  return impl;
+}
+
+sam::SamConfig config_of(SamArch arch) {
+  switch (arch) {
+    case SamArch::kVitB: return sam::vit_b();
+    case SamArch::kVitL: return sam::vit_l();
+    case SamArch::kVitH: return sam::vit_h();
+  }
+  fail(ErrorCode::kInvalidArgument, "architecture {} does not exist", static_cast<int>(arch));
+}
+
+}  // namespace
+
+Engine::Engine(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
+
+Engine Engine::build(const std::string& path, const EngineOptions& options) {
+  return Engine(build_engine(sam::load_sam_checkpoint(path, options.config_path), options));
+}
+
+Engine Engine::random(SamArch arch, std::uint64_t seed, const EngineOptions& options) {
+  const sam::SamConfig config = config_of(arch);
+  return Engine(build_engine({config, sam::random_weights(config, seed)}, options));
+}
+
+const EngineInfo& Engine::info() const { return impl_->info; }
+
+std::string Engine::dump() const {
+  std::string text;
+  for (const engine::CompiledProgram& program : impl_->model->module->programs) {
+    text += graph::to_string(program.graph) + "\n";
+  }
+  return text;
+}
+
+}  // namespace lasso

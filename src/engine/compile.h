@@ -1,0 +1,62 @@
+// Compiling: a kernel is chosen for every node and its constants are packed. The result is immutable and may be
+// shared by any number of sessions.
+#ifndef LASSO_ENGINE_COMPILE_H_
+#define LASSO_ENGINE_COMPILE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/aligned_buffer.h"
+#include "core/isa.h"
+#include "graph/graph.h"
+#include "kernels/family.h"
+
+namespace lasso::engine {
+
+struct CompileOptions {
+  bool reference = false;  // the last kernel of every list
+  Isa isa = Isa::kAvx2;    // no kernel above it
+  int threads = 1;         // for which costs are estimated
+};
+
+// A node, the kernel that computes it and its packed constants.
+struct CompiledNode {
+  const kernels::Family* family = nullptr;  // null: the result is another name of input 0 (a reshape)
+  std::size_t kernel = 0;                   // index in the family's list
+  std::vector<std::size_t> packed_inputs;
+  std::string packed_layout;
+  std::size_t packed_bytes = 0;
+  const std::byte* packed = nullptr;
+  std::string implementation;         // of a vendor library
+  std::vector<std::string> rejected;  // "name: reason" of better kernels
+};
+
+struct CompiledProgram {
+  graph::Graph graph;  // its constants no longer hold data
+  std::vector<std::string> symbols;
+  std::vector<CompiledNode> nodes;        // one for each node of the graph
+  std::vector<const void*> constants;     // by value; null for those that were packed
+};
+
+struct CompiledModule {
+  std::vector<CompiledProgram> programs;
+  std::vector<AlignedBuffer> storage;  // packed weights and constants
+  std::uint64_t weight_bytes = 0;
+  CompileOptions options;
+};
+
+// Runs the passes, chooses the kernels at the program's typical sizes, and packs weights one by one; the pages of
+// mapped weights are given back as soon as they are packed. Throws kUnsupported if no kernel can compute a node.
+std::shared_ptr<const CompiledModule> compile(graph::Module module, const CompileOptions& options);
+
+// The node as kernels see it, with the sizes of a binding.
+kernels::Call make_call(const graph::Graph& graph, const graph::Node& node,
+                        const graph::Bindings& bindings);
+
+}  // namespace lasso::engine
+
+#endif  // LASSO_ENGINE_COMPILE_H_

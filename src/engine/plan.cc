@@ -1,0 +1,200 @@
+#include "engine/plan.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "core/check.h"
+
+namespace lasso::engine {
+
+using graph::Graph;
+using graph::kNoValue;
+using graph::Node;
+using graph::ValueId;
+
+namespace {
+
+std::size_t bytes_of(const Graph& graph, ValueId id, const graph::Bindings& bindings) {
+  const graph::Value& value = graph.value(id);
+  const std::int64_t count = element_count(graph::evaluate(value.shape, bindings));
+  std::size_t bytes = 0;
+  LASSO_CHECK(!__builtin_mul_overflow(static_cast<std::size_t>(count), size_of(value.dtype),
+                                      &bytes) &&
+                  bytes <= std::size_t{1} << 46,
+              ErrorCode::kInvalidArgument, "program {}: value \"{}\" would need {} elements",
+              graph.name, value.name, count);
+  return bytes;
+}
+
+// All bits set: NaN for every float type, an impossible index for integers.
+void fill_with_nan(std::byte* data, std::size_t bytes) {
+  if (data != nullptr) std::memset(data, 0xff, bytes);
+}
+
+}  // namespace
+
+Plan::Plan(const CompiledProgram& program, std::span<const std::int64_t> symbols,
+           const kernels::Target& target)
+    : program_(program) {
+  LASSO_CHECK(symbols.size() == program.symbols.size(), ErrorCode::kInternal,
+              "program {} has {} symbols, and {} values came", program.graph.name,
+              program.symbols.size(), symbols.size());
+  for (std::size_t i = 0; i < symbols.size(); ++i) {
+    LASSO_CHECK(symbols[i] >= 1, ErrorCode::kInvalidArgument,
+                "program {}: {} is {}, and must be at least 1", program.graph.name,
+                program.symbols[i], symbols[i]);
+    bindings_[program.symbols[i]] = symbols[i];
+  }
+  place_values();
+  add_steps(target);
+  plan_arena();
+}
+
+// Constants and arguments have their places; every other root value gets a block of the arena.
+void Plan::place_values() {
+  const Graph& graph = program_.graph;
+  root_.resize(graph.values.size());
+  places_.resize(graph.values.size());
+  for (std::size_t i = 0; i < root_.size(); ++i) {
+    root_[i] = static_cast<ValueId>(i);
+    if (program_.constants[i] != nullptr) {
+      places_[i] = {Place::Kind::kConstant, 0, program_.constants[i]};
+    }
+  }
+  for (std::size_t i = 0; i < graph.inputs.size(); ++i) {
+    places_[static_cast<std::size_t>(graph.inputs[i])] = {Place::Kind::kInput, i, nullptr};
+  }
+  for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
+    if (program_.nodes[i].family != nullptr) continue;
+    root_[static_cast<std::size_t>(graph.nodes[i].outputs.front())] =
+        root_[static_cast<std::size_t>(graph.nodes[i].inputs.front())];
+  }
+  for (std::size_t i = 0; i < graph.outputs.size(); ++i) {
+    const ValueId root = root_[static_cast<std::size_t>(graph.outputs[i])];
+    places_[static_cast<std::size_t>(root)] = {Place::Kind::kOutput, i, nullptr};
+  }
+}
+
+Plan::Place Plan::place_of(ValueId id) const {
+  if (id == kNoValue) return {};
+  return places_[static_cast<std::size_t>(root_[static_cast<std::size_t>(id)])];
+}
+
+void Plan::add_steps(const kernels::Target& target) {
+  const Graph& graph = program_.graph;
+  for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
+    const Node& node = graph.nodes[i];
+    const CompiledNode& compiled = program_.nodes[i];
+    if (compiled.family == nullptr) continue;
+    const kernels::Call call = make_call(graph, node, bindings_);
+    const kernels::KernelPlan plan = compiled.family->plan(compiled.kernel, call, target);
+    LASSO_CHECK(plan.packed_layout == compiled.packed_layout, ErrorCode::kInternal,
+                "program {}, value \"{}\": kernel {} wants layout {} for this binding and {} was "
+                "packed",
+                graph.name, graph.value(node.outputs.front()).name,
+                compiled.family->kernel_name(compiled.kernel), plan.packed_layout,
+                compiled.packed_layout);
+    Step step;
+    step.run = compiled.family->run(compiled.kernel);
+    step.state = compiled.family->create(compiled.kernel, call, target);
+    step.packed = compiled.packed;
+    step.result = node.outputs.front();
+    step.dims = call.outputs.front().dims;
+    step.result_bytes = bytes_of(graph, step.result, bindings_);
+    const std::size_t index = steps_.size();
+    for (std::size_t k = 0; k < node.inputs.size(); ++k) {
+      const bool packed = std::find(compiled.packed_inputs.begin(), compiled.packed_inputs.end(),
+                                    k) != compiled.packed_inputs.end();
+      const Place place = packed ? Place{} : place_of(node.inputs[k]);
+      step.input_places.push_back(place);
+      if (place.kind == Place::Kind::kInput) input_patches_.push_back({index, k, place.index});
+      if (place.kind == Place::Kind::kOutput) read_back_patches_.push_back({index, k, place.index});
+      if (place.kind == Place::Kind::kArena) {
+        blocks_[place.index].last = std::max(blocks_[place.index].last, index);
+      }
+    }
+    Place& out = places_[static_cast<std::size_t>(step.result)];
+    if (out.kind == Place::Kind::kNone) {
+      out = {Place::Kind::kArena, blocks_.size(), nullptr};
+      blocks_.push_back({step.result_bytes, index, index});
+    } else {
+      output_patches_.push_back({index, 0, out.index});
+    }
+    step.output_place = out;
+    if (plan.workspace_bytes > 0) {
+      step.has_workspace = true;
+      step.workspace_block = blocks_.size();
+      blocks_.push_back({plan.workspace_bytes, index, index});
+    }
+    step.inputs.resize(node.inputs.size(), nullptr);
+    step.outputs.resize(1, nullptr);
+    steps_.push_back(std::move(step));
+  }
+}
+
+void Plan::plan_arena() {
+  memory_ = plan_memory(blocks_);
+  check_memory_plan(blocks_, memory_);
+  for (Step& step : steps_) {
+    for (std::size_t k = 0; k < step.inputs.size(); ++k) {
+      if (step.input_places[k].kind == Place::Kind::kConstant) {
+        step.inputs[k] = step.input_places[k].constant;
+      }
+    }
+  }
+}
+
+void Plan::set_arena(std::byte* arena) {
+  if (arena == arena_) return;
+  arena_ = arena;
+  for (Step& step : steps_) {
+    for (std::size_t k = 0; k < step.inputs.size(); ++k) {
+      const Place& place = step.input_places[k];
+      if (place.kind == Place::Kind::kArena) step.inputs[k] = arena + memory_.offsets[place.index];
+    }
+    if (step.output_place.kind == Place::Kind::kArena) {
+      step.outputs[0] = arena + memory_.offsets[step.output_place.index];
+    }
+    if (step.has_workspace) step.workspace = arena + memory_.offsets[step.workspace_block];
+  }
+}
+
+void Plan::set_arguments(std::span<const void* const> inputs, std::span<void* const> outputs) {
+  const Graph& graph = program_.graph;
+  LASSO_CHECK(inputs.size() == graph.inputs.size() && outputs.size() == graph.outputs.size(),
+              ErrorCode::kInternal, "program {} has {} inputs and {} outputs; {} and {} came",
+              graph.name, graph.inputs.size(), graph.outputs.size(), inputs.size(),
+              outputs.size());
+  for (const Patch& patch : input_patches_) {
+    steps_[patch.step].inputs[patch.operand] = inputs[patch.argument];
+  }
+  for (const Patch& patch : output_patches_) {
+    steps_[patch.step].outputs[patch.operand] = outputs[patch.argument];
+  }
+  for (const Patch& patch : read_back_patches_) {
+    steps_[patch.step].inputs[patch.operand] = outputs[patch.argument];
+  }
+}
+
+void Plan::run(bool poison, const AfterStep& after) const {
+  for (std::size_t i = 0; i < steps_.size(); ++i) {
+    const Step& step = steps_[i];
+    if (poison) poison_before(step);
+    step.run(*step.state, {step.inputs.data(), step.outputs.data(), step.packed, step.workspace});
+    if (after) after(step.result, step.dims, step.outputs[0]);
+    if (poison) poison_after(i);
+  }
+}
+
+void Plan::poison_before(const Step& step) const {
+  fill_with_nan(static_cast<std::byte*>(step.outputs[0]), step.result_bytes);
+  if (step.has_workspace) fill_with_nan(step.workspace, blocks_[step.workspace_block].bytes);
+}
+
+void Plan::poison_after(std::size_t index) const {
+  for (std::size_t b = 0; b < blocks_.size(); ++b) {
+    if (blocks_[b].last == index) fill_with_nan(arena_ + memory_.offsets[b], blocks_[b].bytes);
+  }
+}
+
+}  // namespace lasso::engine

@@ -1,0 +1,216 @@
+#include "engine/session.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <random>
+
+#include "graph/builder.h"
+#include "lasso/error.h"
+#include "support/allocation_counter.h"
+
+namespace lasso::engine {
+namespace {
+
+using graph::Activation;
+using graph::Binary;
+using graph::BinaryKind;
+using graph::Builder;
+using graph::Dim;
+using graph::kNoValue;
+using graph::LayerNorm;
+using graph::Linear;
+using graph::Reshape;
+using graph::Unary;
+using graph::ValueId;
+
+const Dim kRows = Dim::symbol("rows");
+constexpr std::int64_t kWidth = 24;
+constexpr std::int64_t kHidden = 40;
+
+std::vector<float> random_values(std::int64_t count, unsigned seed) {
+  std::mt19937 random(seed);
+  std::normal_distribution<float> normal;
+  std::vector<float> values(static_cast<std::size_t>(count));
+  for (float& value : values) value = normal(random);
+  return values;
+}
+
+// y = x + W2 relu(W1 x + b1), twice with the same weights; and the hidden layer as [rows * 40].
+class ResidualMlp {
+ public:
+  ResidualMlp()
+      : w1_(random_values(kHidden * kWidth, 1)),
+        b1_(random_values(kHidden, 2)),
+        w2_(random_values(kWidth * kHidden, 3)) {
+    const Tensor w1 = make_tensor({kHidden, kWidth}, w1_);
+    const Tensor b1 = make_tensor({kHidden}, b1_);
+    const Tensor w2 = make_tensor({kWidth, kHidden}, w2_);
+    for (const char* name : {"first", "second"}) {
+      Builder b(name);
+      const ValueId x = b.input("x", DType::kF32, {kRows, kWidth});
+      ValueId y = x;
+      ValueId h = kNoValue;
+      for (int repeat = 0; repeat < 2; ++repeat) {
+        h = b.add("h", Linear{}, {y, b.constant("w1", w1), b.constant("b1", b1)});
+        h = b.add("a", Unary{Activation::kRelu}, {h});
+        const ValueId o = b.add("o", Linear{}, {h, b.constant("w2", w2)});
+        y = b.add("y", Binary{BinaryKind::kAdd}, {o, y});
+      }
+      b.output(y, "y");
+      b.output(b.add("flat", Reshape{{kRows * kHidden}}, {h}), "hidden");
+      b.output(x, "x_again");
+      module_.programs.push_back(b.finish());
+    }
+  }
+
+  std::shared_ptr<const CompiledModule> compiled(bool reference) const {
+    CompileOptions options;
+    options.reference = reference;
+    options.isa = usable_isa();
+    options.threads = 2;
+    return compile(module_, options);
+  }
+
+  // In double precision.
+  void expect(const std::vector<float>& x, const std::vector<float>& y,
+              const std::vector<float>& hidden) const {
+    for (std::size_t row = 0; row * kWidth < x.size(); ++row) {
+      std::vector<double> state(x.begin() + row * kWidth, x.begin() + (row + 1) * kWidth);
+      std::vector<double> h(kHidden);
+      for (int repeat = 0; repeat < 2; ++repeat) {
+        for (std::size_t j = 0; j < kHidden; ++j) {
+          h[j] = b1_[j];
+          for (std::size_t k = 0; k < kWidth; ++k) h[j] += w1_[j * kWidth + k] * state[k];
+          h[j] = std::max(h[j], 0.0);
+        }
+        for (std::size_t j = 0; j < kWidth; ++j) {
+          for (std::size_t k = 0; k < kHidden; ++k) state[j] += w2_[j * kHidden + k] * h[k];
+        }
+      }
+      for (std::size_t j = 0; j < kWidth; ++j) {
+        ASSERT_NEAR(y[row * kWidth + j], state[j], 1e-4 * (1 + std::abs(state[j])));
+      }
+      for (std::size_t j = 0; j < kHidden; ++j) {
+        ASSERT_NEAR(hidden[row * kHidden + j], h[j], 1e-4 * (1 + std::abs(h[j])));
+      }
+    }
+  }
+
+ private:
+  std::vector<float> w1_;
+  std::vector<float> b1_;
+  std::vector<float> w2_;
+  graph::Module module_;
+};
+
+struct Buffers {
+  explicit Buffers(std::int64_t rows)
+      : symbols{rows},
+        x(random_values(rows * kWidth, static_cast<unsigned>(rows))),
+        y(x.size()),
+        hidden(static_cast<std::size_t>(rows * kHidden)),
+        x_again(x.size()),
+        inputs{x.data()},
+        outputs{y.data(), hidden.data(), x_again.data()} {}
+
+  std::vector<std::int64_t> symbols;
+  std::vector<float> x, y, hidden, x_again;
+  std::vector<const void*> inputs;
+  std::vector<void*> outputs;
+};
+
+class SessionTest : public testing::TestWithParam<bool> {
+ protected:
+  ResidualMlp mlp_;
+  std::shared_ptr<const CompiledModule> module_ = mlp_.compiled(GetParam());
+};
+
+TEST_P(SessionTest, ComputesAtEveryBindingWithPoisonedMemory) {
+  SessionOptions options;
+  options.threads = 2;
+  options.poison = true;
+  Session session(module_, options);
+  for (const std::int64_t rows : {1, 7, 64, 7, 129}) {
+    for (std::size_t program = 0; program < 2; ++program) {
+      Buffers b(rows);
+      session.run(program, b.symbols, b.inputs, b.outputs);
+      mlp_.expect(b.x, b.y, b.hidden);
+      EXPECT_EQ(b.x, b.x_again);
+    }
+  }
+}
+
+TEST_P(SessionTest, ProgramsShareWeights) {
+  // Each of the three constants once; packing may pad.
+  const std::size_t once = (kHidden * kWidth * 2 + kHidden) * sizeof(float);
+  EXPECT_LT(module_->weight_bytes, 2 * once);
+}
+
+TEST_P(SessionTest, KeepsABoundedNumberOfPlans) {
+  SessionOptions options;
+  options.cached_plans = 3;
+  Session session(module_, options);
+  for (std::int64_t rows = 1; rows <= 8; ++rows) {
+    Buffers b(rows);
+    session.run(0, b.symbols, b.inputs, b.outputs);
+    mlp_.expect(b.x, b.y, b.hidden);
+    EXPECT_LE(session.plan_count(), 3U);
+  }
+}
+
+TEST_P(SessionTest, AllocatesNothingAfterTheFirstCall) {
+  Session session(module_, SessionOptions{2, 16, false});
+  Buffers small(5);
+  Buffers large(90);
+  session.run(0, large.symbols, large.inputs, large.outputs);
+  session.run(0, small.symbols, small.inputs, small.outputs);
+  const std::int64_t before = test::allocation_count();
+  for (int i = 0; i < 10; ++i) {
+    session.run(0, large.symbols, large.inputs, large.outputs);
+    session.run(0, small.symbols, small.inputs, small.outputs);
+  }
+  EXPECT_EQ(test::allocation_count() - before, 0);
+}
+
+TEST_P(SessionTest, TraceNamesEveryStep) {
+  Session session(module_, SessionOptions{});
+  std::vector<std::string> names;
+  session.set_trace([&](const std::string& program, const std::string& name, DType,
+                        const Dims& dims, const void*) {
+    names.push_back(program + "/" + name + " " + to_string(dims));
+  });
+  Buffers b(3);
+  session.run(1, b.symbols, b.inputs, b.outputs);
+  ASSERT_EQ(names.size(), 5U);
+  EXPECT_EQ(names.front(), "second/a [3, 40]");
+  EXPECT_EQ(names[3], "second/y [3, 24]");
+}
+
+TEST_P(SessionTest, RefusesBadSizes) {
+  Session session(module_, SessionOptions{});
+  Buffers b(3);
+  b.symbols[0] = 0;
+  EXPECT_THROW(session.run(0, b.symbols, b.inputs, b.outputs), Error);
+  b.symbols[0] = std::int64_t{1} << 60;
+  EXPECT_THROW(session.run(0, b.symbols, b.inputs, b.outputs), Error);
+  EXPECT_THROW(session.program("third"), Error);
+}
+
+TEST_P(SessionTest, SameBitsEveryRun) {
+  Session session(module_, SessionOptions{2, 16, false});
+  Buffers first(100);
+  session.run(0, first.symbols, first.inputs, first.outputs);
+  for (int i = 0; i < 5; ++i) {
+    Buffers again(100);
+    session.run(0, again.symbols, again.inputs, again.outputs);
+    ASSERT_EQ(first.y, again.y);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Kernels, SessionTest, testing::Bool(), [](const auto& info) {
+  return info.param ? "Reference" : "Fast";
+});
+
+}  // namespace
+}  // namespace lasso::engine

@@ -1,0 +1,18 @@
+#include "models/sam/model.h"
+
+#include "models/sam/describe.h"
+
+namespace lasso::sam {
+
+SamModel compile_model(const SamCheckpoint& checkpoint, const Preprocess& preprocess,
+                       const engine::CompileOptions& options) {
+  SamModel model;
+  model.config = checkpoint.config;
+  model.preprocess = preprocess;
+  model.hash = checkpoint.weights.fingerprint();
+  model.parameters = static_cast<std::uint64_t>(parameter_count(checkpoint.config));
+  model.module = engine::compile(describe(checkpoint), options);
+  return model;
+}
+
+}  // namespace lasso::sam

@@ -1,0 +1,29 @@
+// A compiled SAM model: programs, and what its pre- and post-processing need to know.
+#ifndef LASSO_MODELS_SAM_MODEL_H_
+#define LASSO_MODELS_SAM_MODEL_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "engine/compile.h"
+#include "image/preprocess.h"
+#include "models/sam/checkpoint.h"
+
+namespace lasso::sam {
+
+struct SamModel {
+  SamConfig config;
+  Preprocess preprocess;
+  std::string hash;  // of the weights
+  std::uint64_t parameters = 0;
+  std::shared_ptr<const engine::CompiledModule> module;
+};
+
+// Describes and compiles a checkpoint. The checkpoint's pages are given back as they are packed.
+SamModel compile_model(const SamCheckpoint& checkpoint, const Preprocess& preprocess,
+                       const engine::CompileOptions& options);
+
+}  // namespace lasso::sam
+
+#endif  // LASSO_MODELS_SAM_MODEL_H_

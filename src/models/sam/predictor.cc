@@ -1,0 +1,289 @@
+#include "models/sam/predictor.h"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cmath>
+
+#include "core/check.h"
+#include "core/threads.h"
+#include "models/sam/describe.h"
+#include "models/sam/embedding.h"
+
+namespace lasso::sam {
+
+namespace {
+
+// The decoder holds about 20 MB per prompt at ViT-B's sizes: more prompts go in several runs.
+constexpr std::size_t kPromptsPerRun = 8;
+
+// Labels of the prompt encoder beyond background (0) and foreground (1).
+constexpr std::int32_t kPadding = -1;
+constexpr std::int32_t kTopLeft = 2;
+constexpr std::int32_t kBottomRight = 3;
+
+class Stopwatch {
+ public:
+  double milliseconds() const {
+    return std::chrono::duration<double, std::milli>(Clock::now() - start_).count();
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  Clock::time_point start_ = Clock::now();
+};
+
+// Points of the prompt as the decoder counts them: a box is two, and its absence is one of padding.
+std::size_t decoder_points(const Prompt& prompt) {
+  return prompt.points.size() + (prompt.box ? 2 : 1);
+}
+
+engine::SessionOptions session_options(int threads) {
+  engine::SessionOptions options;
+  options.threads = threads;
+  options.cached_plans = 64;
+  return options;
+}
+
+}  // namespace
+
+Predictor::Predictor(std::shared_ptr<const SamModel> model, int threads)
+    : model_(std::move(model)), session_(model_->module, session_options(threads)) {
+  encoder_ = session_.program(kImageEncoder);
+  decoder_ = session_.program(kMaskDecoder);
+  decoder_with_mask_ = session_.program(kMaskDecoderWithMask);
+}
+
+Embedding Predictor::encode(const ImageView& image) {
+  timings_ = {};
+  const Stopwatch watch;
+  const auto side = static_cast<std::size_t>(model_->config.image_size);
+  {
+    const ThreadLimit limit(session_.threads());
+    preprocess_image(model_->preprocess, image, model_->config.image_size, preprocess_scratch_,
+                     image_.get(side * side * 3));
+  }
+  timings_.preprocess_ms = watch.milliseconds();
+  return run_encoder(image.width, image.height);
+}
+
+Embedding Predictor::encode_preprocessed(const float* pixels, int image_width, int image_height) {
+  LASSO_CHECK(pixels != nullptr, ErrorCode::kInvalidArgument, "pixels is null");
+  resized_size(model_->preprocess, image_width, image_height, model_->config.image_size);
+  timings_ = {};
+  const auto side = static_cast<std::size_t>(model_->config.image_size);
+  std::copy_n(pixels, side * side * 3, image_.get(side * side * 3));
+  return run_encoder(image_width, image_height);
+}
+
+Embedding Predictor::run_encoder(int image_width, int image_height) {
+  const Stopwatch watch;
+  const SamConfig& config = model_->config;
+  auto impl = std::make_shared<Embedding::Impl>();
+  impl->image_width = image_width;
+  impl->image_height = image_height;
+  impl->image_size = config.image_size;
+  impl->grid = config.grid();
+  impl->channels = config.prompt_dim;
+  impl->preprocess = model_->preprocess.name;
+  impl->model_hash = model_->hash;
+  impl->values = AlignedBuffer(static_cast<std::size_t>(config.grid()) *
+                               static_cast<std::size_t>(config.grid()) *
+                               static_cast<std::size_t>(config.prompt_dim) * sizeof(float));
+  const std::array<std::int64_t, 1> batch{1};
+  const std::array<const void*, 1> inputs{image_.data()};
+  const std::array<void*, 1> outputs{impl->data()};
+  session_.run(encoder_, batch, inputs, outputs);
+  timings_.encode_ms = watch.milliseconds();
+  return Embedding(std::move(impl));
+}
+
+void Predictor::check_embedding(const Embedding& embedding) const {
+  LASSO_CHECK(embedding.impl() != nullptr, ErrorCode::kInvalidArgument, "the embedding is empty");
+  const Embedding::Impl& e = *embedding.impl();
+  LASSO_CHECK(e.model_hash == model_->hash, ErrorCode::kInvalidArgument,
+              "the embedding was made by another model (hash {}, and this model's is {})",
+              e.model_hash, model_->hash);
+  LASSO_CHECK(e.preprocess == model_->preprocess.name, ErrorCode::kInvalidArgument,
+              "the embedding's image was prepared by \"{}\", and this engine prepares by \"{}\"",
+              e.preprocess, model_->preprocess.name);
+  LASSO_CHECK(e.grid == model_->config.grid() && e.channels == model_->config.prompt_dim &&
+                  e.image_size == model_->config.image_size,
+              ErrorCode::kInvalidArgument,
+              "the embedding is {}x{}x{} of a {} pixel square, and this model's are {}x{}x{} of {}",
+              e.grid, e.grid, e.channels, e.image_size, model_->config.grid(),
+              model_->config.grid(), model_->config.prompt_dim, model_->config.image_size);
+}
+
+void Predictor::check_prompt(const Prompt& prompt, std::size_t index, std::size_t side) const {
+  LASSO_CHECK(!prompt.points.empty() || prompt.box || !prompt.mask_input.empty(),
+              ErrorCode::kInvalidArgument,
+              "prompt {} is empty: it needs a point, a box or a mask input", index);
+  for (const Point& point : prompt.points) {
+    LASSO_CHECK(std::isfinite(point.x) && std::isfinite(point.y), ErrorCode::kInvalidArgument,
+                "prompt {}: point ({}, {}) is not finite", index, point.x, point.y);
+    LASSO_CHECK(point.label == PointLabel::kBackground || point.label == PointLabel::kForeground,
+                ErrorCode::kInvalidArgument,
+                "prompt {}: label {} is neither 0 (background) nor 1 (foreground)", index,
+                static_cast<int>(point.label));
+  }
+  if (prompt.box) {
+    const Box& box = *prompt.box;
+    LASSO_CHECK(std::isfinite(box.x0) && std::isfinite(box.y0) && std::isfinite(box.x1) &&
+                    std::isfinite(box.y1) && box.x0 < box.x1 && box.y0 < box.y1,
+                ErrorCode::kInvalidArgument,
+                "prompt {}: box ({}, {}, {}, {}) has no area: x0 < x1 and y0 < y1 are expected",
+                index, box.x0, box.y0, box.x1, box.y1);
+  }
+  LASSO_CHECK(prompt.mask_input.empty() || prompt.mask_input.size() == side * side,
+              ErrorCode::kInvalidArgument,
+              "prompt {}: mask_input has {} values, and {}x{} low-resolution logits are expected",
+              index, prompt.mask_input.size(), side, side);
+}
+
+void Predictor::segment(const Embedding& embedding, const Prompt* prompts, std::size_t count,
+                        const SegmentOptions& options, Segmentation* results) {
+  timings_ = {};
+  check_embedding(embedding);
+  const auto side = static_cast<std::size_t>(embedding.low_res_side());
+  for (std::size_t i = 0; i < count; ++i) check_prompt(prompts[i], i, side);
+  done_.assign(count, false);
+  for (std::size_t first = 0; first < count; ++first) {
+    if (done_[first]) continue;
+    batch_.points = decoder_points(prompts[first]);
+    batch_.mask_input = !prompts[first].mask_input.empty();
+    batch_.prompts.clear();
+    for (std::size_t i = first; i < count && batch_.prompts.size() < kPromptsPerRun; ++i) {
+      if (done_[i] || decoder_points(prompts[i]) != batch_.points ||
+          prompts[i].mask_input.empty() == batch_.mask_input) {
+        continue;
+      }
+      batch_.prompts.push_back(i);
+      done_[i] = true;
+    }
+    Stopwatch watch;
+    fill_batch(embedding, prompts, batch_);
+    run_decoder(embedding, batch_);
+    timings_.decode_ms += watch.milliseconds();
+    watch = {};
+    store_results(embedding, batch_, options, results);
+    timings_.postprocess_ms += watch.milliseconds();
+  }
+}
+
+void Predictor::fill_batch(const Embedding& embedding, const Prompt* prompts, const Batch& batch) {
+  const Embedding::Impl& e = *embedding.impl();
+  const ResizedSize resized =
+      resized_size(model_->preprocess, e.image_width, e.image_height, e.image_size);
+  coords_.clear();
+  labels_.clear();
+  mask_inputs_.clear();
+  const auto size = static_cast<float>(e.image_size);
+  const auto add = [&](float x, float y, std::int32_t label) {
+    const ModelPoint point = scale_point(resized, e.image_width, e.image_height, x, y);
+    coords_.push_back((point.x + 0.5F) / size);
+    coords_.push_back((point.y + 0.5F) / size);
+    labels_.push_back(label);
+  };
+  for (const std::size_t i : batch.prompts) {
+    const Prompt& prompt = prompts[i];
+    for (const Point& point : prompt.points) {
+      add(point.x, point.y, point.label == PointLabel::kForeground ? 1 : 0);
+    }
+    if (prompt.box) {
+      add(prompt.box->x0, prompt.box->y0, kTopLeft);
+      add(prompt.box->x1, prompt.box->y1, kBottomRight);
+    } else {
+      add(0, 0, kPadding);
+    }
+    mask_inputs_.insert(mask_inputs_.end(), prompt.mask_input.begin(), prompt.mask_input.end());
+  }
+}
+
+void Predictor::run_decoder(const Embedding& embedding, const Batch& batch) {
+  const auto count = batch.prompts.size();
+  const auto masks = static_cast<std::size_t>(model_->config.num_mask_tokens());
+  const auto side = static_cast<std::size_t>(embedding.low_res_side());
+  logits_.resize(count * masks * side * side);
+  iou_.resize(count * masks);
+  const std::array<std::int64_t, 2> symbols{static_cast<std::int64_t>(count),
+                                            static_cast<std::int64_t>(batch.points)};
+  const std::array<const void*, 4> inputs{embedding.data(), coords_.data(), labels_.data(),
+                                          mask_inputs_.data()};
+  const std::array<void*, 2> outputs{logits_.data(), iou_.data()};
+  session_.run(batch.mask_input ? decoder_with_mask_ : decoder_, symbols,
+               std::span(inputs).first(batch.mask_input ? 4 : 3), outputs);
+}
+
+// The decoder makes one mask for unambiguous prompts (the first) and several for ambiguous ones.
+void Predictor::store_results(const Embedding& embedding, const Batch& batch,
+                              const SegmentOptions& options, Segmentation* results) {
+  const ThreadLimit limit(session_.threads());
+  const Embedding::Impl& e = *embedding.impl();
+  const auto tokens = static_cast<std::size_t>(model_->config.num_mask_tokens());
+  const std::size_t first = options.multimask ? 1 : 0;
+  const std::size_t masks = options.multimask ? tokens - 1 : 1;
+  const auto side = static_cast<std::size_t>(embedding.low_res_side());
+  const MaskUpsample upsample =
+      mask_upsample_of(model_->preprocess, embedding.low_res_side(), e.image_size, e.image_width,
+                       e.image_height);
+  for (std::size_t k = 0; k < batch.prompts.size(); ++k) {
+    Segmentation& result = results[batch.prompts[k]];
+    const float* logits = logits_.data() + (k * tokens + first) * side * side;
+    const float* iou = iou_.data() + k * tokens + first;
+    result.iou_predictions.assign(iou, iou + masks);
+    result.low_res_logits.assign(logits, logits + masks * side * side);
+    result.masks.resize(options.masks ? masks : 0);
+    for (std::size_t m = 0; m < result.masks.size(); ++m) {
+      Mask& mask = result.masks[m];
+      mask.width = e.image_width;
+      mask.height = e.image_height;
+      mask.data.resize(static_cast<std::size_t>(mask.width) *
+                       static_cast<std::size_t>(mask.height));
+      upsample_mask(upsample, logits + m * side * side, options.mask_threshold, mask_scratch_,
+                    mask.data.data(), mask.width);
+    }
+  }
+}
+
+void Predictor::warm_up(const WarmUpLimits& limits) {
+  LASSO_CHECK(limits.image_width >= 1 && limits.image_height >= 1 && limits.prompts >= 1 &&
+                  limits.points >= 1,
+              ErrorCode::kInvalidArgument,
+              "warm-up limits must be at least 1: image {}x{}, {} prompts, {} points",
+              limits.image_width, limits.image_height, limits.prompts, limits.points);
+  const std::array<std::int64_t, 1> batch{1};
+  session_.prepare(encoder_, batch);
+  const auto prompts = std::min<std::size_t>(static_cast<std::size_t>(limits.prompts), kPromptsPerRun);
+  for (std::size_t count = 1; count <= prompts; ++count) {
+    for (std::int64_t points = 1; points <= limits.points + 1; ++points) {
+      const std::array<std::int64_t, 2> symbols{static_cast<std::int64_t>(count), points};
+      session_.prepare(decoder_, symbols);
+      if (limits.mask_input) session_.prepare(decoder_with_mask_, symbols);
+    }
+  }
+  const ThreadLimit limit(session_.threads());
+  const SamConfig& config = model_->config;
+  const auto side = static_cast<std::size_t>(config.image_size);
+  const Image blank{limits.image_width, limits.image_height, PixelFormat::kRgb,
+                    std::vector<std::uint8_t>(static_cast<std::size_t>(limits.image_width) *
+                                              static_cast<std::size_t>(limits.image_height) * 3)};
+  preprocess_image(model_->preprocess, blank.view(), config.image_size, preprocess_scratch_,
+                   image_.get(side * side * 3));
+  const auto low_res = static_cast<std::size_t>(4 * config.grid());
+  const auto points = static_cast<std::size_t>(limits.points) + 1;
+  const auto tokens = static_cast<std::size_t>(config.num_mask_tokens());
+  done_.reserve(static_cast<std::size_t>(limits.prompts));
+  batch_.prompts.reserve(prompts);
+  coords_.reserve(prompts * points * 2);
+  labels_.reserve(prompts * points);
+  iou_.reserve(prompts * tokens);
+  logits_.assign(prompts * tokens * low_res * low_res, 0.0F);
+  if (limits.mask_input) mask_inputs_.assign(prompts * low_res * low_res, 0.0F);
+  std::vector<std::uint8_t> mask(blank.pixels.size() / 3);
+  upsample_mask(mask_upsample_of(model_->preprocess, 4 * config.grid(), config.image_size,
+                                 limits.image_width, limits.image_height),
+                logits_.data(), 0.0F, mask_scratch_, mask.data(), limits.image_width);
+}
+
+}  // namespace lasso::sam

@@ -1,0 +1,70 @@
+// Running a SAM model: image -> embedding -> masks. One predictor per thread.
+#ifndef LASSO_MODELS_SAM_PREDICTOR_H_
+#define LASSO_MODELS_SAM_PREDICTOR_H_
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "engine/session.h"
+#include "image/mask_upsample.h"
+#include "image/preprocess.h"
+#include "lasso/context.h"
+#include "models/sam/model.h"
+
+namespace lasso::sam {
+
+class Predictor {
+ public:
+  Predictor(std::shared_ptr<const SamModel> model, int threads);
+
+  Embedding encode(const ImageView& image);
+  Embedding encode_preprocessed(const float* pixels, int image_width, int image_height);
+
+  // `results` holds one element for each prompt, whose memory is reused.
+  void segment(const Embedding& embedding, const Prompt* prompts, std::size_t count,
+               const SegmentOptions& options, Segmentation* results);
+
+  void warm_up(const WarmUpLimits& limits);
+
+  const Timings& timings() const { return timings_; }
+  engine::Session& session() { return session_; }
+
+ private:
+  // Prompts that go through the decoder in one run: equal numbers of points, all with a mask or none.
+  struct Batch {
+    std::size_t points = 0;
+    bool mask_input = false;
+    std::vector<std::size_t> prompts;  // indices
+  };
+
+  Embedding run_encoder(int image_width, int image_height);
+  void check_embedding(const Embedding& embedding) const;
+  void check_prompt(const Prompt& prompt, std::size_t index, std::size_t side) const;
+  void fill_batch(const Embedding& embedding, const Prompt* prompts, const Batch& batch);
+  void run_decoder(const Embedding& embedding, const Batch& batch);
+  void store_results(const Embedding& embedding, const Batch& batch, const SegmentOptions& options,
+                     Segmentation* results);
+
+  std::shared_ptr<const SamModel> model_;
+  engine::Session session_;
+  std::size_t encoder_ = 0;
+  std::size_t decoder_ = 0;
+  std::size_t decoder_with_mask_ = 0;
+  Timings timings_;
+
+  PreprocessScratch preprocess_scratch_;
+  Scratch<float> image_;
+  MaskScratch mask_scratch_;
+  Batch batch_;
+  std::vector<bool> done_;
+  std::vector<float> coords_;
+  std::vector<std::int32_t> labels_;
+  std::vector<float> mask_inputs_;
+  std::vector<float> logits_;
+  std::vector<float> iou_;
+};
+
+}  // namespace lasso::sam
+
+#endif  // LASSO_MODELS_SAM_PREDICTOR_H_
