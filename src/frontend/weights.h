@@ -51,7 +51,7 @@ class Weights {
 
   // Adds a tensor; throws kCorruptFile if there is one of that name.
   void add(const std::string& name, WeightTensor tensor);
-  // Adds or replaces a tensor that lies in memory.
+  // Adds or replaces a dense tensor.
   void set(const std::string& name, const Tensor& tensor);
 
   // The tensor as a dense row-major one: a view that shares ownership of the map where its elements
