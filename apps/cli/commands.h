@@ -1,0 +1,19 @@
+// The subcommands. Each adds itself to its parent and sets the action when it is the one that was
+// chosen.
+#ifndef LASSO_CLI_COMMANDS_H_
+#define LASSO_CLI_COMMANDS_H_
+
+#include <CLI/CLI.hpp>
+
+#include "options.h"
+
+namespace lasso::cli {
+
+void add_segment(CLI::App* parent, Action* action);
+void add_inspect(CLI::App* parent, Action* action);
+void add_compare(CLI::App* parent, Action* action);
+void add_bench(CLI::App* parent, Action* action);
+
+}  // namespace lasso::cli
+
+#endif  // LASSO_CLI_COMMANDS_H_

@@ -1,0 +1,243 @@
+#include "console.h"
+
+#include <fmt/format.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <condition_variable>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <mutex>
+#include <thread>
+
+#include "exit_codes.h"
+#include "lasso/log.h"
+
+namespace lasso::cli {
+
+namespace {
+
+struct Settings {
+  bool quiet = false;
+  bool verbose = false;
+};
+
+Settings& settings() {
+  static Settings instance;
+  return instance;
+}
+
+// Guards both streams, so that a progress line never mixes with another.
+std::mutex& stream_mutex() {
+  static std::mutex instance;
+  return instance;
+}
+
+// Read by the signal handler, hence atomic.
+std::atomic<bool> progress_shown{false};
+std::atomic<int> files_in_flight{0};
+std::atomic<bool> interrupted{false};
+
+bool terminal_with_color(int fd) {
+  const char* term = std::getenv("TERM");
+  const char* no_color = std::getenv("NO_COLOR");
+  return isatty(fd) != 0 && (no_color == nullptr || *no_color == '\0') &&
+         (term == nullptr || std::strcmp(term, "dumb") != 0);
+}
+
+// Control characters in a file's name must neither break the line nor reach the terminal.
+std::string printable(std::string_view text) {
+  std::string result;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 || byte == 0x7f) {
+      result += byte == '\n' ? "\\n" : fmt::format("\\x{:02x}", byte);
+    } else {
+      result += c;
+    }
+  }
+  return result;
+}
+
+void clear_progress() {
+  if (progress_shown.exchange(false)) std::fputs("\r\033[K", stderr);
+}
+
+void print_message(const char* kind, const char* color, std::string_view message) {
+  const std::lock_guard lock(stream_mutex());
+  clear_progress();
+  const bool colored = terminal_with_color(STDERR_FILENO);
+  fmt::print(stderr, "lasso: {}{}:{} {}\n", colored ? color : "", kind, colored ? "\033[0m" : "",
+             printable(message));
+}
+
+void leave_interrupted() {
+  if (progress_shown) {
+    const char clear[] = "\r\033[K";
+    (void)!write(STDERR_FILENO, clear, sizeof(clear) - 1);
+  }
+  const char message[] = "lasso: interrupted\n";
+  (void)!write(STDERR_FILENO, message, sizeof(message) - 1);
+  _exit(static_cast<int>(Exit::kInterrupted));
+}
+
+void on_interrupt(int) {
+  if (files_in_flight > 0) {
+    interrupted = true;
+  } else {
+    leave_interrupted();
+  }
+}
+
+}  // namespace
+
+void configure_console(bool quiet, bool verbose) {
+  settings() = {quiet, verbose};
+  set_log_callback([](LogLevel level, const std::string& message) {
+    if (level == LogLevel::kWarning) {
+      print_warning(message);
+    } else {
+      print_note(message);
+    }
+  });
+}
+
+bool quiet() { return settings().quiet; }
+
+void print(std::string_view line) {
+  const std::lock_guard lock(stream_mutex());
+  clear_progress();
+  const bool written = std::fwrite(line.data(), 1, line.size(), stdout) == line.size() &&
+                       std::fputc('\n', stdout) != EOF && std::fflush(stdout) == 0;
+  if (written) return;
+  if (errno == EPIPE) _exit(static_cast<int>(Exit::kSomeFailed));  // the reader has seen enough
+  throw Failure(Exit::kSomeFailed,
+                fmt::format("cannot write to standard output: {}", std::strerror(errno)));
+}
+
+void print_error(std::string_view message) { print_message("error", "\033[1;31m", message); }
+
+void print_warning(std::string_view message) {
+  if (!settings().quiet) print_message("warning", "\033[1;33m", message);
+}
+
+void print_note(std::string_view message) {
+  if (settings().verbose) print_message("note", "\033[2m", message);
+}
+
+std::string styled(Style style, std::string_view text) {
+  static const bool colored = terminal_with_color(STDOUT_FILENO);
+  const char* code = nullptr;
+  switch (style) {
+    case Style::kPlain:
+      break;
+    case Style::kBold:
+      code = "1";
+      break;
+    case Style::kDim:
+      code = "2";
+      break;
+    case Style::kRed:
+      code = "1;31";
+      break;
+    case Style::kGreen:
+      code = "32";
+      break;
+    case Style::kYellow:
+      code = "33";
+      break;
+    case Style::kCyan:
+      code = "36";
+      break;
+  }
+  if (!colored || code == nullptr) return std::string(text);
+  return fmt::format("\033[{}m{}\033[0m", code, text);
+}
+
+const char* arrow() {
+  for (const char* name : {"LC_ALL", "LC_CTYPE", "LANG"}) {
+    const char* value = std::getenv(name);
+    if (value == nullptr || *value == '\0') continue;
+    const bool utf8 = std::strstr(value, "UTF-8") != nullptr ||
+                      std::strstr(value, "utf8") != nullptr ||
+                      std::strstr(value, "utf-8") != nullptr;
+    return utf8 ? "\u2192" : "->";
+  }
+  return "->";
+}
+
+struct Progress::State {
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::string what;
+  bool done = false;
+  std::thread thread;
+
+  void run() {
+    using Clock = std::chrono::steady_clock;
+    const auto start = Clock::now();
+    std::unique_lock lock(mutex);
+    auto pause = std::chrono::milliseconds(1000);
+    while (!changed.wait_for(lock, pause, [this] { return done; })) {
+      pause = std::chrono::milliseconds(100);
+      const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
+      const std::lock_guard stream_lock(stream_mutex());
+      progress_shown = true;
+      fmt::print(stderr, "\r\033[K{}... {:.1f} s", printable(what), seconds);
+      std::fflush(stderr);
+    }
+    const std::lock_guard stream_lock(stream_mutex());
+    clear_progress();
+    std::fflush(stderr);
+  }
+};
+
+Progress::Progress(const std::string& what) {
+  if (settings().quiet || isatty(STDERR_FILENO) == 0) return;
+  state_ = std::make_unique<State>();
+  state_->what = what;
+  state_->thread = std::thread([state = state_.get()] { state->run(); });
+}
+
+Progress::~Progress() {
+  if (!state_) return;
+  {
+    const std::lock_guard lock(state_->mutex);
+    state_->done = true;
+  }
+  state_->changed.notify_one();
+  state_->thread.join();
+}
+
+void Progress::set(const std::string& what) {
+  if (!state_) return;
+  const std::lock_guard lock(state_->mutex);
+  state_->what = what;
+}
+
+void install_signal_handlers() {
+  struct sigaction action = {};
+  action.sa_handler = on_interrupt;
+  action.sa_flags = SA_RESTART;
+  sigaction(SIGINT, &action, nullptr);
+  action.sa_handler = SIG_IGN;  // print() sees EPIPE instead
+  sigaction(SIGPIPE, &action, nullptr);
+}
+
+void restore_signal_handlers() {
+  struct sigaction action = {};
+  action.sa_handler = SIG_DFL;
+  sigaction(SIGINT, &action, nullptr);
+}
+
+FileGuard::FileGuard() { ++files_in_flight; }
+
+FileGuard::~FileGuard() {
+  if (--files_in_flight == 0 && interrupted) leave_interrupted();
+}
+
+}  // namespace lasso::cli

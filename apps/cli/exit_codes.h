@@ -1,0 +1,66 @@
+// Exit statuses of the command line, and the one place where errors become statuses.
+#ifndef LASSO_CLI_EXIT_CODES_H_
+#define LASSO_CLI_EXIT_CODES_H_
+
+#include <fmt/format.h>
+
+#include <exception>
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+#include "lasso/error.h"
+
+namespace lasso::cli {
+
+enum class Exit : int {
+  kDone = 0,
+  kSomeFailed = 1,       // some inputs failed; each was named, the others are done
+  kUsage = 2,            // wrong options or values
+  kBadModel = 3,         // bad or missing model file
+  kUnsupported = 4,      // this machine, build or release cannot do it
+  kDeviceOrMemory = 5,   // device failure or out of memory
+  kThresholdMissed = 6,  // compare: the difference is above the tolerance
+  kInternal = 70,        // a bug in Lasso
+  kInterrupted = 130,
+};
+
+// An error that ends the program with a given status.
+class Failure : public std::runtime_error {
+ public:
+  Failure(Exit exit, const std::string& message) : std::runtime_error(message), exit_(exit) {}
+  Exit exit() const noexcept { return exit_; }
+
+ private:
+  Exit exit_;
+};
+
+template <typename... Args>
+[[noreturn]] void usage_error(fmt::format_string<Args...> format, Args&&... args) {
+  throw Failure(Exit::kUsage, fmt::format(format, std::forward<Args>(args)...));
+}
+
+// What was being done when the library threw.
+enum class Stage { kModel, kOther };
+
+// The status for an error of the library. While a model is opened, a file that is missing, broken
+// or of another family is a bad model; a CPU that lacks what Lasso needs is never the file's fault.
+Exit exit_for(const lasso::Error& error, Stage stage);
+
+// True where the CPU has the instructions that every kernel of Lasso needs (AVX2, FMA, F16C).
+bool cpu_is_supported();
+
+struct Described {
+  Exit exit;
+  std::string message;
+};
+
+// Status and message for any exception.
+Described describe(const std::exception_ptr& error);
+
+// True for errors that end the run even when other inputs wait: no memory, a failing device, a bug.
+bool is_fatal(const lasso::Error& error);
+
+}  // namespace lasso::cli
+
+#endif  // LASSO_CLI_EXIT_CODES_H_

@@ -1,0 +1,197 @@
+// lasso inspect: what is in a checkpoint, and how this machine runs it.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "commands.h"
+#include "console.h"
+#include "model.h"
+#include "options.h"
+#include "prompts.h"
+#include "table.h"
+
+namespace lasso::cli {
+
+namespace {
+
+struct InspectArguments {
+  std::string file;
+  bool layers = false;
+  bool why = false;
+  bool graph = false;
+  ModelOptions model;
+  RunOptions run;
+  OutputOptions output;
+};
+
+double total_gflop(const ProgramInfo& program) {
+  double gflop = 0;
+  for (const LayerInfo& layer : program.layers) gflop += layer.gflop;
+  return gflop;
+}
+
+std::string quantity(double value) {
+  if (value >= 1e9) return fmt::format("{:.2f} G", value / 1e9);
+  if (value >= 1e6) return fmt::format("{:.1f} M", value / 1e6);
+  if (value >= 1e3) return fmt::format("{:.1f} k", value / 1e3);
+  return fmt::format("{:.0f} ", value);
+}
+
+void print_summary(const EngineInfo& info, const std::string& path) {
+  const auto row = [](const std::string& name, const std::string& value) {
+    print(fmt::format("  {}{}", styled(Style::kDim, fmt::format("{:<14}", name)), value));
+  };
+  print(fmt::format("{}  {}", styled(Style::kBold, info.model), path));
+  row("hash", info.model_hash);
+  const int grid = info.patch_size > 0 ? info.image_size / info.patch_size : 0;
+  row("input", fmt::format("{0} x {0} pixels, patches of {1}: a grid of {2} x {2} tokens",
+                           info.image_size, info.patch_size, grid));
+  row("encoder", fmt::format("{} blocks, width {}, {} heads, windows of {}", info.depth,
+                             info.embed_dim, info.num_heads, info.window_size));
+  row("global blocks", fmt::format("{}", fmt::join(info.global_blocks, ", ")));
+  row("embedding", fmt::format("{} channels", info.prompt_dim));
+  row("parameters", quantity(static_cast<double>(info.parameters)));
+  row("weights", fmt::format("{}B packed, {}", quantity(static_cast<double>(info.weight_bytes)),
+                             info.precision));
+  row("preprocess", info.preprocess);
+  row("device", fmt::format("{}, {}", info.device, info.isa));
+}
+
+void print_program(const ProgramInfo& program) {
+  print(fmt::format("\n{}  {} layers, {:.3g} GFLOP", styled(Style::kBold, program.name),
+                    program.layers.size(), total_gflop(program)));
+  for (const std::string& input : program.inputs) print("  in   " + input);
+  for (const std::string& output : program.outputs) print("  out  " + output);
+}
+
+void print_layers(const ProgramInfo& program, bool why) {
+  Table table({{"#", Align::kRight},
+               {"layer"},
+               {"op"},
+               {"shape"},
+               {"kernel"},
+               {"ISA"},
+               {"GFLOP", Align::kRight},
+               {"weights", Align::kRight}});
+  for (std::size_t i = 0; i < program.layers.size(); ++i) {
+    const LayerInfo& layer = program.layers[i];
+    table.add(
+        {fmt::format("{}", i), layer.name, layer.op, layer.shape, layer.kernel, layer.isa,
+         layer.gflop > 0 ? fmt::format("{:.3g}", layer.gflop) : "",
+         layer.weight_bytes > 0 ? quantity(static_cast<double>(layer.weight_bytes)) + "B" : ""});
+    if (!why) continue;
+    for (const std::string& reason : layer.rejected) table.note("not " + reason);
+  }
+  print(table.text());
+}
+
+Json layer_json(const LayerInfo& layer, bool why) {
+  Json json = {{"name", layer.name},
+               {"op", layer.op},
+               {"shape", layer.shape},
+               {"kernel", layer.kernel},
+               {"isa", layer.isa},
+               {"gflop", layer.gflop},
+               {"weight_bytes", layer.weight_bytes}};
+  if (why) json["rejected"] = layer.rejected;
+  return json;
+}
+
+Json to_json(const EngineInfo& info, const OpenModel& model, bool layers, bool why) {
+  Json json = {{"file", model.path},
+               {"model", info.model},
+               {"model_hash", info.model_hash},
+               {"preprocess", info.preprocess},
+               {"device", info.device},
+               {"isa", info.isa},
+               {"precision", info.precision},
+               {"image_size", info.image_size},
+               {"patch_size", info.patch_size},
+               {"embed_dim", info.embed_dim},
+               {"depth", info.depth},
+               {"num_heads", info.num_heads},
+               {"window_size", info.window_size},
+               {"global_blocks", info.global_blocks},
+               {"prompt_dim", info.prompt_dim},
+               {"parameters", info.parameters},
+               {"weight_bytes", info.weight_bytes},
+               {"load_ms", model.load_ms},
+               {"programs", Json::array()}};
+  for (const ProgramInfo& program : info.programs) {
+    Json entry = {{"name", program.name},
+                  {"inputs", program.inputs},
+                  {"outputs", program.outputs},
+                  {"layer_count", program.layers.size()},
+                  {"gflop", total_gflop(program)}};
+    if (layers || why) {
+      for (const LayerInfo& layer : program.layers) {
+        entry["layers"].push_back(layer_json(layer, why));
+      }
+    }
+    json["programs"].push_back(std::move(entry));
+  }
+  return json;
+}
+
+Exit run_inspect(const InspectArguments& arguments) {
+  apply(arguments.run);
+  ModelOptions options = arguments.model;
+  options.model = arguments.file;
+  const OpenModel model = open_model(options, arguments.run);
+  const EngineInfo& info = model.engine.info();
+  if (arguments.output.json) {
+    Json json = to_json(info, model, arguments.layers, arguments.why);
+    if (arguments.graph) json["graph"] = model.engine.dump();
+    print(json.dump(-1, ' ', false, Json::error_handler_t::replace));
+    return Exit::kDone;
+  }
+  if (arguments.graph) {
+    print(model.engine.dump());
+    return Exit::kDone;
+  }
+  print_summary(info, model.path);
+  for (const ProgramInfo& program : info.programs) {
+    print_program(program);
+    if (arguments.layers || arguments.why) print_layers(program, arguments.why);
+  }
+  return Exit::kDone;
+}
+
+constexpr const char* kEpilogue =
+    R"(Examples:
+  lasso inspect sam_vit_b_01ec64.pth
+  lasso inspect sam_vit_b_01ec64.pth --why
+  lasso inspect sam_vit_b_01ec64.pth --json | jq .parameters
+)";
+
+}  // namespace
+
+void add_inspect(CLI::App* parent, Action* action) {
+  CLI::App* app = parent->add_subcommand("inspect", "What a checkpoint holds and how it will run.");
+  const auto arguments = std::make_shared<InspectArguments>();
+  const std::string group = "What to show";
+  app->add_option("FILE", arguments->file, "A SAM checkpoint (.pth, .pt or .safetensors).")
+      ->required()
+      ->group("Model");
+  add_switch(app, "--layers", &arguments->layers,
+             "Every layer: operation, shape, kernel, instruction set, GFLOP, bytes of weights.",
+             group);
+  add_switch(app, "--why", &arguments->why,
+             "Every layer, with the kernels that were not taken and the reasons.", group);
+  add_switch(app, "--graph", &arguments->graph, "The graphs of all programs, as text.", group);
+  add_description_options(app, &arguments->model);
+  add_run_options(app, &arguments->run, true);
+  add_output_options(app, &arguments->output, "One JSON object on standard output.");
+  describe_command(app, "lasso inspect FILE [--layers] [--why] [--graph] [OPTIONS]", kEpilogue);
+  app->callback([=] {
+    configure_console(arguments->output.quiet, arguments->output.verbose);
+    *action = [=] { return run_inspect(*arguments); };
+  });
+}
+
+}  // namespace lasso::cli

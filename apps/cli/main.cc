@@ -1,0 +1,101 @@
+// The command line of Lasso.
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <exception>
+#include <memory>
+#include <string>
+
+#include "commands.h"
+#include "console.h"
+#include "exit_codes.h"
+#include "lasso/version.h"
+#include "options.h"
+
+namespace lasso::cli {
+
+namespace {
+
+std::string version_text() {
+#if defined(__clang__)
+  const std::string compiler = "Clang " __clang_version__;
+#else
+  const std::string compiler = "GCC " __VERSION__;
+#endif
+#ifdef NDEBUG
+  const char* build = "release";
+#else
+  const char* build = "with assertions";
+#endif
+  return "lasso " LASSO_VERSION "\nbuilt with " + compiler + ", " + build + "; device: cpu";
+}
+
+// The deepest subcommand that was named: its help is the one to point to.
+const CLI::App* chosen(const CLI::App* app) {
+  while (!app->get_subcommands().empty()) app = app->get_subcommands().front();
+  return app;
+}
+
+std::string full_name(const CLI::App* app) {
+  const CLI::App* parent = app->get_parent();
+  return parent == nullptr ? app->get_name() : full_name(parent) + " " + app->get_name();
+}
+
+// CLI11's complaint about the command line in Lasso's words.
+void print_usage_error(const CLI::App& app, const CLI::ParseError& error) {
+  const CLI::App* command = chosen(&app);
+  std::string message = error.what();
+  if (error.get_name() == "ExtrasError") {
+    const std::vector<std::string> extras = app.remaining(true);
+    if (!extras.empty()) {
+      const bool option = extras.front().rfind('-', 0) == 0;
+      message = extras.front() + (option ? ": no such option" : ": not expected");
+      const std::string closest = closest_option(*command, extras.front());
+      if (!closest.empty()) message += "; did you mean " + closest + "?";
+    }
+  }
+  print_error(message + " (see " + full_name(command) + " --help)");
+}
+
+int run(int argc, char** argv) {
+  CLI::App app("Lasso segments images with Segment Anything models, without Python.", "lasso");
+  app.formatter(std::make_shared<HelpFormatter>());
+  app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::Throw);
+  app.set_version_flag("--version", version_text(), "Show the version and exit.");
+  app.require_subcommand(1);
+  Action action;
+  add_segment(&app, &action);
+  add_inspect(&app, &action);
+  add_compare(&app, &action);
+  add_bench(&app, &action);
+  describe_command(&app, "lasso COMMAND [OPTIONS]",
+                   "\"lasso COMMAND --help\" tells about a command.\n");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) {  // --help or --version
+      std::string text = error.get_name() == "CallForHelp" ? chosen(&app)->help() : error.what();
+      while (!text.empty() && text.back() == '\n') text.pop_back();
+      print(text);
+      return static_cast<int>(Exit::kDone);
+    }
+    print_usage_error(app, error);
+    return static_cast<int>(Exit::kUsage);
+  }
+  return static_cast<int>(action());
+}
+
+}  // namespace
+
+}  // namespace lasso::cli
+
+int main(int argc, char** argv) {
+  lasso::cli::install_signal_handlers();
+  try {
+    return lasso::cli::run(argc, argv);
+  } catch (...) {
+    const lasso::cli::Described error = lasso::cli::describe(std::current_exception());
+    lasso::cli::print_error(error.message);
+    return static_cast<int>(error.exit);
+  }
+}

@@ -1,0 +1,105 @@
+#include "model.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <new>
+#include <vector>
+
+#include "console.h"
+#include "values.h"
+
+namespace lasso::cli {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr const char* kCheckpoints =
+    "https://github.com/facebookresearch/segment-anything#model-checkpoints";
+
+// Folders with demo checkpoints, the most specific first.
+std::vector<fs::path> model_folders() {
+  std::vector<fs::path> folders;
+  std::error_code error;
+  const fs::path program = fs::read_symlink("/proc/self/exe", error);
+  if (!error) {
+    folders.push_back((program.parent_path().parent_path() / "share/lasso/models"));
+  }
+#ifdef LASSO_SOURCE_MODELS
+  folders.emplace_back(LASSO_SOURCE_MODELS);
+#endif
+  return folders;
+}
+
+}  // namespace
+
+std::string find_model(const std::string& model) {
+  std::string path = model;
+  if (path.empty()) {
+    const char* variable = std::getenv("LASSO_MODEL");
+    if (variable != nullptr) path = variable;
+  }
+  std::error_code ignored;
+  if (!path.empty()) {
+    if (fs::is_directory(path, ignored)) {
+      throw Failure(Exit::kBadModel,
+                    fmt::format("{}: is a folder; this release of Lasso reads a model from one "
+                                "file, a SAM checkpoint (.pth, .pt or .safetensors)",
+                                path));
+    }
+    return path;
+  }
+  std::string looked;
+  for (const fs::path& folder : model_folders()) {
+    for (const char* name : {"lasso-tiny.pth", "lasso-micro.pth"}) {
+      const fs::path candidate = folder / name;
+      if (!fs::is_regular_file(candidate, ignored)) continue;
+      print_warning(fmt::format(
+          "no --model given: using the small demo checkpoint {}, far from the accuracy of Meta's; "
+          "those are at {}",
+          candidate.string(), kCheckpoints));
+      return candidate.string();
+    }
+    looked += (looked.empty() ? "" : " and ") + folder.string();
+  }
+  throw Failure(Exit::kBadModel,
+                fmt::format("no --model given, and there is no demo checkpoint (lasso-tiny.pth or "
+                            "lasso-micro.pth) in {}; Meta's checkpoints are at {}",
+                            looked, kCheckpoints));
+}
+
+lasso::Engine open_engine(const std::function<lasso::Engine()>& open) {
+  try {
+    return open();
+  } catch (const lasso::Error& error) {
+    throw Failure(exit_for(error, Stage::kModel), error.what());
+  } catch (const std::bad_alloc&) {
+    throw Failure(Exit::kDeviceOrMemory, "out of memory while the model was loaded");
+  }
+}
+
+OpenModel open_model(const ModelOptions& model, const RunOptions& run) {
+  if (!model.preprocess.empty()) {
+    parse_choice("--preprocess", model.preprocess, {"sam", "medsam"});
+  }
+  std::error_code ignored;
+  if (!model.config.empty() && !fs::is_regular_file(model.config, ignored)) {
+    usage_error("--config {}: there is no such file", model.config);
+  }
+  const std::string path = find_model(model.model);
+  lasso::EngineOptions options;
+  options.kernels = run.kernel_choice();
+  options.preprocess = model.preprocess;
+  options.config_path = model.config;
+  const Progress progress(fmt::format("loading {}", path));
+  const auto start = std::chrono::steady_clock::now();
+  lasso::Engine engine = open_engine([&] { return lasso::Engine::build(path, options); });
+  const std::chrono::duration<double, std::milli> elapsed =
+      std::chrono::steady_clock::now() - start;
+  return {std::move(engine), path, elapsed.count()};
+}
+
+}  // namespace lasso::cli

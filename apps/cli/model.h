@@ -1,0 +1,29 @@
+// Finding and opening the model that a subcommand runs.
+#ifndef LASSO_CLI_MODEL_H_
+#define LASSO_CLI_MODEL_H_
+
+#include <string>
+
+#include "lasso/engine.h"
+#include "options.h"
+
+namespace lasso::cli {
+
+// The file that --model names, or the demo checkpoint, which is said in a warning. Throws
+// Failure(kBadModel) when there is none, with where it was looked for.
+std::string find_model(const std::string& model);
+
+// Runs `open`, which builds an engine, and turns the library's errors into the statuses for models.
+lasso::Engine open_engine(const std::function<lasso::Engine()>& open);
+
+struct OpenModel {
+  lasso::Engine engine;
+  std::string path;
+  double load_ms = 0;  // to read and compile
+};
+
+OpenModel open_model(const ModelOptions& model, const RunOptions& run);
+
+}  // namespace lasso::cli
+
+#endif  // LASSO_CLI_MODEL_H_

@@ -1,0 +1,30 @@
+// NumPy's .npy files, as far as the command line needs them: float32, C order, little-endian.
+#ifndef LASSO_CLI_NPY_H_
+#define LASSO_CLI_NPY_H_
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace lasso::cli {
+
+struct Array {
+  std::vector<std::int64_t> shape;
+  std::vector<float> values;
+};
+
+// "[1, 256, 256]"
+std::string shape_text(const std::vector<std::int64_t>& shape);
+
+// Takes the bytes of a .npy file apart. Strict: anything but a float32 array in C order whose data
+// fill the file exactly is refused with Failure(kUsage); `name` (option and path) starts the
+// message.
+Array parse_npy(const std::string& name, std::string_view bytes);
+
+// The bytes of a .npy file of version 1.0.
+std::string format_npy(const std::vector<std::int64_t>& shape, const std::vector<float>& values);
+
+}  // namespace lasso::cli
+
+#endif  // LASSO_CLI_NPY_H_

@@ -1,0 +1,85 @@
+// Options that several subcommands share, and the form of the help texts.
+#ifndef LASSO_CLI_OPTIONS_H_
+#define LASSO_CLI_OPTIONS_H_
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "exit_codes.h"
+#include "lasso/engine.h"
+
+namespace lasso::cli {
+
+// What a subcommand's options decide to run; empty until one is chosen.
+using Action = std::function<Exit()>;
+
+// How to say things, the same for every subcommand.
+struct OutputOptions {
+  bool json = false;
+  bool verbose = false;
+  bool quiet = false;
+};
+void add_output_options(CLI::App* app, OutputOptions* options, const std::string& json_help);
+
+// How to run: device, precision, threads, instruction set, kernels.
+struct RunOptions {
+  std::string device = "cpu";
+  std::string precision = "fp32";
+  int threads = 0;  // 0: the physical cores that the process may use
+  std::string isa;  // empty: the best that the CPU has
+  std::string kernels = "fast";
+
+  lasso::Kernels kernel_choice() const {
+    return kernels == "reference" ? lasso::Kernels::kReference : lasso::Kernels::kFast;
+  }
+};
+// With `variants` also --isa and --kernels.
+void add_run_options(CLI::App* app, RunOptions* options, bool variants);
+// Refuses what this release or machine lacks with status 4, and caps the instruction set (through
+// the environment, before the library looks).
+void apply(const RunOptions& options);
+void cap_isa(const std::string& isa);
+
+// Which model, and how it is prepared.
+struct ModelOptions {
+  std::string model;  // empty: the demo checkpoint
+  std::string preprocess;
+  std::string config;
+};
+void add_model_option(CLI::App* app, ModelOptions* options);
+// --preprocess and --config
+void add_description_options(CLI::App* app, ModelOptions* options);
+
+// A number with its limits; the help says the default.
+void add_integer(CLI::App* app, const std::string& name, std::int64_t* value, std::int64_t min,
+                 std::int64_t max, const std::string& description, const std::string& group,
+                 const std::string& placeholder = "N");
+void add_integer(CLI::App* app, const std::string& name, int* value, int min, int max,
+                 const std::string& description, const std::string& group,
+                 const std::string& placeholder = "N");
+// A value that may be given once.
+CLI::Option* add_text(CLI::App* app, const std::string& name, std::string* value,
+                      const std::string& placeholder, const std::string& description,
+                      const std::string& group);
+CLI::Option* add_switch(CLI::App* app, const std::string& name, bool* value,
+                        const std::string& description, const std::string& group);
+
+// Help in man-page style: usage, groups of options with wrapped texts, examples.
+class HelpFormatter : public CLI::Formatter {
+ public:
+  std::string make_help(const CLI::App* app, std::string name,
+                        CLI::AppFormatMode mode) const override;
+};
+
+// The option that a mistyped one most likely meant, or empty.
+std::string closest_option(const CLI::App& app, const std::string& mistyped);
+
+// The text of synopsis and the examples of a subcommand.
+void describe_command(CLI::App* app, const std::string& usage, const std::string& epilogue);
+
+}  // namespace lasso::cli
+
+#endif  // LASSO_CLI_OPTIONS_H_

@@ -1,0 +1,211 @@
+#include "outputs.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+#include "console.h"
+#include "exit_codes.h"
+
+namespace lasso::cli {
+
+namespace {
+
+constexpr std::size_t kMaxLabels = 65535;  // of a 16-bit label map
+
+void write_gray(const std::string& path, const std::vector<std::uint8_t>& pixels, int width,
+                int height) {
+  const FileGuard guard;
+  write_png(path, ImageView{pixels.data(), width, height, width, PixelFormat::kGray});
+}
+
+}  // namespace
+
+const std::vector<std::string>& known_formats() {
+  static const std::vector<std::string> formats = {"overlay", "mask",    "labelmap",
+                                                   "rle",     "polygon", "none"};
+  return formats;
+}
+
+double shortest(float value) {
+  const std::string text = fmt::format("{}", value);
+  double result = value;
+  std::from_chars(text.data(), text.data() + text.size(), result);
+  return result;
+}
+
+Json xyxy(const PixelBox& box) { return Json::array({box.x0, box.y0, box.x1, box.y1}); }
+
+Json xywh(const PixelBox& box) {
+  return Json::array({box.x0, box.y0, box.x1 - box.x0, box.y1 - box.y0});
+}
+
+ImageOutputs::ImageOutputs(const Formats& formats, bool rle, std::filesystem::path folder,
+                           OutputNames* names, const OutputSubject& subject)
+    : formats_(formats),
+      rle_(rle || formats.rle),
+      folder_(std::move(folder)),
+      names_(names),
+      subject_(subject) {
+  if (subject_.image == nullptr) formats_.overlay = false;
+  if (formats_.labelmap) {
+    if (subject_.prompts->size() > kMaxLabels) {
+      throw Failure(Exit::kSomeFailed, fmt::format("a label map holds {} labels, not {}",
+                                                   kMaxLabels, subject_.prompts->size()));
+    }
+    labels_.resize(static_cast<std::size_t>(subject_.width) *
+                   static_cast<std::size_t>(subject_.height));
+  }
+}
+
+// Files that belong to one image share their suffix, so all names are chosen together.
+void ImageOutputs::choose_names(std::size_t candidates) {
+  named_ = true;
+  const std::string base = stem(subject_.path);
+  std::vector<OutputNames::Name> names;
+  std::vector<std::string> kinds;
+  const auto add = [&](const std::string& kind, std::size_t count, const std::string& extension) {
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::string number = count > 1 ? fmt::format("_{}", i) : "";
+      names.push_back({base + "_" + kind + number, extension});
+      kinds.push_back(kind);
+    }
+  };
+  if (formats_.overlay) add("overlay", candidates, ".png");
+  if (formats_.mask) add("mask", candidates * subject_.prompts->size(), ".png");
+  if (formats_.labelmap) add("labelmap", 1, ".png");
+  if (formats_.rle) add("rle", 1, ".json");
+  if (formats_.polygon) add("polygon", 1, ".json");
+  const std::vector<std::string> paths = names_->claim(folder_, names);
+  for (std::size_t i = 0; i < paths.size(); ++i) files_[kinds[i]].push_back(paths[i]);
+}
+
+void ImageOutputs::add(std::size_t first, const std::vector<Segmentation>& answers) {
+  if (answers.empty()) return;
+  if (!named_) choose_names(answers.front().masks.size());
+  if (formats_.overlay) add_to_overlays(first, answers);
+  for (std::size_t i = 0; i < answers.size(); ++i) {
+    const Segmentation& answer = answers[i];
+    for (std::size_t k = 0; k < answer.masks.size(); ++k) {
+      const Mask& mask = answer.masks[k];
+      MaskSummary summary;
+      summary.prompt = first + i;
+      summary.candidate = k;
+      summary.iou_prediction = answer.iou_predictions[k];
+      summary.area = mask_area(mask);
+      summary.box = mask_bounding_box(mask);
+      if (rle_) summary.rle = rle_to_string(encode_rle(mask));
+      if (formats_.mask) {
+        std::vector<std::uint8_t> pixels(mask.data.size());
+        std::transform(mask.data.begin(), mask.data.end(), pixels.begin(),
+                       [](std::uint8_t inside) { return inside != 0 ? 255 : 0; });
+        write_gray(files_["mask"][masks_.size()].get<std::string>(), pixels, mask.width,
+                   mask.height);
+      }
+      if (formats_.labelmap && k == answer.best()) add_to_labelmap(first + i, mask, summary.area);
+      if (formats_.rle || formats_.polygon) add_annotation(summary, mask);
+      masks_.push_back(std::move(summary));
+    }
+  }
+}
+
+// Overlay k shows candidate k of every prompt. Masks are drawn as they come, the prompts' marks at
+// the end, above all masks.
+void ImageOutputs::add_to_overlays(std::size_t first, const std::vector<Segmentation>& answers) {
+  const std::size_t candidates = answers.front().masks.size();
+  const bool fresh = overlays_.empty();
+  overlays_.resize(candidates);
+  for (std::size_t k = 0; k < candidates; ++k) {
+    std::vector<OverlayItem> items;
+    for (std::size_t i = 0; i < answers.size(); ++i) {
+      items.push_back({&answers[i].masks[k], nullptr, palette_color(first + i)});
+    }
+    overlays_[k] = draw_overlay(fresh ? subject_.image->view() : overlays_[k].view(), items);
+  }
+}
+
+// Where masks overlap, the smaller one is on top.
+void ImageOutputs::add_to_labelmap(std::size_t prompt, const Mask& mask, std::int64_t area) {
+  const auto label = static_cast<std::uint16_t>(prompt + 1);
+  label_areas_.resize(label, 0);
+  label_areas_.back() = area;
+  for (std::size_t p = 0; p < mask.data.size(); ++p) {
+    if (mask.data[p] == 0) continue;
+    const std::uint16_t before = labels_[p];
+    if (before == 0 || label_areas_[before - 1U] >= area) labels_[p] = label;
+  }
+}
+
+void ImageOutputs::add_annotation(const MaskSummary& summary, const Mask& mask) {
+  const PixelBox box = summary.box.value_or(PixelBox{});
+  Json annotation;
+  annotation["id"] = masks_.size() + 1;
+  annotation["image_id"] = 1;
+  annotation["category_id"] = 1;
+  annotation["segmentation"] = nullptr;
+  annotation["area"] = summary.area;
+  annotation["bbox"] = xywh(box);
+  annotation["bbox_xyxy"] = xyxy(box);
+  annotation["bbox_xywh"] = xywh(box);
+  annotation["iscrowd"] = 0;
+  annotation["iou_prediction"] = shortest(summary.iou_prediction);
+  annotation["prompt"] = summary.prompt;
+  const PromptTask& task = (*subject_.prompts)[summary.prompt];
+  if (!task.id.is_null()) annotation["prompt_id"] = task.id;
+  if (formats_.rle) {
+    annotation["segmentation"] = {{"size", {mask.height, mask.width}}, {"counts", summary.rle}};
+    rle_annotations_.push_back(annotation);
+  }
+  if (formats_.polygon) {
+    annotation["segmentation"] = mask_polygons(mask);
+    polygon_annotations_.push_back(std::move(annotation));
+  }
+}
+
+Json ImageOutputs::coco_file(const Json& annotations) const {
+  Json file;
+  file["images"] = Json::array({{{"id", 1},
+                                 {"file_name", subject_.path},
+                                 {"width", subject_.width},
+                                 {"height", subject_.height}}});
+  file["categories"] = Json::array({{{"id", 1}, {"name", "object"}}});
+  file["annotations"] = annotations;
+  return file;
+}
+
+void ImageOutputs::write_labelmap() {
+  const std::string path = files_["labelmap"][0].get<std::string>();
+  if (subject_.prompts->size() > 255) {
+    write_png16(path, labels_, subject_.width, subject_.height);
+    return;
+  }
+  const std::vector<std::uint8_t> narrow(labels_.begin(), labels_.end());
+  write_gray(path, narrow, subject_.width, subject_.height);
+}
+
+Json ImageOutputs::finish() {
+  const auto dump = [](const Json& json) {
+    return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+  };
+  for (std::size_t k = 0; k < overlays_.size(); ++k) {
+    std::vector<OverlayItem> marks;
+    for (std::size_t i = 0; i < subject_.prompts->size(); ++i) {
+      marks.push_back({nullptr, &(*subject_.prompts)[i].prompt, palette_color(i)});
+    }
+    const Image picture = draw_overlay(overlays_[k].view(), marks);
+    const FileGuard guard;
+    write_png(files_["overlay"][k].get<std::string>(), picture.view());
+  }
+  if (named_ && formats_.labelmap) write_labelmap();
+  if (named_ && formats_.rle) {
+    write_file(files_["rle"][0].get<std::string>(), dump(coco_file(rle_annotations_)));
+  }
+  if (named_ && formats_.polygon) {
+    write_file(files_["polygon"][0].get<std::string>(), dump(coco_file(polygon_annotations_)));
+  }
+  return files_;
+}
+
+}  // namespace lasso::cli

@@ -1,0 +1,46 @@
+// What to segment: images, each with its prompts, from options or from a file of prompts.
+#ifndef LASSO_CLI_PROMPTS_H_
+#define LASSO_CLI_PROMPTS_H_
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "lasso/types.h"
+
+namespace lasso::cli {
+
+using Json = nlohmann::ordered_json;
+
+struct PromptTask {
+  lasso::Prompt prompt;
+  std::string source;  // "prompts.jsonl:3"; empty for a prompt from options
+  Json id;             // the user's name for it; null if there is none
+};
+
+struct PromptFailure {
+  std::string source;
+  Json id;
+  std::string message;
+};
+
+struct ImageTask {
+  std::string path;  // empty: no image, only an embedding
+  std::vector<PromptTask> prompts;
+  std::vector<PromptFailure> failures;  // prompts of this image that are wrong in themselves
+};
+
+struct PromptFile {
+  std::vector<ImageTask> images;        // in the order in which they first appear
+  std::vector<PromptFailure> failures;  // lines that belong to no image
+};
+
+// Reads JSON lines from the file, or from standard input for "-". A line has "image" (a path; may
+// be left out if default_image is not empty), "points" [[x, y], ...], "labels" [1, 0, ...] (all 1
+// if left out), "box" [x0, y0, x1, y1] and "id" (a string or number). What is wrong with a line
+// becomes a failure. Throws Failure(kUsage) if the file can't be read or has no lines.
+PromptFile read_prompts(const std::string& path, const std::string& default_image);
+
+}  // namespace lasso::cli
+
+#endif  // LASSO_CLI_PROMPTS_H_

@@ -1,0 +1,346 @@
+// lasso segment: masks for points, boxes and masks in images.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "commands.h"
+#include "console.h"
+#include "files.h"
+#include "model.h"
+#include "npy.h"
+#include "options.h"
+#include "segment_image.h"
+#include "values.h"
+
+namespace lasso::cli {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+struct SegmentArguments {
+  std::vector<std::string> images;
+  std::vector<std::string> points;
+  std::vector<std::string> boxes;
+  std::string prompts;
+  std::string mask_input;
+  bool multimask = false;
+  std::string folder = ".";
+  std::string format = "overlay";
+  std::string load_embedding;
+  std::string save_embedding;
+  std::string save_logits;
+  std::int64_t max_pixels = 100'000'000;
+  ModelOptions model;
+  RunOptions run;
+  OutputOptions output;
+};
+
+// The prompts of --point, --box and --mask-input: all points are one prompt, which a single box
+// joins; several boxes are a prompt each.
+std::vector<PromptTask> prompts_from_options(const SegmentArguments& arguments) {
+  Prompt points;
+  for (const std::string& text : arguments.points) points.points.push_back(parse_point(text));
+  std::vector<Box> boxes;
+  for (const std::string& text : arguments.boxes) boxes.push_back(parse_box(text));
+  if (boxes.size() > 1 && !points.points.empty()) {
+    usage_error(
+        "--point with {} times --box: unclear which box the points refine; give one --box, or a "
+        "file with --prompts, one JSON object per prompt",
+        boxes.size());
+  }
+  if (boxes.size() > 1 && !arguments.mask_input.empty()) {
+    usage_error("--mask-input with {} times --box: a mask refines one prompt; give one --box",
+                boxes.size());
+  }
+  if (boxes.size() <= 1) {
+    if (!boxes.empty()) points.box = boxes.front();
+    const bool empty = points.points.empty() && !points.box && arguments.mask_input.empty();
+    return empty ? std::vector<PromptTask>{} : std::vector<PromptTask>{{points, "", {}}};
+  }
+  std::vector<PromptTask> tasks;
+  for (const Box& box : boxes) {
+    PromptTask task;
+    task.prompt.box = box;
+    tasks.push_back(task);
+  }
+  return tasks;
+}
+
+// The values of --mask-input, [side, side] or [1, side, side].
+Array read_mask_input(const std::string& path) {
+  Array mask = parse_npy("--mask-input " + path, read_file("--mask-input", path));
+  const auto& shape = mask.shape;
+  const bool square = shape.size() >= 2 && shape[shape.size() - 1] == shape[shape.size() - 2];
+  if (!square || shape.size() > 3 || (shape.size() == 3 && shape[0] != 1)) {
+    usage_error(
+        "--mask-input {}: has shape {}, expected one mask of logits, [side, side] or "
+        "[1, side, side]; of several masks choose one",
+        path, shape_text(shape));
+  }
+  if (!std::all_of(mask.values.begin(), mask.values.end(),
+                   [](float value) { return std::isfinite(value); })) {
+    usage_error("--mask-input {}: has values that are not finite", path);
+  }
+  return mask;
+}
+
+// Images with their prompts; failures of lines without an image are said at once and counted.
+std::vector<ImageTask> collect_tasks(const SegmentArguments& arguments, bool* some_failed) {
+  if (!arguments.prompts.empty()) {
+    if (!arguments.points.empty() || !arguments.boxes.empty() || !arguments.mask_input.empty()) {
+      usage_error("--prompts {}: can't be combined with --point, --box or --mask-input",
+                  arguments.prompts);
+    }
+    if (arguments.images.size() > 1) {
+      usage_error(
+          "--prompts {}: with {} images on the command line; each line names its image, or "
+          "one IMAGE is given for those that do not",
+          arguments.prompts, arguments.images.size());
+    }
+    PromptFile file =
+        read_prompts(arguments.prompts, arguments.images.empty() ? "" : arguments.images.front());
+    for (const PromptFailure& failure : file.failures) {
+      print_error(fmt::format("{}: {}", failure.source, failure.message));
+      *some_failed = true;
+    }
+    return file.images;
+  }
+  const std::vector<PromptTask> prompts = prompts_from_options(arguments);
+  if (prompts.empty() && arguments.save_embedding.empty()) {
+    usage_error(
+        "no prompt: expected --point X,Y[,LABEL], --box X0,Y0,X1,Y1, --mask-input F.npy or "
+        "--prompts F.jsonl (or --save-embedding alone)");
+  }
+  std::vector<ImageTask> tasks;
+  for (const std::string& image : arguments.images) tasks.push_back({image, prompts, {}});
+  if (tasks.empty()) {
+    if (arguments.load_embedding.empty()) usage_error("no image: expected IMAGE...");
+    tasks.push_back({"", prompts, {}});
+  }
+  return tasks;
+}
+
+Formats parse_formats(const std::string& text) {
+  const std::vector<std::string> names = parse_choices("--format", text, known_formats());
+  const auto has = [&](const char* name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  };
+  if (has("none") && names.size() > 1) {
+    usage_error("--format {}: \"none\" excludes other formats", text);
+  }
+  return {has("overlay"), has("mask"), has("labelmap"), has("rle"), has("polygon")};
+}
+
+// Options that name one file make sense for one image only.
+void check_single(const std::string& option, const std::string& path, std::size_t images) {
+  std::error_code ignored;
+  if (path.empty() || fs::is_directory(path, ignored)) return;
+  if (images > 1) {
+    usage_error("{} {}: names one file for {} images; name an existing folder instead", option,
+                path, images);
+  }
+  check_output_file(option, path);
+}
+
+void make_folder(const std::string& folder) {
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (!fs::is_directory(folder, error)) {
+    usage_error("-o {}: is not a folder and can't be made one{}", folder,
+                error ? ": " + error.message() : "");
+  }
+}
+
+SegmentSettings make_settings(const SegmentArguments& arguments,
+                              const std::vector<ImageTask>& tasks) {
+  SegmentSettings settings;
+  settings.formats = parse_formats(arguments.format);
+  settings.folder = arguments.folder == "." ? fs::path() : fs::path(arguments.folder);
+  settings.multimask = arguments.multimask;
+  settings.json = arguments.output.json;
+  settings.max_pixels = arguments.max_pixels;
+  settings.load_embedding = arguments.load_embedding;
+  settings.save_embedding = arguments.save_embedding;
+  settings.save_logits = arguments.save_logits;
+  check_single("--save-embedding", arguments.save_embedding, tasks.size());
+  check_single("--save-logits", arguments.save_logits, tasks.size());
+  if (tasks.size() > 1 && !arguments.load_embedding.empty()) {
+    usage_error("--load-embedding {}: is of one image, but {} are given", arguments.load_embedding,
+                tasks.size());
+  }
+  if (tasks.size() > 1 && !arguments.mask_input.empty()) {
+    usage_error("--mask-input {}: belongs to one image, but {} are given", arguments.mask_input,
+                tasks.size());
+  }
+  const bool pixels = !tasks.empty() && !tasks.front().path.empty();
+  if (settings.formats.overlay && !pixels && !tasks.empty()) {
+    usage_error(
+        "--format {}: an overlay needs the IMAGE besides --load-embedding; name it, or "
+        "choose among mask, labelmap, rle, polygon and none",
+        arguments.format);
+  }
+  return settings;
+}
+
+void set_mask_input(const Array& mask, const std::string& path, int side, ImageTask* task) {
+  if (mask.shape.back() != side) {
+    usage_error("--mask-input {}: has shape {}, but this model's logits are [{}, {}]", path,
+                shape_text(mask.shape), side, side);
+  }
+  for (PromptTask& prompt : task->prompts) prompt.prompt.mask_input = mask.values;
+}
+
+void tell(const ImageReport& report, bool json, double model_load_ms, std::size_t name_width) {
+  if (!report.error.empty()) print_error(report.error);
+  for (const PromptFailure& failure : report.failures) {
+    print_error(fmt::format("{}: {}", failure.source, failure.message));
+  }
+  if (json) {
+    print(to_json(report, model_load_ms).dump(-1, ' ', false, Json::error_handler_t::replace));
+  } else if (report.error.empty() && !quiet()) {
+    print(to_text(report, name_width));
+  }
+}
+
+Exit run_segment(const SegmentArguments& arguments) {
+  bool some_failed = false;
+  std::vector<ImageTask> tasks = collect_tasks(arguments, &some_failed);
+  const SegmentSettings settings = make_settings(arguments, tasks);
+  std::optional<Array> mask;
+  if (!arguments.mask_input.empty()) mask = read_mask_input(arguments.mask_input);
+  make_folder(arguments.folder);
+  if (tasks.empty()) return Exit::kSomeFailed;
+
+  apply(arguments.run);
+  const OpenModel model = open_model(arguments.model, arguments.run);
+  const EngineInfo& info = model.engine.info();
+  if (mask && info.patch_size > 0) {
+    const int side = info.image_size / info.patch_size * 4;
+    set_mask_input(*mask, arguments.mask_input, side, &tasks.front());
+  }
+  Context context(model.engine, {arguments.run.threads});
+  print_note(fmt::format("{}: {}, {} threads, {}, loaded in {:.0f} ms", model.path, info.model,
+                         context.threads(), info.isa, model.load_ms));
+
+  OutputNames names;
+  std::size_t name_width = 0;
+  for (const ImageTask& task : tasks) {
+    name_width = std::max(name_width, std::min<std::size_t>(task.path.size(), 48));
+  }
+  for (std::size_t i = 0; i < tasks.size(); ++i) {
+    const std::string of =
+        tasks.size() > 1 ? fmt::format(" ({}/{})", i + 1, tasks.size()) : std::string();
+    ImageReport report;
+    {
+      const Progress progress(fmt::format(
+          "segmenting {}{}", tasks[i].path.empty() ? settings.load_embedding : tasks[i].path, of));
+      report = segment_image(&context, tasks[i], settings, &names);
+    }
+    some_failed |= report.failed();
+    tell(report, settings.json, model.load_ms, name_width);
+  }
+  return some_failed ? Exit::kSomeFailed : Exit::kDone;
+}
+
+constexpr const char* kEpilogue =
+    R"(All points together ask for one object; a single box joins them, and points then refine the box.
+Several boxes are a prompt each. Points with several boxes need --prompts, a file with a JSON object
+per line; lines with the same image share its encoding:
+
+  {"image": "truck.jpg", "points": [[500, 375], [1125, 625]], "labels": [1, 0], "id": "window"}
+  {"image": "truck.jpg", "box": [75, 275, 1725, 850]}
+
+Points and boxes are in pixels of the original image, x to the right and y down. Boxes may leave the
+image; points may not (0 <= x <= width, 0 <= y <= height).
+
+Files are named after the image: truck_overlay.png. A name that is taken gets a number,
+truck_overlay-2.png; nothing is overwritten but what --save-embedding and --save-logits name.
+
+Exit status: 0 done, 1 some inputs failed (each is named), 2 wrong usage, 3 bad or missing model,
+4 unsupported here, 5 out of memory or device failure, 70 bug in Lasso, 130 interrupted.
+
+Examples:
+  lasso segment truck.jpg --point 500,375 --model sam_vit_b_01ec64.pth
+  lasso segment truck.jpg --box 425,600,700,875 --point 575,750,0 -o out --format overlay,mask
+  lasso segment *.jpg --box 10,10,500,400 --format none --json > masks.jsonl
+  lasso segment truck.jpg --save-embedding truck.safetensors
+  lasso segment truck.jpg --load-embedding truck.safetensors --point 500,375 --multimask
+)";
+
+}  // namespace
+
+void add_segment(CLI::App* parent, Action* action) {
+  CLI::App* app = parent->add_subcommand("segment", "Masks for points and boxes in images.");
+  const auto arguments = std::make_shared<SegmentArguments>();
+  SegmentArguments& a = *arguments;
+  const std::string input = "Images and prompts";
+  const std::string output = "Results";
+
+  app->add_option("IMAGE", a.images,
+                  "JPEG or PNG files. May be left out with --prompts, and with --load-embedding "
+                  "where no overlay is asked for.")
+      ->group(input);
+  const auto repeated = [&](const char* name, std::vector<std::string>* values, const char* text,
+                            const char* type) {
+    app->add_option(name, *values, text)->type_name(type)->allow_extra_args(false)->group(input);
+  };
+  repeated("--point", &a.points,
+           "A point of the object; LABEL 1 (default) says \"this\", 0 \"not this\". Repeatable.",
+           "X,Y[,LABEL]");
+  repeated("--box", &a.boxes, "A box around the object. Repeatable: each box is a prompt.",
+           "X0,Y0,X1,Y1");
+  add_text(app, "--prompts", &a.prompts, "F.jsonl|-",
+           "Prompts from a file, or from standard input: one JSON object per line with image, "
+           "points, labels, box, id.",
+           input);
+  add_text(app, "--mask-input", &a.mask_input, "F.npy",
+           "Low-resolution logits of an earlier answer (one mask of --save-logits) to refine.",
+           input);
+  add_switch(app, "--multimask", &a.multimask,
+             "Three candidates for each prompt instead of one mask; for ambiguous prompts.", input);
+  add_integer(app, "--max-pixels", &a.max_pixels, 1, std::int64_t{1} << 40,
+              "Refuse images that claim more pixels. Default: 100000000.", input);
+  add_text(app, "--load-embedding", &a.load_embedding, "F",
+           "Use a saved embedding; the image encoder does not run.", input);
+
+  add_text(app, "-o,--output", &a.folder, "DIR",
+           "Folder for results, made if need be. Default: the current folder.", output);
+  add_text(app, "--format", &a.format, "LIST",
+           "Comma list of overlay (picture with masks and prompts), mask (PNG per mask, 0 and "
+           "255), labelmap (PNG with the index of the prompt, from 1; where masks overlap, the "
+           "smallest is on top), rle and polygon (COCO JSON), or none. Default: overlay.",
+           output);
+  add_text(app, "--save-embedding", &a.save_embedding, "F",
+           "Write the image's embedding (.safetensors). For several images, an existing folder.",
+           output);
+  add_text(app, "--save-logits", &a.save_logits, "F.npy",
+           "Write the low-resolution logits: float32 [masks, side, side], or [prompts, masks, "
+           "side, side] for several prompts. For several images, an existing folder.",
+           output);
+
+  add_model_option(app, &a.model);
+  add_description_options(app, &a.model);
+  add_run_options(app, &a.run, true);
+  add_output_options(app, &a.output,
+                     "One JSON object per image and line on standard output: size, masks "
+                     "(iou_prediction, area, bbox_xyxy, bbox_xywh, rle), timings in ms, files.");
+  describe_command(app,
+                   "lasso segment IMAGE... [--model FILE] [--point X,Y[,LABEL]]... "
+                   "[--box X0,Y0,X1,Y1]... [OPTIONS]",
+                   kEpilogue);
+  app->callback([=] {
+    configure_console(arguments->output.quiet, arguments->output.verbose);
+    *action = [=] { return run_segment(*arguments); };
+  });
+}
+
+}  // namespace lasso::cli

@@ -1,0 +1,175 @@
+#include "values.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
+#include "exit_codes.h"
+
+namespace lasso::cli {
+
+namespace {
+
+std::string_view trim(std::string_view text) {
+  while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
+  while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
+  return text;
+}
+
+std::vector<std::string_view> split(std::string_view text) {
+  std::vector<std::string_view> parts;
+  while (true) {
+    const std::size_t comma = text.find(',');
+    parts.push_back(trim(text.substr(0, comma)));
+    if (comma == std::string_view::npos) return parts;
+    text.remove_prefix(comma + 1);
+  }
+}
+
+std::optional<double> to_double(std::string_view text) {
+  text = trim(text);
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(value)) {
+    return std::nullopt;
+  }
+  return value;
+}
+
+std::optional<std::int64_t> to_integer(std::string_view text) {
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+}  // namespace
+
+std::optional<float> to_float(std::string_view text) {
+  const std::optional<double> value = to_double(text);
+  if (!value || !std::isfinite(static_cast<float>(*value))) return std::nullopt;
+  return static_cast<float>(*value);
+}
+
+std::int64_t parse_integer(const std::string& option, const std::string& text, std::int64_t min,
+                           std::int64_t max) {
+  const std::optional<std::int64_t> value = to_integer(text);
+  if (!value || *value < min || *value > max) {
+    usage_error("{} {}: expected a whole number from {} to {}", option, text, min, max);
+  }
+  return *value;
+}
+
+double parse_positive(const std::string& option, const std::string& text) {
+  const std::optional<double> value = to_double(text);
+  if (!value || *value <= 0) usage_error("{} {}: expected a number above 0", option, text);
+  return *value;
+}
+
+std::string join_choices(const std::vector<std::string>& choices) {
+  std::string result;
+  for (std::size_t i = 0; i < choices.size(); ++i) {
+    if (i > 0) result += i + 1 == choices.size() ? " or " : ", ";
+    result += choices[i];
+  }
+  return result;
+}
+
+std::string parse_choice(const std::string& option, const std::string& text,
+                         const std::vector<std::string>& allowed) {
+  if (std::find(allowed.begin(), allowed.end(), text) == allowed.end()) {
+    usage_error("{} {}: expected {}", option, text, join_choices(allowed));
+  }
+  return text;
+}
+
+std::vector<std::string> parse_choices(const std::string& option, const std::string& text,
+                                       const std::vector<std::string>& allowed) {
+  std::vector<std::string> result;
+  for (const std::string_view part : split(text)) {
+    const std::string value(part);
+    if (std::find(allowed.begin(), allowed.end(), value) == allowed.end()) {
+      usage_error("{} {}: \"{}\" is not known; expected a comma list of {}", option, text, value,
+                  join_choices(allowed));
+    }
+    if (std::find(result.begin(), result.end(), value) == result.end()) result.push_back(value);
+  }
+  return result;
+}
+
+std::vector<std::int64_t> parse_integers(const std::string& option, const std::string& text,
+                                         std::int64_t min, std::int64_t max) {
+  std::vector<std::int64_t> result;
+  for (const std::string_view part : split(text)) {
+    const std::optional<std::int64_t> value = to_integer(part);
+    if (!value || *value < min || *value > max) {
+      usage_error("{} {}: expected a comma list of whole numbers from {} to {}", option, text, min,
+                  max);
+    }
+    result.push_back(*value);
+  }
+  return result;
+}
+
+Point parse_point(const std::string& text) {
+  const std::vector<std::string_view> parts = split(text);
+  if (parts.size() != 2 && parts.size() != 3) {
+    usage_error("--point {}: expected X,Y or X,Y,LABEL in pixels of the image, as in 250,187,1",
+                text);
+  }
+  const std::optional<float> x = to_float(parts[0]);
+  const std::optional<float> y = to_float(parts[1]);
+  if (!x || !y) {
+    usage_error("--point {}: \"{}\" is not a finite number; expected X,Y or X,Y,LABEL", text,
+                x ? parts[1] : parts[0]);
+  }
+  Point point{*x, *y, PointLabel::kForeground};
+  if (parts.size() == 3) {
+    if (parts[2] != "0" && parts[2] != "1") {
+      usage_error("--point {}: label \"{}\": expected 1 (this object) or 0 (not this)", text,
+                  parts[2]);
+    }
+    point.label = parts[2] == "1" ? PointLabel::kForeground : PointLabel::kBackground;
+  }
+  return point;
+}
+
+std::optional<std::string> box_problem(const Box& box) {
+  if (box.x0 >= box.x1) {
+    return fmt::format("the box has no area: x0 = {} must be less than x1 = {}", box.x0, box.x1);
+  }
+  if (box.y0 >= box.y1) {
+    return fmt::format("the box has no area: y0 = {} must be less than y1 = {}", box.y0, box.y1);
+  }
+  return std::nullopt;
+}
+
+Box parse_box(const std::string& text) {
+  const std::vector<std::string_view> parts = split(text);
+  std::vector<float> values;
+  for (const std::string_view part : parts) {
+    if (const std::optional<float> value = to_float(part)) values.push_back(*value);
+  }
+  if (parts.size() != 4 || values.size() != 4) {
+    usage_error("--box {}: expected four finite numbers X0,Y0,X1,Y1 in pixels of the image", text);
+  }
+  const Box box{values[0], values[1], values[2], values[3]};
+  if (const auto problem = box_problem(box)) usage_error("--box {}: {}", text, *problem);
+  return box;
+}
+
+std::optional<std::string> prompt_problem(const Prompt& prompt, int width, int height) {
+  for (const Point& point : prompt.points) {
+    const bool inside = point.x >= 0 && point.x <= static_cast<float>(width) && point.y >= 0 &&
+                        point.y <= static_cast<float>(height);
+    if (!inside) {
+      return fmt::format("point {},{} lies outside the image of {}x{} pixels", point.x, point.y,
+                         width, height);
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace lasso::cli

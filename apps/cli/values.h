@@ -1,0 +1,48 @@
+// Values of options: text to numbers, points and boxes. Every error names the option, the value and
+// what is allowed, and ends in exit status 2.
+#ifndef LASSO_CLI_VALUES_H_
+#define LASSO_CLI_VALUES_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lasso/types.h"
+
+namespace lasso::cli {
+
+// A finite float32 without trailing text; none otherwise.
+std::optional<float> to_float(std::string_view text);
+
+std::int64_t parse_integer(const std::string& option, const std::string& text, std::int64_t min,
+                           std::int64_t max);
+double parse_positive(const std::string& option, const std::string& text);
+
+// One of `allowed`.
+std::string parse_choice(const std::string& option, const std::string& text,
+                         const std::vector<std::string>& allowed);
+// A comma list of values of `allowed`, in its order and without repetition.
+std::vector<std::string> parse_choices(const std::string& option, const std::string& text,
+                                       const std::vector<std::string>& allowed);
+// A comma list of integers.
+std::vector<std::int64_t> parse_integers(const std::string& option, const std::string& text,
+                                         std::int64_t min, std::int64_t max);
+
+Point parse_point(const std::string& text);  // --point X,Y[,LABEL]
+Box parse_box(const std::string& text);      // --box X0,Y0,X1,Y1
+
+// What is wrong with a box: no area, or not finite. None if nothing is.
+std::optional<std::string> box_problem(const Box& box);
+
+// What is wrong with the prompt for an image of this size: a point outside. None if nothing is.
+// Points may lie on the border: 0 <= x <= width, 0 <= y <= height.
+std::optional<std::string> prompt_problem(const Prompt& prompt, int width, int height);
+
+// "a, b or c"
+std::string join_choices(const std::vector<std::string>& choices);
+
+}  // namespace lasso::cli
+
+#endif  // LASSO_CLI_VALUES_H_
