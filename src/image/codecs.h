@@ -1,0 +1,34 @@
+// Decoders of single formats; decode.cc chooses between them.
+#ifndef LASSO_IMAGE_CODECS_H_
+#define LASSO_IMAGE_CODECS_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "lasso/image.h"
+
+namespace lasso {
+
+// Both take a whole file and give RGB. Errors are those of decode_image().
+Image decode_jpeg(const std::uint8_t* data, std::size_t size, const std::string& name,
+                  const ReadImageOptions& options);
+Image decode_png(const std::uint8_t* data, std::size_t size, const std::string& name,
+                 const ReadImageOptions& options);
+
+// An image of that size with room for its pixels. Throws kCorruptFile if it is empty, kUnsupported
+// if it has more than options.max_pixels, kOutOfMemory.
+Image allocate_rgb(std::uint32_t width, std::uint32_t height, const std::string& name,
+                   const ReadImageOptions& options);
+
+// The orientation, 1 to 8, in the body of a JPEG's APP1 segment ("Exif", 0, 0, then TIFF); 1 if the
+// segment is something else, has none, or is malformed.
+int exif_orientation(const std::uint8_t* segment, std::size_t size) noexcept;
+
+// Turns and mirrors an RGB image, so that what an EXIF orientation (1 to 8) calls its top is on
+// top.
+Image apply_orientation(Image image, int orientation);
+
+}  // namespace lasso
+
+#endif  // LASSO_IMAGE_CODECS_H_
