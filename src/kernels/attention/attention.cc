@@ -80,12 +80,14 @@ Support check_problem(const AttentionProblem& p) {
 }
 
 const std::vector<Kernel<WindowAttentionProblem>>& window_attention_kernels() {
-  static const std::vector<Kernel<WindowAttentionProblem>> list = {window_attention_ref()};
+  static const std::vector<Kernel<WindowAttentionProblem>> list = {
+      window_attention_avx512(), window_attention_avx2(), window_attention_ref()};
   return list;
 }
 
 const std::vector<Kernel<AttentionProblem>>& attention_kernels() {
-  static const std::vector<Kernel<AttentionProblem>> list = {attention_ref()};
+  static const std::vector<Kernel<AttentionProblem>> list = {attention_avx512(), attention_avx2(),
+                                                             attention_ref()};
   return list;
 }
 

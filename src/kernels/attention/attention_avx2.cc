@@ -1,0 +1,87 @@
+// The streaming kernel for AVX2 and FMA: 4 rows by 3 vectors, 12 of the 16 registers.
+#include <immintrin.h>
+
+#include "kernels/attention/attention_streaming.h"
+
+namespace lasso::kernels::streaming {
+
+namespace {
+
+// -1 (taken) eight times, then 0 (left out): a window of 8 starting at 8 - n takes the first n.
+alignas(64) constexpr std::int32_t kFirst[16] = {-1, -1, -1, -1, -1, -1, -1, -1,
+                                                 0,  0,  0,  0,  0,  0,  0,  0};
+
+struct Avx2 {
+  using T = __m256;
+  static constexpr int kWidth = 8;
+  static constexpr int kRows = 4;
+
+  static T zero() { return _mm256_setzero_ps(); }
+  static T set1(float x) { return _mm256_set1_ps(x); }
+  static T load(const float* p) { return _mm256_loadu_ps(p); }
+  static void store(float* p, T x) { _mm256_storeu_ps(p, x); }
+  // The first n elements, n <= kWidth; zeros stand for the others.
+  static __m256i first(Index n) {
+    return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(kFirst + kWidth - n));
+  }
+  static T load_n(const float* p, Index n) { return _mm256_maskload_ps(p, first(n)); }
+  static void store_n(float* p, T x, Index n) { _mm256_maskstore_ps(p, first(n), x); }
+  static void prefetch(const float* p) {
+    _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T1);
+  }
+
+  static T add(T a, T b) { return _mm256_add_ps(a, b); }
+  static T sub(T a, T b) { return _mm256_sub_ps(a, b); }
+  static T mul(T a, T b) { return _mm256_mul_ps(a, b); }
+  static T div(T a, T b) { return _mm256_div_ps(a, b); }
+  static T fma(T a, T b, T c) { return _mm256_fmadd_ps(a, b, c); }
+  static T max(T a, T b) { return _mm256_max_ps(a, b); }
+  static bool any_greater(T a, T b) {
+    return _mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_GT_OQ)) != 0;
+  }
+
+  // As in the AVX-512 file; 2^n is put together from its bits, and below 2^-126.5 the result is 0.
+  static T exp2(T x) {
+    const T bounded = _mm256_max_ps(set1(-127.0F), x);
+    const T n = _mm256_round_ps(bounded, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+    const T r = _mm256_sub_ps(bounded, n);
+    T p = fma(set1(1.3276472e-3F), r, set1(9.675541e-3F));
+    p = fma(p, r, set1(5.550713e-2F));
+    p = fma(p, r, set1(2.4022120e-1F));
+    p = fma(p, r, set1(6.9314694e-1F));
+    p = fma(p, r, set1(1.0F));
+    const __m256i exponent = _mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127));
+    return _mm256_mul_ps(p, _mm256_castsi256_ps(_mm256_slli_epi32(exponent, 23)));
+  }
+
+  // Blocks of 4 x 4 in each half, then the halves.
+  static void transpose(T (&x)[8]) {
+    T a[8];
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; ++i) {
+      a[2 * i] = _mm256_unpacklo_ps(x[2 * i], x[2 * i + 1]);
+      a[2 * i + 1] = _mm256_unpackhi_ps(x[2 * i], x[2 * i + 1]);
+    }
+#pragma GCC unroll 2
+    for (int i = 0; i < 8; i += 4) {
+      x[i] = _mm256_shuffle_ps(a[i], a[i + 2], 0x44);
+      x[i + 1] = _mm256_shuffle_ps(a[i], a[i + 2], 0xEE);
+      x[i + 2] = _mm256_shuffle_ps(a[i + 1], a[i + 3], 0x44);
+      x[i + 3] = _mm256_shuffle_ps(a[i + 1], a[i + 3], 0xEE);
+    }
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; ++i) {
+      const T low = _mm256_permute2f128_ps(x[i], x[i + 4], 0x20);
+      x[i + 4] = _mm256_permute2f128_ps(x[i], x[i + 4], 0x31);
+      x[i] = low;
+    }
+  }
+};
+
+}  // namespace
+
+void run_avx2(const Task& task, const Scratch& scratch, float* memory) {
+  Kernel<Avx2>(task, scratch, memory).run();
+}
+
+}  // namespace lasso::kernels::streaming

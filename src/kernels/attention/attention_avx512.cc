@@ -1,0 +1,92 @@
+// The streaming kernel for AVX-512: 8 rows by 3 vectors, 24 of the 32 registers.
+#include <immintrin.h>
+
+#include "kernels/attention/attention_streaming.h"
+
+namespace lasso::kernels::streaming {
+
+namespace {
+
+struct Avx512 {
+  using T = __m512;
+  static constexpr int kWidth = 16;
+  static constexpr int kRows = 8;
+
+  static T zero() { return _mm512_setzero_ps(); }
+  static T set1(float x) { return _mm512_set1_ps(x); }
+  static T load(const float* p) { return _mm512_loadu_ps(p); }
+  static void store(float* p, T x) { _mm512_storeu_ps(p, x); }
+  // The first n elements, n < kWidth; zeros stand for the others.
+  static __mmask16 first(Index n) { return static_cast<__mmask16>((1U << n) - 1U); }
+  static T load_n(const float* p, Index n) { return _mm512_maskz_loadu_ps(first(n), p); }
+  static void store_n(float* p, T x, Index n) { _mm512_mask_storeu_ps(p, first(n), x); }
+  static void prefetch(const float* p) { _mm_prefetch(p, _MM_HINT_T1); }
+
+  static T add(T a, T b) { return _mm512_add_ps(a, b); }
+  static T sub(T a, T b) { return _mm512_sub_ps(a, b); }
+  static T mul(T a, T b) { return _mm512_mul_ps(a, b); }
+  static T div(T a, T b) { return _mm512_div_ps(a, b); }
+  static T fma(T a, T b, T c) { return _mm512_fmadd_ps(a, b, c); }
+  static T max(T a, T b) { return _mm512_max_ps(a, b); }
+  static bool any_greater(T a, T b) { return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ) != 0; }
+
+  // 2^x = 2^n 2^r with n = round(x) and |r| <= 1/2; the polynomial is the minimax one of degree 5
+  // (relative error 1.5e-7 with its coefficients rounded). Below 2^-149 the result is 0; NaN stays
+  // NaN.
+  static T exp2(T x) {
+    const T bounded = _mm512_max_ps(set1(-1000.0F), x);
+    const T n = _mm512_roundscale_ps(bounded, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+    const T r = _mm512_sub_ps(bounded, n);
+    T p = fma(set1(1.3276472e-3F), r, set1(9.675541e-3F));
+    p = fma(p, r, set1(5.550713e-2F));
+    p = fma(p, r, set1(2.4022120e-1F));
+    p = fma(p, r, set1(6.9314694e-1F));
+    p = fma(p, r, set1(1.0F));
+    return _mm512_scalef_ps(p, n);
+  }
+
+  // In pairs of rows, then of pairs, ... : after the two steps with unpack, x[4 i + j] has in each
+  // lane of 128 bits the transposed 4 x 4 block; the two shuffles then transpose the blocks.
+  static void transpose(T (&x)[16]) {
+    T a[16];
+#pragma GCC unroll 8
+    for (int i = 0; i < 8; ++i) {
+      a[2 * i] = _mm512_unpacklo_ps(x[2 * i], x[2 * i + 1]);
+      a[2 * i + 1] = _mm512_unpackhi_ps(x[2 * i], x[2 * i + 1]);
+    }
+#pragma GCC unroll 4
+    for (int i = 0; i < 16; i += 4) {
+      x[i] = pair_low(a[i], a[i + 2]);
+      x[i + 1] = pair_high(a[i], a[i + 2]);
+      x[i + 2] = pair_low(a[i + 1], a[i + 3]);
+      x[i + 3] = pair_high(a[i + 1], a[i + 3]);
+    }
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; ++i) {
+      const T even_low = _mm512_shuffle_f32x4(x[i], x[i + 4], 0x88);
+      const T odd_low = _mm512_shuffle_f32x4(x[i], x[i + 4], 0xDD);
+      const T even_high = _mm512_shuffle_f32x4(x[i + 8], x[i + 12], 0x88);
+      const T odd_high = _mm512_shuffle_f32x4(x[i + 8], x[i + 12], 0xDD);
+      x[i] = _mm512_shuffle_f32x4(even_low, even_high, 0x88);
+      x[i + 4] = _mm512_shuffle_f32x4(odd_low, odd_high, 0x88);
+      x[i + 8] = _mm512_shuffle_f32x4(even_low, even_high, 0xDD);
+      x[i + 12] = _mm512_shuffle_f32x4(odd_low, odd_high, 0xDD);
+    }
+  }
+
+ private:
+  static T pair_low(T a, T b) {
+    return _mm512_castpd_ps(_mm512_unpacklo_pd(_mm512_castps_pd(a), _mm512_castps_pd(b)));
+  }
+  static T pair_high(T a, T b) {
+    return _mm512_castpd_ps(_mm512_unpackhi_pd(_mm512_castps_pd(a), _mm512_castps_pd(b)));
+  }
+};
+
+}  // namespace
+
+void run_avx512(const Task& task, const Scratch& scratch, float* memory) {
+  Kernel<Avx512>(task, scratch, memory).run();
+}
+
+}  // namespace lasso::kernels::streaming

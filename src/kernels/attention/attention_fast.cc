@@ -1,0 +1,251 @@
+// The rows of the lists that run the streaming kernel: its limits, the cut into tasks, the scratch.
+#include <algorithm>
+
+#include "core/aligned_buffer.h"
+#include "kernels/attention/attention_kernels.h"
+#include "kernels/attention/attention_task.h"
+
+namespace lasso::kernels {
+
+namespace {
+
+using streaming::Index;
+using streaming::round_up;
+using streaming::Scratch;
+using streaming::Task;
+
+constexpr Index kMaxHeadDim = 128;
+constexpr Index kLanes =
+    16;  // tiles of queries are cut at multiples of this on every instruction set
+
+// The sides of a window and how many of them there are.
+struct Windows {
+  Index key_rows, key_cols, down, across;
+
+  explicit Windows(const WindowAttentionProblem& p)
+      : key_rows(p.window > 0 ? p.window : p.height),
+        key_cols(p.window > 0 ? p.window : p.width),
+        down(key_rows > 0 ? (p.height + key_rows - 1) / key_rows : 0),
+        across(key_cols > 0 ? (p.width + key_cols - 1) / key_cols : 0) {}
+};
+
+Scratch scratch_for(Index query_tile, Index rel_rows, Index rel_cols, Index head_dim) {
+  const Index width = round_up(head_dim, streaming::kRowStep);
+  const Index side = std::max(rel_rows, rel_cols);
+  Scratch s;
+  s.query_tile = query_tile;
+  s.rel_rows_h = std::max<Index>(rel_rows, 1) + 1;
+  s.rel_rows_w = std::max<Index>(rel_cols, 1);
+  const auto take = [&](Index floats) {
+    const Index at = s.floats;
+    s.floats += round_up(floats, 16);
+    return at;
+  };
+  s.q = take(query_tile * head_dim);
+  s.out = take(query_tile * width);
+  s.rel_h = take(query_tile * s.rel_rows_h);
+  s.rel_w = take(query_tile * s.rel_rows_w);
+  s.max = take(query_tile);
+  s.sum = take(query_tile);
+  s.products = take(side > 0 ? (2 * side - 1) * streaming::kMaxPanel : 0);
+  s.p = take(streaming::kKeyTile * streaming::kMaxPanel);
+  s.k = take(streaming::kKeyTile * width);
+  s.v = take(streaming::kKeyTile * width);
+  return s;
+}
+
+std::size_t bytes(const Scratch& scratch) {
+  return align_up(static_cast<std::size_t>(scratch.floats) * sizeof(float));
+}
+
+// The largest tile of queries (rows of K and V are copied once per tile) whose scratch stays below
+// the bound; query_tile 0 where there is none.
+Scratch scratch_within_bound(Index queries, Index rel_rows, Index rel_cols, Index head_dim) {
+  for (Index tile = streaming::kMaxQueryTile; tile > 0; tile -= streaming::kMaxPanel) {
+    const Scratch s = scratch_for(std::min(tile, round_up(std::max<Index>(queries, 1), kLanes)),
+                                  rel_rows, rel_cols, head_dim);
+    if (bytes(s) < kMaxAttentionScratchBytes) return s;
+  }
+  return {};
+}
+
+Scratch scratch_of(const WindowAttentionProblem& p) {
+  const Windows windows(p);
+  const Index queries = std::min(windows.key_rows, p.height) * std::min(windows.key_cols, p.width);
+  return scratch_within_bound(queries, p.has_rel ? windows.key_rows : 0,
+                              p.has_rel ? windows.key_cols : 0, p.head_dim);
+}
+
+Scratch scratch_of(const AttentionProblem& p) {
+  return scratch_within_bound(p.queries, 0, 0, p.head_dim);
+}
+
+template <typename Problem>
+class State final : public ProblemState<Problem> {
+ public:
+  State(const Problem& problem, const Target& target)
+      : ProblemState<Problem>(problem, target), scratch(scratch_of(problem)) {}
+  Scratch scratch;
+};
+
+template <typename Problem>
+Support supports(const Problem& p, const Target&) {
+  if (const Support valid = check_problem(p); !valid) return valid;
+  if (p.head_dim > kMaxHeadDim) return Support::no("heads wider than 128");
+  if (scratch_of(p).query_tile == 0) return Support::no("position terms beyond the scratch");
+  return Support::yes();
+}
+
+double flops(const WindowAttentionProblem& p) {
+  const Windows w(p);
+  return 4.0 * static_cast<double>(p.batch * p.height * p.width * p.heads * p.head_dim) *
+         static_cast<double>(w.key_rows * w.key_cols);
+}
+
+double flops(const AttentionProblem& p) {
+  return 4.0 * static_cast<double>(p.batch * p.queries * p.heads * p.head_dim) *
+         static_cast<double>(p.keys);
+}
+
+template <typename Problem, Isa kIsa>
+KernelPlan plan(const Problem& problem, const Target& target) {
+  KernelPlan plan;
+  plan.workspace_bytes =
+      bytes(scratch_of(problem)) * static_cast<std::size_t>(std::max(target.threads, 1));
+  const double rate = kIsa == Isa::kAvx512 ? 150e9 : 80e9;
+  plan.cost = flops(problem) / rate / std::max(target.threads, 1);
+  return plan;
+}
+
+template <typename Problem>
+std::unique_ptr<KernelState> create(const Problem& problem, const Target& target) {
+  return std::make_unique<State<Problem>>(problem, target);
+}
+
+using RunTask = void (*)(const Task&, const Scratch&, float*);
+
+// The part `index` of `queries`, cut at multiples of kLanes into as few parts as tiles hold them,
+// of even sizes. False where there is no such part.
+bool cut_queries(Index queries, Index tile, Index index, Task* task) {
+  const Index vectors = (queries + kLanes - 1) / kLanes;
+  const Index parts = (queries + tile - 1) / tile;
+  if (index >= parts) return false;
+  task->query_begin = vectors * index / parts * kLanes;
+  task->query_end = std::min(queries, vectors * (index + 1) / parts * kLanes);
+  return true;
+}
+
+template <RunTask kRun>
+void run_window(const KernelState& state, const KernelArgs& args) {
+  const auto& s = static_cast<const State<WindowAttentionProblem>&>(state);
+  const WindowAttentionProblem& p = s.problem;
+  if (p.batch * p.height * p.width == 0) return;
+  const Windows windows(p);
+  const auto input = [&](int i) { return static_cast<const float*>(args.inputs[i]); };
+  const Index channels = p.heads * p.head_dim;
+  const Index tokens = p.height * p.width;
+  const Index most =
+      std::min<Index>(windows.key_rows, p.height) * std::min<Index>(windows.key_cols, p.width);
+  const Index parts = (most + s.scratch.query_tile - 1) / s.scratch.query_tile;
+  const auto run = [&](Index index, std::byte* scratch) {
+    const Index part = index % parts;
+    const Index head = index / parts % p.heads;
+    const Index window = index / parts / p.heads % (windows.down * windows.across);
+    const Index image = index / parts / p.heads / (windows.down * windows.across);
+    const Index top = window / windows.across * windows.key_rows;
+    const Index left = window % windows.across * windows.key_cols;
+    const Index first = image * tokens + top * p.width + left;
+    Task t;
+    t.inside_rows = std::min(windows.key_rows, p.height - top);
+    t.inside_cols = std::min(windows.key_cols, p.width - left);
+    if (!cut_queries(t.inside_rows * t.inside_cols, s.scratch.query_tile, part, &t)) return;
+    t.q = input(0) + first * 3 * channels + head * p.head_dim;
+    t.k = t.q + channels;
+    t.v = t.k + channels;
+    t.out = static_cast<float*>(args.outputs[0]) + first * channels + head * p.head_dim;
+    t.q_token = t.kv_token = 3 * channels;
+    t.out_token = channels;
+    t.grid_width = p.width;
+    t.query_cols = t.inside_cols;
+    t.key_rows = windows.key_rows;
+    t.key_cols = windows.key_cols;
+    if (p.has_pad) {
+      t.pad_k = input(3) + channels + head * p.head_dim;
+      t.pad_v = t.pad_k + channels;
+    }
+    if (p.has_rel) {
+      t.rel_h = input(1);
+      t.rel_w = input(2);
+    }
+    t.head_dim = p.head_dim;
+    t.scale = p.scale;
+    kRun(t, s.scratch, reinterpret_cast<float*>(scratch));
+  };
+  for_tasks_with_scratch(p.batch * windows.down * windows.across * p.heads * parts,
+                         s.target.threads, args.workspace, bytes(s.scratch), run);
+}
+
+template <RunTask kRun>
+void run_attention(const KernelState& state, const KernelArgs& args) {
+  const auto& s = static_cast<const State<AttentionProblem>&>(state);
+  const AttentionProblem& p = s.problem;
+  if (p.batch * p.queries == 0) return;
+  const Index channels = p.heads * p.head_dim;
+  const Index parts = (p.queries + s.scratch.query_tile - 1) / s.scratch.query_tile;
+  const auto input = [&](int i, Index token) {
+    return static_cast<const float*>(args.inputs[i]) + token * channels;
+  };
+  const auto run = [&](Index index, std::byte* scratch) {
+    const Index head = index / parts % p.heads;
+    const Index image = index / parts / p.heads;
+    Task t;
+    if (!cut_queries(p.queries, s.scratch.query_tile, index % parts, &t)) return;
+    t.q = input(0, p.q_batch == 1 ? 0 : image * p.queries) + head * p.head_dim;
+    t.k = input(1, p.k_batch == 1 ? 0 : image * p.keys) + head * p.head_dim;
+    t.v = input(2, p.v_batch == 1 ? 0 : image * p.keys) + head * p.head_dim;
+    t.out = static_cast<float*>(args.outputs[0]) + image * p.queries * channels + head * p.head_dim;
+    t.q_token = t.kv_token = t.out_token = channels;
+    t.query_cols = p.queries;
+    t.key_rows = t.inside_rows = 1;
+    t.key_cols = t.inside_cols = p.keys;
+    t.head_dim = p.head_dim;
+    t.scale = p.scale;
+    kRun(t, s.scratch, reinterpret_cast<float*>(scratch));
+  };
+  for_tasks_with_scratch(p.batch * p.heads * parts, s.target.threads, args.workspace,
+                         bytes(s.scratch), run);
+}
+
+template <typename Problem, Isa kIsa>
+Kernel<Problem> row(std::string_view name, void (*run)(const KernelState&, const KernelArgs&)) {
+  Kernel<Problem> kernel;
+  kernel.name = name;
+  kernel.isa = kIsa;
+  kernel.supports = supports<Problem>;
+  kernel.plan = plan<Problem, kIsa>;
+  kernel.create = create<Problem>;
+  kernel.run = run;
+  return kernel;
+}
+
+}  // namespace
+
+Kernel<WindowAttentionProblem> window_attention_avx2() {
+  return row<WindowAttentionProblem, Isa::kAvx2>("streaming_avx2", run_window<streaming::run_avx2>);
+}
+
+Kernel<WindowAttentionProblem> window_attention_avx512() {
+  return row<WindowAttentionProblem, Isa::kAvx512>("streaming_avx512",
+                                                   run_window<streaming::run_avx512>);
+}
+
+Kernel<AttentionProblem> attention_avx2() {
+  return row<AttentionProblem, Isa::kAvx2>("streaming_avx2", run_attention<streaming::run_avx2>);
+}
+
+Kernel<AttentionProblem> attention_avx512() {
+  return row<AttentionProblem, Isa::kAvx512>("streaming_avx512",
+                                             run_attention<streaming::run_avx512>);
+}
+
+}  // namespace lasso::kernels

@@ -1,0 +1,254 @@
+// The streaming kernel, over a vector type V that each instruction set defines in its own file.
+//
+// A task is a tile of queries of one head. Queries lie in the lanes: q is transposed once into
+// [d][queries], and with keys as rows
+//   S^T[key][query] = sum_i K[key][i] Q^T[i][query]        O^T[i][query] += sum_key V[key][i]
+//   P^T[key][query]
+// are one micro-kernel: a scalar of K or V, as it lies in memory, times vectors of queries, R x NV
+// accumulators. The maximum and the sum of the softmax are then per lane, and any head width, grid
+// and window works without masks. Keys come in tiles of at most kKeyTile, whose rows are copied
+// side by side into scratch (zeros fill them up to R); a panel of NV vectors of queries goes
+// through a tile while its scores, P^T [keys][NV], stay in the L1 cache.
+//
+// Position terms: the scores of a tile start from relh[y_k] + relw[x_k], two rows of
+// [side][queries] that are made once per task: T = R_table Q^T by the same micro-kernel, of which
+// each lane takes its own rows.
+//
+// The softmax is in powers of two (log2 e is multiplied into q). Any m that lies in [max - 64, max]
+// is as good as the maximum itself: exp2(s - m) <= 2^64 overflows neither sums nor products, and
+// what underflows is below 2^-126 of the largest. So m is the maximum of the first tile, -m joins
+// the accumulators' start, and the exponential is taken from the registers; only where a score
+// exceeds m + 64 (checked once per tile) the tile is done again with a new m and what has been
+// summed is rescaled.
+//
+// Everything here is a template over V, which has internal linkage, so that no code of one
+// instruction set is linked into another.
+#ifndef LASSO_KERNELS_ATTENTION_ATTENTION_STREAMING_H_
+#define LASSO_KERNELS_ATTENTION_ATTENTION_STREAMING_H_
+
+#include "kernels/attention/attention_panel.h"
+
+namespace lasso::kernels::streaming {
+
+// The tile of queries: its panels are cut as 3 vectors each, the last ones as 2 + 2, 2 or 1.
+template <class V>
+class Kernel {
+  using T = typename V::T;
+
+ public:
+  Kernel(const Task& task, const Scratch& scratch, float* memory)
+      : t_(task),
+        s_(scratch),
+        memory_(memory),
+        d_(task.head_dim),
+        width_(round_up(task.head_dim, kRowStep)),
+        count_(task.query_end - task.query_begin),
+        vectors_((count_ + V::kWidth - 1) / V::kWidth) {}
+
+  void run() {
+    for (Index i = 0; i < vectors_ * V::kWidth; ++i) {
+      const Index query = t_.query_begin + (i < count_ ? i : count_ - 1);
+      query_y_[i] = static_cast<std::int32_t>(query / t_.query_cols);
+      query_x_[i] = static_cast<std::int32_t>(query % t_.query_cols);
+    }
+    each_panel([this]<int NV>(Index first) { prepare<NV>(first); });
+    const Index keys = t_.key_rows * t_.key_cols;
+    const Index tiles = (keys + kKeyTile - 1) / kKeyTile;
+    const Index step = round_up((keys + tiles - 1) / tiles, kRowStep);
+    for (Index begin = 0; begin < keys; begin += step) {
+      const Index end = begin + step < keys ? begin + step : keys;
+      load_tile(begin, end);
+      each_panel([&]<int NV>(Index first) {
+        prefetch(end + step * first / vectors_, end + step * (first + NV) / vectors_);
+        panel<NV>(first).attend(tile_, at(s_.k), at(s_.v), width_, d_, begin == 0);
+      });
+    }
+    each_panel([this]<int NV>(Index first) { finish<NV>(first); });
+  }
+
+ private:
+  float* at(Index offset) const { return memory_ + offset; }
+
+  template <typename F>
+  void each_panel(F&& f) const {
+    Index first = 0;
+    for (Index left = vectors_; left > 0;) {
+      if (left == 1) {
+        f.template operator()<1>(first);
+        break;
+      }
+      const Index now = left == 2 || left == 4 ? 2 : 3;
+      if (now == 2) {
+        f.template operator()<2>(first);
+      } else {
+        f.template operator()<3>(first);
+      }
+      first += now;
+      left -= now;
+    }
+  }
+
+  template <int NV>
+  Panel<V, NV> panel(Index first) const {
+    const Index lane = first * V::kWidth;
+    return {at(s_.q) + lane * d_,
+            at(s_.out) + lane * width_,
+            at(s_.rel_h) + lane * s_.rel_rows_h,
+            at(s_.rel_w) + lane * s_.rel_rows_w,
+            at(s_.max) + lane,
+            at(s_.sum) + lane,
+            at(s_.p)};
+  }
+
+  // Q^T and the position terms of a panel.
+  template <int NV>
+  void prepare(Index first) {
+    constexpr Index stride = NV * V::kWidth;
+    const Index lane0 = first * V::kWidth;
+    const bool rel = t_.rel_h != nullptr;
+    float* q = at(s_.q) + lane0 * d_;
+    const T factor = V::set1(rel ? kLog2e : t_.scale * kLog2e);
+    for (Index n = 0; n < NV; ++n) {
+      const float* rows[V::kWidth];
+      for (Index i = 0; i < V::kWidth; ++i) {
+        rows[i] = t_.q + token(lane0 + n * V::kWidth + i) * t_.q_token;
+      }
+      for (Index i = 0; i < d_; i += V::kWidth) {
+        T x[V::kWidth];
+        for (Index r = 0; r < V::kWidth; ++r) {
+          x[r] = i + V::kWidth <= d_ ? V::load(rows[r] + i) : V::load_n(rows[r] + i, d_ - i);
+        }
+        V::transpose(x);
+        for (Index r = 0; r < V::kWidth && i + r < d_; ++r) {
+          V::store(q + (i + r) * stride + n * V::kWidth, V::mul(x[r], factor));
+        }
+      }
+    }
+    float* rel_h = at(s_.rel_h) + lane0 * s_.rel_rows_h;
+    float* rel_w = at(s_.rel_w) + lane0 * s_.rel_rows_w;
+    if (rel) {
+      float* products = at(s_.products);
+      using P = Panel<V, NV>;
+      P::relative(t_.rel_h, t_.key_rows, d_, q, query_y_ + lane0, products, rel_h);
+      P::relative(t_.rel_w, t_.key_cols, d_, q, query_x_ + lane0, products, rel_w);
+      const T scale = V::set1(t_.scale);
+      for (Index i = 0; i < d_ * stride; i += V::kWidth) {
+        V::store(q + i, V::mul(V::load(q + i), scale));
+      }
+    } else {
+      for (Index i = 0; i < stride; i += V::kWidth) {
+        V::store(rel_h + i, V::zero());
+        V::store(rel_w + i, V::zero());
+      }
+    }
+    float* masked = rel_h + (s_.rel_rows_h - 1) * stride;
+    for (Index i = 0; i < stride; i += V::kWidth) V::store(masked + i, V::set1(kMasked));
+  }
+
+  // The token of a lane's query, counted from the window's first.
+  Index token(Index lane) const { return query_y_[lane] * t_.grid_width + query_x_[lane]; }
+
+  void copy_row(const float* from, float* to) const {
+    Index i = 0;
+    for (; i + V::kWidth <= d_; i += V::kWidth) V::store(to + i, V::load(from + i));
+    if (i < width_) V::store_n(to + i, V::load_n(from + i, d_ - i), width_ - i);
+  }
+
+  void clear_row(float* to) const {
+    for (Index i = 0; i < width_; ++i) to[i] = 0;
+  }
+
+  void load_tile(Index begin, Index end) {
+    float* k = at(s_.k);
+    float* v = at(s_.v);
+    tile_.count = end - begin;
+    tile_.padded = round_up(tile_.count, kRowStep);
+    Index y = begin / t_.key_cols;
+    Index x = begin % t_.key_cols;
+    const bool rel = t_.rel_h != nullptr;
+    for (Index i = 0; i < tile_.padded; ++i, k += width_, v += width_) {
+      if (i >= tile_.count) {
+        clear_row(k);
+        tile_.rel_h[i] = static_cast<std::int32_t>(s_.rel_rows_h - 1);
+        tile_.rel_w[i] = 0;
+        continue;
+      }
+      tile_.rel_h[i] = rel ? static_cast<std::int32_t>(y) : 0;
+      tile_.rel_w[i] = rel ? static_cast<std::int32_t>(x) : 0;
+      if (y < t_.inside_rows && x < t_.inside_cols) {
+        const Index offset = (y * t_.grid_width + x) * t_.kv_token;
+        copy_row(t_.k + offset, k);
+        copy_row(t_.v + offset, v);
+      } else if (t_.pad_k != nullptr) {
+        copy_row(t_.pad_k, k);
+        copy_row(t_.pad_v, v);
+      } else {
+        clear_row(k);
+        clear_row(v);
+      }
+      if (++x == t_.key_cols) {
+        x = 0;
+        ++y;
+      }
+    }
+  }
+
+  // Asks for rows of the next tile, which lie a token's stride apart, where no hardware prefetcher
+  // looks.
+  void prefetch(Index begin, Index end) const {
+    const Index keys = t_.key_rows * t_.key_cols;
+    for (Index key = begin; key < end && key < keys; ++key) {
+      const Index y = key / t_.key_cols;
+      const Index x = key % t_.key_cols;
+      if (y >= t_.inside_rows || x >= t_.inside_cols) continue;
+      const Index offset = (y * t_.grid_width + x) * t_.kv_token;
+      for (Index i = 0; i < d_; i += 16) {
+        V::prefetch(t_.k + offset + i);
+        V::prefetch(t_.v + offset + i);
+      }
+    }
+  }
+
+  // out = O / sum, back in rows.
+  template <int NV>
+  void finish(Index first) {
+    constexpr Index stride = NV * V::kWidth;
+    const Panel<V, NV> p = panel<NV>(first);
+    for (Index n = 0; n < NV; ++n) {
+      const T inverse = V::div(V::set1(1.0F), V::load(p.sum + n * V::kWidth));
+      const Index lane0 = (first + n) * V::kWidth;
+      const Index lanes = count_ - lane0 < V::kWidth ? count_ - lane0 : V::kWidth;
+      for (Index i = 0; i < d_; i += V::kWidth) {
+        T x[V::kWidth];
+        for (Index r = 0; r < V::kWidth; ++r) {
+          x[r] = i + r < d_ ? V::mul(V::load(p.out + (i + r) * stride + n * V::kWidth), inverse)
+                            : V::zero();
+        }
+        V::transpose(x);
+        for (Index r = 0; r < lanes; ++r) {
+          float* to = t_.out + token(lane0 + r) * t_.out_token + i;
+          if (i + V::kWidth <= d_) {
+            V::store(to, x[r]);
+          } else {
+            V::store_n(to, x[r], d_ - i);
+          }
+        }
+      }
+    }
+  }
+
+  const Task& t_;
+  const Scratch& s_;
+  float* memory_;
+  Index d_;
+  Index width_;
+  Index count_;
+  Index vectors_;
+  KeyTile tile_;
+  std::int32_t query_y_[kMaxQueryTile];
+  std::int32_t query_x_[kMaxQueryTile];
+};
+
+}  // namespace lasso::kernels::streaming
+
+#endif  // LASSO_KERNELS_ATTENTION_ATTENTION_STREAMING_H_

@@ -1,0 +1,73 @@
+// What a task of the streaming kernel is, and where it works: plain data, so that the files of the
+// instruction sets share no code with the rest of the program.
+#ifndef LASSO_KERNELS_ATTENTION_ATTENTION_TASK_H_
+#define LASSO_KERNELS_ATTENTION_ATTENTION_TASK_H_
+
+#include <cstddef>
+#include <cstdint>
+
+namespace lasso::kernels::streaming {
+
+using Index = std::ptrdiff_t;
+
+constexpr Index kMaxQueryTile = 240;
+constexpr Index kKeyTile = 64;
+constexpr Index kRowStep = 8;      // rows of K and widths of V are filled up to a multiple of this
+constexpr Index kMaxPanel = 48;    // queries: 3 vectors of 16
+constexpr float kMasked = -1e30F;  // the score of a row that fills up a tile
+constexpr float kLog2e = 1.44269504F;
+constexpr float kMaxExponent = 64.0F;
+
+constexpr Index round_up(Index n, Index step) { return (n + step - 1) / step * step; }
+
+// One head of one window, or of one batch item (a window of one row). Strides are in floats.
+struct Task {
+  const float* q = nullptr;  // of the window's first token
+  const float* k = nullptr;
+  const float* v = nullptr;
+  float* out = nullptr;
+  Index q_token = 0;  // from a token to the next
+  Index kv_token = 0;
+  Index out_token = 0;
+  Index grid_width = 0;  // tokens from one row of the window to the next
+  Index query_cols = 0;  // queries are numbered row by row
+  Index query_begin = 0;
+  Index query_end = 0;
+  Index key_rows = 0;  // of the window, filled-up tokens included
+  Index key_cols = 0;
+  Index inside_rows = 0;  // the part of the window that lies in the grid
+  Index inside_cols = 0;
+  const float* pad_k = nullptr;  // of tokens outside; null: zeros
+  const float* pad_v = nullptr;
+  const float* rel_h = nullptr;  // [2 key_rows - 1, d], null without position terms
+  const float* rel_w = nullptr;  // [2 key_cols - 1, d]
+  Index head_dim = 0;
+  float scale = 1.0F;
+};
+
+// Offsets in floats into a thread's scratch, each a multiple of 16.
+struct Scratch {
+  Index query_tile = 0;
+  Index rel_rows_h = 0;  // rows of relh: the sides' positions and one of kMasked
+  Index rel_rows_w = 0;
+  Index q = 0;         // Q^T, panel by panel [d][queries]
+  Index out = 0;       // O^T, likewise [d rounded up][queries]
+  Index rel_h = 0;     // likewise [rel_rows_h][queries]
+  Index rel_w = 0;     // likewise [rel_rows_w][queries]
+  Index max = 0;       // [queries]
+  Index sum = 0;       // [queries]
+  Index products = 0;  // R_table Q^T of a panel
+  Index p = 0;         // P^T of a panel and a tile
+  Index k = 0;         // a tile of K, [kKeyTile][d rounded up]
+  Index v = 0;
+  Index floats = 0;
+};
+
+// What the files of the instruction sets export. `memory` has scratch.floats floats, 64-byte
+// aligned.
+void run_avx2(const Task& task, const Scratch& scratch, float* memory);
+void run_avx512(const Task& task, const Scratch& scratch, float* memory);
+
+}  // namespace lasso::kernels::streaming
+
+#endif  // LASSO_KERNELS_ATTENTION_ATTENTION_TASK_H_
