@@ -99,7 +99,7 @@ class DecoderBuilder {
         {coords,
          b_.parameter("prompt_encoder.pe_layer.positional_encoding_gaussian_matrix")});
     // Padding points have no position.
-    const ValueId gains = b_.constant("prompt.gains", make_tensor({5, 1}, {0, 1, 1, 1, 1}));
+    const ValueId gains = b_.constant("prompt.gains", make_tensor({5, 1}, std::vector<float>{0, 1, 1, 1, 1}));
     const ValueId gain = b_.add("prompt.gain", graph::Gather{1}, {gains, labels});
     const ValueId positions = b_.add(
         "prompt.masked_positions", graph::Binary{graph::BinaryKind::kMul}, {encoding, gain});
@@ -227,7 +227,7 @@ class DecoderBuilder {
       rows.push_back(
           b_.mlp(name, token, fmt::format("{}output_hypernetworks_mlps.{}.layers", p, i), 3));
     }
-    const ValueId hyper = b_.add("hypernetworks", graph::Concat{1}, {rows});
+    const ValueId hyper = b_.add("hypernetworks", graph::Concat{1}, rows);
     const ValueId logits = b_.add("logits", graph::MatMul{}, {hyper, x});
     b_.output(b_.add("low_res_logits", graph::Reshape{{prompts_, masks, side, side}}, {logits}),
               "low_res_logits");

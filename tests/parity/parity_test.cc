@@ -1,0 +1,189 @@
+// Lasso against PyTorch's own results: embeddings, logits, IoU predictions and masks.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <string>
+
+#include "frontend/npy/npz.h"
+#include "image/mask_upsample.h"
+#include "lasso/context.h"
+#include "parity/golden.h"
+
+namespace lasso::test {
+namespace {
+
+constexpr double kEmbeddingTolerance = 1e-5;  // norm of the difference over the norm
+constexpr float kTolerance = 1e-3F;           // absolute, of logits and IoU predictions
+
+// PyTorch's [1, D, g, g] against [g, g, D].
+double relative_error(const Embedding& embedding, const Tensor& reference) {
+  const std::vector<float> expected = to_floats(reference);
+  const auto channels = static_cast<std::size_t>(embedding.channels());
+  const std::size_t cells = expected.size() / channels;
+  double difference = 0;
+  double norm = 0;
+  for (std::size_t c = 0; c < channels; ++c) {
+    for (std::size_t i = 0; i < cells; ++i) {
+      const double e = expected[c * cells + i];
+      const double d = embedding.data()[i * channels + c] - e;
+      difference += d * d;
+      norm += e * e;
+    }
+  }
+  return std::sqrt(difference / norm);
+}
+
+void expect_near(const std::vector<float>& values, const float* expected, const std::string& what) {
+  float worst = 0;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    ASSERT_TRUE(std::isfinite(values[i])) << what;
+    worst = std::max(worst, std::abs(values[i] - expected[i]));
+  }
+  EXPECT_LE(worst, kTolerance) << what;
+}
+
+// Masks may differ where PyTorch's own logit at the image's size is within the tolerance of zero.
+void expect_mask(const Mask& mask, const std::uint8_t* expected, const float* low_res,
+                 const MaskUpsample& upsample, const std::string& what) {
+  std::vector<float> logits(mask.data.size());
+  MaskScratch scratch;
+  upsample_logits(upsample, low_res, scratch, logits.data());
+  int wrong = 0;
+  for (std::size_t i = 0; i < mask.data.size(); ++i) {
+    if (mask.data[i] != expected[i] && std::abs(logits[i]) > kTolerance) ++wrong;
+  }
+  EXPECT_EQ(wrong, 0) << what;
+}
+
+void expect_case(Context& context, const Embedding& embedding, const GoldenCase& golden) {
+  SegmentOptions options;
+  options.multimask = golden.multimask;
+  const std::vector<Segmentation> results = context.segment(embedding, golden.prompts, options);
+  const auto side = static_cast<std::size_t>(embedding.low_res_side());
+  const MaskUpsample upsample = mask_upsample_of(
+      preprocess_preset("sam"), embedding.low_res_side(),
+      context.engine().info().image_size, embedding.image_width(), embedding.image_height());
+  const std::size_t masks = golden.multimask ? 3 : 1;
+  const std::vector<float> low_res = to_floats(golden.low_res);
+  const std::vector<float> iou = to_floats(golden.iou);
+  ASSERT_EQ(low_res.size(), results.size() * masks * side * side);
+  for (std::size_t p = 0; p < results.size(); ++p) {
+    const Segmentation& result = results[p];
+    ASSERT_EQ(result.masks.size(), masks);
+    expect_near(result.iou_predictions, iou.data() + p * masks, golden.key + " IoU predictions");
+    const float* expected = low_res.data() + p * masks * side * side;
+    expect_near(result.low_res_logits, expected, golden.key + " low-resolution logits");
+    for (std::size_t m = 0; m < masks; ++m) {
+      const Mask& mask = result.masks[m];
+      expect_mask(mask, golden.masks.data() + (p * masks + m) * mask.data.size(),
+                  expected + m * side * side, upsample, golden.key + " mask");
+    }
+  }
+}
+
+struct GoldenRun {
+  std::string model;
+  bool bundled = false;
+  int threads = 1;
+};
+
+class Parity : public testing::TestWithParam<GoldenRun> {};
+
+TEST_P(Parity, MatchesSamPredictor) {
+  const GoldenRun& run = GetParam();
+  std::filesystem::path folder = bundled_data() / run.model;
+  if (!run.bundled) {
+    const auto shared = shared_data(run.model);
+    if (!shared) GTEST_SKIP() << "../shared/golden/" << run.model << " is not there";
+    folder = *shared;
+  }
+  const GoldenModel golden = read_golden(folder);
+  const Engine engine = Engine::build(golden.checkpoint);
+  Context context(engine, {run.threads});
+  for (const GoldenImage& image : golden.images) {
+    const Image pixels = read_image(image.path);
+    const Embedding embedding = context.encode(pixels.view());
+    EXPECT_LE(relative_error(embedding, image.embedding), kEmbeddingTolerance) << image.path;
+    for (const GoldenCase& c : image.cases) expect_case(context, embedding, c);
+  }
+}
+
+std::vector<GoldenRun> runs() {
+  std::vector<GoldenRun> all;
+  for (const int threads : {1, 2}) {
+    all.push_back({"sam_micro", true, threads});
+    for (const char* model : {"sam_micro", "sam_1024", "sam_h80"}) {
+      all.push_back({model, false, threads});
+    }
+  }
+  return all;
+}
+
+INSTANTIATE_TEST_SUITE_P(Golden, Parity, testing::ValuesIn(runs()), [](const auto& info) {
+  return info.param.model + (info.param.bundled ? "_bundled_" : "_") +
+         std::to_string(info.param.threads) + "_threads";
+});
+
+// transformers' SamModel, from the pixels that its processor made, [1, 3, 256, 256].
+TEST(HuggingFaceParity, MatchesSamModel) {
+  const auto folder = shared_data("sam_hf_micro");
+  if (!folder) GTEST_SKIP() << "../shared/golden/sam_hf_micro is not there";
+  const auto arrays = read_npz((*folder / "reference.npz").string());
+  const Engine engine = Engine::build((*folder / "model.safetensors").string());
+  for (const int threads : {1, 2}) {
+    Context context(engine, {threads});
+    const Tensor& planes = arrays.at("pixel_values");
+    const auto side = static_cast<std::size_t>(planes.dims[2]);
+    const std::vector<float> values = to_floats(planes);
+    std::vector<float> pixels(values.size());
+    for (std::size_t c = 0; c < 3; ++c) {
+      for (std::size_t i = 0; i < side * side; ++i) pixels[i * 3 + c] = values[c * side * side + i];
+    }
+    const Embedding embedding =
+        context.encode_preprocessed(pixels.data(), static_cast<int>(side), static_cast<int>(side));
+    EXPECT_LE(relative_error(embedding, arrays.at("image_embeddings")), kEmbeddingTolerance);
+
+    const auto points = to_floats(arrays.at("input_points"));
+    const Tensor& labels = arrays.at("input_labels");
+    const Dims& shape = arrays.at("input_points").dims;  // [1, prompts, points, 2]
+    const auto* label = static_cast<const std::int64_t*>(labels.data.get());
+    std::vector<Prompt> prompts(static_cast<std::size_t>(shape[1]));
+    std::size_t next = 0;
+    for (Prompt& prompt : prompts) {
+      for (std::int64_t i = 0; i < shape[2]; ++i, ++next) {
+        prompt.points.push_back({points[2 * next], points[2 * next + 1],
+                                 label[next] == 1 ? PointLabel::kForeground
+                                                  : PointLabel::kBackground});
+      }
+    }
+    const auto expect = [&](const std::vector<Prompt>& asked, bool multimask,
+                            const std::string& name) {
+      SegmentOptions options;
+      options.multimask = multimask;
+      const auto results = context.segment(embedding, asked, options);
+      const auto masks = to_floats(arrays.at(name + "_pred_masks"));
+      const auto scores = to_floats(arrays.at(name + "_iou_scores"));
+      std::size_t mask_at = 0;
+      std::size_t score_at = 0;
+      for (const Segmentation& result : results) {
+        ASSERT_LE(mask_at + result.low_res_logits.size(), masks.size());
+        expect_near(result.low_res_logits, masks.data() + mask_at, name + " logits");
+        expect_near(result.iou_predictions, scores.data() + score_at, name + " IoU");
+        mask_at += result.low_res_logits.size();
+        score_at += result.iou_predictions.size();
+      }
+      EXPECT_EQ(mask_at, masks.size());
+    };
+    expect(prompts, true, "points");
+
+    const auto corners = to_floats(arrays.at("input_boxes"));
+    std::vector<Prompt> boxes(corners.size() / 4);
+    for (std::size_t i = 0; i < boxes.size(); ++i) {
+      boxes[i].box = {corners[4 * i], corners[4 * i + 1], corners[4 * i + 2], corners[4 * i + 3]};
+    }
+    expect(boxes, false, "boxes");
+  }
+}
+
+}  // namespace
+}  // namespace lasso::test
