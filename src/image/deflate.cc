@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstring>
 
 namespace lasso {
@@ -10,7 +11,7 @@ namespace {
 
 constexpr int kSymbols = 286;  // literals, the end of the block, lengths
 constexpr int kEnd = 256;
-constexpr int kMostBits = 15;
+constexpr int kMostBits = 14;  // one less than allowed: four codes fit a word with 7 bits pending
 constexpr std::size_t kShortestRun = 8;
 constexpr std::size_t kLongestRun = 258;
 
@@ -47,15 +48,20 @@ const std::array<LengthCode, kLongestRun + 1>& length_codes() {
   return codes;
 }
 
-// Splits the data into literals and runs that repeat the byte before them.
-template <typename Literal, typename Run>
-void tokens(const std::uint8_t* data, std::size_t size, Literal&& literal, Run&& run) {
+// Splits the data into literals, given as (first, count) with count up to 8, and runs that repeat
+// the byte before them.
+template <typename Literals, typename Run>
+void tokens(const std::uint8_t* data, std::size_t size, Literals&& literals, Run&& run) {
   if (size == 0) return;
-  literal(data[0]);
+  literals(data, 1);
   std::size_t i = 1;
   while (i + kShortestRun <= size) {
-    if (load64(data + i) != load64(data + i - 1)) {
-      literal(data[i++]);
+    const std::uint64_t changes = load64(data + i) ^ load64(data + i - 1);
+    if (changes != 0) {
+      // No run that is long enough begins before the last byte that differs from the one before it.
+      const int last = 7 - std::countl_zero(changes) / 8;
+      literals(data + i, last + 1);
+      i += static_cast<std::size_t>(last) + 1;
       continue;
     }
     const std::size_t most = std::min(kLongestRun, size - i);
@@ -67,7 +73,7 @@ void tokens(const std::uint8_t* data, std::size_t size, Literal&& literal, Run&&
     run(length);
     i += length;
   }
-  for (; i < size; ++i) literal(data[i]);
+  for (; i < size; ++i) literals(data + i, 1);
 }
 
 using Counts = std::array<std::uint32_t, kSymbols>;
@@ -154,7 +160,7 @@ std::array<Code, kSymbols> canonical_codes(const Lengths& lengths) {
   return codes;
 }
 
-// Writes to memory that has room: a token takes at most 3 bytes and stands for at least one byte.
+// Writes to memory that has room: a literal takes at most 14 bits, a run 20 and stands for 8 bytes.
 class BitWriter {
  public:
   explicit BitWriter(char* out) : out_(out) {}
@@ -184,16 +190,23 @@ class BitWriter {
 };
 
 Counts count_symbols(const std::uint8_t* data, std::size_t size) {
-  // Equal bytes follow each other often; two tables keep their increments apart.
-  Counts counts{};
-  Counts odd{};
-  std::size_t i = 0;
+  // Equal bytes follow each other often; four tables keep their increments apart.
+  std::array<Counts, 4> counts{};
   tokens(
-      data, size, [&](std::uint8_t byte) { ++(++i & 1u ? odd : counts)[byte]; },
-      [&](std::size_t length) { ++counts[length_codes()[length].symbol]; });
-  for (std::size_t s = 0; s < kSymbols; ++s) counts[s] += odd[s];
-  counts[kEnd] = 1;
-  return counts;
+      data, size,
+      [&](const std::uint8_t* bytes, int count) {
+        if (count == 8) {
+          for (std::size_t i = 0; i < 8; ++i) ++counts[i % 4][bytes[i]];
+        } else {
+          for (int i = 0; i < count; ++i) ++counts[0][bytes[i]];
+        }
+      },
+      [&](std::size_t length) { ++counts[0][length_codes()[length].symbol]; });
+  for (std::size_t s = 0; s < kSymbols; ++s) {
+    counts[0][s] += counts[1][s] + counts[2][s] + counts[3][s];
+  }
+  counts[0][kEnd] = 1;
+  return counts[0];
 }
 
 // The block's header: the lengths of the codes. Those are written with 4 bits each: a code for the
@@ -235,8 +248,19 @@ void deflate_part(const std::uint8_t* data, std::size_t size, bool final, std::s
   put_header(lengths, final, bits);
   tokens(
       data, size,
-      [&](std::uint8_t byte) {
-        bits.put(codes[byte].bits, codes[byte].length);
+      [&](const std::uint8_t* bytes, int count) {
+        const auto put = [&](int i) { bits.put(codes[bytes[i]].bits, codes[bytes[i]].length); };
+        if (count == 8) {
+          for (int i = 0; i < 4; ++i) put(i);
+          bits.flush();
+          for (int i = 4; i < 8; ++i) put(i);
+          bits.flush();
+          return;
+        }
+        for (int i = 0; i < count; ++i) {
+          put(i);
+          if (i % 4 == 3) bits.flush();
+        }
         bits.flush();
       },
       [&](std::size_t length) {

@@ -1,5 +1,7 @@
+#include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <vector>
 
 #include "image/guard.h"
@@ -22,10 +24,8 @@ class BorderFollower {
     std::vector<std::vector<float>> polygons;
     // Every border has a part that goes right, along the upper edge of a pixel.
     for (int y = 0; y < height_; ++y) {
-      for (int x = 0; x < width_; ++x) {
-        if (inside(x, y) && !inside(x, y - 1) && followed_[index(x, y)] == 0) {
-          polygons.push_back(follow(x, y));
-        }
+      for (int x = next_inside(0, y); x < width_; x = next_inside(x + 1, y)) {
+        if (!inside(x, y - 1) && followed_[index(x, y)] == 0) polygons.push_back(follow(x, y));
       }
     }
     return polygons;
@@ -47,6 +47,18 @@ class BorderFollower {
   }
   bool inside(int x, int y) const {
     return x >= 0 && y >= 0 && x < width_ && y < height_ && mask_.data[index(x, y)] != 0;
+  }
+
+  // The first pixel inside from x on; width_ if there is none.
+  int next_inside(int x, int y) const {
+    const std::uint8_t* row = mask_.data.data() + index(0, y);
+    for (; x + 8 <= width_; x += 8) {
+      std::uint64_t eight;
+      std::memcpy(&eight, row + x, 8);
+      if (eight != 0) return x + std::countr_zero(eight) / 8;
+    }
+    while (x < width_ && row[x] == 0) ++x;
+    return x;
   }
 
   // From the upper left corner of pixel (x0, y0), to the right. Corners on a straight line are left
