@@ -68,7 +68,8 @@ MatMulProblem make_matmul_problem(const graph::MatMul& op, const Dims& a, const 
 }
 
 const std::vector<Kernel<LinearProblem>>& linear_kernels() {
-  static const std::vector<Kernel<LinearProblem>> list{kLinearRef};
+  static const std::vector<Kernel<LinearProblem>> list{kLinearOneDnn, kLinearProductAvx512,
+                                                       kLinearProductAvx2, kLinearRef};
   return list;
 }
 

@@ -49,6 +49,9 @@ const Family& linear_family();
 const Family& matmul_family();
 
 // The rows of the lists.
+extern const Kernel<LinearProblem> kLinearOneDnn;
+extern const Kernel<LinearProblem> kLinearProductAvx512;
+extern const Kernel<LinearProblem> kLinearProductAvx2;
 extern const Kernel<LinearProblem> kLinearRef;
 extern const Kernel<MatMulProblem> kMatMulRef;
 

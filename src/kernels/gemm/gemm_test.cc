@@ -1,0 +1,243 @@
+#include "kernels/gemm/gemm.h"
+
+#include "kernels/gemm/product.h"
+#include "kernels/kernel_test.h"
+
+namespace lasso::kernels {
+namespace {
+
+using graph::Activation;
+using test::Case;
+
+std::vector<std::uint16_t> halves(const std::vector<float>& values, DType dtype) {
+  std::vector<std::uint16_t> bits;
+  for (const float value : values) {
+    bits.push_back(dtype == DType::kF16 ? f32_to_f16(value) : f32_to_bf16(value));
+  }
+  return bits;
+}
+
+void round_to(DType dtype, std::vector<float>& values) {
+  if (dtype == DType::kF32) return;
+  for (float& value : values) {
+    value = dtype == DType::kF16 ? f16_to_f32(f32_to_f16(value)) : bf16_to_f32(f32_to_bf16(value));
+  }
+}
+
+// y = activation(x W^T + b) + r in double precision, with the tolerance of a float32 calculation.
+Case<LinearProblem> linear_case(const LinearProblem& p, const std::vector<float>& x,
+                                const std::vector<float>& w, const std::vector<float>& b,
+                                const std::vector<float>& r) {
+  Case<LinearProblem> c;
+  c.name = std::to_string(p.m) + "x" + std::to_string(p.n) + "x" + std::to_string(p.k) + " " +
+           std::string(to_string(p.activation)) + (p.bias ? " bias" : "") +
+           (p.residual ? " residual" : "") + (p.packed ? "" : " unpacked");
+  c.problem = p;
+  c.inputs = {x, p.packed ? std::vector<float>{} : w, p.packed ? std::vector<float>{} : b, r};
+  for (std::int64_t m = 0; m < p.m; ++m) {
+    for (std::int64_t n = 0; n < p.n; ++n) {
+      double sum = p.bias ? b[static_cast<std::size_t>(n)] : 0.0;
+      double magnitudes = std::abs(sum);
+      for (std::int64_t k = 0; k < p.k; ++k) {
+        const double product = static_cast<double>(x[static_cast<std::size_t>(m * p.k + k)]) *
+                               w[static_cast<std::size_t>(n * p.k + k)];
+        sum += product;
+        magnitudes += std::abs(product);
+      }
+      double y = test::activate(p.activation, sum);
+      double tolerance =
+          test::activation_tolerance(p.activation, test::sum_tolerance(p.k, magnitudes), y);
+      if (p.residual) {
+        y += r[static_cast<std::size_t>(m * p.n + n)];
+        tolerance += test::kEpsilon * std::abs(y);
+      }
+      c.expected.push_back(y);
+      c.tolerance.push_back(tolerance);
+    }
+  }
+  return c;
+}
+
+void check_linear(LinearProblem p, DType dtype, test::Ran& ran,
+                  const LinearProblem* packed_for = nullptr) {
+  test::Random random(static_cast<std::uint64_t>(p.m * 7919 + p.n * 104729 + p.k));
+  const auto x = random.vector(p.m * p.k);
+  auto w = random.vector(p.n * p.k, 0.5F);
+  auto b = p.bias ? random.vector(p.n) : std::vector<float>{};
+  const auto r = p.residual ? random.vector(p.m * p.n) : std::vector<float>{};
+  round_to(dtype, w);
+  round_to(dtype, b);
+  const auto w_bits = halves(w, dtype);
+  const auto b_bits = halves(b, dtype);
+  Case<LinearProblem> c = linear_case(p, x, w, b, r);
+  const bool full = dtype == DType::kF32;
+  c.constants = {{dtype, {p.n, p.k}, full ? static_cast<const void*>(w.data()) : w_bits.data()}};
+  c.constants.push_back(
+      p.bias ? TensorView{dtype, {p.n}, full ? static_cast<const void*>(b.data()) : b_bits.data()}
+             : TensorView{});
+  test::check_case(linear_kernels(), c, ran, packed_for);
+}
+
+TEST(Linear, EveryKernelAgreesWithDoublePrecision) {
+  test::Ran ran;
+  const std::int64_t sizes[] = {1, 3, 7, 16, 17, 31, 64, 100, 257};
+  int variant = 0;
+  for (const std::int64_t m : {1, 3, 7, 13, 17, 100, 257}) {
+    for (const std::int64_t n : sizes) {
+      for (const std::int64_t k : sizes) {
+        if (m * n * k > 1'000'000) continue;
+        LinearProblem p{.m = m, .n = n, .k = k};
+        p.bias = variant % 2 == 0;
+        p.residual = variant % 3 == 0;
+        p.activation = static_cast<Activation>(variant % 4);
+        p.packed = variant % 11 != 0;
+        check_linear(p, DType::kF32, ran);
+        if (::testing::Test::HasFatalFailure()) return;
+        variant += 1;
+      }
+    }
+  }
+  EXPECT_GE(ran.size(), usable_isa() >= Isa::kAvx512 ? 3U : 2U);
+}
+
+// Sizes that oneDNN takes, and sums in several parts.
+TEST(Linear, ModelSizes) {
+  test::Ran ran;
+  for (const Activation activation : {Activation::kNone, Activation::kGelu, Activation::kRelu}) {
+    for (const bool residual : {false, true}) {
+      for (const bool bias : {false, true}) {
+        const LinearProblem base{
+            .bias = bias, .residual = residual, .activation = activation, .packed = true};
+        LinearProblem p = base;
+        p.m = 70;
+        p.n = 128;
+        p.k = 256;
+        check_linear(p, DType::kF32, ran);
+        p.m = 65;
+        p.n = 64;
+        p.k = 1040;
+        check_linear(p, DType::kF32, ran);
+        p.m = 7;
+        p.n = 192;
+        p.k = 2048;
+        check_linear(p, DType::kF32, ran);
+      }
+    }
+  }
+  if (usable_isa() >= Isa::kAvx512) {
+    EXPECT_GT(ran["onednn.avx512"], 0);
+  }
+}
+
+TEST(Linear, HalfPrecisionWeights) {
+  test::Ran ran;
+  for (const DType dtype : {DType::kF16, DType::kBF16}) {
+    LinearProblem p{.m = 66, .n = 64, .k = 48, .bias = true, .residual = false};
+    check_linear(p, dtype, ran);
+    p.n = 31;
+    p.k = 17;
+    check_linear(p, dtype, ran);
+  }
+}
+
+TEST(Linear, OnePackedWeightServesEveryNumberOfRows) {
+  test::Ran ran;
+  const LinearProblem packed_for{.m = 4096, .n = 128, .k = 64, .bias = true};
+  for (const std::int64_t m : {1, 2, 5, 12, 13, 64, 100, 300}) {
+    LinearProblem p = packed_for;
+    p.m = m;
+    check_linear(p, DType::kF32, ran, &packed_for);
+    const Target target{.isa = usable_isa(), .threads = 1};
+    for (const auto& kernel : linear_kernels()) {
+      if (kernel.isa > target.isa || !kernel.supports(p, target)) continue;
+      if (!kernel.supports(packed_for, target)) continue;
+      EXPECT_EQ(kernel.plan(p, target).packed_layout,
+                kernel.plan(packed_for, target).packed_layout);
+      EXPECT_EQ(kernel.plan(p, target).packed_bytes, kernel.plan(packed_for, target).packed_bytes);
+    }
+  }
+}
+
+TEST(Linear, NoRows) {
+  test::Ran ran;
+  check_linear({.m = 0, .n = 64, .k = 64, .bias = true}, DType::kF32, ran);
+  EXPECT_FALSE(ran.empty());
+}
+
+// The parts of a sum cover k once and in order.
+TEST(Product, PartsCoverTheSum) {
+  for (const std::int64_t depth : {1, 16, 256, 511, 512, 513, 3072}) {
+    for (const int segments : {1, 2, 9, 49}) {
+      const Product product{.rows = 1, .n = 1, .segments = segments, .depth = depth};
+      std::int64_t next = 0;
+      for (ProductPart part; next_part(product, part);) {
+        ASSERT_EQ(part.segment * depth + part.begin, next);
+        ASSERT_TRUE(part.segments == 1 || part.depth == depth);
+        next += part.segments * part.depth;
+      }
+      EXPECT_EQ(next, segments * depth);
+    }
+  }
+}
+
+void check_matmul(const Dims& a_dims, const Dims& b_dims, Activation activation, test::Ran& ran) {
+  Case<MatMulProblem> c;
+  c.problem = make_matmul_problem({.activation = activation}, a_dims, b_dims);
+  const MatMulProblem& p = c.problem;
+  c.name = to_string(a_dims) + to_string(b_dims) + std::string(to_string(activation));
+  test::Random random(static_cast<std::uint64_t>(p.m * 7919 + p.n * 104729 + p.k));
+  const auto a = random.vector(element_count(a_dims));
+  const auto b = random.vector(element_count(b_dims));
+  c.inputs = {a, b};
+  for (std::int64_t batch = 0; batch < p.batch; ++batch) {
+    const float* a0 = a.data() + p.a_offsets[static_cast<std::size_t>(batch)];
+    const float* b0 = b.data() + p.b_offsets[static_cast<std::size_t>(batch)];
+    for (std::int64_t m = 0; m < p.m; ++m) {
+      for (std::int64_t n = 0; n < p.n; ++n) {
+        double sum = 0;
+        double magnitudes = 0;
+        for (std::int64_t k = 0; k < p.k; ++k) {
+          const double product = static_cast<double>(a0[m * p.k + k]) * b0[n * p.k + k];
+          sum += product;
+          magnitudes += std::abs(product);
+        }
+        const double y = test::activate(activation, sum);
+        c.expected.push_back(y);
+        c.tolerance.push_back(
+            test::activation_tolerance(activation, test::sum_tolerance(p.k, magnitudes), y));
+      }
+    }
+  }
+  test::check_case(matmul_kernels(), c, ran);
+}
+
+TEST(MatMul, EveryKernelAgreesWithDoublePrecision) {
+  test::Ran ran;
+  for (const std::int64_t m : {1, 3, 4, 7, 17, 64}) {
+    for (const std::int64_t n : {1, 7, 16, 31, 100, 1000}) {
+      for (const std::int64_t k : {1, 8, 17, 32, 64, 100}) {
+        check_matmul({m, k}, {n, k}, static_cast<Activation>((m + n + k) % 4), ran);
+        if (::testing::Test::HasFatalFailure()) return;
+      }
+    }
+  }
+}
+
+TEST(MatMul, LeadingDimensionsBroadcast) {
+  test::Ran ran;
+  check_matmul({3, 4, 32}, {3, 500, 32}, Activation::kNone, ran);
+  check_matmul({2, 3, 5, 16}, {3, 7, 16}, Activation::kNone, ran);
+  check_matmul({4, 16}, {2, 100, 16}, Activation::kRelu, ran);
+  check_matmul({2, 1, 9, 33}, {1, 3, 20, 33}, Activation::kNone, ran);
+  check_matmul({5, 40, 24}, {1, 70, 24}, Activation::kGelu, ran);
+}
+
+TEST(MatMul, OffsetsOfBroadcastBatches) {
+  const MatMulProblem p = make_matmul_problem({}, {2, 1, 4, 5}, {3, 6, 5});
+  EXPECT_EQ(p.batch, 6);
+  EXPECT_EQ(p.a_offsets, (std::vector<std::int64_t>{0, 0, 0, 20, 20, 20}));
+  EXPECT_EQ(p.b_offsets, (std::vector<std::int64_t>{0, 30, 60, 0, 30, 60}));
+}
+
+}  // namespace
+}  // namespace lasso::kernels

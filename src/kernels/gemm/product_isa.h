@@ -1,0 +1,44 @@
+// The inner part of a product, which each instruction set has of its own. Nothing here makes code:
+// files compiled for AVX-512 include it.
+#ifndef LASSO_KERNELS_GEMM_PRODUCT_ISA_H_
+#define LASSO_KERNELS_GEMM_PRODUCT_ISA_H_
+
+#include <cstdint>
+
+#include "graph/op.h"
+
+namespace lasso::kernels {
+
+constexpr std::int64_t kPanel = 64;  // columns of a panel of packed weights
+constexpr int kMaxTileRows = 12;
+
+// A few rows of y in one panel.
+struct ProductTile {
+  int rows = 0;
+  int columns = 0;  // of the panel that exist
+  // A's row i is the `segments` pieces a[s * rows + i] of `depth` floats, one after the other.
+  int segments = 1;
+  std::int64_t depth = 0;
+  const float* const* a = nullptr;
+  const float* weights = nullptr;  // [segments * depth, 64]
+  const float* bias = nullptr;     // [64]
+  float* const* y = nullptr;       // rows of y and of r at the panel's first column
+  const float* const* residual = nullptr;
+  // A sum over k may be taken in several parts: all but the first add to what y holds, and the last
+  // applies the bias, the activation and the residual.
+  bool first = true;
+  bool last = true;
+  graph::Activation activation = graph::Activation::kNone;
+};
+
+// What an instruction set offers.
+struct ProductIsa {
+  int rows = 0;  // at most, of a tile
+  void (*run)(const ProductTile& tile) = nullptr;
+};
+extern const ProductIsa kProductAvx2;
+extern const ProductIsa kProductAvx512;
+
+}  // namespace lasso::kernels
+
+#endif  // LASSO_KERNELS_GEMM_PRODUCT_ISA_H_

@@ -1,0 +1,170 @@
+// For the benchmarks of the kernels: the best time of an iteration (others may use the machine), as
+// a rate and as a part of what the machine can do, measured in the same process.
+#ifndef LASSO_KERNELS_KERNEL_BENCH_H_
+#define LASSO_KERNELS_KERNEL_BENCH_H_
+
+#include <benchmark/benchmark.h>
+#include <immintrin.h>
+#include <time.h>
+
+#include <algorithm>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "core/aligned_buffer.h"
+#include "core/isa.h"
+#include "core/threads.h"
+#include "kernels/kernel.h"
+
+namespace lasso::kernels::bench {
+
+inline double now() {
+  timespec time{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+}
+
+// Multiply-adds on twelve independent registers, which hides their latency; the asm keeps them
+// apart.
+__attribute__((target("avx512f"))) inline double fma_rate_avx512() {
+  constexpr int kSteps = 200'000;
+  __m512 a[12];
+  for (auto& x : a) x = _mm512_set1_ps(1.0F);
+  const __m512 b = _mm512_set1_ps(0.999F);
+  const double start = now();
+  for (int i = 0; i < kSteps; ++i) {
+    asm volatile(
+        "vfmadd213ps %12, %12, %0\n\tvfmadd213ps %12, %12, %1\n\tvfmadd213ps %12, %12, %2\n\t"
+        "vfmadd213ps %12, %12, %3\n\tvfmadd213ps %12, %12, %4\n\tvfmadd213ps %12, %12, %5\n\t"
+        "vfmadd213ps %12, %12, %6\n\tvfmadd213ps %12, %12, %7\n\tvfmadd213ps %12, %12, %8\n\t"
+        "vfmadd213ps %12, %12, %9\n\tvfmadd213ps %12, %12, %10\n\tvfmadd213ps %12, %12, %11"
+        : "+v"(a[0]), "+v"(a[1]), "+v"(a[2]), "+v"(a[3]), "+v"(a[4]), "+v"(a[5]), "+v"(a[6]),
+          "+v"(a[7]), "+v"(a[8]), "+v"(a[9]), "+v"(a[10]), "+v"(a[11])
+        : "v"(b));
+  }
+  return 2.0 * 16 * 12 * kSteps / (now() - start);
+}
+
+inline double fma_rate_avx2() {
+  constexpr int kSteps = 200'000;
+  __m256 a[12];
+  for (auto& x : a) x = _mm256_set1_ps(1.0F);
+  const __m256 b = _mm256_set1_ps(0.999F);
+  const double start = now();
+  for (int i = 0; i < kSteps; ++i) {
+    asm volatile(
+        "vfmadd213ps %12, %12, %0\n\tvfmadd213ps %12, %12, %1\n\tvfmadd213ps %12, %12, %2\n\t"
+        "vfmadd213ps %12, %12, %3\n\tvfmadd213ps %12, %12, %4\n\tvfmadd213ps %12, %12, %5\n\t"
+        "vfmadd213ps %12, %12, %6\n\tvfmadd213ps %12, %12, %7\n\tvfmadd213ps %12, %12, %8\n\t"
+        "vfmadd213ps %12, %12, %9\n\tvfmadd213ps %12, %12, %10\n\tvfmadd213ps %12, %12, %11"
+        : "+x"(a[0]), "+x"(a[1]), "+x"(a[2]), "+x"(a[3]), "+x"(a[4]), "+x"(a[5]), "+x"(a[6]),
+          "+x"(a[7]), "+x"(a[8]), "+x"(a[9]), "+x"(a[10]), "+x"(a[11])
+        : "x"(b));
+  }
+  return 2.0 * 8 * 12 * kSteps / (now() - start);
+}
+
+// Peak of one thread, floating-point operations per second; the best of several tries.
+inline double peak_flops(Isa isa) {
+  static double peaks[2] = {0, 0};
+  double& peak = peaks[isa >= Isa::kAvx512 ? 1 : 0];
+  if (peak == 0) {
+    for (int i = 0; i < 20; ++i) {
+      peak = std::max(peak, isa >= Isa::kAvx512 ? fma_rate_avx512() : fma_rate_avx2());
+    }
+  }
+  return peak;
+}
+
+// Copying between buffers larger than the caches, bytes read and written per second, with the
+// team's threads.
+inline double peak_bandwidth() {
+  static double peak = 0;
+  if (peak == 0) {
+    constexpr std::size_t kBytes = std::size_t{96} << 20U;
+    const AlignedBuffer from(kBytes);
+    const AlignedBuffer to(kBytes);
+    for (int i = 0; i < 8; ++i) {
+      const double start = now();
+      parallel_ranges(kBytes / 4096, [&](std::int64_t begin, std::int64_t end) {
+        std::memcpy(to.data() + begin * 4096, from.data() + begin * 4096,
+                    static_cast<std::size_t>(end - begin) * 4096);
+      });
+      peak = std::max(peak, 2.0 * static_cast<double>(kBytes) / (now() - start));
+    }
+  }
+  return peak;
+}
+
+// Memory for one kernel's call.
+class Call {
+ public:
+  template <typename Problem>
+  Call(const Kernel<Problem>& kernel, const Problem& problem, const Target& target,
+       const std::vector<TensorView>& constants, const std::vector<std::size_t>& input_floats,
+       std::size_t output_floats) {
+    const KernelPlan plan = kernel.plan(problem, target);
+    packed_ = AlignedBuffer(plan.packed_bytes + 1);
+    workspace_ = AlignedBuffer(plan.workspace_bytes + 1);
+    if (kernel.pack != nullptr) kernel.pack(problem, constants, packed_.data());
+    for (const std::size_t floats : input_floats) {
+      buffers_.emplace_back(floats * sizeof(float) + 1);
+      auto* values = reinterpret_cast<float*>(buffers_.back().data());
+      for (std::size_t i = 0; i < floats; ++i) {
+        values[i] = static_cast<float>(i * 2654435761U % 1024U) / 512.0F - 1.0F;
+      }
+      inputs_.push_back(floats == 0 ? nullptr : buffers_.back().data());
+    }
+    output_ = AlignedBuffer(output_floats * sizeof(float) + 1);
+    std::memset(output_.data(), 0, output_floats * sizeof(float));
+    outputs_[0] = output_.data();
+    state_ = kernel.create(problem, target);
+    run_ = kernel.run;
+  }
+
+  const KernelState& state() const { return *state_; }
+  void run() {
+    run_(*state_, {.inputs = inputs_.data(),
+                   .outputs = outputs_,
+                   .packed = packed_.data(),
+                   .workspace = workspace_.data()});
+  }
+
+ private:
+  AlignedBuffer packed_;
+  AlignedBuffer workspace_;
+  AlignedBuffer output_;
+  std::vector<AlignedBuffer> buffers_;
+  std::vector<const void*> inputs_;
+  void* outputs_[1] = {};
+  std::unique_ptr<KernelState> state_;
+  void (*run_)(const KernelState&, const KernelArgs&) = nullptr;
+};
+
+// Times the call; flops and bytes (that must move at least) of one iteration, 0 to leave a rate
+// out.
+inline void time_call(benchmark::State& state, Call& call, Isa isa, double flops, double bytes) {
+  call.run();
+  double best = 1e30;
+  for (auto _ : state) {
+    const double start = now();
+    call.run();
+    best = std::min(best, now() - start);
+  }
+  const double threads = omp_get_max_threads();
+  state.counters["best_us"] = best * 1e6;
+  if (flops > 0) {
+    state.counters["GFLOP/s"] = flops / best * 1e-9;
+    state.counters["%peak"] = 100 * flops / best / (peak_flops(isa) * threads);
+  }
+  if (bytes > 0) {
+    state.counters["GB/s"] = bytes / best * 1e-9;
+    state.counters["%copy"] = 100 * bytes / best / peak_bandwidth();
+  }
+  state.SetLabel(call.state().implementation());
+}
+
+}  // namespace lasso::kernels::bench
+
+#endif  // LASSO_KERNELS_KERNEL_BENCH_H_

@@ -1,0 +1,169 @@
+// For the tests of the kernels: runs every kernel of a list on a case whose result was calculated
+// in double precision.
+#ifndef LASSO_KERNELS_KERNEL_TEST_H_
+#define LASSO_KERNELS_KERNEL_TEST_H_
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "core/aligned_buffer.h"
+#include "core/isa.h"
+#include "core/threads.h"
+#include "graph/op.h"
+#include "kernels/kernel.h"
+
+namespace lasso::kernels::test {
+
+constexpr double kEpsilon = std::numeric_limits<float>::epsilon();  // 2^-23
+
+// Uniform in [-1, 1), the same everywhere.
+class Random {
+ public:
+  explicit Random(std::uint64_t seed) : state_(seed * 2 + 1) {}
+  float next() {
+    state_ = state_ * 6364136223846793005U + 1442695040888963407U;
+    return static_cast<float>(static_cast<std::int32_t>(state_ >> 32U)) * 0x1p-31F;
+  }
+  std::vector<float> vector(std::int64_t count, float scale = 1.0F) {
+    std::vector<float> values(static_cast<std::size_t>(count));
+    for (float& value : values) value = scale * next();
+    return values;
+  }
+
+ private:
+  std::uint64_t state_;
+};
+
+// The activation in double precision.
+inline double activate(graph::Activation activation, double x) {
+  switch (activation) {
+    case graph::Activation::kNone:
+      return x;
+    case graph::Activation::kGelu:
+      return 0.5 * x * (1.0 + std::erf(x * std::sqrt(0.5)));
+    case graph::Activation::kRelu:
+      return std::max(x, 0.0);
+    case graph::Activation::kSigmoid:
+      return 1.0 / (1.0 + std::exp(-x));
+  }
+  return x;
+}
+
+// How far activation(x (1 + d)) may lie from `y`: no activation is steeper than 1.13; its own error
+// is allowed to be 4e-7 max(1, |y|).
+inline double activation_tolerance(graph::Activation activation, double x_tolerance, double y) {
+  if (activation == graph::Activation::kNone) return x_tolerance;
+  return 1.13 * x_tolerance + 4e-7 * std::max(1.0, std::abs(y));
+}
+
+// A sum of k products in any order: each of the k roundings is at most epsilon/2 of the sum of
+// magnitudes; they are independent enough for 3 + sqrt(k) of them to bound the error. The
+// magnitudes include the bias.
+inline double sum_tolerance(std::int64_t k, double magnitudes) {
+  return kEpsilon * (3.0 + std::sqrt(static_cast<double>(k))) * magnitudes + 1e-30;
+}
+
+// Memory with a guard on each side, filled with NaNs.
+class Guarded {
+ public:
+  explicit Guarded(std::size_t bytes) : bytes_(bytes), buffer_(kGuard + align_up(bytes) + kGuard) {
+    std::memset(buffer_.data(), 0xFF, buffer_.size());
+  }
+  std::byte* data() const { return buffer_.data() + kGuard; }
+  bool intact() const {
+    for (std::size_t i = 0; i < kGuard; ++i) {
+      if (buffer_.data()[i] != std::byte{0xFF}) return false;
+    }
+    for (std::size_t i = kGuard + bytes_; i < buffer_.size(); ++i) {
+      if (buffer_.data()[i] != std::byte{0xFF}) return false;
+    }
+    return true;
+  }
+
+ private:
+  static constexpr std::size_t kGuard = 256;
+  std::size_t bytes_;
+  AlignedBuffer buffer_;
+};
+
+template <typename Problem>
+struct Case {
+  std::string name;
+  Problem problem;
+  std::vector<TensorView> constants;       // what pack() takes
+  std::vector<std::vector<float>> inputs;  // an empty one is absent, or packed
+  std::vector<double> expected;
+  std::vector<double> tolerance;  // of each element
+};
+
+// Which kernels ran, by name and instruction set.
+using Ran = std::map<std::string, int>;
+
+template <typename Problem>
+void check_case(const std::vector<Kernel<Problem>>& list, const Case<Problem>& c, Ran& ran,
+                const Problem* packed_for = nullptr) {
+  std::map<std::string, std::vector<std::byte>> layouts;
+  for (const Kernel<Problem>& kernel : list) {
+    if (kernel.isa > usable_isa()) continue;
+    for (const int threads : {1, 2}) {
+      const ThreadLimit limit(threads);
+      const Target target{.isa = usable_isa(), .threads = threads};
+      const std::string name = std::string(kernel.name) + "." + std::string(to_string(kernel.isa));
+      SCOPED_TRACE(c.name + " " + name + ", threads: " + std::to_string(threads));
+      if (!kernel.supports(c.problem, target)) continue;
+      ++ran[name];
+      const KernelPlan plan = kernel.plan(c.problem, target);
+      const Problem& pack_problem = packed_for == nullptr ? c.problem : *packed_for;
+      const Guarded packed(plan.packed_bytes);
+      ASSERT_EQ(kernel.pack != nullptr && plan.packed_bytes > 0, !plan.packed_layout.empty());
+      if (plan.packed_bytes > 0) {
+        kernel.pack(pack_problem, c.constants, packed.data());
+        EXPECT_TRUE(packed.intact()) << "pack() wrote outside its bytes";
+        // Equal names mean equal bytes.
+        std::vector<std::byte> bytes(packed.data(), packed.data() + plan.packed_bytes);
+        const auto [it, is_new] = layouts.emplace(plan.packed_layout, bytes);
+        EXPECT_TRUE(is_new || it->second == bytes) << plan.packed_layout;
+      }
+      const Guarded workspace(plan.workspace_bytes);
+      const Guarded output(c.expected.size() * sizeof(float));
+      std::vector<const void*> inputs;
+      for (const auto& input : c.inputs) inputs.push_back(input.empty() ? nullptr : input.data());
+      void* outputs[] = {output.data()};
+      const auto state = kernel.create(c.problem, target);
+      const auto run = [&] {
+        std::memset(output.data(), 0xFF, c.expected.size() * sizeof(float));
+        kernel.run(*state, {.inputs = inputs.data(),
+                            .outputs = outputs,
+                            .packed = packed.data(),
+                            .workspace = workspace.data()});
+      };
+      run();
+      EXPECT_TRUE(workspace.intact()) << "the workspace is larger than planned";
+      EXPECT_TRUE(output.intact()) << "written outside the output";
+      const auto* y = reinterpret_cast<const float*>(output.data());
+      double worst = 0;
+      for (std::size_t i = 0; i < c.expected.size(); ++i) {
+        const double error = std::abs(y[i] - c.expected[i]);
+        ASSERT_LE(error, c.tolerance[i])  // NaN fails
+            << "element " << i << ": " << y[i] << " instead of " << c.expected[i];
+        if (error > 0) worst = std::max(worst, error / c.tolerance[i]);
+      }
+      const std::vector<float> first(y, y + c.expected.size());
+      run();
+      ASSERT_EQ(std::memcmp(first.data(), y, first.size() * sizeof(float)), 0)
+          << "a second run gave other bits";
+      ::testing::Test::RecordProperty("worst", std::to_string(worst));
+    }
+  }
+}
+
+}  // namespace lasso::kernels::test
+
+#endif  // LASSO_KERNELS_KERNEL_TEST_H_
