@@ -1,0 +1,32 @@
+# What `cmake --install` copies: the program, the shared library, the public headers, the package that
+# find_package(lasso) reads, and the demo checkpoint.
+include(CMakePackageConfigHelpers)
+
+set(package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/lasso")
+
+install(TARGETS lasso EXPORT lassoTargets LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}")
+install(DIRECTORY include/lasso DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" FILES_MATCHING PATTERN "*.h")
+install(FILES "${PROJECT_BINARY_DIR}/include/lasso/version.h"
+        DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/lasso")
+install(FILES LICENSE DESTINATION "${CMAKE_INSTALL_DOCDIR}")
+
+# The installed program finds the library wherever the prefix is moved to.
+file(RELATIVE_PATH lib_from_bin "${CMAKE_INSTALL_FULL_BINDIR}" "${CMAKE_INSTALL_FULL_LIBDIR}")
+set_target_properties(lasso_cli PROPERTIES INSTALL_RPATH "$ORIGIN/${lib_from_bin}")
+
+install(EXPORT lassoTargets NAMESPACE lasso:: DESTINATION "${package_dir}")
+configure_package_config_file(cmake/lassoConfig.cmake.in "${PROJECT_BINARY_DIR}/lassoConfig.cmake"
+                              INSTALL_DESTINATION "${package_dir}")
+# Before 1.0 a new minor version may change the interface.
+write_basic_package_version_file("${PROJECT_BINARY_DIR}/lassoConfigVersion.cmake"
+                                 COMPATIBILITY SameMinorVersion)
+install(FILES "${PROJECT_BINARY_DIR}/lassoConfig.cmake" "${PROJECT_BINARY_DIR}/lassoConfigVersion.cmake"
+        DESTINATION "${package_dir}")
+
+# The checkpoint that `lasso` uses without --model: the trained one, or the random one of the tests.
+if(EXISTS "${PROJECT_SOURCE_DIR}/models/lasso-tiny.pth")
+  install(FILES models/lasso-tiny.pth DESTINATION "${CMAKE_INSTALL_DATADIR}/lasso/models")
+elseif(EXISTS "${PROJECT_SOURCE_DIR}/tests/data/sam_micro/checkpoint.pth")
+  install(FILES tests/data/sam_micro/checkpoint.pth RENAME lasso-micro.pth
+          DESTINATION "${CMAKE_INSTALL_DATADIR}/lasso/models")
+endif()
