@@ -50,7 +50,7 @@ struct SegmentOptions {
 };
 
 // The answer to one prompt. Passing the same object again reuses its memory.
-struct Segmentation {
+struct LASSO_EXPORT Segmentation {
   std::vector<Mask> masks;             // at the original image's size; best predicted IoU is NOT sorted first
   std::vector<float> iou_predictions;  // the model's own estimate for each mask
   std::vector<float> low_res_logits;   // [masks, side, side], side = Embedding::low_res_side()
