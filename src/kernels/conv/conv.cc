@@ -58,12 +58,14 @@ ConvTranspose2dProblem make_conv_transpose2d_problem(const Call& call) {
 }
 
 const std::vector<Kernel<Conv2dProblem>>& conv2d_kernels() {
-  static const std::vector<Kernel<Conv2dProblem>> list{kConv2dRef};
+  static const std::vector<Kernel<Conv2dProblem>> list{kConv2dProductAvx512, kConv2dProductAvx2,
+                                                       kConv2dRef};
   return list;
 }
 
 const std::vector<Kernel<ConvTranspose2dProblem>>& conv_transpose2d_kernels() {
-  static const std::vector<Kernel<ConvTranspose2dProblem>> list{kConvTranspose2dRef};
+  static const std::vector<Kernel<ConvTranspose2dProblem>> list{
+      kConvTranspose2dProductAvx512, kConvTranspose2dProductAvx2, kConvTranspose2dRef};
   return list;
 }
 

@@ -57,7 +57,11 @@ const Family& conv2d_family();
 const Family& conv_transpose2d_family();
 
 // The rows of the lists.
+extern const Kernel<Conv2dProblem> kConv2dProductAvx512;
+extern const Kernel<Conv2dProblem> kConv2dProductAvx2;
 extern const Kernel<Conv2dProblem> kConv2dRef;
+extern const Kernel<ConvTranspose2dProblem> kConvTranspose2dProductAvx512;
+extern const Kernel<ConvTranspose2dProblem> kConvTranspose2dProductAvx2;
 extern const Kernel<ConvTranspose2dProblem> kConvTranspose2dRef;
 
 }  // namespace lasso::kernels

@@ -1,0 +1,113 @@
+// Every kernel of the lists on Segment Anything's convolutions.
+#include "kernels/conv/conv.h"
+#include "kernels/kernel_bench.h"
+
+namespace lasso::kernels {
+
+namespace {
+
+using graph::Activation;
+
+std::size_t size(std::int64_t count) { return static_cast<std::size_t>(count); }
+
+void bench_conv(benchmark::State& state, const Kernel<Conv2dProblem>& kernel,
+                const Conv2dProblem& p) {
+  const Target target{.isa = usable_isa(), .threads = omp_get_max_threads()};
+  const Support support = kernel.supports(p, target);
+  if (kernel.isa > target.isa || !support) {
+    state.SkipWithError(support ? "ISA" : support.reason().c_str());
+    return;
+  }
+  const std::int64_t k = p.channels * p.kernel_h * p.kernel_w;
+  const std::vector<float> w(size(p.filters * k), 0.01F);
+  const std::int64_t out = p.batch * p.out_h() * p.out_w() * p.filters;
+  bench::Call call(kernel, p, target,
+                   {{DType::kF32, {p.filters, p.channels, p.kernel_h, p.kernel_w}, w.data()}},
+                   {size(p.batch * p.height * p.width * p.channels)}, size(out));
+  bench::time_call(state, call, target.isa, 2.0 * static_cast<double>(out * k), 0);
+}
+
+void bench_transpose(benchmark::State& state, const Kernel<ConvTranspose2dProblem>& kernel,
+                     const ConvTranspose2dProblem& p) {
+  const Target target{.isa = usable_isa(), .threads = omp_get_max_threads()};
+  const Support support = kernel.supports(p, target);
+  if (kernel.isa > target.isa || !support) {
+    state.SkipWithError(support ? "ISA" : support.reason().c_str());
+    return;
+  }
+  const std::vector<float> w(size(p.filters * p.channels * p.stride * p.stride), 0.01F);
+  const std::int64_t pixels = p.batch * p.height * p.width;
+  const std::int64_t out = pixels * p.stride * p.stride * p.filters;
+  bench::Call call(kernel, p, target,
+                   {{DType::kF32, {p.channels, p.filters, p.stride, p.stride}, w.data()}},
+                   {size(pixels * p.channels)}, size(out));
+  bench::time_call(state, call, target.isa, 2.0 * static_cast<double>(out * p.channels),
+                   4.0 * static_cast<double>(pixels * p.channels + out));
+}
+
+const int kRegistered = [] {
+  const std::pair<const char*, Conv2dProblem> convs[] = {
+      {"patches_16x16",
+       {.height = 1024,
+        .width = 1024,
+        .channels = 3,
+        .filters = 768,
+        .kernel_h = 16,
+        .kernel_w = 16,
+        .stride = 16}},
+      {"neck_1x1", {.height = 64, .width = 64, .channels = 768, .filters = 256}},
+      {"neck_3x3",
+       {.height = 64,
+        .width = 64,
+        .channels = 256,
+        .filters = 256,
+        .kernel_h = 3,
+        .kernel_w = 3,
+        .padding = 1}},
+      {"mask_2x2_1",
+       {.height = 256,
+        .width = 256,
+        .channels = 1,
+        .filters = 4,
+        .kernel_h = 2,
+        .kernel_w = 2,
+        .stride = 2}},
+      {"mask_2x2_4",
+       {.height = 128,
+        .width = 128,
+        .channels = 4,
+        .filters = 16,
+        .kernel_h = 2,
+        .kernel_w = 2,
+        .stride = 2}},
+      {"mask_1x1", {.height = 64, .width = 64, .channels = 16, .filters = 256}},
+  };
+  for (const auto& [title, p] : convs) {
+    for (const auto& kernel : conv2d_kernels()) {
+      const std::string name = std::string("conv/") + title + "/" + std::string(kernel.name) + "." +
+                               std::string(to_string(kernel.isa));
+      benchmark::RegisterBenchmark(name.c_str(), bench_conv, kernel, p);
+    }
+  }
+  const std::pair<const char*, ConvTranspose2dProblem> transposes[] = {
+      {"up_256_64", {.height = 64, .width = 64, .channels = 256, .filters = 64}},
+      {"up_64_32_gelu",
+       {.height = 128,
+        .width = 128,
+        .channels = 64,
+        .filters = 32,
+        .activation = Activation::kGelu}},
+  };
+  for (const auto& [title, p] : transposes) {
+    for (const auto& kernel : conv_transpose2d_kernels()) {
+      const std::string name = std::string("conv_transpose/") + title + "/" +
+                               std::string(kernel.name) + "." + std::string(to_string(kernel.isa));
+      benchmark::RegisterBenchmark(name.c_str(), bench_transpose, kernel, p);
+    }
+  }
+  return 0;
+}();
+
+}  // namespace
+
+}  // namespace lasso::kernels

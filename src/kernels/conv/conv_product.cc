@@ -1,0 +1,242 @@
+// Convolutions as products (gemm/product.h) that read the image where it lies: output pixels are
+// the rows of A, and a row's pieces are what the window covers. No patches are copied.
+#include <algorithm>
+#include <vector>
+
+#include "kernels/constant.h"
+#include "kernels/conv/conv.h"
+#include "kernels/gemm/product.h"
+
+namespace lasso::kernels {
+
+namespace {
+
+// A window that never leaves the image covers, in each of its rows, kernel_w * channels numbers
+// that lie together: one piece. With padding each of its pixels is a piece, and pixels outside are
+// a row of zeros.
+struct Pieces {
+  int count = 0;
+  std::int64_t depth = 0;
+};
+
+Pieces pieces_of(const Conv2dProblem& p) {
+  if (p.padding == 0) {
+    return {.count = static_cast<int>(std::min<std::int64_t>(p.kernel_h, kMaxSegments + 1)),
+            .depth = p.kernel_w * p.channels};
+  }
+  return {
+      .count = static_cast<int>(std::min<std::int64_t>(p.kernel_h * p.kernel_w, kMaxSegments + 1)),
+      .depth = p.channels};
+}
+
+Support supports(const Conv2dProblem& p, const Target& /*target*/) {
+  return pieces_of(p).count <= kMaxSegments ? Support::yes()
+                                            : Support::no("the window has too many rows");
+}
+
+class State final : public KernelState {
+ public:
+  explicit State(const Conv2dProblem& p)
+      : problem(p),
+        pieces(pieces_of(p)),
+        zeros(static_cast<std::size_t>(p.padding > 0 ? p.channels : 0), 0.0F) {}
+  Conv2dProblem problem;
+  Pieces pieces;
+  std::vector<float> zeros;
+};
+
+template <Isa kIsa>
+KernelPlan plan(const Conv2dProblem& p, const Target& target) {
+  const std::int64_t k = p.kernel_h * p.kernel_w * p.channels;
+  const double rate = (kIsa == Isa::kAvx512 ? 1.8e11 : 1e11) * target.threads;
+  KernelPlan result;
+  result.packed_bytes = panel_bytes(p.filters, k);
+  result.packed_layout = kPanelLayout;
+  result.cost =
+      2.0 * static_cast<double>(p.batch * p.out_h() * p.out_w() * p.filters * k) / rate + 1e-6;
+  return result;
+}
+
+// Row n of the product's W is filter n in the order of the window: [kh, kw, C].
+void pack(const Conv2dProblem& p, const std::vector<TensorView>& constants, std::byte* packed) {
+  const std::vector<float> w = read_f32(constants.at(0));
+  std::vector<float> bias(static_cast<std::size_t>(p.filters));
+  read_bias(constants, p.filters, bias.data());
+  const std::int64_t area = p.kernel_h * p.kernel_w;
+  const auto element = [&](std::int64_t n, std::int64_t k) {
+    const std::int64_t tap = k / p.channels;
+    const std::int64_t c = k % p.channels;
+    return w[static_cast<std::size_t>((n * p.channels + c) * area + tap)];
+  };
+  pack_panels(p.filters, area * p.channels, element, bias.data(), reinterpret_cast<float*>(packed));
+}
+
+// Where the pieces of output pixel (b, top, left) begin, `stride` apart in `a`.
+void locate_pieces(const State& s, const float* x, std::int64_t b, std::int64_t top,
+                   std::int64_t left, const float** a, int stride) {
+  const Conv2dProblem& p = s.problem;
+  const float* image = x + b * p.height * p.width * p.channels;
+  if (p.padding == 0) {
+    for (std::int64_t u = 0; u < p.kernel_h; ++u) {
+      a[u * stride] = image + ((top + u) * p.width + left) * p.channels;
+    }
+    return;
+  }
+  for (std::int64_t u = 0; u < p.kernel_h; ++u) {
+    for (std::int64_t v = 0; v < p.kernel_w; ++v) {
+      const std::int64_t row = top + u;
+      const std::int64_t column = left + v;
+      const bool inside = row >= 0 && row < p.height && column >= 0 && column < p.width;
+      a[(u * p.kernel_w + v) * stride] =
+          inside ? image + (row * p.width + column) * p.channels : s.zeros.data();
+    }
+  }
+}
+
+template <Isa kIsa>
+void run(const KernelState& state, const KernelArgs& args) {
+  const auto& s = static_cast<const State&>(state);
+  const Conv2dProblem& p = s.problem;
+  const auto* x = static_cast<const float*>(args.inputs[0]);
+  auto* y = static_cast<float*>(args.outputs[0]);
+  const std::int64_t out_h = p.out_h();
+  const std::int64_t out_w = p.out_w();
+  const Product product{.rows = p.batch * out_h * out_w,
+                        .n = p.filters,
+                        .segments = s.pieces.count,
+                        .depth = s.pieces.depth,
+                        .packed = reinterpret_cast<const float*>(args.packed),
+                        .residual = false,
+                        .activation = p.activation};
+  run_product(product_isa(kIsa), product, [&](std::int64_t first, int count, ProductRows& rows) {
+    for (int r = 0; r < count; ++r) {
+      const std::int64_t pixel = first + r;
+      locate_pieces(s, x, pixel / (out_h * out_w), pixel / out_w % out_h * p.stride - p.padding,
+                    pixel % out_w * p.stride - p.padding, rows.a + r, count);
+      rows.y[r] = y + pixel * p.filters;
+    }
+  });
+}
+
+std::unique_ptr<KernelState> create(const Conv2dProblem& p, const Target& /*target*/) {
+  return std::make_unique<State>(p);
+}
+
+// The transposed convolution is `stride` products, one for each row u of the kernel: row (i, j) of
+// the image by the weights W[:, n, u, v] gives the numbers (v, n) of the output's row s*i + u from
+// pixel s*j on, which lie together.
+std::int64_t product_floats(const ConvTranspose2dProblem& p) {
+  return static_cast<std::int64_t>(panel_bytes(p.stride * p.filters, p.channels) / sizeof(float));
+}
+
+template <Isa kIsa>
+KernelPlan plan_transpose(const ConvTranspose2dProblem& p, const Target& target) {
+  const double rate = (kIsa == Isa::kAvx512 ? 1.8e11 : 1e11) * target.threads;
+  KernelPlan result;
+  result.packed_bytes = static_cast<std::size_t>(p.stride * product_floats(p)) * sizeof(float);
+  result.packed_layout = "kernel rows of [kw*n, c]: " + std::string(kPanelLayout);
+  result.cost = 2.0 *
+                    static_cast<double>(p.batch * p.height * p.width * p.filters * p.channels *
+                                        p.stride * p.stride) /
+                    rate +
+                1e-6;
+  return result;
+}
+
+void pack_transpose(const ConvTranspose2dProblem& p, const std::vector<TensorView>& constants,
+                    std::byte* packed) {
+  const std::vector<float> w = read_f32(constants.at(0));
+  std::vector<float> bias(static_cast<std::size_t>(p.filters * p.stride));
+  read_bias(constants, p.filters, bias.data());
+  for (std::int64_t v = 1; v < p.stride; ++v) {
+    std::copy_n(bias.data(), p.filters, bias.data() + v * p.filters);
+  }
+  for (std::int64_t u = 0; u < p.stride; ++u) {
+    const auto element = [&](std::int64_t column, std::int64_t c) {
+      const std::int64_t v = column / p.filters;
+      const std::int64_t n = column % p.filters;
+      return w[static_cast<std::size_t>(((c * p.filters + n) * p.stride + u) * p.stride + v)];
+    };
+    pack_panels(p.stride * p.filters, p.channels, element, bias.data(),
+                reinterpret_cast<float*>(packed) + u * product_floats(p));
+  }
+}
+
+template <Isa kIsa>
+void run_transpose(const KernelState& state, const KernelArgs& args) {
+  const auto& p = static_cast<const ProblemState<ConvTranspose2dProblem>&>(state).problem;
+  const auto* x = static_cast<const float*>(args.inputs[0]);
+  auto* y = static_cast<float*>(args.outputs[0]);
+  const std::int64_t columns = p.stride * p.filters;  // that one pixel of x gives in one row of y
+  const auto run_kernel_row = [&](std::int64_t u, int thread, int threads) {
+    const Product product{
+        .rows = p.batch * p.height * p.width,
+        .n = columns,
+        .segments = 1,
+        .depth = p.channels,
+        .packed = reinterpret_cast<const float*>(args.packed) + u * product_floats(p),
+        .residual = false,
+        .activation = p.activation};
+    run_product_range(product_isa(kIsa), product, product_range(product, thread, threads),
+                      [&](std::int64_t first, int count, ProductRows& rows) {
+                        for (int r = 0; r < count; ++r) {
+                          const std::int64_t row = (first + r) / p.width;  // of all images
+                          const std::int64_t column = (first + r) % p.width;
+                          rows.a[r] = x + (first + r) * p.channels;
+                          rows.y[r] = y + ((row * p.stride + u) * p.width + column) * columns;
+                        }
+                      });
+  };
+  parallel([&](int thread, int threads) {
+    for (std::int64_t u = 0; u < p.stride; ++u) run_kernel_row(u, thread, threads);
+  });
+}
+
+template <typename Problem>
+Support always(const Problem&, const Target&) {
+  return Support::yes();
+}
+
+}  // namespace
+
+const Kernel<Conv2dProblem> kConv2dProductAvx512{
+    .name = "product",
+    .isa = Isa::kAvx512,
+    .supports = supports,
+    .plan = plan<Isa::kAvx512>,
+    .pack = pack,
+    .create = create,
+    .run = run<Isa::kAvx512>,
+};
+
+const Kernel<Conv2dProblem> kConv2dProductAvx2{
+    .name = "product",
+    .isa = Isa::kAvx2,
+    .supports = supports,
+    .plan = plan<Isa::kAvx2>,
+    .pack = pack,
+    .create = create,
+    .run = run<Isa::kAvx2>,
+};
+
+const Kernel<ConvTranspose2dProblem> kConvTranspose2dProductAvx512{
+    .name = "product",
+    .isa = Isa::kAvx512,
+    .supports = always<ConvTranspose2dProblem>,
+    .plan = plan_transpose<Isa::kAvx512>,
+    .pack = pack_transpose,
+    .create = create_problem_state<ConvTranspose2dProblem>,
+    .run = run_transpose<Isa::kAvx512>,
+};
+
+const Kernel<ConvTranspose2dProblem> kConvTranspose2dProductAvx2{
+    .name = "product",
+    .isa = Isa::kAvx2,
+    .supports = always<ConvTranspose2dProblem>,
+    .plan = plan_transpose<Isa::kAvx2>,
+    .pack = pack_transpose,
+    .create = create_problem_state<ConvTranspose2dProblem>,
+    .run = run_transpose<Isa::kAvx2>,
+};
+
+}  // namespace lasso::kernels

@@ -1,0 +1,234 @@
+#include "kernels/conv/conv.h"
+
+#include "kernels/kernel_test.h"
+
+namespace lasso::kernels {
+namespace {
+
+using graph::Activation;
+using test::Case;
+
+// A pixel's channel, 0 outside the image.
+double at(const Conv2dProblem& p, const std::vector<float>& x, std::int64_t b, std::int64_t row,
+          std::int64_t column, std::int64_t c) {
+  if (row < 0 || row >= p.height || column < 0 || column >= p.width) return 0.0;
+  return x[static_cast<std::size_t>(((b * p.height + row) * p.width + column) * p.channels + c)];
+}
+
+struct Sum {
+  double value = 0;
+  double magnitudes = 0;
+  void add(double term) {
+    value += term;
+    magnitudes += std::abs(term);
+  }
+};
+
+template <typename Problem>
+void expect(Case<Problem>& c, const Sum& sum, std::int64_t k) {
+  const double y = test::activate(c.problem.activation, sum.value);
+  c.expected.push_back(y);
+  c.tolerance.push_back(
+      test::activation_tolerance(c.problem.activation, test::sum_tolerance(k, sum.magnitudes), y));
+}
+
+void check_conv(const Conv2dProblem& p, test::Ran& ran, DType dtype = DType::kF32) {
+  test::Random random(static_cast<std::uint64_t>(p.height * 7919 + p.channels * 31 + p.filters));
+  const auto x = random.vector(p.batch * p.height * p.width * p.channels);
+  auto w = random.vector(p.filters * p.channels * p.kernel_h * p.kernel_w);
+  const auto bias = random.vector(p.filters);
+  std::vector<std::uint16_t> bits;
+  for (float& value : w) {
+    if (dtype != DType::kF16) break;
+    bits.push_back(f32_to_f16(value));
+    value = f16_to_f32(bits.back());
+  }
+  Case<Conv2dProblem> c;
+  c.name = to_string(Dims{p.batch, p.height, p.width, p.channels}) + " by " +
+           to_string(Dims{p.filters, p.kernel_h, p.kernel_w});
+  c.problem = p;
+  c.inputs = {x};
+  c.constants = {{dtype,
+                  {p.filters, p.channels, p.kernel_h, p.kernel_w},
+                  bits.empty() ? static_cast<const void*>(w.data()) : bits.data()},
+                 p.bias ? TensorView{DType::kF32, {p.filters}, bias.data()} : TensorView{}};
+  for (std::int64_t b = 0; b < p.batch; ++b) {
+    for (std::int64_t i = 0; i < p.out_h(); ++i) {
+      for (std::int64_t j = 0; j < p.out_w(); ++j) {
+        for (std::int64_t n = 0; n < p.filters; ++n) {
+          Sum sum;
+          if (p.bias) sum.add(bias[static_cast<std::size_t>(n)]);
+          const float* filter = w.data() + n * p.channels * p.kernel_h * p.kernel_w;
+          for (std::int64_t ch = 0; ch < p.channels; ++ch) {
+            for (std::int64_t u = 0; u < p.kernel_h; ++u) {
+              for (std::int64_t v = 0; v < p.kernel_w; ++v) {
+                sum.add(
+                    at(p, x, b, i * p.stride - p.padding + u, j * p.stride - p.padding + v, ch) *
+                    filter[(ch * p.kernel_h + u) * p.kernel_w + v]);
+              }
+            }
+          }
+          expect(c, sum, p.channels * p.kernel_h * p.kernel_w);
+        }
+      }
+    }
+  }
+  test::check_case(conv2d_kernels(), c, ran);
+}
+
+TEST(Conv2d, EveryKernelAgreesWithDoublePrecision) {
+  test::Ran ran;
+  Conv2dProblem p;
+  p.bias = true;
+  // The patch embedding and the mask downscaling: kernel = stride.
+  p = {.batch = 2,
+       .height = 32,
+       .width = 48,
+       .channels = 3,
+       .filters = 70,
+       .kernel_h = 16,
+       .kernel_w = 16,
+       .stride = 16,
+       .bias = true};
+  check_conv(p, ran);
+  p = {.batch = 1,
+       .height = 10,
+       .width = 6,
+       .channels = 1,
+       .filters = 4,
+       .kernel_h = 2,
+       .kernel_w = 2,
+       .stride = 2,
+       .bias = true};
+  check_conv(p, ran);
+  p = {.batch = 2,
+       .height = 8,
+       .width = 8,
+       .channels = 4,
+       .filters = 16,
+       .kernel_h = 2,
+       .kernel_w = 2,
+       .stride = 2,
+       .activation = Activation::kGelu};
+  check_conv(p, ran);
+  // 1x1 and 3x3, as in the neck.
+  p = {.batch = 1,
+       .height = 7,
+       .width = 9,
+       .channels = 33,
+       .filters = 65,
+       .bias = true,
+       .activation = Activation::kRelu};
+  check_conv(p, ran);
+  p = {.batch = 2,
+       .height = 7,
+       .width = 5,
+       .channels = 20,
+       .filters = 31,
+       .kernel_h = 3,
+       .kernel_w = 3,
+       .padding = 1};
+  check_conv(p, ran);
+  p = {.batch = 1,
+       .height = 6,
+       .width = 6,
+       .channels = 100,
+       .filters = 64,
+       .kernel_h = 3,
+       .kernel_w = 3,
+       .padding = 1,
+       .bias = true,
+       .activation = Activation::kSigmoid};
+  check_conv(p, ran);
+  // Others: strides, windows that are not square, padding wider than the window's half.
+  p = {.batch = 1,
+       .height = 9,
+       .width = 12,
+       .channels = 17,
+       .filters = 16,
+       .kernel_h = 3,
+       .kernel_w = 2,
+       .stride = 2,
+       .padding = 2,
+       .bias = true};
+  check_conv(p, ran);
+  p = {.batch = 1,
+       .height = 9,
+       .width = 12,
+       .channels = 3,
+       .filters = 5,
+       .kernel_h = 5,
+       .kernel_w = 7,
+       .stride = 1,
+       .bias = true};
+  check_conv(p, ran);
+  EXPECT_EQ(ran.size(), usable_isa() >= Isa::kAvx512 ? 3U : 2U);
+}
+
+TEST(Conv2d, HalfPrecisionWeights) {
+  test::Ran ran;
+  check_conv({.batch = 1,
+              .height = 4,
+              .width = 5,
+              .channels = 6,
+              .filters = 7,
+              .kernel_h = 3,
+              .kernel_w = 3,
+              .padding = 1,
+              .bias = true},
+             ran, DType::kF16);
+}
+
+void check_transpose(const ConvTranspose2dProblem& p, test::Ran& ran) {
+  test::Random random(static_cast<std::uint64_t>(p.height * 7919 + p.channels * 31 + p.filters));
+  const auto x = random.vector(p.batch * p.height * p.width * p.channels);
+  const auto w = random.vector(p.filters * p.channels * p.stride * p.stride);
+  const auto bias = random.vector(p.filters);
+  Case<ConvTranspose2dProblem> c;
+  c.name = to_string(Dims{p.batch, p.height, p.width, p.channels}) + " to " +
+           std::to_string(p.filters) + " by " + std::to_string(p.stride);
+  c.problem = p;
+  c.inputs = {x};
+  c.constants = {{DType::kF32, {p.channels, p.filters, p.stride, p.stride}, w.data()},
+                 p.bias ? TensorView{DType::kF32, {p.filters}, bias.data()} : TensorView{}};
+  for (std::int64_t row = 0; row < p.batch * p.height * p.stride; ++row) {
+    for (std::int64_t column = 0; column < p.width * p.stride; ++column) {
+      for (std::int64_t n = 0; n < p.filters; ++n) {
+        Sum sum;
+        if (p.bias) sum.add(bias[static_cast<std::size_t>(n)]);
+        const std::int64_t pixel = row / p.stride * p.width + column / p.stride;
+        const std::int64_t tap = row % p.stride * p.stride + column % p.stride;
+        for (std::int64_t ch = 0; ch < p.channels; ++ch) {
+          sum.add(static_cast<double>(x[static_cast<std::size_t>(pixel * p.channels + ch)]) *
+                  w[static_cast<std::size_t>((ch * p.filters + n) * p.stride * p.stride + tap)]);
+        }
+        expect(c, sum, p.channels);
+      }
+    }
+  }
+  test::check_case(conv_transpose2d_kernels(), c, ran);
+}
+
+TEST(ConvTranspose2d, EveryKernelAgreesWithDoublePrecision) {
+  test::Ran ran;
+  for (const std::int64_t filters : {1, 16, 31, 32, 100}) {
+    for (const std::int64_t channels : {1, 17, 64}) {
+      for (const std::int64_t stride : {1, 2, 3}) {
+        check_transpose({.batch = 2,
+                         .height = 5,
+                         .width = 3,
+                         .channels = channels,
+                         .filters = filters,
+                         .stride = stride,
+                         .bias = channels != 17,
+                         .activation = static_cast<Activation>((filters + channels) % 4)},
+                        ran);
+        if (::testing::Test::HasFatalFailure()) return;
+      }
+    }
+  }
+  EXPECT_EQ(ran.size(), usable_isa() >= Isa::kAvx512 ? 3U : 2U);
+}
+
+}  // namespace
+}  // namespace lasso::kernels
