@@ -30,9 +30,9 @@ struct Style {
 
   explicit Style(int width, int height) {
     const double side = std::sqrt(static_cast<double>(width) * height);
-    line = static_cast<float>(std::clamp(side / 520.0, 1.0, 12.0));
-    halo = static_cast<float>(std::clamp(side / 1400.0, 0.5, 5.0));
-    marker = static_cast<float>(std::clamp(side / 105.0, 3.0, 60.0));
+    line = static_cast<float>(std::clamp(side / 500.0, 1.6, 12.0));
+    halo = static_cast<float>(std::clamp(side / 1200.0, 0.8, 5.0));
+    marker = static_cast<float>(std::clamp(side / 100.0, 3.5, 60.0));
   }
 };
 
@@ -152,13 +152,6 @@ std::vector<Segment> outline_of(const Mask& mask, int smoothing) {
   return segments;
 }
 
-Rgb mix(Rgb a, Rgb b, int percent) {
-  const auto channel = [percent](int from, int to) {
-    return static_cast<std::uint8_t>(from + (to - from) * percent / 100);
-  };
-  return {channel(a.r, b.r), channel(a.g, b.g), channel(a.b, b.b)};
-}
-
 // Dark around white around the colour: one of them stands out from any background.
 std::vector<Ink> line_layers(Rgb color, const Style& style) {
   const float half = style.line * 0.5f;
@@ -254,7 +247,7 @@ Image draw_overlay(const ImageView& view, const std::vector<OverlayItem>& items)
     }
     for (const OverlayItem& item : items) {
       if (item.prompt == nullptr) continue;
-      if (item.prompt->box) draw_box(*item.prompt->box, mix(item.color, kWhite, 25), style, image);
+      if (item.prompt->box) draw_box(*item.prompt->box, item.color, style, image);
       for (const Point& point : item.prompt->points) draw_point(point, style, image);
     }
     return image;

@@ -1,0 +1,246 @@
+#include "lasso/mask.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <random>
+#include <set>
+
+#include "lasso/error.h"
+
+namespace lasso {
+namespace {
+
+Mask mask_of(const std::vector<std::string>& rows) {
+  Mask mask{static_cast<int>(rows[0].size()), static_cast<int>(rows.size()), {}};
+  for (const std::string& row : rows) {
+    for (const char c : row) mask.data.push_back(c == '#');
+  }
+  return mask;
+}
+
+// Noise, blobs, stripes of several sizes, among them those around multiples of 64.
+std::vector<Mask> random_masks() {
+  std::mt19937 random(17);
+  std::vector<Mask> masks;
+  for (const auto& [width, height] : std::vector<std::pair<int, int>>{
+           {1, 1}, {1, 200}, {200, 1}, {63, 65}, {64, 64}, {65, 63}, {128, 129}, {301, 77}}) {
+    for (int kind = 0; kind < 6; ++kind) {
+      Mask mask{width, height, {}};
+      for (int y = 0; y < height; ++y) {
+        for (int x = 0; x < width; ++x) {
+          bool inside = false;
+          switch (kind) {
+            case 0:
+              break;
+            case 1:
+              inside = true;
+              break;
+            case 2:
+              inside = random() % 2 == 0;
+              break;
+            case 3:
+              inside = random() % 50 == 0;
+              break;
+            case 4:
+              inside = std::hypot(x - width / 2, y - height / 2) < height * 0.4;
+              break;
+            default:
+              inside = (x / 5 + y / 9) % 2 == 0;
+          }
+          mask.data.push_back(inside);
+        }
+      }
+      masks.push_back(std::move(mask));
+    }
+  }
+  return masks;
+}
+
+TEST(Mask, AreaBoundingBoxAndIou) {
+  const Mask a = mask_of({"......", ".##...", ".###..", "......"});
+  EXPECT_EQ(mask_area(a), 5);
+  const auto box = mask_bounding_box(a);
+  ASSERT_TRUE(box.has_value());
+  EXPECT_EQ(box->x0, 1);
+  EXPECT_EQ(box->y0, 1);
+  EXPECT_EQ(box->x1, 4);
+  EXPECT_EQ(box->y1, 3);
+  const Mask b = mask_of({"......", "..##..", "..##..", "......"});
+  EXPECT_DOUBLE_EQ(mask_iou(a, b), 3.0 / 6.0);
+  const Mask empty = mask_of({"......", "......", "......", "......"});
+  EXPECT_EQ(mask_area(empty), 0);
+  EXPECT_FALSE(mask_bounding_box(empty).has_value());
+  EXPECT_FALSE(mask_bounding_box(Mask{}).has_value());
+  EXPECT_DOUBLE_EQ(mask_iou(empty, empty), 1.0);
+  EXPECT_DOUBLE_EQ(mask_iou(empty, a), 0.0);
+  EXPECT_THROW(mask_iou(a, mask_of({"."})), Error);
+  EXPECT_THROW(mask_iou(Mask{3, 3, {1}}, Mask{3, 3, {1}}), Error);
+}
+
+TEST(Rle, CountsRunsDownTheColumns) {
+  const Mask mask = mask_of({".#", "##", "#."});
+  const Rle rle = encode_rle(mask);
+  EXPECT_EQ(rle.counts, (std::vector<std::uint32_t>{1, 4, 1}));
+  const Rle full = encode_rle(mask_of({"##", "##"}));
+  EXPECT_EQ(full.counts, (std::vector<std::uint32_t>{0, 4}));
+  EXPECT_EQ(encode_rle(mask_of({"..", ".."})).counts, (std::vector<std::uint32_t>{4}));
+}
+
+TEST(Rle, EqualsTheObviousLoopAndDecodes) {
+  for (const Mask& mask : random_masks()) {
+    std::vector<std::uint32_t> counts{0};
+    std::uint8_t value = 0;
+    for (int x = 0; x < mask.width; ++x) {
+      for (int y = 0; y < mask.height; ++y) {
+        const std::uint8_t pixel = mask.data[static_cast<std::size_t>(y * mask.width + x)];
+        if (pixel != value) {
+          value = pixel;
+          counts.push_back(0);
+        }
+        ++counts.back();
+      }
+    }
+    const Rle rle = encode_rle(mask);
+    EXPECT_EQ(rle.counts, counts) << mask.width << "x" << mask.height;
+    EXPECT_EQ(decode_rle(rle).data, mask.data);
+    const std::string text = rle_to_string(rle);
+    EXPECT_EQ(rle_from_string(text, mask.width, mask.height).counts, rle.counts);
+  }
+}
+
+TEST(Rle, RunsOfNoPixelsDecode) {
+  const Mask mask = decode_rle(Rle{2, 2, {1, 0, 1, 1, 0, 0, 1}});
+  EXPECT_EQ(mask.data, (std::vector<std::uint8_t>{0, 1, 0, 0}));
+  EXPECT_TRUE(decode_rle(Rle{0, 7, {}}).data.empty());
+}
+
+// Worked out by hand from COCO's rule: 5 bits a character from '0', lowest first, 32 more where
+// further ones follow (which they do until the sign bit is right), and from the fourth count on
+// differences from the last but one.
+TEST(Rle, TextIsCocos) {
+  EXPECT_EQ(rle_to_string(Rle{3, 3, {1, 4, 4}}), "144");
+  EXPECT_EQ(rle_to_string(Rle{10, 10, {15, 85}}), "?e2");
+  EXPECT_EQ(rle_to_string(Rle{10, 10, {16, 84}}), "`0d2");
+  EXPECT_EQ(rle_to_string(Rle{10, 1, {1, 2, 3, 1, 2, 1}}), "123OO0");
+}
+
+TEST(Rle, HostileCountsAndTexts) {
+  EXPECT_THROW(decode_rle(Rle{2, 2, {1, 2}}), Error);
+  EXPECT_THROW(decode_rle(Rle{2, 2, {1, 4}}), Error);
+  EXPECT_THROW(decode_rle(Rle{2, 2, {}}), Error);
+  EXPECT_THROW(decode_rle(Rle{-2, -2, {4}}), Error);
+  EXPECT_THROW(decode_rle(Rle{1 << 30, 1 << 30, {4}}), Error);
+  EXPECT_THROW(decode_rle(Rle{2, 2, {0xffffffffu, 5}}), Error);
+  const auto code = [](const std::string& text, int width, int height) {
+    try {
+      rle_from_string(text, width, height);
+    } catch (const Error& error) {
+      return error.code();
+    }
+    return ErrorCode::kInternal;
+  };
+  for (const std::string& text :
+       {std::string(""), std::string("5"), std::string("3"), std::string("4 "), std::string("/"),
+        std::string("4\0", 2), std::string("\x80"), std::string("P"), std::string("pppppppppp1"),
+        std::string("oooooooooooooooo"), std::string("O"), std::string("T0"),
+        std::string("\xff\xff")}) {
+    EXPECT_EQ(code(text, 2, 2), ErrorCode::kInvalidArgument) << text;
+  }
+  EXPECT_EQ(rle_from_string("4", 2, 2).counts, (std::vector<std::uint32_t>{4}));
+  std::mt19937 random(3);
+  for (int i = 0; i < 20000; ++i) {
+    std::string text;
+    for (std::size_t n = random() % 12; n > 0; --n)
+      text.push_back(static_cast<char>('0' + random() % 66));
+    try {
+      const Rle rle = rle_from_string(text, 40, 30);
+      EXPECT_EQ(mask_area(decode_rle(rle)) >= 0, true);
+      EXPECT_EQ(rle_to_string(rle), text);
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::kInvalidArgument);
+    }
+  }
+}
+
+double signed_area(const std::vector<float>& polygon) {
+  double sum = 0;
+  for (std::size_t i = 0; i < polygon.size(); i += 2) {
+    const std::size_t j = (i + 2) % polygon.size();
+    sum += static_cast<double>(polygon[i]) * polygon[j + 1] -
+           static_cast<double>(polygon[j]) * polygon[i + 1];
+  }
+  return sum / 2;  // with y down, positive is clockwise to the eye
+}
+
+// Even-odd filling: a pixel is inside if a ray from its centre to the left crosses an odd number of
+// edges.
+Mask fill(const std::vector<std::vector<float>>& polygons, int width, int height) {
+  Mask mask{width, height, std::vector<std::uint8_t>(static_cast<std::size_t>(width * height))};
+  for (const auto& polygon : polygons) {
+    for (std::size_t i = 0; i < polygon.size(); i += 2) {
+      const std::size_t j = (i + 2) % polygon.size();
+      if (polygon[i] != polygon[j]) continue;  // only vertical edges cross rows of centres
+      const int y0 = static_cast<int>(std::min(polygon[i + 1], polygon[j + 1]));
+      const int y1 = static_cast<int>(std::max(polygon[i + 1], polygon[j + 1]));
+      for (int y = y0; y < y1; ++y) {
+        for (int x = static_cast<int>(polygon[i]); x < width; ++x) {
+          mask.data[static_cast<std::size_t>(y * width + x)] ^= 1;
+        }
+      }
+    }
+  }
+  return mask;
+}
+
+TEST(Polygons, OuterClockwiseHolesCounterClockwise) {
+  const auto polygons = mask_polygons(mask_of({".....", ".###.", ".#.#.", ".###.", "....."}));
+  ASSERT_EQ(polygons.size(), 2u);
+  EXPECT_EQ(polygons[0], (std::vector<float>{4, 1, 4, 4, 1, 4, 1, 1}));
+  EXPECT_DOUBLE_EQ(signed_area(polygons[0]), 9);
+  EXPECT_DOUBLE_EQ(signed_area(polygons[1]), -1);
+}
+
+TEST(Polygons, PixelsThatTouchByCornersAreSeparate) {
+  const auto polygons = mask_polygons(mask_of({"#.", ".#"}));
+  ASSERT_EQ(polygons.size(), 2u);
+  EXPECT_DOUBLE_EQ(signed_area(polygons[0]), 1);
+  EXPECT_DOUBLE_EQ(signed_area(polygons[1]), 1);
+}
+
+TEST(Polygons, FillingGivesTheMaskBack) {
+  for (const Mask& mask : random_masks()) {
+    const auto polygons = mask_polygons(mask);
+    EXPECT_EQ(fill(polygons, mask.width, mask.height).data, mask.data);
+    double area = 0;
+    for (const auto& polygon : polygons) {
+      ASSERT_GE(polygon.size(), 8u);
+      area += signed_area(polygon);
+      for (std::size_t i = 0; i < polygon.size(); i += 2) {
+        // Corners only: edges alternate between the axes.
+        const std::size_t j = (i + 2) % polygon.size();
+        EXPECT_NE(polygon[i] == polygon[j], polygon[i + 1] == polygon[j + 1]);
+      }
+    }
+    EXPECT_DOUBLE_EQ(area, static_cast<double>(mask_area(mask)));
+  }
+}
+
+TEST(Palette, NeighboursDiffer) {
+  const auto distance = [](Rgb a, Rgb b) {
+    return std::abs(a.r - b.r) + std::abs(a.g - b.g) + std::abs(a.b - b.b);
+  };
+  for (std::size_t i = 0; i < 200; ++i) {
+    EXPECT_GE(distance(palette_color(i), palette_color(i + 1)), 90) << i;
+  }
+  std::set<int> different;
+  for (std::size_t i = 0; i < 100; ++i) {
+    const Rgb c = palette_color(i);
+    different.insert(c.r << 16 | c.g << 8 | c.b);
+  }
+  EXPECT_EQ(different.size(), 100u);
+}
+
+}  // namespace
+}  // namespace lasso
