@@ -76,12 +76,14 @@ void draw_segments(const std::vector<Segment>& segments, const std::vector<Ink>&
   reach = std::min(reach, 254.0f / kSteps);
 
   PixelBox frame{image.width, image.height, 0, 0};
+  std::int64_t work = 0;  // pixels to visit
   std::vector<PixelBox> boxes;
   boxes.reserve(segments.size());
   for (const Segment& s : segments) {
     const PixelBox box = around(s, reach, image.width, image.height);
     boxes.push_back(box);
     if (box.x0 >= box.x1 || box.y0 >= box.y1) continue;
+    work += std::int64_t{box.x1 - box.x0} * (box.y1 - box.y0);
     frame = {std::min(frame.x0, box.x0), std::min(frame.y0, box.y0), std::max(frame.x1, box.x1),
              std::max(frame.y1, box.y1)};
   }
@@ -91,7 +93,7 @@ void draw_segments(const std::vector<Segment>& segments, const std::vector<Ink>&
   std::vector<std::uint8_t> field(columns * rows, kFar);
 
   // Each thread draws what falls into its rows: no pixel has two writers.
-  parallel_ranges(frame.y1 - frame.y0, [&](std::int64_t begin, std::int64_t end) {
+  const auto draw = [&](std::int64_t begin, std::int64_t end) {
     const int y0 = frame.y0 + static_cast<int>(begin);
     const int y1 = frame.y0 + static_cast<int>(end);
     for (std::size_t i = 0; i < segments.size(); ++i) {
@@ -114,7 +116,15 @@ void draw_segments(const std::vector<Segment>& segments, const std::vector<Ink>&
         }
       }
     }
-  });
+  };
+  // For a marker, waking the team takes longer than drawing.
+  constexpr std::int64_t kWorthATeam = 1 << 18;
+  work += static_cast<std::int64_t>(field.size()) / 8;
+  if (work < kWorthATeam) {
+    draw(0, frame.y1 - frame.y0);
+  } else {
+    parallel_ranges(frame.y1 - frame.y0, draw);
+  }
 }
 
 }  // namespace lasso
