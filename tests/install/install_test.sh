@@ -69,6 +69,7 @@ for candidate in "$compiler" g++ clang++; do
 done
 
 step "program"
+# shellcheck disable=SC2016  # the linker's variable, not the shell's
 readelf -d "$prefix/bin/lasso" | grep -q 'R.*PATH.*\[\$ORIGIN/' ||
   fail "bin/lasso does not find its library beside it: $(readelf -d "$prefix/bin/lasso")"
 run() { env -u LD_LIBRARY_PATH -u LASSO_MODEL "$@"; }
