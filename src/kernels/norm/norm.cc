@@ -15,7 +15,8 @@ LayerNormProblem make_layer_norm_problem(const Call& call) {
 }
 
 const std::vector<Kernel<LayerNormProblem>>& layer_norm_kernels() {
-  static const std::vector<Kernel<LayerNormProblem>> list{kLayerNormRef};
+  static const std::vector<Kernel<LayerNormProblem>> list{kLayerNormAvx512, kLayerNormAvx2,
+                                                          kLayerNormRef};
   return list;
 }
 

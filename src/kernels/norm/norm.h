@@ -28,6 +28,8 @@ const std::vector<Kernel<LayerNormProblem>>& layer_norm_kernels();
 const Family& layer_norm_family();
 
 // The rows of the list.
+extern const Kernel<LayerNormProblem> kLayerNormAvx512;
+extern const Kernel<LayerNormProblem> kLayerNormAvx2;
 extern const Kernel<LayerNormProblem> kLayerNormRef;
 
 }  // namespace lasso::kernels

@@ -1,0 +1,46 @@
+// Every kernel of the list on Segment Anything's sizes.
+#include "kernels/kernel_bench.h"
+#include "kernels/norm/norm.h"
+
+namespace lasso::kernels {
+
+namespace {
+
+using graph::Activation;
+
+void bench_norm(benchmark::State& state, const Kernel<LayerNormProblem>& kernel,
+                const LayerNormProblem& p) {
+  const Target target{.isa = usable_isa(), .threads = omp_get_max_threads()};
+  if (kernel.isa > target.isa) {
+    state.SkipWithError("ISA");
+    return;
+  }
+  const auto channels = static_cast<std::size_t>(p.channels);
+  const auto count = static_cast<std::size_t>(p.rows) * channels;
+  bench::Call call(kernel, p, target, {}, {count, channels, channels}, count);
+  bench::time_call(state, call, target.isa, 0, 8.0 * static_cast<double>(count));
+}
+
+const int kRegistered = [] {
+  const LayerNormProblem problems[] = {
+      {.rows = 4096, .channels = 768},
+      {.rows = 4096, .channels = 1280},
+      {.rows = 4096, .channels = 256},
+      {.rows = 16384, .channels = 64, .activation = Activation::kGelu},
+      {.rows = 7, .channels = 256},
+  };
+  for (const LayerNormProblem& p : problems) {
+    for (const auto& kernel : layer_norm_kernels()) {
+      const std::string name = "layer_norm/" + std::to_string(p.rows) + "x" +
+                               std::to_string(p.channels) + "/" +
+                               std::string(to_string(p.activation)) + "/" +
+                               std::string(kernel.name) + "." + std::string(to_string(kernel.isa));
+      benchmark::RegisterBenchmark(name.c_str(), bench_norm, kernel, p);
+    }
+  }
+  return 0;
+}();
+
+}  // namespace
+
+}  // namespace lasso::kernels
