@@ -1,0 +1,264 @@
+// The public API as a program of a user calls it, on the bundled checkpoint.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <limits>
+#include <thread>
+
+#include "lasso/lasso.h"
+
+namespace lasso {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string data(const std::string& name) {
+  const char* source = std::getenv("LASSO_SOURCE_DIR");
+  return (fs::path(source == nullptr ? "." : source) / "tests/data/sam_micro" / name).string();
+}
+
+ErrorCode code_of(const std::function<void()>& call, const std::string& expected_text) {
+  try {
+    call();
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find(expected_text), std::string::npos) << error.what();
+    return error.code();
+  }
+  ADD_FAILURE() << "no error, and one with \"" << expected_text << "\" was expected";
+  return ErrorCode::kInternal;
+}
+
+Prompt click(float x, float y) {
+  Prompt prompt;
+  prompt.points.push_back({x, y, PointLabel::kForeground});
+  return prompt;
+}
+
+class Api : public testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = fs::temp_directory_path() / "lasso_api_test";
+    fs::create_directories(folder_);
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+  std::string path(const std::string& name) const { return (folder_ / name).string(); }
+
+  static const Engine& engine() {
+    static const Engine instance = Engine::build(data("checkpoint.pth"));
+    return instance;
+  }
+  static const Image& image() {
+    static const Image instance = read_image(data("image0.png"));
+    return instance;
+  }
+
+  fs::path folder_;
+};
+
+TEST_F(Api, InfoDescribesTheModel) {
+  const EngineInfo& info = engine().info();
+  EXPECT_EQ(info.model, "SAM (width 64, depth 4)");
+  EXPECT_EQ(info.model_hash.size(), 32U);
+  EXPECT_EQ(info.image_size, 256);
+  EXPECT_EQ(info.num_heads, 2);
+  EXPECT_EQ(info.global_blocks, (std::vector<int>{1, 3}));
+  ASSERT_EQ(info.programs.size(), 3U);
+  EXPECT_EQ(info.programs[0].inputs.front(), "image: float32 [batch, 256, 256, 3]");
+  EXPECT_EQ(info.programs[0].outputs.front(), "image_embeddings: float32 [batch, 16, 16, 64]");
+  double gflop = 0;
+  for (const LayerInfo& layer : info.programs[0].layers) gflop += layer.gflop;
+  EXPECT_GT(gflop, 0.05);
+  EXPECT_NE(engine().dump().find("window_attention(%blocks.0.attn.qkv"), std::string::npos);
+}
+
+TEST_F(Api, PixelFormatsAndStridesGiveTheSameEmbedding) {
+  Context context(engine());
+  const Embedding expected = context.encode(image().view());
+  const int width = image().width;
+  const int height = image().height;
+  for (const PixelFormat format : {PixelFormat::kBgr, PixelFormat::kRgba, PixelFormat::kBgra}) {
+    const int n = channels(format);
+    const std::ptrdiff_t stride = width * n + 13;
+    std::vector<std::uint8_t> buffer(
+        static_cast<std::size_t>(stride) * static_cast<std::size_t>(height), 77);
+    const bool swap = format != PixelFormat::kRgba;
+    for (int y = 0; y < height; ++y) {
+      for (int x = 0; x < width; ++x) {
+        const std::uint8_t* rgb = image().pixels.data() + (y * width + x) * 3;
+        std::uint8_t* out = buffer.data() + y * stride + x * n;
+        for (int c = 0; c < 3; ++c) out[c] = rgb[swap ? 2 - c : c];
+      }
+    }
+    const Embedding embedding = context.encode({buffer.data(), width, height, stride, format});
+    const std::size_t count = 16 * 16 * 64;
+    EXPECT_TRUE(std::equal(expected.data(), expected.data() + count, embedding.data()));
+  }
+}
+
+TEST_F(Api, LogitsOfAResultAreTheNextPromptsMask) {
+  Context context(engine());
+  const Embedding embedding = context.encode(image().view());
+  Prompt prompt = click(250, 300);
+  const Segmentation first = context.segment(embedding, prompt);
+  EXPECT_EQ(first.masks.front().width, image().width);
+  prompt.mask_input = first.low_res_logits;
+  const Segmentation second = context.segment(embedding, prompt);
+  EXPECT_NE(first.low_res_logits, second.low_res_logits);
+}
+
+TEST_F(Api, OneMaskThresholdAndNoMasks) {
+  Context context(engine());
+  const Embedding embedding = context.encode(image().view());
+  SegmentOptions options;
+  options.mask_threshold = std::numeric_limits<float>::infinity();
+  EXPECT_EQ(mask_area(context.segment(embedding, click(5, 5), options).masks.front()), 0);
+  options.mask_threshold = -std::numeric_limits<float>::infinity();
+  EXPECT_EQ(mask_area(context.segment(embedding, click(5, 5), options).masks.front()),
+            std::int64_t{image().width} * image().height);
+  options.masks = false;
+  options.multimask = true;
+  const Segmentation result = context.segment(embedding, click(5, 5), options);
+  EXPECT_TRUE(result.masks.empty());
+  EXPECT_EQ(result.iou_predictions.size(), 3U);
+  EXPECT_EQ(result.low_res_logits.size(), 3U * 64 * 64);
+  EXPECT_GE(result.iou_predictions[result.best()], result.iou_predictions[0]);
+}
+
+TEST_F(Api, ManyPromptsAreAnsweredInTheirOrder) {
+  Context context(engine());
+  const Embedding embedding = context.encode(image().view());
+  std::vector<Prompt> prompts;
+  for (int i = 0; i < 21; ++i) {
+    Prompt prompt;
+    if (i % 3 != 1) prompt = click(20.0F * static_cast<float>(i), 100);
+    if (i % 3 != 0) prompt.box = Box{10, 20, 100 + 10 * static_cast<float>(i), 300};
+    prompts.push_back(prompt);
+  }
+  const std::vector<Segmentation> together = context.segment(embedding, prompts);
+  ASSERT_EQ(together.size(), prompts.size());
+  for (std::size_t i = 0; i < prompts.size(); ++i) {
+    const Segmentation alone = context.segment(embedding, prompts[i]);
+    for (std::size_t k = 0; k < alone.low_res_logits.size(); ++k) {
+      ASSERT_NEAR(together[i].low_res_logits[k], alone.low_res_logits[k], 1e-4) << i;
+    }
+  }
+}
+
+TEST_F(Api, EmbeddingsSurviveAFile) {
+  Context context(engine());
+  const Embedding embedding = context.encode(image().view());
+  embedding.save(path("truck.safetensors"));
+  const Embedding loaded = Embedding::load(path("truck.safetensors"));
+  EXPECT_EQ(loaded.image_width(), image().width);
+  EXPECT_EQ(loaded.model_hash(), embedding.model_hash());
+  const Segmentation a = context.segment(embedding, click(250, 300));
+  const Segmentation b = context.segment(loaded, click(250, 300));
+  EXPECT_EQ(a.low_res_logits, b.low_res_logits);
+  EXPECT_EQ(a.masks.front().data, b.masks.front().data);
+}
+
+TEST_F(Api, EmbeddingsOfAnotherModelOrPreparationAreRefused) {
+  Context context(engine());
+  const Embedding embedding = context.encode(image().view());
+  EngineOptions options;
+  options.preprocess = "medsam";
+  const Engine medsam = Engine::build(data("checkpoint.pth"), options);
+  Context other(medsam);
+  EXPECT_EQ(code_of([&] { other.segment(embedding, click(1, 1)); }, "prepared by \"sam\""),
+            ErrorCode::kInvalidArgument);
+  embedding.save(path("e"));
+  std::ifstream in(path("e"), std::ios::binary);
+  std::string bytes((std::istreambuf_iterator<char>(in)), {});
+  const std::size_t at = bytes.find(embedding.model_hash());
+  ASSERT_NE(at, std::string::npos);
+  bytes[at] = bytes[at] == '0' ? '1' : '0';
+  std::ofstream(path("e"), std::ios::binary) << bytes;
+  const Embedding foreign = Embedding::load(path("e"));
+  EXPECT_EQ(code_of([&] { context.segment(foreign, click(1, 1)); }, "another model"),
+            ErrorCode::kInvalidArgument);
+}
+
+TEST_F(Api, DamagedEmbeddingFilesAreRefused) {
+  Context(engine()).encode(image().view()).save(path("e"));
+  std::ifstream in(path("e"), std::ios::binary);
+  const std::string bytes((std::istreambuf_iterator<char>(in)), {});
+  for (std::size_t length = 0; length < bytes.size(); length += 1 + bytes.size() / 100) {
+    std::ofstream(path("cut"), std::ios::binary) << bytes.substr(0, length);
+    EXPECT_EQ(code_of([&] { Embedding::load(path("cut")); }, path("cut")), ErrorCode::kCorruptFile);
+  }
+  EXPECT_EQ(code_of([&] { Embedding::load(path("absent")); }, path("absent")),
+            ErrorCode::kNotFound);
+}
+
+TEST_F(Api, BadArgumentsAreNamed) {
+  Context context(engine());
+  const Embedding embedding = context.encode(image().view());
+  const auto refused = [&](const Prompt& prompt, const std::string& text) {
+    EXPECT_EQ(code_of([&] { context.segment(embedding, prompt); }, text),
+              ErrorCode::kInvalidArgument);
+  };
+  refused({}, "empty");
+  refused(click(std::nanf(""), 3), "not finite");
+  Prompt flat;
+  flat.box = Box{10, 10, 10, 50};
+  refused(flat, "no area");
+  Prompt mask = click(1, 1);
+  mask.mask_input.assign(100, 0.0F);
+  refused(mask, "64x64");
+  Prompt label = click(1, 1);
+  label.points[0].label = static_cast<PointLabel>(7);
+  refused(label, "label 7");
+  EXPECT_EQ(code_of(
+                [&] {
+                  context.encode({nullptr, 10, 10, 30, PixelFormat::kRgb});
+                },
+                ""),
+            ErrorCode::kInvalidArgument);
+  EXPECT_EQ(code_of(
+                [&] {
+                  context.encode({image().pixels.data(), 10, 10, 20, PixelFormat::kRgb});
+                },
+                ""),
+            ErrorCode::kInvalidArgument);
+  EXPECT_EQ(code_of([] { Engine::build("/nonexistent/sam.pth"); }, "/nonexistent/sam.pth"),
+            ErrorCode::kNotFound);
+  EngineOptions options;
+  options.preprocess = "yolo9000";
+  EXPECT_EQ(code_of([&] { Engine::build(data("checkpoint.pth"), options); }, "yolo9000"),
+            ErrorCode::kInvalidArgument);
+}
+
+TEST_F(Api, ThreadsShareAnEngine) {
+  Context context(engine());
+  const Segmentation expected = context.segment(context.encode(image().view()), click(250, 300));
+  std::vector<std::thread> threads;
+  std::vector<Segmentation> results(3);
+  for (Segmentation& result : results) {
+    threads.emplace_back([&result] {
+      Context own(engine(), {1});
+      result = own.segment(own.encode(image().view()), click(250, 300));
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (const Segmentation& result : results) {
+    EXPECT_GT(mask_iou(result.masks.front(), expected.masks.front()), 0.999);
+  }
+}
+
+TEST_F(Api, SameBitsEveryRun) {
+  for (const int threads : {1, 2}) {
+    Context context(engine(), {threads});
+    const Segmentation first = context.segment(context.encode(image().view()), click(250, 300));
+    for (int i = 0; i < 3; ++i) {
+      Context again(engine(), {threads});
+      EXPECT_EQ(again.segment(again.encode(image().view()), click(250, 300)).low_res_logits,
+                first.low_res_logits);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace lasso
