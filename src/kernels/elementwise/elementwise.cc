@@ -47,12 +47,12 @@ BinaryProblem make_binary_problem(const graph::Binary& op, const Dims& a, const 
 }
 
 const std::vector<Kernel<BinaryProblem>>& binary_kernels() {
-  static const std::vector<Kernel<BinaryProblem>> list{kBinaryRef};
+  static const std::vector<Kernel<BinaryProblem>> list{kBinaryAvx512, kBinaryAvx2, kBinaryRef};
   return list;
 }
 
 const std::vector<Kernel<UnaryProblem>>& unary_kernels() {
-  static const std::vector<Kernel<UnaryProblem>> list{kUnaryRef};
+  static const std::vector<Kernel<UnaryProblem>> list{kUnaryAvx512, kUnaryAvx2, kUnaryRef};
   return list;
 }
 

@@ -57,7 +57,11 @@ const Family& unary_family();
 const Family& fourier_features_family();
 
 // The rows of the lists.
+extern const Kernel<BinaryProblem> kBinaryAvx512;
+extern const Kernel<BinaryProblem> kBinaryAvx2;
 extern const Kernel<BinaryProblem> kBinaryRef;
+extern const Kernel<UnaryProblem> kUnaryAvx512;
+extern const Kernel<UnaryProblem> kUnaryAvx2;
 extern const Kernel<UnaryProblem> kUnaryRef;
 extern const Kernel<FourierFeaturesProblem> kFourierFeaturesRef;
 

@@ -1,0 +1,9 @@
+#include "kernels/elementwise/elementwise_run.h"
+
+namespace lasso::kernels {
+
+void binary_avx512(const BinaryRun& run) { run_binary<Avx512>(run); }
+
+void unary_avx512(const UnaryRun& run) { run_unary<Avx512>(run); }
+
+}  // namespace lasso::kernels

@@ -1,0 +1,65 @@
+// Every kernel of the lists on Segment Anything's sizes.
+#include "kernels/elementwise/elementwise.h"
+#include "kernels/kernel_bench.h"
+
+namespace lasso::kernels {
+
+namespace {
+
+using graph::Activation;
+
+std::size_t size(std::int64_t count) { return static_cast<std::size_t>(count); }
+
+void bench_binary(benchmark::State& state, const Kernel<BinaryProblem>& kernel, const Dims& a,
+                  const Dims& b) {
+  const Target target{.isa = usable_isa(), .threads = omp_get_max_threads()};
+  if (kernel.isa > target.isa) {
+    state.SkipWithError("ISA");
+    return;
+  }
+  const BinaryProblem p = make_binary_problem({}, a, b);
+  bench::Call call(kernel, p, target, {}, {size(element_count(a)), size(element_count(b))},
+                   size(p.count()));
+  bench::time_call(state, call, target.isa, 0,
+                   4.0 * static_cast<double>(element_count(a) + element_count(b) + p.count()));
+}
+
+void bench_unary(benchmark::State& state, const Kernel<UnaryProblem>& kernel,
+                 const UnaryProblem& p) {
+  const Target target{.isa = usable_isa(), .threads = omp_get_max_threads()};
+  if (kernel.isa > target.isa) {
+    state.SkipWithError("ISA");
+    return;
+  }
+  bench::Call call(kernel, p, target, {}, {size(p.count)}, size(p.count));
+  bench::time_call(state, call, target.isa, 0, 8.0 * static_cast<double>(p.count));
+}
+
+const int kRegistered = [] {
+  const std::pair<Dims, Dims> shapes[] = {
+      {{1, 64, 64, 768}, {1, 64, 64, 768}},
+      {{8, 4096, 256}, {1, 4096, 256}},
+      {{1, 4096, 256}, {256}},
+      {{1, 7, 256}, {1, 7, 256}},
+  };
+  for (const auto& [a, b] : shapes) {
+    for (const auto& kernel : binary_kernels()) {
+      const std::string name = "binary/" + to_string(a) + "+" + to_string(b) + "/" +
+                               std::string(kernel.name) + "." + std::string(to_string(kernel.isa));
+      benchmark::RegisterBenchmark(name.c_str(), bench_binary, kernel, a, b);
+    }
+  }
+  for (const Activation activation : {Activation::kGelu, Activation::kRelu, Activation::kSigmoid}) {
+    for (const auto& kernel : unary_kernels()) {
+      const std::string name = "unary/" + std::string(to_string(activation)) + "/" +
+                               std::string(kernel.name) + "." + std::string(to_string(kernel.isa));
+      benchmark::RegisterBenchmark(name.c_str(), bench_unary, kernel,
+                                   UnaryProblem{.activation = activation, .count = 4096 * 256});
+    }
+  }
+  return 0;
+}();
+
+}  // namespace
+
+}  // namespace lasso::kernels

@@ -1,0 +1,123 @@
+// The elementwise operations with AVX2 and AVX-512: the result's elements are divided between the
+// threads.
+#include <algorithm>
+
+#include "core/threads.h"
+#include "kernels/elementwise/elementwise.h"
+#include "kernels/elementwise/elementwise_isa.h"
+
+namespace lasso::kernels {
+
+namespace {
+
+template <typename Problem>
+Support always(const Problem&, const Target&) {
+  return Support::yes();
+}
+
+KernelPlan estimate(std::int64_t elements, const Target& target) {
+  KernelPlan plan;
+  plan.cost = static_cast<double>(elements) / (2e9 * target.threads) + 1e-6;
+  return plan;
+}
+
+// Calls part(begin, end) on the ranges of [0, count), in this thread alone where there is little to
+// do. Ranges begin at multiples of a cache line, so that no two threads write to one.
+template <typename F>
+void divide(std::int64_t count, const F& part) {
+  constexpr std::int64_t kSmall = 16384;
+  constexpr std::int64_t kLine = 16;
+  if (count <= kSmall) {
+    part(0, count);
+    return;
+  }
+  parallel_ranges((count + kLine - 1) / kLine, [&](std::int64_t begin, std::int64_t end) {
+    part(begin * kLine, std::min(end * kLine, count));
+  });
+}
+
+template <Isa kIsa>
+void run_binary(const KernelState& state, const KernelArgs& args) {
+  const auto& p = static_cast<const ProblemState<BinaryProblem>&>(state).problem;
+  const BroadcastLoop inner = p.loops.back();
+  divide(p.count(), [&](std::int64_t begin, std::int64_t end) {
+    while (begin < end) {
+      const std::int64_t first = begin % inner.count;
+      std::int64_t rest = begin / inner.count;
+      std::int64_t a = first * inner.a_stride;
+      std::int64_t b = first * inner.b_stride;
+      for (std::size_t i = p.loops.size() - 1; i-- > 0;) {
+        const std::int64_t position = rest % p.loops[i].count;
+        rest /= p.loops[i].count;
+        a += position * p.loops[i].a_stride;
+        b += position * p.loops[i].b_stride;
+      }
+      const BinaryRun run{.a = static_cast<const float*>(args.inputs[0]) + a,
+                          .b = static_cast<const float*>(args.inputs[1]) + b,
+                          .y = static_cast<float*>(args.outputs[0]) + begin,
+                          .count = std::min(inner.count - first, end - begin),
+                          .repeat_a = inner.a_stride == 0,
+                          .repeat_b = inner.b_stride == 0,
+                          .kind = p.kind,
+                          .activation = p.activation};
+      if constexpr (kIsa == Isa::kAvx512) {
+        binary_avx512(run);
+      } else {
+        binary_avx2(run);
+      }
+      begin += run.count;
+    }
+  });
+}
+
+template <Isa kIsa>
+void run_unary(const KernelState& state, const KernelArgs& args) {
+  const auto& p = static_cast<const ProblemState<UnaryProblem>&>(state).problem;
+  divide(p.count, [&](std::int64_t begin, std::int64_t end) {
+    const UnaryRun run{.x = static_cast<const float*>(args.inputs[0]) + begin,
+                       .y = static_cast<float*>(args.outputs[0]) + begin,
+                       .count = end - begin,
+                       .activation = p.activation};
+    if constexpr (kIsa == Isa::kAvx512) {
+      unary_avx512(run);
+    } else {
+      unary_avx2(run);
+    }
+  });
+}
+
+template <Isa kIsa>
+constexpr Kernel<BinaryProblem> binary_kernel() {
+  return {
+      .name = "vector",
+      .isa = kIsa,
+      .supports = always<BinaryProblem>,
+      .plan = [](const BinaryProblem& p,
+                 const Target& target) { return estimate(p.count(), target); },
+      .pack = nullptr,
+      .create = create_problem_state<BinaryProblem>,
+      .run = run_binary<kIsa>,
+  };
+}
+
+template <Isa kIsa>
+constexpr Kernel<UnaryProblem> unary_kernel() {
+  return {
+      .name = "vector",
+      .isa = kIsa,
+      .supports = always<UnaryProblem>,
+      .plan = [](const UnaryProblem& p, const Target& target) { return estimate(p.count, target); },
+      .pack = nullptr,
+      .create = create_problem_state<UnaryProblem>,
+      .run = run_unary<kIsa>,
+  };
+}
+
+}  // namespace
+
+const Kernel<BinaryProblem> kBinaryAvx512 = binary_kernel<Isa::kAvx512>();
+const Kernel<BinaryProblem> kBinaryAvx2 = binary_kernel<Isa::kAvx2>();
+const Kernel<UnaryProblem> kUnaryAvx512 = unary_kernel<Isa::kAvx512>();
+const Kernel<UnaryProblem> kUnaryAvx2 = unary_kernel<Isa::kAvx2>();
+
+}  // namespace lasso::kernels
