@@ -1,0 +1,26 @@
+// Images: every input is decoded or refused with lasso::Error, and what was decoded survives being
+// written.
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+
+#include "image/encode.h"
+#include "lasso/error.h"
+#include "lasso/image.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  lasso::ReadImageOptions options;
+  options.max_pixels = 1 << 18;
+  lasso::Image image;
+  try {
+    image = lasso::decode_image(data, size, "fuzz", options);
+  } catch (const lasso::Error&) {
+    return 0;
+  }
+  const std::string png = lasso::encode_png(image.view());
+  const lasso::Image again = lasso::decode_image(reinterpret_cast<const std::uint8_t*>(png.data()),
+                                                 png.size(), "again", options);
+  if (again.pixels != image.pixels) std::abort();
+  return 0;
+}
