@@ -145,12 +145,19 @@ class Call {
 // Times the call; flops and bytes (that must move at least) of one iteration, 0 to leave a rate
 // out.
 inline void time_call(benchmark::State& state, Call& call, Isa isa, double flops, double bytes) {
-  call.run();
+  // The clock is slow and coarse against small kernels: they are timed several calls at a time.
+  int calls = 1;
+  for (double time = 0; time < 2e-5; calls *= 2) {
+    const double start = now();
+    for (int i = 0; i < calls; ++i) call.run();
+    time = now() - start;
+  }
+  calls /= 2;
   double best = 1e30;
   for (auto _ : state) {
     const double start = now();
-    call.run();
-    best = std::min(best, now() - start);
+    for (int i = 0; i < calls; ++i) call.run();
+    best = std::min(best, (now() - start) / calls);
   }
   const double threads = omp_get_max_threads();
   state.counters["best_us"] = best * 1e6;

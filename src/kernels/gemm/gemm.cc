@@ -74,7 +74,8 @@ const std::vector<Kernel<LinearProblem>>& linear_kernels() {
 }
 
 const std::vector<Kernel<MatMulProblem>>& matmul_kernels() {
-  static const std::vector<Kernel<MatMulProblem>> list{kMatMulRef};
+  static const std::vector<Kernel<MatMulProblem>> list{kMatMulOneDnn, kMatMulProductAvx512,
+                                                       kMatMulProductAvx2, kMatMulRef};
   return list;
 }
 

@@ -53,6 +53,9 @@ extern const Kernel<LinearProblem> kLinearOneDnn;
 extern const Kernel<LinearProblem> kLinearProductAvx512;
 extern const Kernel<LinearProblem> kLinearProductAvx2;
 extern const Kernel<LinearProblem> kLinearRef;
+extern const Kernel<MatMulProblem> kMatMulOneDnn;
+extern const Kernel<MatMulProblem> kMatMulProductAvx512;
+extern const Kernel<MatMulProblem> kMatMulProductAvx2;
 extern const Kernel<MatMulProblem> kMatMulRef;
 
 }  // namespace lasso::kernels

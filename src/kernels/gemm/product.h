@@ -127,6 +127,17 @@ void run_product_range(const ProductIsa& isa, const Product& p, const ProductRan
             rows.y[r] += panel * kPanel;
             if (p.residual) rows.residual[r] += panel * kPanel;
           }
+          if (panel == range.panel_begin && i + 1 < tiles) {
+            const std::int64_t next = block + (block_end - block) * (i + 1) / tiles;
+            ProductRows ahead;
+            const int next_count =
+                static_cast<int>(block + (block_end - block) * (i + 2) / tiles - next);
+            locate(next, next_count, ahead);
+            for (int s = 0; s < part.segments * next_count; ++s) {
+              const float* a = ahead.a[part.segment * next_count + s] + part.begin;
+              for (std::int64_t k = 0; k < part.depth; k += 16) __builtin_prefetch(a + k, 0, 2);
+            }
+          }
           tile.rows = count;
           tile.a = rows.a;
           tile.y = rows.y;

@@ -73,6 +73,9 @@ void sum_tile(const ProductTile& t, float* sums, int column) {
 template <typename V, int kRows>
 void run_rows(const ProductTile& t) {
   alignas(64) float sums[kRows * kPanel];
+  for (int r = 0; r < kRows; ++r) {
+    for (int c = 0; c < t.columns; c += 16) __builtin_prefetch(t.y[r] + c, 1);
+  }
   constexpr int kWide = kRows * 4 + 5 <= V::kRegisters ? 4 : 2;
   int column = 0;
   for (; t.columns - column > (kWide / 2) * V::kWidth; column += kWide * V::kWidth) {
