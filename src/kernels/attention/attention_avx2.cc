@@ -26,7 +26,10 @@ struct Avx2 {
   }
   static T load_n(const float* p, Index n) { return _mm256_maskload_ps(p, first(n)); }
   static void store_n(float* p, T x, Index n) { _mm256_maskstore_ps(p, first(n), x); }
-  static void prefetch(const float* p) {
+  static void store_low(float* p, T x) { _mm_storeu_ps(p, _mm256_castps256_ps128(x)); }
+  static void store_high(float* p, T x) { _mm_storeu_ps(p, _mm256_extractf128_ps(x, 1)); }
+  // Inlined by force, see the AVX-512 file.
+  [[gnu::always_inline]] static void prefetch(const float* p) {
     _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T1);
   }
 
@@ -40,16 +43,19 @@ struct Avx2 {
     return _mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_GT_OQ)) != 0;
   }
 
-  // As in the AVX-512 file; 2^n is put together from its bits, and below 2^-126.5 the result is 0.
-  static T exp2(T x) {
-    const T bounded = _mm256_max_ps(set1(-127.0F), x);
+  // As in the AVX-512 file; 2^n is put together from its bits, below 2^-126.5 the result is 0
+  // and above 2^127.5 infinite.
+  static constexpr float kExp2Table[] = {-127.0F,       1.3276472e-3F, 9.675541e-3F, 5.550713e-2F,
+                                         2.4022120e-1F, 6.9314694e-1F, 1.0F,         128.0F};
+  static T exp2(T x, const float* table) {
+    const T bounded = _mm256_min_ps(set1(table[7]), _mm256_max_ps(set1(table[0]), x));
     const T n = _mm256_round_ps(bounded, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
     const T r = _mm256_sub_ps(bounded, n);
-    T p = fma(set1(1.3276472e-3F), r, set1(9.675541e-3F));
-    p = fma(p, r, set1(5.550713e-2F));
-    p = fma(p, r, set1(2.4022120e-1F));
-    p = fma(p, r, set1(6.9314694e-1F));
-    p = fma(p, r, set1(1.0F));
+    T p = fma(set1(table[1]), r, set1(table[2]));
+    p = fma(p, r, set1(table[3]));
+    p = fma(p, r, set1(table[4]));
+    p = fma(p, r, set1(table[5]));
+    p = fma(p, r, set1(table[6]));
     const __m256i exponent = _mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127));
     return _mm256_mul_ps(p, _mm256_castsi256_ps(_mm256_slli_epi32(exponent, 23)));
   }
@@ -78,10 +84,16 @@ struct Avx2 {
   }
 };
 
-}  // namespace
-
-void run_avx2(const Task& task, const Scratch& scratch, float* memory) {
+void run(const Task& task, const Scratch& scratch, float* memory) {
   Kernel<Avx2>(task, scratch, memory).run();
 }
+
+void pack(const Task& task, const Scratch& scratch, Index tile, float* to) {
+  Kernel<Avx2>(task, scratch, nullptr).pack(tile, to);
+}
+
+}  // namespace
+
+const Entry kAvx2 = {run, pack};
 
 }  // namespace lasso::kernels::streaming

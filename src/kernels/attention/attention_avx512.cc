@@ -20,7 +20,11 @@ struct Avx512 {
   static __mmask16 first(Index n) { return static_cast<__mmask16>((1U << n) - 1U); }
   static T load_n(const float* p, Index n) { return _mm512_maskz_loadu_ps(first(n), p); }
   static void store_n(float* p, T x, Index n) { _mm512_mask_storeu_ps(p, first(n), x); }
-  static void prefetch(const float* p) { _mm_prefetch(p, _MM_HINT_T1); }
+  static void store_low(float* p, T x) { _mm256_storeu_ps(p, _mm512_castps512_ps256(x)); }
+  static void store_high(float* p, T x) { _mm256_storeu_ps(p, _mm512_extractf32x8_ps(x, 1)); }
+  // Inlined by force: GCC 12 takes a function that only prefetches for one without effects, and
+  // drops calls.
+  [[gnu::always_inline]] static void prefetch(const float* p) { _mm_prefetch(p, _MM_HINT_T1); }
 
   static T add(T a, T b) { return _mm512_add_ps(a, b); }
   static T sub(T a, T b) { return _mm512_sub_ps(a, b); }
@@ -33,15 +37,17 @@ struct Avx512 {
   // 2^x = 2^n 2^r with n = round(x) and |r| <= 1/2; the polynomial is the minimax one of degree 5
   // (relative error 1.5e-7 with its coefficients rounded). Below 2^-149 the result is 0; NaN stays
   // NaN.
-  static T exp2(T x) {
-    const T bounded = _mm512_max_ps(set1(-1000.0F), x);
+  static constexpr float kExp2Table[] = {-1000.0F,      1.3276472e-3F, 9.675541e-3F, 5.550713e-2F,
+                                         2.4022120e-1F, 6.9314694e-1F, 1.0F};
+  static T exp2(T x, const float* table) {
+    const T bounded = _mm512_max_ps(set1(table[0]), x);
     const T n = _mm512_roundscale_ps(bounded, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
     const T r = _mm512_sub_ps(bounded, n);
-    T p = fma(set1(1.3276472e-3F), r, set1(9.675541e-3F));
-    p = fma(p, r, set1(5.550713e-2F));
-    p = fma(p, r, set1(2.4022120e-1F));
-    p = fma(p, r, set1(6.9314694e-1F));
-    p = fma(p, r, set1(1.0F));
+    T p = fma(set1(table[1]), r, set1(table[2]));
+    p = fma(p, r, set1(table[3]));
+    p = fma(p, r, set1(table[4]));
+    p = fma(p, r, set1(table[5]));
+    p = fma(p, r, set1(table[6]));
     return _mm512_scalef_ps(p, n);
   }
 
@@ -83,10 +89,16 @@ struct Avx512 {
   }
 };
 
-}  // namespace
-
-void run_avx512(const Task& task, const Scratch& scratch, float* memory) {
+void run(const Task& task, const Scratch& scratch, float* memory) {
   Kernel<Avx512>(task, scratch, memory).run();
 }
+
+void pack(const Task& task, const Scratch& scratch, Index tile, float* to) {
+  Kernel<Avx512>(task, scratch, nullptr).pack(tile, to);
+}
+
+}  // namespace
+
+const Entry kAvx512 = {run, pack};
 
 }  // namespace lasso::kernels::streaming

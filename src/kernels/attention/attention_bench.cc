@@ -1,1 +1,168 @@
-int unused_for_now;
+// Every kernel of the lists on the sizes of SAM's encoders and decoder. Each row shows the best
+// repetition, since the machine may be shared, beside the rate of a loop of independent FMAs that
+// runs in between on the same threads:
+//   GFLOP/s   2 M N d for q.k and for p v each; exponentials and position terms are not counted
+//   peak      of the FMA loop, AVX-512 where the kernel uses it
+#include <benchmark/benchmark.h>
+#include <immintrin.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "core/aligned_buffer.h"
+#include "core/threads.h"
+#include "kernels/attention/attention.h"
+
+namespace lasso::kernels {
+namespace {
+
+constexpr int kChains = 12;
+constexpr int kSteps = 20000;
+
+// Latency 4 and 2 per cycle make 8 chains; 12 leave room.
+float fma_avx2() {
+  __m256 x[kChains];
+  for (int i = 0; i < kChains; ++i) x[i] = _mm256_set1_ps(static_cast<float>(i));
+  const __m256 half = _mm256_set1_ps(0.5F);
+  for (int step = 0; step < kSteps; ++step) {
+#pragma GCC unroll 12
+    for (int i = 0; i < kChains; ++i) x[i] = _mm256_fmadd_ps(x[i], half, half);
+  }
+  for (int i = 1; i < kChains; ++i) x[0] = _mm256_add_ps(x[0], x[i]);
+  return _mm256_cvtss_f32(x[0]);
+}
+
+__attribute__((target("avx512f"))) float fma_avx512() {
+  __m512 x[kChains];
+  for (int i = 0; i < kChains; ++i) x[i] = _mm512_set1_ps(static_cast<float>(i));
+  const __m512 half = _mm512_set1_ps(0.5F);
+  for (int step = 0; step < kSteps; ++step) {
+#pragma GCC unroll 12
+    for (int i = 0; i < kChains; ++i) x[i] = _mm512_fmadd_ps(x[i], half, half);
+  }
+  for (int i = 1; i < kChains; ++i) x[0] = _mm512_add_ps(x[0], x[i]);
+  return _mm512_cvtss_f32(x[0]);
+}
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+// FLOP per second of all threads together.
+double fma_rate(Isa isa, int threads) {
+  const auto start = std::chrono::steady_clock::now();
+  parallel([&](int, int) {
+    float result = isa >= Isa::kAvx512 ? fma_avx512() : fma_avx2();
+    benchmark::DoNotOptimize(result);
+  });
+  const double lanes = isa >= Isa::kAvx512 ? 16 : 8;
+  return 2.0 * lanes * kChains * kSteps * threads / seconds_since(start);
+}
+
+std::vector<float> random_values(std::int64_t count) {
+  std::mt19937 engine(1);
+  std::uniform_real_distribution<float> distribution(-1.7F, 1.7F);
+  std::vector<float> values(static_cast<std::size_t>(count));
+  for (float& v : values) v = distribution(engine);
+  return values;
+}
+
+template <typename Problem>
+void measure(benchmark::State& state, const Kernel<Problem>& kernel, const Problem& problem,
+             const std::vector<std::int64_t>& input_sizes, std::int64_t output_size, double flop) {
+  const int threads = static_cast<int>(state.range(0));
+  const ThreadLimit limit(threads);
+  const Target target{usable_isa(), threads};
+  std::vector<std::vector<float>> inputs;
+  std::vector<const void*> pointers;
+  for (const std::int64_t size : input_sizes) {
+    inputs.push_back(random_values(size));
+    pointers.push_back(size > 0 ? inputs.back().data() : nullptr);
+  }
+  std::vector<float> out(static_cast<std::size_t>(output_size));
+  void* out_pointer = out.data();
+  const AlignedBuffer workspace(kernel.plan(problem, target).workspace_bytes);
+  const auto kernel_state = kernel.create(problem, target);
+  double best = 1e30;
+  double peak = 0;
+  for (auto _ : state) {
+    const auto start = std::chrono::steady_clock::now();
+    kernel.run(*kernel_state, {pointers.data(), &out_pointer, nullptr, workspace.data()});
+    const double seconds = seconds_since(start);
+    state.SetIterationTime(seconds);
+    best = std::min(best, seconds);
+    if (kernel.isa != Isa::kReference) peak = std::max(peak, fma_rate(kernel.isa, threads));
+  }
+  state.counters["best_ms"] = best * 1e3;
+  state.counters["GFLOP/s"] = flop / best * 1e-9;
+  if (peak > 0) {
+    state.counters["peak"] = peak * 1e-9;
+    state.counters["%"] = 100 * flop / best / peak;
+  }
+}
+
+template <typename Problem, typename Run>
+void add(const std::string& name, const std::vector<Kernel<Problem>>& list, const Problem& problem,
+         Run run) {
+  for (const Kernel<Problem>& kernel : list) {
+    if (kernel.isa > usable_isa()) continue;
+    auto* row = benchmark::RegisterBenchmark(
+        (name + "/" + std::string(kernel.name)).c_str(),
+        [&kernel, problem, run](benchmark::State& state) { run(state, kernel, problem); });
+    row->UseManualTime()->Unit(benchmark::kMillisecond)->Arg(1);
+    if (available_cores() > 1) row->Arg(available_cores());
+  }
+}
+
+void add_window(const std::string& name, std::int64_t heads, std::int64_t d, std::int64_t window) {
+  const WindowAttentionProblem problem{
+      1, 64, 64, heads, d, window, 1.0F / std::sqrt(static_cast<float>(d)), true, window > 0, true};
+  add(name, window_attention_kernels(), problem,
+      [](benchmark::State& state, const Kernel<WindowAttentionProblem>& kernel,
+         const WindowAttentionProblem& p) {
+        const std::int64_t side = p.window > 0 ? p.window : p.height;
+        const std::int64_t channels = p.heads * p.head_dim;
+        const std::int64_t tokens = p.height * p.width;
+        measure(state, kernel, p,
+                {tokens * 3 * channels, (2 * side - 1) * p.head_dim, (2 * side - 1) * p.head_dim,
+                 p.has_pad ? 3 * channels : 0},
+                tokens * channels,
+                4.0 * static_cast<double>(tokens * channels) * static_cast<double>(side * side));
+      });
+}
+
+void add_plain(const std::string& name, std::int64_t batch, std::int64_t queries, std::int64_t keys,
+               std::int64_t d) {
+  const AttentionProblem problem{
+      batch, batch, batch, batch, queries, keys, 8, d, 1.0F / std::sqrt(static_cast<float>(d)),
+      true};
+  add(name, attention_kernels(), problem,
+      [](benchmark::State& state, const Kernel<AttentionProblem>& kernel,
+         const AttentionProblem& p) {
+        const std::int64_t channels = p.heads * p.head_dim;
+        const std::int64_t kv = p.batch * p.keys * channels;
+        const std::int64_t q = p.batch * p.queries * channels;
+        measure(state, kernel, p, {q, kv, kv}, q,
+                4.0 * static_cast<double>(q) * static_cast<double>(p.keys));
+      });
+}
+
+const bool kRegistered = [] {
+  add_window("vit_b/global", 12, 64, 0);
+  add_window("vit_b/window14", 12, 64, 14);
+  add_window("vit_h/global", 16, 80, 0);
+  add_window("vit_h/window14", 16, 80, 14);
+  add_plain("decoder/token_to_image", 1, 7, 4096, 16);
+  add_plain("decoder/image_to_token", 1, 4096, 7, 16);
+  add_plain("decoder/tokens", 1, 7, 7, 32);
+  add_plain("decoder/token_to_image_64_prompts", 64, 7, 4096, 16);
+  add_plain("decoder/image_to_token_64_prompts", 64, 4096, 7, 16);
+  return true;
+}();
+
+}  // namespace
+}  // namespace lasso::kernels

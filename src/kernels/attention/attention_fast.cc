@@ -47,6 +47,7 @@ Scratch scratch_for(Index query_tile, Index rel_rows, Index rel_cols, Index head
   s.rel_w = take(query_tile * s.rel_rows_w);
   s.max = take(query_tile);
   s.sum = take(query_tile);
+  s.total = take(streaming::kMaxPanel);
   s.products = take(side > 0 ? (2 * side - 1) * streaming::kMaxPanel : 0);
   s.p = take(streaming::kKeyTile * streaming::kMaxPanel);
   s.k = take(streaming::kKeyTile * width);
@@ -69,30 +70,63 @@ Scratch scratch_within_bound(Index queries, Index rel_rows, Index rel_cols, Inde
   return {};
 }
 
-Scratch scratch_of(const WindowAttentionProblem& p) {
+// How a problem is cut: units (a head of a window, or of a batch item), each into parts (tiles of
+// queries). Where several parts share a unit's keys, these are packed once, into the workspace
+// behind the threads' scratch.
+struct Layout {
+  Scratch scratch;
+  Index units = 0;
+  Index parts = 0;
+  Index key_tiles = 0;
+  Index key_step = 0;
+  Index packed_floats = 0;  // of a unit; 0 where every part packs its tiles into its scratch
+
+  Layout(const Scratch& s, Index unit_count, Index queries, Index keys, Index head_dim)
+      : scratch(s), units(unit_count) {
+    if (s.query_tile == 0 || queries == 0 || keys == 0) return;
+    parts = (queries + s.query_tile - 1) / s.query_tile;
+    key_step = streaming::key_step(keys);
+    key_tiles = (keys + key_step - 1) / key_step;
+    if (parts == 1 || key_tiles == 1) return;
+    const Index width = round_up(head_dim, streaming::kRowStep);
+    packed_floats = round_up(round_up(keys, streaming::kRowStep) * (head_dim + width), 16);
+  }
+
+  std::size_t scratch_bytes() const { return bytes(scratch); }
+  std::size_t packed_bytes() const {
+    return align_up(static_cast<std::size_t>(units * packed_floats) * sizeof(float));
+  }
+};
+
+Layout layout_of(const WindowAttentionProblem& p) {
   const Windows windows(p);
   const Index queries = std::min(windows.key_rows, p.height) * std::min(windows.key_cols, p.width);
-  return scratch_within_bound(queries, p.has_rel ? windows.key_rows : 0,
-                              p.has_rel ? windows.key_cols : 0, p.head_dim);
+  const Scratch scratch = scratch_within_bound(queries, p.has_rel ? windows.key_rows : 0,
+                                               p.has_rel ? windows.key_cols : 0, p.head_dim);
+  return {scratch, p.batch * windows.down * windows.across * p.heads, queries,
+          windows.key_rows * windows.key_cols, p.head_dim};
 }
 
-Scratch scratch_of(const AttentionProblem& p) {
-  return scratch_within_bound(p.queries, 0, 0, p.head_dim);
+Layout layout_of(const AttentionProblem& p) {
+  return {scratch_within_bound(p.queries, 0, 0, p.head_dim), p.batch * p.heads, p.queries, p.keys,
+          p.head_dim};
 }
 
 template <typename Problem>
 class State final : public ProblemState<Problem> {
  public:
   State(const Problem& problem, const Target& target)
-      : ProblemState<Problem>(problem, target), scratch(scratch_of(problem)) {}
-  Scratch scratch;
+      : ProblemState<Problem>(problem, target), layout(layout_of(problem)) {}
+  Layout layout;
 };
 
 template <typename Problem>
 Support supports(const Problem& p, const Target&) {
   if (const Support valid = check_problem(p); !valid) return valid;
   if (p.head_dim > kMaxHeadDim) return Support::no("heads wider than 128");
-  if (scratch_of(p).query_tile == 0) return Support::no("position terms beyond the scratch");
+  if (layout_of(p).scratch.query_tile == 0) {
+    return Support::no("sides so long that position terms leave the scratch");
+  }
   return Support::yes();
 }
 
@@ -109,11 +143,13 @@ double flops(const AttentionProblem& p) {
 
 template <typename Problem, Isa kIsa>
 KernelPlan plan(const Problem& problem, const Target& target) {
+  const Layout layout = layout_of(problem);
+  const int threads = std::max(target.threads, 1);
   KernelPlan plan;
   plan.workspace_bytes =
-      bytes(scratch_of(problem)) * static_cast<std::size_t>(std::max(target.threads, 1));
-  const double rate = kIsa == Isa::kAvx512 ? 150e9 : 80e9;
-  plan.cost = flops(problem) / rate / std::max(target.threads, 1);
+      layout.scratch_bytes() * static_cast<std::size_t>(threads) + layout.packed_bytes();
+  const double rate = kIsa == Isa::kAvx512 ? 200e9 : 100e9;
+  plan.cost = flops(problem) / rate / threads;
   return plan;
 }
 
@@ -121,8 +157,6 @@ template <typename Problem>
 std::unique_ptr<KernelState> create(const Problem& problem, const Target& target) {
   return std::make_unique<State<Problem>>(problem, target);
 }
-
-using RunTask = void (*)(const Task&, const Scratch&, float*);
 
 // The part `index` of `queries`, cut at multiples of kLanes into as few parts as tiles hold them,
 // of even sizes. False where there is no such part.
@@ -135,30 +169,55 @@ bool cut_queries(Index queries, Index tile, Index index, Task* task) {
   return true;
 }
 
-template <RunTask kRun>
+// task_of(unit, &queries) describes a unit.
+template <typename F>
+void run_units(const streaming::Entry& entry, const Layout& layout, int threads,
+               std::byte* workspace, F&& task_of) {
+  if (layout.units * layout.parts == 0) return;
+  auto* packed = reinterpret_cast<float*>(
+      workspace + layout.scratch_bytes() * static_cast<std::size_t>(std::max(threads, 1)));
+  if (layout.packed_floats > 0) {
+    const auto pack = [&](Index index, std::byte*) {
+      const Index unit = index / layout.key_tiles;
+      const Index tile = index % layout.key_tiles;
+      Index queries = 0;
+      const Task t = task_of(unit, &queries);
+      const Index width = round_up(t.head_dim, streaming::kRowStep);
+      entry.pack(
+          t, layout.scratch, tile,
+          packed + unit * layout.packed_floats + tile * layout.key_step * (t.head_dim + width));
+    };
+    for_tasks_with_scratch(layout.units * layout.key_tiles, threads, workspace, 0, pack);
+  }
+  const auto run = [&](Index index, std::byte* scratch) {
+    const Index unit = index / layout.parts;
+    Index queries = 0;
+    Task t = task_of(unit, &queries);
+    if (!cut_queries(queries, layout.scratch.query_tile, index % layout.parts, &t)) return;
+    if (layout.packed_floats > 0) t.packed = packed + unit * layout.packed_floats;
+    entry.run(t, layout.scratch, reinterpret_cast<float*>(scratch));
+  };
+  for_tasks_with_scratch(layout.units * layout.parts, threads, workspace, layout.scratch_bytes(),
+                         run);
+}
+
+template <const streaming::Entry& kEntry>
 void run_window(const KernelState& state, const KernelArgs& args) {
   const auto& s = static_cast<const State<WindowAttentionProblem>&>(state);
   const WindowAttentionProblem& p = s.problem;
-  if (p.batch * p.height * p.width == 0) return;
   const Windows windows(p);
   const auto input = [&](int i) { return static_cast<const float*>(args.inputs[i]); };
   const Index channels = p.heads * p.head_dim;
-  const Index tokens = p.height * p.width;
-  const Index most =
-      std::min<Index>(windows.key_rows, p.height) * std::min<Index>(windows.key_cols, p.width);
-  const Index parts = (most + s.scratch.query_tile - 1) / s.scratch.query_tile;
-  const auto run = [&](Index index, std::byte* scratch) {
-    const Index part = index % parts;
-    const Index head = index / parts % p.heads;
-    const Index window = index / parts / p.heads % (windows.down * windows.across);
-    const Index image = index / parts / p.heads / (windows.down * windows.across);
+  const auto task_of = [&](Index unit, Index* queries) {
+    const Index head = unit % p.heads;
+    const Index window = unit / p.heads % (windows.down * windows.across);
+    const Index image = unit / p.heads / (windows.down * windows.across);
     const Index top = window / windows.across * windows.key_rows;
     const Index left = window % windows.across * windows.key_cols;
-    const Index first = image * tokens + top * p.width + left;
+    const Index first = (image * p.height + top) * p.width + left;
     Task t;
-    t.inside_rows = std::min(windows.key_rows, p.height - top);
-    t.inside_cols = std::min(windows.key_cols, p.width - left);
-    if (!cut_queries(t.inside_rows * t.inside_cols, s.scratch.query_tile, part, &t)) return;
+    t.inside_rows = std::min<Index>(windows.key_rows, p.height - top);
+    t.inside_cols = std::min<Index>(windows.key_cols, p.width - left);
     t.q = input(0) + first * 3 * channels + head * p.head_dim;
     t.k = t.q + channels;
     t.v = t.k + channels;
@@ -179,41 +238,38 @@ void run_window(const KernelState& state, const KernelArgs& args) {
     }
     t.head_dim = p.head_dim;
     t.scale = p.scale;
-    kRun(t, s.scratch, reinterpret_cast<float*>(scratch));
+    *queries = t.inside_rows * t.inside_cols;
+    return t;
   };
-  for_tasks_with_scratch(p.batch * windows.down * windows.across * p.heads * parts,
-                         s.target.threads, args.workspace, bytes(s.scratch), run);
+  run_units(kEntry, s.layout, s.target.threads, args.workspace, task_of);
 }
 
-template <RunTask kRun>
+template <const streaming::Entry& kEntry>
 void run_attention(const KernelState& state, const KernelArgs& args) {
   const auto& s = static_cast<const State<AttentionProblem>&>(state);
   const AttentionProblem& p = s.problem;
-  if (p.batch * p.queries == 0) return;
   const Index channels = p.heads * p.head_dim;
-  const Index parts = (p.queries + s.scratch.query_tile - 1) / s.scratch.query_tile;
   const auto input = [&](int i, Index token) {
     return static_cast<const float*>(args.inputs[i]) + token * channels;
   };
-  const auto run = [&](Index index, std::byte* scratch) {
-    const Index head = index / parts % p.heads;
-    const Index image = index / parts / p.heads;
+  const auto task_of = [&](Index unit, Index* queries) {
+    const Index at = unit % p.heads * p.head_dim;
+    const Index image = unit / p.heads;
     Task t;
-    if (!cut_queries(p.queries, s.scratch.query_tile, index % parts, &t)) return;
-    t.q = input(0, p.q_batch == 1 ? 0 : image * p.queries) + head * p.head_dim;
-    t.k = input(1, p.k_batch == 1 ? 0 : image * p.keys) + head * p.head_dim;
-    t.v = input(2, p.v_batch == 1 ? 0 : image * p.keys) + head * p.head_dim;
-    t.out = static_cast<float*>(args.outputs[0]) + image * p.queries * channels + head * p.head_dim;
+    t.q = input(0, p.q_batch == 1 ? 0 : image * p.queries) + at;
+    t.k = input(1, p.k_batch == 1 ? 0 : image * p.keys) + at;
+    t.v = input(2, p.v_batch == 1 ? 0 : image * p.keys) + at;
+    t.out = static_cast<float*>(args.outputs[0]) + image * p.queries * channels + at;
     t.q_token = t.kv_token = t.out_token = channels;
     t.query_cols = p.queries;
     t.key_rows = t.inside_rows = 1;
     t.key_cols = t.inside_cols = p.keys;
     t.head_dim = p.head_dim;
     t.scale = p.scale;
-    kRun(t, s.scratch, reinterpret_cast<float*>(scratch));
+    *queries = p.queries;
+    return t;
   };
-  for_tasks_with_scratch(p.batch * p.heads * parts, s.target.threads, args.workspace,
-                         bytes(s.scratch), run);
+  run_units(kEntry, s.layout, s.target.threads, args.workspace, task_of);
 }
 
 template <typename Problem, Isa kIsa>
@@ -231,21 +287,20 @@ Kernel<Problem> row(std::string_view name, void (*run)(const KernelState&, const
 }  // namespace
 
 Kernel<WindowAttentionProblem> window_attention_avx2() {
-  return row<WindowAttentionProblem, Isa::kAvx2>("streaming_avx2", run_window<streaming::run_avx2>);
+  return row<WindowAttentionProblem, Isa::kAvx2>("streaming_avx2", run_window<streaming::kAvx2>);
 }
 
 Kernel<WindowAttentionProblem> window_attention_avx512() {
   return row<WindowAttentionProblem, Isa::kAvx512>("streaming_avx512",
-                                                   run_window<streaming::run_avx512>);
+                                                   run_window<streaming::kAvx512>);
 }
 
 Kernel<AttentionProblem> attention_avx2() {
-  return row<AttentionProblem, Isa::kAvx2>("streaming_avx2", run_attention<streaming::run_avx2>);
+  return row<AttentionProblem, Isa::kAvx2>("streaming_avx2", run_attention<streaming::kAvx2>);
 }
 
 Kernel<AttentionProblem> attention_avx512() {
-  return row<AttentionProblem, Isa::kAvx512>("streaming_avx512",
-                                             run_attention<streaming::run_avx512>);
+  return row<AttentionProblem, Isa::kAvx512>("streaming_avx512", run_attention<streaming::kAvx512>);
 }
 
 }  // namespace lasso::kernels

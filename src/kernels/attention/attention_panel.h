@@ -7,12 +7,54 @@
 
 namespace lasso::kernels::streaming {
 
-// A tile of keys: where its rows' position terms start, counted in rows of relh and relw.
+// A tile of keys, packed: K [keys / R][d][R] and V [d / R][keys][R], so that the R scalars of a
+// step lie side by side. Keys are filled up to a multiple of kRowStep, K with zeros, d of V
+// likewise.
 struct KeyTile {
   Index count = 0;
-  Index padded = 0;  // count, rounded up to kRowStep
+  Index padded = 0;
+  const float* k = nullptr;
+  const float* v = nullptr;
+  // Of each key: its rows of relh and relw.
   std::int32_t rel_h[kKeyTile];
   std::int32_t rel_w[kKeyTile];
+};
+
+// Packs W keys at a time; a null row stands for zeros.
+template <class V>
+struct Packer {
+  using T = typename V::T;
+  static constexpr int W = V::kWidth;
+  static constexpr int R = V::kRows;
+
+  static T load_part(const float* row, Index i, Index d) {
+    if (row == nullptr) return V::zero();
+    return i + W <= d ? V::load(row + i) : V::load_n(row + i, d - i);
+  }
+
+  // `rows` from key `key` on (a multiple of W) of a tile of `padded` keys.
+  static void keys(const float* const (&rows)[W], Index key, Index padded, Index d, float* k) {
+    float* low = k + key * d;
+    float* high = low + R * d;
+    for (Index i = 0; i < d; i += W) {
+      T x[W];
+#pragma GCC unroll 16
+      for (int r = 0; r < W; ++r) x[r] = load_part(rows[r], i, d);
+      V::transpose(x);
+      for (Index j = 0; j < W && i + j < d; ++j) {
+        V::store_low(low + (i + j) * R, x[j]);
+        if (key + R < padded) V::store_high(high + (i + j) * R, x[j]);
+      }
+    }
+  }
+
+  static void value(const float* row, Index key, Index padded, Index d, Index width, float* v) {
+    for (Index i = 0; i < width; i += W) {
+      const T x = load_part(row, i, d);
+      V::store_low(v + i * padded + key * R, x);
+      if (i + R < width) V::store_high(v + (i + R) * padded + key * R, x);
+    }
+  }
 };
 
 template <class V, int NV>
@@ -27,32 +69,28 @@ struct Panel {
   const float* rel_w;
   float* max;
   float* sum;
+  float* total;  // of a tile
   float* p;
 
-  // acc[r][n] += sum_k a[r * a_row + k * a_step] b[k][n]
-  template <int Rows>
-  [[gnu::always_inline]] static inline void multiply(const float* a, Index a_row, Index a_step,
-                                                     const float* b, Index count,
-                                                     T (&acc)[Rows][NV]) {
-    for (Index k = 0; k < count; ++k) {
+  // acc[r][n] += sum_k a[k][r] b[k][n], the rows of A interleaved
+  [[gnu::always_inline]] static inline void multiply(const float* a, const float* b, Index count,
+                                                     T (&acc)[R][NV]) {
+    for (Index k = 0; k < count; ++k, a += R, b += kStride) {
       T x[NV];
 #pragma GCC unroll 8
       for (int n = 0; n < NV; ++n) x[n] = V::load(b + n * V::kWidth);
 #pragma GCC unroll 16
-      for (int r = 0; r < Rows; ++r) {
-        const T scalar = V::set1(a[r * a_row]);
+      for (int r = 0; r < R; ++r) {
+        const T scalar = V::set1(a[r]);
 #pragma GCC unroll 8
         for (int n = 0; n < NV; ++n) acc[r][n] = V::fma(scalar, x[n], acc[r][n]);
       }
-      a += a_step;
-      b += kStride;
     }
   }
 
-  // The scores of the R keys from `row` on, less `shift`.
+  // The scores of the R keys from `row` on, less m where kShift.
   template <bool kShift>
-  [[gnu::always_inline]] inline void scores(const KeyTile& tile, const float* k, Index row,
-                                            Index width, Index d, const T (&shift)[NV],
+  [[gnu::always_inline]] inline void scores(const KeyTile& tile, Index row, Index d,
                                             T (&acc)[R][NV]) const {
 #pragma GCC unroll 16
     for (int r = 0; r < R; ++r) {
@@ -61,97 +99,102 @@ struct Panel {
 #pragma GCC unroll 8
       for (int n = 0; n < NV; ++n) {
         acc[r][n] = V::add(V::load(h + n * V::kWidth), V::load(w + n * V::kWidth));
-        if (kShift) acc[r][n] = V::sub(acc[r][n], shift[n]);
+        if (kShift) acc[r][n] = V::sub(acc[r][n], V::load(max + n * V::kWidth));
       }
     }
-    multiply<R>(k + row * width, width, 1, q, d, acc);
+    multiply(tile.k + row * d, q, d, acc);
   }
 
   // P^T and its sums with the m of earlier tiles; false, and nothing has changed, where that m is
-  // too low.
-  [[gnu::always_inline]] inline bool softmax_with_known_max(const KeyTile& tile, const float* k,
-                                                            Index width, Index d) {
-    T shift[NV], top[NV], total[NV];
-#pragma GCC unroll 8
-    for (int n = 0; n < NV; ++n) {
-      shift[n] = V::load(max + n * V::kWidth);
-      top[n] = V::set1(kMasked);
-      total[n] = V::zero();
-    }
+  // too low. Between products all registers belong to the accumulators: what the exponential needs
+  // is read from memory again.
+  [[gnu::noinline]] bool softmax_with_known_max(const KeyTile& tile, Index d) {
+    for (int n = 0; n < NV; ++n) V::store(total + n * V::kWidth, V::zero());
     for (Index row = 0; row < tile.padded; row += R) {
       T acc[R][NV];
-      scores<true>(tile, k, row, width, d, shift, acc);
-#pragma GCC unroll 16
-      for (int r = 0; r < R; ++r) {
+      scores<true>(tile, row, d, acc);
+      const float* table = V::kExp2Table;
+      asm volatile("" : "+r"(table));
 #pragma GCC unroll 8
-        for (int n = 0; n < NV; ++n) {
-          top[n] = V::max(top[n], acc[r][n]);
-          const T e = V::exp2(acc[r][n]);
+      for (int n = 0; n < NV; ++n) {
+        T part = V::load(total + n * V::kWidth);
+#pragma GCC unroll 16
+        for (int r = 0; r < R; ++r) {
+          const T e = V::exp2(acc[r][n], table);
           V::store(p + (row + r) * kStride + n * V::kWidth, e);
-          total[n] = V::add(total[n], e);
+          part = V::add(part, e);
         }
+        V::store(total + n * V::kWidth, part);
       }
     }
     for (int n = 0; n < NV; ++n) {
-      if (V::any_greater(top[n], V::set1(kMaxExponent))) return false;
+      if (V::any_greater(V::load(total + n * V::kWidth), V::set1(kMaxSum))) return false;
     }
 #pragma GCC unroll 8
     for (int n = 0; n < NV; ++n) {
-      V::store(sum + n * V::kWidth, V::add(V::load(sum + n * V::kWidth), total[n]));
+      float* s = sum + n * V::kWidth;
+      V::store(s, V::add(V::load(s), V::load(total + n * V::kWidth)));
     }
     return true;
   }
 
   // P^T and its sums with m raised to this tile's maximum; what earlier tiles left is rescaled.
-  void softmax_with_new_max(const KeyTile& tile, const float* k, Index width, Index d, bool first) {
-    T top[NV], total[NV];
+  [[gnu::noinline]] void softmax_with_new_max(const KeyTile& tile, Index width, Index d,
+                                              bool first) {
+    T top[NV];
     for (int n = 0; n < NV; ++n) {
-      top[n] = first ? V::set1(kMasked) : V::load(max + n * V::kWidth);
-      total[n] = V::zero();
+      V::store(total + n * V::kWidth, first ? V::set1(kMasked) : V::load(max + n * V::kWidth));
     }
     for (Index row = 0; row < tile.padded; row += R) {
       T acc[R][NV];
-      scores<false>(tile, k, row, width, d, top, acc);
-#pragma GCC unroll 16
-      for (int r = 0; r < R; ++r) {
+      scores<false>(tile, row, d, acc);
 #pragma GCC unroll 8
-        for (int n = 0; n < NV; ++n) {
-          top[n] = V::max(top[n], acc[r][n]);
+      for (int n = 0; n < NV; ++n) {
+        T part = V::load(total + n * V::kWidth);
+#pragma GCC unroll 16
+        for (int r = 0; r < R; ++r) {
+          part = V::max(part, acc[r][n]);
           V::store(p + (row + r) * kStride + n * V::kWidth, acc[r][n]);
         }
+        V::store(total + n * V::kWidth, part);
       }
     }
-    if (!first) {
-      for (int n = 0; n < NV; ++n) {
-        const T factor = V::exp2(V::sub(V::load(max + n * V::kWidth), top[n]));
-        float* s = sum + n * V::kWidth;
+    const float* table = V::kExp2Table;
+    for (int n = 0; n < NV; ++n) {
+      top[n] = V::load(total + n * V::kWidth);
+      float* s = sum + n * V::kWidth;
+      if (first) {
+        V::store(s, V::zero());
+      } else {
+        const T factor = V::exp2(V::sub(V::load(max + n * V::kWidth), top[n]), table);
         V::store(s, V::mul(V::load(s), factor));
         for (Index i = 0; i < width; ++i) {
           float* o = out + i * kStride + n * V::kWidth;
           V::store(o, V::mul(V::load(o), factor));
         }
       }
+      V::store(max + n * V::kWidth, top[n]);
     }
+    T part[NV];
+    for (int n = 0; n < NV; ++n) part[n] = V::zero();
     for (Index row = 0; row < tile.padded; ++row) {
 #pragma GCC unroll 8
       for (int n = 0; n < NV; ++n) {
         float* s = p + row * kStride + n * V::kWidth;
-        const T e = V::exp2(V::sub(V::load(s), top[n]));
+        const T e = V::exp2(V::sub(V::load(s), top[n]), table);
         V::store(s, e);
-        total[n] = V::add(total[n], e);
+        part[n] = V::add(part[n], e);
       }
     }
     for (int n = 0; n < NV; ++n) {
       float* s = sum + n * V::kWidth;
-      V::store(max + n * V::kWidth, top[n]);
-      V::store(s, first ? total[n] : V::add(V::load(s), total[n]));
+      V::store(s, V::add(V::load(s), part[n]));
     }
   }
 
   // O^T (+)= V^T P^T. The tile's part is summed from zero: the error grows with the square root of
   // the number of tiles, not of keys.
-  [[gnu::always_inline]] inline void accumulate(const KeyTile& tile, const float* v, Index width,
-                                                bool first) {
+  [[gnu::noinline]] void accumulate(const KeyTile& tile, Index width, bool first) {
     for (Index i = 0; i < width; i += R) {
       T acc[R][NV];
 #pragma GCC unroll 16
@@ -159,7 +202,7 @@ struct Panel {
 #pragma GCC unroll 8
         for (int n = 0; n < NV; ++n) acc[r][n] = V::zero();
       }
-      multiply<R>(v + i, 1, width, p, tile.count, acc);
+      multiply(tile.v + i * tile.padded, p, tile.count, acc);
       float* o = out + i * kStride;
 #pragma GCC unroll 16
       for (int r = 0; r < R; ++r) {
@@ -172,17 +215,18 @@ struct Panel {
     }
   }
 
-  void attend(const KeyTile& tile, const float* k, const float* v, Index width, Index d,
-              bool first) {
-    if (first || !softmax_with_known_max(tile, k, width, d)) {
-      softmax_with_new_max(tile, k, width, d, first);
+  void attend(const KeyTile& tile, Index width, Index d, bool first) {
+    if (first || !softmax_with_known_max(tile, d)) {
+      softmax_with_new_max(tile, width, d, first);
     }
-    accumulate(tile, v, width, first);
+    accumulate(tile, width, first);
   }
 
-  // products[j][query] = table[j] . q for j of [begin, end)
-  static void table_products(const float* table, Index begin, Index end, Index d, const float* q,
-                             float* products) {
+  // products[j][query] = table[j] . q for j of [begin, end). The table's rows are addressed as two
+  // bases, each plus {0, 1, 2} rows or plus 3 rows: the compiler would keep a register for every
+  // row, and spill.
+  [[gnu::noinline]] static void table_products(const float* table, Index begin, Index end, Index d,
+                                               const float* q, float* products) {
     const auto rows = [&]<int Rows>(Index j) {
       T acc[Rows][NV];
 #pragma GCC unroll 16
@@ -190,7 +234,22 @@ struct Panel {
 #pragma GCC unroll 8
         for (int n = 0; n < NV; ++n) acc[r][n] = V::zero();
       }
-      multiply<Rows>(table + j * d, d, 1, q, d, acc);
+      const float* low = table + j * d;
+      const float* high = low + 4 * d;
+      Index three = 3 * d;
+      asm("" : "+r"(high), "+r"(three));
+      const float* x = q;
+      for (Index k = 0; k < d; ++k, ++low, ++high, x += kStride) {
+#pragma GCC unroll 16
+        for (int r = 0; r < Rows; ++r) {
+          const float* row = r < 4 ? low : high;
+          const T scalar = V::set1(r % 4 == 3 ? row[three] : row[r % 4 * d]);
+#pragma GCC unroll 8
+          for (int n = 0; n < NV; ++n) {
+            acc[r][n] = V::fma(scalar, V::load(x + n * V::kWidth), acc[r][n]);
+          }
+        }
+      }
 #pragma GCC unroll 16
       for (int r = 0; r < Rows; ++r) {
 #pragma GCC unroll 8
@@ -209,8 +268,9 @@ struct Panel {
   }
 
   // rel[position][query] = table[query's position - position + side - 1] . q
-  static void relative(const float* table, Index side, Index d, const float* q,
-                       const std::int32_t* positions, float* products, float* rel) {
+  [[gnu::noinline]] static void relative(const float* table, Index side, Index d, const float* q,
+                                         const std::int32_t* positions, float* products,
+                                         float* rel) {
     Index low = positions[0];
     Index high = positions[0];
     for (Index lane = 1; lane < kStride; ++lane) {

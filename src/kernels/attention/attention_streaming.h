@@ -45,7 +45,18 @@ class Kernel {
         count_(task.query_end - task.query_begin),
         vectors_((count_ + V::kWidth - 1) / V::kWidth) {}
 
+  // Packs the keys of a tile for later tasks; only the task's keys are used.
+  void pack(Index tile, float* to) {
+    const Index keys = t_.key_rows * t_.key_cols;
+    const Index step = key_step(keys);
+    const Index begin = tile * step;
+    tile_.count = begin + step < keys ? step : keys - begin;
+    tile_.padded = round_up(tile_.count, kRowStep);
+    pack_tile(begin, to, to + tile_.padded * d_);
+  }
+
   void run() {
+    if (t_.packed == nullptr) prefetch(0, kKeyTile);
     for (Index i = 0; i < vectors_ * V::kWidth; ++i) {
       const Index query = t_.query_begin + (i < count_ ? i : count_ - 1);
       query_y_[i] = static_cast<std::int32_t>(query / t_.query_cols);
@@ -53,14 +64,16 @@ class Kernel {
     }
     each_panel([this]<int NV>(Index first) { prepare<NV>(first); });
     const Index keys = t_.key_rows * t_.key_cols;
-    const Index tiles = (keys + kKeyTile - 1) / kKeyTile;
-    const Index step = round_up((keys + tiles - 1) / tiles, kRowStep);
+    const Index step = key_step(keys);
     for (Index begin = 0; begin < keys; begin += step) {
       const Index end = begin + step < keys ? begin + step : keys;
-      load_tile(begin, end);
+      locate_tile(begin, end);
+      if (t_.packed == nullptr) pack_tile(begin, at(s_.k), at(s_.v));
       each_panel([&]<int NV>(Index first) {
-        prefetch(end + step * first / vectors_, end + step * (first + NV) / vectors_);
-        panel<NV>(first).attend(tile_, at(s_.k), at(s_.v), width_, d_, begin == 0);
+        if (t_.packed == nullptr) {
+          prefetch(end + step * first / vectors_, end + step * (first + NV) / vectors_);
+        }
+        panel<NV>(first).attend(tile_, width_, d_, begin == 0);
       });
     }
     each_panel([this]<int NV>(Index first) { finish<NV>(first); });
@@ -97,6 +110,7 @@ class Kernel {
             at(s_.rel_w) + lane * s_.rel_rows_w,
             at(s_.max) + lane,
             at(s_.sum) + lane,
+            at(s_.total),
             at(s_.p)};
   }
 
@@ -148,44 +162,20 @@ class Kernel {
   // The token of a lane's query, counted from the window's first.
   Index token(Index lane) const { return query_y_[lane] * t_.grid_width + query_x_[lane]; }
 
-  void copy_row(const float* from, float* to) const {
-    Index i = 0;
-    for (; i + V::kWidth <= d_; i += V::kWidth) V::store(to + i, V::load(from + i));
-    if (i < width_) V::store_n(to + i, V::load_n(from + i, d_ - i), width_ - i);
-  }
-
-  void clear_row(float* to) const {
-    for (Index i = 0; i < width_; ++i) to[i] = 0;
-  }
-
-  void load_tile(Index begin, Index end) {
-    float* k = at(s_.k);
-    float* v = at(s_.v);
+  // The tile of the keys [begin, end), where it is or will be packed, and its rows of position
+  // terms.
+  void locate_tile(Index begin, Index end) {
     tile_.count = end - begin;
     tile_.padded = round_up(tile_.count, kRowStep);
+    tile_.k = t_.packed == nullptr ? at(s_.k) : t_.packed + begin * (d_ + width_);
+    tile_.v = t_.packed == nullptr ? at(s_.v) : tile_.k + tile_.padded * d_;
+    const bool rel = t_.rel_h != nullptr;
     Index y = begin / t_.key_cols;
     Index x = begin % t_.key_cols;
-    const bool rel = t_.rel_h != nullptr;
-    for (Index i = 0; i < tile_.padded; ++i, k += width_, v += width_) {
-      if (i >= tile_.count) {
-        clear_row(k);
-        tile_.rel_h[i] = static_cast<std::int32_t>(s_.rel_rows_h - 1);
-        tile_.rel_w[i] = 0;
-        continue;
-      }
-      tile_.rel_h[i] = rel ? static_cast<std::int32_t>(y) : 0;
-      tile_.rel_w[i] = rel ? static_cast<std::int32_t>(x) : 0;
-      if (y < t_.inside_rows && x < t_.inside_cols) {
-        const Index offset = (y * t_.grid_width + x) * t_.kv_token;
-        copy_row(t_.k + offset, k);
-        copy_row(t_.v + offset, v);
-      } else if (t_.pad_k != nullptr) {
-        copy_row(t_.pad_k, k);
-        copy_row(t_.pad_v, v);
-      } else {
-        clear_row(k);
-        clear_row(v);
-      }
+    for (Index i = 0; i < tile_.padded; ++i) {
+      const bool masked = i >= tile_.count;
+      tile_.rel_h[i] = static_cast<std::int32_t>(masked ? s_.rel_rows_h - 1 : rel ? y : 0);
+      tile_.rel_w[i] = static_cast<std::int32_t>(masked || !rel ? 0 : x);
       if (++x == t_.key_cols) {
         x = 0;
         ++y;
@@ -193,9 +183,30 @@ class Kernel {
     }
   }
 
+  [[gnu::noinline]] void pack_tile(Index begin, float* k, float* v) {
+    Index y = begin / t_.key_cols;
+    Index x = begin % t_.key_cols;
+    for (Index key = 0; key < tile_.padded; key += V::kWidth) {
+      const float* rows[V::kWidth];
+      for (Index i = 0; i < V::kWidth; ++i) {
+        rows[i] = nullptr;
+        if (key + i >= tile_.count) continue;
+        const bool inside = y < t_.inside_rows && x < t_.inside_cols;
+        const Index offset = (y * t_.grid_width + x) * t_.kv_token;
+        rows[i] = inside ? t_.k + offset : t_.pad_k;
+        Packer<V>::value(inside ? t_.v + offset : t_.pad_v, key + i, tile_.padded, d_, width_, v);
+        if (++x == t_.key_cols) {
+          x = 0;
+          ++y;
+        }
+      }
+      Packer<V>::keys(rows, key, tile_.padded, d_, k);
+    }
+  }
+
   // Asks for rows of the next tile, which lie a token's stride apart, where no hardware prefetcher
   // looks.
-  void prefetch(Index begin, Index end) const {
+  [[gnu::always_inline]] inline void prefetch(Index begin, Index end) const {
     const Index keys = t_.key_rows * t_.key_cols;
     for (Index key = begin; key < end && key < keys; ++key) {
       const Index y = key / t_.key_cols;
@@ -211,7 +222,7 @@ class Kernel {
 
   // out = O / sum, back in rows.
   template <int NV>
-  void finish(Index first) {
+  [[gnu::noinline]] void finish(Index first) {
     constexpr Index stride = NV * V::kWidth;
     const Panel<V, NV> p = panel<NV>(first);
     for (Index n = 0; n < NV; ++n) {

@@ -16,7 +16,7 @@ constexpr Index kRowStep = 8;      // rows of K and widths of V are filled up to
 constexpr Index kMaxPanel = 48;    // queries: 3 vectors of 16
 constexpr float kMasked = -1e30F;  // the score of a row that fills up a tile
 constexpr float kLog2e = 1.44269504F;
-constexpr float kMaxExponent = 64.0F;
+constexpr float kMaxSum = 0x1p64F;  // of a tile's exponentials
 
 constexpr Index round_up(Index n, Index step) { return (n + step - 1) / step * step; }
 
@@ -43,7 +43,14 @@ struct Task {
   const float* rel_w = nullptr;  // [2 key_cols - 1, d]
   Index head_dim = 0;
   float scale = 1.0F;
+  const float* packed = nullptr;  // all tiles of keys, where an earlier task packed them
 };
+
+// Keys of a tile, but for the last: as few tiles as kKeyTile allows, of even sizes.
+constexpr Index key_step(Index keys) {
+  const Index tiles = (keys + kKeyTile - 1) / kKeyTile;
+  return round_up((keys + tiles - 1) / tiles, kRowStep);
+}
 
 // Offsets in floats into a thread's scratch, each a multiple of 16.
 struct Scratch {
@@ -56,17 +63,24 @@ struct Scratch {
   Index rel_w = 0;     // likewise [rel_rows_w][queries]
   Index max = 0;       // [queries]
   Index sum = 0;       // [queries]
+  Index total = 0;     // of a panel and a tile: its sum or maximum
   Index products = 0;  // R_table Q^T of a panel
   Index p = 0;         // P^T of a panel and a tile
-  Index k = 0;         // a tile of K, [kKeyTile][d rounded up]
+  Index k = 0;         // a tile of K, packed
   Index v = 0;
   Index floats = 0;
 };
 
 // What the files of the instruction sets export. `memory` has scratch.floats floats, 64-byte
 // aligned.
-void run_avx2(const Task& task, const Scratch& scratch, float* memory);
-void run_avx512(const Task& task, const Scratch& scratch, float* memory);
+// pack writes the tile `tile` of all keys, (head_dim + head_dim rounded up) times its keys rounded
+// up.
+struct Entry {
+  void (*run)(const Task& task, const Scratch& scratch, float* memory);
+  void (*pack)(const Task& task, const Scratch& scratch, Index tile, float* to);
+};
+extern const Entry kAvx2;
+extern const Entry kAvx512;
 
 }  // namespace lasso::kernels::streaming
 
