@@ -125,7 +125,7 @@ CopyProblem make_expand_problem(const Dims& x, std::size_t element_bytes, const 
 }
 
 const std::vector<Kernel<CopyProblem>>& copy_kernels() {
-  static const std::vector<Kernel<CopyProblem>> list{kCopyRef};
+  static const std::vector<Kernel<CopyProblem>> list{kCopyTransposeAvx2, kCopyRef};
   return list;
 }
 

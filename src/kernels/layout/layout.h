@@ -62,6 +62,7 @@ const Family& expand_family();
 const Family& gather_family();
 
 // The rows of the lists.
+extern const Kernel<CopyProblem> kCopyTransposeAvx2;
 extern const Kernel<CopyProblem> kCopyRef;
 extern const Kernel<ConcatProblem> kConcatRef;
 extern const Kernel<GatherProblem> kGatherRef;

@@ -9,6 +9,18 @@ namespace lasso::kernels {
 
 namespace {
 
+// Calls part(begin, end) on ranges that cover [0, count), in this thread alone where few bytes are
+// copied: to wake the team costs some microseconds.
+template <typename F>
+void divide(std::int64_t count, std::int64_t bytes_each, const F& part) {
+  constexpr std::int64_t kSmall = 128 * 1024;
+  if (count * bytes_each <= kSmall) {
+    part(std::int64_t{0}, count);
+  } else {
+    parallel_ranges(count, part);
+  }
+}
+
 // Runs the loops from `level` on.
 void copy_nest(const std::vector<CopyLoop>& loops, std::size_t level, const std::byte* source,
                std::byte* target, std::size_t bytes) {
@@ -28,13 +40,15 @@ void run_copy(const KernelState& state, const KernelArgs& args) {
   const auto* source = static_cast<const std::byte*>(args.inputs[0]) + p.source_offset;
   auto* target = static_cast<std::byte*>(args.outputs[0]);
   if (p.loops.empty()) {
-    parallel_ranges(p.bytes, [&](std::int64_t begin, std::int64_t end) {
+    divide(p.bytes, 1, [&](std::int64_t begin, std::int64_t end) {
       std::memcpy(target + begin, source + begin, static_cast<std::size_t>(end - begin));
     });
     return;
   }
   const CopyLoop outer = p.loops.front();
-  parallel_ranges(outer.count, [&](std::int64_t begin, std::int64_t end) {
+  std::int64_t inner_bytes = p.bytes;
+  for (std::size_t i = 1; i < p.loops.size(); ++i) inner_bytes *= p.loops[i].count;
+  divide(outer.count, inner_bytes, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
       copy_nest(p.loops, 1, source + i * outer.source_stride, target + i * outer.target_stride,
                 static_cast<std::size_t>(p.bytes));
@@ -51,7 +65,7 @@ void run_concat(const KernelState& state, const KernelArgs& args) {
                 static_cast<const std::byte*>(args.inputs[input]) + outer * p.bytes[input],
                 static_cast<std::size_t>(p.bytes[input]));
   };
-  parallel_ranges(p.outer, [&](std::int64_t begin, std::int64_t end) {
+  divide(p.outer, row, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t outer = begin; outer < end; ++outer) {
       std::int64_t position = 0;
       for (std::size_t input = 0; input < p.bytes.size(); ++input) {
@@ -70,7 +84,7 @@ void run_gather(const KernelState& state, const KernelArgs& args) {
   const auto* table = static_cast<const std::byte*>(args.inputs[0]);
   const auto* index = static_cast<const std::int32_t*>(args.inputs[1]);
   auto* y = static_cast<std::byte*>(args.outputs[0]);
-  parallel_ranges(p.count, [&](std::int64_t begin, std::int64_t end) {
+  divide(p.count, p.row_bytes, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
       const std::int64_t row = std::clamp<std::int64_t>(index[i] + p.offset, 0, p.rows - 1);
       std::memcpy(y + i * p.row_bytes, table + row * p.row_bytes,
