@@ -3,11 +3,14 @@
 #include <algorithm>
 
 #include "core/file.h"
+#include "frontend/pytorch/pickle_opcodes.h"
 #include "frontend/text.h"
 
 namespace lasso {
 
 namespace {
+
+using namespace pickle_opcode;  // NOLINT(google-build-using-namespace)
 
 constexpr std::size_t kMaxPickleBytes = std::size_t{64} << 20U;
 constexpr std::size_t kMaxValues = std::size_t{1} << 21U;
@@ -15,60 +18,6 @@ constexpr std::size_t kMaxStack = std::size_t{1} << 20U;
 constexpr std::size_t kMaxMarks = 1000;  // nesting of collections under construction
 constexpr std::size_t kMaxRank = 16;
 constexpr PickleId kNoValue = 0xffffffff;
-
-// The opcodes that are understood; every other one is refused.
-enum Opcode : std::uint8_t {
-  kMark = '(',
-  kStop = '.',
-  kPop = '0',
-  kPopMark = '1',
-  kDup = '2',
-  kBinInt = 'J',
-  kBinInt1 = 'K',
-  kBinInt2 = 'M',
-  kNone = 'N',
-  kBinPersId = 'Q',
-  kReduce = 'R',
-  kBinString = 'T',
-  kShortBinString = 'U',
-  kBinUnicode = 'X',
-  kAppend = 'a',
-  kBuild = 'b',
-  kGlobal = 'c',
-  kDict = 'd',
-  kAppends = 'e',
-  kBinGet = 'h',
-  kLongBinGet = 'j',
-  kList = 'l',
-  kBinPut = 'q',
-  kLongBinPut = 'r',
-  kSetItem = 's',
-  kTuple = 't',
-  kSetItems = 'u',
-  kEmptyDict = '}',
-  kEmptyList = ']',
-  kEmptyTuple = ')',
-  kBinFloat = 'G',
-  kBinBytes = 'B',
-  kShortBinBytes = 'C',
-  kProto = 0x80,
-  kNewObj = 0x81,
-  kTuple1 = 0x85,
-  kTuple2 = 0x86,
-  kTuple3 = 0x87,
-  kNewTrue = 0x88,
-  kNewFalse = 0x89,
-  kLong1 = 0x8a,
-  kShortBinUnicode = 0x8c,
-  kBinUnicode8 = 0x8d,
-  kBinBytes8 = 0x8e,
-  kEmptySet = 0x8f,
-  kAddItems = 0x90,
-  kFrozenSet = 0x91,
-  kStackGlobal = 0x93,
-  kMemoize = 0x94,
-  kFrame = 0x95,
-};
 
 class Machine {
  public:

@@ -16,8 +16,8 @@ namespace lasso::sam {
 namespace {
 
 constexpr std::size_t kNamedProblems = 5;
-constexpr std::int64_t kMaxTableGrowth =
-    16;  // no file makes its tables take much more memory than itself
+// No file makes its tables take much more memory than itself.
+constexpr std::int64_t kMaxTableGrowth = 16;
 constexpr float kHuggingFaceDecoderNormEps = 1e-6F;
 
 bool same_tensor(const Weights& weights, const std::string& a, const std::string& b) {
@@ -118,8 +118,8 @@ void fit_tables(const SamConfig& config, Weights* weights) {
       if (!weights->contains(name)) continue;
       const WeightTensor& table = weights->at(name);
       const bool fits = table.dims.size() == 2 && table.dims[0] == 2 * side - 1;
-      if (fits || table.dims.size() != 2 || table.dims[0] < 1 || table.dims[1] != config.head_dim ||
-          !is_float(table.dtype)) {
+      if (fits || table.dims.size() != 2 || 2 * side - 1 > kMaxTableGrowth * table.dims[0] ||
+          table.dims[1] != config.head_dim || !is_float(table.dtype)) {
         continue;  // check_tensors names what is wrong
       }
       weights->set(name, interpolate_rows(weights->dense(name), 2 * side - 1));

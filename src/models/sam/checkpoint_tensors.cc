@@ -201,12 +201,18 @@ Tensor random_tensor(const ExpectedTensor& tensor, std::uint64_t seed) {
   auto* values = reinterpret_cast<float*>(buffer->data());
   const std::uint64_t start = mix(seed ^ hash_name(tensor.name));
   const Distribution d = distribution(tensor);
-  parallel_ranges(count, [&](std::int64_t begin, std::int64_t end) {
+  const auto fill = [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
       values[i] = d.mean + d.deviation * nearly_normal(mix(start + static_cast<std::uint64_t>(i) *
                                                                        0x9e3779b97f4a7c15ULL));
     }
-  });
+  };
+  constexpr std::int64_t kWorthThreads = 1 << 18;
+  if (count < kWorthThreads) {
+    fill(0, count);
+  } else {
+    parallel_ranges(count, fill);
+  }
   return {DType::kF32, tensor.dims, std::shared_ptr<const void>(buffer, values), nullptr};
 }
 

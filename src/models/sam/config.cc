@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <nlohmann/json.hpp>
-#include <set>
+#include <string>
 
 #include "core/check.h"
 #include "models/sam/config_fields.h"
@@ -55,7 +55,8 @@ std::string to_json(const SamConfig& config) {
     json[std::string(field.name)] = config.*field.member;
   }
   for (const FloatField& field : kFloatFields) {
-    json[std::string(field.name)] = config.*field.member;
+    // The shortest decimal that reads back as this float, not the digits of its double.
+    json[std::string(field.name)] = std::stod(fmt::format("{}", config.*field.member));
   }
   json["global_blocks"] = config.global_blocks;
   json["rel_pos"] = config.rel_pos;

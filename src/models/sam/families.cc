@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <charconv>
 #include <map>
 #include <string_view>
@@ -98,13 +97,15 @@ bool is_average(const std::string& prefix) {
 
 // Layers of a detector are numbered: model.0.conv.weight, model.24.m.0.weight.
 bool is_yolo_name(std::string_view name) {
-  const std::size_t at = name.find("model.");
-  if (at == name.npos || (at != 0 && name[at - 1] != '.')) return false;
-  const std::string_view rest = name.substr(at + 6);
-  const std::size_t dot = rest.find('.');
-  if (dot == rest.npos || dot == 0) return false;
-  return std::all_of(rest.begin(), rest.begin() + static_cast<std::ptrdiff_t>(dot),
-                     [](unsigned char c) { return std::isdigit(c) != 0; });
+  constexpr std::string_view kPart = "model.";
+  for (std::size_t at = name.find(kPart); at != name.npos; at = name.find(kPart, at + 1)) {
+    const std::size_t digits = at + kPart.size();
+    const std::size_t end = name.find_first_not_of("0123456789", digits);
+    if ((at == 0 || name[at - 1] == '.') && end != name.npos && end > digits && name[end] == '.') {
+      return true;
+    }
+  }
+  return false;
 }
 
 // Replaces `from` at the start of the name's rest.
