@@ -15,6 +15,11 @@ struct KeyTile {
   Index padded = 0;
   const float* k = nullptr;
   const float* v = nullptr;
+  // What the panels ask for while they compute: the next tile, `ahead_step` floats at each block of
+  // V.
+  const float* ahead = nullptr;
+  const float* ahead_end = nullptr;
+  Index ahead_step = 0;
   // Of each key: its rows of relh and relw.
   std::int32_t rel_h[kKeyTile];
   std::int32_t rel_w[kKeyTile];
@@ -194,8 +199,12 @@ struct Panel {
 
   // O^T (+)= V^T P^T. The tile's part is summed from zero: the error grows with the square root of
   // the number of tiles, not of keys.
-  [[gnu::noinline]] void accumulate(const KeyTile& tile, Index width, bool first) {
+  [[gnu::noinline]] void accumulate(KeyTile& tile, Index width, bool first) {
     for (Index i = 0; i < width; i += R) {
+      const float* stop = tile.ahead_end - tile.ahead > tile.ahead_step
+                              ? tile.ahead + tile.ahead_step
+                              : tile.ahead_end;
+      for (; tile.ahead < stop; tile.ahead += kLine) V::prefetch(tile.ahead);
       T acc[R][NV];
 #pragma GCC unroll 16
       for (int r = 0; r < R; ++r) {
@@ -215,7 +224,7 @@ struct Panel {
     }
   }
 
-  void attend(const KeyTile& tile, Index width, Index d, bool first) {
+  void attend(KeyTile& tile, Index width, Index d, bool first) {
     if (first || !softmax_with_known_max(tile, d)) {
       softmax_with_new_max(tile, width, d, first);
     }

@@ -169,6 +169,15 @@ class Kernel {
     tile_.padded = round_up(tile_.count, kRowStep);
     tile_.k = t_.packed == nullptr ? at(s_.k) : t_.packed + begin * (d_ + width_);
     tile_.v = t_.packed == nullptr ? at(s_.v) : tile_.k + tile_.padded * d_;
+    if (t_.packed != nullptr) {
+      const Index keys = round_up(t_.key_rows * t_.key_cols, kRowStep);
+      const Index next = end + kKeyTile < keys ? end + kKeyTile : keys;
+      tile_.ahead = t_.packed + end * (d_ + width_);
+      tile_.ahead_end = t_.packed + next * (d_ + width_);
+      // A panel of three vectors has width / R blocks of V.
+      const Index blocks = (vectors_ + 2) / 3 * (width_ / V::kRows);
+      tile_.ahead_step = round_up((tile_.ahead_end - tile_.ahead) / blocks + 1, kLine);
+    }
     const bool rel = t_.rel_h != nullptr;
     Index y = begin / t_.key_cols;
     Index x = begin % t_.key_cols;
@@ -213,7 +222,7 @@ class Kernel {
       const Index x = key % t_.key_cols;
       if (y >= t_.inside_rows || x >= t_.inside_cols) continue;
       const Index offset = (y * t_.grid_width + x) * t_.kv_token;
-      for (Index i = 0; i < d_; i += 16) {
+      for (Index i = 0; i < d_; i += kLine) {
         V::prefetch(t_.k + offset + i);
         V::prefetch(t_.v + offset + i);
       }

@@ -14,6 +14,7 @@ constexpr Index kMaxQueryTile = 240;
 constexpr Index kKeyTile = 64;
 constexpr Index kRowStep = 8;      // rows of K and widths of V are filled up to a multiple of this
 constexpr Index kMaxPanel = 48;    // queries: 3 vectors of 16
+constexpr Index kLine = 16;        // floats of a cache line
 constexpr float kMasked = -1e30F;  // the score of a row that fills up a tile
 constexpr float kLog2e = 1.44269504F;
 constexpr float kMaxSum = 0x1p64F;  // of a tile's exponentials
