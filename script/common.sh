@@ -3,10 +3,10 @@
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
-# install_missing [OPTION]: script/bootstrap; on a system without apt, CMake says what it does not find.
+# install_missing OPTION...: script/bootstrap; on a system without apt, CMake says what it does not find.
 install_missing() {
   local status=0
-  "$root/script/bootstrap" --quiet ${1:+"$1"} || status=$?
+  "$root/script/bootstrap" "$@" || status=$?
   ((status == 0 || status == 3)) || exit "$status"
 }
 
