@@ -28,8 +28,8 @@ struct PixelBox {
   int y1 = 0;
 };
 
-// COCO's run-length encoding: lengths of alternating runs of 0 and 1 in column-major order, the first
-// one of zeros.
+// COCO's run-length encoding: lengths of alternating runs of 0 and 1 in column-major order, the
+// first one of zeros.
 struct Rle {
   int width = 0;
   int height = 0;
@@ -45,13 +45,14 @@ LASSO_EXPORT double mask_iou(const Mask& a, const Mask& b);
 LASSO_EXPORT Rle encode_rle(const Mask& mask);
 // Throws kInvalidArgument if the counts don't add up to width * height.
 LASSO_EXPORT Mask decode_rle(const Rle& rle);
-// COCO's compressed text form of the counts (LEB128-like, 6 bits a character), and back. from_string
-// throws kInvalidArgument for text that no encoder writes.
+// COCO's compressed text form of the counts (LEB128-like, 6 bits a character), and back.
+// from_string throws kInvalidArgument for text that no encoder writes.
 LASSO_EXPORT std::string rle_to_string(const Rle& rle);
 LASSO_EXPORT Rle rle_from_string(const std::string& text, int width, int height);
 
-// The outlines of a mask as closed polygons in pixel-corner coordinates (x0, y0, x1, y1, ...), outer ones
-// clockwise and holes counter-clockwise; filling them by the even-odd rule gives the mask back.
+// The outlines of a mask as closed polygons in pixel-corner coordinates (x0, y0, x1, y1, ...),
+// outer ones clockwise and holes counter-clockwise; filling them by the even-odd rule gives the
+// mask back.
 LASSO_EXPORT std::vector<std::vector<float>> mask_polygons(const Mask& mask);
 
 struct Rgb {
@@ -70,9 +71,20 @@ struct OverlayItem {
   Rgb color;
 };
 
-// A copy of the image with each mask in a translucent colour with a crisp outline, boxes, and prompt points
-// (green with a plus: foreground; red with a minus: background). Line widths follow the image's size.
+// A copy of the image with each mask in a translucent colour with a crisp outline, boxes, and
+// prompt points (green with a plus: foreground; red with a minus: background). Line widths follow
+// the image's size.
 LASSO_EXPORT Image draw_overlay(const ImageView& image, const std::vector<OverlayItem>& items);
+
+// An 8-bit gray PNG: 255 inside, 0 outside. Complete or not at all.
+LASSO_EXPORT void write_mask_png(const std::string& path, const Mask& mask);
+
+// A PNG with one number per pixel, 0 for none; labels has width * height values. Numbers up to 255
+// make an 8-bit palette image whose entry n > 0 is palette_color(n - 1) and whose entry 0 is black;
+// larger ones, 16-bit gray.
+LASSO_EXPORT void write_labelmap_png(const std::string& path,
+                                     const std::vector<std::uint16_t>& labels, int width,
+                                     int height);
 
 }  // namespace lasso
 

@@ -12,9 +12,8 @@
 
 namespace lasso {
 
-// A complete PNG file of the view's format (BGR is stored as RGB). Strips of rows are compressed in
-// parallel, and the bytes do not depend on the number of threads. Quick rather than small: about a
-// tenth larger than zlib's level 6 makes photographs.
+// A complete PNG file of the view's format (BGR is stored as RGB). Quick rather than small: zlib's
+// level 1.
 std::string encode_png(const ImageView& image);
 
 enum class MaskDepth : std::uint8_t {

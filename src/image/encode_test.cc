@@ -1,79 +1,15 @@
 #include "image/encode.h"
 
 #include <gtest/gtest.h>
-#include <zlib.h>
 
 #include <filesystem>
 #include <random>
 
-#include "core/threads.h"
-#include "image/deflate.h"
 #include "image/image_test_data.h"
 #include "lasso/error.h"
 
 namespace lasso {
 namespace {
-
-std::vector<std::uint8_t> inflate_raw(const std::string& packed, std::size_t expected) {
-  z_stream stream{};
-  EXPECT_EQ(inflateInit2(&stream, -15), Z_OK);
-  std::vector<std::uint8_t> out(expected + 16);
-  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(packed.data()));
-  stream.avail_in = static_cast<uInt>(packed.size());
-  stream.next_out = out.data();
-  stream.avail_out = static_cast<uInt>(out.size());
-  EXPECT_EQ(inflate(&stream, Z_FINISH), Z_STREAM_END);
-  EXPECT_EQ(stream.avail_in, 0u);
-  out.resize(stream.total_out);
-  inflateEnd(&stream);
-  return out;
-}
-
-// Bytes with runs of all lengths, and with counts that make the deepest codes.
-std::vector<std::vector<std::uint8_t>> samples() {
-  std::mt19937 random(5);
-  std::vector<std::vector<std::uint8_t>> list{
-      {}, {7}, {0, 0, 0}, std::vector<std::uint8_t>(100000)};
-  for (std::size_t size = 1; size < 600; size += 7) {
-    std::vector<std::uint8_t> runs(3);
-    for (std::size_t length = 1; length < size; ++length)
-      runs.insert(runs.end(), length, random() & 255u);
-    list.push_back(std::move(runs));
-  }
-  std::vector<std::uint8_t> noise(70000);
-  for (std::uint8_t& b : noise) b = static_cast<std::uint8_t>(random());
-  list.push_back(noise);
-  std::vector<std::uint8_t> fibonacci;
-  std::size_t a = 1;
-  std::size_t b = 1;
-  for (std::uint8_t symbol = 0; symbol < 24; ++symbol) {
-    for (std::size_t i = 0; i < a; ++i) fibonacci.push_back(symbol);
-    b += std::exchange(a, b);
-  }
-  std::shuffle(fibonacci.begin(), fibonacci.end(), random);
-  list.push_back(fibonacci);
-  return list;
-}
-
-TEST(Deflate, ZlibReadsWhatItWrites) {
-  for (const auto& sample : samples()) {
-    std::string packed;
-    deflate_part(sample.data(), sample.size(), true, packed);
-    EXPECT_EQ(inflate_raw(packed, sample.size()), sample) << sample.size() << " bytes";
-    EXPECT_LT(packed.size(), sample.size() + sample.size() / 100 + 300);
-  }
-}
-
-TEST(Deflate, PartsMakeOneStream) {
-  std::string packed;
-  std::vector<std::uint8_t> all;
-  for (const auto& sample : samples()) {
-    deflate_part(sample.data(), sample.size(), false, packed);
-    all.insert(all.end(), sample.begin(), sample.end());
-  }
-  deflate_part(nullptr, 0, true, packed);
-  EXPECT_EQ(inflate_raw(packed, all.size()), all);
-}
 
 Image random_image(int width, int height, PixelFormat format, unsigned seed) {
   std::mt19937 random(seed);
@@ -117,14 +53,6 @@ TEST(EncodePng, EveryFormatReadsBack) {
       EXPECT_EQ(wrong, 0u) << width << "x" << height;
     }
   }
-}
-
-TEST(EncodePng, BytesDoNotDependOnThreads) {
-  const Image image = random_image(900, 700, PixelFormat::kRgb, 2);
-  const ThreadLimit one(1);
-  const std::string file = encode_png(image.view());
-  const ThreadLimit three(3);
-  EXPECT_EQ(encode_png(image.view()), file);
 }
 
 TEST(EncodePng, ReadsOnlyTheRowsOfAStridedView) {
