@@ -258,7 +258,7 @@ void print_text(const OpenModel& model, const Machine& machine, const Image& ima
     table.add({item.name, item.prompts > 0 ? fmt::format("{}", item.prompts) : "",
                fmt::format("{}{}", s.runs, item.complete ? "" : "*"), milliseconds(s.median),
                milliseconds(s.p95), milliseconds(s.mean), milliseconds(s.min),
-               counted ? fmt::format("{:.1f}", item.gflop) : "",
+               counted ? fmt::format("{:.3g}", item.gflop) : "",
                counted ? fmt::format("{:.1f}", item.gflop / s.median * 1000) : ""});
   }
   print(table.text());
@@ -323,7 +323,8 @@ void add_bench_speed(CLI::App* parent, Action* action) {
   add_description_options(app, &a.model);
   add_integer(app, "--warmup", &a.warm_up, 0, 1000, "Runs before those that count. Default: 1.",
               group);
-  add_integer(app, "--iterations", &a.iterations, 1, 100000, "Runs that count. Default: 5.", group);
+  add_integer(app, "--iterations", &a.iterations, 1, 1000000000, "Runs that count. Default: 5.",
+              group);
   add_text(app, "--limit", &a.limit, "SECONDS",
            "Begin no further run of an item after so long. Default: 60.", group);
   add_text(app, "--prompts-per-call", &a.prompts, "LIST",

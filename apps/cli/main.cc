@@ -5,12 +5,14 @@
 #include <exception>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "commands.h"
 #include "console.h"
 #include "exit_codes.h"
 #include "lasso/version.h"
 #include "options.h"
+#include "values.h"
 
 namespace lasso::cli {
 
@@ -41,18 +43,35 @@ std::string full_name(const CLI::App* app) {
   return parent == nullptr ? app->get_name() : full_name(parent) + " " + app->get_name();
 }
 
+std::vector<std::string> command_names(const CLI::App* app) {
+  std::vector<std::string> names;
+  for (const CLI::App* command : app->get_subcommands([](const CLI::App*) { return true; })) {
+    names.push_back(command->get_name());
+  }
+  return names;
+}
+
 // CLI11's complaint about the command line in Lasso's words.
 void print_usage_error(const CLI::App& app, const CLI::ParseError& error) {
   const CLI::App* command = chosen(&app);
+  const std::vector<std::string> commands = command_names(command);
+  const std::vector<std::string> extras = command->remaining();
   std::string message = error.what();
-  if (error.get_name() == "ExtrasError") {
-    const std::vector<std::string> extras = app.remaining(true);
-    if (!extras.empty()) {
-      const bool option = extras.front().rfind('-', 0) == 0;
-      message = extras.front() + (option ? ": no such option" : ": not expected");
-      const std::string closest = closest_option(*command, extras.front());
-      if (!closest.empty()) message += "; did you mean " + closest + "?";
-    }
+  if (!commands.empty() && extras.empty()) {
+    message = "no command: expected " + join_choices(commands);
+  } else if (!extras.empty() && extras.front().rfind('-', 0) == 0) {
+    message = extras.front() + ": no such option";
+    const std::string closest = closest_option(*command, extras.front());
+    if (!closest.empty()) message += "; did you mean " + closest + "?";
+  } else if (!extras.empty()) {
+    message = extras.front() + (commands.empty()
+                                    ? ": not expected here"
+                                    : ": no such command; expected " + join_choices(commands));
+  }
+  if (error.get_name() == "ArgumentMismatch") {
+    const std::string option = message.substr(0, message.find(": "));
+    if (message.find("missing") != std::string::npos) message = option + ": needs a value";
+    if (message.find("At Most 1 ") != std::string::npos) message = option + ": given twice";
   }
   print_error(message + " (see " + full_name(command) + " --help)");
 }

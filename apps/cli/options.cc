@@ -19,7 +19,6 @@ constexpr const char* kRunGroup = "Running";
 constexpr const char* kModelGroup = "Model";
 constexpr const char* kOutputGroup = "Messages";
 
-constexpr std::size_t kIndent = 4;
 constexpr std::size_t kTextColumn = 28;
 constexpr std::size_t kLineWidth = 96;
 

@@ -333,10 +333,11 @@ void add_segment(CLI::App* parent, Action* action) {
   add_output_options(app, &a.output,
                      "One JSON object per image and line on standard output: size, masks "
                      "(iou_prediction, area, bbox_xyxy, bbox_xywh, rle), timings in ms, files.");
-  describe_command(app,
-                   "lasso segment IMAGE... [--model FILE] [--point X,Y[,LABEL]]... "
-                   "[--box X0,Y0,X1,Y1]... [OPTIONS]",
-                   kEpilogue);
+  describe_command(
+      app,
+      "lasso segment IMAGE... [--model FILE] [--point X,Y[,LABEL]]...\n"
+      "                     [--box X0,Y0,X1,Y1]... [--prompts F.jsonl|-] [-o DIR] [OPTIONS]",
+      kEpilogue);
   app->callback([=] {
     configure_console(arguments->output.quiet, arguments->output.verbose);
     *action = [=] { return run_segment(*arguments); };

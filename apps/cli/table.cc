@@ -35,9 +35,11 @@ std::string Table::text() const {
   };
   std::string result = styled(Style::kDim, line(titles));
   for (const Row& row : rows_) {
-    result += "\n" + styled(row.style, line(row.cells));
+    result += '\n';
+    result += styled(row.style, line(row.cells));
     for (const std::string& note : row.notes) {
-      result += "\n" + styled(Style::kDim, std::string(6, ' ') + note);
+      result += '\n';
+      result += styled(Style::kDim, std::string(6, ' ') + note);
     }
   }
   return result;

@@ -1,0 +1,253 @@
+"""Options: help, wrong values (each named, with what is allowed), and what this release does not have."""
+
+import os
+import unittest
+
+import harness
+import pictures
+from harness import BAD_MODEL, DONE, MODEL, SOME_FAILED, UNSUPPORTED, USAGE, npy_bytes
+
+
+class HelpTest(harness.CliTest):
+    def test_version_names_the_version(self):
+        self.assertRegex(self.expect(DONE, "--version").out, r"^lasso \d+\.\d+\.\d+\n")
+
+    def test_help_lists_only_what_exists(self):
+        text = self.expect(DONE, "--help").out
+        for command in ("segment", "inspect", "compare", "bench"):
+            self.assertIn(f"\n  {command} ", text)
+        for later in ("everything", "detect", "build", "export", "run"):
+            self.assertNotIn(f"\n  {later} ", text)
+
+    def test_every_command_has_help_with_examples(self):
+        for command in (["segment"], ["inspect"], ["compare"], ["bench", "speed"]):
+            result = self.expect(DONE, *command, "--help")
+            self.assertIn("Usage: lasso " + " ".join(command), result.out)
+            self.assertIn("Examples:", result.out)
+            self.assertEqual(result.err, "")
+            self.assertLessEqual(max(map(len, result.out.splitlines())), 101)
+
+
+class UsageTest(harness.CliTest):
+    def setUp(self):
+        super().setUp()
+        (self.folder / "a.png").write_bytes(pictures.png(60, 40))
+        (self.folder / "b.png").write_bytes(pictures.png(40, 60))
+
+    def check(self, needles, *arguments, status=USAGE):
+        line = self.error(status, *arguments)
+        for needle in needles:
+            self.assertIn(needle, line)
+
+    def check_segment(self, needles, *arguments, status=USAGE):
+        self.check(needles, "segment", "--model", MODEL, *arguments, status=status)
+        self.assertEqual(self.names(), ["a.png", "b.png"], "a wrong option leaves files behind")
+
+    def test_commands(self):
+        self.check(["no command", "segment, inspect, compare or bench"])
+        self.check(["frobnicate"], "frobnicate")
+        self.check(["everything"], "everything", "a.png")
+        self.check(["no command", "speed"], "bench")
+        self.check(["extra.pth", "not expected"], "inspect", MODEL, "extra.pth")
+
+    def test_unknown_options_get_a_suggestion(self):
+        self.check_segment(["--points", "did you mean --point?", "lasso segment --help"], "a.png",
+                           "--points", "1,2")
+        self.check_segment(["--nonsense"], "a.png", "--nonsense")
+
+    def test_prompts_are_needed(self):
+        self.check_segment(["no prompt", "--point", "--box", "--prompts"], "a.png")
+        self.check_segment(["no image"], "--point", "1,2")
+
+    def test_points(self):
+        self.check_segment(["--point 10,20,7", "label \"7\"", "1", "0"], "a.png", "--point",
+                           "10,20,7")
+        self.check_segment(["--point 10", "X,Y"], "a.png", "--point", "10")
+        self.check_segment(["--point 1,2,1,1", "X,Y"], "a.png", "--point", "1,2,1,1")
+        self.check_segment(["--point nan,3", "nan", "finite"], "a.png", "--point", "nan,3")
+        self.check_segment(["--point 1,inf", "inf", "finite"], "a.png", "--point", "1,inf")
+        self.check_segment(["--point 1,1e99", "1e99", "finite"], "a.png", "--point", "1,1e99")
+        self.check_segment(["--point 1,2x"], "a.png", "--point", "1,2x")
+
+    def test_boxes(self):
+        self.check_segment(["--box 10,10,10,30", "no area", "x0 = 10"], "a.png", "--box",
+                           "10,10,10,30")
+        self.check_segment(["--box 10,30,20,10", "no area", "y0 = 30"], "a.png", "--box",
+                           "10,30,20,10")
+        self.check_segment(["--box 1,2,3", "X0,Y0,X1,Y1"], "a.png", "--box", "1,2,3")
+        self.check_segment(["--box 1,2,3,nan", "finite"], "a.png", "--box", "1,2,3,nan")
+
+    def test_several_boxes_with_points_point_to_prompts(self):
+        self.check_segment(["--point", "2 times --box", "--prompts"], "a.png", "--point", "1,2",
+                           "--box", "1,1,9,9", "--box", "2,2,9,9")
+
+    def test_formats(self):
+        allowed = ["overlay", "mask", "labelmap", "rle", "polygon"]
+        self.check_segment(["--format mask,gif", "\"gif\"", *allowed], "a.png", "--point", "1,2",
+                           "--format", "mask,gif")
+        self.check_segment(["--format mask,none", "none"], "a.png", "--point", "1,2", "--format",
+                           "mask,none")
+
+    def test_numbers(self):
+        for option in ("--threads", "--max-pixels"):
+            for value in ("0", "-3", "many", "1.5"):
+                self.check_segment([f"{option} {value}", "whole number from 1"], "a.png", "--point",
+                                   "1,2", option, value)
+
+    def test_options_given_twice(self):
+        self.check_segment(["--format", "given twice"], "a.png", "--point", "1,2", "--format",
+                           "mask", "--format", "rle")
+
+    def test_missing_values(self):
+        for option in ("--point", "--box", "--prompts", "--format", "--model"):
+            self.check_segment([option, "needs a value"], "a.png", option)
+
+    def test_names_and_kinds(self):
+        self.check_segment(["--isa sse2", "avx2", "avx512"], "a.png", "--point", "1,2", "--isa",
+                           "sse2")
+        self.check_segment(["--kernels slow", "fast", "reference"], "a.png", "--point", "1,2",
+                           "--kernels", "slow")
+        self.check_segment(["--preprocess vit", "sam", "medsam"], "a.png", "--point", "1,2",
+                           "--preprocess", "vit")
+        self.check_segment(["--config none.json"], "a.png", "--point", "1,2", "--config",
+                           "none.json")
+        self.check_segment(["--device tpu", "cpu"], "a.png", "--point", "1,2", "--device", "tpu")
+        self.check_segment(["--precision fp64", "fp32"], "a.png", "--point", "1,2", "--precision",
+                           "fp64")
+
+    def test_what_this_release_lacks(self):
+        for device in ("cuda", "cuda:0"):
+            self.check_segment([f"--device {device}", "CPU"], "a.png", "--point", "1,2",
+                               "--device", device, status=UNSUPPORTED)
+        for precision in ("bf16", "fp16", "int8"):
+            self.check_segment([f"--precision {precision}", "fp32"], "a.png", "--point", "1,2",
+                               "--precision", precision, status=UNSUPPORTED)
+
+    def test_one_file_for_several_images(self):
+        for option in ("--save-embedding", "--save-logits"):
+            self.check_segment([f"{option} x", "2 images", "folder"], "a.png", "b.png", "--point",
+                               "1,2", option, "x")
+            self.check_segment([option, "no folder"], "a.png", "--point", "1,2", option, "no/x")
+        self.check_segment(["--load-embedding x", "one image"], "a.png", "b.png", "--point", "1,2",
+                           "--load-embedding", "x")
+        self.check_segment(["--format overlay", "IMAGE"], "--point", "1,2", "--load-embedding",
+                           "x")
+
+    def test_output_folder(self):
+        self.check_segment(["-o a.png", "folder"], "a.png", "--point", "1,2", "-o", "a.png")
+
+    def test_prompts_files(self):
+        self.check_segment(["--prompts none.jsonl"], "--prompts", "none.jsonl")
+        prompts = self.folder / "p.jsonl"
+        prompts.write_text("\n\n")
+        line = self.error(USAGE, "segment", "--model", MODEL, "--prompts", "p.jsonl")
+        self.assertIn("has no prompts", line)
+        prompts.write_text('{"points": [[1, 2]]}\n')
+        for extra in (["--point", "1,2"], ["--box", "1,2,3,4"], ["--mask-input", "x"], ["b.png"]):
+            line = self.error(USAGE, "segment", "--model", MODEL, "a.png", "--prompts", "p.jsonl",
+                              *extra)
+            self.assertIn("--prompts p.jsonl", line)
+
+    def test_mask_input(self):
+        side = harness.SIDE
+        square = [0.5] * side * side
+        bad = {
+            "not .npy": (b"hello", "is not a .npy file"),
+            "truncated": (npy_bytes((side, side), square)[:-1], "bytes of data"),
+            "only a header": (b"\x93NUMPY\x01\x00\xff\xff", "truncated"),
+            "another type": (npy_bytes((side, side), square, descr="<f8"), "<f8"),
+            "Fortran order": (npy_bytes((side, side), square, order="True"), "Fortran"),
+            "three masks": (npy_bytes((3, side, side), square * 3), "[3, 64, 64]"),
+            "not square": (npy_bytes((2, 8), [0.0] * 16), "[2, 8]"),
+            "another size": (npy_bytes((8, 8), [0.0] * 64), "[64, 64]"),
+            "not a number": (npy_bytes((side, side), square[:-1] + [float("nan")]), "finite"),
+            "huge": (npy_bytes((1 << 20, 1 << 20), []), "shape"),
+            "negative": (npy_bytes((-1, 4), []), "shape"),
+        }
+        for name, (data, reason) in bad.items():
+            with self.subTest(name):
+                (self.folder / "m.npy").write_bytes(data)
+                line = self.error(USAGE, "segment", "--model", MODEL, "a.png", "--point", "1,2",
+                                  "--mask-input", "m.npy")
+                self.assertIn("--mask-input m.npy", line)
+                self.assertIn(reason, line)
+        self.assertIn("no-such.npy", self.error(USAGE, "segment", "--model", MODEL, "a.png",
+                                                "--mask-input", "no-such.npy"))
+        (self.folder / "m.npy").write_bytes(npy_bytes((side, side), square))
+        self.error(USAGE, "segment", "--model", MODEL, "a.png", "b.png", "--mask-input", "m.npy")
+        self.error(USAGE, "segment", "--model", MODEL, "a.png", "--mask-input", "m.npy", "--box",
+                   "1,1,9,9", "--box", "2,2,9,9")
+
+
+class ModelTest(harness.CliTest):
+    def setUp(self):
+        super().setUp()
+        (self.folder / "a.png").write_bytes(pictures.png(60, 40))
+
+    def test_bad_model_files(self):
+        checkpoint = MODEL.read_bytes()
+        bad = {
+            "empty.pth": b"",
+            "text.pth": b"this is no checkpoint\n" * 100,
+            "cut.pth": checkpoint[:len(checkpoint) // 2],
+            "zip.pth": b"PK\x03\x04" + bytes(1000),
+            "bad.safetensors": b"\xff\xff\xff\xff\xff\xff\xff\x7f{}",
+            "picture.pth": (self.folder / "a.png").read_bytes(),
+        }
+        for name, data in bad.items():
+            (self.folder / name).write_bytes(data)
+            for command in (["segment", "a.png", "--point", "1,2", "--model", name],
+                            ["inspect", name], ["compare", name],
+                            ["bench", "speed", "--model", name]):
+                with self.subTest(command):
+                    self.assertIn(name, self.error(BAD_MODEL, *command))
+
+    def test_missing_models_and_folders(self):
+        for name in ("none.pth", "."):
+            line = self.error(BAD_MODEL, "segment", "a.png", "--point", "1,2", "--model", name)
+            self.assertIn(name, line)
+        self.assertIn("is a folder", line)
+
+    def test_the_model_may_come_from_the_environment(self):
+        self.expect(DONE, "segment", "a.png", "--point", "1,2", env={"LASSO_MODEL": str(MODEL)})
+        line = self.error(BAD_MODEL, "segment", "a.png", "--point", "1,2",
+                          env={"LASSO_MODEL": "none.pth"})
+        self.assertIn("none.pth", line)
+
+    def test_without_a_model_the_demo_is_used_or_its_places_are_named(self):
+        result = self.run_lasso("segment", "a.png", "--point", "1,2")
+        self.assertIn("no --model given", result.err)
+        self.assertIn("https://github.com/facebookresearch/segment-anything", result.err)
+        if result.status == DONE:
+            self.assertIn("lasso: warning: ", result.err)
+        else:
+            self.assertEqual(result.status, BAD_MODEL)
+            self.assertIn("share/lasso/models", result.err)
+
+
+class StreamsTest(harness.CliTest):
+    def setUp(self):
+        super().setUp()
+        (self.folder / "a.png").write_bytes(pictures.png(60, 40))
+
+    def test_a_reader_that_leaves_ends_the_run_quietly(self):
+        read_end, write_end = os.pipe()
+        os.close(read_end)
+        process = harness.subprocess.run(
+            [harness.LASSO, "inspect", str(MODEL)], stdout=write_end,
+            stderr=harness.subprocess.PIPE, check=False)
+        os.close(write_end)
+        self.assertEqual(process.stderr, b"")
+        self.assertEqual(process.returncode, SOME_FAILED)
+
+    def test_a_full_disk_is_named(self):
+        with open("/dev/full", "wb") as full:
+            process = harness.subprocess.run(
+                [harness.LASSO, "inspect", str(MODEL)], stdout=full,
+                stderr=harness.subprocess.PIPE, check=False)
+        self.assertIn(b"cannot write to standard output", process.stderr)
+        self.assertEqual(process.returncode, SOME_FAILED)
+
+
+if __name__ == "__main__":
+    unittest.main()
