@@ -1,0 +1,100 @@
+// make_seeds DIR: writes small files of every format, honest ones and nearly so, as a fuzzer's
+// first inputs: DIR/zip, DIR/pickle, DIR/safetensors, DIR/npy, DIR/checkpoint.
+#include <cstdio>
+#include <filesystem>
+
+#include "frontend/npy/npy.h"
+#include "frontend/pytorch/torch_writer.h"
+#include "frontend/safetensors/safetensors_writer.h"
+#include "models/sam/checkpoint.h"
+#include "support/files.h"
+#include "support/pickles.h"
+
+namespace {
+
+using namespace lasso;        // NOLINT(google-build-using-namespace)
+using namespace lasso::test;  // NOLINT(google-build-using-namespace)
+
+// The smallest model that has every tensor.
+sam::SamConfig tiny() {
+  sam::SamConfig config;
+  config.image_size = 2;
+  config.patch_size = 1;
+  config.embed_dim = config.num_heads = config.head_dim = config.mlp_dim = 1;
+  config.depth = 2;
+  config.window_size = 1;
+  config.global_blocks = {1};
+  config.prompt_dim = 16;
+  config.mask_in_chans = 4;
+  config.decoder_depth = 1;
+  config.decoder_mlp_dim = 1;
+  config.num_multimask_outputs = 1;
+  config.iou_head_depth = 2;
+  config.iou_head_hidden = 1;
+  return config;
+}
+
+void write_seeds(const std::string& dir) {
+  for (const char* name : {"zip", "pickle", "safetensors", "npy", "checkpoint"}) {
+    std::filesystem::create_directories(dir + "/" + name);
+  }
+  const std::string half = tensor(storage("0", 6, "HalfStorage"), 1, {2, 2}, {1, 2});
+  const std::string parameter =
+      call(global("torch._utils", "_rebuild_parameter"), {half, "\x88", dict({})});
+  const std::string state =
+      ordered_dict({{"a", half}, {"b", parameter}}) + dict({{"_metadata", dict({})}}) + "b";
+  const std::string training =
+      dict({{"epoch", integer(3)},
+            {"args", global("argparse", "Namespace") + ")\x81" + dict({{"lr", integer(1)}}) + "b"},
+            {"sizes", call(global("torch", "Size"), {integers({1, 2})})},
+            {"model", state},
+            {"list", list({"N", "\x88", "\x89", "K\x05"})}});
+  write_bytes(dir + "/pickle/state", program(state));
+  write_bytes(dir + "/pickle/training", program(training));
+  write_bytes(dir + "/pickle/protocol4", std::string("\x80\x04\x95\x0a\0\0\0\0\0\0\0\x8c\x01"
+                                                     "a\x94]\x94(h\0e\x86.",
+                                                     23));
+  write_bytes(dir + "/pickle/system", program(call(global("os", "system"), {text("true")})));
+  write_archive(dir + "/zip/training", program(training), {{"0", std::string(12, '\1')}},
+                {{"archive/version", "3\n"}, {"archive/byteorder", "little"}});
+  write_archive(dir + "/checkpoint/training", program(training), {{"0", std::string(12, '\1')}});
+  write_bytes(dir + "/zip/empty", std::string("PK\5\6") + std::string(18, '\0'));
+
+  const sam::SamConfig config = tiny();
+  const auto expected = sam::expected_tensors(config);
+  std::vector<TorchEntry> entries;
+  std::vector<Tensor> tensors;
+  std::map<std::string, TensorView> views;
+  for (const sam::ExpectedTensor& e : expected) {
+    entries.push_back({e.name, DType::kF32, e.dims});
+    tensors.push_back(sam::random_tensor(e, 1));
+    views[e.name] = tensors.back().view();
+  }
+  write_pytorch(dir + "/checkpoint/tiny.pth", entries, [&](std::size_t i) { return tensors[i]; });
+  write_safetensors(dir + "/checkpoint/tiny.safetensors", views);
+  write_safetensors(dir + "/safetensors/three", {views.begin(), std::next(views.begin(), 3)},
+                    {{"format", "pt"}});
+  write_safetensors(dir + "/safetensors/none", {});
+  write_npy(dir + "/npy/float32", tensors.front().view());
+  write_bytes(dir + "/npy/fortran",
+              std::string("\x93NUMPY\x02\0\x3a\0\0\0", 12) +
+                  "{'descr': '|u1', 'fortran_order': True, 'shape': (2, 3)} \n" + "123456");
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 2) {
+    std::fputs("usage: make_seeds DIR\n", stderr);
+    return 2;
+  }
+  try {
+    write_seeds(argv[1]);
+    sam::load_sam_checkpoint(std::string(argv[1]) + "/checkpoint/tiny.pth");
+    sam::load_sam_checkpoint(std::string(argv[1]) + "/checkpoint/tiny.safetensors");
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "make_seeds: %s\n", error.what());
+    return 1;
+  }
+  return 0;
+}
