@@ -6,7 +6,7 @@ namespace {
 
 // Of the sum over k at a time: twelve rows of A stay in the first cache, a panel of W in the
 // second.
-constexpr std::int64_t kPart = 512;
+constexpr std::int64_t kPart = 1024;
 
 }  // namespace
 

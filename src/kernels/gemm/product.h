@@ -92,13 +92,27 @@ ProductRange product_range(const Product& product, int thread, int threads);
 // Whether the product is worth waking other threads.
 bool product_is_large(const Product& product);
 
+// Asks for the part of A's rows that the next tile reads. A tile's rows are too many short streams
+// for the hardware to foresee, when they are read for the first time.
+template <typename Locate>
+void prefetch_rows(const ProductPart& part, std::int64_t row, int count, const Locate& locate) {
+  constexpr std::int64_t kLine = 16;
+  ProductRows rows;
+  locate(row, count, rows);
+  for (int i = part.segment * count; i < (part.segment + part.segments) * count; ++i) {
+    const float* a = rows.a[i] + part.begin;
+    for (std::int64_t k = 0; k < part.depth; k += kLine) __builtin_prefetch(a + k, 0, 2);
+  }
+}
+
 // Calls locate(row, count, rows) for `count` consecutive rows of y from `row` on; it writes where
 // they and their parts of A begin.
 template <typename Locate>
 void run_product_range(const ProductIsa& isa, const Product& p, const ProductRange& range,
                        const Locate& locate) {
   // Of A's rows a block stays in the second cache while panels of W pass through the first.
-  constexpr std::int64_t kBlock = 192;
+  constexpr std::int64_t kBlock = 240;
+  constexpr std::int64_t kPrefetch = 128;  // shorter pieces are not worth it
   const std::int64_t k = p.segments * p.depth;
   for (std::int64_t block = range.row_begin; block < range.row_end; block += kBlock) {
     const std::int64_t block_end = std::min(block + kBlock, range.row_end);
@@ -127,16 +141,10 @@ void run_product_range(const ProductIsa& isa, const Product& p, const ProductRan
             rows.y[r] += panel * kPanel;
             if (p.residual) rows.residual[r] += panel * kPanel;
           }
-          if (panel == range.panel_begin && i + 1 < tiles) {
+          if (panel == range.panel_begin && i + 1 < tiles && part.depth >= kPrefetch) {
             const std::int64_t next = block + (block_end - block) * (i + 1) / tiles;
-            ProductRows ahead;
-            const int next_count =
-                static_cast<int>(block + (block_end - block) * (i + 2) / tiles - next);
-            locate(next, next_count, ahead);
-            for (int s = 0; s < part.segments * next_count; ++s) {
-              const float* a = ahead.a[part.segment * next_count + s] + part.begin;
-              for (std::int64_t k = 0; k < part.depth; k += 16) __builtin_prefetch(a + k, 0, 2);
-            }
+            const std::int64_t end = block + (block_end - block) * (i + 2) / tiles;
+            prefetch_rows(part, next, static_cast<int>(end - next), locate);
           }
           tile.rows = count;
           tile.a = rows.a;

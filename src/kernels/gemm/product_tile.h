@@ -74,7 +74,10 @@ template <typename V, int kRows>
 void run_rows(const ProductTile& t) {
   alignas(64) float sums[kRows * kPanel];
   for (int r = 0; r < kRows; ++r) {
-    for (int c = 0; c < t.columns; c += 16) __builtin_prefetch(t.y[r] + c, 1);
+    for (int c = 0; c < t.columns; c += 16) {
+      __builtin_prefetch(t.y[r] + c, 1);
+      if (t.residual != nullptr) __builtin_prefetch(t.residual[r] + c);
+    }
   }
   constexpr int kWide = kRows * 4 + 5 <= V::kRegisters ? 4 : 2;
   int column = 0;

@@ -38,7 +38,7 @@ void run(const KernelState& state, const KernelArgs& args) {
   const CopyLoop columns = p.loops[outer_loops];
   const CopyLoop rows = p.loops[outer_loops + 1];
   // A task is a strip of the source's columns, which are rows of the result.
-  constexpr std::int64_t kStrip = 32;
+  constexpr std::int64_t kStrip = 8;
   constexpr std::int64_t kBlock = 64;  // rows of the source at a time
   const std::int64_t strips = (columns.count + kStrip - 1) / kStrip;
   std::int64_t tasks = strips;
