@@ -80,11 +80,15 @@ struct Layout {
   Index key_tiles = 0;
   Index key_step = 0;
   Index packed_floats = 0;  // of a unit; 0 where every part packs its tiles into its scratch
+  bool serial = false;      // less work than waking the team is worth
 
   Layout(const Scratch& s, Index unit_count, Index queries, Index keys, Index head_dim)
       : scratch(s), units(unit_count) {
     if (s.query_tile == 0 || queries == 0 || keys == 0) return;
     parts = (queries + s.query_tile - 1) / s.query_tile;
+    constexpr double kSerialFlops = 5e5;
+    serial = 4.0 * static_cast<double>(units * queries * head_dim) * static_cast<double>(keys) <
+             kSerialFlops;
     key_step = streaming::key_step(keys);
     key_tiles = (keys + key_step - 1) / key_step;
     if (parts == 1 || key_tiles == 1) return;
@@ -197,6 +201,10 @@ void run_units(const streaming::Entry& entry, const Layout& layout, int threads,
     if (layout.packed_floats > 0) t.packed = packed + unit * layout.packed_floats;
     entry.run(t, layout.scratch, reinterpret_cast<float*>(scratch));
   };
+  if (layout.serial) {
+    for (Index i = 0; i < layout.units * layout.parts; ++i) run(i, workspace);
+    return;
+  }
   for_tasks_with_scratch(layout.units * layout.parts, threads, workspace, layout.scratch_bytes(),
                          run);
 }

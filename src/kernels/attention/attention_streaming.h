@@ -57,12 +57,13 @@ class Kernel {
 
   void run() {
     if (t_.packed == nullptr) prefetch(0, kKeyTile);
+    Place place(t_.query_begin, t_.query_cols);
     for (Index i = 0; i < vectors_ * V::kWidth; ++i) {
-      const Index query = t_.query_begin + (i < count_ ? i : count_ - 1);
-      query_y_[i] = static_cast<std::int32_t>(query / t_.query_cols);
-      query_x_[i] = static_cast<std::int32_t>(query % t_.query_cols);
+      query_y_[i] = static_cast<std::int32_t>(place.y);
+      query_x_[i] = static_cast<std::int32_t>(place.x);
+      if (i + 1 < count_) place.step();  // the last query once more in the lanes that are left
     }
-    each_panel([this]<int NV>(Index first) { prepare<NV>(first); });
+    each_panel([&]<int NV>(Index first) { this->template prepare<NV>(first); });
     const Index keys = t_.key_rows * t_.key_cols;
     const Index step = key_step(keys);
     for (Index begin = 0; begin < keys; begin += step) {
@@ -73,14 +74,29 @@ class Kernel {
         if (t_.packed == nullptr) {
           prefetch(end + step * first / vectors_, end + step * (first + NV) / vectors_);
         }
-        panel<NV>(first).attend(tile_, width_, d_, begin == 0);
+        this->template panel<NV>(first).attend(tile_, width_, d_, begin == 0);
       });
     }
-    each_panel([this]<int NV>(Index first) { finish<NV>(first); });
+    each_panel([&]<int NV>(Index first) { this->template finish<NV>(first); });
   }
 
  private:
+  // Where token `index` lies in rows of `cols`. One division for a run of tokens.
+  struct Place {
+    Place(Index index, Index row_length)
+        : cols(row_length), y(index / row_length), x(index % row_length) {}
+    void step() {
+      if (++x == cols) {
+        x = 0;
+        ++y;
+      }
+    }
+    Index cols, y, x;
+  };
+
   float* at(Index offset) const { return memory_ + offset; }
+  bool inside(const Place& key) const { return key.y < t_.inside_rows && key.x < t_.inside_cols; }
+  Index kv_offset(const Place& key) const { return (key.y * t_.grid_width + key.x) * t_.kv_token; }
 
   template <typename F>
   void each_panel(F&& f) const {
@@ -179,35 +195,29 @@ class Kernel {
       tile_.ahead_step = round_up((tile_.ahead_end - tile_.ahead) / blocks + 1, kLine);
     }
     const bool rel = t_.rel_h != nullptr;
-    Index y = begin / t_.key_cols;
-    Index x = begin % t_.key_cols;
-    for (Index i = 0; i < tile_.padded; ++i) {
-      const bool masked = i >= tile_.count;
-      tile_.rel_h[i] = static_cast<std::int32_t>(masked ? s_.rel_rows_h - 1 : rel ? y : 0);
-      tile_.rel_w[i] = static_cast<std::int32_t>(masked || !rel ? 0 : x);
-      if (++x == t_.key_cols) {
-        x = 0;
-        ++y;
-      }
+    Place key(begin, t_.key_cols);
+    for (Index i = 0; i < tile_.count; ++i, key.step()) {
+      tile_.rel_h[i] = rel ? static_cast<std::int32_t>(key.y) : 0;
+      tile_.rel_w[i] = rel ? static_cast<std::int32_t>(key.x) : 0;
+    }
+    for (Index i = tile_.count; i < tile_.padded; ++i) {
+      tile_.rel_h[i] = static_cast<std::int32_t>(s_.rel_rows_h - 1);
+      tile_.rel_w[i] = 0;
     }
   }
 
   [[gnu::noinline]] void pack_tile(Index begin, float* k, float* v) {
-    Index y = begin / t_.key_cols;
-    Index x = begin % t_.key_cols;
+    Place place(begin, t_.key_cols);
     for (Index key = 0; key < tile_.padded; key += V::kWidth) {
       const float* rows[V::kWidth];
       for (Index i = 0; i < V::kWidth; ++i) {
         rows[i] = nullptr;
         if (key + i >= tile_.count) continue;
-        const bool inside = y < t_.inside_rows && x < t_.inside_cols;
-        const Index offset = (y * t_.grid_width + x) * t_.kv_token;
-        rows[i] = inside ? t_.k + offset : t_.pad_k;
-        Packer<V>::value(inside ? t_.v + offset : t_.pad_v, key + i, tile_.padded, d_, width_, v);
-        if (++x == t_.key_cols) {
-          x = 0;
-          ++y;
-        }
+        const bool own = inside(place);
+        const Index offset = kv_offset(place);
+        rows[i] = own ? t_.k + offset : t_.pad_k;
+        Packer<V>::value(own ? t_.v + offset : t_.pad_v, key + i, tile_.padded, d_, width_, v);
+        place.step();
       }
       Packer<V>::keys(rows, key, tile_.padded, d_, k);
     }
@@ -217,11 +227,12 @@ class Kernel {
   // looks.
   [[gnu::always_inline]] inline void prefetch(Index begin, Index end) const {
     const Index keys = t_.key_rows * t_.key_cols;
-    for (Index key = begin; key < end && key < keys; ++key) {
-      const Index y = key / t_.key_cols;
-      const Index x = key % t_.key_cols;
-      if (y >= t_.inside_rows || x >= t_.inside_cols) continue;
-      const Index offset = (y * t_.grid_width + x) * t_.kv_token;
+    const Index stop = end < keys ? end : keys;
+    if (begin >= stop) return;
+    Place key(begin, t_.key_cols);
+    for (Index n = begin; n < stop; ++n, key.step()) {
+      if (!inside(key)) continue;
+      const Index offset = kv_offset(key);
       for (Index i = 0; i < d_; i += kLine) {
         V::prefetch(t_.k + offset + i);
         V::prefetch(t_.v + offset + i);
