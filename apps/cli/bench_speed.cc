@@ -336,7 +336,7 @@ void add_bench_speed(CLI::App* parent, Action* action) {
   describe_command(app, "lasso bench speed [--model FILE | --arch ARCH --random] [OPTIONS]",
                    kEpilogue);
   app->callback([=] {
-    configure_console(arguments->output.quiet, arguments->output.verbose);
+    begin(arguments->output);
     *action = [=] { return run_bench_speed(*arguments); };
   });
 }

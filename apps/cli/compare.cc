@@ -370,7 +370,7 @@ void add_compare(CLI::App* parent, Action* action) {
   describe_command(app, "lasso compare FILE[@VARIANT] [FILE[@VARIANT]] [--layers] [OPTIONS]",
                    kEpilogue);
   app->callback([=] {
-    configure_console(arguments->output.quiet, arguments->output.verbose);
+    begin(arguments->output);
     *action = [=] { return run_compare(*arguments); };
   });
 }

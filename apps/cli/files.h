@@ -2,7 +2,6 @@
 #ifndef LASSO_CLI_FILES_H_
 #define LASSO_CLI_FILES_H_
 
-#include <cstdint>
 #include <filesystem>
 #include <set>
 #include <string>
@@ -16,11 +15,6 @@ std::string read_file(const std::string& option, const std::string& path);
 
 // Complete or not at all (a temporary file is renamed); throws Failure(kSomeFailed).
 void write_file(const std::string& path, std::string_view bytes);
-
-// A 16-bit gray PNG. The library's own writer has 8 bits per channel, too few for a map of 256 and
-// more labels.
-void write_png16(const std::string& path, const std::vector<std::uint16_t>& pixels, int width,
-                 int height);
 
 // For an option that takes the name of a file to write: its folder must exist.
 void check_output_file(const std::string& option, const std::string& path);

@@ -189,7 +189,7 @@ void add_inspect(CLI::App* parent, Action* action) {
   add_output_options(app, &arguments->output, "One JSON object on standard output.");
   describe_command(app, "lasso inspect FILE [--layers] [--why] [--graph] [OPTIONS]", kEpilogue);
   app->callback([=] {
-    configure_console(arguments->output.quiet, arguments->output.verbose);
+    begin(arguments->output);
     *action = [=] { return run_inspect(*arguments); };
   });
 }

@@ -9,6 +9,7 @@
 #include <sstream>
 #include <vector>
 
+#include "console.h"
 #include "values.h"
 
 namespace lasso::cli {
@@ -186,6 +187,13 @@ void add_output_options(CLI::App* app, OutputOptions* options, const std::string
              kOutputGroup);
 }
 
+void begin(const OutputOptions& options) {
+  if (!cpu_is_supported()) {
+    throw Failure(Exit::kUnsupported, "this CPU has no AVX2 and FMA, which Lasso needs");
+  }
+  configure_console(options.quiet, options.verbose);
+}
+
 void add_run_options(CLI::App* app, RunOptions* options, bool variants) {
   add_text(app, "--device", &options->device, "D",
            "Device to run on: cpu, the only one in this release.", kRunGroup);
@@ -225,9 +233,6 @@ void apply(const RunOptions& options) {
   parse_choice("--precision", options.precision, {"fp32"});
   parse_choice("--kernels", options.kernels, {"fast", "reference"});
   if (!options.isa.empty()) parse_choice("--isa", options.isa, {"avx2", "avx512"});
-  if (!cpu_is_supported()) {
-    throw Failure(Exit::kUnsupported, "this CPU has no AVX2 and FMA, which Lasso needs");
-  }
   cap_isa(options.isa);
 }
 

@@ -23,6 +23,9 @@ struct OutputOptions {
   bool quiet = false;
 };
 void add_output_options(CLI::App* app, OutputOptions* options, const std::string& json_help);
+// Sets up the console. Comes before everything that calls the library, and so refuses a CPU that
+// the library's code can't run on (status 4).
+void begin(const OutputOptions& options);
 
 // How to run: device, precision, threads, instruction set, kernels.
 struct RunOptions {

@@ -13,13 +13,7 @@ namespace lasso::cli {
 
 namespace {
 
-constexpr std::size_t kMaxLabels = 65535;  // of a 16-bit label map
-
-void write_gray(const std::string& path, const std::vector<std::uint8_t>& pixels, int width,
-                int height) {
-  const FileGuard guard;
-  write_png(path, ImageView{pixels.data(), width, height, width, PixelFormat::kGray});
-}
+constexpr std::size_t kMaxLabels = 65535;  // of a label map, which has at most 16 bits
 
 }  // namespace
 
@@ -98,11 +92,8 @@ void ImageOutputs::add(std::size_t first, const std::vector<Segmentation>& answe
       summary.box = mask_bounding_box(mask);
       if (rle_) summary.rle = rle_to_string(encode_rle(mask));
       if (formats_.mask) {
-        std::vector<std::uint8_t> pixels(mask.data.size());
-        std::transform(mask.data.begin(), mask.data.end(), pixels.begin(),
-                       [](std::uint8_t inside) { return inside != 0 ? 255 : 0; });
-        write_gray(files_["mask"][masks_.size()].get<std::string>(), pixels, mask.width,
-                   mask.height);
+        const FileGuard guard;
+        write_mask_png(files_["mask"][masks_.size()].get<std::string>(), mask);
       }
       if (formats_.labelmap && k == answer.best()) add_to_labelmap(first + i, mask, summary.area);
       if (formats_.rle || formats_.polygon) add_annotation(summary, mask);
@@ -175,16 +166,6 @@ Json ImageOutputs::coco_file(const Json& annotations) const {
   return file;
 }
 
-void ImageOutputs::write_labelmap() {
-  const std::string path = files_["labelmap"][0].get<std::string>();
-  if (subject_.prompts->size() > 255) {
-    write_png16(path, labels_, subject_.width, subject_.height);
-    return;
-  }
-  const std::vector<std::uint8_t> narrow(labels_.begin(), labels_.end());
-  write_gray(path, narrow, subject_.width, subject_.height);
-}
-
 Json ImageOutputs::finish() {
   const auto dump = [](const Json& json) {
     return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
@@ -198,7 +179,11 @@ Json ImageOutputs::finish() {
     const FileGuard guard;
     write_png(files_["overlay"][k].get<std::string>(), picture.view());
   }
-  if (named_ && formats_.labelmap) write_labelmap();
+  if (named_ && formats_.labelmap) {
+    const FileGuard guard;
+    write_labelmap_png(files_["labelmap"][0].get<std::string>(), labels_, subject_.width,
+                       subject_.height);
+  }
   if (named_ && formats_.rle) {
     write_file(files_["rle"][0].get<std::string>(), dump(coco_file(rle_annotations_)));
   }

@@ -66,7 +66,6 @@ class ImageOutputs {
   void add_to_overlays(std::size_t first, const std::vector<Segmentation>& answers);
   void add_to_labelmap(std::size_t prompt, const Mask& mask, std::int64_t area);
   void add_annotation(const MaskSummary& summary, const Mask& mask);
-  void write_labelmap();
   Json coco_file(const Json& annotations) const;
 
   Formats formats_;

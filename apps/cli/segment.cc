@@ -339,7 +339,7 @@ void add_segment(CLI::App* parent, Action* action) {
       "                     [--box X0,Y0,X1,Y1]... [--prompts F.jsonl|-] [-o DIR] [OPTIONS]",
       kEpilogue);
   app->callback([=] {
-    configure_console(arguments->output.quiet, arguments->output.verbose);
+    begin(arguments->output);
     *action = [=] { return run_segment(*arguments); };
   });
 }

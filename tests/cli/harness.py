@@ -118,8 +118,8 @@ def decode_rle(rle):
     return [bytes(flat[x * height + y] for x in range(width)) for y in range(height)]
 
 
-def read_gray_png(path):
-    """Bit depth and rows of samples of a gray PNG without interlacing."""
+def read_samples_png(path):
+    """Bit depth and rows of samples of a PNG with one channel (gray or palette), not interlaced."""
     data = pathlib.Path(path).read_bytes()
     assert data[:8] == b"\x89PNG\r\n\x1a\n"
     position, compressed = 8, b""
@@ -130,7 +130,7 @@ def read_gray_png(path):
         assert crc == zlib.crc32(kind + body)
         if kind == b"IHDR":
             width, height, depth, color = struct.unpack(">IIBB", body[:10])
-            assert color == 0
+            assert color in (0, 3) and depth in (8, 16)
         elif kind == b"IDAT":
             compressed += body
         position += 12 + length

@@ -6,7 +6,7 @@ import unittest
 
 import harness
 import pictures
-from harness import DONE, SIDE, SOME_FAILED, SOURCE, USAGE, decode_rle, read_gray_png, read_npy
+from harness import DONE, SIDE, SOME_FAILED, SOURCE, USAGE, decode_rle, read_samples_png, read_npy
 
 GOLDEN = SOURCE / "tests/data/sam_micro"
 
@@ -153,12 +153,12 @@ class FilesTest(harness.CliTest):
         self.assertEqual(written, sorted(p for paths in report["files"].values() for p in paths))
         masks = [decode_rle(mask["rle"]) for mask in report["masks"]]
         for path, rows in zip(report["files"]["mask"], masks):
-            depth, pixels = read_gray_png(self.folder / path)
+            depth, pixels = read_samples_png(self.folder / path)
             self.assertEqual(depth, 8)
             self.assertEqual(pixels, [[255 * inside for inside in row] for row in rows])
 
         # Where masks overlap, the smaller one is on top.
-        depth, labels = read_gray_png(self.folder / "deep/out/a_labelmap.png")
+        depth, labels = read_samples_png(self.folder / "deep/out/a_labelmap.png")
         self.assertEqual(depth, 8)
         order = sorted((0, 1), key=lambda i: -report["masks"][i]["area"])
         expected = [[0] * 60 for _ in range(40)]
@@ -198,7 +198,7 @@ class FilesTest(harness.CliTest):
         (self.folder / "p.jsonl").write_text("\n".join(lines))
         report = self.segment_json("a.png", "--prompts", "p.jsonl", "--format", "labelmap")
         self.assertEqual(len(report["masks"]), 300)
-        depth, labels = read_gray_png(self.folder / "a_labelmap.png")
+        depth, labels = read_samples_png(self.folder / "a_labelmap.png")
         self.assertEqual(depth, 16)
         areas = [mask["area"] for mask in report["masks"]]
         masks = [decode_rle(mask["rle"]) for mask in report["masks"]]
