@@ -123,8 +123,7 @@ Comparison compare_sides(Side* a, Side* b, Progress* progress) {
       LayerDifference layer = compare_tensors(a, b);
       const bool result = key_a.rfind("results/", 0) == 0;
       (result ? comparison.results : comparison.layers).push_back(std::move(layer));
-      progress->set(fmt::format("comparing layer {} of {}: {}", comparison.layers.size(),
-                                known_a.size(), key_a));
+      progress->set(fmt::format("comparing layer {}: {}", comparison.layers.size(), key_a));
     } else if (tensor_a && known_a.count(key_a) > 0 && known_b.count(key_a) == 0) {
       comparison.only_a.push_back(key_a);
       a->next();
@@ -323,8 +322,8 @@ Exit run_compare(const CompareArguments& arguments) {
   }
   const LayerDifference* first = first_divergence(comparison, tolerance);
   if (first == nullptr) return Exit::kDone;
-  print_error(fmt::format("{} and {} differ by more than {:g}; {}", a.text(), b.text(), tolerance,
-                          divergence_text(*first)));
+  print_error(fmt::format("{} and {} differ by more than {:g}, first in {}", a.text(), b.text(),
+                          tolerance, first->key));
   return Exit::kThresholdMissed;
 }
 
@@ -363,7 +362,7 @@ void add_compare(CLI::App* parent, Action* action) {
       ->allow_extra_args(false)
       ->group(input);
   add_text(app, "--box", &arguments->box, "X0,Y0,X1,Y1", "Box of the prompt.", input);
-  add_switch(app, "--layers", &arguments->layers, "Show every layer.", "Messages");
+  add_switch(app, "--layers", &arguments->layers, "Show every layer.", input);
   add_description_options(app, &arguments->model);
   add_run_options(app, &arguments->run, false);
   add_output_options(app, &arguments->output, "One JSON object on standard output.");
