@@ -57,11 +57,6 @@ struct Machine {
   std::string isa;
 };
 
-double milliseconds_since(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start)
-      .count();
-}
-
 // The value of "key : value" in a file of /proc.
 std::string proc_value(const char* path, const std::string& key) {
   std::ifstream file(path);
@@ -137,16 +132,6 @@ OpenModel open_for_bench(const BenchArguments& arguments) {
         arguments.arch);
   }
   return open_random(arguments);
-}
-
-Image load_image(const std::string& path) {
-  if (path.empty()) return synthetic_image(1920, 1080, 1);
-  try {
-    return read_image(path);
-  } catch (const lasso::Error& error) {
-    throw Failure(is_fatal(error) ? exit_for(error, Stage::kOther) : Exit::kSomeFailed,
-                  error.what());
-  }
 }
 
 // Preprocessing and encoder, from the same runs.
@@ -273,7 +258,7 @@ Exit run_bench_speed(const BenchArguments& arguments) {
                   parse_positive("--limit", arguments.limit)};
   const auto counts = parse_integers("--prompts-per-call", arguments.prompts, 1, 4096);
   apply(arguments.run);
-  const Image image = load_image(arguments.image);
+  const Image image = load_picture(arguments.image, 1920, 1080);
   const OpenModel model = open_for_bench(arguments);
   Context context(model.engine, {arguments.run.threads});
 

@@ -87,16 +87,6 @@ Json engine_json(const EngineInfo& info, int threads) {
           {"layers", std::move(layers)}};
 }
 
-Image load_picture(const std::string& path) {
-  if (path.empty()) return synthetic_image(640, 480, 1);
-  try {
-    return read_image(path);
-  } catch (const lasso::Error& error) {
-    throw Failure(is_fatal(error) ? exit_for(error, Stage::kOther) : Exit::kSomeFailed,
-                  error.what());
-  }
-}
-
 // The user's prompt, or a point in the centre.
 lasso::Prompt make_prompt(const lasso::Prompt& wanted, const Image& image) {
   lasso::Prompt prompt = wanted;
@@ -111,7 +101,7 @@ lasso::Prompt make_prompt(const lasso::Prompt& wanted, const Image& image) {
 }
 
 void run_model(const Operand& operand, const SideTask& task, Sender* sender) {
-  const Image image = load_picture(task.image);
+  const Image image = load_picture(task.image, 640, 480);
   const lasso::Prompt prompt = make_prompt(task.prompt, image);
   RunOptions run = task.run;
   run.kernels = operand.variant == "reference" ? "reference" : "fast";

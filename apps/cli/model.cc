@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "console.h"
+#include "statistics.h"
 #include "values.h"
 
 namespace lasso::cli {
@@ -97,9 +98,7 @@ OpenModel open_model(const ModelOptions& model, const RunOptions& run) {
   const Progress progress(fmt::format("loading {}", path));
   const auto start = std::chrono::steady_clock::now();
   lasso::Engine engine = open_engine([&] { return lasso::Engine::build(path, options); });
-  const std::chrono::duration<double, std::milli> elapsed =
-      std::chrono::steady_clock::now() - start;
-  return {std::move(engine), path, elapsed.count()};
+  return {std::move(engine), path, milliseconds_since(start)};
 }
 
 }  // namespace lasso::cli

@@ -10,6 +10,7 @@
 #include "console.h"
 #include "exit_codes.h"
 #include "npy.h"
+#include "statistics.h"
 #include "values.h"
 
 namespace lasso::cli {
@@ -22,11 +23,6 @@ namespace {
 // this many prompts.
 constexpr std::size_t kMaskBytes = std::size_t{256} << 20;
 constexpr std::size_t kPromptsPerCall = 64;
-
-double milliseconds_since(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start)
-      .count();
-}
 
 // A file that the user named, or a generated name in a folder that the user named.
 std::string resolve(const std::string& target, const std::string& source, const std::string& kind,

@@ -1,11 +1,15 @@
 #include "statistics.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <numeric>
 
 namespace lasso::cli {
+
+double milliseconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start)
+      .count();
+}
 
 Statistics summarize(std::vector<double> samples) {
   Statistics statistics;
@@ -23,10 +27,7 @@ Statistics summarize(std::vector<double> samples) {
 
 bool repeat(const Plan& plan, const std::function<void(bool measured)>& once) {
   const auto start = std::chrono::steady_clock::now();
-  const auto expired = [&] {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() >
-           plan.limit_s;
-  };
+  const auto expired = [&] { return milliseconds_since(start) > plan.limit_s * 1000; };
   for (int i = 0; i < plan.warm_up && !expired(); ++i) once(false);
   for (int i = 0; i < plan.iterations; ++i) {
     if (i > 0 && expired()) return false;

@@ -2,10 +2,13 @@
 #ifndef LASSO_CLI_STATISTICS_H_
 #define LASSO_CLI_STATISTICS_H_
 
+#include <chrono>
 #include <functional>
 #include <vector>
 
 namespace lasso::cli {
+
+double milliseconds_since(std::chrono::steady_clock::time_point start);
 
 struct Statistics {
   std::size_t runs = 0;

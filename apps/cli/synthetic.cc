@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <array>
 
+#include "exit_codes.h"
+#include "lasso/error.h"
+
 namespace lasso::cli {
 
 namespace {
@@ -61,6 +64,16 @@ Image synthetic_image(int width, int height, std::uint64_t seed) {
     }
   }
   return image;
+}
+
+Image load_picture(const std::string& path, int width, int height) {
+  if (path.empty()) return synthetic_image(width, height, 1);
+  try {
+    return read_image(path);
+  } catch (const lasso::Error& error) {
+    throw Failure(is_fatal(error) ? exit_for(error, Stage::kOther) : Exit::kSomeFailed,
+                  error.what());
+  }
 }
 
 }  // namespace lasso::cli
