@@ -16,21 +16,22 @@
 
 namespace lasso {
 
-// What the image encoder made of one image. A value: copies share the numbers; it may be kept, saved, sent and
-// used from several threads. It knows the image's size, the preprocessing and the model it belongs to.
+// What the image encoder made of one image. A value: copies share the numbers; it may be kept,
+// saved, sent and used from several threads. It knows the image's size, the preprocessing and the
+// model it belongs to.
 class LASSO_EXPORT Embedding {
  public:
-  int image_width() const;   // of the original image, pixels
+  int image_width() const;  // of the original image, pixels
   int image_height() const;
-  int grid() const;          // side of the embedding, tokens
+  int grid() const;  // side of the embedding, tokens
   int channels() const;
   int low_res_side() const;  // side of low-resolution logits: 4 * grid()
   const std::string& model_hash() const;
   // float32, [grid, grid, channels], row-major; valid as long as a copy of the embedding lives.
   const float* data() const;
 
-  // A .safetensors file: tensor "image_embeddings" (float32, [1, channels, grid, grid], as PyTorch's SAM
-  // has it) and what is above as metadata. Complete or not at all.
+  // A .safetensors file: tensor "image_embeddings" (float32, [1, channels, grid, grid], as
+  // PyTorch's SAM has it) and what is above as metadata. Complete or not at all.
   void save(const std::string& path) const;
   // Throws kNotFound, kCorruptFile.
   static Embedding load(const std::string& path);
@@ -44,14 +45,14 @@ class LASSO_EXPORT Embedding {
 };
 
 struct SegmentOptions {
-  bool multimask = false;      // three candidates for an ambiguous prompt instead of one mask
-  bool masks = true;           // false: only logits and predictions, no masks at the image's size
-  float mask_threshold = 0.0f; // a pixel is inside where its logit is greater
+  bool multimask = false;       // three candidates for an ambiguous prompt instead of one mask
+  bool masks = true;            // false: only logits and predictions, no masks at the image's size
+  float mask_threshold = 0.0f;  // a pixel is inside where its logit is greater
 };
 
 // The answer to one prompt. Passing the same object again reuses its memory.
 struct LASSO_EXPORT Segmentation {
-  std::vector<Mask> masks;             // at the original image's size; best predicted IoU is NOT sorted first
+  std::vector<Mask> masks;  // at the original image's size; best predicted IoU is NOT sorted first
   std::vector<float> iou_predictions;  // the model's own estimate for each mask
   std::vector<float> low_res_logits;   // [masks, side, side], side = Embedding::low_res_side()
 
@@ -79,8 +80,8 @@ struct WarmUpLimits {
   bool mask_input = false;
 };
 
-// One per thread: it owns the arena and the scratch memory. Not copyable; may be moved. A context keeps its
-// engine alive.
+// One per thread: it owns the arena and the scratch memory. Not copyable; may be moved. A context
+// keeps its engine alive.
 class LASSO_EXPORT Context {
  public:
   explicit Context(const Engine& engine, const ContextOptions& options = {});
@@ -91,15 +92,17 @@ class LASSO_EXPORT Context {
   const Engine& engine() const;
   int threads() const;
 
-  // Runs the image encoder. Throws kInvalidArgument for an image without pixels or with a bad stride.
+  // Runs the image encoder. Throws kInvalidArgument for an image without pixels or with a bad
+  // stride.
   Embedding encode(const ImageView& image);
 
   // Runs the encoder on an image that is already resized, padded and normalised: float32,
   // [image_size, image_size, 3], row-major. The masks will have the given size.
   Embedding encode_preprocessed(const float* pixels, int image_width, int image_height);
 
-  // Answers one prompt. Throws kInvalidArgument if the prompt is empty, a box has no area, a coordinate is not
-  // finite, mask_input has another size, or the embedding belongs to another model.
+  // Answers one prompt. Throws kInvalidArgument if the prompt is empty, a box has no area, a
+  // coordinate is not finite, mask_input has another size, or the embedding belongs to another
+  // model.
   Segmentation segment(const Embedding& embedding, const Prompt& prompt,
                        const SegmentOptions& options = {});
   // The same into `result`, whose memory is reused.
@@ -109,14 +112,14 @@ class LASSO_EXPORT Context {
   std::vector<Segmentation> segment(const Embedding& embedding, const std::vector<Prompt>& prompts,
                                     const SegmentOptions& options = {});
 
-  // Plans and touches all memory for calls within the limits, which then allocate nothing (but for what they
-  // return).
+  // Plans and touches all memory for calls within the limits, which then allocate nothing (but for
+  // what they return).
   void warm_up(const WarmUpLimits& limits = {});
 
   const Timings& last_timings() const;
 
-  // Called with the result of every step of a program, in the order of execution; for comparing kernels layer
-  // by layer. `values` is valid during the call. An empty function ends it.
+  // Called with the result of every step of a program, in the order of execution; for comparing
+  // kernels layer by layer. `values` is valid during the call. An empty function ends it.
   using Trace = std::function<void(const std::string& program, const std::string& name,
                                    const std::vector<std::int64_t>& shape, const float* values)>;
   void set_trace(Trace trace);

@@ -15,15 +15,17 @@ namespace lasso {
 
 enum class Kernels : std::uint8_t {
   kFast,       // the best kernels that this CPU runs
-  kReference,  // plain fp32 loops: slow, the specification that every faster kernel is compared with
+  kReference,  // plain fp32 loops: slow, the specification that every faster kernel is compared
+               // with
 };
 
 struct EngineOptions {
   Kernels kernels = Kernels::kFast;
-  // How images are prepared: "sam" (Meta's predictor) or "medsam" (stretched to the square, scaled to
-  // [0, 1]). Empty: what the model's description says, "sam" for a SAM checkpoint.
+  // How images are prepared: "sam" (Meta's predictor) or "medsam" (stretched to the square, scaled
+  // to [0, 1]). Empty: what the model's description says, "sam" for a SAM checkpoint.
   std::string preprocess;
-  // A JSON file with what tensor shapes do not tell (docs/checkpoints.md lists the keys). Empty: none.
+  // A JSON file with what tensor shapes do not tell (docs/checkpoints.md lists the keys). Empty:
+  // none.
   std::string config_path;
 };
 
@@ -40,31 +42,31 @@ struct LayerInfo {
   // Better kernels that were not taken, "name: reason" each.
   std::vector<std::string> rejected;
   std::uint64_t weight_bytes = 0;  // packed
-  double gflop = 0;                // at the representative shape (one image; one prompt of two points)
+  double gflop = 0;  // at the representative shape (one image; one prompt of two points)
 };
 
 struct ProgramInfo {
   std::string name;
-  std::vector<std::string> inputs;   // "image: float32 [batch, 1024, 1024, 3]"
+  std::vector<std::string> inputs;  // "image: float32 [batch, 1024, 1024, 3]"
   std::vector<std::string> outputs;
   std::vector<LayerInfo> layers;
 };
 
 struct EngineInfo {
-  std::string model;        // "SAM ViT-B", or "SAM (width 64, depth 4)" for other widths
-  std::string model_hash;   // of the weights: 32 hexadecimal digits
-  std::string preprocess;   // name of the preset
-  std::string device;       // "cpu"
-  std::string isa;          // the best that its kernels may use
-  std::string precision;    // "fp32"
-  int image_size = 0;       // side of the square that the encoder sees, pixels
+  std::string model;       // "SAM ViT-B", or "SAM (width 64, depth 4)" for other widths
+  std::string model_hash;  // of the weights: 32 hexadecimal digits
+  std::string preprocess;  // name of the preset
+  std::string device;      // "cpu"
+  std::string isa;         // the best that its kernels may use
+  std::string precision;   // "fp32"
+  int image_size = 0;      // side of the square that the encoder sees, pixels
   int patch_size = 0;
-  int embed_dim = 0;        // width of the image encoder
-  int depth = 0;            // transformer blocks
+  int embed_dim = 0;  // width of the image encoder
+  int depth = 0;      // transformer blocks
   int num_heads = 0;
   int window_size = 0;
   std::vector<int> global_blocks;  // indices of the blocks with global attention
-  int prompt_dim = 0;       // channels of the embedding
+  int prompt_dim = 0;              // channels of the embedding
   std::uint64_t parameters = 0;
   std::uint64_t weight_bytes = 0;  // packed, in memory
   std::vector<ProgramInfo> programs;
@@ -74,9 +76,9 @@ struct EngineInfo {
 // its own.
 class LASSO_EXPORT Engine {
  public:
-  // Compiles the model in `path`: a PyTorch checkpoint (.pth, .pt) or .safetensors file of SAM, told by
-  // its content. The file may be deleted afterwards. Throws kNotFound, kCorruptFile, kUnsupported (another
-  // model family, or a CPU without AVX2), kOutOfMemory.
+  // Compiles the model in `path`: a PyTorch checkpoint (.pth, .pt) or .safetensors file of SAM,
+  // told by its content. The file may be deleted afterwards. Throws kNotFound, kCorruptFile,
+  // kUnsupported (another model family, or a CPU without AVX2), kOutOfMemory.
   static Engine build(const std::string& path, const EngineOptions& options = {});
 
   // A real architecture with seeded random weights, made in memory.

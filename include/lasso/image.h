@@ -15,8 +15,8 @@ enum class PixelFormat : std::uint8_t { kRgb, kBgr, kRgba, kBgra, kGray };
 
 LASSO_EXPORT int channels(PixelFormat format) noexcept;  // 3, 3, 4, 4, 1
 
-// Somebody else's pixels, 8 bits per channel, rows from top to bottom. The memory must stay valid and
-// unchanged during the call that takes the view; no call keeps it. Alpha is ignored.
+// Somebody else's pixels, 8 bits per channel, rows from top to bottom. The memory must stay valid
+// and unchanged during the call that takes the view; no call keeps it. Alpha is ignored.
 struct ImageView {
   const std::uint8_t* data = nullptr;
   int width = 0;                    // pixels
@@ -33,8 +33,8 @@ struct Image {
   std::vector<std::uint8_t> pixels;
 
   ImageView view() const {
-    return {pixels.data(), width, height,
-            static_cast<std::ptrdiff_t>(width) * channels(format), format};
+    return {pixels.data(), width, height, static_cast<std::ptrdiff_t>(width) * channels(format),
+            format};
   }
 };
 
@@ -44,9 +44,9 @@ struct ReadImageOptions {
 };
 
 // Reads a JPEG (baseline, progressive, gray, CMYK; EXIF orientation applied) or PNG (any bit depth,
-// palette, gray, with alpha; 16 bits are reduced to 8) as RGB. The type is told from the content, not
-// from the name. Throws kNotFound (no such file), kCorruptFile (not an image, or a truncated one),
-// kUnsupported (another format, or too many pixels).
+// palette, gray, with alpha; 16 bits are reduced to 8) as RGB. The type is told from the content,
+// not from the name. Throws kNotFound (no such file), kCorruptFile (not an image, or a truncated
+// one), kUnsupported (another format, or too many pixels).
 LASSO_EXPORT Image read_image(const std::string& path, const ReadImageOptions& options = {});
 
 // The same from a file's bytes; `name` stands in error messages.
@@ -54,7 +54,8 @@ LASSO_EXPORT Image decode_image(const std::uint8_t* data, std::size_t size, cons
                                 const ReadImageOptions& options = {});
 
 // Writes an 8-bit PNG of the view's format (BGR is stored as RGB). The file appears complete or not
-// at all (a temporary file is renamed). Throws kInvalidArgument with the path where it can't be written.
+// at all (a temporary file is renamed). Throws kInvalidArgument with the path where it can't be
+// written.
 LASSO_EXPORT void write_png(const std::string& path, const ImageView& image);
 
 }  // namespace lasso

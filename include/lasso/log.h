@@ -14,8 +14,8 @@ enum class LogLevel { kDebug, kInfo, kWarning };
 using LogCallback = std::function<void(LogLevel level, const std::string& message)>;
 
 // Sets the process's callback; an empty function silences the library again. May be called from any
-// thread; the callback itself is called from any thread that runs Lasso, one call at a time, and must
-// not throw.
+// thread; the callback itself is called from any thread that runs Lasso, one call at a time, and
+// must not throw.
 LASSO_EXPORT void set_log_callback(LogCallback callback);
 
 }  // namespace lasso

@@ -1,5 +1,5 @@
-// Points, boxes and prompts. Coordinates are pixels of the original image: x to the right, y down, (0, 0)
-// the centre of the top left pixel, as in Meta's predictor.
+// Points, boxes and prompts. Coordinates are pixels of the original image: x to the right, y down,
+// (0, 0) the centre of the top left pixel, as in Meta's predictor.
 #ifndef LASSO_TYPES_H_
 #define LASSO_TYPES_H_
 

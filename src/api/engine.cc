@@ -90,17 +90,20 @@ std::shared_ptr<const Engine::Impl> build_engine(const sam::SamCheckpoint& check
   const Preprocess& preprocess =
       preprocess_preset(options.preprocess.empty() ? "sam" : options.preprocess);
   auto impl = std::make_shared<Engine::Impl>();
-  impl->model = std::make_shared<const sam::SamModel>(
-      sam::compile_model(checkpoint, preprocess, compile));
+  impl->model =
+      std::make_shared<const sam::SamModel>(sam::compile_model(checkpoint, preprocess, compile));
   impl->info = engine_info(*impl->model);
   return impl;
 }
 
 sam::SamConfig config_of(SamArch arch) {
   switch (arch) {
-    case SamArch::kVitB: return sam::vit_b();
-    case SamArch::kVitL: return sam::vit_l();
-    case SamArch::kVitH: return sam::vit_h();
+    case SamArch::kVitB:
+      return sam::vit_b();
+    case SamArch::kVitL:
+      return sam::vit_l();
+    case SamArch::kVitH:
+      return sam::vit_h();
   }
   fail(ErrorCode::kInvalidArgument, "architecture {} does not exist", static_cast<int>(arch));
 }

@@ -14,8 +14,8 @@ constexpr std::size_t kHugePage = std::size_t{2} << 20;
 
 bool is_mapped(std::size_t bytes) { return bytes >= kHugePage; }
 
-// A mapping is extended by one huge page, so that it can start on a huge-page boundary: a block that
-// straddles one is backed by 4 KiB pages at its ends.
+// A mapping is extended by one huge page, so that it can start on a huge-page boundary: a block
+// that straddles one is backed by 4 KiB pages at its ends.
 std::byte* map_aligned(std::size_t bytes) {
   const std::size_t reserved = bytes + kHugePage;
   void* raw = mmap(nullptr, reserved, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

@@ -19,10 +19,10 @@ template <typename... Args>
 
 // LASSO_CHECK(condition, ErrorCode::kCorruptFile, "{}: ...", path): throws lasso::Error unless the
 // condition holds. The message is formatted only when it does not.
-#define LASSO_CHECK(condition, code, ...)     \
-  do {                                        \
-    if (!(condition)) [[unlikely]]            \
-      ::lasso::fail((code), __VA_ARGS__);     \
+#define LASSO_CHECK(condition, code, ...) \
+  do {                                    \
+    if (!(condition)) [[unlikely]]        \
+      ::lasso::fail((code), __VA_ARGS__); \
   } while (false)
 
 #endif  // LASSO_CORE_CHECK_H_

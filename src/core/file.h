@@ -27,8 +27,8 @@ class MappedFile {
   std::size_t size() const { return size_; }
   const std::string& path() const { return path_; }
 
-  // Takes the whole pages inside [begin, begin + bytes), which must lie in the file, out of the resident set;
-  // they are read again from the file when used.
+  // Takes the whole pages inside [begin, begin + bytes), which must lie in the file, out of the
+  // resident set; they are read again from the file when used.
   void release(const std::byte* begin, std::size_t bytes) const;
 
  private:
@@ -38,15 +38,15 @@ class MappedFile {
   std::size_t size_ = 0;
 };
 
-// Calls write(temporary path), then renames the temporary file, which stands in the same folder, to `path`. On an
-// exception the temporary file is removed and `path` stays as it was. Throws kInvalidArgument where the folder
-// can't be written.
+// Calls write(temporary path), then renames the temporary file, which stands in the same folder, to
+// `path`. On an exception the temporary file is removed and `path` stays as it was. Throws
+// kInvalidArgument where the folder can't be written.
 void write_atomically(const std::string& path,
                       const std::function<void(const std::string& temporary)>& write);
 void write_file(const std::string& path, std::string_view content);
 
-// Reads little-endian numbers from somebody else's bytes; throws kCorruptFile, with the file's name and the
-// position, rather than leave them.
+// Reads little-endian numbers from somebody else's bytes; throws kCorruptFile, with the file's name
+// and the position, rather than leave them.
 class ByteReader {
  public:
   ByteReader(const std::byte* data, std::size_t size, std::string name)

@@ -28,13 +28,11 @@ namespace {
 
 template <typename T>
 Tensor copy_tensor(DType dtype, Dims dims, const std::vector<T>& values) {
-  LASSO_CHECK(element_count(dims) == static_cast<std::int64_t>(values.size()),
-              ErrorCode::kInternal, "a tensor of shape {} made from {} values", to_string(dims),
-              values.size());
+  LASSO_CHECK(element_count(dims) == static_cast<std::int64_t>(values.size()), ErrorCode::kInternal,
+              "a tensor of shape {} made from {} values", to_string(dims), values.size());
   auto buffer = std::make_shared<AlignedBuffer>(values.size() * sizeof(T));
   if (!values.empty()) std::memcpy(buffer->data(), values.data(), values.size() * sizeof(T));
-  return {dtype, std::move(dims), std::shared_ptr<const void>(buffer, buffer->data()),
-          nullptr};
+  return {dtype, std::move(dims), std::shared_ptr<const void>(buffer, buffer->data()), nullptr};
 }
 
 }  // namespace

@@ -2,11 +2,11 @@
 #ifndef LASSO_CORE_THREADS_H_
 #define LASSO_CORE_THREADS_H_
 
+#include <omp.h>
+
 #include <atomic>
 #include <cstdint>
 #include <exception>
-
-#include <omp.h>
 
 namespace lasso {
 
@@ -28,8 +28,8 @@ class ThreadLimit {
   int before_;
 };
 
-// Calls f(thread) once on each thread of the team. An exception must not leave a parallel region: the
-// first one is kept and thrown again in the calling thread.
+// Calls f(thread) once on each thread of the team. An exception must not leave a parallel region:
+// the first one is kept and thrown again in the calling thread.
 template <typename F>
 void parallel(F&& f) {
   std::exception_ptr error;

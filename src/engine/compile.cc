@@ -89,8 +89,8 @@ class ConstantStore {
   std::map<const void*, const void*> plain_;
 };
 
-// Every output must be a value that a node writes and nothing else is called: an input, a constant, a value twice
-// among the outputs or a reshape of one of them is copied.
+// Every output must be a value that a node writes and nothing else is called: an input, a constant,
+// a value twice among the outputs or a reshape of one of them is copied.
 void separate_outputs(Graph& graph) {
   std::vector<ValueId> root(graph.values.size());
   std::vector<bool> taken(graph.values.size(), true);
@@ -212,8 +212,7 @@ kernels::Call make_call(const Graph& graph, const Node& node, const graph::Bindi
   return call;
 }
 
-std::shared_ptr<const CompiledModule> compile(graph::Module module,
-                                              const CompileOptions& options) {
+std::shared_ptr<const CompiledModule> compile(graph::Module module, const CompileOptions& options) {
   auto compiled = std::make_shared<CompiledModule>();
   compiled->options = options;
   const ThreadLimit limit(options.threads);

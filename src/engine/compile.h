@@ -1,5 +1,5 @@
-// Compiling: a kernel is chosen for every node and its constants are packed. The result is immutable and may be
-// shared by any number of sessions.
+// Compiling: a kernel is chosen for every node and its constants are packed. The result is
+// immutable and may be shared by any number of sessions.
 #ifndef LASSO_ENGINE_COMPILE_H_
 #define LASSO_ENGINE_COMPILE_H_
 
@@ -25,8 +25,9 @@ struct CompileOptions {
 
 // A node, the kernel that computes it and its packed constants.
 struct CompiledNode {
-  const kernels::Family* family = nullptr;  // null: the result is another name of input 0 (a reshape)
-  std::size_t kernel = 0;                   // index in the family's list
+  const kernels::Family* family =
+      nullptr;             // null: the result is another name of input 0 (a reshape)
+  std::size_t kernel = 0;  // index in the family's list
   std::vector<std::size_t> packed_inputs;
   std::string packed_layout;
   std::size_t packed_bytes = 0;
@@ -38,8 +39,8 @@ struct CompiledNode {
 struct CompiledProgram {
   graph::Graph graph;  // its constants no longer hold data
   std::vector<std::string> symbols;
-  std::vector<CompiledNode> nodes;        // one for each node of the graph
-  std::vector<const void*> constants;     // by value; null for those that were packed
+  std::vector<CompiledNode> nodes;     // one for each node of the graph
+  std::vector<const void*> constants;  // by value; null for those that were packed
 };
 
 struct CompiledModule {
@@ -49,8 +50,9 @@ struct CompiledModule {
   CompileOptions options;
 };
 
-// Runs the passes, chooses the kernels at the program's typical sizes, and packs weights one by one; the pages of
-// mapped weights are given back as soon as they are packed. Throws kUnsupported if no kernel can compute a node.
+// Runs the passes, chooses the kernels at the program's typical sizes, and packs weights one by
+// one; the pages of mapped weights are given back as soon as they are packed. Throws kUnsupported
+// if no kernel can compute a node.
 std::shared_ptr<const CompiledModule> compile(graph::Module module, const CompileOptions& options);
 
 // The node as kernels see it, with the sizes of a binding.

@@ -21,9 +21,8 @@ MemoryPlan plan_memory(const std::vector<Block>& blocks) {
   plan.offsets.resize(blocks.size(), 0);
   std::vector<std::size_t> order(blocks.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-    return blocks[a].bytes > blocks[b].bytes;
-  });
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return blocks[a].bytes > blocks[b].bytes; });
   std::vector<std::size_t> placed;  // in the order of their offsets
   for (const std::size_t i : order) {
     std::size_t offset = 0;
@@ -34,9 +33,9 @@ MemoryPlan plan_memory(const std::vector<Block>& blocks) {
     }
     plan.offsets[i] = offset;
     plan.arena_bytes = std::max(plan.arena_bytes, offset + align_up(blocks[i].bytes));
-    const auto at = std::upper_bound(
-        placed.begin(), placed.end(), offset,
-        [&](std::size_t value, std::size_t j) { return value < plan.offsets[j]; });
+    const auto at =
+        std::upper_bound(placed.begin(), placed.end(), offset,
+                         [&](std::size_t value, std::size_t j) { return value < plan.offsets[j]; });
     placed.insert(at, i);
   }
   return plan;
@@ -45,9 +44,9 @@ MemoryPlan plan_memory(const std::vector<Block>& blocks) {
 void check_memory_plan(const std::vector<Block>& blocks, const MemoryPlan& plan) {
   for (std::size_t i = 0; i < blocks.size(); ++i) {
     const std::size_t end = plan.offsets[i] + blocks[i].bytes;
-    LASSO_CHECK(plan.offsets[i] % kAlignment == 0 && end <= plan.arena_bytes,
-                ErrorCode::kInternal, "memory plan: block {} at {} of {} bytes leaves the arena",
-                i, plan.offsets[i], blocks[i].bytes);
+    LASSO_CHECK(plan.offsets[i] % kAlignment == 0 && end <= plan.arena_bytes, ErrorCode::kInternal,
+                "memory plan: block {} at {} of {} bytes leaves the arena", i, plan.offsets[i],
+                blocks[i].bytes);
     for (std::size_t j = 0; j < i; ++j) {
       const bool apart = end <= plan.offsets[j] ||
                          plan.offsets[j] + blocks[j].bytes <= plan.offsets[i] ||

@@ -19,8 +19,9 @@ struct MemoryPlan {
   std::size_t arena_bytes = 0;
 };
 
-// Greedy by size: the largest block first, each at the lowest gap among the blocks placed so far that are alive
-// with it (Pisarchyk and Lee, "Efficient memory management for deep neural net inference", 2020).
+// Greedy by size: the largest block first, each at the lowest gap among the blocks placed so far
+// that are alive with it (Pisarchyk and Lee, "Efficient memory management for deep neural net
+// inference", 2020).
 MemoryPlan plan_memory(const std::vector<Block>& blocks);
 
 // Throws kInternal if two blocks that are alive together overlap or one leaves the arena.

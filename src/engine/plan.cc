@@ -18,11 +18,11 @@ std::size_t bytes_of(const Graph& graph, ValueId id, const graph::Bindings& bind
   const graph::Value& value = graph.value(id);
   const std::int64_t count = element_count(graph::evaluate(value.shape, bindings));
   std::size_t bytes = 0;
-  LASSO_CHECK(!__builtin_mul_overflow(static_cast<std::size_t>(count), size_of(value.dtype),
-                                      &bytes) &&
-                  bytes <= std::size_t{1} << 46,
-              ErrorCode::kInvalidArgument, "program {}: value \"{}\" would need {} elements",
-              graph.name, value.name, count);
+  LASSO_CHECK(
+      !__builtin_mul_overflow(static_cast<std::size_t>(count), size_of(value.dtype), &bytes) &&
+          bytes <= std::size_t{1} << 46,
+      ErrorCode::kInvalidArgument, "program {}: value \"{}\" would need {} elements", graph.name,
+      value.name, count);
   return bytes;
 }
 
@@ -163,8 +163,7 @@ void Plan::set_arguments(std::span<const void* const> inputs, std::span<void* co
   const Graph& graph = program_.graph;
   LASSO_CHECK(inputs.size() == graph.inputs.size() && outputs.size() == graph.outputs.size(),
               ErrorCode::kInternal, "program {} has {} inputs and {} outputs; {} and {} came",
-              graph.name, graph.inputs.size(), graph.outputs.size(), inputs.size(),
-              outputs.size());
+              graph.name, graph.inputs.size(), graph.outputs.size(), inputs.size(), outputs.size());
   for (const Patch& patch : input_patches_) {
     steps_[patch.step].inputs[patch.operand] = inputs[patch.argument];
   }

@@ -1,5 +1,5 @@
-// A program bound to sizes: kernels with their states, and every pointer resolved but for the program's inputs and
-// outputs.
+// A program bound to sizes: kernels with their states, and every pointer resolved but for the
+// program's inputs and outputs.
 #ifndef LASSO_ENGINE_PLAN_H_
 #define LASSO_ENGINE_PLAN_H_
 
@@ -34,7 +34,7 @@ class Plan {
   struct Place {
     enum class Kind : std::uint8_t { kNone, kArena, kConstant, kInput, kOutput };
     Kind kind = Kind::kNone;
-    std::size_t index = 0;            // of the block, input or output
+    std::size_t index = 0;  // of the block, input or output
     const void* constant = nullptr;
   };
   struct Step {
@@ -75,7 +75,8 @@ class Plan {
   std::vector<Step> steps_;
   std::vector<Patch> input_patches_;
   std::vector<Patch> output_patches_;
-  std::vector<Patch> read_back_patches_;  // a step that reads what an earlier one wrote to an output
+  std::vector<Patch>
+      read_back_patches_;  // a step that reads what an earlier one wrote to an output
   std::byte* arena_ = nullptr;
 };
 

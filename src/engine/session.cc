@@ -30,9 +30,8 @@ Plan& Session::find_or_bind(std::size_t program, std::span<const std::int64_t> s
       return *cached.plan;
     }
   }
-  auto plan = std::make_unique<Plan>(
-      module_->programs.at(program), symbols,
-      kernels::Target{module_->options.isa, options_.threads});
+  auto plan = std::make_unique<Plan>(module_->programs.at(program), symbols,
+                                     kernels::Target{module_->options.isa, options_.threads});
   if (plan->arena_bytes() > arena_.size()) {
     arena_ = AlignedBuffer();  // given back first: both at once would double the peak
     arena_ = AlignedBuffer(plan->arena_bytes());

@@ -1,5 +1,5 @@
-// Running compiled programs: one session per thread. It owns the arena, and a bounded cache of plans, one for each
-// program and binding of its symbols that was seen lately.
+// Running compiled programs: one session per thread. It owns the arena, and a bounded cache of
+// plans, one for each program and binding of its symbols that was seen lately.
 #ifndef LASSO_ENGINE_SESSION_H_
 #define LASSO_ENGINE_SESSION_H_
 
@@ -24,8 +24,8 @@ struct SessionOptions {
 #else
   bool poison = true;
 #endif
-  // poison: memory is filled with NaN before a step writes it and after its last reader, so that a read of
-  // something unwritten or overwritten shows in the results.
+  // poison: memory is filled with NaN before a step writes it and after its last reader, so that a
+  // read of something unwritten or overwritten shows in the results.
 };
 
 class Session {
@@ -35,9 +35,9 @@ class Session {
   // Index of the program; throws kNotFound.
   std::size_t program(const std::string& name) const;
 
-  // Runs a program. `symbols` are the values of CompiledProgram::symbols, in their order; inputs and outputs are
-  // dense arrays in the order and with the types and shapes of the graph's. Outputs must not overlap inputs.
-  // Allocates only when the binding is new.
+  // Runs a program. `symbols` are the values of CompiledProgram::symbols, in their order; inputs
+  // and outputs are dense arrays in the order and with the types and shapes of the graph's. Outputs
+  // must not overlap inputs. Allocates only when the binding is new.
   void run(std::size_t program, std::span<const std::int64_t> symbols,
            std::span<const void* const> inputs, std::span<void* const> outputs);
 

@@ -27,7 +27,8 @@ using graph::ValueId;
 const Dim kRows = Dim::symbol("rows");
 constexpr std::int64_t kWidth = 64;
 constexpr std::int64_t kHidden = 128;
-// Four products of up to 128 terms of unit variance, one after another: 4 * sqrt(128) * 2^-24, with a margin of 5.
+// Four products of up to 128 terms of unit variance, one after another: 4 * sqrt(128) * 2^-24, with
+// a margin of 5.
 constexpr double kTolerance = 5 * 4 * 11.3 * 6e-8;
 
 std::vector<float> random_values(std::int64_t count, unsigned seed, float deviation = 1.0F) {
@@ -178,10 +179,9 @@ TEST_P(SessionTest, AllocatesNothingAfterTheFirstCall) {
 TEST_P(SessionTest, TraceNamesEveryStep) {
   Session session(module_, SessionOptions{});
   std::vector<std::string> names;
-  session.set_trace([&](const std::string& program, const std::string& name, DType,
-                        const Dims& dims, const void*) {
-    names.push_back(program + "/" + name + " " + to_string(dims));
-  });
+  session.set_trace(
+      [&](const std::string& program, const std::string& name, DType, const Dims& dims,
+          const void*) { names.push_back(program + "/" + name + " " + to_string(dims)); });
   Buffers b(3);
   session.run(1, b.symbols, b.inputs, b.outputs);
   ASSERT_EQ(names.size(), 5U);
@@ -210,9 +210,8 @@ TEST_P(SessionTest, SameBitsEveryRun) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Kernels, SessionTest, testing::Bool(), [](const auto& info) {
-  return info.param ? "Reference" : "Fast";
-});
+INSTANTIATE_TEST_SUITE_P(Kernels, SessionTest, testing::Bool(),
+                         [](const auto& info) { return info.param ? "Reference" : "Fast"; });
 
 }  // namespace
 }  // namespace lasso::engine

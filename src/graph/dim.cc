@@ -90,9 +90,8 @@ Dim Dim::operator*(const Dim& other) const {
 std::string to_string(const Dim& dim) {
   if (dim.terms_.empty()) return "0";
   std::vector<std::pair<Dim::Monomial, std::int64_t>> terms(dim.terms_.begin(), dim.terms_.end());
-  std::stable_sort(terms.begin(), terms.end(), [](const auto& a, const auto& b) {
-    return a.first.size() > b.first.size();
-  });
+  std::stable_sort(terms.begin(), terms.end(),
+                   [](const auto& a, const auto& b) { return a.first.size() > b.first.size(); });
   std::string text;
   for (const auto& [symbols, coefficient] : terms) {
     if (!text.empty()) text += coefficient < 0 ? " - " : " + ";

@@ -30,8 +30,8 @@ struct FlopsOf {
   double operator()(const LayerNorm&) const { return 8 * out(); }
   // q k^T and p v: two products of (queries x keys x head width) for each head; padded keys count.
   double operator()(const WindowAttention& op) const {
-    const double keys = op.window > 0 ? static_cast<double>(op.window * op.window)
-                                      : dim(0, 1) * dim(0, 2);
+    const double keys =
+        op.window > 0 ? static_cast<double>(op.window * op.window) : dim(0, 1) * dim(0, 2);
     return 4 * out() * keys;
   }
   double operator()(const Attention&) const { return 4 * out() * dim(1, 1); }

@@ -1,5 +1,5 @@
-// Programs as typed SSA graphs: every value is made once, by an input, a constant or a node, and nodes
-// stand in an order in which they can run.
+// Programs as typed SSA graphs: every value is made once, by an input, a constant or a node, and
+// nodes stand in an order in which they can run.
 #ifndef LASSO_GRAPH_GRAPH_H_
 #define LASSO_GRAPH_GRAPH_H_
 
@@ -21,7 +21,8 @@ struct Value {
   std::string name;
   DType dtype = DType::kF32;
   Shape shape;
-  std::optional<Tensor> constant;  // its bytes may have another float type than `dtype` (float16 weights)
+  std::optional<Tensor>
+      constant;  // its bytes may have another float type than `dtype` (float16 weights)
 };
 
 struct Node {
@@ -61,8 +62,8 @@ void verify(const Graph& graph);
 // Readable text, one line per node.
 std::string to_string(const Graph& graph);
 
-// The type and shape of a node's result; throws kInvalidArgument with the op, the shapes seen and what was
-// expected.
+// The type and shape of a node's result; throws kInvalidArgument with the op, the shapes seen and
+// what was expected.
 Value infer(const Op& op, const std::vector<const Value*>& inputs);
 
 // Floating-point operations (a multiply-add counts two) of a node at the given binding.

@@ -77,9 +77,10 @@ TEST(Infer, NamesOpAndShapes) {
     FAIL();
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ErrorCode::kInvalidArgument);
-    EXPECT_STREQ(error.what(),
-                 "program p, value \"y\": linear(float32 [batch, 8], float32 [16, 9]): expected the "
-                 "last dimension of x to be the second one of W");
+    EXPECT_STREQ(
+        error.what(),
+        "program p, value \"y\": linear(float32 [batch, 8], float32 [16, 9]): expected the "
+        "last dimension of x to be the second one of W");
   }
 }
 
@@ -92,8 +93,7 @@ TEST(Infer, Shapes) {
   const ValueId up = b.constant("up", zeros({5, 7, 2, 2}));
   EXPECT_EQ(to_string(b.shape(b.add("up2", ConvTranspose2d{2}, {patches, up}))),
             "[batch, 4, 6, 7]");
-  EXPECT_EQ(to_string(b.shape(b.add("t", Transpose{{0, 3, 1, 2}}, {patches}))),
-            "[batch, 5, 2, 3]");
+  EXPECT_EQ(to_string(b.shape(b.add("t", Transpose{{0, 3, 1, 2}}, {patches}))), "[batch, 5, 2, 3]");
   EXPECT_EQ(to_string(b.shape(b.add("r", Reshape{{kBatch * 6, 5}}, {patches}))), "[6*batch, 5]");
   EXPECT_THROW(b.add("r2", Reshape{{kBatch, 5}}, {patches}), Error);
   const ValueId joined = b.add("c", Concat{1}, {patches, patches});

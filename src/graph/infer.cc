@@ -31,9 +31,9 @@ class Inputs {
     std::string seen;
     for (const Value* value : values_) {
       if (!seen.empty()) seen += ", ";
-      seen += value == nullptr ? "none"
-                               : fmt::format("{} {}", to_string(value->dtype),
-                                             to_string(value->shape));
+      seen += value == nullptr
+                  ? "none"
+                  : fmt::format("{} {}", to_string(value->dtype), to_string(value->shape));
     }
     fail(ErrorCode::kInvalidArgument, "{}({}): expected {}", op_name(op_), seen, expected);
   }
@@ -45,8 +45,7 @@ class Inputs {
     require(shape(i).size() == rank, fmt::format("input {} to have {} dimensions", i, rank));
   }
   void require_shape(std::size_t i, const Shape& expected) const {
-    require(shape(i) == expected,
-            fmt::format("input {} to have shape {}", i, to_string(expected)));
+    require(shape(i) == expected, fmt::format("input {} to have shape {}", i, to_string(expected)));
   }
   void require_float() const {
     for (std::size_t i = 0; i < count(); ++i) {
@@ -59,11 +58,12 @@ class Inputs {
   const std::vector<const Value*>& values_;
 };
 
-// NumPy's broadcasting of two dimensions; a symbol is taken to be anything but 1 only where both agree.
+// NumPy's broadcasting of two dimensions; a symbol is taken to be anything but 1 only where both
+// agree.
 Dim broadcast(const Inputs& in, const Dim& a, const Dim& b) {
   if (a == b || b == Dim(1)) return a;
-  in.require(a == Dim(1), fmt::format("dimensions {} and {} to broadcast", to_string(a),
-                                      to_string(b)));
+  in.require(a == Dim(1),
+             fmt::format("dimensions {} and {} to broadcast", to_string(a), to_string(b)));
   return b;
 }
 
@@ -85,8 +85,7 @@ struct InferShape {
     in.require_count(2, 4);
     in.require_float();
     in.require_rank(1, 2);
-    in.require(in.last(0) == in.shape(1)[1],
-               "the last dimension of x to be the second one of W");
+    in.require(in.last(0) == in.shape(1)[1], "the last dimension of x to be the second one of W");
     Shape result = in.shape(0);
     result.back() = in.shape(1)[0];
     if (in.has(2)) in.require_shape(2, {in.shape(1)[0]});
@@ -157,8 +156,7 @@ struct InferShape {
                "a last dimension that 3 * heads divides");
     in.require(in.has(1) == in.has(2), "both tables of relative positions, or none");
     if (in.has(1)) {
-      in.require(op.window > 0 || qkv[1] == qkv[2],
-                 "a square grid for global relative positions");
+      in.require(op.window > 0 || qkv[1] == qkv[2], "a square grid for global relative positions");
       const Dim side = op.window > 0 ? Dim(op.window) : qkv[1];
       const Shape table{side * 2 - 1, *width};
       in.require_shape(1, table);

@@ -4,19 +4,26 @@ namespace lasso::graph {
 
 std::string_view to_string(Activation activation) {
   switch (activation) {
-    case Activation::kNone: return "none";
-    case Activation::kGelu: return "gelu";
-    case Activation::kRelu: return "relu";
-    case Activation::kSigmoid: return "sigmoid";
+    case Activation::kNone:
+      return "none";
+    case Activation::kGelu:
+      return "gelu";
+    case Activation::kRelu:
+      return "relu";
+    case Activation::kSigmoid:
+      return "sigmoid";
   }
   return "unknown";
 }
 
 std::string_view to_string(BinaryKind kind) {
   switch (kind) {
-    case BinaryKind::kAdd: return "add";
-    case BinaryKind::kSub: return "sub";
-    case BinaryKind::kMul: return "mul";
+    case BinaryKind::kAdd:
+      return "add";
+    case BinaryKind::kSub:
+      return "sub";
+    case BinaryKind::kMul:
+      return "mul";
   }
   return "unknown";
 }

@@ -1,5 +1,5 @@
-// The operations of the graph: one small struct of attributes each. Spatial values are channels-last.
-// Inputs are listed as in the comments; those marked ? may be absent (kNoValue).
+// The operations of the graph: one small struct of attributes each. Spatial values are
+// channels-last. Inputs are listed as in the comments; those marked ? may be absent (kNoValue).
 #ifndef LASSO_GRAPH_OP_H_
 #define LASSO_GRAPH_OP_H_
 
@@ -25,7 +25,8 @@ struct Linear {
   Activation activation = Activation::kNone;
 };
 
-// y = activation(A B^T) with the leading dimensions broadcast.   (A [..., M, K], B [..., N, K]) -> [..., M, N]
+// y = activation(A B^T) with the leading dimensions broadcast.   (A [..., M, K], B [..., N, K]) ->
+// [..., M, N]
 struct MatMul {
   Activation activation = Activation::kNone;
 };
@@ -53,13 +54,14 @@ struct LayerNorm {
   Activation activation = Activation::kNone;
 };
 
-// Multi-head self-attention of an image with decomposed relative positions (MViTv2, eq. 4; SAM's image encoder):
+// Multi-head self-attention of an image with decomposed relative positions (MViTv2, eq. 4; SAM's
+// image encoder):
 //   softmax_k(scale q.k + q.Rh[y_q - y_k + S - 1] + q.Rw[x_q - x_k + S - 1]) v
-// where (y, x) are positions inside the window and S its side (the grid's side for global attention).
-// (qkv [B, H, W, 3*heads*d], Rh? [2S-1, d], Rw? [2S-1, d], pad? [3*heads*d]) -> [B, H, W, heads*d]
-// qkv's last dimension is ordered (q|k|v, head, d). Windows that leave the grid are filled up with tokens whose
-// q, k and v are `pad` (the bias of the layer that made qkv): they take part as keys, and have no output.
-// Without Rh and Rw there is no position term.
+// where (y, x) are positions inside the window and S its side (the grid's side for global
+// attention). (qkv [B, H, W, 3*heads*d], Rh? [2S-1, d], Rw? [2S-1, d], pad? [3*heads*d]) -> [B, H,
+// W, heads*d] qkv's last dimension is ordered (q|k|v, head, d). Windows that leave the grid are
+// filled up with tokens whose q, k and v are `pad` (the bias of the layer that made qkv): they take
+// part as keys, and have no output. Without Rh and Rw there is no position term.
 struct WindowAttention {
   std::int64_t heads = 1;
   std::int64_t window = 0;  // side in tokens; 0: global, the whole H x W grid is one window
@@ -124,9 +126,9 @@ struct Gather {
 // (x [..., D], M [D, F]) -> [..., 2F]
 struct FourierFeatures {};
 
-using Op = std::variant<Linear, MatMul, Conv2d, ConvTranspose2d, LayerNorm, WindowAttention, Attention,
-                        Binary, Unary, Concat, Slice, Reshape, Transpose, Expand, Gather,
-                        FourierFeatures>;
+using Op =
+    std::variant<Linear, MatMul, Conv2d, ConvTranspose2d, LayerNorm, WindowAttention, Attention,
+                 Binary, Unary, Concat, Slice, Reshape, Transpose, Expand, Gather, FourierFeatures>;
 
 // "linear", "layer_norm", ...
 std::string_view op_name(const Op& op);

@@ -58,8 +58,7 @@ class Verifier {
     for (const ValueId id : node.inputs) {
       inputs.push_back(id == kNoValue ? nullptr : &value(id));
       if (id != kNoValue) {
-        check(is_defined(id), id, fmt::format("is used by {} before it is made",
-                                              op_name(node.op)));
+        check(is_defined(id), id, fmt::format("is used by {} before it is made", op_name(node.op)));
       }
     }
     LASSO_CHECK(node.outputs.size() == 1, ErrorCode::kInternal, "program {}: {} has {} results",

@@ -1,15 +1,15 @@
-// The kernel contract. A kernel family (one folder) has a Problem (what is to be computed, all sizes
-// known), and one list of kernels per device, best first, reference last. A row of the list is a
-// Kernel<Problem>. Tests and benchmarks iterate the list.
+// The kernel contract. A kernel family (one folder) has a Problem (what is to be computed, all
+// sizes known), and one list of kernels per device, best first, reference last. A row of the list
+// is a Kernel<Problem>. Tests and benchmarks iterate the list.
 //
 //   supports(problem, target)   yes, or the reason why not
 //   plan(problem, target)       workspace, packed size and layout, estimated cost
-//   pack(problem, weights)      constant inputs into the layout that the kernel reads, once per engine
-//   create(problem, target)     -> state: a oneDNN primitive, resolved tile sizes, or nothing
-//   run(state, args)            at run time; allocates nothing
+//   pack(problem, weights)      constant inputs into the layout that the kernel reads, once per
+//   engine create(problem, target)     -> state: a oneDNN primitive, resolved tile sizes, or
+//   nothing run(state, args)            at run time; allocates nothing
 //
-// The packed layout must not depend on sizes that symbols bind (rows, batch): one packed weight serves
-// every binding of a program. Layouts are named; equal names mean equal bytes.
+// The packed layout must not depend on sizes that symbols bind (rows, batch): one packed weight
+// serves every binding of a program. Layouts are named; equal names mean equal bytes.
 #ifndef LASSO_KERNELS_KERNEL_H_
 #define LASSO_KERNELS_KERNEL_H_
 
@@ -45,10 +45,11 @@ class Support {
 };
 
 struct KernelPlan {
-  std::size_t workspace_bytes = 0;  // 64-byte aligned scratch, valid during run, for all threads together
-  std::size_t packed_bytes = 0;     // of what pack() writes
-  std::string packed_layout;        // empty where nothing is packed
-  double cost = 0;                  // estimated seconds, comparable within a family
+  std::size_t workspace_bytes =
+      0;  // 64-byte aligned scratch, valid during run, for all threads together
+  std::size_t packed_bytes = 0;  // of what pack() writes
+  std::string packed_layout;     // empty where nothing is packed
+  double cost = 0;               // estimated seconds, comparable within a family
 };
 
 class KernelState {
@@ -58,7 +59,8 @@ class KernelState {
   virtual std::string implementation() const { return {}; }
 };
 
-// Pointers in the order of the op's inputs (graph/op.h); null for absent inputs and for those that pack() took.
+// Pointers in the order of the op's inputs (graph/op.h); null for absent inputs and for those that
+// pack() took.
 struct KernelArgs {
   const void* const* inputs = nullptr;
   void* const* outputs = nullptr;
@@ -72,8 +74,8 @@ struct Kernel {
   Isa isa = Isa::kReference;
   Support (*supports)(const Problem& problem, const Target& target) = nullptr;
   KernelPlan (*plan)(const Problem& problem, const Target& target) = nullptr;
-  // `constants` are the inputs that the family packs, in order (a view with null data where absent), float32,
-  // float16 or bfloat16. Null where nothing is packed.
+  // `constants` are the inputs that the family packs, in order (a view with null data where
+  // absent), float32, float16 or bfloat16. Null where nothing is packed.
   void (*pack)(const Problem& problem, const std::vector<TensorView>& constants,
                std::byte* packed) = nullptr;
   std::unique_ptr<KernelState> (*create)(const Problem& problem, const Target& target) = nullptr;

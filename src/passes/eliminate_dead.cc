@@ -16,9 +16,8 @@ graph::Graph eliminate_dead(graph::Graph graph) {
   std::for_each(graph.inputs.begin(), graph.inputs.end(), need);  // the program's signature stays
   std::vector<graph::Node> nodes;
   for (auto node = graph.nodes.rbegin(); node != graph.nodes.rend(); ++node) {
-    const bool used = std::any_of(node->outputs.begin(), node->outputs.end(), [&](ValueId id) {
-      return needed[static_cast<std::size_t>(id)];
-    });
+    const bool used = std::any_of(node->outputs.begin(), node->outputs.end(),
+                                  [&](ValueId id) { return needed[static_cast<std::size_t>(id)]; });
     if (!used) continue;
     std::for_each(node->inputs.begin(), node->inputs.end(), need);
     nodes.push_back(std::move(*node));

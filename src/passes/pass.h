@@ -20,9 +20,11 @@ const std::vector<Pass>& pipeline();
 // Runs the pipeline; the graph is verified after every pass, and an error names the pass.
 graph::Graph optimize(graph::Graph graph);
 
-// activation(op(...)) where nothing else reads op's result: the activation becomes an attribute of op.
+// activation(op(...)) where nothing else reads op's result: the activation becomes an attribute of
+// op.
 graph::Graph fuse_activation(graph::Graph graph);
-// linear(...) + r where nothing else reads linear's result: r becomes the residual input of the linear.
+// linear(...) + r where nothing else reads linear's result: r becomes the residual input of the
+// linear.
 graph::Graph fuse_residual(graph::Graph graph);
 // Removes nodes and constants that no output needs.
 graph::Graph eliminate_dead(graph::Graph graph);

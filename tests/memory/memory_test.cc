@@ -1,5 +1,6 @@
-// Peak resident memory of building an engine, mapped pages included: a checkpoint is packed tensor by tensor and its
-// pages are given back. LASSO_MEMORY_TEST_ARCH=vit_h runs it at the size of the largest published model (2.5 GB).
+// Peak resident memory of building an engine, mapped pages included: a checkpoint is packed tensor
+// by tensor and its pages are given back. LASSO_MEMORY_TEST_ARCH=vit_h runs it at the size of the
+// largest published model (2.5 GB).
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -68,8 +69,9 @@ TEST(Memory, BuildingHoldsThePackedWeightsAndLittleMore) {
   });
   std::filesystem::remove_all(folder);
   const std::int64_t packed = sam::parameter_count(config) * 4;
-  std::printf("file %ld MiB, packed weights %ld MiB, peak while building %ld MiB, warmed up %ld MiB\n",
-              file_bytes / kMiB, packed / kMiB, build / kMiB, run / kMiB);
+  std::printf(
+      "file %ld MiB, packed weights %ld MiB, peak while building %ld MiB, warmed up %ld MiB\n",
+      file_bytes / kMiB, packed / kMiB, build / kMiB, run / kMiB);
   ASSERT_GT(build, 0);
   ASSERT_GT(run, 0);
   EXPECT_LE(build, packed + 200 * kMiB);

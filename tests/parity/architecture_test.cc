@@ -1,5 +1,5 @@
-// Architectures that no published checkpoint has: the fast kernels against the reference kernels, so that nothing is
-// tied to the sizes of the reference data.
+// Architectures that no published checkpoint has: the fast kernels against the reference kernels,
+// so that nothing is tied to the sizes of the reference data.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -42,8 +42,8 @@ std::shared_ptr<const SamModel> model_of(const SamConfig& config, bool reference
   options.reference = reference;
   options.isa = usable_isa();
   options.threads = 2;
-  return std::make_shared<const SamModel>(compile_model(
-      {config, random_weights(config, 5)}, preprocess_preset("sam"), options));
+  return std::make_shared<const SamModel>(
+      compile_model({config, random_weights(config, 5)}, preprocess_preset("sam"), options));
 }
 
 Image noise(int width, int height) {
@@ -74,8 +74,8 @@ TEST_P(ArchitectureTest, FastKernelsMatchTheReference) {
   const Image image = noise(97, 61);
   const Embedding embedding = fast.encode(image.view());
   const Embedding expected = reference.encode(image.view());
-  const auto count = static_cast<std::size_t>(embedding.grid() * embedding.grid() *
-                                              embedding.channels());
+  const auto count =
+      static_cast<std::size_t>(embedding.grid() * embedding.grid() * embedding.channels());
   EXPECT_LE(relative_error(embedding.data(), expected.data(), count), 1e-5);
 
   const auto side = static_cast<std::size_t>(embedding.low_res_side());
@@ -137,12 +137,11 @@ TEST_P(ArchitectureTest, CallsWithinTheWarmUpLimitsAllocateNothing) {
 
 INSTANTIATE_TEST_SUITE_P(
     Shapes, ArchitectureTest,
-    testing::Values(
-        Architecture{"odd_grid", 208, 16, 72, 3, 3, 5, {1}, 200, 48, 56},
-        Architecture{"exact_windows", 128, 8, 96, 6, 2, 4, {0}, 384, 64, 100},
-        Architecture{"wide_heads", 160, 16, 256, 2, 2, 7, {1}, 320, 32, 64},
-        Architecture{"narrow_heads", 144, 16, 64, 8, 3, 3, {0, 2}, 100, 64, 40},
-        Architecture{"all_global", 112, 14, 40, 2, 2, 14, {0, 1}, 80, 32, 32}),
+    testing::Values(Architecture{"odd_grid", 208, 16, 72, 3, 3, 5, {1}, 200, 48, 56},
+                    Architecture{"exact_windows", 128, 8, 96, 6, 2, 4, {0}, 384, 64, 100},
+                    Architecture{"wide_heads", 160, 16, 256, 2, 2, 7, {1}, 320, 32, 64},
+                    Architecture{"narrow_heads", 144, 16, 64, 8, 3, 3, {0, 2}, 100, 64, 40},
+                    Architecture{"all_global", 112, 14, 40, 2, 2, 14, {0, 1}, 80, 32, 32}),
     [](const auto& info) { return std::string(info.param.name); });
 
 }  // namespace

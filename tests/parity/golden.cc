@@ -69,8 +69,8 @@ void read_results(const fs::path& folder, const json& mask_shape, GoldenCase& re
   result.iou = read_npy(prefix + "_iou.npy");
   std::int64_t rows = 1;
   for (std::size_t i = 0; i + 1 < mask_shape.size(); ++i) rows *= mask_shape[i].get<std::int64_t>();
-  result.masks =
-      unpack_bits(read_npy(prefix + "_masks_packed.npy"), rows, mask_shape.back().get<std::int64_t>());
+  result.masks = unpack_bits(read_npy(prefix + "_masks_packed.npy"), rows,
+                             mask_shape.back().get<std::int64_t>());
 }
 
 }  // namespace

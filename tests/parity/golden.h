@@ -1,4 +1,5 @@
-// Reference results of PyTorch, as the parity tests read them (README.md of the folder of reference data).
+// Reference results of PyTorch, as the parity tests read them (README.md of the folder of reference
+// data).
 #ifndef LASSO_TESTS_PARITY_GOLDEN_H_
 #define LASSO_TESTS_PARITY_GOLDEN_H_
 
@@ -17,8 +18,8 @@ struct GoldenCase {
   std::string key;  // "image0_case3", for messages
   std::vector<Prompt> prompts;
   bool multimask = false;
-  Tensor low_res;         // float32 [masks, 4g, 4g] or [prompts, masks, 4g, 4g]
-  Tensor iou;             // float32
+  Tensor low_res;                   // float32 [masks, 4g, 4g] or [prompts, masks, 4g, 4g]
+  Tensor iou;                       // float32
   std::vector<std::uint8_t> masks;  // 0 or 1, [prompts * masks, height, width]
 };
 
@@ -35,7 +36,8 @@ struct GoldenModel {
 
 // tests/data of the source tree: always there.
 std::filesystem::path bundled_data();
-// The folder of a model in the reference data that stands beside the source tree; none where it is absent.
+// The folder of a model in the reference data that stands beside the source tree; none where it is
+// absent.
 std::optional<std::filesystem::path> shared_data(const std::string& model);
 
 GoldenModel read_golden(const std::filesystem::path& folder);

@@ -60,9 +60,9 @@ void expect_case(Context& context, const Embedding& embedding, const GoldenCase&
   options.multimask = golden.multimask;
   const std::vector<Segmentation> results = context.segment(embedding, golden.prompts, options);
   const auto side = static_cast<std::size_t>(embedding.low_res_side());
-  const MaskUpsample upsample = mask_upsample_of(
-      preprocess_preset("sam"), embedding.low_res_side(),
-      context.engine().info().image_size, embedding.image_width(), embedding.image_height());
+  const MaskUpsample upsample = mask_upsample_of(preprocess_preset("sam"), embedding.low_res_side(),
+                                                 context.engine().info().image_size,
+                                                 embedding.image_width(), embedding.image_height());
   const std::size_t masks = golden.multimask ? 3 : 1;
   const std::vector<float> low_res = to_floats(golden.low_res);
   const std::vector<float> iou = to_floats(golden.iou);
@@ -151,9 +151,9 @@ TEST(HuggingFaceParity, MatchesSamModel) {
     std::size_t next = 0;
     for (Prompt& prompt : prompts) {
       for (std::int64_t i = 0; i < shape[2]; ++i, ++next) {
-        prompt.points.push_back({points[2 * next], points[2 * next + 1],
-                                 label[next] == 1 ? PointLabel::kForeground
-                                                  : PointLabel::kBackground});
+        prompt.points.push_back(
+            {points[2 * next], points[2 * next + 1],
+             label[next] == 1 ? PointLabel::kForeground : PointLabel::kBackground});
       }
     }
     const auto expect = [&](const std::vector<Prompt>& asked, bool multimask,

@@ -16,8 +16,9 @@ inline constexpr char kMaskDecoderWithMask[] = "mask_decoder_with_mask_input";
 //   -> image_embeddings float32 [batch, g, g, D]
 // mask_decoder (prompt encoder and mask decoder):
 //   image_embeddings float32 [1, g, g, D]
-//   point_coords     float32 [prompts, points, 2], (x + 0.5) / S and (y + 0.5) / S of the padded image
-//   point_labels     int32   [prompts, points]: -1 padding, 0 background, 1 foreground, 2 and 3 a box's corners
+//   point_coords     float32 [prompts, points, 2], (x + 0.5) / S and (y + 0.5) / S of the padded
+//   image point_labels     int32   [prompts, points]: -1 padding, 0 background, 1 foreground, 2 and
+//   3 a box's corners
 //   -> low_res_logits  float32 [prompts, masks, 4g, 4g], iou_predictions float32 [prompts, masks]
 // mask_decoder_with_mask_input: the same and mask_input float32 [prompts, 4g, 4g, 1].
 graph::Module describe(const SamCheckpoint& checkpoint);

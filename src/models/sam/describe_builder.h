@@ -1,4 +1,5 @@
-// What the descriptions of SAM's parts share: a builder that knows the checkpoint's parameters by name.
+// What the descriptions of SAM's parts share: a builder that knows the checkpoint's parameters by
+// name.
 #ifndef LASSO_MODELS_SAM_DESCRIBE_BUILDER_H_
 #define LASSO_MODELS_SAM_DESCRIBE_BUILDER_H_
 

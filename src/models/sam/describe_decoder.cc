@@ -1,5 +1,6 @@
-// The prompt encoder and the mask decoder: tokens for prompts and outputs and the image's tokens attend to each other
-// in two-way blocks; each mask is the product of an upscaled image embedding and a vector made from its token.
+// The prompt encoder and the mask decoder: tokens for prompts and outputs and the image's tokens
+// attend to each other in two-way blocks; each mask is the product of an upscaled image embedding
+// and a vector made from its token.
 #include <cmath>
 #include <numbers>
 
@@ -23,7 +24,8 @@ std::vector<float> read_parameter(const Weights& weights, const std::string& nam
   return values;
 }
 
-// The positional encoding of the grid's points, [grid * grid, D]: random Fourier features of the cells' centres.
+// The positional encoding of the grid's points, [grid * grid, D]: random Fourier features of the
+// cells' centres.
 Tensor dense_positional_encoding(const SamCheckpoint& checkpoint) {
   const std::int64_t grid = checkpoint.config.grid();
   const std::int64_t half = checkpoint.config.prompt_dim / 2;
@@ -73,8 +75,7 @@ class DecoderBuilder {
         mask_input_(mask_input) {}
 
   graph::Graph run() {
-    const ValueId embeddings =
-        b_.input("image_embeddings", DType::kF32, {1, grid_, grid_, dim_});
+    const ValueId embeddings = b_.input("image_embeddings", DType::kF32, {1, grid_, grid_, dim_});
     const ValueId tokens = prompt_tokens();
     const ValueId image = image_tokens(embeddings);
     const Streams streams = two_way_transformer(tokens, image);
@@ -96,13 +97,13 @@ class DecoderBuilder {
     const ValueId labels = b_.input("point_labels", DType::kI32, {prompts_, points_});
     const ValueId encoding = b_.add(
         "prompt.positions", graph::FourierFeatures{},
-        {coords,
-         b_.parameter("prompt_encoder.pe_layer.positional_encoding_gaussian_matrix")});
+        {coords, b_.parameter("prompt_encoder.pe_layer.positional_encoding_gaussian_matrix")});
     // Padding points have no position.
-    const ValueId gains = b_.constant("prompt.gains", make_tensor({5, 1}, std::vector<float>{0, 1, 1, 1, 1}));
+    const ValueId gains =
+        b_.constant("prompt.gains", make_tensor({5, 1}, std::vector<float>{0, 1, 1, 1, 1}));
     const ValueId gain = b_.add("prompt.gain", graph::Gather{1}, {gains, labels});
-    const ValueId positions = b_.add(
-        "prompt.masked_positions", graph::Binary{graph::BinaryKind::kMul}, {encoding, gain});
+    const ValueId positions =
+        b_.add("prompt.masked_positions", graph::Binary{graph::BinaryKind::kMul}, {encoding, gain});
     const ValueId table = b_.constant("prompt.label_table", constants_.label_table);
     const ValueId kinds = b_.add("prompt.labels", graph::Gather{1}, {table, labels});
     const ValueId points = b_.sum("prompt.points", positions, kinds);
@@ -117,7 +118,8 @@ class DecoderBuilder {
     return b_.add("tokens", graph::Concat{1}, {expanded, points});
   }
 
-  // The image embedding plus the embedding of the mask prompt. Without one it is the same for all prompts.
+  // The image embedding plus the embedding of the mask prompt. Without one it is the same for all
+  // prompts.
   ValueId image_tokens(ValueId embeddings) {
     if (!mask_input_) {
       const ValueId none = b_.parameter("prompt_encoder.no_mask_embed.weight", {dim_});
@@ -125,8 +127,7 @@ class DecoderBuilder {
       return b_.add("src.tokens", graph::Reshape{{1, grid_ * grid_, dim_}}, {sum});
     }
     const std::string p = "prompt_encoder.mask_downscaling.";
-    ValueId x =
-        b_.input("mask_input", DType::kF32, {prompts_, 4 * grid_, 4 * grid_, 1});
+    ValueId x = b_.input("mask_input", DType::kF32, {prompts_, 4 * grid_, 4 * grid_, 1});
     x = b_.add("mask_downscaling.0", graph::Conv2d{2, 2, 2, 0},
                {x, b_.parameter(p + "0.weight"), b_.parameter(p + "0.bias")});
     x = b_.norm("mask_downscaling.1", x, p + "1", config_.norm_2d_eps);
@@ -183,12 +184,12 @@ class DecoderBuilder {
       ValueId hidden = b_.linear(name + ".mlp.lin1", s.tokens, p + ".mlp.lin1");
       hidden = b_.activation(name + ".mlp.relu", hidden, Activation::kRelu);
       const ValueId mlp = b_.linear(name + ".mlp.lin2", hidden, p + ".mlp.lin2");
-      s.tokens = b_.norm(name + ".norm3", b_.sum(name + ".mlp.sum", mlp, s.tokens), p + ".norm3",
-                         epsilon);
+      s.tokens =
+          b_.norm(name + ".norm3", b_.sum(name + ".mlp.sum", mlp, s.tokens), p + ".norm3", epsilon);
 
       const ValueId q = b_.sum(name + ".image_to_token.in", s.tokens, token_positions);
-      const ValueId out = attention(name + ".image_to_token", p + ".cross_attn_image_to_token",
-                                    keys, q, s.tokens);
+      const ValueId out =
+          attention(name + ".image_to_token", p + ".cross_attn_image_to_token", keys, q, s.tokens);
       s.image = b_.norm(name + ".norm4", b_.sum(name + ".image_to_token.sum", out, s.image),
                         p + ".norm4", epsilon);
     }
@@ -233,8 +234,8 @@ class DecoderBuilder {
               "low_res_logits");
 
     const ValueId iou_token = b_.add("iou_token.out", graph::Slice{1, 0, 1}, {s.tokens});
-    const ValueId iou = b_.mlp("iou_head", iou_token, p + "iou_prediction_head.layers",
-                               config_.iou_head_depth);
+    const ValueId iou =
+        b_.mlp("iou_head", iou_token, p + "iou_prediction_head.layers", config_.iou_head_depth);
     b_.output(b_.add("iou_predictions", graph::Reshape{{prompts_, masks}}, {iou}),
               "iou_predictions");
   }

@@ -1,5 +1,5 @@
-// The image encoder: a ViT whose blocks attend within windows, some of them globally (Li et al., ViTDet, 2022), and
-// a neck of two convolutions.
+// The image encoder: a ViT whose blocks attend within windows, some of them globally (Li et al.,
+// ViTDet, 2022), and a neck of two convolutions.
 #include <cmath>
 
 #include "models/sam/describe.h"
@@ -27,7 +27,8 @@ ValueId block(SamBuilder& b, ValueId x, int index) {
     inputs[1] = b.parameter(p + ".attn.rel_pos_h");
     inputs[2] = b.parameter(p + ".attn.rel_pos_w");
   }
-  // Windows that leave the grid are padded with zeros before the qkv layer: its bias is what they hold behind it.
+  // Windows that leave the grid are padded with zeros before the qkv layer: its bias is what they
+  // hold behind it.
   if (window > 0 && config.grid() % window != 0) inputs[3] = b.parameter(p + ".attn.qkv.bias");
   const float scale = 1.0F / std::sqrt(static_cast<float>(config.head_dim));
   const ValueId attended =
@@ -51,9 +52,9 @@ graph::Graph describe_image_encoder(const SamCheckpoint& checkpoint) {
   const graph::Dim batch = graph::Dim::symbol("batch");
 
   ValueId x = b.input("image", DType::kF32, {batch, config.image_size, config.image_size, 3});
-  x = b.add("patch_embed", graph::Conv2d{config.patch_size, config.patch_size, config.patch_size, 0},
-            {x, b.parameter(p + "patch_embed.proj.weight"),
-             b.parameter(p + "patch_embed.proj.bias")});
+  x = b.add(
+      "patch_embed", graph::Conv2d{config.patch_size, config.patch_size, config.patch_size, 0},
+      {x, b.parameter(p + "patch_embed.proj.weight"), b.parameter(p + "patch_embed.proj.bias")});
   x = b.sum("pos_embed", x, b.parameter(p + "pos_embed"));
   for (int i = 0; i < config.depth; ++i) x = block(b, x, i);
 

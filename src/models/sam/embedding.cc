@@ -68,8 +68,7 @@ void Embedding::save(const std::string& path) const {
   const auto channels = static_cast<std::size_t>(impl_->channels);
   std::vector<float> planes(cells * channels);
   transpose(impl_->data(), cells, channels, planes.data());
-  const TensorView view{
-      DType::kF32, {1, impl_->channels, impl_->grid, impl_->grid}, planes.data()};
+  const TensorView view{DType::kF32, {1, impl_->channels, impl_->grid, impl_->grid}, planes.data()};
   write_safetensors(path, {{kTensor, view}},
                     {{"format", kFormat},
                      {"image_width", std::to_string(impl_->image_width)},

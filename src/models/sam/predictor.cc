@@ -224,9 +224,8 @@ void Predictor::store_results(const Embedding& embedding, const Batch& batch,
   const std::size_t first = options.multimask ? 1 : 0;
   const std::size_t masks = options.multimask ? tokens - 1 : 1;
   const auto side = static_cast<std::size_t>(embedding.low_res_side());
-  const MaskUpsample upsample =
-      mask_upsample_of(model_->preprocess, embedding.low_res_side(), e.image_size, e.image_width,
-                       e.image_height);
+  const MaskUpsample upsample = mask_upsample_of(model_->preprocess, embedding.low_res_side(),
+                                                 e.image_size, e.image_width, e.image_height);
   for (std::size_t k = 0; k < batch.prompts.size(); ++k) {
     Segmentation& result = results[batch.prompts[k]];
     const float* logits = logits_.data() + (k * tokens + first) * side * side;
@@ -254,7 +253,8 @@ void Predictor::warm_up(const WarmUpLimits& limits) {
               limits.image_width, limits.image_height, limits.prompts, limits.points);
   const std::array<std::int64_t, 1> batch{1};
   session_.prepare(encoder_, batch);
-  const auto prompts = std::min<std::size_t>(static_cast<std::size_t>(limits.prompts), kPromptsPerRun);
+  const auto prompts =
+      std::min<std::size_t>(static_cast<std::size_t>(limits.prompts), kPromptsPerRun);
   for (std::size_t count = 1; count <= prompts; ++count) {
     for (std::int64_t points = 1; points <= limits.points + 1; ++points) {
       const std::array<std::int64_t, 2> symbols{static_cast<std::int64_t>(count), points};

@@ -31,7 +31,8 @@ class Predictor {
   engine::Session& session() { return session_; }
 
  private:
-  // Prompts that go through the decoder in one run: equal numbers of points, all with a mask or none.
+  // Prompts that go through the decoder in one run: equal numbers of points, all with a mask or
+  // none.
   struct Batch {
     std::size_t points = 0;
     bool mask_input = false;
