@@ -50,8 +50,9 @@ struct AttentionProblem {
   bool float32 = true;
 };
 
-// Bound of what a thread uses besides inputs and outputs; the workspace is at most this for each
-// thread.
+// Bound of a fast kernel's scratch for each thread. Besides that the workspace holds the packed
+// keys and values of all heads where several tiles of queries share them (about as many floats as k
+// and v have), and never a score.
 constexpr std::size_t kMaxAttentionScratchBytes = std::size_t{1} << 20;
 
 // Best first, reference last. Results don't depend on the number of threads.

@@ -6,9 +6,10 @@
 //   P^T[key][query]
 // are one micro-kernel: a scalar of K or V, as it lies in memory, times vectors of queries, R x NV
 // accumulators. The maximum and the sum of the softmax are then per lane, and any head width, grid
-// and window works without masks. Keys come in tiles of at most kKeyTile, whose rows are copied
-// side by side into scratch (zeros fill them up to R); a panel of NV vectors of queries goes
-// through a tile while its scores, P^T [keys][NV], stay in the L1 cache.
+// and window works without masks. Keys come in tiles of at most kKeyTile,
+// packed so that the R scalars of a step lie side by side (attention_panel.h): by each task into
+// its scratch, or once per head into the workspace where several tasks share the head. A panel of
+// NV vectors of queries goes through a tile while its scores, P^T [keys][NV], stay in the L1 cache.
 //
 // Position terms: the scores of a tile start from relh[y_k] + relw[x_k], two rows of
 // [side][queries] that are made once per task: T = R_table Q^T by the same micro-kernel, of which
@@ -17,9 +18,9 @@
 // The softmax is in powers of two (log2 e is multiplied into q). Any m that lies in [max - 64, max]
 // is as good as the maximum itself: exp2(s - m) <= 2^64 overflows neither sums nor products, and
 // what underflows is below 2^-126 of the largest. So m is the maximum of the first tile, -m joins
-// the accumulators' start, and the exponential is taken from the registers; only where a score
-// exceeds m + 64 (checked once per tile) the tile is done again with a new m and what has been
-// summed is rescaled.
+// the accumulators' start, and the exponential is taken from the registers; only where a sum
+// of exponentials exceeds 2^64 (checked once per tile) the tile is done again with a new m, and
+// what has been summed is rescaled.
 //
 // Everything here is a template over V, which has internal linkage, so that no code of one
 // instruction set is linked into another.
