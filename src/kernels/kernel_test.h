@@ -157,7 +157,7 @@ void check_case(const std::vector<Kernel<Problem>>& list, const Case<Problem>& c
       }
       const std::vector<float> first(y, y + c.expected.size());
       run();
-      ASSERT_EQ(std::memcmp(first.data(), y, first.size() * sizeof(float)), 0)
+      ASSERT_TRUE(first.empty() || std::memcmp(first.data(), y, first.size() * sizeof(float)) == 0)
           << "a second run gave other bits";
       ::testing::Test::RecordProperty("worst", std::to_string(worst));
     }

@@ -37,6 +37,16 @@ void multiply(const ProductIsa& isa, const MatMulProblem& p, const float* a, con
   }
   for (std::int64_t k = 0; k < p.k; k += kPart) {
     const std::int64_t depth = std::min(kPart, p.k - k);
+    // With few rows of A the time is that of reading B: the panel after the next one is asked for
+    // while this one is packed.
+    if (end - begin <= kMaxTileRows) {
+      constexpr std::int64_t kLine = 16;
+      const std::int64_t ahead = column + 2 * kPanel;
+      for (std::int64_t row = ahead; row < std::min(ahead + kPanel, p.n); ++row) {
+        const float* next = b + row * p.k + k;
+        for (std::int64_t i = 0; i < depth; i += kLine) __builtin_prefetch(next + i, 0, 2);
+      }
+    }
     transpose_block(b + column * p.k + k, p.k, columns, depth, panel, kPanel);
     for (std::int64_t row = begin; row < end;) {
       const int count = static_cast<int>(std::min<std::int64_t>(isa.rows, end - row));
