@@ -52,6 +52,9 @@ function(lasso_avx512_sources)
     "-mavx512f;-mavx512bw;-mavx512dq;-mavx512vl;-mprefer-vector-width=512${quiet}")
 endfunction()
 
+# All programs of lasso_test; their tests have the label "unit".
+add_custom_target(unit_tests)
+
 # lasso_test(NAME SOURCES file... LIBRARIES target... [EACH_ISA] [ENVIRONMENT VAR=value...]): a GoogleTest program;
 # with EACH_ISA it runs once more with the kernels capped to AVX2.
 function(lasso_test name)
@@ -62,12 +65,13 @@ function(lasso_test name)
   find_package(GTest REQUIRED)
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE ${ARG_LIBRARIES} GTest::gtest_main)
+  add_dependencies(unit_tests ${name})
   add_test(NAME ${name} COMMAND ${name})
-  set_tests_properties(${name} PROPERTIES ENVIRONMENT
+  set_tests_properties(${name} PROPERTIES LABELS unit ENVIRONMENT
     "LASSO_SOURCE_DIR=${PROJECT_SOURCE_DIR};${ARG_ENVIRONMENT}")
   if(ARG_EACH_ISA)
     add_test(NAME ${name}.avx2 COMMAND ${name})
-    set_tests_properties(${name}.avx2 PROPERTIES ENVIRONMENT
+    set_tests_properties(${name}.avx2 PROPERTIES LABELS unit ENVIRONMENT
       "LASSO_SOURCE_DIR=${PROJECT_SOURCE_DIR};LASSO_MAX_ISA=avx2;${ARG_ENVIRONMENT}")
   endif()
 endfunction()

@@ -1,5 +1,5 @@
-// Segments pixels where they lie: a BGR buffer whose rows are padded, as a camera, a video decoder or a
-// cv::Mat holds it. bgr_buffer CHECKPOINT IMAGE X Y
+// Segments pixels where they lie: a BGR buffer whose rows are padded, as a camera, a video decoder
+// or a cv::Mat holds it. bgr_buffer CHECKPOINT IMAGE X Y
 //
 // With OpenCV: lasso::ImageView{mat.data, mat.cols, mat.rows, mat.step, lasso::PixelFormat::kBgr}.
 #include <cstddef>
@@ -46,8 +46,8 @@ int main(int argc, char** argv) try {
   }
   const Frame frame = capture(argv[2]);
 
-  // Nothing is copied: the view says where the pixels are, how far apart the rows, and in which order the
-  // channels.
+  // Nothing is copied: the view says where the pixels are, how far apart the rows, and in which
+  // order the channels.
   lasso::ImageView view;
   view.data = frame.bytes.data();
   view.width = frame.width;

@@ -1,11 +1,12 @@
 // make_seeds DIR: writes small files of every format, honest ones and nearly so, as a fuzzer's
-// first inputs: DIR/zip, DIR/pickle, DIR/safetensors, DIR/npy, DIR/checkpoint.
+// first inputs: DIR/zip, DIR/pickle, DIR/safetensors, DIR/npy, DIR/checkpoint, DIR/image.
 #include <cstdio>
 #include <filesystem>
 
 #include "frontend/npy/npy.h"
 #include "frontend/pytorch/torch_writer.h"
 #include "frontend/safetensors/safetensors_writer.h"
+#include "make_image_seeds.h"
 #include "models/sam/checkpoint.h"
 #include "support/files.h"
 #include "support/pickles.h"
@@ -90,6 +91,7 @@ int main(int argc, char** argv) {
   }
   try {
     write_seeds(argv[1]);
+    make_image_seeds(std::string(argv[1]) + "/image");
     sam::load_sam_checkpoint(std::string(argv[1]) + "/checkpoint/tiny.pth");
     sam::load_sam_checkpoint(std::string(argv[1]) + "/checkpoint/tiny.safetensors");
   } catch (const std::exception& error) {
