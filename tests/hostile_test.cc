@@ -140,10 +140,10 @@ TEST(Hostile, FlippedBytesOfAnArchive) {
         in_structure ? structure[random() % structure.size()] : random() % bytes.size();
     std::string patch(1, static_cast<char>(bytes[at] ^ static_cast<char>(1 + random() % 255)));
     if (i % 4 == 3 && at + 8 <= bytes.size()) {
-      static const std::string kNumbers[] = {std::string(4, '\xff'), std::string(8, '\xff'),
-                                             std::string(4, '\0'), std::string("\0\0\0\x80", 4),
-                                             std::string(8, '\x7f')};
-      patch = kNumbers[random() % 5];
+      static const std::string numbers[] = {std::string(4, '\xff'), std::string(8, '\xff'),
+                                            std::string(4, '\0'), std::string("\0\0\0\x80", 4),
+                                            std::string(8, '\x7f')};
+      patch = numbers[random() % 5];
     }
     const Patch change(file.fd(), at, patch);
     accepted += victim.loads(i % 50 == 0) ? 1 : 0;

@@ -13,8 +13,6 @@ namespace lasso {
 
 namespace {
 
-using std::string_view_literals::operator""sv;
-
 struct Magic {
   std::string_view bytes;
   std::size_t offset;
@@ -22,28 +20,28 @@ struct Magic {
 };
 
 constexpr auto kMagics = std::to_array<Magic>({
-    {"PK\x03\x04"sv, 0, FileKind::kPytorchZip},
-    {"PK\x05\x06"sv, 0, FileKind::kPytorchZip},
-    {"version https://git-lfs"sv, 0, FileKind::kGitLfsPointer},
-    {"\x93NUMPY"sv, 0, FileKind::kNumpy},
-    {"LASSO"sv, 0, FileKind::kLassoEngine},
-    {"lasso"sv, 0, FileKind::kLassoEngine},
-    {"ftrt"sv, 0, FileKind::kTensorRt},
-    {"ptrt"sv, 0, FileKind::kTensorRt},
-    {"\x1f\x8b"sv, 0, FileKind::kCompressed},
+    {"PK\x03\x04", 0, FileKind::kPytorchZip},
+    {"PK\x05\x06", 0, FileKind::kPytorchZip},
+    {"version https://git-lfs", 0, FileKind::kGitLfsPointer},
+    {"\x93NUMPY", 0, FileKind::kNumpy},
+    {"LASSO", 0, FileKind::kLassoEngine},
+    {"lasso", 0, FileKind::kLassoEngine},
+    {"ftrt", 0, FileKind::kTensorRt},
+    {"ptrt", 0, FileKind::kTensorRt},
+    {"\x1f\x8b", 0, FileKind::kCompressed},
     {"\xfd"
-     "7zXZ"sv,
+     "7zXZ",
      0, FileKind::kCompressed},
-    {"\x28\xb5\x2f\xfd"sv, 0, FileKind::kCompressed},
-    {"BZh"sv, 0, FileKind::kCompressed},
-    {"7z\xbc\xaf\x27\x1c"sv, 0, FileKind::kCompressed},
-    {"Rar!"sv, 0, FileKind::kCompressed},
-    {"\x89HDF"sv, 0, FileKind::kHdf5},
-    {"TFL3"sv, 4, FileKind::kTfLite},
-    {"GGUF"sv, 0, FileKind::kGguf},
-    {"\x89PNG"sv, 0, FileKind::kImage},
-    {"\xff\xd8\xff"sv, 0, FileKind::kImage},
-    {"ustar"sv, 257, FileKind::kPytorchLegacy},  // torch.save before 2016 made tar archives
+    {"\x28\xb5\x2f\xfd", 0, FileKind::kCompressed},
+    {"BZh", 0, FileKind::kCompressed},
+    {"7z\xbc\xaf\x27\x1c", 0, FileKind::kCompressed},
+    {"Rar!", 0, FileKind::kCompressed},
+    {"\x89HDF", 0, FileKind::kHdf5},
+    {"TFL3", 4, FileKind::kTfLite},
+    {"GGUF", 0, FileKind::kGguf},
+    {"\x89PNG", 0, FileKind::kImage},
+    {"\xff\xd8\xff", 0, FileKind::kImage},
+    {"ustar", 257, FileKind::kPytorchLegacy},  // torch.save before 2016 made tar archives
 });
 
 std::string lower_extension(const std::string& path) {

@@ -134,7 +134,8 @@ TEST(Checkpoint, BoundsNestedDictionaries) {
   for (int level = 1; level <= 40; ++level) {
     const auto below = static_cast<char>(level - 1);
     const std::string get = std::string("h") + below;
-    value += "0}(" + text("a") + get + text("b") + get + "uq" + static_cast<char>(level);
+    value.append("0}(").append(text("a")).append(get).append(text("b")).append(get).append("uq");
+    value += static_cast<char>(level);
   }
   write_archive(dir / "a.pth", program(value), {{"0", kEightBytes}});
   EXPECT_ERROR(read_checkpoint(dir / "a.pth"), kUnsupported, "no tensors");
@@ -157,7 +158,7 @@ TEST(Checkpoint, SaysWhatAFileIs) {
   check("b.pth", "version https://git-lfs.github.com/spec/v1\noid sha256:0\n", kUnsupported,
         "git lfs pull");
   check("c.pth", "  <!DOCTYPE html><html>", kUnsupported, "web page");
-  check("d.pth", "\x80\x02\x8a\x0al\xfc\x9c" + std::string("F\xf9 j\xa8P\x19.", 9), kUnsupported,
+  check("d.pth", "\x80\x02\x8a\x0al\xfc\x9c" + std::string("F\xf9 j\xa8P\x19.", 8), kUnsupported,
         "_use_new_zipfile_serialization=True");
   check("e.pth", std::string(257, '\0') + "ustar" + std::string(300, '\0'), kUnsupported,
         "before version 1.6");

@@ -7,6 +7,7 @@
 #include "fuzz.h"
 #include "models/sam/checkpoint.h"
 
+// NOLINTNEXTLINE(readability-identifier-naming): the name that libFuzzer calls.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const int fd = memfd_create("fuzz", 0);
   if (fd < 0 || write(fd, data, size) != static_cast<ssize_t>(size)) return 0;

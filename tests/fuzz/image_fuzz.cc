@@ -9,6 +9,7 @@
 #include "lasso/error.h"
 #include "lasso/image.h"
 
+// NOLINTNEXTLINE(readability-identifier-naming): the name that libFuzzer calls.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   lasso::ReadImageOptions options;
   options.max_pixels = 1 << 18;

@@ -4,6 +4,7 @@
 #include "frontend/npy/npy.h"
 #include "fuzz.h"
 
+// NOLINTNEXTLINE(readability-identifier-naming): the name that libFuzzer calls.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   return lasso::fuzz::expect_error_or_success([&] {
     const std::shared_ptr<const void> owner(data, [](const void*) {});

@@ -1,6 +1,7 @@
 #include "frontend/pytorch/pickle.h"
 #include "fuzz.h"
 
+// NOLINTNEXTLINE(readability-identifier-naming): the name that libFuzzer calls.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   return lasso::fuzz::expect_error_or_success([&] {
     const lasso::Pickle pickle =

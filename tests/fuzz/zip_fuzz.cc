@@ -1,6 +1,7 @@
 #include "frontend/zip/zip_reader.h"
 #include "fuzz.h"
 
+// NOLINTNEXTLINE(readability-identifier-naming): the name that libFuzzer calls.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   return lasso::fuzz::expect_error_or_success([&] {
     const lasso::ZipArchive zip(reinterpret_cast<const std::byte*>(data), size, "fuzz.zip");

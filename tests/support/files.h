@@ -77,7 +77,7 @@ std::optional<Error> error_of(F&& f) {
 // EXPECT_ERROR(expression, ErrorCode::kCorruptFile, "part of the message").
 #define EXPECT_ERROR(expression, expected_code, part)                                       \
   do {                                                                                      \
-    const auto thrown = ::lasso::test::error_of([&] { static_cast<void>(expression); }); \
+    const auto thrown = ::lasso::test::error_of([&] { static_cast<void>(expression); });    \
     ASSERT_TRUE(thrown) << #expression " throws nothing";                                   \
     EXPECT_EQ(thrown->code(), expected_code) << thrown->what();                             \
     EXPECT_NE(std::string(thrown->what()).find(part), std::string::npos) << thrown->what(); \

@@ -103,7 +103,7 @@ class HeaderParser {
     if (quote != '\'' && quote != '"') bad("no string");
     const std::size_t end = text_.find(quote, at_ + 1);
     if (end == text_.npos) bad("a string without an end");
-    const std::string result(text_.substr(at_ + 1, end - at_ - 1));
+    std::string result(text_.substr(at_ + 1, end - at_ - 1));
     at_ = end + 1;
     return result;
   }

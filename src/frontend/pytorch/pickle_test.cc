@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <deque>
+
 #include "support/files.h"
 #include "support/pickles.h"
 
@@ -10,7 +12,10 @@ namespace {
 
 using namespace test;  // NOLINT(google-build-using-namespace)
 
-Pickle read(const std::string& bytes) {
+// The bytes, into which a pickle's texts point, are kept to the end.
+Pickle read(std::string text) {
+  static std::deque<std::string> kept;
+  const std::string& bytes = kept.emplace_back(std::move(text));
   return read_pickle(reinterpret_cast<const std::byte*>(bytes.data()), bytes.size(), "test");
 }
 

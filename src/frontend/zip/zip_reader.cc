@@ -75,8 +75,8 @@ ZipArchive::Directory ZipArchive::find_directory() const {
               "{}: {} bytes are too few for a zip archive", name_, size_);
   const std::size_t last = size_ - kEndRecordBytes;
   const std::size_t first = last - std::min(last, kMaxComment);
+  ByteReader reader(data_, size_, name_);
   for (std::size_t position = last + 1; position-- > first;) {
-    ByteReader reader(data_, size_, name_);
     reader.seek(position);
     if (reader.read<std::uint32_t>() != kEndSignature) continue;
     const auto disk = reader.read<std::uint16_t>();

@@ -68,7 +68,9 @@ void ZipWriter::add(const std::string& name, const void* data, std::size_t bytes
   put<std::uint32_t>(&header, narrow(bytes));
   put<std::uint16_t>(&header, name.size());
   put<std::uint16_t>(&header, extra.size());
-  write(header + name + extra);
+  header += name;
+  header += extra;
+  write(header);
   out_.write(static_cast<const char*>(data), static_cast<std::streamsize>(bytes));
   position_ += bytes;
   LASSO_CHECK(out_.good(), ErrorCode::kInvalidArgument, "{}: can't be written", name_);
@@ -88,7 +90,7 @@ void ZipWriter::finish() {
       std::string field;
       put<std::uint16_t>(&field, 1);
       put<std::uint16_t>(&field, extra.size());
-      extra = field + extra;
+      extra.insert(0, field);
     }
     std::string header;
     put<std::uint32_t>(&header, 0x02014b50);
@@ -104,7 +106,9 @@ void ZipWriter::finish() {
     put<std::uint16_t>(&header, extra.size());
     header.append(10, '\0');  // comment, disk, attributes
     put<std::uint32_t>(&header, narrow(entry.offset));
-    write(header + entry.name + extra);
+    header += entry.name;
+    header += extra;
+    write(header);
   }
   const std::uint64_t end = position_;
   const std::uint64_t count = entries_.size();

@@ -185,8 +185,8 @@ TEST(SamConfig, NamesTensorsThatContradict) {
                "has shape [8, 48], and [1, grid, grid, embed_dim] was expected");
   constexpr std::int64_t kHuge = std::int64_t{1} << 40U;
   const Weights all = shapes_of(small());
-  for (const auto& [name, tensor] : all.tensors()) {
-    Dims dims = tensor.dims;
+  for (const std::string& name : all.names()) {
+    Dims dims = all.at(name).dims;
     for (std::int64_t& dim : dims) dim = kHuge;
     // Whatever is read off an absurd shape is refused; the others are left to the comparison.
     const auto error = test::error_of([&] { infer_config(reshaped(name, dims)); });
