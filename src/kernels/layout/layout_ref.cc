@@ -48,6 +48,7 @@ void run_copy(const KernelState& state, const KernelArgs& args) {
   const CopyLoop outer = p.loops.front();
   std::int64_t inner_bytes = p.bytes;
   for (std::size_t i = 1; i < p.loops.size(); ++i) inner_bytes *= p.loops[i].count;
+  if (inner_bytes == 0) return;
   divide(outer.count, inner_bytes, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
       copy_nest(p.loops, 1, source + i * outer.source_stride, target + i * outer.target_stride,
