@@ -21,6 +21,10 @@ namespace lasso {
 // model it belongs to.
 class LASSO_EXPORT Embedding {
  public:
+  // Empty: it may only be assigned to, copied, tested and destroyed.
+  Embedding() = default;
+  explicit operator bool() const noexcept { return impl_ != nullptr; }
+
   int image_width() const;  // of the original image, pixels
   int image_height() const;
   int grid() const;  // side of the embedding, tokens
@@ -36,11 +40,10 @@ class LASSO_EXPORT Embedding {
   // Throws kNotFound, kCorruptFile.
   static Embedding load(const std::string& path);
 
-  struct Impl;
-  const std::shared_ptr<const Impl>& impl() const { return impl_; }
-  explicit Embedding(std::shared_ptr<const Impl> impl);
+  struct Impl;  // the library's own
 
  private:
+  friend struct Access;
   std::shared_ptr<const Impl> impl_;
 };
 
@@ -52,7 +55,7 @@ struct SegmentOptions {
 
 // The answer to one prompt. Passing the same object again reuses its memory.
 struct LASSO_EXPORT Segmentation {
-  std::vector<Mask> masks;  // at the original image's size; best predicted IoU is NOT sorted first
+  std::vector<Mask> masks;  // at the original image's size, in the decoder's order: see best()
   std::vector<float> iou_predictions;  // the model's own estimate for each mask
   std::vector<float> low_res_logits;   // [masks, side, side], side = Embedding::low_res_side()
 
@@ -60,6 +63,9 @@ struct LASSO_EXPORT Segmentation {
   std::size_t best() const;
 };
 
+// Threads belong to the thread that calls: contexts that run at the same time have a team each, and
+// should divide the cores between them. A call from inside an OpenMP region has one thread. A
+// process that has run Lasso must not fork and run it again in the child.
 struct ContextOptions {
   int threads = 0;  // 0: the physical cores that the process may use
 };
@@ -112,8 +118,15 @@ class LASSO_EXPORT Context {
   std::vector<Segmentation> segment(const Embedding& embedding, const std::vector<Prompt>& prompts,
                                     const SegmentOptions& options = {});
 
+  // Writes the mask of one row of Segmentation::low_res_logits (side * side values) into the
+  // caller's buffer: one byte per pixel of the embedding's image, 1 where the logit is greater than
+  // `threshold`, rows `stride_bytes` apart. With SegmentOptions::masks = false nothing else makes
+  // masks.
+  void upsample_mask(const Embedding& embedding, const float* low_res_logits, float threshold,
+                     std::uint8_t* out, std::ptrdiff_t stride_bytes);
+
   // Plans and touches all memory for calls within the limits, which then allocate nothing (but for
-  // what they return).
+  // what they return), and runs every program once.
   void warm_up(const WarmUpLimits& limits = {});
 
   const Timings& last_timings() const;

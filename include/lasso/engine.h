@@ -54,7 +54,7 @@ struct ProgramInfo {
 
 struct EngineInfo {
   std::string model;       // "SAM ViT-B", or "SAM (width 64, depth 4)" for other widths
-  std::string model_hash;  // of the weights: 32 hexadecimal digits
+  std::string model_hash;  // of weights and configuration: 32 hexadecimal digits
   std::string preprocess;  // name of the preset
   std::string device;      // "cpu"
   std::string isa;         // the best that its kernels may use
@@ -77,7 +77,8 @@ struct EngineInfo {
 class LASSO_EXPORT Engine {
  public:
   // Compiles the model in `path`: a PyTorch checkpoint (.pth, .pt) or .safetensors file of SAM,
-  // told by its content. The file may be deleted afterwards. Throws kNotFound, kCorruptFile,
+  // told by its content. The file may be deleted afterwards, but must not be
+  // truncated meanwhile. Throws kNotFound, kCorruptFile,
   // kUnsupported (another model family, or a CPU without AVX2), kOutOfMemory.
   static Engine build(const std::string& path, const EngineOptions& options = {});
 
@@ -89,10 +90,10 @@ class LASSO_EXPORT Engine {
   // Readable text of every program's graph after the passes.
   std::string dump() const;
 
-  struct Impl;
-  const std::shared_ptr<const Impl>& impl() const { return impl_; }
+  struct Impl;  // the library's own
 
  private:
+  friend struct Access;
   explicit Engine(std::shared_ptr<const Impl> impl);
   std::shared_ptr<const Impl> impl_;
 };

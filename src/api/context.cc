@@ -4,7 +4,9 @@
 #include <utility>
 
 #include "api/engine_impl.h"
+#include "core/access.h"
 #include "core/check.h"
+#include "core/guard.h"
 #include "core/threads.h"
 #include "models/sam/predictor.h"
 
@@ -12,7 +14,7 @@ namespace lasso {
 
 struct Context::Impl {
   Impl(Engine e, int count)
-      : engine(std::move(e)), threads(count), predictor(engine.impl()->model, count) {}
+      : engine(std::move(e)), threads(count), predictor(Access::impl(engine)->model, count) {}
 
   Engine engine;
   int threads;
@@ -28,7 +30,7 @@ Context::Context(const Engine& engine, const ContextOptions& options) {
   LASSO_CHECK(options.threads >= 0 && options.threads <= 4096, ErrorCode::kInvalidArgument,
               "threads is {}: expected 0 (all cores) to 4096", options.threads);
   const int threads = options.threads == 0 ? available_cores() : options.threads;
-  impl_ = std::make_unique<Impl>(engine, threads);
+  impl_ = guarded([&] { return std::make_unique<Impl>(engine, threads); });
 }
 
 Context::~Context() = default;
@@ -38,10 +40,13 @@ Context& Context::operator=(Context&&) noexcept = default;
 const Engine& Context::engine() const { return impl_->engine; }
 int Context::threads() const { return impl_->threads; }
 
-Embedding Context::encode(const ImageView& image) { return impl_->predictor.encode(image); }
+Embedding Context::encode(const ImageView& image) {
+  return guarded([&] { return impl_->predictor.encode(image); });
+}
 
 Embedding Context::encode_preprocessed(const float* pixels, int image_width, int image_height) {
-  return impl_->predictor.encode_preprocessed(pixels, image_width, image_height);
+  return guarded(
+      [&] { return impl_->predictor.encode_preprocessed(pixels, image_width, image_height); });
 }
 
 Segmentation Context::segment(const Embedding& embedding, const Prompt& prompt,
@@ -53,18 +58,28 @@ Segmentation Context::segment(const Embedding& embedding, const Prompt& prompt,
 
 void Context::segment(const Embedding& embedding, const Prompt& prompt,
                       const SegmentOptions& options, Segmentation* result) {
-  impl_->predictor.segment(embedding, &prompt, 1, options, result);
+  guarded([&] { impl_->predictor.segment(embedding, &prompt, 1, options, result); });
 }
 
 std::vector<Segmentation> Context::segment(const Embedding& embedding,
                                            const std::vector<Prompt>& prompts,
                                            const SegmentOptions& options) {
-  std::vector<Segmentation> results(prompts.size());
-  impl_->predictor.segment(embedding, prompts.data(), prompts.size(), options, results.data());
-  return results;
+  return guarded([&] {
+    std::vector<Segmentation> results(prompts.size());
+    impl_->predictor.segment(embedding, prompts.data(), prompts.size(), options, results.data());
+    return results;
+  });
 }
 
-void Context::warm_up(const WarmUpLimits& limits) { impl_->predictor.warm_up(limits); }
+void Context::upsample_mask(const Embedding& embedding, const float* low_res_logits,
+                            float threshold, std::uint8_t* out, std::ptrdiff_t stride_bytes) {
+  guarded(
+      [&] { impl_->predictor.upsample(embedding, low_res_logits, threshold, out, stride_bytes); });
+}
+
+void Context::warm_up(const WarmUpLimits& limits) {
+  guarded([&] { impl_->predictor.warm_up(limits); });
+}
 
 const Timings& Context::last_timings() const { return impl_->predictor.timings(); }
 

@@ -3,7 +3,9 @@
 #include <utility>
 
 #include "api/engine_impl.h"
+#include "core/access.h"
 #include "core/check.h"
+#include "core/guard.h"
 #include "core/isa.h"
 #include "core/threads.h"
 #include "graph/graph.h"
@@ -81,17 +83,23 @@ EngineInfo engine_info(const sam::SamModel& model) {
   return info;
 }
 
-std::shared_ptr<const Engine::Impl> build_engine(const sam::SamCheckpoint& checkpoint,
-                                                 const EngineOptions& options) {
+// What can be refused before a checkpoint is read.
+struct Settings {
+  explicit Settings(const EngineOptions& options)
+      : preprocess(preprocess_preset(options.preprocess.empty() ? "sam" : options.preprocess)) {
+    compile.reference = options.kernels == Kernels::kReference;
+    compile.isa = usable_isa();
+    compile.threads = available_cores();
+  }
   engine::CompileOptions compile;
-  compile.reference = options.kernels == Kernels::kReference;
-  compile.isa = usable_isa();
-  compile.threads = available_cores();
-  const Preprocess& preprocess =
-      preprocess_preset(options.preprocess.empty() ? "sam" : options.preprocess);
+  Preprocess preprocess;
+};
+
+std::shared_ptr<const Engine::Impl> build_engine(const sam::SamCheckpoint& checkpoint,
+                                                 const Settings& settings) {
   auto impl = std::make_shared<Engine::Impl>();
-  impl->model =
-      std::make_shared<const sam::SamModel>(sam::compile_model(checkpoint, preprocess, compile));
+  impl->model = std::make_shared<const sam::SamModel>(
+      sam::compile_model(checkpoint, settings.preprocess, settings.compile));
   impl->info = engine_info(*impl->model);
   return impl;
 }
@@ -113,12 +121,18 @@ sam::SamConfig config_of(SamArch arch) {
 Engine::Engine(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
 
 Engine Engine::build(const std::string& path, const EngineOptions& options) {
-  return Engine(build_engine(sam::load_sam_checkpoint(path, options.config_path), options));
+  return guarded([&] {
+    const Settings settings(options);
+    return Engine(build_engine(sam::load_sam_checkpoint(path, options.config_path), settings));
+  });
 }
 
 Engine Engine::random(SamArch arch, std::uint64_t seed, const EngineOptions& options) {
-  const sam::SamConfig config = config_of(arch);
-  return Engine(build_engine({config, sam::random_weights(config, seed)}, options));
+  return guarded([&] {
+    const Settings settings(options);
+    const sam::SamConfig config = config_of(arch);
+    return Engine(build_engine({config, sam::random_weights(config, seed)}, settings));
+  });
 }
 
 const EngineInfo& Engine::info() const { return impl_->info; }

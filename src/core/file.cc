@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <fstream>
+#include <random>
 
 namespace lasso {
 
@@ -66,17 +67,25 @@ void MappedFile::release(const std::byte* begin, std::size_t bytes) const {
   }
 }
 
+namespace {
+
+// Makes an empty file of a new name beside `path`, with the permissions of an ordinary new file.
+std::string make_temporary(const std::string& path) {
+  std::random_device random;
+  for (int attempt = 0; attempt < 100; ++attempt) {
+    const std::string name = fmt::format("{}.{:08x}", path, random());
+    const FileDescriptor fd(::open(name.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0666));
+    if (fd.get() >= 0) return name;
+    if (errno != EEXIST) break;
+  }
+  fail(ErrorCode::kInvalidArgument, "{}: can't be written: {}", path, std::strerror(errno));
+}
+
+}  // namespace
+
 void write_atomically(const std::string& path,
                       const std::function<void(const std::string& temporary)>& write) {
-  std::string temporary = path + ".XXXXXX";
-  const int fd = mkstemp(temporary.data());
-  LASSO_CHECK(fd >= 0, ErrorCode::kInvalidArgument, "{}: can't be written: {}", path,
-              std::strerror(errno));
-  // mkstemp makes the file private; the result gets the permissions of an ordinary new file.
-  const mode_t mask = umask(0);
-  umask(mask);
-  fchmod(fd, 0666 & ~mask);
-  close(fd);
+  const std::string temporary = make_temporary(path);
   try {
     write(temporary);
     LASSO_CHECK(std::rename(temporary.c_str(), path.c_str()) == 0, ErrorCode::kInvalidArgument,

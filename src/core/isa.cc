@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
-#include <mutex>
-#include <optional>
 #include <utility>
 
 #include "core/check.h"
@@ -23,25 +21,15 @@ constexpr std::array<std::pair<Isa, std::string_view>, 5> kNames{{
 
 Isa detect() {
   __builtin_cpu_init();
-  LASSO_CHECK(__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"),
-              ErrorCode::kUnsupported, "this CPU has no AVX2 and FMA, which Lasso needs");
+  LASSO_CHECK(__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+                  __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2"),
+              ErrorCode::kUnsupported, "this CPU has no AVX2, FMA and BMI2, which Lasso needs");
   if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw") ||
       !__builtin_cpu_supports("avx512dq") || !__builtin_cpu_supports("avx512vl")) {
     return Isa::kAvx2;
   }
   if (!__builtin_cpu_supports("avx512vnni")) return Isa::kAvx512;
   return __builtin_cpu_supports("avx512bf16") ? Isa::kAvx512Bf16 : Isa::kAvx512Vnni;
-}
-
-struct State {
-  std::mutex mutex;
-  std::optional<Isa> cap;
-  bool used = false;
-};
-
-State& state() {
-  static State instance;
-  return instance;
 }
 
 }  // namespace
@@ -67,22 +55,12 @@ Isa cpu_isa() {
 }
 
 Isa usable_isa() {
-  State& s = state();
-  const std::lock_guard lock(s.mutex);
-  if (!s.used) {
-    s.used = true;
+  static const Isa isa = [] {
     const char* name = std::getenv("LASSO_MAX_ISA");
-    if (!s.cap && name != nullptr && *name != '\0') s.cap = isa_from_string(name);
-  }
-  return s.cap ? std::min(*s.cap, cpu_isa()) : cpu_isa();
-}
-
-void cap_isa(Isa isa) {
-  State& s = state();
-  const std::lock_guard lock(s.mutex);
-  LASSO_CHECK(!s.used, ErrorCode::kInvalidArgument,
-              "the instruction set must be capped before the first engine is compiled");
-  s.cap = isa;
+    if (name == nullptr || *name == '\0') return cpu_isa();
+    return std::min(isa_from_string(name), cpu_isa());
+  }();
+  return isa;
 }
 
 }  // namespace lasso

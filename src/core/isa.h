@@ -25,12 +25,9 @@ Isa isa_from_string(std::string_view name);
 Isa cpu_isa();
 
 // The best ISA that kernels may use: cpu_isa(), or less where the environment variable
-// LASSO_MAX_ISA or cap_isa() says so.
+// LASSO_MAX_ISA says so. It is read once, since oneDNN, which gets the same cap, fixes its choice
+// at first use. Throws kInvalidArgument for a name that isa_from_string() refuses.
 Isa usable_isa();
-
-// Caps Lasso's kernels and oneDNN's, once per process and before the first engine is compiled
-// (oneDNN fixes its choice at first use). Throws kInvalidArgument when called too late.
-void cap_isa(Isa isa);
 
 }  // namespace lasso
 

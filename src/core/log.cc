@@ -1,5 +1,6 @@
 #include "core/log.h"
 
+#include <memory>
 #include <mutex>
 #include <utility>
 
@@ -9,7 +10,9 @@ namespace {
 
 struct State {
   std::mutex mutex;
-  LogCallback callback;
+  std::shared_ptr<const LogCallback> callback;
+  // One call at a time; a callback that calls into Lasso again logs from the same thread.
+  std::recursive_mutex calls;
 };
 
 State& state() {
@@ -20,13 +23,20 @@ State& state() {
 }  // namespace
 
 void set_log_callback(LogCallback callback) {
+  auto shared = callback ? std::make_shared<const LogCallback>(std::move(callback)) : nullptr;
   const std::lock_guard lock(state().mutex);
-  state().callback = std::move(callback);
+  state().callback = std::move(shared);
 }
 
 void log(LogLevel level, const std::string& message) {
-  const std::lock_guard lock(state().mutex);
-  if (state().callback) state().callback(level, message);
+  std::shared_ptr<const LogCallback> callback;
+  {
+    const std::lock_guard lock(state().mutex);
+    callback = state().callback;
+  }
+  if (callback == nullptr) return;
+  const std::lock_guard lock(state().calls);
+  (*callback)(level, message);
 }
 
 }  // namespace lasso

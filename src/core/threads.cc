@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <memory>
 #include <set>
 #include <string>
 #include <utility>
@@ -12,16 +13,22 @@ namespace lasso {
 
 namespace {
 
+constexpr int kMostCpus = 8192;
+
+struct FreeCpuSet {
+  void operator()(cpu_set_t* set) const { CPU_FREE(set); }
+};
+
 // Cores behind the CPUs of the affinity mask: hyper-threads of one core share (package, core).
 int physical_cores() {
-  cpu_set_t mask;
-  CPU_ZERO(&mask);
-  if (sched_getaffinity(0, sizeof(mask), &mask) != 0) return 1;
+  const std::unique_ptr<cpu_set_t, FreeCpuSet> mask(CPU_ALLOC(kMostCpus));
+  const std::size_t bytes = CPU_ALLOC_SIZE(kMostCpus);
+  if (mask == nullptr) return 1;
+  CPU_ZERO_S(bytes, mask.get());
+  if (sched_getaffinity(0, bytes, mask.get()) != 0) return 1;
   std::set<std::pair<int, int>> cores;
-  int cpus = 0;
-  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
-    if (!CPU_ISSET(cpu, &mask)) continue;
-    ++cpus;
+  for (int cpu = 0; cpu < kMostCpus; ++cpu) {
+    if (!CPU_ISSET_S(cpu, bytes, mask.get())) continue;
     const std::string folder = "/sys/devices/system/cpu/cpu" + std::to_string(cpu) + "/topology/";
     int package = 0;
     int core = cpu;
@@ -30,24 +37,41 @@ int physical_cores() {
     if (!(file >> core)) core = cpu;
     cores.emplace(package, core);
   }
-  return std::clamp(static_cast<int>(cores.size()), 1, std::max(cpus, 1));
+  return std::max(1, static_cast<int>(cores.size()));
 }
 
-// The quota of control group v2 ("max 100000" or "200000 100000") or v1; 0 when there is none.
+// CPUs' worth of time that `quota` microseconds of every `period` are; 0 for none.
+int cores_of(double quota, double period) {
+  return quota > 0 && period > 0 ? std::max(1, static_cast<int>(quota / period)) : 0;
+}
+
+// The smaller of two limits, where 0 is none.
+int tighter(int a, int b) { return a == 0 || b == 0 ? std::max(a, b) : std::min(a, b); }
+
+// The tightest quota of the process's control group (version 2: "max 100000" or "200000 100000")
+// and the groups above it; of version 1, that of the mounted root, as containers see theirs.
 int cgroup_cores() {
-  std::string quota;
-  double period = 0;
-  if (std::ifstream v2("/sys/fs/cgroup/cpu.max"); v2 >> quota >> period) {
-    if (quota == "max" || period <= 0) return 0;
-    return std::max(1, static_cast<int>(std::stod(quota) / period));
+  int limit = 0;
+  std::ifstream groups("/proc/self/cgroup");
+  for (std::string line; std::getline(groups, line);) {
+    if (line.rfind("0::", 0) != 0) continue;
+    for (std::string group = line.substr(3); !group.empty();
+         group = group.substr(0, group.rfind('/'))) {
+      double quota = 0;
+      double period = 0;
+      std::ifstream file("/sys/fs/cgroup" + group + "/cpu.max");
+      if (file >> quota >> period) limit = tighter(limit, cores_of(quota, period));
+    }
   }
-  double microseconds = 0;
+  double quota = 0;
+  double period = 0;
+  if (std::ifstream root("/sys/fs/cgroup/cpu.max"); root >> quota >> period) {
+    limit = tighter(limit, cores_of(quota, period));
+  }
   std::ifstream v1_quota("/sys/fs/cgroup/cpu/cpu.cfs_quota_us");
   std::ifstream v1_period("/sys/fs/cgroup/cpu/cpu.cfs_period_us");
-  if (v1_quota >> microseconds && v1_period >> period && microseconds > 0 && period > 0) {
-    return std::max(1, static_cast<int>(microseconds / period));
-  }
-  return 0;
+  if (v1_quota >> quota && v1_period >> period) limit = tighter(limit, cores_of(quota, period));
+  return limit;
 }
 
 }  // namespace

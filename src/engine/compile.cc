@@ -7,6 +7,7 @@
 
 #include "core/check.h"
 #include "core/threads.h"
+#include "kernels/constant.h"
 #include "passes/pass.h"
 
 namespace lasso::engine {
@@ -19,22 +20,16 @@ using graph::ValueId;
 
 namespace {
 
-// A mapped float16, bfloat16 or float32 constant as float32; other types as they are.
+// The constant with the type that its value has in the graph: float16 and bfloat16 become float32.
 void copy_constant(const Value& value, std::byte* out) {
   const Tensor& tensor = *value.constant;
-  const std::int64_t count = element_count(tensor.dims);
-  if (tensor.dtype == value.dtype) {
-    std::memcpy(out, tensor.data.get(), tensor.bytes());
+  if (value.dtype == DType::kF32) {
+    kernels::read_f32(tensor.view(), reinterpret_cast<float*>(out));
     return;
   }
-  LASSO_CHECK(value.dtype == DType::kF32, ErrorCode::kInternal, "constant {} of type {}",
+  LASSO_CHECK(tensor.dtype == value.dtype, ErrorCode::kInternal, "constant {} of type {}",
               value.name, to_string(tensor.dtype));
-  auto* to = reinterpret_cast<float*>(out);
-  const auto* from = static_cast<const std::uint16_t*>(tensor.data.get());
-  const bool is_half = tensor.dtype == DType::kF16;
-  for (std::int64_t i = 0; i < count; ++i) {
-    to[i] = is_half ? f16_to_f32(from[i]) : bf16_to_f32(from[i]);
-  }
+  std::memcpy(out, tensor.data.get(), tensor.bytes());
 }
 
 // Packed weights and plain constants, each stored once for all programs that use it.
@@ -45,11 +40,11 @@ class ConstantStore {
   const std::byte* packed(const kernels::Family& family, std::size_t kernel,
                           const kernels::Call& call, const CompiledNode& node,
                           const std::vector<const Value*>& values) {
-    Key key{node.packed_layout, {}};
+    PackedKey key{node.packed_layout, node.packed_bytes, {}};
     std::vector<TensorView> views;
     for (const Value* value : values) {
       views.push_back(value == nullptr ? TensorView{} : value->constant->view());
-      key.second.push_back(views.back().data);
+      std::get<2>(key).push_back(source_of(views.back()));
     }
     const std::byte*& stored = packed_[key];
     if (stored == nullptr) {
@@ -64,7 +59,7 @@ class ConstantStore {
   }
 
   const void* plain(const Value& value) {
-    const void*& stored = plain_[value.constant->data.get()];
+    const void*& stored = plain_[source_of(value.constant->view())];
     if (stored == nullptr) {
       const auto bytes =
           static_cast<std::size_t>(element_count(value.constant->dims)) * size_of(value.dtype);
@@ -77,7 +72,12 @@ class ConstantStore {
   }
 
  private:
-  using Key = std::pair<std::string, std::vector<const void*>>;
+  // Where a constant comes from. A checkpoint may view one storage as several tensors, which are
+  // the same constant only if address, type and shape agree.
+  using Source = std::tuple<const void*, DType, Dims>;
+  using PackedKey = std::tuple<std::string, std::size_t, std::vector<Source>>;
+
+  static Source source_of(const TensorView& view) { return {view.data, view.dtype, view.dims}; }
 
   std::byte* allocate(std::size_t bytes) {
     module_.weight_bytes += bytes;
@@ -85,8 +85,8 @@ class ConstantStore {
   }
 
   CompiledModule& module_;
-  std::map<Key, const std::byte*> packed_;
-  std::map<const void*, const void*> plain_;
+  std::map<PackedKey, const std::byte*> packed_;
+  std::map<Source, const void*> plain_;
 };
 
 // Every output must be a value that a node writes and nothing else is called: an input, a constant,
@@ -141,7 +141,10 @@ class ProgramCompiler {
  private:
   CompiledNode compile_node(const Node& node) {
     CompiledNode compiled;
-    if (std::holds_alternative<graph::Reshape>(node.op)) return compiled;
+    if (std::holds_alternative<graph::Reshape>(node.op)) {
+      store_plain_inputs(node, compiled);
+      return compiled;
+    }
     const Graph& graph = program_.graph;
     const kernels::Family& family = kernels::cpu_family(node.op);
     const kernels::Call call = make_call(graph, node, graph.typical);
@@ -160,18 +163,21 @@ class ProgramCompiler {
       }
       compiled.packed = store_.packed(family, compiled.kernel, call, compiled, values);
     }
+    store_plain_inputs(node, compiled);
+    return compiled;
+  }
+
+  void store_plain_inputs(const Node& node, const CompiledNode& compiled) {
     for (std::size_t i = 0; i < node.inputs.size(); ++i) {
       const ValueId id = node.inputs[i];
-      if (id == kNoValue || !graph.value(id).constant || is_packed(compiled, i)) continue;
-      program_.constants[static_cast<std::size_t>(id)] = store_.plain(graph.value(id));
+      if (id == kNoValue || !program_.graph.value(id).constant || is_packed(compiled, i)) continue;
+      program_.constants[static_cast<std::size_t>(id)] = store_.plain(program_.graph.value(id));
     }
-    return compiled;
   }
 
   std::size_t choose(const kernels::Family& family, const kernels::Call& call, const Node& node,
                      std::vector<std::string>& rejected) const {
-    const std::size_t first = options_.reference ? family.size() - 1 : 0;
-    for (std::size_t i = first; i < family.size(); ++i) {
+    for (std::size_t i = first_kernel(family, options_); i < family.size(); ++i) {
       const kernels::Support support = family.supports(i, call, target_);
       if (support) return i;
       rejected.push_back(fmt::format("{}: {}", family.kernel_name(i), support.reason()));
@@ -193,6 +199,10 @@ class ProgramCompiler {
 };
 
 }  // namespace
+
+std::size_t first_kernel(const kernels::Family& family, const CompileOptions& options) {
+  return options.reference ? family.size() - 1 : 0;
+}
 
 kernels::Call make_call(const Graph& graph, const Node& node, const graph::Bindings& bindings) {
   const auto operand = [&](ValueId id) {

@@ -20,14 +20,14 @@ namespace lasso::engine {
 struct CompileOptions {
   bool reference = false;  // the last kernel of every list
   Isa isa = Isa::kAvx2;    // no kernel above it
-  int threads = 1;         // for which costs are estimated
+  int threads = 1;         // of the team that packs; kernels are chosen for it
 };
 
 // A node, the kernel that computes it and its packed constants.
 struct CompiledNode {
   const kernels::Family* family =
       nullptr;             // null: the result is another name of input 0 (a reshape)
-  std::size_t kernel = 0;  // index in the family's list
+  std::size_t kernel = 0;  // index in the family's list, chosen at the typical sizes
   std::vector<std::size_t> packed_inputs;
   std::string packed_layout;
   std::size_t packed_bytes = 0;
@@ -54,6 +54,9 @@ struct CompiledModule {
 // one; the pages of mapped weights are given back as soon as they are packed. Throws kUnsupported
 // if no kernel can compute a node.
 std::shared_ptr<const CompiledModule> compile(graph::Module module, const CompileOptions& options);
+
+// The first row of a family's list that may be taken: with `reference`, only the last one.
+std::size_t first_kernel(const kernels::Family& family, const CompileOptions& options);
 
 // The node as kernels see it, with the sizes of a binding.
 kernels::Call make_call(const graph::Graph& graph, const graph::Node& node,

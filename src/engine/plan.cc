@@ -14,6 +14,9 @@ using graph::ValueId;
 
 namespace {
 
+// Far beyond what memory holds, and small enough for kernels to count operations in 64 bits.
+constexpr std::int64_t kMaxSymbol = std::int64_t{1} << 24;
+
 std::size_t bytes_of(const Graph& graph, ValueId id, const graph::Bindings& bindings) {
   const graph::Value& value = graph.value(id);
   const std::int64_t count = element_count(graph::evaluate(value.shape, bindings));
@@ -33,20 +36,20 @@ void fill_with_nan(std::byte* data, std::size_t bytes) {
 
 }  // namespace
 
-Plan::Plan(const CompiledProgram& program, std::span<const std::int64_t> symbols,
-           const kernels::Target& target)
+Plan::Plan(const CompiledProgram& program, const CompileOptions& options, int threads,
+           std::span<const std::int64_t> symbols)
     : program_(program) {
   LASSO_CHECK(symbols.size() == program.symbols.size(), ErrorCode::kInternal,
               "program {} has {} symbols, and {} values came", program.graph.name,
               program.symbols.size(), symbols.size());
   for (std::size_t i = 0; i < symbols.size(); ++i) {
-    LASSO_CHECK(symbols[i] >= 1, ErrorCode::kInvalidArgument,
-                "program {}: {} is {}, and must be at least 1", program.graph.name,
-                program.symbols[i], symbols[i]);
+    LASSO_CHECK(symbols[i] >= 1 && symbols[i] <= kMaxSymbol, ErrorCode::kInvalidArgument,
+                "program {}: {} is {}, and 1 to {} is expected", program.graph.name,
+                program.symbols[i], symbols[i], kMaxSymbol);
     bindings_[program.symbols[i]] = symbols[i];
   }
   place_values();
-  add_steps(target);
+  add_steps(options, {options.isa, threads});
   plan_arena();
 }
 
@@ -80,23 +83,39 @@ Plan::Place Plan::place_of(ValueId id) const {
   return places_[static_cast<std::size_t>(root_[static_cast<std::size_t>(id)])];
 }
 
-void Plan::add_steps(const kernels::Target& target) {
+// The best kernel for these sizes among those that read the weights as they were packed.
+Plan::Choice Plan::choose_kernel(const Node& node, const CompiledNode& compiled,
+                                 const kernels::Call& call, const CompileOptions& options,
+                                 const kernels::Target& target) const {
+  const kernels::Family& family = *compiled.family;
+  std::string reasons;
+  for (std::size_t i = first_kernel(family, options); i < family.size(); ++i) {
+    const kernels::Support support = family.supports(i, call, target);
+    if (support) {
+      kernels::KernelPlan plan = family.plan(i, call, target);
+      if (plan.packed_layout == compiled.packed_layout &&
+          plan.packed_bytes == compiled.packed_bytes) {
+        return {i, std::move(plan)};
+      }
+    }
+    reasons += fmt::format("; {}: {}", family.kernel_name(i),
+                           support ? "another layout of the weights" : support.reason());
+  }
+  fail(ErrorCode::kUnsupported, "program {}, value \"{}\": no kernel computes these sizes{}",
+       program_.graph.name, program_.graph.value(node.outputs.front()).name, reasons);
+}
+
+void Plan::add_steps(const CompileOptions& options, const kernels::Target& target) {
   const Graph& graph = program_.graph;
   for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
     const Node& node = graph.nodes[i];
     const CompiledNode& compiled = program_.nodes[i];
     if (compiled.family == nullptr) continue;
     const kernels::Call call = make_call(graph, node, bindings_);
-    const kernels::KernelPlan plan = compiled.family->plan(compiled.kernel, call, target);
-    LASSO_CHECK(plan.packed_layout == compiled.packed_layout, ErrorCode::kInternal,
-                "program {}, value \"{}\": kernel {} wants layout {} for this binding and {} was "
-                "packed",
-                graph.name, graph.value(node.outputs.front()).name,
-                compiled.family->kernel_name(compiled.kernel), plan.packed_layout,
-                compiled.packed_layout);
+    const auto [kernel, plan] = choose_kernel(node, compiled, call, options, target);
     Step step;
-    step.run = compiled.family->run(compiled.kernel);
-    step.state = compiled.family->create(compiled.kernel, call, target);
+    step.run = compiled.family->run(kernel);
+    step.state = compiled.family->create(kernel, call, target);
     step.packed = compiled.packed;
     step.result = node.outputs.front();
     step.dims = call.outputs.front().dims;
@@ -106,6 +125,9 @@ void Plan::add_steps(const kernels::Target& target) {
       const bool packed = std::find(compiled.packed_inputs.begin(), compiled.packed_inputs.end(),
                                     k) != compiled.packed_inputs.end();
       const Place place = packed ? Place{} : place_of(node.inputs[k]);
+      LASSO_CHECK(packed || node.inputs[k] == kNoValue || place.kind != Place::Kind::kNone,
+                  ErrorCode::kInternal, "program {}: value \"{}\" lies nowhere", graph.name,
+                  graph.value(node.inputs[k]).name);
       step.input_places.push_back(place);
       if (place.kind == Place::Kind::kInput) input_patches_.push_back({index, k, place.index});
       if (place.kind == Place::Kind::kOutput) read_back_patches_.push_back({index, k, place.index});

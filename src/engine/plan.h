@@ -18,8 +18,8 @@ namespace lasso::engine {
 class Plan {
  public:
   // Throws kInvalidArgument for a symbol below 1 or sizes that overflow.
-  Plan(const CompiledProgram& program, std::span<const std::int64_t> symbols,
-       const kernels::Target& target);
+  Plan(const CompiledProgram& program, const CompileOptions& options, int threads,
+       std::span<const std::int64_t> symbols);
 
   std::size_t arena_bytes() const { return memory_.arena_bytes; }
   void set_arena(std::byte* arena);
@@ -60,7 +60,14 @@ class Plan {
   };
 
   void place_values();
-  void add_steps(const kernels::Target& target);
+  void add_steps(const CompileOptions& options, const kernels::Target& target);
+  struct Choice {
+    std::size_t kernel = 0;  // index in the family's list
+    kernels::KernelPlan plan;
+  };
+  Choice choose_kernel(const graph::Node& node, const CompiledNode& compiled,
+                       const kernels::Call& call, const CompileOptions& options,
+                       const kernels::Target& target) const;
   void plan_arena();
   Place place_of(graph::ValueId id) const;
   void poison_before(const Step& step) const;

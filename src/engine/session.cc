@@ -30,11 +30,16 @@ Plan& Session::find_or_bind(std::size_t program, std::span<const std::int64_t> s
       return *cached.plan;
     }
   }
-  auto plan = std::make_unique<Plan>(module_->programs.at(program), symbols,
-                                     kernels::Target{module_->options.isa, options_.threads});
+  auto plan = std::make_unique<Plan>(module_->programs.at(program), module_->options,
+                                     options_.threads, symbols);
   if (plan->arena_bytes() > arena_.size()) {
     arena_ = AlignedBuffer();  // given back first: both at once would double the peak
-    arena_ = AlignedBuffer(plan->arena_bytes());
+    try {
+      arena_ = AlignedBuffer(plan->arena_bytes());
+    } catch (...) {
+      plans_.clear();  // they point into the arena that is gone
+      throw;
+    }
   }
   if (plans_.size() >= options_.cached_plans) {
     plans_.erase(std::min_element(
@@ -43,6 +48,11 @@ Plan& Session::find_or_bind(std::size_t program, std::span<const std::int64_t> s
   }
   plans_.push_back({program, {symbols.begin(), symbols.end()}, clock_, std::move(plan)});
   return *plans_.back().plan;
+}
+
+void Session::keep_plans(std::size_t count) {
+  options_.cached_plans = std::max(options_.cached_plans, count);
+  plans_.reserve(options_.cached_plans);
 }
 
 void Session::prepare(std::size_t program, std::span<const std::int64_t> symbols) {

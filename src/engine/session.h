@@ -41,6 +41,9 @@ class Session {
   void run(std::size_t program, std::span<const std::int64_t> symbols,
            std::span<const void* const> inputs, std::span<void* const> outputs);
 
+  // Keeps at least that many plans from now on.
+  void keep_plans(std::size_t count);
+
   // Plans a binding and touches the arena's pages, so that run() need not.
   void prepare(std::size_t program, std::span<const std::int64_t> symbols);
 

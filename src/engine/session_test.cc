@@ -210,6 +210,102 @@ TEST_P(SessionTest, SameBitsEveryRun) {
   }
 }
 
+TEST(Session, GoesOnAfterRunningOutOfMemory) {
+  Builder b("program");
+  const ValueId x = b.input("x", DType::kF32, {kRows, 64});
+  const ValueId two = b.add("two", Binary{BinaryKind::kAdd}, {x, x});
+  const ValueId four = b.add("four", Binary{BinaryKind::kAdd}, {two, two});
+  b.output(b.add("six", Binary{BinaryKind::kAdd}, {two, four}), "six");
+  graph::Module module;
+  module.programs.push_back(b.finish());
+  Session session(compile(std::move(module), CompileOptions{}), SessionOptions{});
+  const std::vector<float> in = random_values(64, 1);
+  std::vector<float> out(64);
+  const std::vector<std::int64_t> one{1};
+  const std::vector<std::int64_t> huge{std::int64_t{1} << 38};  // two values of 64 TiB
+  const std::vector<const void*> inputs{in.data()};
+  const std::vector<void*> outputs{out.data()};
+  session.run(0, one, inputs, outputs);
+  EXPECT_THROW(session.run(0, huge, inputs, outputs), Error);
+  session.run(0, one, inputs, outputs);
+  for (std::size_t i = 0; i < out.size(); ++i) EXPECT_EQ(out[i], 6 * in[i]);
+}
+
+TEST(Session, ReshapedConstantsAreOperandsAndOutputs) {
+  const std::vector<float> values = random_values(6, 1);
+  Builder b("program");
+  const ValueId x = b.input("x", DType::kF32, {kRows, 6});
+  const ValueId row = b.add("row", Reshape{{6}}, {b.constant("c", make_tensor({2, 3}, values))});
+  b.output(b.add("sum", Binary{BinaryKind::kAdd}, {x, row}), "sum");
+  b.output(row, "row");
+  graph::Module module;
+  module.programs.push_back(b.finish());
+  Session session(compile(std::move(module), CompileOptions{}), SessionOptions{});
+  const std::vector<float> in = random_values(12, 2);
+  std::vector<float> sum(12);
+  std::vector<float> out(6);
+  const std::vector<std::int64_t> symbols{2};
+  const std::vector<const void*> inputs{in.data()};
+  const std::vector<void*> outputs{sum.data(), out.data()};
+  session.run(0, symbols, inputs, outputs);
+  EXPECT_EQ(out, values);
+  for (std::size_t i = 0; i < sum.size(); ++i) EXPECT_EQ(sum[i], in[i] + values[i % 6]);
+}
+
+// Two tensors of a checkpoint may begin at one address: they are not the same constant.
+TEST(Session, ConstantsAreToldApartByShape) {
+  const Tensor large = make_tensor({4, 8}, random_values(32, 1));
+  Tensor small = large;
+  small.dims = {8};
+  Builder b("program");
+  const ValueId x = b.input("x", DType::kF32, {kRows, 4, 8});
+  const ValueId y = b.add("y", Binary{BinaryKind::kAdd}, {x, b.constant("small", small)});
+  b.output(b.add("z", Binary{BinaryKind::kAdd}, {y, b.constant("large", large)}), "z");
+  graph::Module module;
+  module.programs.push_back(b.finish());
+  Session session(compile(std::move(module), CompileOptions{}), SessionOptions{});
+  const std::vector<float> in(32, 0.0F);
+  std::vector<float> z(32);
+  const std::vector<std::int64_t> symbols{1};
+  const std::vector<const void*> inputs{in.data()};
+  const std::vector<void*> outputs{z.data()};
+  session.run(0, symbols, inputs, outputs);
+  const auto* c = static_cast<const float*>(large.data.get());
+  for (std::size_t i = 0; i < z.size(); ++i) EXPECT_EQ(z[i], c[i % 8] + c[i]);
+}
+
+// The kernel that is best for one row need not be able to do a thousand, and the other way round.
+TEST(Session, KernelsAreChosenForTheSizesOfEveryBinding) {
+  constexpr std::int64_t kSide = 768;
+  for (const std::int64_t typical : {1, 1024}) {
+    Builder b("program");
+    const ValueId x = b.input("x", DType::kF32, {kRows, kSide});
+    const Tensor w = make_tensor({kSide, kSide}, random_values(kSide * kSide, 1, 0.036F));
+    b.output(b.add("y", Linear{}, {x, b.constant("w", w)}), "y");
+    graph::Module module;
+    module.programs.push_back(b.finish());
+    module.programs[0].typical = {{"rows", typical}};
+    CompileOptions options;
+    options.isa = usable_isa();
+    Session session(compile(std::move(module), options), SessionOptions{});
+    for (const std::int64_t rows : {1, 3, 100, 2000}) {
+      const std::vector<float> in = random_values(rows * kSide, 2);
+      std::vector<float> out(in.size());
+      const std::vector<std::int64_t> symbols{rows};
+      const std::vector<const void*> inputs{in.data()};
+      const std::vector<void*> outputs{out.data()};
+      session.run(0, symbols, inputs, outputs);
+      double expected = 0;  // the last element
+      const auto* weights = static_cast<const float*>(w.data.get());
+      for (std::int64_t k = 0; k < kSide; ++k) {
+        expected += double{in[static_cast<std::size_t>((rows - 1) * kSide + k)]} *
+                    weights[(kSide - 1) * kSide + k];
+      }
+      EXPECT_NEAR(out.back(), expected, 1e-5);
+    }
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Kernels, SessionTest, testing::Bool(),
                          [](const auto& info) { return info.param ? "Reference" : "Fast"; });
 

@@ -130,12 +130,13 @@ void Weights::release(const std::string& name) const {
                        std::min(elements * size_of(tensor.dtype), tensor.storage_bytes));
 }
 
-std::string Weights::fingerprint() const {
+std::string Weights::fingerprint(const std::string& salt) const {
   constexpr std::size_t kChunk = std::size_t{8} << 20U;
   XXH3_state_t* state = XXH3_createState();
   LASSO_CHECK(state != nullptr, ErrorCode::kOutOfMemory, "no memory for a hash state");
   const std::shared_ptr<XXH3_state_t> guard(state, XXH3_freeState);
   XXH3_128bits_reset(state);
+  XXH3_128bits_update(state, salt.data(), salt.size());
   for (const auto& [name, tensor] : tensors_) {
     const std::string head =
         fmt::format("{}\n{}\n{}\n", name, to_string(tensor.dtype), to_string(tensor.dims));

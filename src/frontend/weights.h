@@ -64,9 +64,9 @@ class Weights {
   void release(const std::string& name) const;
 
   // XXH3-128 of names, types, shapes and elements in the order of the names, as 32 hexadecimal
-  // digits: the same for the same tensors in any file format. Reads every tensor once and releases
-  // its pages.
-  std::string fingerprint() const;
+  // digits: the same for the same tensors in any file format. `salt` is hashed before them, for
+  // what else tells models apart. Reads every tensor once and releases its pages.
+  std::string fingerprint(const std::string& salt = {}) const;
 
  private:
   std::string path_;

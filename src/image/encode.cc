@@ -64,6 +64,7 @@ struct Encoder {
 
 bool start(Encoder& e, const Layout& layout, const std::vector<png_color>& palette, bool bgr) {
   if (setjmp(e.escape) != 0) return false;
+  png_set_user_limits(e.png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);  // the reader has none per side
   png_set_write_fn(e.png, &e, Encoder::append, [](png_structp) {});
   png_set_IHDR(e.png, e.info, static_cast<png_uint_32>(layout.width),
                static_cast<png_uint_32>(layout.height), layout.bits, layout.color,

@@ -97,6 +97,7 @@ Image apply_orientation(Image image, int orientation) {
   constexpr std::int64_t kTile = 32;  // tiles keep the strided reads in the cache
   const std::int64_t width = out.width;
   const std::int64_t height = out.height;
+  const ThreadLimit limit(1);  // there is no context that says how many
   parallel_ranges((height + kTile - 1) / kTile, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t y0 = begin * kTile; y0 < std::min(end * kTile, height); y0 += kTile) {
       const std::int64_t y1 = std::min(y0 + kTile, height);

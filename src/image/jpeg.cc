@@ -16,7 +16,10 @@ namespace lasso {
 
 namespace {
 
-constexpr int kMostScans = 500;  // of a progressive file; each one may touch every pixel
+// Of a progressive file, whose every scan may touch every pixel while it takes few bytes itself.
+// Real ones have about ten.
+constexpr int kMostScans = 500;
+constexpr std::int64_t kMostScanPixels = 4'000'000'000;
 
 // libjpeg reports by calling back. A jump, not an exception, crosses its C frames: the functions
 // that it may leave (start, read_rows) hold nothing that has a destructor.
@@ -66,11 +69,13 @@ struct Decoder {
   static void limit_scans(j_common_ptr info) {
     if (!info->is_decompressor) return;
     const auto* jpeg = reinterpret_cast<j_decompress_ptr>(info);
-    if (jpeg->input_scan_number <= kMostScans) return;
+    const std::int64_t work = std::int64_t{jpeg->input_scan_number} * jpeg->image_width *
+                              static_cast<std::int64_t>(jpeg->image_height);
+    if (jpeg->input_scan_number <= kMostScans && work <= kMostScanPixels) return;
     Decoder& decoder = of(info);
     decoder.error = JERR_BAD_PROGRESSION;
-    std::snprintf(decoder.message, sizeof(decoder.message), "it has more than %d scans",
-                  kMostScans);
+    std::snprintf(decoder.message, sizeof(decoder.message), "it has too many scans (%d so far)",
+                  jpeg->input_scan_number);
     std::longjmp(decoder.escape, 1);
   }
 };

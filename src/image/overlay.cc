@@ -234,6 +234,8 @@ Image draw_overlay(const ImageView& view, const std::vector<OverlayItem>& items)
                 ErrorCode::kInvalidArgument, "a mask of {}x{} over an image of {}x{}",
                 item.mask->width, item.mask->height, view.width, view.height);
   }
+  // Functions without a context run on the calling thread alone: nobody told them how many to use.
+  const ThreadLimit limit(1);
   return guard_memory("an overlay", [&] {
     Image image = copy_rgb(view);
     const Style style(view.width, view.height);

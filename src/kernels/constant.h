@@ -46,7 +46,7 @@ inline void read_bias(const std::vector<TensorView>& constants, std::int64_t cou
   }
 }
 
-// Whether the operand at `index` exists, and whether it is a constant.
+// Whether the operand at `index` exists.
 template <typename Operands>
 bool has_operand(const Operands& operands, std::size_t index) {
   return index < operands.size() && operands[index].present;

@@ -2,14 +2,18 @@
 // sizes known), and one list of kernels per device, best first, reference last. A row of the list
 // is a Kernel<Problem>. Tests and benchmarks iterate the list.
 //
-//   supports(problem, target)   yes, or the reason why not
-//   plan(problem, target)       workspace, packed size and layout, estimated cost
-//   pack(problem, weights)      constant inputs into the layout that the kernel reads, once per
-//   engine create(problem, target)     -> state: a oneDNN primitive, resolved tile sizes, or
-//   nothing run(state, args)            at run time; allocates nothing
+// - supports(problem, target): yes, or the reason why not.
+// - plan(problem, target): workspace, packed size and layout, estimated cost.
+// - pack(problem, weights): constant inputs into the layout that the kernel reads, once per engine.
+// - create(problem, target): the state, such as a oneDNN primitive, resolved tile sizes, or nothing.
+// - run(state, args): at run time; allocates nothing.
 //
 // The packed layout must not depend on sizes that symbols bind (rows, batch): one packed weight
-// serves every binding of a program. Layouts are named; equal names mean equal bytes.
+// serves every binding of a program. Layouts are named; equal names mean equal bytes for equal
+// weights. The kernel may differ from binding to binding, among those that read one layout.
+//
+// A state belongs to one context and run() may change what it holds (a oneDNN primitive's memory
+// handles): it is never shared between threads.
 #ifndef LASSO_KERNELS_KERNEL_H_
 #define LASSO_KERNELS_KERNEL_H_
 

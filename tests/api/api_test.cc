@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "lasso/lasso.h"
+#include "support/files.h"
 
 namespace lasso {
 namespace {
@@ -39,12 +40,7 @@ Prompt click(float x, float y) {
 
 class Api : public testing::Test {
  protected:
-  void SetUp() override {
-    folder_ = fs::temp_directory_path() / "lasso_api_test";
-    fs::create_directories(folder_);
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-  std::string path(const std::string& name) const { return (folder_ / name).string(); }
+  std::string path(const std::string& name) const { return folder_ / name; }
 
   static const Engine& engine() {
     static const Engine instance = Engine::build(data("checkpoint.pth"));
@@ -55,7 +51,7 @@ class Api : public testing::Test {
     return instance;
   }
 
-  fs::path folder_;
+  test::TempDir folder_;
 };
 
 TEST_F(Api, InfoDescribesTheModel) {
@@ -232,7 +228,7 @@ TEST_F(Api, BadArgumentsAreNamed) {
 }
 
 TEST_F(Api, ThreadsShareAnEngine) {
-  Context context(engine());
+  Context context(engine(), {1});
   const Segmentation expected = context.segment(context.encode(image().view()), click(250, 300));
   std::vector<std::thread> threads;
   std::vector<Segmentation> results(3);
@@ -244,8 +240,34 @@ TEST_F(Api, ThreadsShareAnEngine) {
   }
   for (std::thread& thread : threads) thread.join();
   for (const Segmentation& result : results) {
-    EXPECT_GT(mask_iou(result.masks.front(), expected.masks.front()), 0.999);
+    EXPECT_EQ(result.low_res_logits, expected.low_res_logits);
+    EXPECT_EQ(result.masks.front().data, expected.masks.front().data);
   }
+}
+
+TEST_F(Api, MasksGoIntoTheCallersBuffer) {
+  Context context(engine());
+  const Embedding embedding = context.encode(image().view());
+  SegmentOptions options;
+  const Segmentation with = context.segment(embedding, click(250, 300), options);
+  options.masks = false;
+  const Segmentation without = context.segment(embedding, click(250, 300), options);
+  const std::ptrdiff_t stride = image().width + 5;
+  std::vector<std::uint8_t> buffer(static_cast<std::size_t>(stride * image().height), 9);
+  context.upsample_mask(embedding, without.low_res_logits.data(), 0.0F, buffer.data(), stride);
+  for (int y = 0; y < image().height; ++y) {
+    const std::uint8_t* row = buffer.data() + y * stride;
+    EXPECT_TRUE(std::equal(row, row + image().width,
+                           with.masks[0].data.data() + std::ptrdiff_t{y} * image().width));
+    EXPECT_EQ(row[image().width], 9);
+  }
+}
+
+TEST_F(Api, EmptyEmbeddingsAreRefused) {
+  Context context(engine());
+  EXPECT_FALSE(Embedding());
+  EXPECT_EQ(code_of([&] { context.segment(Embedding(), click(1, 1)); }, "empty"),
+            ErrorCode::kInvalidArgument);
 }
 
 TEST_F(Api, SameBitsEveryRun) {

@@ -14,6 +14,7 @@
 #include "frontend/pytorch/torch_writer.h"
 #include "lasso/context.h"
 #include "models/sam/checkpoint.h"
+#include "support/files.h"
 
 namespace lasso {
 namespace {
@@ -46,9 +47,8 @@ sam::SamConfig architecture() {
 TEST(Memory, BuildingHoldsThePackedWeightsAndLittleMore) {
   const sam::SamConfig config = architecture();
   const auto expected = sam::expected_tensors(config);
-  const auto folder = std::filesystem::temp_directory_path() / "lasso_memory_test";
-  std::filesystem::create_directories(folder);
-  const std::string path = (folder / "random.pth").string();
+  const test::TempDir folder;
+  const std::string path = folder / "random.pth";
   // In a process of its own, so that the writer's memory is not the reader's.
   ASSERT_GE(peak_resident_bytes([&] {
               std::vector<TorchEntry> entries;
@@ -67,7 +67,6 @@ TEST(Memory, BuildingHoldsThePackedWeightsAndLittleMore) {
     const Engine engine = Engine::build(path);
     Context(engine, {2}).warm_up();
   });
-  std::filesystem::remove_all(folder);
   const std::int64_t packed = sam::parameter_count(config) * 4;
   std::printf(
       "file %ld MiB, packed weights %ld MiB, peak while building %ld MiB, warmed up %ld MiB\n",

@@ -118,21 +118,36 @@ TEST_P(ArchitectureTest, CallsWithinTheWarmUpLimitsAllocateNothing) {
   WarmUpLimits limits;
   limits.image_width = 97;
   limits.image_height = 61;
-  limits.points = 3;
+  limits.prompts = 9;
+  limits.points = 8;
+  limits.mask_input = true;
   predictor.warm_up(limits);
-  const Image image = noise(97, 61);
-  const std::int64_t before_encode = test::allocation_count();
-  const Embedding embedding = predictor.encode(image.view());
-  EXPECT_LE(test::allocation_count() - before_encode, 2);  // the embedding itself
+  for (const auto& [width, height] : {std::pair{97, 61}, {61, 61}, {40, 61}, {3, 2}}) {
+    const Image image = noise(width, height);
+    const std::int64_t before_encode = test::allocation_count();
+    const Embedding embedding = predictor.encode(image.view());
+    // What is returned: the embedding, its values and the model's hash.
+    EXPECT_LE(test::allocation_count() - before_encode, 3) << width << "x" << height;
 
-  Prompt prompt;
-  prompt.points = {{30, 20, PointLabel::kForeground}};
-  Segmentation result;
-  predictor.segment(embedding, &prompt, 1, {}, &result);
-  prompt.box = Box{1, 2, 30, 40};
-  const std::int64_t before = test::allocation_count();
-  for (int i = 0; i < 3; ++i) predictor.segment(embedding, &prompt, 1, {}, &result);
-  EXPECT_EQ(test::allocation_count() - before, 0);
+    const auto side = static_cast<std::size_t>(embedding.low_res_side());
+    std::vector<Prompt> prompts(9);
+    for (std::size_t i = 0; i < prompts.size(); ++i) {
+      prompts[i].points.assign(i % 7, {1, 1, PointLabel::kForeground});
+      prompts[i].box = Box{0, 0, 2, 2};
+      if (i % 2 == 0) prompts[i].mask_input.assign(side * side, 0.5F);
+    }
+    // Results have their memory already, as those of an earlier call have.
+    std::vector<Segmentation> results(prompts.size());
+    for (Segmentation& result : results) {
+      result.masks.resize(1);
+      result.masks[0].data.resize(static_cast<std::size_t>(width * height));
+      result.iou_predictions.resize(1);
+      result.low_res_logits.resize(side * side);
+    }
+    const std::int64_t before = test::allocation_count();
+    predictor.segment(embedding, prompts.data(), prompts.size(), {}, results.data());
+    EXPECT_EQ(test::allocation_count() - before, 0) << width << "x" << height;
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(

@@ -4,6 +4,7 @@
 
 #include "core/check.h"
 #include "kernels/attention/attention_kernels.h"
+#include "kernels/constant.h"
 
 namespace lasso::kernels {
 
@@ -13,10 +14,6 @@ bool all_float32(const Call& call) {
   const auto float32 = [](const Operand& o) { return !o.present || o.dtype == DType::kF32; };
   return std::all_of(call.inputs.begin(), call.inputs.end(), float32) &&
          std::all_of(call.outputs.begin(), call.outputs.end(), float32);
-}
-
-bool has_input(const Call& call, std::size_t i) {
-  return i < call.inputs.size() && call.inputs[i].present;
 }
 
 WindowAttentionProblem make_window_attention_problem(const Call& call) {
@@ -31,8 +28,8 @@ WindowAttentionProblem make_window_attention_problem(const Call& call) {
   p.head_dim = qkv[3] / (3 * op.heads);
   p.window = op.window;
   p.scale = op.scale;
-  p.has_rel = has_input(call, 1);
-  p.has_pad = has_input(call, 3);
+  p.has_rel = has_operand(call.inputs, 1);
+  p.has_pad = has_operand(call.inputs, 3);
   p.float32 = all_float32(call);
   return p;
 }

@@ -51,7 +51,7 @@ KernelPlan plan(const Conv2dProblem& p, const Target& target) {
   const double rate = (kIsa == Isa::kAvx512 ? 1.8e11 : 1e11) * target.threads;
   KernelPlan result;
   result.packed_bytes = panel_bytes(p.filters, k);
-  result.packed_layout = kPanelLayout;
+  result.packed_layout = "k = (kh, kw, c): " + std::string(kPanelLayout);
   result.cost =
       2.0 * static_cast<double>(p.batch * p.out_h() * p.out_w() * p.filters * k) / rate + 1e-6;
   return result;

@@ -12,6 +12,7 @@ namespace lasso::kernels {
 namespace {
 
 Support supports(const LinearProblem& p, const Target& /*target*/) {
+  if (p.k == 0) return Support::no("no columns to sum over");
   return p.packed ? Support::yes() : Support::no("the weights are not constant");
 }
 

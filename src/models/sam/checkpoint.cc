@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 #include <set>
+#include <tuple>
 
 #include "core/check.h"
 #include "core/log.h"
@@ -167,6 +168,38 @@ void check_tensors(const SamConfig& config, const Weights& weights) {
        count, model_name(config), fmt::join(problems, "; "));
 }
 
+// Tensors may share memory as one and the same tensor (tied weights), or lie between one another's
+// elements; but together they must not be larger than the memory they view, or a small file could
+// stand for a model of any size.
+void check_overlaps(const Weights& weights) {
+  using View = std::tuple<std::uintptr_t, std::uintptr_t, DType, Dims, Dims>;
+  std::set<View> views;  // in the order of their first bytes; tied tensors are one
+  std::size_t viewed = 0;
+  for (const auto& [name, tensor] : weights.tensors()) {
+    if (tensor.dense_bytes() == 0) continue;
+    std::int64_t last = 0;  // element; it lies in the storage
+    for (std::size_t d = 0; d < tensor.dims.size(); ++d) {
+      last += (tensor.dims[d] - 1) * tensor.strides[d];
+    }
+    const auto begin = reinterpret_cast<std::uintptr_t>(tensor.data);
+    const std::uintptr_t end =
+        begin + static_cast<std::uintptr_t>(last + 1) * size_of(tensor.dtype);
+    if (views.emplace(begin, end, tensor.dtype, tensor.dims, tensor.strides).second) {
+      viewed += tensor.dense_bytes();
+    }
+  }
+  std::size_t covered = 0;
+  std::uintptr_t reached = 0;
+  for (const View& view : views) {
+    const std::uintptr_t end = std::get<1>(view);
+    if (end > reached) covered += end - std::max(std::get<0>(view), reached);
+    reached = std::max(reached, end);
+  }
+  LASSO_CHECK(viewed <= covered, ErrorCode::kCorruptFile,
+              "{}: its tensors overlap: they have {} bytes together and cover {} of the file",
+              weights.path(), viewed, covered);
+}
+
 }  // namespace
 
 SamCheckpoint make_sam_checkpoint(const Weights& weights, const SamConfigOverride& stated) {
@@ -179,6 +212,7 @@ SamCheckpoint make_sam_checkpoint(const Weights& weights, const SamConfigOverrid
     fit_tables(result.config, &result.weights);
   }
   check_tensors(result.config, result.weights);
+  check_overlaps(result.weights);
   return result;
 }
 

@@ -15,7 +15,7 @@ namespace lasso::sam {
 struct SamModel {
   SamConfig config;
   Preprocess preprocess;
-  std::string hash;  // of the weights
+  std::string hash;  // of the weights and the configuration
   std::uint64_t parameters = 0;
   std::shared_ptr<const engine::CompiledModule> module;
 };

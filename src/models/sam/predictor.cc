@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cmath>
 
+#include "core/access.h"
 #include "core/check.h"
 #include "core/threads.h"
 #include "models/sam/describe.h"
@@ -44,6 +45,10 @@ engine::SessionOptions session_options(int threads) {
   options.cached_plans = 64;
   return options;
 }
+
+// Limits of warm_up() beyond which nobody plans ahead.
+constexpr int kMostPrompts = 1 << 16;
+constexpr int kMostPoints = 1 << 10;
 
 }  // namespace
 
@@ -95,12 +100,13 @@ Embedding Predictor::run_encoder(int image_width, int image_height) {
   const std::array<void*, 1> outputs{impl->data()};
   session_.run(encoder_, batch, inputs, outputs);
   timings_.encode_ms = watch.milliseconds();
-  return Embedding(std::move(impl));
+  return Access::make<Embedding>(std::move(impl));
 }
 
 void Predictor::check_embedding(const Embedding& embedding) const {
-  LASSO_CHECK(embedding.impl() != nullptr, ErrorCode::kInvalidArgument, "the embedding is empty");
-  const Embedding::Impl& e = *embedding.impl();
+  LASSO_CHECK(Access::impl(embedding) != nullptr, ErrorCode::kInvalidArgument,
+              "the embedding is empty");
+  const Embedding::Impl& e = *Access::impl(embedding);
   LASSO_CHECK(e.model_hash == model_->hash, ErrorCode::kInvalidArgument,
               "the embedding was made by another model (hash {}, and this model's is {})",
               e.model_hash, model_->hash);
@@ -172,7 +178,7 @@ void Predictor::segment(const Embedding& embedding, const Prompt* prompts, std::
 }
 
 void Predictor::fill_batch(const Embedding& embedding, const Prompt* prompts, const Batch& batch) {
-  const Embedding::Impl& e = *embedding.impl();
+  const Embedding::Impl& e = *Access::impl(embedding);
   const ResizedSize resized =
       resized_size(model_->preprocess, e.image_width, e.image_height, e.image_size);
   coords_.clear();
@@ -219,7 +225,7 @@ void Predictor::run_decoder(const Embedding& embedding, const Batch& batch) {
 void Predictor::store_results(const Embedding& embedding, const Batch& batch,
                               const SegmentOptions& options, Segmentation* results) {
   const ThreadLimit limit(session_.threads());
-  const Embedding::Impl& e = *embedding.impl();
+  const Embedding::Impl& e = *Access::impl(embedding);
   const auto tokens = static_cast<std::size_t>(model_->config.num_mask_tokens());
   const std::size_t first = options.multimask ? 1 : 0;
   const std::size_t masks = options.multimask ? tokens - 1 : 1;
@@ -245,34 +251,33 @@ void Predictor::store_results(const Embedding& embedding, const Batch& batch,
   }
 }
 
+void Predictor::upsample(const Embedding& embedding, const float* low_res_logits, float threshold,
+                         std::uint8_t* out, std::ptrdiff_t stride) {
+  check_embedding(embedding);
+  LASSO_CHECK(low_res_logits != nullptr && out != nullptr, ErrorCode::kInvalidArgument,
+              "the logits or the mask are null");
+  const ThreadLimit limit(session_.threads());
+  const Embedding::Impl& e = *Access::impl(embedding);
+  upsample_mask(mask_upsample_of(model_->preprocess, embedding.low_res_side(), e.image_size,
+                                 e.image_width, e.image_height),
+                low_res_logits, threshold, mask_scratch_, out, stride);
+}
+
 void Predictor::warm_up(const WarmUpLimits& limits) {
   LASSO_CHECK(limits.image_width >= 1 && limits.image_height >= 1 && limits.prompts >= 1 &&
-                  limits.points >= 1,
+                  limits.prompts <= kMostPrompts && limits.points >= 1 &&
+                  limits.points <= kMostPoints,
               ErrorCode::kInvalidArgument,
-              "warm-up limits must be at least 1: image {}x{}, {} prompts, {} points",
-              limits.image_width, limits.image_height, limits.prompts, limits.points);
-  const std::array<std::int64_t, 1> batch{1};
-  session_.prepare(encoder_, batch);
+              "warm-up limits: image {}x{}, {} prompts, {} points: expected at least 1, at most {} "
+              "prompts and {} points",
+              limits.image_width, limits.image_height, limits.prompts, limits.points, kMostPrompts,
+              kMostPoints);
   const auto prompts =
       std::min<std::size_t>(static_cast<std::size_t>(limits.prompts), kPromptsPerRun);
-  for (std::size_t count = 1; count <= prompts; ++count) {
-    for (std::int64_t points = 1; points <= limits.points + 1; ++points) {
-      const std::array<std::int64_t, 2> symbols{static_cast<std::int64_t>(count), points};
-      session_.prepare(decoder_, symbols);
-      if (limits.mask_input) session_.prepare(decoder_with_mask_, symbols);
-    }
-  }
-  const ThreadLimit limit(session_.threads());
-  const SamConfig& config = model_->config;
-  const auto side = static_cast<std::size_t>(config.image_size);
-  const Image blank{limits.image_width, limits.image_height, PixelFormat::kRgb,
-                    std::vector<std::uint8_t>(static_cast<std::size_t>(limits.image_width) *
-                                              static_cast<std::size_t>(limits.image_height) * 3)};
-  preprocess_image(model_->preprocess, blank.view(), config.image_size, preprocess_scratch_,
-                   image_.get(side * side * 3));
-  const auto low_res = static_cast<std::size_t>(4 * config.grid());
   const auto points = static_cast<std::size_t>(limits.points) + 1;
-  const auto tokens = static_cast<std::size_t>(config.num_mask_tokens());
+  warm_up_plans(prompts, points, limits.mask_input);
+  const auto low_res = static_cast<std::size_t>(4 * model_->config.grid());
+  const auto tokens = static_cast<std::size_t>(model_->config.num_mask_tokens());
   done_.reserve(static_cast<std::size_t>(limits.prompts));
   batch_.prompts.reserve(prompts);
   coords_.reserve(prompts * points * 2);
@@ -280,10 +285,53 @@ void Predictor::warm_up(const WarmUpLimits& limits) {
   iou_.reserve(prompts * tokens);
   logits_.assign(prompts * tokens * low_res * low_res, 0.0F);
   if (limits.mask_input) mask_inputs_.assign(prompts * low_res * low_res, 0.0F);
-  std::vector<std::uint8_t> mask(blank.pixels.size() / 3);
-  upsample_mask(mask_upsample_of(model_->preprocess, 4 * config.grid(), config.image_size,
-                                 limits.image_width, limits.image_height),
-                logits_.data(), 0.0F, mask_scratch_, mask.data(), limits.image_width);
+  // Scratch memory grows with the image's sides and with the part of the model's square that it
+  // fills: the whole limit, the largest square within it, and a pixel are the extremes.
+  const int side = std::min(limits.image_width, limits.image_height);
+  warm_up_image(limits.image_width, limits.image_height);
+  warm_up_image(side, side);
+  warm_up_image(1, 1);
+  // Libraries set themselves up in their first run.
+  const Embedding embedding = run_encoder(1, 1);
+  Prompt prompt;
+  prompt.box = Box{0, 0, 1, 1};
+  SegmentOptions options;
+  options.masks = false;
+  Segmentation result;
+  segment(embedding, &prompt, 1, options, &result);
+  if (limits.mask_input) {
+    prompt.mask_input = result.low_res_logits;
+    segment(embedding, &prompt, 1, options, &result);
+  }
+  timings_ = {};
+}
+
+void Predictor::warm_up_plans(std::size_t prompts, std::size_t points, bool mask_input) {
+  session_.keep_plans(1 + prompts * points * (mask_input ? 2 : 1));
+  const std::array<std::int64_t, 1> batch{1};
+  session_.prepare(encoder_, batch);
+  for (std::size_t count = 1; count <= prompts; ++count) {
+    for (std::size_t n = 1; n <= points; ++n) {
+      const std::array<std::int64_t, 2> symbols{static_cast<std::int64_t>(count),
+                                                static_cast<std::int64_t>(n)};
+      session_.prepare(decoder_, symbols);
+      if (mask_input) session_.prepare(decoder_with_mask_, symbols);
+    }
+  }
+}
+
+void Predictor::warm_up_image(int width, int height) {
+  const ThreadLimit limit(session_.threads());
+  const SamConfig& config = model_->config;
+  const auto side = static_cast<std::size_t>(config.image_size);
+  const auto pixels = static_cast<std::size_t>(width) * static_cast<std::size_t>(height);
+  const Image blank{width, height, PixelFormat::kRgb, std::vector<std::uint8_t>(pixels * 3)};
+  preprocess_image(model_->preprocess, blank.view(), config.image_size, preprocess_scratch_,
+                   image_.get(side * side * 3));
+  std::vector<std::uint8_t> mask(pixels);
+  upsample_mask(
+      mask_upsample_of(model_->preprocess, 4 * config.grid(), config.image_size, width, height),
+      logits_.data(), 0.0F, mask_scratch_, mask.data(), width);
 }
 
 }  // namespace lasso::sam

@@ -25,6 +25,10 @@ class Predictor {
   void segment(const Embedding& embedding, const Prompt* prompts, std::size_t count,
                const SegmentOptions& options, Segmentation* results);
 
+  // One low-resolution mask at the image's size.
+  void upsample(const Embedding& embedding, const float* low_res_logits, float threshold,
+                std::uint8_t* out, std::ptrdiff_t stride);
+
   void warm_up(const WarmUpLimits& limits);
 
   const Timings& timings() const { return timings_; }
@@ -39,6 +43,8 @@ class Predictor {
     std::vector<std::size_t> prompts;  // indices
   };
 
+  void warm_up_plans(std::size_t prompts, std::size_t points, bool mask_input);
+  void warm_up_image(int width, int height);
   Embedding run_encoder(int image_width, int image_height);
   void check_embedding(const Embedding& embedding) const;
   void check_prompt(const Prompt& prompt, std::size_t index, std::size_t side) const;
