@@ -23,10 +23,5 @@ write_basic_package_version_file("${PROJECT_BINARY_DIR}/lassoConfigVersion.cmake
 install(FILES "${PROJECT_BINARY_DIR}/lassoConfig.cmake" "${PROJECT_BINARY_DIR}/lassoConfigVersion.cmake"
         DESTINATION "${package_dir}")
 
-# The checkpoint that `lasso` uses without --model: the trained one, or the random one of the tests.
-if(EXISTS "${PROJECT_SOURCE_DIR}/models/lasso-tiny.pth")
-  install(FILES models/lasso-tiny.pth DESTINATION "${CMAKE_INSTALL_DATADIR}/lasso/models")
-elseif(EXISTS "${PROJECT_SOURCE_DIR}/tests/data/sam_micro/checkpoint.pth")
-  install(FILES tests/data/sam_micro/checkpoint.pth RENAME lasso-micro.pth
-          DESTINATION "${CMAKE_INSTALL_DATADIR}/lasso/models")
-endif()
+# The checkpoint that `lasso` uses without --model.
+install(FILES models/lasso-tiny.pth DESTINATION "${CMAKE_INSTALL_DATADIR}/lasso/models")
