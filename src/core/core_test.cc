@@ -348,6 +348,26 @@ TEST(Threads, ThereIsACore) {
   EXPECT_LE(available_cores(), static_cast<int>(sysconf(_SC_NPROCESSORS_CONF)));
 }
 
+TEST(WriteAtomically, FollowsLinksAndRefusesWhatIsNoFile) {
+  const std::filesystem::path folder =
+      std::filesystem::temp_directory_path() / fmt::format("lasso_core_links_{}", getpid());
+  std::filesystem::create_directories(folder);
+  std::filesystem::create_symlink("later", folder / "link");
+  for (const char* content : {"one", "two"}) {  // the target does not exist, then it does
+    write_file((folder / "link").string(), content);
+    EXPECT_TRUE(std::filesystem::is_symlink(folder / "link"));
+    std::string text;
+    std::ifstream(folder / "later") >> text;
+    EXPECT_EQ(text, content);
+  }
+  const std::string pipe = (folder / "pipe").string();
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  EXPECT_EQ(error_of("not a regular file", [&] { write_file(pipe, "x"); }),
+            ErrorCode::kInvalidArgument);
+  EXPECT_TRUE(std::filesystem::is_fifo(pipe));
+  std::filesystem::remove_all(folder);
+}
+
 TEST(Isa, NamesConvertThereAndBack) {
   for (const Isa isa : {Isa::kAvx2, Isa::kAvx512, Isa::kAvx512Vnni, Isa::kAvx512Bf16}) {
     EXPECT_EQ(isa_from_string(to_string(isa)), isa);
@@ -360,7 +380,7 @@ TEST(Isa, NamesConvertThereAndBack) {
   EXPECT_LT(Isa::kAvx512Vnni, Isa::kAvx512Bf16);
 }
 
-TEST(Isa, TheCapHoldsAndComesTooLateAfterUse) {
+TEST(Isa, TheCapHolds) {
   EXPECT_GE(cpu_isa(), Isa::kAvx2);
   EXPECT_LE(usable_isa(), cpu_isa());
   const char* cap = std::getenv("LASSO_MAX_ISA");

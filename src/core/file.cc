@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstdint>
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <random>
 
@@ -85,10 +86,22 @@ std::string make_temporary(const std::string& path) {
 
 void write_atomically(const std::string& path,
                       const std::function<void(const std::string& temporary)>& write) {
-  const std::string temporary = make_temporary(path);
+  // A link is followed, and anything but a file, such as a device, must not be renamed over.
+  std::error_code error;
+  std::filesystem::path resolved = std::filesystem::weakly_canonical(path, error);
+  if (error) resolved = path;
+  if (std::filesystem::is_symlink(std::filesystem::symlink_status(resolved, error))) {
+    // To a file that does not exist yet.
+    resolved = resolved.parent_path() / std::filesystem::read_symlink(resolved, error);
+  }
+  const std::string target = resolved.string();
+  const auto status = std::filesystem::status(target, error);
+  LASSO_CHECK(!std::filesystem::exists(status) || std::filesystem::is_regular_file(status),
+              ErrorCode::kInvalidArgument, "{}: can't be written: not a regular file", path);
+  const std::string temporary = make_temporary(target);
   try {
     write(temporary);
-    LASSO_CHECK(std::rename(temporary.c_str(), path.c_str()) == 0, ErrorCode::kInvalidArgument,
+    LASSO_CHECK(std::rename(temporary.c_str(), target.c_str()) == 0, ErrorCode::kInvalidArgument,
                 "{}: can't be written: {}", path, std::strerror(errno));
   } catch (...) {
     unlink(temporary.c_str());
@@ -101,7 +114,8 @@ void write_file(const std::string& path, std::string_view content) {
     std::ofstream out(temporary, std::ios::binary);
     out.write(content.data(), static_cast<std::streamsize>(content.size()));
     out.close();
-    LASSO_CHECK(out.good(), ErrorCode::kInvalidArgument, "{}: can't be written", path);
+    LASSO_CHECK(out.good(), ErrorCode::kInvalidArgument, "{}: can't be written: {}", path,
+                std::strerror(errno));
   });
 }
 

@@ -14,6 +14,9 @@ using namespace pickle_opcode;  // NOLINT(google-build-using-namespace)
 
 constexpr std::size_t kMaxPickleBytes = std::size_t{64} << 20U;
 constexpr std::size_t kMaxValues = std::size_t{1} << 21U;
+// Of all collections together: a call can copy a list, so that its items are not bounded by the
+// bytes.
+constexpr std::size_t kMaxItems = 2 * kMaxValues;
 constexpr std::size_t kMaxStack = std::size_t{1} << 20U;
 constexpr std::size_t kMaxMarks = 1000;  // nesting of collections under construction
 constexpr std::size_t kMaxRank = 16;
@@ -49,10 +52,15 @@ class Machine {
   }
   PickleId make_collection(PickleType type, std::vector<PickleId> items) {
     PickleValue value;
+    count_items(items.size());
     value.type = type;
     value.index = static_cast<std::uint32_t>(pickle_.items.size());
     pickle_.items.push_back(std::move(items));
     return make(value);
+  }
+  void count_items(std::size_t count) {
+    item_count_ += count;
+    if (item_count_ > kMaxItems) corrupt("more than {} items in collections", kMaxItems);
   }
   PickleId make_text(PickleType type, std::string_view text) {
     PickleValue value;
@@ -123,6 +131,7 @@ class Machine {
   std::vector<std::size_t> marks_;
   std::vector<PickleId> memo_;
   std::size_t memoized_ = 0;
+  std::size_t item_count_ = 0;
   bool stopped_ = false;
 };
 
@@ -339,6 +348,7 @@ void Machine::extend(PickleType type, const std::vector<PickleId>& items) {
   if (type == PickleType::kDict && items.size() % 2 != 0) corrupt("a key without a value");
   if (target.type == PickleType::kOpaque) return;
   if (target.type != type) corrupt("items for something else than a list or dictionary");
+  count_items(items.size());
   std::vector<PickleId>& all = pickle_.items[target.index];
   all.insert(all.end(), items.begin(), items.end());
 }

@@ -167,6 +167,17 @@ TEST(Pickle, BoundsItsMemory) {
   EXPECT_ERROR(read(pops), kCorrupt, "more than 2097152 values");
 }
 
+// A call copies the pairs of a list: a few bytes for every copy of a million items.
+TEST(Pickle, BoundsItemsThatCallsCopy) {
+  std::string program = std::string("\x80\x02](") + integers({1, 2});
+  program += std::string(1'000'000, '2') + "e";  // the same pair a million times
+  program += std::string("q\x00", 2);
+  for (int i = 0; i < 2000; ++i) {
+    program += global("collections", "OrderedDict") + std::string("h\x00\x85R0", 5);
+  }
+  EXPECT_ERROR(read(program + "N."), kCorrupt, "items in collections");
+}
+
 TEST(Pickle, SurvivesCycles) {
   // d = {}; d["self"] = d
   const Pickle pickle =

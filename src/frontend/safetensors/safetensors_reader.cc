@@ -17,6 +17,7 @@ namespace {
 
 constexpr std::uint64_t kMaxHeaderBytes = 100'000'000;  // the format's own limit
 constexpr std::size_t kMaxTensors = 200'000;
+constexpr std::size_t kMaxMetadata = 10'000;
 constexpr std::size_t kMaxRank = 16;
 constexpr std::size_t kMaxNameBytes = 1024;
 
@@ -62,6 +63,7 @@ class HeaderHandler : public nlohmann::json_sax<nlohmann::json> {
 
   bool string(string_t& value) override {
     if (level_ == Level::kMetadata) {
+      check(metadata.size() < kMaxMetadata, "more than 10,000 metadata");
       check(metadata.emplace(key_, std::move(value)).second, "the same metadata key twice");
       return true;
     }

@@ -230,6 +230,21 @@ TEST(MatMul, EveryKernelAgreesWithDoublePrecision) {
   }
 }
 
+// More rows, and a longer sum, than one block of the product holds, with tails.
+TEST(MatMul, SeveralBlocksOfRowsAndParts) {
+  test::Ran ran;
+  for (const auto& [m, n, k] :
+       std::vector<std::array<std::int64_t, 3>>{{481, 70, 257}, {1000, 130, 600}, {3, 1000, 513}}) {
+    check_matmul({m, k}, {n, k}, Activation::kGelu, ran);
+  }
+  EXPECT_GT(ran["reference.reference"], 0);
+  EXPECT_GT(ran["product.avx2"], 0);
+  if (usable_isa() >= Isa::kAvx512) {
+    EXPECT_GT(ran["product.avx512"], 0);
+    EXPECT_GT(ran["onednn.avx512"], 0);
+  }
+}
+
 TEST(MatMul, LeadingDimensionsBroadcast) {
   test::Ran ran;
   check_matmul({3, 4, 32}, {3, 500, 32}, Activation::kNone, ran);
