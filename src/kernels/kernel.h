@@ -5,7 +5,8 @@
 // - supports(problem, target): yes, or the reason why not.
 // - plan(problem, target): workspace, packed size and layout, estimated cost.
 // - pack(problem, weights): constant inputs into the layout that the kernel reads, once per engine.
-// - create(problem, target): the state, such as a oneDNN primitive, resolved tile sizes, or nothing.
+// - create(problem, target): the state, such as a oneDNN primitive, resolved tile sizes, or
+// nothing.
 // - run(state, args): at run time; allocates nothing.
 //
 // The packed layout must not depend on sizes that symbols bind (rows, batch): one packed weight
