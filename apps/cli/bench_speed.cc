@@ -224,7 +224,7 @@ std::string milliseconds(double ms) { return fmt::format("{:.{}f}", ms, ms < 100
 void print_text(const OpenModel& model, const Machine& machine, const Image& image,
                 const std::vector<Item>& items) {
   const EngineInfo& info = model.engine.info();
-  print(fmt::format("{}  {}", styled(Style::kBold, info.model), model.path));
+  print(fmt::format("{}  {}", styled(Style::kBold, info.model), printable(model.path)));
   print(fmt::format("lasso {}  {}  {}  {}, {} thread{}", LASSO_VERSION, info.precision, machine.cpu,
                     machine.isa, machine.threads, machine.threads == 1 ? "" : "s"));
   print(fmt::format("image of {} x {} pixels; times in ms", image.width, image.height));

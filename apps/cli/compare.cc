@@ -260,7 +260,7 @@ void print_comparison(const Comparison& comparison, const Operand& a, const Oper
                       double tolerance, bool layers) {
   const auto side = [](const char* name, const Operand& operand, const Json& info) {
     const bool reference = operand.variant == "reference";
-    print(fmt::format("{}  {}  {}, {}", styled(Style::kBold, name), operand.text(),
+    print(fmt::format("{}  {}  {}, {}", styled(Style::kBold, name), printable(operand.text()),
                       info.at("model").get<std::string>(),
                       reference ? "reference kernels" : info.at("isa").get<std::string>()));
   };
@@ -328,9 +328,10 @@ Exit run_compare(const CompareArguments& arguments) {
 }
 
 constexpr const char* kEpilogue =
-    R"(VARIANT is fast (the default), reference (plain loops, slow), avx2 or avx512 (the fast kernels with
-no better instructions). Both sides see the same picture and prompt and run at the same time, each in
-a process of its own. The relative error of a layer is |A-B| / |B| in Euclidean norms.
+    R"(VARIANT is fast (the default), reference (plain loops, slow), avx2, avx512, avx512_vnni or
+avx512_bf16 (the fast kernels with no better instructions; LASSO_MAX_ISA, if lower, still holds). Both
+sides see the same picture and prompt and run at the same time, each in a process of its own. The
+relative error of a layer is |A-B| / |B| in Euclidean norms.
 
 Exit status: 0 if every layer is within the tolerance, 6 if not; else as with "lasso segment".
 
@@ -351,6 +352,7 @@ void add_compare(CLI::App* parent, Action* action) {
                   "One or two checkpoints. One alone is compared with its reference kernels.")
       ->required()
       ->expected(1, 2)
+      ->check(not_empty)
       ->group(input);
   add_text(app, "--tolerance", &arguments->tolerance, "R",
            "Largest relative error of a layer. Default: 1e-4.", input);

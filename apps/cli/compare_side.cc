@@ -24,8 +24,26 @@ namespace lasso::cli {
 namespace {
 
 const std::vector<std::string>& variants() {
-  static const std::vector<std::string> names = {"fast", "reference", "avx2", "avx512"};
+  static const std::vector<std::string> names = [] {
+    std::vector<std::string> all = {"fast", "reference"};
+    all.insert(all.end(), isa_names().begin(), isa_names().end());
+    return all;
+  }();
   return names;
+}
+
+bool is_isa(const std::string& variant) {
+  return std::find(isa_names().begin(), isa_names().end(), variant) != isa_names().end();
+}
+
+// Whether the CPU has the instructions of a variant that begins with "avx512".
+bool cpu_has(const std::string& variant) {
+  const bool base =
+      __builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512bw") != 0 &&
+      __builtin_cpu_supports("avx512dq") != 0 && __builtin_cpu_supports("avx512vl") != 0;
+  const bool vnni = base && __builtin_cpu_supports("avx512vnni") != 0;
+  if (variant == "avx512_bf16") return vnni && __builtin_cpu_supports("avx512bf16") != 0;
+  return variant == "avx512_vnni" ? vnni : base;
 }
 
 // What stands before every record's text and values.
@@ -105,7 +123,7 @@ void run_model(const Operand& operand, const SideTask& task, Sender* sender) {
   const lasso::Prompt prompt = make_prompt(task.prompt, image);
   RunOptions run = task.run;
   run.kernels = operand.variant == "reference" ? "reference" : "fast";
-  if (operand.variant == "avx2" || operand.variant == "avx512") cap_isa(operand.variant);
+  if (is_isa(operand.variant)) cap_isa(operand.variant);
   ModelOptions options = task.model;
   options.model = operand.file;
   const OpenModel model = open_model(options, run);
@@ -161,8 +179,8 @@ Operand parse_operand(const std::string& text, const std::string& default_varian
     usage_error("{}: variant \"{}\": expected FILE@VARIANT with {}", text, variant,
                 join_choices(variants()));
   }
-  if (variant == "avx512" && __builtin_cpu_supports("avx512f") == 0) {
-    throw Failure(Exit::kUnsupported, fmt::format("{}: this CPU has no AVX-512", text));
+  if (variant.rfind("avx512", 0) == 0 && !cpu_has(variant)) {
+    throw Failure(Exit::kUnsupported, fmt::format("{}: this CPU has no {}", text, variant));
   }
   return {text.substr(0, at), variant};
 }

@@ -47,7 +47,7 @@ enum class Stage { kModel, kOther };
 // or of another family is a bad model; a CPU that lacks what Lasso needs is never the file's fault.
 Exit exit_for(const lasso::Error& error, Stage stage);
 
-// True where the CPU has the instructions that every kernel of Lasso needs (AVX2 and FMA).
+// True where the CPU has the instructions that every kernel of Lasso needs (AVX2, FMA and BMI2).
 bool cpu_is_supported();
 
 struct Described {

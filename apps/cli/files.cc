@@ -17,6 +17,39 @@ namespace lasso::cli {
 
 namespace fs = std::filesystem;
 
+namespace {
+
+// The file that a write to `path` is to make or replace: a link's target, even one that does not
+// exist yet.
+fs::path follow_links(const fs::path& path) {
+  constexpr int kMaxLinks = 40;  // as many as Linux follows
+  std::error_code error;
+  fs::path target = path;
+  for (int i = 0; i < kMaxLinks && fs::is_symlink(fs::symlink_status(target, error)); ++i) {
+    const fs::path link = fs::read_symlink(target, error);
+    if (error) break;
+    target = target.parent_path() / link;  // an absolute link replaces all
+  }
+  return target;
+}
+
+// A device, a pipe, a socket or a link that leads in circles must not be renamed over.
+bool can_be_replaced(const fs::path& target) {
+  std::error_code ignored;
+  const fs::file_status status = fs::symlink_status(target, ignored);
+  return !fs::exists(status) || fs::is_regular_file(status);
+}
+
+// One text for one file, however it is named.
+std::string identity(const fs::path& path) {
+  std::error_code error;
+  const fs::path target = follow_links(path);
+  const fs::path canonical = fs::weakly_canonical(fs::absolute(target, error), error);
+  return error ? target.string() : canonical.string();
+}
+
+}  // namespace
+
 std::string read_file(const std::string& option, const std::string& path) {
   std::error_code ignored;
   if (fs::is_directory(path, ignored)) {
@@ -31,22 +64,49 @@ std::string read_file(const std::string& option, const std::string& path) {
 
 void write_file(const std::string& path, std::string_view bytes) {
   const FileGuard guard;
-  const std::string temporary = fmt::format("{}.{}.tmp", path, getpid());
+  const fs::path target = follow_links(path);
+  if (!can_be_replaced(target)) usage_error("{}: can't be written: not a regular file", path);
+  std::string temporary;
   const auto fail = [&] {
     const int reason = errno;
-    std::remove(temporary.c_str());
+    if (!temporary.empty()) std::remove(temporary.c_str());
     throw Failure(Exit::kSomeFailed,
-                  fmt::format("{}: cannot be written: {}", path, std::strerror(reason)));
+                  fmt::format("{}: can't be written: {}", path, std::strerror(reason)));
   };
-  std::FILE* file = std::fopen(temporary.c_str(), "wb");
+  std::FILE* file = nullptr;
+  for (int attempt = 0; attempt < 100 && file == nullptr; ++attempt) {
+    const std::string name = fmt::format("{}.{}-{}.tmp", target.string(), getpid(), attempt);
+    file = std::fopen(name.c_str(), "wbx");  // a new file, never one that is there already
+    if (file != nullptr) temporary = name;
+    if (file == nullptr && errno != EEXIST) break;
+  }
   if (file == nullptr) fail();
   const bool written = std::fwrite(bytes.data(), 1, bytes.size(), file) == bytes.size();
   if ((std::fclose(file) != 0) || !written) fail();
-  if (std::rename(temporary.c_str(), path.c_str()) != 0) fail();
+  if (std::rename(temporary.c_str(), target.c_str()) != 0) fail();
+}
+
+void write_with(const std::function<void()>& write) {
+  const FileGuard guard;
+  try {
+    write();
+  } catch (const lasso::Error& error) {
+    if (is_fatal(error)) throw;
+    throw Failure(Exit::kSomeFailed, error.what());
+  }
+}
+
+bool same_file(const std::string& a, const std::string& b) {
+  std::error_code ignored;
+  return identity(a) == identity(b) || fs::equivalent(a, b, ignored);
 }
 
 void check_output_file(const std::string& option, const std::string& path) {
-  const fs::path parent = fs::path(path).parent_path();
+  const fs::path target = follow_links(path);
+  if (!can_be_replaced(target)) {
+    usage_error("{} {}: can't be written: not a regular file", option, path);
+  }
+  const fs::path parent = target.parent_path();
   std::error_code ignored;
   if (!parent.empty() && !fs::is_directory(parent, ignored)) {
     usage_error("{} {}: there is no folder {}", option, path, parent.string());
@@ -68,12 +128,14 @@ std::vector<std::string> OutputNames::claim(const fs::path& folder,
     }
     const bool free = std::none_of(paths.begin(), paths.end(), [this](const std::string& path) {
       std::error_code ignored;
-      return claimed_.count(path) > 0 || fs::exists(fs::symlink_status(path, ignored));
+      return claimed_.count(identity(path)) > 0 || fs::exists(fs::symlink_status(path, ignored));
     });
     if (!free) continue;
-    claimed_.insert(paths.begin(), paths.end());
+    for (const std::string& path : paths) reserve(path);
     return paths;
   }
 }
+
+void OutputNames::reserve(const std::string& path) { claimed_.insert(identity(path)); }
 
 }  // namespace lasso::cli

@@ -46,7 +46,7 @@ void print_summary(const EngineInfo& info, const std::string& path) {
   const auto row = [](const std::string& name, const std::string& value) {
     print(fmt::format("  {}{}", styled(Style::kDim, fmt::format("{:<14}", name)), value));
   };
-  print(fmt::format("{}  {}", styled(Style::kBold, info.model), path));
+  print(fmt::format("{}  {}", styled(Style::kBold, info.model), printable(path)));
   row("hash", info.model_hash);
   const int grid = info.patch_size > 0 ? info.image_size / info.patch_size : 0;
   row("input", fmt::format("{0} x {0} pixels, patches of {1}: a grid of {2} x {2} tokens",
@@ -176,6 +176,7 @@ void add_inspect(CLI::App* parent, Action* action) {
   const auto arguments = std::make_shared<InspectArguments>();
   const std::string group = "What to show";
   app->add_option("FILE", arguments->file, "A SAM checkpoint (.pth, .pt or .safetensors).")
+      ->check(not_empty)
       ->required()
       ->group("Model");
   add_switch(app, "--layers", &arguments->layers,

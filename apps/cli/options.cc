@@ -7,6 +7,7 @@
 #include <map>
 #include <numeric>
 #include <sstream>
+#include <string_view>
 #include <vector>
 
 #include "console.h"
@@ -146,10 +147,15 @@ std::string closest_option(const CLI::App& app, const std::string& mistyped) {
   return best;
 }
 
+std::string not_empty(const std::string& text) { return text.empty() ? "the value is empty" : ""; }
+
 CLI::Option* add_text(CLI::App* app, const std::string& name, std::string* value,
                       const std::string& placeholder, const std::string& description,
                       const std::string& group) {
-  return app->add_option(name, *value, description)->type_name(placeholder)->group(group);
+  return app->add_option(name, *value, description)
+      ->type_name(placeholder)
+      ->check(not_empty)
+      ->group(group);
 }
 
 CLI::Option* add_switch(CLI::App* app, const std::string& name, bool* value,
@@ -182,14 +188,15 @@ void add_integer(CLI::App* app, const std::string& name, int* value, int min, in
 
 void add_output_options(CLI::App* app, OutputOptions* options, const std::string& json_help) {
   add_switch(app, "--json", &options->json, json_help, kOutputGroup);
-  add_switch(app, "-v,--verbose", &options->verbose, "Say more, on standard error.", kOutputGroup);
-  add_switch(app, "-q,--quiet", &options->quiet, "Say nothing but errors (and JSON).",
-             kOutputGroup);
+  CLI::Option* verbose = add_switch(app, "-v,--verbose", &options->verbose,
+                                    "Say more, on standard error.", kOutputGroup);
+  add_switch(app, "-q,--quiet", &options->quiet, "Say nothing but errors (and JSON).", kOutputGroup)
+      ->excludes(verbose);
 }
 
 void begin(const OutputOptions& options) {
   if (!cpu_is_supported()) {
-    throw Failure(Exit::kUnsupported, "this CPU has no AVX2 and FMA, which Lasso needs");
+    throw Failure(Exit::kUnsupported, "this CPU has no AVX2, FMA and BMI2, which Lasso needs");
   }
   configure_console(options.quiet, options.verbose);
 }
@@ -202,17 +209,35 @@ void add_run_options(CLI::App* app, RunOptions* options, bool variants) {
   add_integer(app, "--threads", &options->threads, 1, 4096,
               "Threads. Default: the physical cores that the process may use.", kRunGroup);
   if (!variants) return;
-  add_text(app, "--isa", &options->isa, "ISA",
-           "Use no better instructions than avx2 or avx512. Default: the best that the CPU has.",
-           kRunGroup);
+  add_text(
+      app, "--isa", &options->isa, "ISA",
+      "Use no better instructions than avx2, avx512, avx512_vnni or avx512_bf16; LASSO_MAX_ISA, "
+      "if lower, still holds. Default: the best that the CPU has.",
+      kRunGroup);
   add_text(app, "--kernels", &options->kernels, "KIND",
            "fast, or reference: plain loops, slow, the specification of the fast ones. "
            "Default: fast.",
            kRunGroup);
 }
 
+const std::vector<std::string>& isa_names() {
+  static const std::vector<std::string> names = {"avx2", "avx512", "avx512_vnni", "avx512_bf16"};
+  return names;
+}
+
 void cap_isa(const std::string& isa) {
-  if (!isa.empty()) setenv("LASSO_MAX_ISA", isa.c_str(), 1);
+  if (isa.empty()) return;
+  const char* outer = std::getenv("LASSO_MAX_ISA");
+  if (outer != nullptr && *outer != '\0') {
+    const auto rank = [](std::string_view name) {
+      return std::find(isa_names().begin(), isa_names().end(), name) - isa_names().begin();
+    };
+    const auto outer_rank = rank(outer);
+    // The library names an unknown value itself.
+    const bool known = outer_rank < static_cast<std::ptrdiff_t>(isa_names().size());
+    if (!known || outer_rank <= rank(isa)) return;
+  }
+  setenv("LASSO_MAX_ISA", isa.c_str(), 1);
 }
 
 void apply(const RunOptions& options) {
@@ -232,7 +257,7 @@ void apply(const RunOptions& options) {
   }
   parse_choice("--precision", options.precision, {"fp32"});
   parse_choice("--kernels", options.kernels, {"fast", "reference"});
-  if (!options.isa.empty()) parse_choice("--isa", options.isa, {"avx2", "avx512"});
+  if (!options.isa.empty()) parse_choice("--isa", options.isa, isa_names());
   cap_isa(options.isa);
 }
 

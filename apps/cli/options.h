@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "exit_codes.h"
 #include "lasso/engine.h"
@@ -44,6 +45,9 @@ void add_run_options(CLI::App* app, RunOptions* options, bool variants);
 // Refuses what this release or machine lacks with status 4, and caps the instruction set (through
 // the environment, before the library looks).
 void apply(const RunOptions& options);
+// The instruction sets that --isa and LASSO_MAX_ISA take, the lowest first.
+const std::vector<std::string>& isa_names();
+// Lowers the cap; never raises one that stands in the environment.
 void cap_isa(const std::string& isa);
 
 // Which model, and how it is prepared.
@@ -63,7 +67,9 @@ void add_integer(CLI::App* app, const std::string& name, std::int64_t* value, st
 void add_integer(CLI::App* app, const std::string& name, int* value, int min, int max,
                  const std::string& description, const std::string& group,
                  const std::string& placeholder = "N");
-// A value that may be given once.
+// A check for CLI11: an empty value is most likely a script's variable that is not set.
+std::string not_empty(const std::string& text);
+// A value that may be given once, and is not empty.
 CLI::Option* add_text(CLI::App* app, const std::string& name, std::string* value,
                       const std::string& placeholder, const std::string& description,
                       const std::string& group);

@@ -92,8 +92,8 @@ void ImageOutputs::add(std::size_t first, const std::vector<Segmentation>& answe
       summary.box = mask_bounding_box(mask);
       if (rle_) summary.rle = rle_to_string(encode_rle(mask));
       if (formats_.mask) {
-        const FileGuard guard;
-        write_mask_png(files_["mask"][masks_.size()].get<std::string>(), mask);
+        const auto path = files_["mask"][masks_.size()].get<std::string>();
+        write_with([&] { write_mask_png(path, mask); });
       }
       if (formats_.labelmap && k == answer.best()) add_to_labelmap(first + i, mask, summary.area);
       if (formats_.rle || formats_.polygon) add_annotation(summary, mask);
@@ -176,13 +176,12 @@ Json ImageOutputs::finish() {
       marks.push_back({nullptr, &(*subject_.prompts)[i].prompt, palette_color(i)});
     }
     const Image picture = draw_overlay(overlays_[k].view(), marks);
-    const FileGuard guard;
-    write_png(files_["overlay"][k].get<std::string>(), picture.view());
+    const auto path = files_["overlay"][k].get<std::string>();
+    write_with([&] { write_png(path, picture.view()); });
   }
   if (named_ && formats_.labelmap) {
-    const FileGuard guard;
-    write_labelmap_png(files_["labelmap"][0].get<std::string>(), labels_, subject_.width,
-                       subject_.height);
+    const auto path = files_["labelmap"][0].get<std::string>();
+    write_with([&] { write_labelmap_png(path, labels_, subject_.width, subject_.height); });
   }
   if (named_ && formats_.rle) {
     write_file(files_["rle"][0].get<std::string>(), dump(coco_file(rle_annotations_)));

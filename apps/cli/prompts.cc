@@ -21,6 +21,29 @@ namespace {
 // What is wrong with a line.
 using Problem = std::invalid_argument;
 
+// Deeper than any prompt; and JSON that is nested without end would exhaust the stack when it is
+// shown.
+constexpr int kMaxDepth = 8;
+
+bool is_too_deep(const std::string& line) {
+  int depth = 0;
+  bool in_string = false;
+  for (std::size_t i = 0; i < line.size(); ++i) {
+    const char c = line[i];
+    if (in_string) {
+      if (c == '\\') ++i;
+      if (c == '"') in_string = false;
+    } else if (c == '"') {
+      in_string = true;
+    } else if (c == '[' || c == '{') {
+      if (++depth > kMaxDepth) return true;
+    } else if (c == ']' || c == '}') {
+      --depth;
+    }
+  }
+  return false;
+}
+
 std::string shown(const Json& value) {
   std::string text = value.dump(-1, ' ', false, Json::error_handler_t::replace);
   if (text.size() > 60) text = text.substr(0, 57) + "...";
@@ -136,6 +159,9 @@ PromptFile read_prompts(const std::string& path, const std::string& default_imag
     task.source = fmt::format("{}:{}", name, i + 1);
     ImageTask* image = nullptr;
     try {
+      if (is_too_deep(lines[i])) {
+        throw Problem(fmt::format("is nested more than {} levels deep", kMaxDepth));
+      }
       const Json line = Json::parse(lines[i], nullptr, false);
       if (line.is_discarded()) throw Problem("is not JSON");
       if (!line.is_object()) {

@@ -3,6 +3,7 @@
 #define LASSO_CLI_PROMPTS_H_
 
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,7 +26,7 @@ struct PromptFailure {
 };
 
 struct ImageTask {
-  std::string path;  // empty: no image, only an embedding
+  std::optional<std::string> path;  // none: no image, only an embedding
   std::vector<PromptTask> prompts;
   std::vector<PromptFailure> failures;  // prompts of this image that are wrong in themselves
 };

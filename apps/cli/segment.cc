@@ -93,8 +93,9 @@ Array read_mask_input(const std::string& path) {
   return mask;
 }
 
-// Images with their prompts; failures of lines without an image are said at once and counted.
-std::vector<ImageTask> collect_tasks(const SegmentArguments& arguments, bool* some_failed) {
+// Images with their prompts; failures of lines without an image are said at once and kept.
+std::vector<ImageTask> collect_tasks(const SegmentArguments& arguments,
+                                     std::vector<PromptFailure>* homeless) {
   if (!arguments.prompts.empty()) {
     if (!arguments.points.empty() || !arguments.boxes.empty() || !arguments.mask_input.empty()) {
       usage_error("--prompts {}: can't be combined with --point, --box or --mask-input",
@@ -110,7 +111,14 @@ std::vector<ImageTask> collect_tasks(const SegmentArguments& arguments, bool* so
         read_prompts(arguments.prompts, arguments.images.empty() ? "" : arguments.images.front());
     for (const PromptFailure& failure : file.failures) {
       print_error(fmt::format("{}: {}", failure.source, failure.message));
-      *some_failed = true;
+    }
+    *homeless = file.failures;
+    if (!arguments.images.empty() && !file.images.empty() &&
+        std::none_of(file.images.begin(), file.images.end(), [&](const ImageTask& task) {
+          return task.path == arguments.images.front();
+        })) {
+      print_warning(fmt::format("{}: is not used; every line of --prompts {} names another image",
+                                arguments.images.front(), arguments.prompts));
     }
     return file.images;
   }
@@ -124,7 +132,7 @@ std::vector<ImageTask> collect_tasks(const SegmentArguments& arguments, bool* so
   for (const std::string& image : arguments.images) tasks.push_back({image, prompts, {}});
   if (tasks.empty()) {
     if (arguments.load_embedding.empty()) usage_error("no image: expected IMAGE...");
-    tasks.push_back({"", prompts, {}});
+    tasks.push_back({std::nullopt, prompts, {}});
   }
   return tasks;
 }
@@ -151,6 +159,44 @@ void check_single(const std::string& option, const std::string& path, std::size_
   check_output_file(option, path);
 }
 
+// An output that is also an input or another output would destroy it.
+void check_not_input(const std::string& option, const std::string& path, const std::string& input,
+                     const std::string& role) {
+  std::error_code ignored;
+  if (path.empty() || input.empty() || fs::is_directory(path, ignored)) return;
+  if (same_file(path, input)) {
+    usage_error("{} {}: is the same file as {} {}", option, path, role, input);
+  }
+}
+
+void check_outputs(const SegmentArguments& arguments, const std::vector<ImageTask>& tasks) {
+  const std::string embedding = "--save-embedding";
+  const std::string logits = "--save-logits";
+  check_single(embedding, arguments.save_embedding, tasks.size());
+  check_single(logits, arguments.save_logits, tasks.size());
+  check_not_input(logits, arguments.save_logits, arguments.save_embedding, embedding);
+  // Logits may replace those that they refine: --mask-input is read as a whole before.
+  check_not_input(embedding, arguments.save_embedding, arguments.mask_input, "--mask-input");
+  for (const auto& [option, path] :
+       {std::pair(embedding, arguments.save_embedding), std::pair(logits, arguments.save_logits)}) {
+    for (const ImageTask& task : tasks) {
+      check_not_input(option, path, task.path.value_or(""), "the image");
+    }
+    check_not_input(option, path, arguments.load_embedding, "--load-embedding");
+    check_not_input(option, path, arguments.prompts == "-" ? "" : arguments.prompts, "--prompts");
+    check_not_input(option, path, arguments.model.model, "--model");
+    check_not_input(option, path, arguments.model.config, "--config");
+  }
+}
+
+void check_folder(const std::string& folder) {
+  std::error_code error;
+  const fs::file_status status = fs::status(folder, error);
+  if (fs::exists(status) && !fs::is_directory(status)) {
+    usage_error("-o {}: is not a folder", folder);
+  }
+}
+
 void make_folder(const std::string& folder) {
   std::error_code error;
   fs::create_directories(folder, error);
@@ -171,8 +217,8 @@ SegmentSettings make_settings(const SegmentArguments& arguments,
   settings.load_embedding = arguments.load_embedding;
   settings.save_embedding = arguments.save_embedding;
   settings.save_logits = arguments.save_logits;
-  check_single("--save-embedding", arguments.save_embedding, tasks.size());
-  check_single("--save-logits", arguments.save_logits, tasks.size());
+  check_outputs(arguments, tasks);
+  check_folder(arguments.folder);
   if (tasks.size() > 1 && !arguments.load_embedding.empty()) {
     usage_error("--load-embedding {}: is of one image, but {} are given", arguments.load_embedding,
                 tasks.size());
@@ -181,7 +227,7 @@ SegmentSettings make_settings(const SegmentArguments& arguments,
     usage_error("--mask-input {}: belongs to one image, but {} are given", arguments.mask_input,
                 tasks.size());
   }
-  const bool pixels = !tasks.empty() && !tasks.front().path.empty();
+  const bool pixels = !tasks.empty() && tasks.front().path.has_value();
   if (settings.formats.overlay && !pixels && !tasks.empty()) {
     usage_error(
         "--format {}: an overlay needs the IMAGE besides --load-embedding; name it, or "
@@ -211,14 +257,22 @@ void tell(const ImageReport& report, bool json, double model_load_ms, std::size_
   }
 }
 
+// The failures of lines without an image, which standard error has named already, for programs.
+void tell_homeless(const std::vector<PromptFailure>& failures, bool json) {
+  if (!json || failures.empty()) return;
+  print(to_json(failures).dump(-1, ' ', false, Json::error_handler_t::replace));
+}
+
 Exit run_segment(const SegmentArguments& arguments) {
-  bool some_failed = false;
-  std::vector<ImageTask> tasks = collect_tasks(arguments, &some_failed);
+  std::vector<PromptFailure> homeless;
+  std::vector<ImageTask> tasks = collect_tasks(arguments, &homeless);
   const SegmentSettings settings = make_settings(arguments, tasks);
   std::optional<Array> mask;
   if (!arguments.mask_input.empty()) mask = read_mask_input(arguments.mask_input);
-  make_folder(arguments.folder);
-  if (tasks.empty()) return Exit::kSomeFailed;
+  if (tasks.empty()) {
+    tell_homeless(homeless, settings.json);
+    return Exit::kSomeFailed;
+  }
 
   apply(arguments.run);
   const OpenModel model = open_model(arguments.model, arguments.run);
@@ -231,23 +285,33 @@ Exit run_segment(const SegmentArguments& arguments) {
   print_note(fmt::format("{}: {}, {} threads, {}, loaded in {:.0f} ms", model.path, info.model,
                          context.threads(), info.isa, model.load_ms));
 
+  // Where no --model is given, this is the first time that its name is known.
+  check_not_input("--save-embedding", arguments.save_embedding, model.path, "the model");
+  check_not_input("--save-logits", arguments.save_logits, model.path, "the model");
+  make_folder(arguments.folder);
+
   OutputNames names;
+  if (!arguments.save_embedding.empty()) names.reserve(arguments.save_embedding);
+  if (!arguments.save_logits.empty()) names.reserve(arguments.save_logits);
+  bool some_failed = !homeless.empty();
   std::size_t name_width = 0;
   for (const ImageTask& task : tasks) {
-    name_width = std::max(name_width, std::min<std::size_t>(task.path.size(), 48));
+    const std::string name = printable(task.path.value_or(settings.load_embedding));
+    name_width = std::max(name_width, std::min<std::size_t>(name.size(), 48));
   }
   for (std::size_t i = 0; i < tasks.size(); ++i) {
     const std::string of =
         tasks.size() > 1 ? fmt::format(" ({}/{})", i + 1, tasks.size()) : std::string();
     ImageReport report;
     {
-      const Progress progress(fmt::format(
-          "segmenting {}{}", tasks[i].path.empty() ? settings.load_embedding : tasks[i].path, of));
+      const Progress progress(
+          fmt::format("segmenting {}{}", tasks[i].path.value_or(settings.load_embedding), of));
       report = segment_image(&context, tasks[i], settings, &names);
     }
     some_failed |= report.failed();
     tell(report, settings.json, model.load_ms, name_width);
   }
+  tell_homeless(homeless, settings.json);
   return some_failed ? Exit::kSomeFailed : Exit::kDone;
 }
 
@@ -288,6 +352,7 @@ void add_segment(CLI::App* parent, Action* action) {
   app->add_option("IMAGE", a.images,
                   "JPEG or PNG files. May be left out with --prompts, and with --load-embedding "
                   "where no overlay is asked for.")
+      ->check(not_empty)
       ->group(input);
   const auto repeated = [&](const char* name, std::vector<std::string>* values, const char* text,
                             const char* type) {

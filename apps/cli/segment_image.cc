@@ -52,10 +52,10 @@ class ImageJob {
 
   void read() {
     const auto start = std::chrono::steady_clock::now();
-    if (!task_.path.empty()) {
+    if (task_.path) {
       ReadImageOptions options;
       options.max_pixels = settings_.max_pixels;
-      image_ = read_image(task_.path, options);
+      image_ = read_image(*task_.path, options);
       report_->width = image_->width;
       report_->height = image_->height;
     }
@@ -67,7 +67,7 @@ class ImageJob {
         throw lasso::Error(
             ErrorCode::kInvalidArgument,
             fmt::format("{}: has {}x{} pixels, but the embedding {} is of an image of {}x{}",
-                        task_.path, image_->width, image_->height, settings_.load_embedding, width,
+                        *task_.path, image_->width, image_->height, settings_.load_embedding, width,
                         height));
       }
       report_->width = width;
@@ -105,8 +105,7 @@ class ImageJob {
   void save_embedding(const Embedding& embedding) {
     const std::string path =
         resolve(settings_.save_embedding, report_->path, "embedding", ".safetensors", names_);
-    const FileGuard guard;
-    embedding.save(path);
+    write_with([&] { embedding.save(path); });
     report_->files["embedding"].push_back(path);
   }
 
@@ -177,7 +176,7 @@ class ImageJob {
 ImageReport segment_image(lasso::Context* context, const ImageTask& task,
                           const SegmentSettings& settings, OutputNames* names) {
   ImageReport report;
-  report.path = task.path.empty() ? settings.load_embedding : task.path;
+  report.path = task.path.value_or(settings.load_embedding);
   report.failures = task.failures;
   try {
     ImageJob(context, task, settings, names, &report).run();

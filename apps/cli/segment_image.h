@@ -49,6 +49,8 @@ ImageReport segment_image(lasso::Context* context, const ImageTask& task,
 
 // One JSON object.
 Json to_json(const ImageReport& report, double model_load_ms);
+// One JSON object for the prompts that belong to no image.
+Json to_json(const std::vector<PromptFailure>& failures);
 // Lines for a person; names are padded to `name_width`.
 std::string to_text(const ImageReport& report, std::size_t name_width);
 

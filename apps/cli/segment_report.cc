@@ -28,6 +28,16 @@ Json mask_json(const ImageReport& report, const MaskSummary& mask) {
   return json;
 }
 
+Json failures_json(const std::vector<PromptFailure>& failures) {
+  Json list = Json::array();
+  for (const PromptFailure& failure : failures) {
+    Json entry = {{"source", failure.source}, {"message", failure.message}};
+    if (!failure.id.is_null()) entry["id"] = failure.id;
+    list.push_back(std::move(entry));
+  }
+  return list;
+}
+
 std::string milliseconds(double ms) { return fmt::format("{:.{}f} ms", ms, ms < 10 ? 1 : 0); }
 
 std::string mask_text(const MaskSummary& mask) {
@@ -55,7 +65,7 @@ std::string files_text(const ImageReport& report) {
   for (const auto& item : report.files.items()) {
     const auto& paths = item.value();
     if (!text.empty()) text += ", ";
-    text += styled(Style::kCyan, paths[0].get<std::string>());
+    text += styled(Style::kCyan, printable(paths[0].get<std::string>()));
     if (paths.size() > 1) text += fmt::format(" (+{} more)", paths.size() - 1);
   }
   return text.empty() ? text : fmt::format("  {} {}", arrow(), text);
@@ -81,20 +91,21 @@ Json to_json(const ImageReport& report, double model_load_ms) {
                        {"postprocess_ms", microsecond_precision(report.timings.postprocess_ms)}};
     json["files"] = report.files;
   }
-  for (const PromptFailure& failure : report.failures) {
-    Json entry = {{"source", failure.source}, {"message", failure.message}};
-    if (!failure.id.is_null()) entry["id"] = failure.id;
-    json["prompt_errors"].push_back(std::move(entry));
-  }
+  if (!report.failures.empty()) json["prompt_errors"] = failures_json(report.failures);
   return json;
+}
+
+Json to_json(const std::vector<PromptFailure>& failures) {
+  return {{"image", nullptr}, {"prompt_errors", failures_json(failures)}};
 }
 
 std::string to_text(const ImageReport& report, std::size_t name_width) {
   const std::size_t count = report.masks.size();
-  std::string text = fmt::format(
-      "{}  {}  {} mask{}", styled(Style::kBold, fmt::format("{:<{}}", report.path, name_width)),
-      fmt::format("{:>9}", fmt::format("{}x{}", report.width, report.height)), count,
-      count == 1 ? "" : "s");
+  std::string text =
+      fmt::format("{}  {}  {} mask{}",
+                  styled(Style::kBold, fmt::format("{:<{}}", printable(report.path), name_width)),
+                  fmt::format("{:>9}", fmt::format("{}x{}", report.width, report.height)), count,
+                  count == 1 ? "" : "s");
   if (count == 1) text += "  " + mask_text(report.masks.front());
   const std::string timings = timings_text(report);
   if (!timings.empty()) text += "  " + timings;
@@ -104,7 +115,7 @@ std::string to_text(const ImageReport& report, std::size_t name_width) {
     const PromptTask& prompt = report.prompts[mask.prompt];
     std::string label = fmt::format("#{}", mask.prompt);
     if (!prompt.id.is_null()) {
-      label = prompt.id.is_string() ? prompt.id.get<std::string>() : prompt.id.dump();
+      label = prompt.id.is_string() ? printable(prompt.id.get<std::string>()) : prompt.id.dump();
     }
     if (count > report.prompts.size()) label += fmt::format(".{}", mask.candidate);
     text += fmt::format("\n  {:<8}  {}", label, mask_text(mask));

@@ -120,10 +120,17 @@ class SeveralTest(harness.CliTest):
         self.segment("a.png", "--box", "-100,-50,30,20", "--box", "50,30,1000,2000")
 
     def test_a_result_that_cannot_be_written_is_that_images_failure(self):
-        result = self.run_lasso("segment", "--model", harness.MODEL, "a.png", "--point", "1,1",
-                                "--save-logits", "/proc/l.npy", "--format", "none")
-        self.assertEqual(result.status, SOME_FAILED)
-        self.assertIn("/proc/l.npy", result.err)
+        cases = [(["--save-logits", "/proc/l.npy", "--format", "none"], "/proc/l.npy"),
+                 (["--save-embedding", "/proc/e.safetensors"], "/proc/e.safetensors")]
+        cases += [(["-o", "/proc", "--format", kind], f"/proc/a_{kind}")
+                  for kind in ("overlay", "mask", "labelmap", "rle", "polygon")]
+        for options, name in cases:
+            with self.subTest(name):
+                result = self.segment("a.png", "--point", "1,1", "--json", *options,
+                                      status=SOME_FAILED)
+                self.assertIn(name, result.err)
+                (report,) = result.objects()
+                self.assertEqual(report["error"]["code"], "output")
 
 
 if __name__ == "__main__":

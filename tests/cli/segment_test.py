@@ -239,6 +239,30 @@ class FilesTest(harness.CliTest):
         self.assertEqual(read_npy(self.folder / "l.npy")[0], (1, SIDE, SIDE))
         self.assertEqual(self.names(), ["a.png", "e.safetensors", "l.npy"])
 
+    def test_links_are_followed(self):
+        (self.folder / "out").mkdir()
+        (self.folder / "out/there.npy").write_bytes(b"old")
+        options = ["a.png", "--point", "20,20", "--format", "none"]
+        for name in ("there.npy", "new.npy"):
+            link = self.folder / "link.npy"
+            link.unlink(missing_ok=True)
+            link.symlink_to(f"out/{name}")
+            self.segment(*options, "--save-logits", "link.npy")
+            self.assertTrue(link.is_symlink())
+            self.assertEqual(read_npy(self.folder / "out" / name)[0], (1, SIDE, SIDE))
+        self.assertEqual(sorted(p.name for p in (self.folder / "out").iterdir()),
+                         ["new.npy", "there.npy"])
+
+    def test_a_named_output_is_not_a_generated_one(self):
+        report = self.segment_json("a.png", "--point", "20,20", "--save-logits", "a_overlay.png")
+        self.assertEqual(report["files"]["overlay"], ["a_overlay-2.png"])
+        self.assertEqual(read_npy(self.folder / "a_overlay.png")[0], (1, SIDE, SIDE))
+
+    def test_logits_may_replace_those_that_they_refine(self):
+        options = ["a.png", "--point", "20,20", "--format", "none", "--save-logits", "l.npy"]
+        self.segment(*options)
+        self.segment(*options, "--mask-input", "l.npy")
+
     def test_shapes_of_logits(self):
         cases = [(["--point", "9,9"], (1,)), (["--point", "9,9", "--multimask"], (3,)),
                  (["--box", "1,1,9,9", "--box", "2,2,30,30"], (2, 1)),
@@ -352,7 +376,10 @@ class PromptsTest(harness.CliTest):
             '{"box": [1, 1, 9, 9]}': "image",
             '[1, 2]': "JSON object",
             'hello': "not JSON",
-            '[' * 100000: "not JSON",
+            '[' * 300000 + ']' * 300000: "8 levels",
+            '[' * 300000: "8 levels",
+            '{"image": "a.png", "id": ' + '[' * 20000 + ']' * 20000 + '}': "8 levels",
+            '{"image": "a.png", "box": "[[[[[[[[[\\"[[["}': "[x0, y0, x1, y1]",
         }
         lines = list(bad)
         self.write(*lines, '{"image": "a.png", "box": [1, 1, 30, 30], "id": "good"}')
@@ -361,9 +388,13 @@ class PromptsTest(harness.CliTest):
             told = [e for e in result.err.splitlines() if f"p.jsonl:{number}: " in e]
             self.assertEqual(len(told), 1, line)
             self.assertIn(reason, told[0])
-        (report,) = result.objects()
+        report, homeless = result.objects()
         self.assertEqual([m["id"] for m in report["masks"]], ["good"])
-        self.assertEqual(len(report["prompt_errors"]), 12)
+        self.assertEqual(len(report["prompt_errors"]), 13)
+        self.assertEqual(set(homeless), {"image", "prompt_errors"})
+        self.assertIsNone(homeless["image"])
+        self.assertEqual([e["source"] for e in homeless["prompt_errors"]],
+                         [f"p.jsonl:{n}" for n in (13, 14, 15, 16, 17, 18, 19)])
         self.assertIn({"source": "p.jsonl:9", "message": report["prompt_errors"][8]["message"]},
                       report["prompt_errors"])
 
@@ -380,6 +411,27 @@ class PromptsTest(harness.CliTest):
         self.write("{")
         result = self.segment("--prompts", "p.jsonl", status=SOME_FAILED)
         self.assertIn("p.jsonl:1", result.err)
+        (report,) = self.segment("--prompts", "p.jsonl", "--json", status=SOME_FAILED).objects()
+        self.assertEqual(report, {"image": None, "prompt_errors": [
+            {"source": "p.jsonl:1", "message": "is not JSON"}]})
+
+    def test_an_image_that_no_line_uses_gets_a_warning(self):
+        self.write('{"image": "a.png", "box": [1, 1, 9, 9]}')
+        result = self.segment("b.png", "--prompts", "p.jsonl", "--format", "none")
+        self.assertIn("lasso: warning: b.png: is not used", result.err)
+        self.write('{"image": "a.png", "box": [1, 1, 9, 9]}', '{"box": [1, 1, 9, 9]}')
+        result = self.segment("b.png", "--prompts", "p.jsonl", "--format", "none")
+        self.assertEqual(result.err, "")
+
+    def test_names_and_ids_cannot_command_the_terminal(self):
+        image = "a\x1b[31m\u009b31m.png"
+        (self.folder / image).write_bytes(pictures.png(60, 40))
+        self.write(*(json.dumps({"image": image, "box": [1, 1, 30, n], "id": f"\x07\u009d\u00e9{n}"})
+                     for n in (20, 30)))
+        text = self.segment("--prompts", "p.jsonl").out
+        self.assertFalse([c for c in text if c != "\n" and (ord(c) < 32 or 127 <= ord(c) < 160)])
+        self.assertEqual(text.count("a\\x1b[31m\\xc2\\x9b31m"), 2)  # the image and its overlay
+        self.assertIn("\\x07\\xc2\\x9d\u00e930", text)
 
 
 if __name__ == "__main__":

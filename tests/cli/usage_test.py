@@ -102,9 +102,70 @@ class UsageTest(harness.CliTest):
         for option in ("--point", "--box", "--prompts", "--format", "--model"):
             self.check_segment([option, "needs a value"], "a.png", option)
 
+    def test_empty_values(self):
+        prompt = ["--box", "3,3,50,30"]
+        self.check_segment(["IMAGE", "empty"], "a.png", "", *prompt, "--format", "none")
+        self.check_segment(["IMAGE", "empty"], "", *prompt)
+        for option in ("--prompts", "--save-embedding", "--save-logits", "--load-embedding",
+                       "--mask-input", "--config", "-o", "--isa"):
+            self.check_segment([option, "empty"], "a.png", *prompt, option, "")
+        self.check(["--model", "empty"], "segment", "a.png", *prompt, "--model", "")
+        self.check(["FILE", "empty"], "inspect", "")
+        self.check(["FILE", "empty"], "compare", MODEL, "")
+
+    def test_outputs_that_would_destroy_a_file(self):
+        call = ["a.png", "--point", "1,2", "--format", "none"]
+        same = "is the same file as"
+        self.check_segment(["--save-logits ./x", same, "--save-embedding x"], *call,
+                           "--save-embedding", "x", "--save-logits", "./x")
+        for option in ("--save-embedding", "--save-logits"):
+            self.check_segment([f"{option} ../{self.folder.name}/a.png", same, "image a.png"],
+                               *call, option, f"../{self.folder.name}/a.png")
+        model = self.folder / "m.pth"
+        model.write_bytes(MODEL.read_bytes())
+        for given, env in ((["--model", "m.pth"], {}), ([], {"LASSO_MODEL": "m.pth"})):
+            line = self.error(USAGE, "segment", *call, *given, "--save-logits", "m.pth", env=env)
+            self.assertIn(same, line)
+        self.assertEqual(model.read_bytes(), MODEL.read_bytes())
+        self.assertEqual(self.names(), ["a.png", "b.png", "m.pth"])
+
+    def test_outputs_that_are_no_files(self):
+        pipe = self.folder / "pipe"
+        os.mkfifo(pipe)
+        (self.folder / "link").symlink_to("pipe")
+        (self.folder / "circle").symlink_to("circle")
+        for option in ("--save-embedding", "--save-logits"):
+            for name in ("pipe", "link", "circle"):
+                line = self.error(USAGE, "segment", "--model", MODEL, "a.png", "--point", "1,2",
+                                  "--format", "none", option, name)
+                self.assertIn(f"{option} {name}: can't be written: not a regular file", line)
+        self.assertTrue(pipe.is_fifo())
+        self.assertEqual(self.names(), ["a.png", "b.png", "circle", "link", "pipe"])
+
+    def test_a_bad_model_leaves_no_folder(self):
+        self.check("", "segment", "--model", "none.pth", "a.png", "--point", "1,2", "-o", "out",
+                   status=BAD_MODEL)
+        self.assertEqual(self.names(), ["a.png", "b.png"])
+
+    def test_quiet_and_verbose(self):
+        self.check_segment(["--quiet", "--verbose"], "a.png", "--point", "1,2", "-q", "-v")
+
+    def test_the_lower_cap_on_instructions_holds(self):
+        def isa(given, **env):
+            result = self.expect(DONE, "segment", "--model", MODEL, "a.png", "--point", "1,2",
+                                 "--format", "none", "-v", *given, env=env)
+            return result.err.split(" threads, ")[1].split(",")[0]
+        self.assertEqual(isa(["--isa", "avx512"], LASSO_MAX_ISA="avx2"), "avx2")
+        self.assertEqual(isa(["--isa", "avx2"], LASSO_MAX_ISA="avx512_bf16"), "avx2")
+        for name in ("avx512_vnni", "avx512_bf16"):
+            isa(["--isa", name])
+        line = self.error(USAGE, "segment", "--model", MODEL, "a.png", "--point", "1,2", "--isa",
+                          "avx2", env={"LASSO_MAX_ISA": "sse2"})
+        self.assertIn("sse2", line)
+
     def test_names_and_kinds(self):
-        self.check_segment(["--isa sse2", "avx2", "avx512"], "a.png", "--point", "1,2", "--isa",
-                           "sse2")
+        self.check_segment(["--isa sse2", "avx2", "avx512", "avx512_vnni", "avx512_bf16"],
+                           "a.png", "--point", "1,2", "--isa", "sse2")
         self.check_segment(["--kernels slow", "fast", "reference"], "a.png", "--point", "1,2",
                            "--kernels", "slow")
         self.check_segment(["--preprocess vit", "sam", "medsam"], "a.png", "--point", "1,2",
