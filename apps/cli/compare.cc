@@ -329,9 +329,9 @@ Exit run_compare(const CompareArguments& arguments) {
 
 constexpr const char* kEpilogue =
     R"(VARIANT is fast (the default), reference (plain loops, slow), avx2, avx512, avx512_vnni or
-avx512_bf16 (the fast kernels with no better instructions; LASSO_MAX_ISA, if lower, still holds). Both
-sides see the same picture and prompt and run at the same time, each in a process of its own. The
-relative error of a layer is |A-B| / |B| in Euclidean norms.
+avx512_bf16 (the fast kernels with no better instructions; LASSO_MAX_ISA, if lower, still holds).
+Both sides see the same picture and prompt and run at the same time, each in a process of its own.
+The relative error of a layer is |A-B| / |B| in Euclidean norms.
 
 Exit status: 0 if every layer is within the tolerance, 6 if not; else as with "lasso segment".
 
