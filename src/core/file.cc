@@ -74,7 +74,7 @@ namespace {
 std::string make_temporary(const std::string& path) {
   std::random_device random;
   for (int attempt = 0; attempt < 100; ++attempt) {
-    const std::string name = fmt::format("{}.{:08x}", path, random());
+    std::string name = fmt::format("{}.{:08x}", path, random());
     const FileDescriptor fd(::open(name.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0666));
     if (fd.get() >= 0) return name;
     if (errno != EEXIST) break;

@@ -18,7 +18,6 @@ using graph::BinaryKind;
 using graph::Builder;
 using graph::Dim;
 using graph::kNoValue;
-using graph::LayerNorm;
 using graph::Linear;
 using graph::Reshape;
 using graph::Unary;

@@ -75,6 +75,7 @@ void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std
 void operator delete[](void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
 
 // AlignedBuffer's two sources of memory. A sanitizer has its own.
+// NOLINTBEGIN(readability-inconsistent-declaration-parameter-name,performance-no-int-to-ptr)
 #ifndef LASSO_SANITIZED
 extern "C" void* aligned_alloc(std::size_t alignment, std::size_t bytes) noexcept {
   ++allocations;
@@ -87,6 +88,7 @@ extern "C" void* mmap(void* address, std::size_t bytes, int protection, int flag
   return reinterpret_cast<void*>(
       syscall(SYS_mmap, address, bytes, protection, flags, file, offset));
 }
+// NOLINTEND(readability-inconsistent-declaration-parameter-name,performance-no-int-to-ptr)
 #endif
 
 namespace lasso::test {

@@ -149,10 +149,10 @@ class DecoderBuilder {
     const ValueId keys = b_.linear(name + ".k", k, layer + ".k_proj");
     const ValueId values = b_.linear(name + ".v", v, layer + ".v_proj");
     const Dim width = b_.shape(queries).back();
-    const float head = static_cast<float>(width.constant() / config_.decoder_heads);
-    const ValueId attended =
-        b_.add(name, graph::Attention{config_.decoder_heads, 1.0F / std::sqrt(head)},
-               {queries, keys, values});
+    const std::int64_t head = width.constant() / config_.decoder_heads;
+    const ValueId attended = b_.add(
+        name, graph::Attention{config_.decoder_heads, 1.0F / std::sqrt(static_cast<float>(head))},
+        {queries, keys, values});
     return b_.linear(name + ".out", attended, layer + ".out_proj");
   }
 
