@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Installs into an empty folder, moves it, and uses what is there as somebody else's project would.
-#   install_test.sh BUILD_DIR C++_COMPILER
+#   install_test.sh BUILD_DIR C++_COMPILER GENERATOR
 set -euo pipefail
 
 build=$1
 compiler=$2
+generator=$3
 source_dir=$(cd "$(dirname "$0")/../.." && pwd)
 model=$source_dir/tests/data/sam_micro/checkpoint.pth
 image=$source_dir/tests/data/sam_micro/image0.png
@@ -82,14 +83,14 @@ grep -q "$prefix/.*share/lasso/models" "$work/stderr" ||
 
 step "consumer"
 cp -r "$source_dir/tests/install/consumer" "$work/consumer"
-cmake -S "$work/consumer" -B "$work/consumer/build" -DCMAKE_PREFIX_PATH="$prefix" \
+cmake -G "$generator" -S "$work/consumer" -B "$work/consumer/build" -DCMAKE_PREFIX_PATH="$prefix" \
   -DCMAKE_CXX_COMPILER="$compiler" -DCMAKE_BUILD_TYPE=Release >"$work/configure.log" 2>&1 ||
   fail "configure: $(cat "$work/configure.log")"
 cmake --build "$work/consumer/build" >"$work/build.log" 2>&1 || fail "build: $(cat "$work/build.log")"
 run "$work/consumer/build/consumer" "$model" "$image" || fail "the consumer failed"
 # A later minor version is not taken for the one that was asked for.
 sed -i 's/find_package(lasso 0\.1/find_package(lasso 0.0/' "$work/consumer/CMakeLists.txt"
-if cmake -S "$work/consumer" -B "$work/old" -DCMAKE_PREFIX_PATH="$prefix" \
+if cmake -G "$generator" -S "$work/consumer" -B "$work/old" -DCMAKE_PREFIX_PATH="$prefix" \
   -DCMAKE_CXX_COMPILER="$compiler" >/dev/null 2>&1; then
   fail "a request for version 0.0 was met"
 fi
