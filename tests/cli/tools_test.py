@@ -179,7 +179,10 @@ class TerminalTest(harness.CliTest):
             "--prompts-per-call", "1", "--limit")
 
     def test_progress_is_shown_on_a_terminal_and_cleared(self):
-        leader, follower = pty.openpty()
+        try:
+            leader, follower = pty.openpty()
+        except OSError as error:  # a container without /dev/pts
+            self.skipTest(str(error))
         process = subprocess.Popen([harness.LASSO, *self.LONG, "2"], stderr=follower,
                                    stdout=subprocess.PIPE)
         os.close(follower)
