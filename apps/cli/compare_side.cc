@@ -1,7 +1,7 @@
 #include "compare_side.h"
 
 #include <fmt/format.h>
-#include <signal.h>
+#include <signal.h>  // NOLINT(modernize-deprecated-headers): POSIX
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -110,7 +110,7 @@ lasso::Prompt make_prompt(const lasso::Prompt& wanted, const Image& image) {
   lasso::Prompt prompt = wanted;
   if (prompt.points.empty() && !prompt.box) {
     prompt.points.push_back(
-        {static_cast<float>(image.width / 2), static_cast<float>(image.height / 2)});
+        {0.5F * static_cast<float>(image.width), 0.5F * static_cast<float>(image.height)});
   }
   if (const auto problem = prompt_problem(prompt, image.width, image.height)) {
     usage_error("--point: {}", *problem);

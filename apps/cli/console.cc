@@ -1,7 +1,7 @@
 #include "console.h"
 
 #include <fmt/format.h>
-#include <signal.h>
+#include <signal.h>  // NOLINT(modernize-deprecated-headers): POSIX
 #include <unistd.h>
 
 #include <algorithm>

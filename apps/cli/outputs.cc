@@ -63,7 +63,7 @@ void ImageOutputs::choose_names(std::size_t candidates) {
   const auto add = [&](const std::string& kind, std::size_t count, const std::string& extension) {
     for (std::size_t i = 0; i < count; ++i) {
       const std::string number = count > 1 ? fmt::format("_{}", i) : "";
-      names.push_back({base + "_" + kind + number, extension});
+      names.push_back({fmt::format("{}_{}{}", base, kind, number), extension});
       kinds.push_back(kind);
     }
   };

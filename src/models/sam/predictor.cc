@@ -274,7 +274,7 @@ void Predictor::warm_up(const WarmUpLimits& limits) {
               kMostPoints);
   const auto prompts =
       std::min<std::size_t>(static_cast<std::size_t>(limits.prompts), kPromptsPerRun);
-  const auto points = static_cast<std::size_t>(limits.points + 1);
+  const std::size_t points = static_cast<std::size_t>(limits.points) + 1;
   warm_up_plans(prompts, points, limits.mask_input);
   const std::size_t low_res = 4 * static_cast<std::size_t>(model_->config.grid());
   const auto tokens = static_cast<std::size_t>(model_->config.num_mask_tokens());
