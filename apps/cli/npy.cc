@@ -74,7 +74,7 @@ class HeaderReader {
     expect('\'');
     const std::size_t end = text_.find('\'');
     if (end == std::string_view::npos) refuse("has a broken header");
-    const std::string result(text_.substr(0, end));
+    std::string result(text_.substr(0, end));
     text_.remove_prefix(end + 1);
     return result;
   }
@@ -82,7 +82,7 @@ class HeaderReader {
     skip();
     std::size_t n = 0;
     while (n < text_.size() && text_[n] >= 'A' && text_[n] <= 'z') ++n;
-    const std::string result(text_.substr(0, n));
+    std::string result(text_.substr(0, n));
     text_.remove_prefix(n);
     return result;
   }
