@@ -2,16 +2,20 @@
 
 Every step encodes each picture of a batch of rendered scenes once and decodes several objects of it over two or three
 rounds: a click or a box first, then clicks from the error with the previous mask as input. The learning rate follows a
-cosine over the total training time, so that a run may be split: --resume goes on from the state in DIR.
+cosine over the total training time, so that a run may be split: --resume goes on from the state in DIR. On several
+GPUs, `torchrun --nproc-per-node N train.py ...` gives each its own scenes and averages their gradients; --batch is for
+each of them.
 """
 
 import argparse
 import json
 import math
+import os
 import pathlib
 import time
 
 import torch
+import torch.distributed
 
 import losses
 import muon
@@ -28,7 +32,7 @@ class SceneStream(torch.utils.data.IterableDataset):
     """Descriptions of training scenes; seeds are drawn below the ones reserved for evaluation."""
 
     def __init__(self, batch, start):
-        self.batch, self.start = batch, start
+        self.batch, self.start = batch, start  # start tells the streams of different runs and processes apart
 
     def __iter__(self):
         worker = torch.utils.data.get_worker_info()
@@ -37,6 +41,29 @@ class SceneStream(torch.utils.data.IterableDataset):
         while True:
             seeds = torch.randint(scene_params.EVAL_SEED, (self.batch,), generator=source)
             yield scene_params.sample_scenes(seeds.tolist())
+
+
+def process():
+    """Rank and number of the processes that torchrun started; 0 and 1 without it."""
+    return int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def average_gradients(parameters):
+    """Replaces each process's gradients by their mean."""
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    flat = torch.cat([g.flatten() for g in gradients])
+    torch.distributed.all_reduce(flat)
+    pieces = (flat / process()[1]).split([g.numel() for g in gradients])
+    torch._foreach_copy_(gradients, [piece.view_as(g) for piece, g in zip(pieces, gradients)])
+
+
+def agree(values, device):
+    """Process 0's numbers, in all processes: clocks differ, the schedule must not."""
+    if process()[1] == 1:
+        return values
+    shared = torch.tensor(values, dtype=torch.float64, device=device)
+    torch.distributed.broadcast(shared, 0)
+    return shared.tolist()
 
 
 def split_parameters(model):
@@ -78,7 +105,9 @@ class Trainer:
     def make_first_prompt(cells, is_box):
         """Two tokens per prompt: a click and the padding point, or the corners of a box."""
         click = torch.stack((prompts.first_click(cells), torch.full((len(cells), 2), -0.5, device=cells.device)), 1)
-        jitter = 0.12 * torch.rand(len(cells), 1, device=cells.device) ** 2
+        # Half of the boxes are tight; the others are as careless as a hand.
+        careless = (torch.rand(len(cells), 1, device=cells.device) < 0.5).float()
+        jitter = careless * 0.12 * torch.rand(len(cells), 1, device=cells.device)
         corners = prompts.boxes(cells, jitter).view(-1, 2, 2)
         coords = torch.where(is_box[:, None, None], corners, click)
         labels = torch.where(is_box[:, None], torch.tensor((2, 3), device=cells.device),
@@ -92,7 +121,7 @@ class Trainer:
             targets = prompts.choose_targets(scene, labelled, number)
             cells = self.half_masks(scene, targets)
             prompt_count = len(cells)
-            is_box = torch.rand(prompt_count, device=self.device) < 0.4
+            is_box = torch.rand(prompt_count, device=self.device) < 0.5
             coords, labels = self.first_prompt(cells, is_box)
             mask_input = torch.zeros(prompt_count, 1, 128, 128, device=self.device)
             has_mask = torch.zeros(prompt_count, dtype=torch.bool, device=self.device)
@@ -130,6 +159,8 @@ class Trainer:
             weight.grad = None
         loss, figures = self.losses_of(scene, labelled)
         loss.backward()
+        if process()[1] > 1:
+            average_gradients(list(self.model.parameters()))
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.adam.step()
         self.muon.step(rate * self.options.muon_factor)
@@ -150,13 +181,18 @@ class Trainer:
         """Weights and progress; their average (half precision will do: it is renewed every few thousand steps); the
         optimizers' moments. Each file stays below 16 MiB."""
         folder.mkdir(parents=True, exist_ok=True)
+
+        def write(value, name):
+            torch.save(value, folder / (name + ".part"))
+            (folder / (name + ".part")).replace(folder / name)
+
         progress = {"step": self.step_count, "warm": self.warm_steps, "seconds": self.seconds, "log": self.log}
-        torch.save({"model": self.model.state_dict(), "progress": progress}, folder / "model.pt")
-        torch.save({k: v.half() for k, v in self.average.state_dict().items()}, folder / "average.pt")
+        write({"model": self.model.state_dict(), "progress": progress}, "model.pt")
+        write({k: v.half() for k, v in self.average.state_dict().items()}, "average.pt")
         adam = {k: {n: v[n].bfloat16() for n in ("exp_avg", "exp_avg_sq")}
                 for k, v in self.adam.state_dict()["state"].items()}
         momentum = [b.bfloat16() for b in self.muon.buffers.values()]
-        torch.save({"adam": adam, "muon": momentum}, folder / "moments.pt")
+        write({"adam": adam, "muon": momentum}, "moments.pt")
 
     def load(self, folder):
         saved = torch.load(folder / "model.pt", map_location=self.device)
@@ -193,27 +229,42 @@ def main():
     parser.add_argument("--warmup", type=int, default=300, help="steps")
     parser.add_argument("--weight-decay", type=float, default=0.02)
     parser.add_argument("--average", type=float, default=0.9993, help="decay of the weights' moving average")
+    parser.add_argument("--save-minutes", type=float, default=2.0, help="time between two savings of the state")
     parser.add_argument("--eager", action="store_true", help="no torch.compile")
     options = parser.parse_args()
 
     began = time.time()
     torch.backends.cuda.matmul.allow_tf32 = True
     torch.backends.cudnn.allow_tf32 = True
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    rank, processes = process()
+    device = torch.device("cpu")
+    if torch.cuda.is_available():
+        device = torch.device("cuda", rank % torch.cuda.device_count())
+        torch.cuda.set_device(device)
+    if processes > 1:
+        torch.distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    torch.manual_seed(1 + rank)
     trainer = Trainer(options, device)
     if options.resume:
         trainer.load(options.state)
+        torch.manual_seed(processes * trainer.step_count + rank)  # not the clicks of the first part again
     elif options.init:
         weights = torch.load(options.init, map_location=device)
         trainer.model.load_state_dict(weights)
         trainer.average.load_state_dict(weights)
-    stream = SceneStream(options.batch, trainer.step_count + 1)
+    if processes > 1:
+        for weight in (*trainer.model.parameters(), *trainer.average.parameters()):
+            torch.distributed.broadcast(weight.data, 0)
+    stream = SceneStream(options.batch, processes * (trainer.step_count + 1) + rank)
     loader = iter(torch.utils.data.DataLoader(stream, batch_size=None, num_workers=6, prefetch_factor=4,
                                               pin_memory=device.type == "cuda"))
-    print(f"resumed at step {trainer.step_count}, {trainer.seconds:.0f} s" if options.resume else "new training",
-          flush=True)
+    chief = rank == 0
+    if chief:
+        print(f"resumed at step {trainer.step_count}, {trainer.seconds:.0f} s" if options.resume else "new training",
+              flush=True)
     sums, counted, clock, first_step = 0.0, 0, time.time(), trainer.step_count
-    while time.time() - began < 60.0 * options.minutes:
+    saved, stop = time.time(), False
+    while not stop:
         sums = sums + trainer.steps(next(loader))
         counted += USES
         warming = trainer.step_count - first_step <= 2 * USES  # compilation is not training time
@@ -222,15 +273,23 @@ def main():
             now = time.time()
             if not warming:
                 trainer.seconds += now - clock
+            over = now - began > 60.0 * options.minutes or trainer.seconds >= 60.0 * options.total_minutes
+            trainer.seconds, stop = agree([trainer.seconds, float(over)], device)
             trainer.log.append([trainer.step_count, round(trainer.seconds, 1)] + [round(v, 4) for v in mean])
-            print(f"step {trainer.step_count} {trainer.seconds:.0f} s, {1e3 * (now - clock) / counted:.1f} ms/step, lr "
-                  f"{trainer.learning_rate():.2e}, loss {mean[0]:.4f}, norm {mean[1]:.2f}, click {mean[2]:.4f}, box "
-                  f"{mean[3]:.4f}, 2 rounds {mean[4]:.4f}", flush=True)
+            if chief:
+                pace = 1e3 * (now - clock) / counted
+                print(f"step {trainer.step_count} {trainer.seconds:.0f} s, {pace:.1f} ms/step, "
+                      f"lr {trainer.learning_rate():.2e}, loss {mean[0]:.4f}, norm {mean[1]:.2f}, click {mean[2]:.4f}, "
+                      f"box {mean[3]:.4f}, 2 rounds {mean[4]:.4f}", flush=True)
+            if chief and now - saved > 60.0 * options.save_minutes:
+                trainer.save(options.save_to or options.state)
+                saved = now
             sums, counted, clock = 0.0, 0, now
         if options.steps and trainer.step_count - first_step >= options.steps:
             break
-    trainer.save(options.save_to or options.state)
-    print(json.dumps({"steps": trainer.step_count, "seconds": round(trainer.seconds)}))
+    if chief:
+        trainer.save(options.save_to or options.state)
+        print(json.dumps({"steps": trainer.step_count, "seconds": round(trainer.seconds)}))
 
 
 if __name__ == "__main__":
