@@ -89,9 +89,9 @@ void Context::set_trace(Trace trace) {
     return;
   }
   impl_->predictor.session().set_trace(
-      [trace = std::move(trace)](const std::string& program, const std::string& value, DType dtype,
-                                 const Dims& dims, const void* data) {
-        if (dtype == DType::kF32) trace(program, value, dims, static_cast<const float*>(data));
+      [trace = std::move(trace)](const std::string& program, const std::string& value,
+                                 const Dims& dims, const float* data) {
+        if (data != nullptr) trace(program, value, dims, data);
       });
 }
 

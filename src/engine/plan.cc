@@ -117,9 +117,8 @@ void Plan::add_steps(const CompileOptions& options, const kernels::Target& targe
     step.run = compiled.family->run(kernel);
     step.state = compiled.family->create(kernel, call, target);
     step.packed = compiled.packed;
-    step.result = node.outputs.front();
+    step.node = i;
     step.dims = call.outputs.front().dims;
-    step.result_bytes = bytes_of(graph, step.result, bindings_);
     const std::size_t index = steps_.size();
     for (std::size_t k = 0; k < node.inputs.size(); ++k) {
       const bool packed = std::find(compiled.packed_inputs.begin(), compiled.packed_inputs.end(),
@@ -135,21 +134,24 @@ void Plan::add_steps(const CompileOptions& options, const kernels::Target& targe
         blocks_[place.index].last = std::max(blocks_[place.index].last, index);
       }
     }
-    Place& out = places_[static_cast<std::size_t>(step.result)];
-    if (out.kind == Place::Kind::kNone) {
-      out = {Place::Kind::kArena, blocks_.size(), nullptr};
-      blocks_.push_back({step.result_bytes, index, index});
-    } else {
-      output_patches_.push_back({index, 0, out.index});
+    for (std::size_t k = 0; k < node.outputs.size(); ++k) {
+      step.result_bytes.push_back(bytes_of(graph, node.outputs[k], bindings_));
+      Place& out = places_[static_cast<std::size_t>(node.outputs[k])];
+      if (out.kind == Place::Kind::kNone) {
+        out = {Place::Kind::kArena, blocks_.size(), nullptr};
+        blocks_.push_back({step.result_bytes.back(), index, index});
+      } else {
+        output_patches_.push_back({index, k, out.index});
+      }
+      step.output_places.push_back(out);
     }
-    step.output_place = out;
     if (plan.workspace_bytes > 0) {
       step.has_workspace = true;
       step.workspace_block = blocks_.size();
       blocks_.push_back({plan.workspace_bytes, index, index});
     }
     step.inputs.resize(node.inputs.size(), nullptr);
-    step.outputs.resize(1, nullptr);
+    step.outputs.resize(node.outputs.size(), nullptr);
     steps_.push_back(std::move(step));
   }
 }
@@ -174,8 +176,9 @@ void Plan::set_arena(std::byte* arena) {
       const Place& place = step.input_places[k];
       if (place.kind == Place::Kind::kArena) step.inputs[k] = arena + memory_.offsets[place.index];
     }
-    if (step.output_place.kind == Place::Kind::kArena) {
-      step.outputs[0] = arena + memory_.offsets[step.output_place.index];
+    for (std::size_t k = 0; k < step.outputs.size(); ++k) {
+      const Place& place = step.output_places[k];
+      if (place.kind == Place::Kind::kArena) step.outputs[k] = arena + memory_.offsets[place.index];
     }
     if (step.has_workspace) step.workspace = arena + memory_.offsets[step.workspace_block];
   }
@@ -202,13 +205,15 @@ void Plan::run(bool poison, const AfterStep& after) const {
     const Step& step = steps_[i];
     if (poison) poison_before(step);
     step.run(*step.state, {step.inputs.data(), step.outputs.data(), step.packed, step.workspace});
-    if (after) after(step.result, step.dims, step.outputs[0]);
+    if (after) after(program_.graph.nodes[step.node], step.dims, step.outputs.data());
     if (poison) poison_after(i);
   }
 }
 
 void Plan::poison_before(const Step& step) const {
-  fill_with_nan(static_cast<std::byte*>(step.outputs[0]), step.result_bytes);
+  for (std::size_t k = 0; k < step.outputs.size(); ++k) {
+    fill_with_nan(static_cast<std::byte*>(step.outputs[k]), step.result_bytes[k]);
+  }
   if (step.has_workspace) fill_with_nan(step.workspace, blocks_[step.workspace_block].bytes);
 }
 

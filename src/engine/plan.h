@@ -25,7 +25,9 @@ class Plan {
   void set_arena(std::byte* arena);
   void set_arguments(std::span<const void* const> inputs, std::span<void* const> outputs);
 
-  using AfterStep = std::function<void(graph::ValueId result, const Dims& dims, const void* data)>;
+  // A step's node, the shape of its first result, and its results.
+  using AfterStep =
+      std::function<void(const graph::Node& node, const Dims& dims, void* const* results)>;
   // Runs the steps in their order. `after` may be empty; poison: see SessionOptions.
   void run(bool poison, const AfterStep& after) const;
 
@@ -45,12 +47,12 @@ class Plan {
     const std::byte* packed = nullptr;
     std::byte* workspace = nullptr;
     std::vector<Place> input_places;
-    Place output_place;
+    std::vector<Place> output_places;
     std::size_t workspace_block = 0;
     bool has_workspace = false;
-    graph::ValueId result = graph::kNoValue;
-    Dims dims;
-    std::size_t result_bytes = 0;
+    std::size_t node = 0;
+    Dims dims;  // of the first result
+    std::vector<std::size_t> result_bytes;
   };
   // A pointer of a step that changes with the arguments of the call.
   struct Patch {

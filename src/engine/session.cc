@@ -76,8 +76,9 @@ void Session::run(std::size_t program, std::span<const std::int64_t> symbols,
     return;
   }
   const graph::Graph& graph = module_->programs[program].graph;
-  plan.run(options_.poison, [&](graph::ValueId id, const Dims& dims, const void* data) {
-    trace_(graph.name, graph.value(id).name, graph.value(id).dtype, dims, data);
+  plan.run(options_.poison, [&](const graph::Node& node, const Dims& dims, void* const* results) {
+    const graph::Value& value = graph.value(node.outputs.front());
+    trace_(graph.name, value.name, dims, trace_values_.convert(value.dtype, dims, results));
   });
 }
 

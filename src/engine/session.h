@@ -13,6 +13,7 @@
 #include "core/aligned_buffer.h"
 #include "engine/compile.h"
 #include "engine/plan.h"
+#include "engine/trace_values.h"
 
 namespace lasso::engine {
 
@@ -48,8 +49,8 @@ class Session {
   void prepare(std::size_t program, std::span<const std::int64_t> symbols);
 
   using Trace = std::function<void(const std::string& program, const std::string& value,
-                                   DType dtype, const Dims& dims, const void* data)>;
-  // Called after every step with its result; empty: none.
+                                   const Dims& dims, const float* data)>;
+  // Called after every step with its first result in float32 (null for indices); empty: none.
   void set_trace(Trace trace) { trace_ = std::move(trace); }
 
   std::size_t arena_bytes() const { return arena_.size(); }
@@ -73,6 +74,7 @@ class Session {
   std::uint64_t clock_ = 0;
   AlignedBuffer arena_;
   Trace trace_;
+  TraceValues trace_values_;
 };
 
 }  // namespace lasso::engine

@@ -31,14 +31,17 @@ ValueId Builder::add(const std::string& name, Op op, std::vector<ValueId> inputs
   std::vector<const Value*> values;
   values.reserve(inputs.size());
   for (const ValueId id : inputs) values.push_back(id == kNoValue ? nullptr : &graph_.value(id));
-  Value result;
+  std::vector<Value> results;
   try {
-    result = infer(op, values);
+    results = infer(op, values);
   } catch (const Error& error) {
     fail(error.code(), "program {}, value \"{}\": {}", graph_.name, name, error.what());
   }
-  result.name = name;
-  const ValueId id = append(graph_, std::move(result));
+  LASSO_CHECK(results.size() == 1, ErrorCode::kInternal,
+              "program {}, value \"{}\": {} has {} results", graph_.name, name, op_name(op),
+              results.size());
+  results.front().name = name;
+  const ValueId id = append(graph_, std::move(results.front()));
   graph_.nodes.push_back({std::move(op), std::move(inputs), {id}});
   return id;
 }

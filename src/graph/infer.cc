@@ -47,10 +47,14 @@ class Inputs {
   void require_shape(std::size_t i, const Shape& expected) const {
     require(shape(i) == expected, fmt::format("input {} to have shape {}", i, to_string(expected)));
   }
-  void require_float() const {
-    for (std::size_t i = 0; i < count(); ++i) {
-      require(!has(i) || value(i).dtype == DType::kF32, "float32 inputs");
+  void require_float() const { require_float_from(0); }
+  void require_float_from(std::size_t first) const {
+    for (std::size_t i = first; i < count(); ++i) {
+      require(!has(i) || value(i).dtype == DType::kF32, fmt::format("input {} in float32", i));
     }
+  }
+  void require_type(std::size_t i, DType dtype) const {
+    require(value(i).dtype == dtype, fmt::format("input {} in {}", i, to_string(dtype)));
   }
 
  private:
@@ -81,16 +85,34 @@ Shape broadcast(const Inputs& in, const Shape& a, const Shape& b) {
 struct InferShape {
   const Inputs& in;
 
-  Shape operator()(const Linear&) const {
-    in.require_count(2, 4);
-    in.require_float();
+  Shape operator()(const Linear& op) const {
+    in.require_count(2, 7);
+    check_types(op);
+    in.require_float_from(1);
     in.require_rank(1, 2);
     in.require(in.last(0) == in.shape(1)[1], "the last dimension of x to be the second one of W");
     Shape result = in.shape(0);
     result.back() = in.shape(1)[0];
     if (in.has(2)) in.require_shape(2, {in.shape(1)[0]});
     if (in.has(3)) in.require_shape(3, result);
+    if (in.has(4)) in.require_shape(4, Shape(in.shape(0).begin(), in.shape(0).end() - 1));
+    if (in.has(5)) in.require_shape(5, {in.shape(1)[1]});
+    if (in.has(6)) in.require_shape(6, {in.shape(1)[0]});
     return result;
+  }
+
+  void check_types(const Linear& op) const {
+    const bool int8 = op.weights == DType::kI8;
+    in.require(int8 || op.weights == DType::kBF16 || op.weights == DType::kF32,
+               "weights in float32, bfloat16 or int8");
+    in.require_type(0, int8 ? DType::kU8 : op.weights);
+    in.require(in.has(4) == int8, "scales for int8 weights, and for no others");
+    in.require(!in.has(5) || int8, "a gain for int8 weights only");
+    in.require(!in.has(6) || op.output == DType::kU8, "an output gain for a uint8 result only");
+    const bool lower = op.weights != DType::kF32 && !in.has(3);
+    in.require(op.output == DType::kF32 || (op.output == DType::kBF16 && lower) ||
+                   (op.output == DType::kU8 && lower && int8),
+               "a float32 result, or a lower one that the weights allow, without a residual");
   }
 
   Shape operator()(const MatMul&) const {
@@ -138,9 +160,11 @@ struct InferShape {
     return {x[0], x[1] * op.stride, x[2] * op.stride, out};
   }
 
-  Shape operator()(const LayerNorm&) const {
+  Shape operator()(const LayerNorm& op) const {
     in.require_count(3, 3);
     in.require_float();
+    in.require(op.output == DType::kF32 || op.output == DType::kBF16 || op.output == DType::kU8,
+               "a result in float32, bfloat16 or uint8");
     in.require_shape(1, {in.last(0)});
     in.require_shape(2, {in.last(0)});
     return in.shape(0);
@@ -148,7 +172,8 @@ struct InferShape {
 
   Shape operator()(const WindowAttention& op) const {
     in.require_count(1, 4);
-    in.require_float();
+    require_float_or_bf16();
+    in.require_float_from(1);
     in.require_rank(0, 4);
     const Shape& qkv = in.shape(0);
     const auto width = qkv[3].divided_by(3 * op.heads);
@@ -272,16 +297,56 @@ struct InferShape {
     result.back() = in.shape(1)[1] * 2;
     return result;
   }
+
+  Shape operator()(const Quantize&) const {
+    in.require_count(1, 2);
+    require_float_or_bf16();
+    in.require_float_from(1);
+    const Dim channels = in.last(0);
+    if (in.has(1)) in.require_shape(1, {channels});
+    return in.shape(0);
+  }
+
+  Shape operator()(const Cast& op) const {
+    in.require_count(1, 1);
+    require_float_or_bf16();
+    in.require(op.to == DType::kF32 || op.to == DType::kBF16, "a result in float32 or bfloat16");
+    return in.shape(0);
+  }
+
+  void require_float_or_bf16() const {
+    const DType dtype = in.value(0).dtype;
+    in.require(dtype == DType::kF32 || dtype == DType::kBF16, "input 0 in float32 or bfloat16");
+  }
+};
+
+struct InferType {
+  DType first;  // of input 0
+
+  DType operator()(const Linear& op) const { return op.output; }
+  DType operator()(const LayerNorm& op) const { return op.output; }
+  DType operator()(const Quantize&) const { return DType::kU8; }
+  DType operator()(const Cast& op) const { return op.to; }
+  template <typename Other>
+  DType operator()(const Other&) const {
+    return first;
+  }
 };
 
 }  // namespace
 
-Value infer(const Op& op, const std::vector<const Value*>& inputs) {
+std::vector<Value> infer(const Op& op, const std::vector<const Value*>& inputs) {
   const Inputs in(op, inputs);
   Value result;
   result.shape = std::visit(InferShape{in}, op);
-  result.dtype = in.value(0).dtype;
-  return result;
+  result.dtype = std::visit(InferType{in.value(0).dtype}, op);
+  const bool quantizes = std::holds_alternative<Quantize>(op) ||
+                         std::holds_alternative<Linear>(op) ||
+                         std::holds_alternative<LayerNorm>(op);
+  if (!quantizes || result.dtype != DType::kU8) return {result};
+  Value scales;
+  scales.shape = Shape(result.shape.begin(), result.shape.end() - 1);
+  return {result, scales};
 }
 
 }  // namespace lasso::graph

@@ -49,6 +49,8 @@ struct NameOf {
   std::string_view operator()(const Expand&) const { return "expand"; }
   std::string_view operator()(const Gather&) const { return "gather"; }
   std::string_view operator()(const FourierFeatures&) const { return "fourier_features"; }
+  std::string_view operator()(const Quantize&) const { return "quantize"; }
+  std::string_view operator()(const Cast&) const { return "cast"; }
 };
 
 }  // namespace

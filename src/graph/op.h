@@ -8,6 +8,7 @@
 #include <variant>
 #include <vector>
 
+#include "core/dtype.h"
 #include "graph/dim.h"
 
 namespace lasso::graph {
@@ -20,9 +21,19 @@ enum class Activation : std::uint8_t {
 };
 std::string_view to_string(Activation activation);
 
-// y = activation(x W^T + b) + r.   (x [..., K], W [N, K], b? [N], r? [..., N]) -> [..., N]
+// y = activation(x W^T + b) + r.   (x [..., K], W [N, K], b? [N], r? [..., N], scales? [...],
+// gain? [K], output_gain? [N]) -> [..., N], or (q [..., N], scales [...]) where `output` is uint8
+//
+// Lower precisions, in which sums stay float32 or int32, and b and r float32:
+// - weights bfloat16: x is bfloat16, W is rounded to it.
+// - weights int8: x is uint8 with its `scales` (see Quantize); W's columns are multiplied by `gain`
+//   and its rows then rounded to multiples of max|row| / 127.
+// - output: float32; bfloat16 or uint8 only for lower weights and without a residual; uint8 only
+//   for int8 weights: what Quantize makes of y with `output_gain`.
 struct Linear {
   Activation activation = Activation::kNone;
+  DType weights = DType::kF32;  // float32, bfloat16 or int8
+  DType output = DType::kF32;
 };
 
 // y = activation(A B^T) with the leading dimensions broadcast.   (A [..., M, K], B [..., N, K]) ->
@@ -48,10 +59,21 @@ struct ConvTranspose2d {
 };
 
 // y = activation((x - mean) / sqrt(variance + epsilon) * gamma + beta) over the last dimension.
-// (x [..., C], gamma [C], beta [C]) -> [..., C]
+// (x [..., C], gamma [C], beta [C]) -> [..., C], or (q, scales) as of Quantize
 struct LayerNorm {
   float epsilon = 1e-6F;
   Activation activation = Activation::kNone;
+  DType output = DType::kF32;  // or bfloat16, or uint8
+};
+
+// Symmetric quantisation of rows: scale = max|x gain| / 127 (1 for a row of zeros) and
+// q = round(x gain / scale) + 128, to the nearest, ties to even.
+// (x [..., C] float32 or bfloat16, gain? [C]) -> (q [..., C] uint8, scales [...] float32)
+struct Quantize {};
+
+// Rounds to the nearest, ties to even.   (x float32 or bfloat16) -> the same in `to`
+struct Cast {
+  DType to = DType::kF32;  // or bfloat16
 };
 
 // Multi-head self-attention of an image with decomposed relative positions (MViTv2, eq. 4; SAM's
@@ -61,7 +83,8 @@ struct LayerNorm {
 // attention). (qkv [B, H, W, 3*heads*d], Rh? [2S-1, d], Rw? [2S-1, d], pad? [3*heads*d]) -> [B, H,
 // W, heads*d] qkv's last dimension is ordered (q|k|v, head, d). Windows that leave the grid are
 // filled up with tokens whose q, k and v are `pad` (the bias of the layer that made qkv): they take
-// part as keys, and have no output. Without Rh and Rw there is no position term.
+// part as keys, and have no output. Without Rh and Rw there is no position term. qkv and the
+// result are float32, or both bfloat16; the tables and pad are float32.
 struct WindowAttention {
   std::int64_t heads = 1;
   std::int64_t window = 0;  // side in tokens; 0: global, the whole H x W grid is one window
@@ -126,9 +149,9 @@ struct Gather {
 // (x [..., D], M [D, F]) -> [..., 2F]
 struct FourierFeatures {};
 
-using Op =
-    std::variant<Linear, MatMul, Conv2d, ConvTranspose2d, LayerNorm, WindowAttention, Attention,
-                 Binary, Unary, Concat, Slice, Reshape, Transpose, Expand, Gather, FourierFeatures>;
+using Op = std::variant<Linear, MatMul, Conv2d, ConvTranspose2d, LayerNorm, WindowAttention,
+                        Attention, Binary, Unary, Concat, Slice, Reshape, Transpose, Expand, Gather,
+                        FourierFeatures, Quantize, Cast>;
 
 // "linear", "layer_norm", ...
 std::string_view op_name(const Op& op);

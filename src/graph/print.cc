@@ -12,8 +12,22 @@ std::string with_activation(std::string text, Activation activation) {
   return text + fmt::format("activation={}", to_string(activation));
 }
 
+// What differs from float32.
+std::string with_types(std::string text, DType weights, DType output) {
+  const auto append = [&](std::string_view key, DType dtype) {
+    if (dtype == DType::kF32) return;
+    if (!text.empty()) text += ", ";
+    text += fmt::format("{}={}", key, to_string(dtype));
+  };
+  append("weights", weights);
+  append("output", output);
+  return text;
+}
+
 struct AttributesOf {
-  std::string operator()(const Linear& op) const { return with_activation("", op.activation); }
+  std::string operator()(const Linear& op) const {
+    return with_types(with_activation("", op.activation), op.weights, op.output);
+  }
   std::string operator()(const MatMul& op) const { return with_activation("", op.activation); }
   std::string operator()(const Conv2d& op) const {
     return with_activation(fmt::format("kernel={}x{}, stride={}, padding={}", op.kernel_h,
@@ -24,7 +38,8 @@ struct AttributesOf {
     return with_activation(fmt::format("stride={}", op.stride), op.activation);
   }
   std::string operator()(const LayerNorm& op) const {
-    return with_activation(fmt::format("epsilon={}", op.epsilon), op.activation);
+    return with_types(with_activation(fmt::format("epsilon={}", op.epsilon), op.activation),
+                      DType::kF32, op.output);
   }
   std::string operator()(const WindowAttention& op) const {
     return fmt::format("heads={}, window={}, scale={}", op.heads,
@@ -46,6 +61,8 @@ struct AttributesOf {
   std::string operator()(const Expand&) const { return ""; }
   std::string operator()(const Gather& op) const { return fmt::format("offset={}", op.offset); }
   std::string operator()(const FourierFeatures&) const { return ""; }
+  std::string operator()(const Quantize&) const { return ""; }
+  std::string operator()(const Cast&) const { return ""; }
 };
 
 std::string reference(const Graph& graph, ValueId id) {

@@ -61,15 +61,18 @@ class Verifier {
         check(is_defined(id), id, fmt::format("is used by {} before it is made", op_name(node.op)));
       }
     }
-    LASSO_CHECK(node.outputs.size() == 1, ErrorCode::kInternal, "program {}: {} has {} results",
-                graph_.name, op_name(node.op), node.outputs.size());
-    const ValueId out = node.outputs.front();
-    const Value expected = infer(node.op, inputs);
-    check(value(out).shape == expected.shape && value(out).dtype == expected.dtype, out,
-          fmt::format("is {} {}, and {} makes {} {}", to_string(value(out).dtype),
-                      to_string(value(out).shape), op_name(node.op), to_string(expected.dtype),
-                      to_string(expected.shape)));
-    define(out);
+    const std::vector<Value> expected = infer(node.op, inputs);
+    LASSO_CHECK(node.outputs.size() == expected.size(), ErrorCode::kInternal,
+                "program {}: {} has {} results, and {} are expected", graph_.name, op_name(node.op),
+                node.outputs.size(), expected.size());
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+      const ValueId out = node.outputs[i];
+      check(value(out).shape == expected[i].shape && value(out).dtype == expected[i].dtype, out,
+            fmt::format("is {} {}, and {} makes {} {}", to_string(value(out).dtype),
+                        to_string(value(out).shape), op_name(node.op), to_string(expected[i].dtype),
+                        to_string(expected[i].shape)));
+      define(out);
+    }
   }
 
   // Every symbol must be given by an input's dimension, or a plan could not be bound.

@@ -4,15 +4,22 @@
 #include "kernels/conv/conv.h"
 #include "kernels/elementwise/elementwise.h"
 #include "kernels/gemm/gemm.h"
+#include "kernels/gemm_bf16/gemm_bf16.h"
+#include "kernels/gemm_int8/gemm_int8.h"
 #include "kernels/layout/layout.h"
 #include "kernels/norm/norm.h"
+#include "kernels/quantize/quantize.h"
 
 namespace lasso::kernels {
 
 namespace {
 
 struct FamilyOf {
-  const Family& operator()(const graph::Linear&) const { return linear_family(); }
+  const Family& operator()(const graph::Linear& op) const {
+    if (op.weights == DType::kBF16) return linear_bf16_family();
+    if (op.weights == DType::kI8) return linear_int8_family();
+    return linear_family();
+  }
   const Family& operator()(const graph::MatMul&) const { return matmul_family(); }
   const Family& operator()(const graph::Conv2d&) const { return conv2d_family(); }
   const Family& operator()(const graph::ConvTranspose2d&) const {
@@ -34,6 +41,8 @@ struct FamilyOf {
   const Family& operator()(const graph::FourierFeatures&) const {
     return fourier_features_family();
   }
+  const Family& operator()(const graph::Quantize&) const { return quantize_family(); }
+  const Family& operator()(const graph::Cast&) const { return cast_family(); }
 };
 
 }  // namespace

@@ -11,7 +11,8 @@ LayerNormProblem make_layer_norm_problem(const Call& call) {
   return {.rows = element_count(x) / x.back(),
           .channels = x.back(),
           .epsilon = op.epsilon,
-          .activation = op.activation};
+          .activation = op.activation,
+          .output = op.output};
 }
 
 const std::vector<Kernel<LayerNormProblem>>& layer_norm_kernels() {

@@ -12,12 +12,14 @@
 namespace lasso::kernels {
 
 // y = activation((x - mean) / sqrt(variance + epsilon) * gamma + beta) for each row of x [rows,
-// channels]. Inputs x, gamma [channels], beta [channels]. y may be x.
+// channels]. Inputs x, gamma [channels], beta [channels]. y is float32 (then it may be x),
+// bfloat16, or uint8 with a second output, scales [rows], as graph::Quantize makes them.
 struct LayerNormProblem {
   std::int64_t rows = 0;
   std::int64_t channels = 0;
   float epsilon = 1e-6F;
   graph::Activation activation = graph::Activation::kNone;
+  DType output = DType::kF32;
 };
 
 LayerNormProblem make_layer_norm_problem(const Call& call);

@@ -7,7 +7,9 @@ namespace lasso::kernels {
 
 namespace {
 
-Support supports(const LayerNormProblem&, const Target&) { return Support::yes(); }
+Support supports(const LayerNormProblem& p, const Target&) {
+  return p.output == DType::kF32 ? Support::yes() : Support::no("a result other than float32");
+}
 
 template <Isa kIsa>
 KernelPlan plan(const LayerNormProblem& p, const Target& target) {

@@ -4,6 +4,7 @@
 #include "core/threads.h"
 #include "kernels/activation.h"
 #include "kernels/norm/norm.h"
+#include "kernels/quantize/quantize.h"
 
 namespace lasso::kernels {
 
@@ -14,12 +15,14 @@ void run(const KernelState& state, const KernelArgs& args) {
   const auto* x = static_cast<const float*>(args.inputs[0]);
   const auto* gamma = static_cast<const float*>(args.inputs[1]);
   const auto* beta = static_cast<const float*>(args.inputs[2]);
-  auto* y = static_cast<float*>(args.outputs[0]);
   const auto count = static_cast<float>(p.channels);
-  parallel_ranges(p.rows, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t row = begin; row < end; ++row) {
+  parallel([&](int thread, int threads) {
+    float* scratch = reinterpret_cast<float*>(args.workspace) + thread * p.channels;
+    for (std::int64_t row = p.rows * thread / threads; row < p.rows * (thread + 1) / threads;
+         ++row) {
       const float* in = x + row * p.channels;
-      float* out = y + row * p.channels;
+      float* out = p.output == DType::kF32 ? static_cast<float*>(args.outputs[0]) + row * p.channels
+                                           : scratch;
       float sum = 0.0F;
       for (std::int64_t c = 0; c < p.channels; ++c) sum += in[c];
       const float mean = sum / count;
@@ -28,6 +31,13 @@ void run(const KernelState& state, const KernelArgs& args) {
       const float scale = 1.0F / std::sqrt(squares / count + p.epsilon);
       for (std::int64_t c = 0; c < p.channels; ++c) {
         out[c] = activate(p.activation, (in[c] - mean) * scale * gamma[c] + beta[c]);
+      }
+      if (p.output == DType::kBF16) {
+        auto* y = static_cast<std::uint16_t*>(args.outputs[0]) + row * p.channels;
+        for (std::int64_t c = 0; c < p.channels; ++c) y[c] = f32_to_bf16(out[c]);
+      } else if (p.output == DType::kU8) {
+        static_cast<float*>(args.outputs[1])[row] = quantize_row(
+            out, p.channels, static_cast<std::uint8_t*>(args.outputs[0]) + row * p.channels);
       }
     }
   });
@@ -42,6 +52,10 @@ const Kernel<LayerNormProblem> kLayerNormRef{
     .plan =
         [](const LayerNormProblem& p, const Target& target) {
           KernelPlan plan;
+          if (p.output != DType::kF32) {
+            plan.workspace_bytes = static_cast<std::size_t>(p.channels) * sizeof(float) *
+                                   static_cast<std::size_t>(target.threads);
+          }
           plan.cost = static_cast<double>(p.rows * p.channels) / (3e8 * target.threads);
           return plan;
         },

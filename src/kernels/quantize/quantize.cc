@@ -1,0 +1,49 @@
+#include "kernels/quantize/quantize.h"
+
+#include "core/check.h"
+#include "kernels/constant.h"
+
+namespace lasso::kernels {
+
+namespace {
+
+QuantizeProblem make_quantize_problem(const Call& call) {
+  const Operand& x = call.inputs.at(0);
+  LASSO_CHECK(!x.dims.empty() && x.dims.back() > 0, ErrorCode::kInternal, "quantize: x {}",
+              to_string(x.dims));
+  return {.rows = element_count(x.dims) / x.dims.back(),
+          .channels = x.dims.back(),
+          .input = x.dtype,
+          .gain = has_operand(call.inputs, 1)};
+}
+
+CastProblem make_cast_problem(const Call& call) {
+  return {.count = element_count(call.inputs.at(0).dims),
+          .from = call.inputs[0].dtype,
+          .to = call.outputs.at(0).dtype};
+}
+
+}  // namespace
+
+const std::vector<Kernel<QuantizeProblem>>& quantize_kernels() {
+  static const std::vector<Kernel<QuantizeProblem>> list{kQuantizeRef};
+  return list;
+}
+
+const std::vector<Kernel<CastProblem>>& cast_kernels() {
+  static const std::vector<Kernel<CastProblem>> list{kCastRef};
+  return list;
+}
+
+const Family& quantize_family() {
+  static const ListFamily<QuantizeProblem> family("quantize", quantize_kernels(),
+                                                  make_quantize_problem);
+  return family;
+}
+
+const Family& cast_family() {
+  static const ListFamily<CastProblem> family("cast", cast_kernels(), make_cast_problem);
+  return family;
+}
+
+}  // namespace lasso::kernels
