@@ -1,17 +1,10 @@
 #include "compare_side.h"
 
 #include <fmt/format.h>
-#include <signal.h>  // NOLINT(modernize-deprecated-headers): POSIX
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <array>
-#include <cerrno>
-#include <cstring>
 #include <filesystem>
 
-#include "console.h"
 #include "exit_codes.h"
 #include "lasso/context.h"
 #include "lasso/image.h"
@@ -46,50 +39,13 @@ bool cpu_has(const std::string& variant) {
   return variant == "avx512_vnni" ? vnni : base;
 }
 
-// What stands before every record's text and values.
-struct Header {
-  std::uint32_t kind;
-  std::uint32_t text_size;
-  std::uint64_t count;
-};
-
-// The child's end of the pipe.
-class Sender {
- public:
-  explicit Sender(int pipe) : pipe_(pipe) {}
-
-  void send(RecordKind kind, const Json& meta, const float* values = nullptr,
-            std::uint64_t count = 0) {
-    const std::string text = meta.dump(-1, ' ', false, Json::error_handler_t::replace);
-    const Header header{static_cast<std::uint32_t>(kind), static_cast<std::uint32_t>(text.size()),
-                        count};
-    write_exactly(&header, sizeof(header));
-    write_exactly(text.data(), text.size());
-    write_exactly(values, count * sizeof(float));
-  }
-
-  void send_tensor(const std::string& program, const std::string& name,
-                   const std::vector<std::int64_t>& shape, const float* values) {
-    std::uint64_t count = 1;
-    for (const std::int64_t dimension : shape) count *= static_cast<std::uint64_t>(dimension);
-    send(RecordKind::kTensor, {{"program", program}, {"name", name}, {"shape", shape}}, values,
-         count);
-  }
-
- private:
-  void write_exactly(const void* data, std::size_t size) {
-    const char* bytes = static_cast<const char*>(data);
-    while (size > 0) {
-      const ssize_t written = write(pipe_, bytes, size);
-      if (written < 0 && errno == EINTR) continue;
-      if (written <= 0) _exit(static_cast<int>(Exit::kDone));  // the parent has gone
-      bytes += written;
-      size -= static_cast<std::size_t>(written);
-    }
-  }
-
-  int pipe_;
-};
+void send_tensor(const std::string& program, const std::string& name,
+                 const std::vector<std::int64_t>& shape, const float* values, Parent* parent) {
+  std::uint64_t count = 1;
+  for (const std::int64_t dimension : shape) count *= static_cast<std::uint64_t>(dimension);
+  parent->send(RecordKind::kTensor, {{"program", program}, {"name", name}, {"shape", shape}},
+               values, count);
+}
 
 Json engine_json(const EngineInfo& info, int threads) {
   Json layers = Json::array();
@@ -118,21 +74,19 @@ lasso::Prompt make_prompt(const lasso::Prompt& wanted, const Image& image) {
   return prompt;
 }
 
-void run_model(const Operand& operand, const SideTask& task, Sender* sender) {
+void run_model(const Operand& operand, const SideTask& task, Parent* parent) {
   const Image image = load_picture(task.image, 640, 480);
   const lasso::Prompt prompt = make_prompt(task.prompt, image);
-  RunOptions run = task.run;
-  run.kernels = operand.variant == "reference" ? "reference" : "fast";
-  if (is_isa(operand.variant)) cap_isa(operand.variant);
+  const RunOptions run = apply_variant(operand, task.run);
   ModelOptions options = task.model;
   options.model = operand.file;
   const OpenModel model = open_model(options, run);
   Context context(model.engine, {run.threads});
-  sender->send(RecordKind::kInfo, engine_json(model.engine.info(), context.threads()));
+  parent->send(RecordKind::kInfo, engine_json(model.engine.info(), context.threads()));
 
   context.set_trace([&](const std::string& program, const std::string& name,
                         const std::vector<std::int64_t>& shape, const float* values) {
-    sender->send_tensor(program, name, shape, values);
+    send_tensor(program, name, shape, values, parent);
   });
   const Embedding embedding = context.encode(image.view());
   const Segmentation answer = context.segment(embedding, prompt);
@@ -140,30 +94,17 @@ void run_model(const Operand& operand, const SideTask& task, Sender* sender) {
 
   const auto masks = static_cast<std::int64_t>(answer.masks.size());
   const int side = embedding.low_res_side();
-  sender->send_tensor("results", "image_embedding",
-                      {embedding.grid(), embedding.grid(), embedding.channels()}, embedding.data());
-  sender->send_tensor("results", "low_res_logits", {masks, side, side},
-                      answer.low_res_logits.data());
-  sender->send_tensor("results", "iou_predictions", {masks}, answer.iou_predictions.data());
+  send_tensor("results", "image_embedding",
+              {embedding.grid(), embedding.grid(), embedding.channels()}, embedding.data(), parent);
+  send_tensor("results", "low_res_logits", {masks, side, side}, answer.low_res_logits.data(),
+              parent);
+  send_tensor("results", "iou_predictions", {masks}, answer.iou_predictions.data(), parent);
   for (const Mask& mask : answer.masks) {
-    sender->send(
+    parent->send(
         RecordKind::kMask,
         {{"width", mask.width}, {"height", mask.height}, {"rle", rle_to_string(encode_rle(mask))}});
   }
-  sender->send(RecordKind::kEnd, Json::object());
-}
-
-[[noreturn]] void run_child(const Operand& operand, const SideTask& task, int pipe) {
-  restore_signal_handlers();
-  Sender sender(pipe);
-  try {
-    run_model(operand, task, &sender);
-  } catch (...) {
-    const Described error = describe(std::current_exception());
-    sender.send(RecordKind::kError,
-                {{"exit", static_cast<int>(error.exit)}, {"message", error.message}});
-  }
-  _exit(0);
+  parent->send(RecordKind::kEnd, Json::object());
 }
 
 }  // namespace
@@ -185,78 +126,14 @@ Operand parse_operand(const std::string& text, const std::string& default_varian
   return {text.substr(0, at), variant};
 }
 
-std::string Record::key() const {
-  return meta.at("program").get<std::string>() + "/" + meta.at("name").get<std::string>();
+RunOptions apply_variant(const Operand& operand, const RunOptions& run) {
+  RunOptions result = run;
+  result.kernels = operand.variant == "reference" ? "reference" : "fast";
+  if (is_isa(operand.variant)) cap_isa(operand.variant);
+  return result;
 }
 
-Side::Side(const Operand& operand, const SideTask& task) : name_(operand.text()) {
-  std::array<int, 2> ends{};
-  if (pipe(ends.data()) != 0) {
-    throw Failure(Exit::kDeviceOrMemory, fmt::format("no pipe: {}", std::strerror(errno)));
-  }
-  child_ = fork();
-  if (child_ == 0) {
-    close(ends[0]);
-    run_child(operand, task, ends[1]);
-  }
-  close(ends[1]);
-  pipe_ = ends[0];
-  if (child_ < 0) {
-    throw Failure(Exit::kDeviceOrMemory, fmt::format("no process: {}", std::strerror(errno)));
-  }
-}
-
-Side::~Side() {
-  close(pipe_);
-  if (child_ > 0) {
-    kill(child_, SIGKILL);
-    waitpid(child_, nullptr, 0);
-  }
-}
-
-void Side::read_exactly(void* data, std::size_t size) {
-  char* bytes = static_cast<char*>(data);
-  while (size > 0) {
-    const ssize_t got = read(pipe_, bytes, size);
-    if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) {
-      int status = 0;
-      waitpid(child_, &status, 0);
-      child_ = -1;
-      if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) {
-        throw Failure(Exit::kDeviceOrMemory,
-                      fmt::format("{}: was killed, most likely for want of memory", name_));
-      }
-      throw Failure(Exit::kInternal,
-                    fmt::format("{}: ended early ({})", name_,
-                                WIFSIGNALED(status) ? strsignal(WTERMSIG(status)) : "no signal"));
-    }
-    bytes += got;
-    size -= static_cast<std::size_t>(got);
-  }
-}
-
-const Record& Side::next() {
-  std::array<float, 4096> passed_over{};
-  while (unread_ > 0) {
-    read_values(passed_over.data(), std::min<std::uint64_t>(unread_, passed_over.size()));
-  }
-  Header header{};
-  read_exactly(&header, sizeof(header));
-  std::string text(header.text_size, '\0');
-  read_exactly(text.data(), text.size());
-  record_ = {static_cast<RecordKind>(header.kind), Json::parse(text), header.count};
-  unread_ = header.count;
-  if (record_.kind == RecordKind::kError) {
-    throw Failure(static_cast<Exit>(record_.meta.at("exit").get<int>()),
-                  record_.meta.at("message").get<std::string>());
-  }
-  return record_;
-}
-
-void Side::read_values(float* values, std::size_t count) {
-  read_exactly(values, count * sizeof(float));
-  unread_ -= count;
-}
+Side::Side(const Operand& operand, const SideTask& task)
+    : Child(operand.text(), [&](Parent* parent) { run_model(operand, task, parent); }) {}
 
 }  // namespace lasso::cli

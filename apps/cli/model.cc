@@ -6,7 +6,6 @@
 #include <cstdlib>
 #include <filesystem>
 #include <new>
-#include <vector>
 
 #include "console.h"
 #include "statistics.h"
@@ -21,7 +20,8 @@ namespace {
 constexpr const char* kCheckpoints =
     "https://github.com/facebookresearch/segment-anything#model-checkpoints";
 
-// Folders with demo checkpoints, the most specific first.
+}  // namespace
+
 std::vector<fs::path> model_folders() {
   std::vector<fs::path> folders;
   std::error_code error;
@@ -34,8 +34,6 @@ std::vector<fs::path> model_folders() {
 #endif
   return folders;
 }
-
-}  // namespace
 
 std::string find_model(const std::string& model) {
   std::string path = model;

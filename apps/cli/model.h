@@ -2,12 +2,18 @@
 #ifndef LASSO_CLI_MODEL_H_
 #define LASSO_CLI_MODEL_H_
 
+#include <filesystem>
 #include <string>
+#include <vector>
 
 #include "lasso/engine.h"
 #include "options.h"
 
 namespace lasso::cli {
+
+// Folders with demo checkpoints and the evaluation set, the most specific first; they need not
+// exist.
+std::vector<std::filesystem::path> model_folders();
 
 // The file that --model names, or the demo checkpoint, which is said in a warning. Throws
 // Failure(kBadModel) when there is none, with where it was looked for.

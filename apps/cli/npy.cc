@@ -2,13 +2,19 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstring>
+#include <initializer_list>
 #include <optional>
 
 #include "exit_codes.h"
 
 namespace lasso::cli {
+
+std::string shape_text(const std::vector<std::int64_t>& shape) {
+  return fmt::format("[{}]", fmt::join(shape, ", "));
+}
 
 namespace {
 
@@ -21,18 +27,22 @@ class HeaderReader {
  public:
   HeaderReader(const std::string& name, std::string_view text) : name_(name), text_(text) {}
 
-  std::vector<std::int64_t> read_shape() {
+  // The element type that read_shape saw.
+  const std::string& type() const { return type_; }
+
+  std::vector<std::int64_t> read_shape(std::initializer_list<std::string_view> types,
+                                       const char* expected) {
     std::optional<std::vector<std::int64_t>> shape;
-    bool has_type = false;
     bool has_order = false;
     expect('{');
     while (!accept('}')) {
       const std::string key = quoted();
       expect(':');
       if (key == "descr") {
-        const std::string type = quoted();
-        if (type != "<f4") refuse("has type \"" + type + "\", expected float32 (\"<f4\")");
-        has_type = true;
+        type_ = quoted();
+        if (std::find(types.begin(), types.end(), type_) == types.end()) {
+          refuse("has type \"" + type_ + "\", expected " + expected);
+        }
       } else if (key == "fortran_order") {
         if (word() != "False") refuse("is in Fortran order, expected C order");
         has_order = true;
@@ -47,7 +57,7 @@ class HeaderReader {
       }
     }
     skip();
-    if (!text_.empty() || !shape || !has_type || !has_order) refuse("has a broken header");
+    if (!text_.empty() || !shape || type_.empty() || !has_order) refuse("has a broken header");
     return *shape;
   }
 
@@ -111,15 +121,19 @@ class HeaderReader {
 
   const std::string& name_;
   std::string_view text_;
+  std::string type_;
 };
 
-}  // namespace
+// A file taken apart.
+struct Parts {
+  std::vector<std::int64_t> shape;
+  std::string type;
+  std::size_t elements = 1;
+  std::string_view data;
+};
 
-std::string shape_text(const std::vector<std::int64_t>& shape) {
-  return fmt::format("[{}]", fmt::join(shape, ", "));
-}
-
-Array parse_npy(const std::string& name, std::string_view bytes) {
+Parts take_apart(const std::string& name, std::string_view bytes,
+                 std::initializer_list<std::string_view> types, const char* expected) {
   const auto refuse = [&](const char* problem) { usage_error("{}: {}", name, problem); };
   if (bytes.substr(0, kMagic.size()) != kMagic) refuse("is not a .npy file");
   // Two bytes of version, then the header's length in 2 bytes (version 1) or 4 (2 and 3).
@@ -135,17 +149,47 @@ Array parse_npy(const std::string& name, std::string_view bytes) {
   if (length > bytes.size() - start) refuse("the .npy file is truncated");
 
   HeaderReader header(name, bytes.substr(start, length));
-  Array array;
-  array.shape = header.read_shape();
-  std::size_t elements = 1;
-  for (const std::int64_t dimension : array.shape) elements *= static_cast<std::size_t>(dimension);
-  const std::string_view data = bytes.substr(start + length);
-  if (data.size() != elements * sizeof(float)) {
-    header.refuse(fmt::format("has {} bytes of data, expected {} for float32 {}", data.size(),
-                              elements * sizeof(float), shape_text(array.shape)));
+  Parts parts;
+  parts.shape = header.read_shape(types, expected);
+  parts.type = header.type();
+  for (const std::int64_t dimension : parts.shape) {
+    parts.elements *= static_cast<std::size_t>(dimension);
   }
-  array.values.resize(elements);
-  std::memcpy(array.values.data(), data.data(), data.size());
+  parts.data = bytes.substr(start + length);
+  const std::size_t size = parts.elements * (parts.type == "<f4" ? sizeof(float) : 1);
+  if (parts.data.size() != size) {
+    header.refuse(fmt::format("has {} bytes of data, expected {} for {} {}", parts.data.size(),
+                              size, parts.type == "<f4" ? "float32" : "bytes",
+                              shape_text(parts.shape)));
+  }
+  return parts;
+}
+
+}  // namespace
+
+Array parse_npy(const std::string& name, std::string_view bytes) {
+  const Parts parts = take_apart(name, bytes, {"<f4"}, "float32 (\"<f4\")");
+  Array array;
+  array.shape = parts.shape;
+  array.values.resize(parts.elements);
+  std::memcpy(array.values.data(), parts.data.data(), parts.data.size());
+  return array;
+}
+
+MaskArray parse_npy_masks(const std::string& name, std::string_view bytes) {
+  const Parts parts = take_apart(name, bytes, {"|b1", "|u1", "<f4"}, "bool, uint8 or float32");
+  MaskArray array;
+  array.shape = parts.shape;
+  array.values.resize(parts.elements);
+  for (std::size_t i = 0; i < parts.elements; ++i) {
+    float logit = 0;
+    if (parts.type == "<f4") {
+      std::memcpy(&logit, parts.data.data() + i * sizeof(float), sizeof(float));
+    } else {
+      logit = parts.data[i] != 0 ? 1.0F : 0.0F;
+    }
+    array.values[i] = logit > 0 ? 1 : 0;
+  }
   return array;
 }
 

@@ -16,33 +16,31 @@
 
 namespace lasso::cli {
 
-namespace {
-
-// What is wrong with a line.
-using Problem = std::invalid_argument;
-
-// Deeper than any prompt; and JSON that is nested without end would exhaust the stack when it is
-// shown.
-constexpr int kMaxDepth = 8;
-
-bool is_too_deep(const std::string& line) {
+bool is_too_deep(std::string_view text, int max_depth) {
   int depth = 0;
   bool in_string = false;
-  for (std::size_t i = 0; i < line.size(); ++i) {
-    const char c = line[i];
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
     if (in_string) {
       if (c == '\\') ++i;
       if (c == '"') in_string = false;
     } else if (c == '"') {
       in_string = true;
     } else if (c == '[' || c == '{') {
-      if (++depth > kMaxDepth) return true;
+      if (++depth > max_depth) return true;
     } else if (c == ']' || c == '}') {
       --depth;
     }
   }
   return false;
 }
+
+namespace {
+
+// What is wrong with a line.
+using Problem = std::invalid_argument;
+
+constexpr int kMaxDepth = 8;  // deeper than any prompt
 
 std::string shown(const Json& value) {
   std::string text = value.dump(-1, ' ', false, Json::error_handler_t::replace);
@@ -159,7 +157,7 @@ PromptFile read_prompts(const std::string& path, const std::string& default_imag
     task.source = fmt::format("{}:{}", name, i + 1);
     ImageTask* image = nullptr;
     try {
-      if (is_too_deep(lines[i])) {
+      if (is_too_deep(lines[i], kMaxDepth)) {
         throw Problem(fmt::format("is nested more than {} levels deep", kMaxDepth));
       }
       const Json line = Json::parse(lines[i], nullptr, false);

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "lasso/types.h"
@@ -12,6 +13,10 @@
 namespace lasso::cli {
 
 using Json = nlohmann::ordered_json;
+
+// Whether brackets are nested deeper than that. JSON that is nested without end would exhaust the
+// stack when it is shown.
+bool is_too_deep(std::string_view text, int max_depth);
 
 struct PromptTask {
   lasso::Prompt prompt;

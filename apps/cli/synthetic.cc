@@ -5,27 +5,11 @@
 
 #include "exit_codes.h"
 #include "lasso/error.h"
+#include "random.h"
 
 namespace lasso::cli {
 
 namespace {
-
-// Vigna's SplitMix64: the state goes up by the golden ratio, and is mixed.
-class SplitMix64 {
- public:
-  explicit SplitMix64(std::uint64_t seed) : state_(seed) {}
-
-  std::uint64_t next() {
-    std::uint64_t z = (state_ += 0x9e3779b97f4a7c15U);
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9U;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebU;
-    return z ^ (z >> 31);
-  }
-  int below(int limit) { return static_cast<int>(next() % static_cast<std::uint64_t>(limit)); }
-
- private:
-  std::uint64_t state_;
-};
 
 struct Disc {
   int x, y, radius;

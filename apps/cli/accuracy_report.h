@@ -1,0 +1,45 @@
+// The results of `lasso bench accuracy` as text, JSON and CSV.
+#ifndef LASSO_CLI_ACCURACY_REPORT_H_
+#define LASSO_CLI_ACCURACY_REPORT_H_
+
+#include <string>
+#include <vector>
+
+#include "accuracy_results.h"
+
+namespace lasso::cli {
+
+// A table of texts, the same on the terminal and in HTML. The first column is text, the others are
+// numbers but for those that `text_columns` names.
+struct ReportTable {
+  std::string title;
+  std::string note;  // below the table in HTML; may be empty
+  std::vector<std::string> columns;
+  std::vector<std::size_t> text_columns;
+  std::vector<std::vector<std::string>> rows;
+  std::vector<bool> bad;  // rows to be marked
+};
+
+// IoUs with the reference, where there is one, and with the truth, where it is known. Candidates
+// below `min_iou` (negative: no limit) are marked.
+std::vector<ReportTable> report_tables(const AccuracyResults& results, double min_iou);
+
+// An IoU with six digits, as agreement is close to 1. Only two equal masks have 1.000000: one pixel
+// among millions counts.
+std::string agreement_text(double iou);
+
+// The reference and the candidates: files, precisions, devices.
+ReportTable models_table(const AccuracyResults& results);
+
+// What was measured on, in one line.
+std::string describe_set(const AccuracyResults& results);
+
+void print_tables(const std::vector<ReportTable>& tables);
+
+Json to_json(const AccuracyResults& results);
+// A line per prompt and side, below a line of names.
+std::string to_csv(const AccuracyResults& results);
+
+}  // namespace lasso::cli
+
+#endif  // LASSO_CLI_ACCURACY_REPORT_H_
