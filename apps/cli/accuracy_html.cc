@@ -20,26 +20,6 @@ namespace {
 constexpr int kSide = 384;
 
 constexpr const char* kStyle = R"(
-:root { color-scheme: light dark; --back: #ffffff; --card: #f6f7f9; --line: #d9dde3; --text: #1b1f24;
-  --dim: #5b6470; --bad: #c3202f; --good: #1a7f37; }
-@media (prefers-color-scheme: dark) {
-  :root { --back: #14171b; --card: #1d2126; --line: #343a42; --text: #e6e9ed; --dim: #9aa4b0;
-    --bad: #ff6b70; --good: #4cc26a; } }
-* { box-sizing: border-box; }
-body { margin: 0 auto; max-width: 1720px; padding: 24px clamp(12px, 3vw, 40px) 48px; background: var(--back);
-  color: var(--text); font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; }
-h1 { font-size: 1.6rem; line-height: 1.25; margin: 0 0 4px; overflow-wrap: anywhere; }
-h2 { font-size: 1.15rem; margin: 32px 0 8px; }
-p { margin: 4px 0; }
-.dim { color: var(--dim); }
-.verdict { font-weight: 600; color: var(--good); }
-.verdict.missed, tr.bad td, tr.bad th { color: var(--bad); }
-.scroll { overflow-x: auto; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-th, td { padding: 6px 14px; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap; }
-thead th { color: var(--dim); font-weight: 600; }
-th:first-child, .text { text-align: left; }
-tbody th { font-weight: 600; }
 article { margin: 0 0 16px; padding: 14px 16px 16px; background: var(--card); border: 1px solid var(--line);
   border-radius: 10px; }
 article h3 { display: flex; flex-wrap: wrap; gap: 2px 14px; align-items: baseline; margin: 0 0 10px; font-size: 1rem; }
@@ -59,32 +39,6 @@ figcaption b { display: block; }
 
 std::string color_text(const Rgb& color) {
   return fmt::format("#{:02x}{:02x}{:02x}", color.r, color.g, color.b);
-}
-
-std::string table_html(const ReportTable& table) {
-  std::string html =
-      "<h2>" + escape_html(table.title) + "</h2>\n<div class=\"scroll\"><table>\n<thead><tr>";
-  const auto css = [&](std::size_t c) {
-    return std::count(table.text_columns.begin(), table.text_columns.end(), c) > 0
-               ? " class=\"text\""
-               : "";
-  };
-  for (std::size_t c = 0; c < table.columns.size(); ++c) {
-    html += fmt::format("<th scope=\"col\"{}>{}</th>", css(c), escape_html(table.columns[c]));
-  }
-  html += "</tr></thead>\n<tbody>\n";
-  for (std::size_t r = 0; r < table.rows.size(); ++r) {
-    html += table.bad[r] ? "<tr class=\"bad\">" : "<tr>";
-    for (std::size_t c = 0; c < table.columns.size(); ++c) {
-      const std::string text = escape_html(table.rows[r][c]);
-      html += c == 0 ? fmt::format("<th scope=\"row\">{}</th>", text)
-                     : fmt::format("<td{}>{}</td>", css(c), text);
-    }
-    html += "</tr>\n";
-  }
-  html += "</tbody>\n</table></div>\n";
-  if (table.note.empty()) return html;
-  return html + "<p class=\"dim\">" + escape_html(table.note) + "</p>\n";
 }
 
 // A mask's outlines as the data of an SVG path. All edges are horizontal or vertical.
@@ -218,13 +172,9 @@ std::string legend_html(const AccuracyResults& results) {
 std::string to_html(const AccuracyResults& results, const std::vector<ReportTable>& tables,
                     const std::vector<AccuracyCase>& cases, const HtmlHead& head,
                     const std::string& scratch) {
-  std::string html = fmt::format(
-      "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-      "<title>Accuracy of {0}</title>\n<style>{1}</style>\n</head>\n<body>\n"
-      "<h1>Accuracy of {0}</h1>\n<p class=\"dim\">{2}</p>\n<p class=\"dim\">Lasso {3}, {4}</p>\n",
-      escape_html(head.model), kStyle, escape_html(describe_set(results)), LASSO_VERSION,
-      escape_html(head.made));
+  std::string html =
+      fmt::format("<p class=\"dim\">{}</p>\n<p class=\"dim\">Lasso {}, {}</p>\n",
+                  escape_html(describe_set(results)), LASSO_VERSION, escape_html(head.made));
   if (!head.passed.empty()) {
     html += fmt::format("<p class=\"verdict{}\">{}</p>\n", head.missed ? " missed" : "",
                         escape_html(head.passed));
@@ -242,7 +192,7 @@ std::string to_html(const AccuracyResults& results, const std::vector<ReportTabl
   for (std::size_t i = 0; i < cases.size(); ++i) {
     html += case_html(cases[i], i, results.sides, scratch);
   }
-  return html + "</body>\n</html>\n";
+  return html_page("Accuracy of " + head.model, kStyle, html);
 }
 
 }  // namespace lasso::cli

@@ -5,11 +5,9 @@
 #include <algorithm>
 #include <utility>
 
-#include "console.h"
 #include "lasso/version.h"
 #include "markup.h"
 #include "outputs.h"
-#include "table.h"
 
 namespace lasso::cli {
 
@@ -211,26 +209,6 @@ ReportTable models_table(const AccuracyResults& results) {
     table.bad.push_back(false);
   }
   return table;
-}
-
-void print_tables(const std::vector<ReportTable>& tables) {
-  for (const ReportTable& table : tables) {
-    print("");
-    std::vector<Column> columns;
-    for (std::size_t c = 0; c < table.columns.size(); ++c) {
-      const bool text =
-          c == 0 || std::count(table.text_columns.begin(), table.text_columns.end(), c) > 0;
-      columns.push_back({table.columns[c], text ? Align::kLeft : Align::kRight});
-    }
-    Table rows(std::move(columns));
-    for (std::size_t r = 0; r < table.rows.size(); ++r) {
-      std::vector<std::string> cells;
-      for (const std::string& cell : table.rows[r]) cells.push_back(printable(cell));
-      rows.add(std::move(cells), table.bad[r] ? Style::kRed : Style::kPlain);
-    }
-    print(styled(Style::kBold, printable(table.title)));
-    print(rows.text());
-  }
 }
 
 Json to_json(const AccuracyResults& results) {

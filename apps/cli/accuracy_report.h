@@ -6,19 +6,9 @@
 #include <vector>
 
 #include "accuracy_results.h"
+#include "report.h"
 
 namespace lasso::cli {
-
-// A table of texts, the same on the terminal and in HTML. The first column is text, the others are
-// numbers but for those that `text_columns` names.
-struct ReportTable {
-  std::string title;
-  std::string note;  // below the table in HTML; may be empty
-  std::vector<std::string> columns;
-  std::vector<std::size_t> text_columns;
-  std::vector<std::vector<std::string>> rows;
-  std::vector<bool> bad;  // rows to be marked
-};
 
 // IoUs with the reference, where there is one, and with the truth, where it is known. Candidates
 // below `min_iou` (negative: no limit) are marked.
@@ -33,8 +23,6 @@ ReportTable models_table(const AccuracyResults& results);
 
 // What was measured on, in one line.
 std::string describe_set(const AccuracyResults& results);
-
-void print_tables(const std::vector<ReportTable>& tables);
 
 Json to_json(const AccuracyResults& results);
 // A line per prompt and side, below a line of names.

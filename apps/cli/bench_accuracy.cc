@@ -6,7 +6,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
 #include <chrono>
 #include <ctime>
 #include <filesystem>
@@ -23,6 +22,7 @@
 #include "exit_codes.h"
 #include "files.h"
 #include "model.h"
+#include "report.h"
 #include "values.h"
 
 namespace lasso::cli {
@@ -91,22 +91,6 @@ AccuracySet open_set(const AccuracyArguments& arguments) {
         "installed");
   }
   return read_evaluation_set(folder);
-}
-
-void check_folder(const std::string& option, const std::string& folder) {
-  std::error_code ignored;
-  const fs::file_status status = fs::status(folder, ignored);
-  if (fs::exists(status) && !fs::is_directory(status)) {
-    usage_error("{} {}: is not a folder", option, folder);
-  }
-}
-
-void make_folder(const std::string& option, const std::string& folder) {
-  std::error_code error;
-  fs::create_directories(folder, error);
-  if (!fs::is_directory(folder, error)) {
-    usage_error("{} {}: can't be made{}", option, folder, error ? ": " + error.message() : "");
-  }
 }
 
 // The one file that all candidates run, or empty.
@@ -193,26 +177,6 @@ Exit save_prompts(const AccuracyArguments& arguments, const AccuracyTask& task) 
   std::size_t failed = 0;
   write_file(arguments.save_prompts, draw_all_prompts(task.set, task.draw, &failed));
   return failed == 0 ? Exit::kDone : Exit::kSomeFailed;
-}
-
-// A folder that did not exist: "lasso-tiny-20261121-071500", or with "-2" after it.
-fs::path make_report_folder(const std::string& parent, const std::string& model,
-                            const std::tm& time) {
-  std::string name = stem(model);
-  for (char& c : name) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (std::isalnum(byte) == 0 && c != '.' && c != '_' && c != '-') c = '_';
-  }
-  name += fmt::format("-{:%Y%m%d-%H%M%S}", time);
-  for (int number = 1;; ++number) {
-    fs::path folder = fs::path(parent) / (number == 1 ? name : fmt::format("{}-{}", name, number));
-    std::error_code error;
-    if (fs::create_directory(folder, error)) return folder;
-    if (error) {
-      throw Failure(Exit::kSomeFailed,
-                    fmt::format("{}: can't be made: {}", folder.string(), error.message()));
-    }
-  }
 }
 
 // The verdict on --min-iou; empty without one.

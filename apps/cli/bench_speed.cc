@@ -1,129 +1,69 @@
-// lasso bench speed: times of loading, encoder, decoder and the whole, with or without a
-// checkpoint.
+// lasso bench speed: times of the encoder, the decoder and the whole, of several candidates in
+// turn.
 
 #include "bench_speed.h"
 
+#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
+#include <ctime>
 #include <filesystem>
-#include <fstream>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "console.h"
-#include "lasso/context.h"
-#include "lasso/version.h"
+#include "exit_codes.h"
+#include "files.h"
 #include "model.h"
-#include "prompts.h"
-#include "statistics.h"
+#include "report.h"
+#include "speed_baseline.h"
+#include "speed_html.h"
+#include "speed_report.h"
+#include "speed_run.h"
+#include "speed_side.h"
 #include "synthetic.h"
-#include "table.h"
 #include "values.h"
 
 namespace lasso::cli {
 
+namespace fs = std::filesystem;
+
 namespace {
 
-struct BenchArguments {
+struct SpeedArguments {
+  std::vector<std::string> candidates;
   std::string arch;
   bool random = false;
-  int warm_up = 1;
-  int iterations = 5;
-  std::string limit = "60";
-  std::string prompts = "1,16,64";
+  std::string baseline;
+  bool sequential = false;
   std::string image;
+  std::string prompts = "1,16,64";
+  Plan plan;
+  std::string limit = "60";
+  std::string folder = "lasso-reports";
+  std::string history;
+  std::string commit;
   ModelOptions model;
   RunOptions run;
   OutputOptions output;
 };
 
-// One thing that was measured.
-struct Item {
-  std::string name;
-  int prompts = 0;  // 0: does not depend on prompts
-  std::vector<double> ms;
-  double gflop = 0;  // 0: not counted
-  bool complete = true;
-};
-
-struct Machine {
-  std::string cpu;
-  int threads = 0;
-  std::string isa;
-};
-
-// The value of "key : value" in a file of /proc.
-std::string proc_value(const char* path, const std::string& key) {
-  std::ifstream file(path);
-  std::string line;
-  while (std::getline(file, line)) {
-    if (line.rfind(key, 0) != 0) continue;
-    const std::size_t begin = line.find_first_not_of(" \t", line.find(':') + 1);
-    return begin == std::string::npos ? "" : line.substr(begin);
-  }
-  return "";
-}
-
-// Peak of the process's resident memory.
-std::int64_t peak_rss_bytes() {
-  const std::string text = proc_value("/proc/self/status", "VmHWM");  // "123456 kB"
-  return std::strtoll(text.c_str(), nullptr, 10) * 1024;
-}
-
-double program_gflop(const EngineInfo& info, const std::string& name) {
-  double gflop = 0;
-  for (const ProgramInfo& program : info.programs) {
-    if (program.name != name) continue;
-    for (const LayerInfo& layer : program.layers) gflop += layer.gflop;
-  }
-  return gflop;
-}
-
-// Points spread over the image, one a prompt.
-std::vector<Prompt> spread_prompts(int count, int width, int height) {
-  const int columns = static_cast<int>(std::ceil(std::sqrt(count)));
-  const int rows = (count + columns - 1) / columns;
-  std::vector<Prompt> prompts;
-  for (int i = 0; i < count; ++i) {
-    const int column = i % columns;
-    const int row = i / columns;
-    Prompt prompt;
-    prompt.points.push_back(
-        {static_cast<float>(width * (2 * column + 1)) / static_cast<float>(2 * columns),
-         static_cast<float>(height * (2 * row + 1)) / static_cast<float>(2 * rows)});
-    prompts.push_back(std::move(prompt));
-  }
-  return prompts;
-}
-
-OpenModel open_random(const BenchArguments& arguments) {
-  SamArch arch = SamArch::kVitB;
-  if (arguments.arch == "vit_l") arch = SamArch::kVitL;
-  if (arguments.arch == "vit_h") arch = SamArch::kVitH;
-  lasso::EngineOptions options;
-  options.kernels = arguments.run.kernel_choice();
-  options.preprocess = arguments.model.preprocess;
-  const Progress progress("building " + arguments.arch + " with random weights");
-  const auto start = std::chrono::steady_clock::now();
-  lasso::Engine engine = open_engine([&] { return lasso::Engine::random(arch, 1, options); });
-  return {std::move(engine), arguments.arch + " with random weights", milliseconds_since(start)};
-}
-
-OpenModel open_for_bench(const BenchArguments& arguments) {
+// What runs where no --candidate says it.
+Operand default_candidate(const SpeedArguments& arguments) {
   if (arguments.arch.empty() && !arguments.random) {
-    return open_model(arguments.model, arguments.run);
+    return {find_model(arguments.model.model), arguments.run.kernels};
   }
   if (!arguments.model.model.empty()) {
     usage_error("--model {} with {}: give a checkpoint, or --arch with --random",
                 arguments.model.model, arguments.random ? "--random" : "--arch");
   }
-  if (arguments.arch.empty())
+  if (arguments.arch.empty()) {
     usage_error("--random: expected --arch vit_b, vit_l or vit_h with it");
+  }
   parse_choice("--arch", arguments.arch, {"vit_b", "vit_l", "vit_h"});
   if (!arguments.random) {
     usage_error(
@@ -131,194 +71,195 @@ OpenModel open_for_bench(const BenchArguments& arguments) {
         "with --model",
         arguments.arch);
   }
-  return open_random(arguments);
+  return {kRandomPrefix + arguments.arch, arguments.run.kernels};
 }
 
-// Preprocessing and encoder, from the same runs.
-void measure_encoder(const Plan& plan, const Image& image, Context* context,
-                     std::vector<Item>* items) {
-  Item preprocess{"preprocess", 0, {}, 0};
-  Item encode{"encode", 0, {}, program_gflop(context->engine().info(), "image_encoder")};
-  int run = 0;
-  Progress progress("encoding");
-  encode.complete = repeat(plan, [&](bool measured) {
-    progress.set(fmt::format("encoding, run {} of {}", ++run, plan.warm_up + plan.iterations));
-    context->encode(image.view());
-    if (!measured) return;
-    preprocess.ms.push_back(context->last_timings().preprocess_ms);
-    encode.ms.push_back(context->last_timings().encode_ms);
-  });
-  preprocess.complete = encode.complete;
-  items->push_back(std::move(preprocess));
-  items->push_back(std::move(encode));
-}
-
-// Decoder and postprocessing for so many prompts in one call.
-void measure_decoder(const Plan& plan, const Embedding& embedding, int count, Context* context,
-                     std::vector<Item>* items) {
-  const auto prompts = spread_prompts(count, embedding.image_width(), embedding.image_height());
-  Item decode{"decode", count, {}, program_gflop(context->engine().info(), "mask_decoder") * count};
-  Item postprocess{"postprocess", count, {}, 0};
-  const Progress progress(fmt::format("decoding {} prompts", count));
-  decode.complete = repeat(plan, [&](bool measured) {
-    context->segment(embedding, prompts);
-    if (!measured) return;
-    decode.ms.push_back(context->last_timings().decode_ms);
-    postprocess.ms.push_back(context->last_timings().postprocess_ms);
-  });
-  postprocess.complete = decode.complete;
-  items->push_back(std::move(decode));
-  items->push_back(std::move(postprocess));
-}
-
-// From the image's pixels to one mask of its size.
-void measure_all(const Plan& plan, const Image& image, Context* context, std::vector<Item>* items) {
-  Item item{"image to mask", 1, {}, 0};
-  const std::vector<Prompt> prompts = spread_prompts(1, image.width, image.height);
-  const Progress progress("from image to mask");
-  item.complete = repeat(plan, [&](bool measured) {
-    const auto start = std::chrono::steady_clock::now();
-    const Embedding embedding = context->encode(image.view());
-    context->segment(embedding, prompts);
-    if (measured) item.ms.push_back(milliseconds_since(start));
-  });
-  items->push_back(std::move(item));
-}
-
-Json to_json(const Item& item) {
-  const Statistics s = summarize(item.ms);
-  Json json = {{"name", item.name}};
-  if (item.prompts > 0) json["prompts"] = item.prompts;
-  json["runs"] = s.runs;
-  json["median_ms"] = s.median;
-  json["p95_ms"] = s.p95;
-  json["mean_ms"] = s.mean;
-  json["min_ms"] = s.min;
-  if (item.gflop > 0) {
-    json["gflop"] = item.gflop;
-    json["gflop_per_s"] = s.median > 0 ? Json(item.gflop / s.median * 1000) : Json();
+std::vector<Operand> choose_candidates(const SpeedArguments& arguments) {
+  if (arguments.candidates.empty()) return {default_candidate(arguments)};
+  if (!arguments.model.model.empty() || !arguments.arch.empty() || arguments.random) {
+    usage_error("--candidate {}: takes the place of --model, --arch and --random",
+                arguments.candidates.front());
   }
-  json["complete"] = item.complete;
-  return json;
-}
-
-void print_json(const OpenModel& model, const Machine& machine, const Image& image,
-                const Plan& plan, const std::vector<Item>& items) {
-  Json json = {
-      {"version", LASSO_VERSION},
-      {"model", model.engine.info().model},
-      {"file", model.path},
-      {"precision", model.engine.info().precision},
-      {"machine", {{"cpu", machine.cpu}, {"threads", machine.threads}, {"isa", machine.isa}}},
-      {"image", {{"width", image.width}, {"height", image.height}}},
-      {"warm_up", plan.warm_up},
-      {"iterations", plan.iterations},
-      {"items", Json::array()}};
-  for (const Item& item : items) json["items"].push_back(to_json(item));
-  json["peak_rss_bytes"] = peak_rss_bytes();
-  print(json.dump(-1, ' ', false, Json::error_handler_t::replace));
-}
-
-std::string milliseconds(double ms) { return fmt::format("{:.{}f}", ms, ms < 100 ? 2 : 0); }
-
-void print_text(const OpenModel& model, const Machine& machine, const Image& image,
-                const std::vector<Item>& items) {
-  const EngineInfo& info = model.engine.info();
-  print(fmt::format("{}  {}", styled(Style::kBold, info.model), printable(model.path)));
-  print(fmt::format("lasso {}  {}  {}  {}, {} thread{}", LASSO_VERSION, info.precision, machine.cpu,
-                    machine.isa, machine.threads, machine.threads == 1 ? "" : "s"));
-  print(fmt::format("image of {} x {} pixels; times in ms", image.width, image.height));
-  Table table({{""},
-               {"prompts", Align::kRight},
-               {"runs", Align::kRight},
-               {"median", Align::kRight},
-               {"p95", Align::kRight},
-               {"mean", Align::kRight},
-               {"min", Align::kRight},
-               {"GFLOP", Align::kRight},
-               {"GFLOP/s", Align::kRight}});
-  for (const Item& item : items) {
-    const Statistics s = summarize(item.ms);
-    const bool counted = item.gflop > 0 && s.median > 0;
-    table.add({item.name, item.prompts > 0 ? fmt::format("{}", item.prompts) : "",
-               fmt::format("{}{}", s.runs, item.complete ? "" : "*"), milliseconds(s.median),
-               milliseconds(s.p95), milliseconds(s.mean), milliseconds(s.min),
-               counted ? fmt::format("{:.3g}", item.gflop) : "",
-               counted ? fmt::format("{:.1f}", item.gflop / s.median * 1000) : ""});
+  std::vector<Operand> candidates;
+  for (const std::string& text : arguments.candidates) {
+    candidates.push_back(parse_operand(text, arguments.run.kernels));
+    if (is_random(candidates.back())) check_random(candidates.back());
   }
-  print(table.text());
-  print(fmt::format("peak memory {:.0f} MiB", static_cast<double>(peak_rss_bytes()) / 1048576));
-  const bool all_complete =
-      std::all_of(items.begin(), items.end(), [](const Item& item) { return item.complete; });
-  if (!all_complete) print("* fewer runs than asked for: the time limit was reached");
+  return candidates;
 }
 
-Exit run_bench_speed(const BenchArguments& arguments) {
-  const Plan plan{arguments.warm_up, arguments.iterations,
-                  parse_positive("--limit", arguments.limit)};
-  const auto counts = parse_integers("--prompts-per-call", arguments.prompts, 1, 4096);
-  apply(arguments.run);
-  const Image image = load_picture(arguments.image, 1920, 1080);
-  const OpenModel model = open_for_bench(arguments);
-  Context context(model.engine, {arguments.run.threads});
-
-  std::vector<Item> items;
-  items.push_back({arguments.random ? "build" : "load", 0, {model.load_ms}, 0});
-  measure_encoder(plan, image, &context, &items);
-  {
-    const Embedding embedding = context.encode(image.view());
-    for (const std::int64_t count : counts) {
-      measure_decoder(plan, embedding, static_cast<int>(count), &context, &items);
+// Times that no row will be compared with.
+void warn_of_unmeasured(const SpeedRow& baseline, const std::vector<SpeedStage>& stages,
+                        const std::string& path) {
+  for (const auto& [key, times] : baseline.stages) {
+    const bool measured = std::any_of(stages.begin(), stages.end(),
+                                      [&, name = key](const auto& s) { return s.key() == name; });
+    if (!measured) {
+      print_warning(fmt::format("--baseline {}: {} is not measured here", path, key));
     }
   }
-  measure_all(plan, image, &context, &items);
+}
 
-  const Machine machine{proc_value("/proc/cpuinfo", "model name"), context.threads(),
-                        model.engine.info().isa};
-  if (arguments.output.json) {
-    print_json(model, machine, image, plan, items);
-  } else {
-    print_text(model, machine, image, items);
+SpeedTask make_task(const SpeedArguments& arguments) {
+  SpeedTask task;
+  task.plan = arguments.plan;
+  task.plan.limit_s = parse_positive("--limit", arguments.limit);
+  task.prompt_counts = parse_integers("--prompts-per-call", arguments.prompts, 1, 4096);
+  if (!arguments.history.empty() && arguments.commit.empty()) {
+    usage_error("--history {}: needs --commit, the revision that was built", arguments.history);
   }
+  check_folder("-o", arguments.folder);
+  if (!arguments.history.empty()) check_folder("--history", arguments.history);
+  if (!arguments.baseline.empty()) {
+    task.baseline = read_baseline(arguments.baseline);
+    warn_of_unmeasured(*task.baseline, speed_stages(task.prompt_counts), arguments.baseline);
+  }
+  task.image = arguments.image;
+  if (!task.image.empty()) load_picture(task.image, 0, 0);  // an error now, not after a while
+  task.candidates = choose_candidates(arguments);
+  task.sequential = arguments.sequential;
+  task.model = arguments.model;
+  task.run = arguments.run;
+  return task;
+}
+
+// A record of its own in the history: all but the single times, and the revision.
+std::string write_history(const SpeedArguments& arguments, const SpeedResults& results,
+                          const std::string& started, const std::string& name) {
+  Json record = {{"date", started}, {"commit", arguments.commit}};
+  record.update(to_json(results, false));
+  OutputNames names;
+  const std::string path = names.claim(arguments.history, {{name, ".json"}}).front();
+  write_file(path, record.dump(1, ' ', false, Json::error_handler_t::replace) + "\n");
+  return path;
+}
+
+void print_results(const SpeedResults& results) {
+  for (const std::string& line : describe_run(results)) print(printable(line));
+  print_tables({candidate_table(results)});
+  print_tables(stage_tables(results));
+  print_tables({part_table(results)});
+  const std::string note = runs_note(results);
+  if (!note.empty()) print(note);
+}
+
+Exit run_bench_speed(const SpeedArguments& arguments) {
+  apply(arguments.run);
+  SpeedTask task = make_task(arguments);
+  // Before minutes of work; and not for a model that does not open.
+  task.loaded = [&] {
+    make_folder("-o", arguments.folder);
+    if (!arguments.history.empty()) make_folder("--history", arguments.history);
+  };
+  const std::time_t now = std::time(nullptr);
+  const std::tm local = fmt::localtime(now);
+  const auto start = std::chrono::steady_clock::now();
+  const SpeedResults results = measure_speed(task);
+
+  const std::string& model = task.candidates.front().file;
+  const std::string started = fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(now));
+  const fs::path folder = make_report_folder(arguments.folder, model, local);
+  Json json = to_json(results, true);
+  json["started"] = started;
+  json["elapsed_s"] = milliseconds_since(start) / 1000;
+  json["report"] = folder.string();
+  const std::string text = json.dump(-1, ' ', false, Json::error_handler_t::replace);
+  write_file((folder / "results.json").string(), text + "\n");
+  write_file((folder / "report.html").string(),
+             to_html(results, fmt::format("{:%Y-%m-%d %H:%M}", local)));
+  std::string record;
+  if (!arguments.history.empty()) {
+    record = write_history(arguments, results, started, report_name(model, fmt::gmtime(now)));
+  }
+  if (arguments.output.json) {
+    print(text);
+    return Exit::kDone;
+  }
+  if (quiet()) return Exit::kDone;
+  print_results(results);
+  print("report: " + printable((folder / "report.html").string()));
+  if (!record.empty()) print("record: " + printable(record));
   return Exit::kDone;
 }
 
 constexpr const char* kEpilogue =
-    R"(load and build are done once. encode is the image encoder alone, decode the prompt encoder and mask
-decoder for all prompts of a call together, postprocess the masks at the image's size, and "image to
-mask" everything after reading the file. GFLOP counts a multiplication and an addition as two.
+    R"(Timed apart: the image encoder; prompt encoder and mask decoder for 1, 16 and 64 prompts of one
+call; everything from the image's file to one mask of its size. Each candidate runs in a process of
+its own, of which one works at a time; they take turns run by run, or follow each other where they
+don't fit in memory together, which is then said. FPS and time in per cent are of the first row's
+mean.
+
+VARIANT is fast (the default), reference (plain loops, slow), or an instruction set, as with "lasso
+compare". FILE may be random:vit_b, random:vit_l or random:vit_h: random weights, which are as slow
+as trained ones. GFLOP/s (a multiplication and an addition are two) are by the median; peak, in per
+cent, is of what the machine was measured to do at most with the precision and instructions. The
+report is a folder DIR/MODEL-TIME with report.html and results.json; none is overwritten.
 
 Examples:
   lasso bench speed --arch vit_b --random
-  lasso bench speed --model sam_vit_h_4b8939.pth --iterations 10 --threads 8 --json
+  lasso bench speed --candidate sam_vit_b_01ec64.pth --candidate sam_vit_b_01ec64.pth@avx2
+  lasso bench speed --model sam_vit_h_4b8939.pth --image photo.jpg --baseline pytorch.json
 )";
+
+void add_candidate_options(CLI::App* app, SpeedArguments* a) {
+  const std::string group = "What to compare";
+  app->add_option("--candidate", a->candidates,
+                  "Model to measure; repeatable. Default: the fast kernels of --model.")
+      ->type_name("FILE[@VARIANT]")
+      ->allow_extra_args(false)
+      ->check(not_empty)
+      ->group(group);
+  add_text(app, "--baseline", &a->baseline, "F.json",
+           "First row from a file with another system's times, or from a results.json of this "
+           "command (docs/performance.md has the format).",
+           group);
+  add_switch(app, "--sequential", &a->sequential,
+             "One candidate after the other, even where they fit in memory together.", group);
+}
+
+void add_measurement_options(CLI::App* app, SpeedArguments* a) {
+  const std::string group = "What to measure";
+  add_integer(app, "--warmup", &a->plan.warm_up, 0, 1000,
+              "Runs before those that count. Default: 5.", group);
+  add_integer(app, "--iterations", &a->plan.iterations, 1, 1000000000,
+              "Runs that count. Default: 50.", group);
+  add_text(app, "--limit", &a->limit, "SECONDS",
+           "Begin no further run of a stage after so long, and no warm-up after a sixth of it. "
+           "Default: 60.",
+           group);
+  add_text(app, "--prompts-per-call", &a->prompts, "LIST",
+           "Numbers of prompts that the decoder answers in one call. Default: 1,16,64.", group);
+  add_text(app, "--image", &a->image, "FILE",
+           "Image to segment. Default: a PNG of 1920 x 1080 pixels that is made up.", group);
+}
 
 }  // namespace
 
 void add_bench_speed(CLI::App* parent, Action* action) {
-  CLI::App* app = parent->add_subcommand("speed", "Times of loading, encoder and decoder.");
-  const auto arguments = std::make_shared<BenchArguments>();
-  BenchArguments& a = *arguments;
-  const std::string group = "What to measure";
+  CLI::App* app = parent->add_subcommand("speed", "Times of encoder, decoder and the whole.");
+  const auto arguments = std::make_shared<SpeedArguments>();
+  SpeedArguments& a = *arguments;
+  add_candidate_options(app, &a);
+  add_measurement_options(app, &a);
+  const std::string output = "Output";
+  add_text(app, "-o,--output", &a.folder, "DIR",
+           "Folder in which the report's folder is made. Default: lasso-reports.", output);
+  add_text(app, "--history", &a.history, "DIR", "Also add a record of the figures to this folder.",
+           output);
+  add_text(app, "--commit", &a.commit, "ID", "With --history: the revision that was built.",
+           output);
   add_model_option(app, &a.model);
   add_text(app, "--arch", &a.arch, "ARCH",
            "With --random: the architecture to build, vit_b, vit_l or vit_h.", "Model");
   add_switch(app, "--random", &a.random,
              "Random weights made in memory: measures speed without a checkpoint.", "Model");
   add_description_options(app, &a.model);
-  add_integer(app, "--warmup", &a.warm_up, 0, 1000, "Runs before those that count. Default: 1.",
-              group);
-  add_integer(app, "--iterations", &a.iterations, 1, 1000000000, "Runs that count. Default: 5.",
-              group);
-  add_text(app, "--limit", &a.limit, "SECONDS",
-           "Begin no further run of an item after so long. Default: 60.", group);
-  add_text(app, "--prompts-per-call", &a.prompts, "LIST",
-           "Numbers of prompts that the decoder answers in one call. Default: 1,16,64.", group);
-  add_text(app, "--image", &a.image, "FILE",
-           "Picture to encode. Default: one of 1920 x 1080 pixels that is made up.", group);
   add_run_options(app, &a.run, true);
-  add_output_options(app, &a.output, "One JSON object on standard output.");
-  describe_command(app, "lasso bench speed [--model FILE | --arch ARCH --random] [OPTIONS]",
+  add_output_options(app, &a.output, "The content of results.json on standard output.");
+  describe_command(app,
+                   "lasso bench speed [--model FILE | --arch ARCH --random | "
+                   "--candidate FILE[@VARIANT]...]\n"
+                   "       [--baseline F.json] [--image FILE] [-o DIR] [OPTIONS]",
                    kEpilogue);
   app->callback([=] {
     begin(arguments->output);

@@ -11,6 +11,7 @@
 #include "console.h"
 #include "exit_codes.h"
 #include "lasso/version.h"
+#include "machine.h"
 #include "options.h"
 #include "values.h"
 
@@ -19,17 +20,7 @@ namespace lasso::cli {
 namespace {
 
 std::string version_text() {
-#if defined(__clang__)
-  const std::string compiler = "Clang " __clang_version__;
-#else
-  const std::string compiler = "GCC " __VERSION__;
-#endif
-#ifdef NDEBUG
-  const char* build = "release";
-#else
-  const char* build = "with assertions";
-#endif
-  return "lasso " LASSO_VERSION "\nbuilt with " + compiler + ", " + build + "; device: cpu";
+  return "lasso " LASSO_VERSION "\nbuilt with " + build_description() + "; device: cpu";
 }
 
 // The deepest subcommand that was named: its help is the one to point to.

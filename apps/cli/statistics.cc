@@ -25,15 +25,18 @@ Statistics summarize(std::vector<double> samples) {
   return statistics;
 }
 
-bool repeat(const Plan& plan, const std::function<void(bool measured)>& once) {
-  const auto start = std::chrono::steady_clock::now();
-  const auto expired = [&] { return milliseconds_since(start) > plan.limit_s * 1000; };
-  for (int i = 0; i < plan.warm_up && !expired(); ++i) once(false);
-  for (int i = 0; i < plan.iterations; ++i) {
-    if (i > 0 && expired()) return false;
-    once(true);
-  }
-  return true;
+Schedule::Next Schedule::next() const {
+  const double limit_ms = plan_.limit_s * 1000;
+  // Once measuring has begun, there is no way back.
+  const bool warm = warm_up_runs_ == 0 || spent_ms_ <= limit_ms / 6;
+  if (runs_ == 0 && warm_up_runs_ < plan_.warm_up && warm) return Next::kWarmUp;
+  const bool measure = runs_ == 0 || spent_ms_ <= limit_ms;
+  return runs_ < plan_.iterations && measure ? Next::kMeasure : Next::kDone;
+}
+
+void Schedule::ran(double ms) {
+  ++(next() == Next::kWarmUp ? warm_up_runs_ : runs_);
+  spent_ms_ += ms;
 }
 
 }  // namespace lasso::cli

@@ -3,7 +3,7 @@
 #define LASSO_CLI_STATISTICS_H_
 
 #include <chrono>
-#include <functional>
+#include <cstddef>
 #include <vector>
 
 namespace lasso::cli {
@@ -21,14 +21,30 @@ struct Statistics {
 Statistics summarize(std::vector<double> samples);
 
 struct Plan {
-  int warm_up = 1;
-  int iterations = 5;
-  double limit_s = 60;  // no further run begins after so many seconds; one is always measured
+  int warm_up = 5;      // runs that do not count, before those that do
+  int iterations = 50;  // runs that count
+  double limit_s = 60;  // for both together
 };
 
-// Calls `once` warm_up times, then iterations times; `once` keeps its own samples if told so.
-// Returns false if time ran out before all iterations were done.
-bool repeat(const Plan& plan, const std::function<void(bool measured)>& once);
+// What the next run of a measurement is for. No run begins after the limit, and no warm-up run
+// after a sixth of it, but one of each kind is always done. Time is told, not looked at.
+class Schedule {
+ public:
+  explicit Schedule(const Plan& plan) : plan_(plan) {}
+
+  enum class Next { kWarmUp, kMeasure, kDone };
+  Next next() const;
+  void ran(double ms);  // that which next() said, in so much time
+
+  int warm_up_runs() const { return warm_up_runs_; }
+  bool complete() const { return runs_ == plan_.iterations; }
+
+ private:
+  Plan plan_;
+  int warm_up_runs_ = 0;
+  int runs_ = 0;
+  double spent_ms_ = 0;
+};
 
 }  // namespace lasso::cli
 

@@ -7,6 +7,7 @@
 #include "lasso/error.h"
 #include "lasso/image.h"
 #include "lasso/log.h"
+#include "lasso/machine.h"
 #include "lasso/mask.h"
 #include "lasso/types.h"
 #include "lasso/version.h"

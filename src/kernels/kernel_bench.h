@@ -4,16 +4,18 @@
 #define LASSO_KERNELS_KERNEL_BENCH_H_
 
 #include <benchmark/benchmark.h>
-#include <immintrin.h>
-#include <time.h>
 
 #include <algorithm>
 #include <cstring>
+#include <ctime>
+#include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/aligned_buffer.h"
 #include "core/isa.h"
+#include "core/peak.h"
 #include "core/threads.h"
 #include "kernels/kernel.h"
 
@@ -25,55 +27,11 @@ inline double now() {
   return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
 }
 
-// Multiply-adds on twelve independent registers, which hides their latency; the asm keeps them
-// apart.
-__attribute__((target("avx512f"))) inline double fma_rate_avx512() {
-  constexpr int kSteps = 200'000;
-  __m512 a[12];
-  for (auto& x : a) x = _mm512_set1_ps(1.0F);
-  const __m512 b = _mm512_set1_ps(0.999F);
-  const double start = now();
-  for (int i = 0; i < kSteps; ++i) {
-    asm volatile(
-        "vfmadd213ps %12, %12, %0\n\tvfmadd213ps %12, %12, %1\n\tvfmadd213ps %12, %12, %2\n\t"
-        "vfmadd213ps %12, %12, %3\n\tvfmadd213ps %12, %12, %4\n\tvfmadd213ps %12, %12, %5\n\t"
-        "vfmadd213ps %12, %12, %6\n\tvfmadd213ps %12, %12, %7\n\tvfmadd213ps %12, %12, %8\n\t"
-        "vfmadd213ps %12, %12, %9\n\tvfmadd213ps %12, %12, %10\n\tvfmadd213ps %12, %12, %11"
-        : "+v"(a[0]), "+v"(a[1]), "+v"(a[2]), "+v"(a[3]), "+v"(a[4]), "+v"(a[5]), "+v"(a[6]),
-          "+v"(a[7]), "+v"(a[8]), "+v"(a[9]), "+v"(a[10]), "+v"(a[11])
-        : "v"(b));
-  }
-  return 2.0 * 16 * 12 * kSteps / (now() - start);
-}
-
-inline double fma_rate_avx2() {
-  constexpr int kSteps = 200'000;
-  __m256 a[12];
-  for (auto& x : a) x = _mm256_set1_ps(1.0F);
-  const __m256 b = _mm256_set1_ps(0.999F);
-  const double start = now();
-  for (int i = 0; i < kSteps; ++i) {
-    asm volatile(
-        "vfmadd213ps %12, %12, %0\n\tvfmadd213ps %12, %12, %1\n\tvfmadd213ps %12, %12, %2\n\t"
-        "vfmadd213ps %12, %12, %3\n\tvfmadd213ps %12, %12, %4\n\tvfmadd213ps %12, %12, %5\n\t"
-        "vfmadd213ps %12, %12, %6\n\tvfmadd213ps %12, %12, %7\n\tvfmadd213ps %12, %12, %8\n\t"
-        "vfmadd213ps %12, %12, %9\n\tvfmadd213ps %12, %12, %10\n\tvfmadd213ps %12, %12, %11"
-        : "+x"(a[0]), "+x"(a[1]), "+x"(a[2]), "+x"(a[3]), "+x"(a[4]), "+x"(a[5]), "+x"(a[6]),
-          "+x"(a[7]), "+x"(a[8]), "+x"(a[9]), "+x"(a[10]), "+x"(a[11])
-        : "x"(b));
-  }
-  return 2.0 * 8 * 12 * kSteps / (now() - start);
-}
-
-// Peak of one thread, floating-point operations per second; the best of several tries.
-inline double peak_flops(Isa isa) {
-  static double peaks[2] = {0, 0};
-  double& peak = peaks[isa >= Isa::kAvx512 ? 1 : 0];
-  if (peak == 0) {
-    for (int i = 0; i < 20; ++i) {
-      peak = std::max(peak, isa >= Isa::kAvx512 ? fma_rate_avx512() : fma_rate_avx2());
-    }
-  }
+// Floating-point operations per second of so many threads, measured once.
+inline double peak_flops(Isa isa, int threads) {
+  static std::map<std::pair<MultiplyAdd, int>, double> peaks;
+  double& peak = peaks[{fp32_multiply_add(isa), threads}];
+  if (peak == 0) peak = peak_rate(fp32_multiply_add(isa), threads);
   return peak;
 }
 
@@ -159,11 +117,11 @@ inline void time_call(benchmark::State& state, Call& call, Isa isa, double flops
     for (int i = 0; i < calls; ++i) call.run();
     best = std::min(best, (now() - start) / calls);
   }
-  const double threads = omp_get_max_threads();
+  const int threads = omp_get_max_threads();
   state.counters["best_us"] = best * 1e6;
   if (flops > 0) {
     state.counters["GFLOP/s"] = flops / best * 1e-9;
-    state.counters["%peak"] = 100 * flops / best / (peak_flops(isa) * threads);
+    state.counters["%peak"] = 100 * flops / best / peak_flops(isa, threads);
   }
   if (bytes > 0) {
     state.counters["GB/s"] = bytes / best * 1e-9;

@@ -1,7 +1,6 @@
 """lasso bench accuracy: agreement with a reference, figures by the truth, reports."""
 
 import csv
-import html.parser
 import json
 import os
 import re
@@ -12,33 +11,7 @@ import evaluation_set
 import harness
 import pictures
 from harness import DONE, MODEL, SOME_FAILED, THRESHOLD, UNSUPPORTED, USAGE
-
-
-class Page(html.parser.HTMLParser):
-    """What a report's HTML refers to, and whether its elements are closed in order."""
-
-    VOID = {"meta", "br", "image", "use", "path", "rect", "circle"}
-
-    def __init__(self, text):
-        super().__init__()
-        self.open, self.links, self.articles, self.figures = [], [], 0, 0
-        self.feed(text)
-        assert not self.open, self.open
-
-    def handle_starttag(self, tag, attrs):
-        self.links += [value for key, value in attrs if key in ("src", "href")]
-        self.articles += tag == "article"
-        self.figures += tag == "figure"
-        if tag not in self.VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        self.handle_starttag(tag, attrs)
-        if tag not in self.VOID:
-            self.open.pop()
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag, tag
+from page import Page
 
 
 def without_times(report):

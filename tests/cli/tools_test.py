@@ -1,4 +1,4 @@
-"""lasso inspect, compare and bench speed; progress and interruption."""
+"""lasso inspect and compare; progress and interruption."""
 
 import os
 import pty
@@ -132,48 +132,6 @@ class CompareTest(harness.CliTest):
         self.expect(DONE, "compare", MODEL, "--image", "a.png", "--box", "5,5,50,30")
 
 
-class BenchTest(harness.CliTest):
-    OPTIONS = ("bench", "speed", "--model", MODEL, "--iterations", "3", "--prompts-per-call", "1,4")
-
-    def test_json(self):
-        (report,) = self.expect(DONE, *self.OPTIONS, "--json").objects()
-        items = {(item["name"], item.get("prompts")): item for item in report["items"]}
-        self.assertEqual(set(items), {("load", None), ("preprocess", None), ("encode", None),
-                                      ("decode", 1), ("postprocess", 1), ("decode", 4),
-                                      ("postprocess", 4), ("image to mask", 1)})
-        for (name, _), item in items.items():
-            self.assertEqual(item["runs"], 1 if name == "load" else 3)
-            self.assertTrue(item["complete"])
-            self.assertLessEqual(item["min_ms"], item["median_ms"])
-            self.assertLessEqual(item["median_ms"], item["p95_ms"])
-        self.assertGreater(items[("encode", None)]["gflop_per_s"], 0)
-        self.assertGreater(report["peak_rss_bytes"], 1 << 20)
-        self.assertTrue(report["machine"]["cpu"])
-        self.assertEqual(report["image"], {"width": 1920, "height": 1080})
-
-    def test_text(self):
-        text = self.expect(DONE, *self.OPTIONS, "--threads", "1").out
-        for needle in ("median", "p95", "GFLOP/s", "encode", "1 thread", "peak memory"):
-            self.assertIn(needle, text)
-
-    def test_the_time_limit_is_said(self):
-        text = self.expect(DONE, "bench", "speed", "--model", MODEL, "--iterations", "100000",
-                           "--limit", "0.2", "--prompts-per-call", "1").out
-        self.assertIn("fewer runs", text)
-
-    def test_wrong_usage(self):
-        speed = ("bench", "speed")
-        self.assertIn("--random", self.error(USAGE, *speed, "--arch", "vit_b"))
-        self.assertIn("--arch", self.error(USAGE, *speed, "--random"))
-        self.assertIn("vit_h", self.error(USAGE, *speed, "--random", "--arch", "vit_x"))
-        self.assertIn("--model", self.error(USAGE, *speed, "--random", "--arch", "vit_b",
-                                            "--model", MODEL))
-        self.assertIn("--iterations 0", self.error(USAGE, *self.OPTIONS[:4], "--iterations", "0"))
-        self.assertIn("--prompts-per-call 1,x",
-                      self.error(USAGE, *speed, "--prompts-per-call", "1,x"))
-        self.assertIn("none.png", self.error(SOME_FAILED, *speed, "--image", "none.png"))
-
-
 class TerminalTest(harness.CliTest):
     LONG = ("bench", "speed", "--model", str(MODEL), "--iterations", "1000000",
             "--prompts-per-call", "1", "--limit")
@@ -184,7 +142,7 @@ class TerminalTest(harness.CliTest):
         except OSError as error:  # a container without /dev/pts
             self.skipTest(str(error))
         process = subprocess.Popen([harness.LASSO, *self.LONG, "2"], stderr=follower,
-                                   stdout=subprocess.PIPE)
+                                   stdout=subprocess.PIPE, cwd=self.folder)
         os.close(follower)
         shown = b""
         while process.poll() is None or select.select([leader], [], [], 0)[0]:
@@ -197,7 +155,7 @@ class TerminalTest(harness.CliTest):
         process.communicate()
         os.close(leader)
         self.assertEqual(process.returncode, DONE)
-        self.assertRegex(shown.decode(), r"encoding, run \d+ of \d+\.\.\. \d\.\d s")
+        self.assertRegex(shown.decode(), r"Image encoder, round \d+\.\.\. \d\.\d s")
         self.assertTrue(shown.endswith(b"\r\x1b[K"), shown[-40:])
 
     def test_nothing_is_shown_elsewhere(self):
@@ -205,12 +163,13 @@ class TerminalTest(harness.CliTest):
 
     def test_interruption(self):
         with subprocess.Popen([harness.LASSO, *self.LONG, "60"], stderr=subprocess.PIPE,
-                              stdout=subprocess.PIPE) as process:
+                              stdout=subprocess.PIPE, cwd=self.folder) as process:
             time.sleep(1.5)
             process.send_signal(signal.SIGINT)
             _, err = process.communicate(timeout=30)
         self.assertEqual(process.returncode, INTERRUPTED)
         self.assertEqual(err, b"lasso: interrupted\n")
+        self.assertEqual([path for path in self.folder.rglob("*") if path.is_file()], [])
 
     def test_interruption_leaves_whole_files_only(self):
         (self.folder / "a.png").write_bytes(pictures.png(300, 200))

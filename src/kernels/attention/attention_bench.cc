@@ -4,7 +4,6 @@
 //   GFLOP/s   2 M N d for q.k and for p v each; exponentials and position terms are not counted
 //   peak      of the FMA loop, AVX-512 where the kernel uses it
 #include <benchmark/benchmark.h>
-#include <immintrin.h>
 
 #include <algorithm>
 #include <cmath>
@@ -14,39 +13,12 @@
 #include <vector>
 
 #include "core/aligned_buffer.h"
+#include "core/peak.h"
 #include "core/threads.h"
 #include "kernels/attention/attention.h"
 
 namespace lasso::kernels {
 namespace {
-
-constexpr int kChains = 12;
-constexpr int kSteps = 20000;
-
-// Latency 4 and 2 per cycle make 8 chains; 12 leave room.
-float fma_avx2() {
-  __m256 x[kChains];
-  for (int i = 0; i < kChains; ++i) x[i] = _mm256_set1_ps(static_cast<float>(i));
-  const __m256 half = _mm256_set1_ps(0.5F);
-  for (int step = 0; step < kSteps; ++step) {
-#pragma GCC unroll 12
-    for (int i = 0; i < kChains; ++i) x[i] = _mm256_fmadd_ps(x[i], half, half);
-  }
-  for (int i = 1; i < kChains; ++i) x[0] = _mm256_add_ps(x[0], x[i]);
-  return _mm256_cvtss_f32(x[0]);
-}
-
-__attribute__((target("avx512f"))) float fma_avx512() {
-  __m512 x[kChains];
-  for (int i = 0; i < kChains; ++i) x[i] = _mm512_set1_ps(static_cast<float>(i));
-  const __m512 half = _mm512_set1_ps(0.5F);
-  for (int step = 0; step < kSteps; ++step) {
-#pragma GCC unroll 12
-    for (int i = 0; i < kChains; ++i) x[i] = _mm512_fmadd_ps(x[i], half, half);
-  }
-  for (int i = 1; i < kChains; ++i) x[0] = _mm512_add_ps(x[0], x[i]);
-  return _mm512_cvtss_f32(x[0]);
-}
 
 // Seconds: of the calling thread's CPU for one thread, since others may use the core in between; of
 // the clock on the wall for a team.
@@ -54,17 +26,6 @@ double now(int threads) {
   timespec time;
   clock_gettime(threads == 1 ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC, &time);
   return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
-}
-
-// FLOP per second of all threads together.
-double fma_rate(Isa isa, int threads) {
-  const double start = now(threads);
-  parallel([&](int, int) {
-    float result = isa >= Isa::kAvx512 ? fma_avx512() : fma_avx2();
-    benchmark::DoNotOptimize(result);
-  });
-  const double lanes = isa >= Isa::kAvx512 ? 16 : 8;
-  return 2.0 * lanes * kChains * kSteps * threads / (now(threads) - start);
 }
 
 std::vector<float> random_values(std::int64_t count) {
@@ -100,7 +61,9 @@ void measure(benchmark::State& state, const Kernel<Problem>& kernel, const Probl
     state.SetIterationTime(seconds);
     best = std::min(best, seconds);
     if (kernel.isa == Isa::kReference) continue;
-    for (int i = 0; i < 4; ++i) peak = std::max(peak, fma_rate(kernel.isa, threads));
+    for (int i = 0; i < 4; ++i) {
+      peak = std::max(peak, multiply_add_rate(fp32_multiply_add(kernel.isa), threads));
+    }
   }
   state.counters["best_ms"] = best * 1e3;
   state.counters["GFLOP/s"] = flop / best * 1e-9;

@@ -1,0 +1,33 @@
+// The measurement of `lasso bench speed`: candidates in child processes, one of which runs at a
+// time.
+#ifndef LASSO_CLI_SPEED_RUN_H_
+#define LASSO_CLI_SPEED_RUN_H_
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "compare_side.h"
+#include "options.h"
+#include "speed_results.h"
+
+namespace lasso::cli {
+
+struct SpeedTask {
+  std::vector<Operand> candidates;
+  std::optional<SpeedRow> baseline;
+  std::string image;  // empty: one that is made up
+  std::vector<std::int64_t> prompt_counts;
+  Plan plan;
+  bool sequential = false;       // even where the candidates fit in memory together
+  std::function<void()> loaded;  // called when the first models are there
+  ModelOptions model;            // but for the file
+  RunOptions run;
+};
+
+SpeedResults measure_speed(const SpeedTask& task);
+
+}  // namespace lasso::cli
+
+#endif  // LASSO_CLI_SPEED_RUN_H_

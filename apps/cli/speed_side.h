@@ -1,0 +1,61 @@
+// One candidate of `lasso bench speed`: a model in a child process that runs one thing at a time.
+#ifndef LASSO_CLI_SPEED_SIDE_H_
+#define LASSO_CLI_SPEED_SIDE_H_
+
+#include <string>
+
+#include "child.h"
+#include "compare_side.h"
+#include "options.h"
+#include "speed_results.h"
+
+namespace lasso::cli {
+
+// In place of a file: an architecture with random weights.
+inline constexpr const char* kRandomPrefix = "random:";
+bool is_random(const Operand& operand);
+// Throws Failure(kUsage) for an architecture that does not exist.
+void check_random(const Operand& operand);
+
+// An upper bound of what a candidate takes, as long as masks are not much larger than 1080p.
+std::uint64_t estimated_memory(const Operand& operand, std::int64_t most_prompts);
+
+struct SpeedSetup {
+  ModelOptions model;  // but for the file
+  RunOptions run;
+  std::string image;  // a file
+};
+
+class SpeedSide {
+ public:
+  // Starts the child, which waits. See Child about threads.
+  SpeedSide(const Operand& operand, const SpeedSetup& setup);
+
+  // Loads model and image, and returns what is to be reported: "width" and "height" of the image,
+  // "gflop" of "encode" and "decode", which is for one prompt, and the rest about the candidate.
+  Json load();
+
+  // Runs a stage once: milliseconds by part. The part "ms" is the stage itself.
+  Json run(const SpeedStage& stage);
+
+  // Of the process so far.
+  std::uint64_t peak_rss_bytes();
+
+ private:
+  Child child_;
+};
+
+// What the machine can do, measured in a child process: the parent has to stay without threads.
+class MachineSide {
+ public:
+  explicit MachineSide(int threads);
+
+  Machine measure();
+
+ private:
+  Child child_;
+};
+
+}  // namespace lasso::cli
+
+#endif  // LASSO_CLI_SPEED_SIDE_H_

@@ -1,0 +1,42 @@
+// What this machine can do, to judge measurements by.
+#ifndef LASSO_MACHINE_H_
+#define LASSO_MACHINE_H_
+
+#include <string>
+#include <vector>
+
+#include "lasso/export.h"
+
+namespace lasso {
+
+struct MachineInfo {
+  int cores = 0;    // physical ones that the process may use
+  std::string isa;  // the best that the CPU has and LASSO_MAX_ISA allows: "avx512_bf16"
+};
+
+// Throws kUnsupported for a CPU without AVX2.
+LASSO_EXPORT MachineInfo machine_info();
+
+// The highest rate at which the CPU multiplies and adds, on registers alone: no model is faster.
+struct PeakRate {
+  std::string precision;    // of the factors: "fp32", "bf16" or "int8"
+  std::string isa;          // the first instruction set that has the instruction: "avx2", ...
+  std::string instruction;  // "vfmadd231ps"
+  int threads = 0;
+  // 1e9 operations per second of all threads together; a multiplication and an addition are two. Of
+  // integers for int8.
+  double gflop_per_s = 0;
+};
+
+// Measures it for every kind of multiply-add that the CPU has and LASSO_MAX_ISA allows, fp32 with
+// AVX2 first; takes about a tenth of a second for each. threads: at most the physical cores that
+// the process may use, which is also what 0 means. Throws kInvalidArgument for a negative number,
+// kUnsupported for a CPU without AVX2.
+LASSO_EXPORT std::vector<PeakRate> measure_peaks(int threads = 0);
+
+// The libraries that compute, with their versions: "oneDNN 2.6.3".
+LASSO_EXPORT std::string compute_libraries();
+
+}  // namespace lasso
+
+#endif  // LASSO_MACHINE_H_

@@ -1,0 +1,262 @@
+"""lasso bench speed: candidates in turn, imported times, reports, history. No test looks at how long anything took."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+import unittest
+
+import harness
+import pictures
+from harness import BAD_MODEL, DONE, INTERRUPTED, MODEL, SOME_FAILED, UNSUPPORTED, USAGE
+from page import Page
+
+SPEED = ("bench", "speed")
+# One thread, since others may use the machine: a team waits for its slowest.
+FEW = ("--warmup", "1", "--iterations", "3", "--prompts-per-call", "1,4", "--threads", "1")
+STAGES = ["encode", "decode_1", "decode_4", "end_to_end"]
+PARTS = {"encode": ["preprocess"], "decode_1": ["postprocess"], "decode_4": ["postprocess"],
+         "end_to_end": ["read", "preprocess", "encode", "decode", "postprocess"]}
+
+
+class SpeedTest(harness.CliTest):
+    def speed(self, *arguments, status=DONE, **options):
+        return self.expect(status, *SPEED, *FEW, *arguments, **options)
+
+    def speed_json(self, *arguments, **options):
+        (report,) = self.speed("--json", *arguments, **options).objects()
+        return report
+
+    def write(self, name, value):
+        text = value if isinstance(value, str) else json.dumps(value)
+        (self.folder / name).write_text(text)
+        return name
+
+
+class FiguresTest(SpeedTest):
+    def test_two_candidates(self):
+        report = self.speed_json("--candidate", MODEL, "--candidate", f"{MODEL}@avx2")
+        self.assertEqual(report["order"], "interleaved")
+        self.assertIsNone(report["baseline"])
+        self.assertEqual(report["image"], {"file": None, "width": 1920, "height": 1080})
+        first, second = report["candidates"]
+        self.assertEqual((first["name"], second["name"]),
+                         ("checkpoint.pth@fast", "checkpoint.pth@avx2"))
+        self.assertEqual((first["runtime"], first["precision"], second["isa"]),
+                         ("lasso", "fp32", "avx2"))
+        for candidate in (first, second):
+            self.assertEqual(list(candidate["stages"]), STAGES)
+            self.assertGreater(candidate["peak_rss_bytes"], 1 << 20)
+            for name, stage in candidate["stages"].items():
+                self.check_stage(name, stage, first["stages"][name])
+            encode = candidate["stages"]["encode"]["gflop"]
+            decode = candidate["stages"]["decode_1"]["gflop"]
+            self.assertAlmostEqual(candidate["stages"]["decode_4"]["gflop"], 4 * decode)
+            self.assertAlmostEqual(candidate["stages"]["end_to_end"]["gflop"], encode + decode)
+
+    def check_stage(self, name, stage, first):
+        self.assertEqual((stage["warm_up_runs"], stage["runs"], stage["complete"]), (1, 3, True))
+        samples = stage["samples_ms"]
+        self.assertEqual(len(samples), 3)
+        self.assertEqual(stage["median_ms"], sorted(samples)[1])
+        self.assertEqual((stage["min_ms"], stage["p95_ms"]), (min(samples), max(samples)))
+        self.assertAlmostEqual(stage["mean_ms"], sum(samples) / 3, places=3)
+        # To what the rounded times say.
+        self.assertAlmostEqual(stage["fps"] * stage["mean_ms"] / 1000, 1, places=3)
+        self.assertAlmostEqual(stage["relative_time_percent"] / 100,
+                               stage["mean_ms"] / first["mean_ms"], delta=1e-3 *
+                               stage["mean_ms"] / first["mean_ms"])
+        self.assertAlmostEqual(stage["relative_time_percent"] * stage["relative_fps_percent"] / 1e4,
+                               1)
+        self.assertAlmostEqual(stage["gflop_per_s"] * stage["median_ms"] / 1000 / stage["gflop"], 1,
+                               places=2)
+        self.assertEqual(list(stage["parts_mean_ms"]), PARTS[name])
+
+    def test_the_machine(self):
+        machine = self.speed_json("--model", MODEL)["machine"]
+        self.assertTrue(machine["cpu"])
+        self.assertGreaterEqual(machine["cores"], 1)
+        self.assertGreater(machine["memory_bytes"], 1 << 28)
+        self.assertEqual((machine["peaks"][0]["precision"], machine["peaks"][0]["isa"]),
+                         ("fp32", "avx2"))
+
+    def test_rates_are_of_the_peak_for_the_instructions(self):
+        report = self.speed_json("--model", MODEL, env={"LASSO_MAX_ISA": "avx2"})
+        (peak,) = report["machine"]["peaks"]
+        self.assertEqual(peak["threads"], 1)
+        stage = report["candidates"][0]["stages"]["encode"]
+        self.assertAlmostEqual(stage["peak_percent"],
+                               100 * stage["gflop_per_s"] / peak["gflop_per_s"])
+
+    def test_equal_candidates_are_told_apart(self):
+        (self.folder / "a").mkdir()
+        (self.folder / "a/checkpoint.pth").write_bytes(MODEL.read_bytes())
+        report = self.speed_json("--candidate", MODEL, "--candidate", MODEL, "--candidate",
+                                 "a/checkpoint.pth")
+        self.assertEqual([c["name"] for c in report["candidates"]],
+                         [f"{MODEL}@fast", f"{MODEL}@fast (2)", "a/checkpoint.pth@fast"])
+
+    def test_candidates_in_sequence(self):
+        options = ("--candidate", MODEL, "--candidate", f"{MODEL}@reference", "--sequential")
+        report = self.speed_json(*options)
+        self.assertEqual((report["order"], report["order_reason"]), ("sequential", "as asked for"))
+        self.assertEqual([len(c["stages"]) for c in report["candidates"]], [4, 4])
+        self.assertIn("in sequence", self.speed(*options).out)
+
+    def test_an_image(self):
+        (self.folder / "a.png").write_bytes(pictures.png(60, 40))
+        report = self.speed_json("--model", MODEL, "--image", "a.png")
+        self.assertEqual(report["image"], {"file": "a.png", "width": 60, "height": 40})
+
+    def test_the_time_limit_is_said(self):
+        limit = (*SPEED, "--model", MODEL, "--iterations", "100000", "--limit", "0.2",
+                 "--prompts-per-call", "1", "--threads", "1")
+        self.assertIn("* fewer than 100000 runs: 0.2 s were over", self.expect(DONE, *limit).out)
+        (report,) = self.expect(DONE, *limit, "--json").objects()
+        for stage in report["candidates"][0]["stages"].values():
+            self.assertFalse(stage["complete"])
+            self.assertEqual(stage["runs"], len(stage["samples_ms"]))
+
+    def test_text_fits_the_terminal(self):
+        (self.folder / ("long" * 20 + ".pth")).write_bytes(MODEL.read_bytes())
+        text = self.speed("--candidate", "long" * 20 + ".pth", "--candidate", f"{MODEL}@avx2").out
+        for needle in ("Image encoder", "Decoder, 4 prompts", "End to end", "median", "p95",
+                       "FPS, %", "time, %", "peak, %", "peak memory", "1 thread\n", "in turn",
+                       "...", "checkpoint.pth@avx2"):
+            self.assertIn(needle, text)
+        self.assertLessEqual(max(len(line) for line in text.splitlines()
+                                 if not line.startswith("report: ")), 100)
+
+
+class BaselineTest(SpeedTest):
+    OTHER = {"name": "Other <system>", "peak_rss_bytes": 12345678,
+             "timings": {"encode_ms": 1000, "decode_4_ms": [10, 30, 20], "decode_99_ms": 5}}
+
+    def test_the_first_row(self):
+        report = self.speed_json("--model", MODEL, "--baseline", self.write("b.json", self.OTHER))
+        baseline = report["baseline"]
+        self.assertEqual((baseline["name"], baseline["peak_rss_bytes"]),
+                         ("Other <system>", 12345678))
+        self.assertEqual(list(baseline["stages"]), ["encode", "decode_4"])
+        self.assertEqual(baseline["stages"]["encode"]["relative_fps_percent"], 100)
+        self.assertNotIn("median_ms", baseline["stages"]["encode"])
+        self.assertEqual(baseline["stages"]["decode_4"]["median_ms"], 20)
+        stages = report["candidates"][0]["stages"]
+        self.assertAlmostEqual(stages["encode"]["relative_time_percent"],
+                               stages["encode"]["mean_ms"] / 10, places=3)
+        # Where the other system has no times, candidates are compared with each other.
+        self.assertEqual(stages["decode_1"]["relative_time_percent"], 100)
+        page = (self.folder / report["report"] / "report.html").read_text()
+        self.assertIn("Other &lt;system&gt;", page)
+        Page(page)
+
+    def test_stages_that_are_not_measured_are_named(self):
+        result = self.speed("--model", MODEL, "--baseline", self.write("b.json", self.OTHER))
+        self.assertIn("decode_99", result.err)
+
+    def test_its_own_report(self):
+        report = self.speed_json("--model", MODEL)
+        again = self.speed_json("--model", MODEL, "--baseline", report["report"] + "/results.json")
+        self.assertEqual(again["baseline"]["name"], "checkpoint.pth@fast")
+        self.assertEqual(list(again["baseline"]["stages"]), STAGES)
+        for name in STAGES:
+            self.assertEqual(again["baseline"]["stages"][name]["mean_ms"],
+                             report["candidates"][0]["stages"][name]["mean_ms"])
+
+    def test_what_is_wrong_is_said(self):
+        os.mkfifo(self.folder / "pipe")
+        (self.folder / "large.json").write_bytes(b" " * (1 << 25))
+        for name, needle in (("none.json", "none.json"), (".", "is a folder"),
+                             ("pipe", "not a regular file"), ("large.json", "33554432 bytes"),
+                             (self.write("a.json", "{"), "is not JSON"),
+                             (self.write("b.json", {"name": "x", "timings": {"load_ms": 1}}),
+                              "\"load_ms\""),
+                             (self.write("c.json", "[" * 100000), "nested")):
+            line = self.error(USAGE, *SPEED, "--model", MODEL, "--baseline", name)
+            self.assertIn("--baseline", line)
+            self.assertIn(needle, line)
+
+
+class ReportTest(SpeedTest):
+    def test_reports_are_not_overwritten(self):
+        reports = [self.speed_json("--model", MODEL, "-o", "out") for _ in range(2)]
+        self.assertNotEqual(reports[0]["report"], reports[1]["report"])
+        for report in reports:
+            folder = report["report"]
+            self.assertRegex(folder, r"^out/checkpoint-\d{8}-\d{6}(-\d)?$")
+            self.assertEqual(sorted(p.name for p in (self.folder / folder).iterdir()),
+                             ["report.html", "results.json"])
+            self.assertEqual(json.loads((self.folder / folder / "results.json").read_text()),
+                             report)
+            page = (self.folder / folder / "report.html").read_text()
+            for needle in ("checkpoint.pth@fast", "Image encoder", "Decoder, 4 prompts", "GFLOP/s",
+                           "postprocess"):
+                self.assertIn(needle, page)
+            self.assertEqual(Page(page).links, [])
+            self.assertEqual(Page(page).articles, 4)
+
+    def test_history(self):
+        history = ("--history", "history", "--commit", "abc123", "--model", MODEL)
+        records = [self.speed_json(*history) for _ in range(2)]
+        paths = sorted((self.folder / "history").iterdir(), key=lambda p: p.stat().st_mtime_ns)
+        self.assertEqual(len(paths), 2)
+        for path, report in zip(paths, records):
+            self.assertRegex(path.name, r"^checkpoint-\d{8}-\d{6}(-\d)?\.json$")
+            record = json.loads(path.read_text())
+            self.assertRegex(record["date"], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")
+            self.assertEqual(record["commit"], "abc123")
+            self.assertIn("--commit abc123", record["command"])
+            self.assertEqual(record["machine"], report["machine"])
+            self.assertRegex(record["libraries"], r"oneDNN \d")
+            self.assertRegex(record["built_with"], "GCC|Clang")
+            self.assertNotIn("samples_ms", path.read_text())
+            self.assertNotIn(str(self.folder), re.sub(r'"command": .*', "", path.read_text()))
+        # A record is a baseline, too.
+        self.speed("--model", MODEL, "--baseline", paths[0])
+        self.assertIn("record: ", self.speed(*history).out)
+
+    def test_interruption_leaves_no_file(self):
+        with subprocess.Popen([harness.LASSO, *SPEED, "--model", MODEL, "--iterations", "1000000"],
+                              cwd=self.folder, stderr=subprocess.PIPE,
+                              stdout=subprocess.PIPE) as process:
+            time.sleep(1)
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=60)
+        self.assertEqual((process.returncode, out, err), (INTERRUPTED, b"", b"lasso: interrupted\n"))
+        self.assertEqual([path for path in self.folder.rglob("*") if path.is_file()], [])
+
+
+class UsageTest(SpeedTest):
+    def test_wrong_usage(self):
+        self.write("file", "x")
+        random = ("--random", "--arch", "vit_b")
+        for needle, arguments in (
+                ("--random", ("--arch", "vit_b")),
+                ("--arch", ("--random",)),
+                ("vit_h", ("--random", "--arch", "vit_x")),
+                ("--model", random + ("--model", MODEL)),
+                ("takes the place of", random + ("--candidate", MODEL)),
+                ("takes the place of", ("--model", MODEL, "--candidate", MODEL)),
+                ("random:vit_b, random:vit_h or random:vit_l", ("--candidate", "random:vit_x")),
+                ("sse2", ("--candidate", f"{MODEL}@sse2")),
+                ("--iterations 0", ("--model", MODEL, "--iterations", "0")),
+                ("--limit 0", ("--model", MODEL, "--limit", "0")),
+                ("--prompts-per-call 1,x", ("--prompts-per-call", "1,x")),
+                ("is not a folder", ("--model", MODEL, "-o", "file")),
+                ("needs --commit", ("--model", MODEL, "--history", "h")),
+                ("is not a folder", ("--model", MODEL, "--history", "file", "--commit", "1"))):
+            self.assertIn(needle, self.error(USAGE, *SPEED, *arguments), arguments)
+        self.error(UNSUPPORTED, *SPEED, "--model", MODEL, "--device", "cuda")
+        self.assertIn("none.png", self.error(SOME_FAILED, *SPEED, "--image", "none.png"))
+        self.assertEqual(self.names(), ["file"])
+
+    def test_a_model_that_does_not_open(self):
+        self.assertIn("none.pth", self.error(BAD_MODEL, *SPEED, "--candidate", MODEL,
+                                             "--candidate", "none.pth"))
+        self.assertEqual(self.names(), [])
+
+
+if __name__ == "__main__":
+    unittest.main()
