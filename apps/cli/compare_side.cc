@@ -19,14 +19,27 @@ namespace {
 const std::vector<std::string>& variants() {
   static const std::vector<std::string> names = [] {
     std::vector<std::string> all = {"fast", "reference"};
+    all.insert(all.end(), precision_names().begin(), precision_names().end());
     all.insert(all.end(), isa_names().begin(), isa_names().end());
     return all;
   }();
   return names;
 }
 
-bool is_isa(const std::string& variant) {
-  return std::find(isa_names().begin(), isa_names().end(), variant) != isa_names().end();
+bool is_one_of(const std::vector<std::string>& names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+// "int8+avx2" names two.
+std::vector<std::string> split(const std::string& variant) {
+  std::vector<std::string> parts;
+  std::size_t begin = 0;
+  while (true) {
+    const std::size_t end = variant.find('+', begin);
+    parts.push_back(variant.substr(begin, end - begin));
+    if (end == std::string::npos) return parts;
+    begin = end + 1;
+  }
 }
 
 // Whether the CPU has the instructions of a variant that begins with "avx512".
@@ -116,20 +129,26 @@ Operand parse_operand(const std::string& text, const std::string& default_varian
     return {text, default_variant};
   }
   const std::string variant = text.substr(at + 1);
-  if (std::find(variants().begin(), variants().end(), variant) == variants().end()) {
-    usage_error("{}: variant \"{}\": expected FILE@VARIANT with {}", text, variant,
-                join_choices(variants()));
-  }
-  if (variant.rfind("avx512", 0) == 0 && !cpu_has(variant)) {
-    throw Failure(Exit::kUnsupported, fmt::format("{}: this CPU has no {}", text, variant));
+  for (const std::string& part : split(variant)) {
+    if (!is_one_of(variants(), part)) {
+      usage_error("{}: variant \"{}\": expected FILE@VARIANT with {}, or several of them with +",
+                  text, part, join_choices(variants()));
+    }
+    if (part.rfind("avx512", 0) == 0 && !cpu_has(part)) {
+      throw Failure(Exit::kUnsupported, fmt::format("{}: this CPU has no {}", text, part));
+    }
   }
   return {text.substr(0, at), variant};
 }
 
 RunOptions apply_variant(const Operand& operand, const RunOptions& run) {
   RunOptions result = run;
-  result.kernels = operand.variant == "reference" ? "reference" : "fast";
-  if (is_isa(operand.variant)) cap_isa(operand.variant);
+  result.kernels = "fast";
+  for (const std::string& part : split(operand.variant)) {
+    if (part == "reference") result.kernels = part;
+    if (is_one_of(precision_names(), part)) result.precision = part;
+    if (is_one_of(isa_names(), part)) cap_isa(part);
+  }
   return result;
 }
 

@@ -91,6 +91,7 @@ OpenModel open_model(const ModelOptions& model, const RunOptions& run) {
   const std::string path = find_model(model.model);
   lasso::EngineOptions options;
   options.kernels = run.kernel_choice();
+  options.precision = lasso::precision_from_string(run.precision);
   options.preprocess = model.preprocess;
   options.config_path = model.config;
   const Progress progress(fmt::format("loading {}", path));

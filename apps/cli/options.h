@@ -45,6 +45,8 @@ void add_run_options(CLI::App* app, RunOptions* options, bool variants);
 // Refuses what this release or machine lacks with status 4, and caps the instruction set (through
 // the environment, before the library looks).
 void apply(const RunOptions& options);
+// What --precision takes.
+const std::vector<std::string>& precision_names();
 // The instruction sets that --isa and LASSO_MAX_ISA take, the lowest first.
 const std::vector<std::string>& isa_names();
 // Lowers the cap; never raises one that stands in the environment.

@@ -52,6 +52,7 @@ OpenModel open_random(const std::string& name, const SpeedSetup& setup, const Ru
                                          : SamArch::kVitH;
   lasso::EngineOptions options;
   options.kernels = run.kernel_choice();
+  options.precision = lasso::precision_from_string(run.precision);
   options.preprocess = setup.model.preprocess;
   const Progress progress("building " + name + " with random weights");
   const auto start = Clock::now();

@@ -19,8 +19,22 @@ enum class Kernels : std::uint8_t {
                // with
 };
 
+// In which numbers the image encoder's linear layers are computed. Sums, normalisation, softmax and
+// the decoder stay float32.
+enum class Precision : std::uint8_t {
+  kFp32,
+  kBf16,  // weights and activations in bfloat16; attention too. Needs AVX-512 BF16
+  kInt8,  // weights in int8 with a scale for each output, activations with a scale for each token;
+          // attention in bfloat16, or in float32 on CPUs without it
+};
+// "fp32", "bf16", "int8"
+LASSO_EXPORT const char* to_string(Precision precision) noexcept;
+// The inverse; throws kInvalidArgument and names the allowed values.
+LASSO_EXPORT Precision precision_from_string(const std::string& name);
+
 struct EngineOptions {
   Kernels kernels = Kernels::kFast;
+  Precision precision = Precision::kFp32;
   // How images are prepared: "sam" (Meta's predictor) or "medsam" (stretched to the square, scaled
   // to [0, 1]). Empty: what the model's description says, "sam" for a SAM checkpoint.
   std::string preprocess;
@@ -34,11 +48,12 @@ enum class SamArch : std::uint8_t { kVitB, kVitL, kVitH };
 
 // One step of a program, for inspection.
 struct LayerInfo {
-  std::string name;    // of the value that it computes
-  std::string op;      // "linear", "layer_norm", ...
-  std::string shape;   // of its first result, symbols included: "[batch, 64, 64, 768]"
-  std::string kernel;  // the kernel that runs, with its vendor implementation where there is one
-  std::string isa;     // "avx512", "avx2", "reference"
+  std::string name;       // of the value that it computes
+  std::string op;         // "linear", "layer_norm", ...
+  std::string shape;      // of its first result, symbols included: "[batch, 64, 64, 768]"
+  std::string precision;  // of its factors: "fp32", "bf16" or "int8"
+  std::string kernel;     // the kernel that runs, with its vendor implementation where there is one
+  std::string isa;        // "avx512", "avx2", "reference"
   // Better kernels that were not taken, "name: reason" each.
   std::vector<std::string> rejected;
   std::uint64_t weight_bytes = 0;  // packed
@@ -58,7 +73,7 @@ struct EngineInfo {
   std::string preprocess;  // name of the preset
   std::string device;      // "cpu"
   std::string isa;         // the best that its kernels may use
-  std::string precision;   // "fp32"
+  std::string precision;   // "fp32", "bf16", "int8"
   int image_size = 0;      // side of the square that the encoder sees, pixels
   int patch_size = 0;
   int embed_dim = 0;  // width of the image encoder

@@ -10,6 +10,7 @@
 #include "core/threads.h"
 #include "graph/graph.h"
 #include "models/sam/checkpoint.h"
+#include "models/sam/precision.h"
 
 namespace lasso {
 
@@ -20,6 +21,20 @@ std::string describe_argument(const graph::Value& value) {
                      graph::to_string(value.shape));
 }
 
+struct FactorsOf {
+  DType input;
+
+  const char* operator()(const graph::Linear& op) const { return name(op.weights); }
+  const char* operator()(const graph::WindowAttention&) const { return name(input); }
+  template <typename Other>
+  const char* operator()(const Other&) const {
+    return "fp32";
+  }
+  static const char* name(DType dtype) {
+    return dtype == DType::kI8 ? "int8" : dtype == DType::kBF16 ? "bf16" : "fp32";
+  }
+};
+
 LayerInfo layer_info(const engine::CompiledProgram& program, std::size_t index) {
   const graph::Graph& graph = program.graph;
   const graph::Node& node = graph.nodes[index];
@@ -29,6 +44,7 @@ LayerInfo layer_info(const engine::CompiledProgram& program, std::size_t index) 
   layer.name = result.name;
   layer.op = std::string(graph::op_name(node.op));
   layer.shape = graph::to_string(result.shape);
+  layer.precision = std::visit(FactorsOf{graph.value(node.inputs.front()).dtype}, node.op);
   if (compiled.family == nullptr) {
     layer.kernel = "alias";
   } else {
@@ -57,7 +73,7 @@ ProgramInfo program_info(const engine::CompiledProgram& program) {
   return info;
 }
 
-EngineInfo engine_info(const sam::SamModel& model) {
+EngineInfo engine_info(const sam::SamModel& model, Precision precision) {
   const sam::SamConfig& config = model.config;
   EngineInfo info;
   info.model = sam::model_name(config);
@@ -66,7 +82,7 @@ EngineInfo engine_info(const sam::SamModel& model) {
   info.device = "cpu";
   info.isa = model.module->options.reference ? "reference"
                                              : std::string(to_string(model.module->options.isa));
-  info.precision = "fp32";
+  info.precision = to_string(precision);
   info.image_size = config.image_size;
   info.patch_size = config.patch_size;
   info.embed_dim = config.embed_dim;
@@ -90,17 +106,22 @@ struct Settings {
     compile.reference = options.kernels == Kernels::kReference;
     compile.isa = usable_isa();
     compile.threads = available_cores();
+    precision = options.precision;
   }
   engine::CompileOptions compile;
+  Precision precision = Precision::kFp32;
   Preprocess preprocess;
 };
 
 std::shared_ptr<const Engine::Impl> build_engine(const sam::SamCheckpoint& checkpoint,
                                                  const Settings& settings) {
   auto impl = std::make_shared<Engine::Impl>();
+  engine::CompileOptions options = settings.compile;
+  options.precision =
+      sam::precision_plan(checkpoint.config, settings.precision, options.isa, options.reference);
   impl->model = std::make_shared<const sam::SamModel>(
-      sam::compile_model(checkpoint, settings.preprocess, settings.compile));
-  impl->info = engine_info(*impl->model);
+      sam::compile_model(checkpoint, settings.preprocess, options));
+  impl->info = engine_info(*impl->model, settings.precision);
   return impl;
 }
 
@@ -116,7 +137,24 @@ sam::SamConfig config_of(SamArch arch) {
   fail(ErrorCode::kInvalidArgument, "architecture {} does not exist", static_cast<int>(arch));
 }
 
+constexpr std::pair<Precision, const char*> kPrecisions[] = {
+    {Precision::kFp32, "fp32"}, {Precision::kBf16, "bf16"}, {Precision::kInt8, "int8"}};
+
 }  // namespace
+
+const char* to_string(Precision precision) noexcept {
+  for (const auto& [value, name] : kPrecisions) {
+    if (value == precision) return name;
+  }
+  return "unknown";
+}
+
+Precision precision_from_string(const std::string& name) {
+  for (const auto& [value, text] : kPrecisions) {
+    if (text == name) return value;
+  }
+  fail(ErrorCode::kInvalidArgument, "precision \"{}\": expected fp32, bf16 or int8", name);
+}
 
 Engine::Engine(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
 

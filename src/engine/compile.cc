@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "core/check.h"
+#include "core/convert.h"
 #include "core/threads.h"
-#include "kernels/constant.h"
 #include "passes/pass.h"
 
 namespace lasso::engine {
@@ -24,7 +24,7 @@ namespace {
 void copy_constant(const Value& value, std::byte* out) {
   const Tensor& tensor = *value.constant;
   if (value.dtype == DType::kF32) {
-    kernels::read_f32(tensor.view(), reinterpret_cast<float*>(out));
+    read_f32(tensor.view(), reinterpret_cast<float*>(out));
     return;
   }
   LASSO_CHECK(tensor.dtype == value.dtype, ErrorCode::kInternal, "constant {} of type {}",
@@ -229,7 +229,8 @@ std::shared_ptr<const CompiledModule> compile(graph::Module module, const Compil
   ConstantStore store(*compiled);
   for (Graph& graph : module.programs) {
     compiled->programs.push_back(
-        ProgramCompiler(passes::optimize(std::move(graph)), options, store).run());
+        ProgramCompiler(passes::optimize(std::move(graph), options.precision), options, store)
+            .run());
   }
   // Stored constants are known by the address of their source, which must live until here.
   for (CompiledProgram& program : compiled->programs) {

@@ -14,6 +14,7 @@
 #include "core/isa.h"
 #include "graph/graph.h"
 #include "kernels/family.h"
+#include "passes/lower_precision.h"
 
 namespace lasso::engine {
 
@@ -21,6 +22,7 @@ struct CompileOptions {
   bool reference = false;  // the last kernel of every list
   Isa isa = Isa::kAvx2;    // no kernel above it
   int threads = 1;         // of the team that packs; kernels are chosen for it
+  passes::PrecisionPlan precision;
 };
 
 // A node, the kernel that computes it and its packed constants.

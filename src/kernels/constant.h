@@ -1,4 +1,4 @@
-// Constants of the graph, which may be stored as float32, float16 or bfloat16, as float32.
+// The constant operands of kernels.
 #ifndef LASSO_KERNELS_CONSTANT_H_
 #define LASSO_KERNELS_CONSTANT_H_
 
@@ -7,35 +7,10 @@
 #include <cstring>
 #include <vector>
 
-#include "core/check.h"
-#include "core/dtype.h"
+#include "core/convert.h"
 #include "core/tensor.h"
 
 namespace lasso::kernels {
-
-// Writes element_count(view.dims) values; the bytes of a view may be unaligned (a mapped file).
-inline void read_f32(const TensorView& view, float* out) {
-  const std::int64_t count = element_count(view.dims);
-  const auto* bytes = static_cast<const std::byte*>(view.data);
-  if (view.dtype == DType::kF32) {
-    std::memcpy(out, bytes, static_cast<std::size_t>(count) * sizeof(float));
-    return;
-  }
-  LASSO_CHECK(view.dtype == DType::kF16 || view.dtype == DType::kBF16, ErrorCode::kUnsupported,
-              "weights of type {}: expected float32, float16 or bfloat16", to_string(view.dtype));
-  const bool half = view.dtype == DType::kF16;
-  for (std::int64_t i = 0; i < count; ++i) {
-    std::uint16_t bits = 0;
-    std::memcpy(&bits, bytes + 2 * i, sizeof(bits));
-    out[i] = half ? f16_to_f32(bits) : bf16_to_f32(bits);
-  }
-}
-
-inline std::vector<float> read_f32(const TensorView& view) {
-  std::vector<float> values(static_cast<std::size_t>(element_count(view.dims)));
-  read_f32(view, values.data());
-  return values;
-}
 
 // The bias among the constants [weights, bias?]: `count` values, zeros where there is none.
 inline void read_bias(const std::vector<TensorView>& constants, std::int64_t count, float* out) {

@@ -20,6 +20,7 @@ graph::Graph eliminate_dead(graph::Graph graph) {
                                   [&](ValueId id) { return needed[static_cast<std::size_t>(id)]; });
     if (!used) continue;
     std::for_each(node->inputs.begin(), node->inputs.end(), need);
+    std::for_each(node->outputs.begin(), node->outputs.end(), need);
     nodes.push_back(std::move(*node));
   }
   std::reverse(nodes.begin(), nodes.end());

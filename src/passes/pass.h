@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "graph/graph.h"
+#include "passes/lower_precision.h"
 
 namespace lasso::passes {
 
@@ -17,8 +18,9 @@ struct Pass {
 // The passes in the order in which they run (pipeline.cc).
 const std::vector<Pass>& pipeline();
 
-// Runs the pipeline; the graph is verified after every pass, and an error names the pass.
-graph::Graph optimize(graph::Graph graph);
+// Runs the pipeline and then lowers the precision; the graph is verified after every pass, and an
+// error names the pass.
+graph::Graph optimize(graph::Graph graph, const PrecisionPlan& precision = {});
 
 // activation(op(...)) where nothing else reads op's result: the activation becomes an attribute of
 // op.

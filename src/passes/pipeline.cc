@@ -15,16 +15,29 @@ const std::vector<Pass>& pipeline() {
   return passes;
 }
 
-graph::Graph optimize(graph::Graph graph) {
+namespace {
+
+void verify_after(std::string_view pass, const graph::Graph& graph) {
+  try {
+    graph::verify(graph);
+  } catch (const Error& error) {
+    fail(ErrorCode::kInternal, "after pass {}: {}", pass, error.what());
+  }
+}
+
+}  // namespace
+
+graph::Graph optimize(graph::Graph graph, const PrecisionPlan& precision) {
   graph::verify(graph);
   for (const Pass& pass : pipeline()) {
     graph = pass.run(std::move(graph));
-    try {
-      graph::verify(graph);
-    } catch (const Error& error) {
-      fail(ErrorCode::kInternal, "after pass {}: {}", pass.name, error.what());
-    }
+    verify_after(pass.name, graph);
   }
+  // Behind the fusions, which know float32 alone.
+  graph = lower_precision(std::move(graph), precision);
+  verify_after("lower_precision", graph);
+  graph = eliminate_dead(std::move(graph));
+  verify_after("eliminate_dead", graph);
   return graph;
 }
 

@@ -5,7 +5,7 @@
 #include <numbers>
 
 #include "core/check.h"
-#include "kernels/constant.h"
+#include "core/convert.h"
 #include "models/sam/describe.h"
 #include "models/sam/describe_builder.h"
 
@@ -20,7 +20,7 @@ namespace {
 std::vector<float> read_parameter(const Weights& weights, const std::string& name) {
   const Tensor tensor = weights.dense(name);
   std::vector<float> values(static_cast<std::size_t>(element_count(tensor.dims)));
-  kernels::read_f32(tensor.view(), values.data());
+  read_f32(tensor.view(), values.data());
   return values;
 }
 

@@ -8,10 +8,10 @@
 
 #include "core/access.h"
 #include "core/check.h"
+#include "core/convert.h"
 #include "core/guard.h"
 #include "frontend/safetensors/safetensors_reader.h"
 #include "frontend/safetensors/safetensors_writer.h"
-#include "kernels/constant.h"
 
 namespace lasso {
 
@@ -104,7 +104,7 @@ Embedding load_embedding(const std::string& path) {
   impl->channels = static_cast<int>(dims[1]);
   impl->grid = static_cast<int>(dims[2]);
   std::vector<float> planes(static_cast<std::size_t>(element_count(dims)));
-  kernels::read_f32(tensor.view(), planes.data());
+  read_f32(tensor.view(), planes.data());
   impl->values = AlignedBuffer(tensor.bytes());
   transpose(planes.data(), static_cast<std::size_t>(dims[1]),
             static_cast<std::size_t>(dims[2] * dims[3]), impl->data());

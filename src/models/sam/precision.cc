@@ -1,0 +1,33 @@
+#include "models/sam/precision.h"
+
+#include "core/check.h"
+
+namespace lasso::sam {
+
+std::vector<std::string> lowerable_layers(const SamConfig& config) {
+  std::vector<std::string> names;
+  for (int i = 0; i < config.depth; ++i) {
+    for (const char* layer : {"attn.qkv", "attn.proj", "mlp.lin1", "mlp.lin2"}) {
+      names.push_back(fmt::format("image_encoder.blocks.{}.{}.weight", i, layer));
+    }
+  }
+  return names;
+}
+
+passes::PrecisionPlan precision_plan(const SamConfig& config, Precision precision, Isa isa,
+                                     bool reference) {
+  passes::PrecisionPlan plan;
+  if (precision == Precision::kFp32) return plan;
+  const bool has_bf16 = reference || isa >= Isa::kAvx512Bf16;
+  LASSO_CHECK(precision != Precision::kBf16 || has_bf16, ErrorCode::kUnsupported,
+              "precision bf16 needs avx512_bf16, and {} is what this CPU has or may use: int8 and "
+              "fp32 run on it",
+              to_string(isa));
+  passes::LayerPrecision layer;
+  layer.weights = precision == Precision::kBf16 ? DType::kBF16 : DType::kI8;
+  for (const std::string& name : lowerable_layers(config)) plan.layers[name] = layer;
+  if (has_bf16) plan.attention = DType::kBF16;
+  return plan;
+}
+
+}  // namespace lasso::sam

@@ -1,0 +1,254 @@
+#include "passes/lower_precision.h"
+
+#include <algorithm>
+#include <tuple>
+#include <utility>
+
+#include "core/check.h"
+#include "core/convert.h"
+#include "passes/producers.h"
+
+namespace lasso::passes {
+
+using graph::Graph;
+using graph::kNoValue;
+using graph::Linear;
+using graph::Node;
+using graph::Value;
+using graph::ValueId;
+
+namespace {
+
+// Positions among Linear's inputs.
+constexpr std::size_t kWeights = 1;
+constexpr std::size_t kResidual = 3;
+constexpr std::size_t kScales = 4;
+constexpr std::size_t kGain = 5;
+constexpr std::size_t kOutputGain = 6;
+
+// The type in which a node reads an input, and for uint8 the layer's smoothing.
+struct Want {
+  DType dtype = DType::kF32;
+  const std::vector<float>* smoothing = nullptr;  // null: none
+
+  bool operator==(const Want& other) const {
+    if (dtype != other.dtype) return false;
+    if (smoothing == nullptr || other.smoothing == nullptr) return smoothing == other.smoothing;
+    return *smoothing == *other.smoothing;
+  }
+};
+
+class Lowering {
+ public:
+  Lowering(Graph graph, const PrecisionPlan& plan) : graph_(std::move(graph)), plan_(plan) {}
+
+  Graph run() {
+    collect_wants();
+    const std::vector<Node> nodes = std::exchange(graph_.nodes, {});
+    for (const Node& node : nodes) {
+      if (std::holds_alternative<Linear>(node.op)) {
+        lower_linear(node);
+      } else if (std::holds_alternative<graph::LayerNorm>(node.op)) {
+        lower_layer_norm(node);
+      } else if (std::holds_alternative<graph::WindowAttention>(node.op)) {
+        lower_attention(node);
+      } else {
+        keep(node);
+      }
+    }
+    return std::move(graph_);
+  }
+
+ private:
+  const LayerPrecision* precision_of(const Node& node) const {
+    const Value& weights = graph_.value(node.inputs[kWeights]);
+    const auto found = plan_.layers.find(weights.name);
+    if (found == plan_.layers.end() || found->second.weights == DType::kF32 || !weights.constant) {
+      return nullptr;
+    }
+    const std::vector<float>& smoothing = found->second.smoothing;
+    const std::int64_t columns = weights.constant->dims[1];
+    LASSO_CHECK(smoothing.empty() || static_cast<std::int64_t>(smoothing.size()) == columns,
+                ErrorCode::kInvalidArgument, "smoothing of {}: {} values, and {} are expected",
+                weights.name, smoothing.size(), columns);
+    return &found->second;
+  }
+
+  Want want(const Node& node, std::size_t input) const {
+    if (std::holds_alternative<graph::WindowAttention>(node.op) && input == 0) {
+      return {plan_.attention, nullptr};
+    }
+    if (!std::holds_alternative<Linear>(node.op) || input != 0) return {};
+    const LayerPrecision* precision = precision_of(node);
+    if (precision == nullptr) return {};
+    if (precision->weights != DType::kI8) return {precision->weights, nullptr};
+    return {DType::kU8, precision->smoothing.empty() ? nullptr : &precision->smoothing};
+  }
+
+  // What all readers of a value agree on; float32 where they don't.
+  void collect_wants() {
+    wants_.assign(graph_.values.size(), Want{});
+    std::vector<bool> seen(graph_.values.size(), false);
+    const auto add = [&](ValueId id, const Want& want) {
+      if (id == kNoValue) return;
+      const auto i = static_cast<std::size_t>(id);
+      wants_[i] = !seen[i] || wants_[i] == want ? want : Want{};
+      // Once readers differ, float32 must stay: no later reader may change it.
+      if (seen[i] && wants_[i] == Want{}) disagreed_.push_back(id);
+      seen[i] = true;
+    };
+    for (const Node& node : graph_.nodes) {
+      for (std::size_t i = 0; i < node.inputs.size(); ++i) add(node.inputs[i], want(node, i));
+    }
+    for (const ValueId id : graph_.outputs) add(id, Want{});
+    for (const ValueId id : disagreed_) wants_[static_cast<std::size_t>(id)] = Want{};
+  }
+
+  Want wanted(ValueId id) const { return wants_[static_cast<std::size_t>(id)]; }
+
+  ValueId append(Value value) {
+    graph_.values.push_back(std::move(value));
+    return static_cast<ValueId>(graph_.values.size() - 1);
+  }
+
+  ValueId constant(const std::string& name, const std::vector<float>& values) {
+    Value value;
+    value.name = name;
+    value.constant = make_tensor({static_cast<std::int64_t>(values.size())}, values);
+    value.shape = {static_cast<std::int64_t>(values.size())};
+    return append(std::move(value));
+  }
+
+  ValueId reciprocal(const std::string& name, const std::vector<float>& values) {
+    std::vector<float> result(values.size());
+    std::transform(values.begin(), values.end(), result.begin(), [](float v) { return 1.0F / v; });
+    return constant(name, result);
+  }
+
+  // Appends a node whose first result is the existing value `out`; its type may have changed.
+  void emit(Node node) {
+    std::vector<const Value*> inputs;
+    for (const ValueId id : node.inputs) {
+      inputs.push_back(id == kNoValue ? nullptr : &graph_.value(id));
+    }
+    std::vector<Value> results = graph::infer(node.op, inputs);
+    Value& out = graph_.value(node.outputs.front());
+    out.dtype = results.front().dtype;
+    if (results.size() == 2) {
+      results[1].name = out.name + ".scales";
+      const ValueId first = node.outputs.front();
+      node.outputs.push_back(append(std::move(results[1])));
+      scales_[first] = node.outputs.back();
+    }
+    graph_.nodes.push_back(std::move(node));
+  }
+
+  // The value in the type that a reader wants: itself, or what a Cast or Quantize makes of it.
+  ValueId converted(ValueId id, const Want& want) {
+    if (graph_.value(id).dtype == want.dtype) return id;
+    const auto key = std::make_tuple(id, want.dtype, want.smoothing);
+    const auto found = conversions_.find(key);
+    if (found != conversions_.end()) return found->second;
+    Node node;
+    node.inputs = {id};
+    Value result;
+    result.name = graph_.value(id).name + "." + std::string(to_string(want.dtype));
+    if (want.dtype == DType::kU8) {
+      node.op = graph::Quantize{};
+      if (want.smoothing != nullptr) {
+        node.inputs.push_back(reciprocal(result.name + ".gain", *want.smoothing));
+      }
+    } else {
+      node.op = graph::Cast{want.dtype};
+    }
+    result.shape = graph_.value(id).shape;
+    const ValueId out = append(std::move(result));
+    node.outputs = {out};
+    emit(std::move(node));
+    conversions_[key] = out;
+    return out;
+  }
+
+  void keep(Node node) {
+    for (ValueId& id : node.inputs) {
+      if (id != kNoValue && graph_.value(id).dtype == DType::kBF16) id = converted(id, Want{});
+    }
+    emit(std::move(node));
+  }
+
+  void lower_linear(Node node) {
+    const LayerPrecision* precision = precision_of(node);
+    if (precision == nullptr) return keep(std::move(node));
+    auto op = std::get<Linear>(node.op);
+    op.weights = precision->weights;
+    node.inputs[0] = converted(node.inputs[0], want(node, 0));
+    const std::string& name = graph_.value(node.inputs[kWeights]).name;
+    const bool residual = node.inputs.size() > kResidual && node.inputs[kResidual] != kNoValue;
+    if (residual && graph_.value(node.inputs[kResidual]).dtype != DType::kF32) {
+      node.inputs[kResidual] = converted(node.inputs[kResidual], Want{});
+    }
+    if (op.weights == DType::kI8) {
+      node.inputs.resize(kGain + 1, kNoValue);
+      node.inputs[kScales] = scales_.at(node.inputs[0]);
+      if (!precision->smoothing.empty()) {
+        node.inputs[kGain] = constant(name + ".smoothing", precision->smoothing);
+      }
+    }
+    const Want result = wanted(node.outputs.front());
+    const bool can_quantize = op.weights == DType::kI8;
+    if (!residual &&
+        (result.dtype == DType::kBF16 || (result.dtype == DType::kU8 && can_quantize))) {
+      op.output = result.dtype;
+      if (result.smoothing != nullptr) {
+        node.inputs.resize(kOutputGain + 1, kNoValue);
+        node.inputs[kOutputGain] = reciprocal(name + ".output_gain", *result.smoothing);
+      }
+    }
+    node.op = op;
+    emit(std::move(node));
+  }
+
+  // The smoothing of the reader is folded into gamma and beta.
+  void lower_layer_norm(Node node) {
+    const Want result = wanted(node.outputs.front());
+    auto op = std::get<graph::LayerNorm>(node.op);
+    const bool constant_affine =
+        graph_.value(node.inputs[1]).constant && graph_.value(node.inputs[2]).constant;
+    if (result.smoothing != nullptr &&
+        (op.activation != graph::Activation::kNone || !constant_affine)) {
+      return keep(std::move(node));
+    }
+    op.output = result.dtype;
+    if (result.smoothing != nullptr) {
+      for (const std::size_t i : {1, 2}) {
+        const Value& value = graph_.value(node.inputs[i]);
+        std::vector<float> scaled = read_f32(value.constant->view());
+        for (std::size_t c = 0; c < scaled.size(); ++c) scaled[c] /= (*result.smoothing)[c];
+        node.inputs[i] = constant(value.name + ".smoothed", scaled);
+      }
+    }
+    node.op = op;
+    emit(std::move(node));
+  }
+
+  void lower_attention(Node node) {
+    node.inputs[0] = converted(node.inputs[0], Want{plan_.attention, nullptr});
+    emit(std::move(node));
+  }
+
+  Graph graph_;
+  const PrecisionPlan& plan_;
+  std::vector<Want> wants_;  // by the values of the graph before
+  std::vector<ValueId> disagreed_;
+  std::map<ValueId, ValueId> scales_;
+  std::map<std::tuple<ValueId, DType, const std::vector<float>*>, ValueId> conversions_;
+};
+
+}  // namespace
+
+Graph lower_precision(Graph graph, const PrecisionPlan& plan) {
+  if (plan.layers.empty() && plan.attention == DType::kF32) return graph;
+  return Lowering(std::move(graph), plan).run();
+}
+
+}  // namespace lasso::passes

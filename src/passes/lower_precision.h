@@ -1,0 +1,34 @@
+// Lower precisions: which linear layers take bfloat16 or int8 weights, and what stands between
+// them.
+#ifndef LASSO_PASSES_LOWER_PRECISION_H_
+#define LASSO_PASSES_LOWER_PRECISION_H_
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "graph/graph.h"
+
+namespace lasso::passes {
+
+struct LayerPrecision {
+  DType weights = DType::kF32;  // or bfloat16, or int8
+  // For int8: what the layer's inputs are divided by before they are rounded, and the columns of W
+  // multiplied by [K], so that both have less to lose ("SmoothQuant", Xiao et al., 2023). Empty: 1.
+  std::vector<float> smoothing;
+};
+
+struct PrecisionPlan {
+  // By the name of the weights' constant. Layers that are not named keep float32.
+  std::map<std::string, LayerPrecision> layers;
+  DType attention = DType::kF32;  // of WindowAttention: float32 or bfloat16
+};
+
+// The types of the graph's values as the plan wants them. A layer's input is made in its type by
+// the node that makes it, where all readers agree and the node can, else by Cast or Quantize. The
+// sums that residuals make stay float32. Throws kInvalidArgument for a smoothing of another length.
+graph::Graph lower_precision(graph::Graph graph, const PrecisionPlan& plan);
+
+}  // namespace lasso::passes
+
+#endif  // LASSO_PASSES_LOWER_PRECISION_H_

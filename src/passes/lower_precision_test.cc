@@ -1,0 +1,135 @@
+#include "passes/lower_precision.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "core/check.h"
+#include "graph/builder.h"
+#include "passes/pass.h"
+
+namespace lasso::passes {
+namespace {
+
+using graph::Linear;
+using graph::ValueId;
+
+// x -> norm -> qkv -> attention -> proj + x -> norm -> lin1 -> GELU -> lin2 + sum: a block of a
+// ViT.
+graph::Graph block() {
+  graph::Builder b("block");
+  const auto weights = [&](const std::string& name, Dims dims) {
+    const auto count = static_cast<std::size_t>(element_count(dims));
+    return b.constant(name, make_tensor(std::move(dims), std::vector<float>(count, 0.5F)));
+  };
+  const auto linear = [&](const std::string& name, ValueId x, std::int64_t n, std::int64_t k) {
+    return b.add(name, Linear{},
+                 {x, weights(name + ".weight", {n, k}), weights(name + ".bias", {n})});
+  };
+  const auto norm = [&](const std::string& name, ValueId x) {
+    return b.add(name, graph::LayerNorm{},
+                 {x, weights(name + ".gamma", {8}), weights(name + ".beta", {8})});
+  };
+  const ValueId x = b.input("x", DType::kF32, {graph::Dim::symbol("batch"), 4, 4, 8});
+  const ValueId qkv = linear("qkv", norm("norm1", x), 24, 8);
+  const ValueId attended = b.add("attn", graph::WindowAttention{2, 0, 0.5F},
+                                 {qkv, graph::kNoValue, graph::kNoValue, graph::kNoValue});
+  const ValueId sum = b.add("sum1", graph::Binary{}, {x, linear("proj", attended, 8, 8)});
+  ValueId hidden = linear("lin1", norm("norm2", sum), 16, 8);
+  hidden = b.add("gelu", graph::Unary{graph::Activation::kGelu}, {hidden});
+  b.output(b.add("sum2", graph::Binary{}, {sum, linear("lin2", hidden, 8, 16)}), "y");
+  return b.finish();
+}
+
+PrecisionPlan plan_of(DType weights, DType attention) {
+  PrecisionPlan plan;
+  for (const char* name : {"qkv", "proj", "lin1", "lin2"}) {
+    plan.layers[std::string(name) + ".weight"].weights = weights;
+  }
+  plan.attention = attention;
+  return plan;
+}
+
+// "op:type of the first result" of each node.
+std::vector<std::string> types(const graph::Graph& graph) {
+  std::vector<std::string> result;
+  for (const graph::Node& node : graph.nodes) {
+    result.push_back(std::string(graph::op_name(node.op)) + ":" +
+                     std::string(to_string(graph.value(node.outputs.front()).dtype)));
+  }
+  return result;
+}
+
+const graph::Node& node_of(const graph::Graph& graph, const std::string& weights) {
+  for (const graph::Node& node : graph.nodes) {
+    if (std::holds_alternative<Linear>(node.op) && graph.value(node.inputs[1]).name == weights) {
+      return node;
+    }
+  }
+  fail(ErrorCode::kInternal, "no layer {}", weights);
+}
+
+TEST(LowerPrecision, AnEmptyPlanChangesNothing) {
+  EXPECT_EQ(graph::to_string(optimize(block())), graph::to_string(optimize(block(), {})));
+}
+
+TEST(LowerPrecision, Bf16FlowsBetweenLayersAndResidualsStayFloat32) {
+  const graph::Graph graph = optimize(block(), plan_of(DType::kBF16, DType::kBF16));
+  EXPECT_EQ(types(graph),
+            (std::vector<std::string>{"layer_norm:bfloat16", "linear:bfloat16",
+                                      "window_attention:bfloat16", "linear:float32",
+                                      "layer_norm:bfloat16", "linear:bfloat16", "linear:float32"}));
+}
+
+TEST(LowerPrecision, Int8IsQuantisedByWhoMakesItAndBehindAttention) {
+  const graph::Graph graph = optimize(block(), plan_of(DType::kI8, DType::kBF16));
+  EXPECT_EQ(types(graph), (std::vector<std::string>{"layer_norm:uint8", "linear:bfloat16",
+                                                    "window_attention:bfloat16", "quantize:uint8",
+                                                    "linear:float32", "layer_norm:uint8",
+                                                    "linear:uint8", "linear:float32"}));
+  EXPECT_EQ(graph.nodes.front().outputs.size(), 2U);
+}
+
+TEST(LowerPrecision, NeighboursMayDiffer) {
+  PrecisionPlan plan = plan_of(DType::kI8, DType::kF32);
+  plan.layers.erase("lin1.weight");
+  plan.layers["proj.weight"].weights = DType::kBF16;
+  const graph::Graph graph = optimize(block(), plan);
+  EXPECT_EQ(types(graph), (std::vector<std::string>{
+                              "layer_norm:uint8", "linear:float32", "window_attention:float32",
+                              "cast:bfloat16", "linear:float32", "layer_norm:float32",
+                              "linear:float32", "quantize:uint8", "linear:float32"}));
+}
+
+TEST(LowerPrecision, SmoothingDividesTheInputAndMultipliesTheWeights) {
+  PrecisionPlan plan = plan_of(DType::kI8, DType::kF32);
+  plan.layers["qkv.weight"].smoothing = {1, 2, 4, 8, 1, 2, 4, 8};
+  plan.layers["proj.weight"].smoothing = std::vector<float>(8, 2.0F);
+  plan.layers["lin2.weight"].smoothing = std::vector<float>(16, 4.0F);
+  const graph::Graph graph = optimize(block(), plan);
+  const auto first = [&](ValueId id, std::size_t i) {
+    return graph.value(id).constant->view().as<float>()[i];
+  };
+  EXPECT_EQ(first(graph.nodes[0].inputs[1], 3), 0.5F / 8);  // gamma of norm1
+  EXPECT_EQ(first(graph.nodes[0].inputs[2], 2), 0.5F / 4);  // and beta
+  EXPECT_EQ(first(node_of(graph, "qkv.weight").inputs[5], 3), 8.0F);
+  const auto quantize = std::find_if(
+      graph.nodes.begin(), graph.nodes.end(),
+      [](const graph::Node& node) { return std::holds_alternative<graph::Quantize>(node.op); });
+  ASSERT_NE(quantize, graph.nodes.end());
+  EXPECT_EQ(first(quantize->inputs.at(1), 0), 0.5F);
+  EXPECT_EQ(first(node_of(graph, "proj.weight").inputs[5], 0), 2.0F);
+  EXPECT_EQ(first(node_of(graph, "lin1.weight").inputs.at(6), 15), 0.25F);
+  EXPECT_EQ(first(node_of(graph, "lin2.weight").inputs[5], 15), 4.0F);
+}
+
+TEST(LowerPrecision, RefusesASmoothingOfAnotherLength) {
+  PrecisionPlan plan = plan_of(DType::kI8, DType::kF32);
+  plan.layers["qkv.weight"].smoothing = {1, 2};
+  EXPECT_THROW(optimize(block(), plan), Error);
+}
+
+}  // namespace
+}  // namespace lasso::passes
