@@ -149,6 +149,7 @@ RunOptions apply_variant(const Operand& operand, const RunOptions& run) {
     if (is_one_of(precision_names(), part)) result.precision = part;
     if (is_one_of(isa_names(), part)) cap_isa(part);
   }
+  require_precision(result);
   return result;
 }
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "console.h"
+#include "lasso/machine.h"
 #include "values.h"
 
 namespace lasso::cli {
@@ -265,6 +266,18 @@ void apply(const RunOptions& options) {
   parse_choice("--kernels", options.kernels, {"fast", "reference"});
   if (!options.isa.empty()) parse_choice("--isa", options.isa, isa_names());
   cap_isa(options.isa);
+  require_precision(options);
+}
+
+void require_precision(const RunOptions& options) {
+  if (options.precision != "bf16" || options.kernels == "reference") return;
+  const std::string isa = lasso::machine_info().isa;
+  if (isa == "avx512_bf16") return;
+  throw Failure(
+      Exit::kUnsupported,
+      fmt::format("precision bf16 needs avx512_bf16, and this CPU has, or may use, no more "
+                  "than {}; int8 and fp32 run on it",
+                  isa));
 }
 
 void add_model_option(CLI::App* app, ModelOptions* options) {

@@ -47,6 +47,9 @@ void add_run_options(CLI::App* app, RunOptions* options, bool variants);
 void apply(const RunOptions& options);
 // What --precision takes.
 const std::vector<std::string>& precision_names();
+// Refuses a precision that the CPU, or the cap on its instruction set, has no kernels for (status
+// 4).
+void require_precision(const RunOptions& options);
 // The instruction sets that --isa and LASSO_MAX_ISA take, the lowest first.
 const std::vector<std::string>& isa_names();
 // Lowers the cap; never raises one that stands in the environment.

@@ -180,9 +180,11 @@ class UsageTest(harness.CliTest):
         for device in ("cuda", "cuda:0"):
             self.check_segment([f"--device {device}", "CPU"], "a.png", "--point", "1,2",
                                "--device", device, status=UNSUPPORTED)
-        for precision in ("bf16", "fp16", "int8"):
+        for precision in ("fp16", "fp8"):
             self.check_segment([f"--precision {precision}", "fp32"], "a.png", "--point", "1,2",
                                "--precision", precision, status=UNSUPPORTED)
+        self.check(["bf16", "avx2", "int8"], "compare", f"{MODEL}@bf16+avx2", MODEL,
+                   status=UNSUPPORTED)
 
     def test_one_file_for_several_images(self):
         for option in ("--save-embedding", "--save-logits"):
