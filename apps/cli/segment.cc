@@ -18,6 +18,7 @@
 #include "npy.h"
 #include "options.h"
 #include "segment_image.h"
+#include "segment_many.h"
 #include "values.h"
 
 namespace lasso::cli {
@@ -39,6 +40,7 @@ struct SegmentArguments {
   std::string save_embedding;
   std::string save_logits;
   std::int64_t max_pixels = 100'000'000;
+  int jobs = 1;
   ModelOptions model;
   RunOptions run;
   OutputOptions output;
@@ -281,9 +283,11 @@ Exit run_segment(const SegmentArguments& arguments) {
     const int side = info.image_size / info.patch_size * 4;
     set_mask_input(*mask, arguments.mask_input, side, &tasks.front());
   }
-  Context context(model.engine, {arguments.run.threads});
+  const int jobs = static_cast<int>(
+      std::min<std::size_t>(static_cast<std::size_t>(arguments.jobs), tasks.size()));
+  std::vector<Context> contexts = make_contexts(model.engine, jobs, arguments.run.threads);
   print_note(fmt::format("{}: {}, {} threads, {}, loaded in {:.0f} ms", model.path, info.model,
-                         context.threads(), info.isa, model.load_ms));
+                         threads_text(contexts), info.isa, model.load_ms));
 
   // Where no --model is given, this is the first time that its name is known.
   check_not_input("--save-embedding", arguments.save_embedding, model.path, "the model");
@@ -299,18 +303,10 @@ Exit run_segment(const SegmentArguments& arguments) {
     const std::string name = printable(task.path.value_or(settings.load_embedding));
     name_width = std::max(name_width, std::min<std::size_t>(name.size(), 48));
   }
-  for (std::size_t i = 0; i < tasks.size(); ++i) {
-    const std::string of =
-        tasks.size() > 1 ? fmt::format(" ({}/{})", i + 1, tasks.size()) : std::string();
-    ImageReport report;
-    {
-      const Progress progress(
-          fmt::format("segmenting {}{}", tasks[i].path.value_or(settings.load_embedding), of));
-      report = segment_image(&context, tasks[i], settings, &names);
-    }
+  segment_many(contexts, tasks, settings, &names, [&](const ImageReport& report) {
     some_failed |= report.failed();
     tell(report, settings.json, model.load_ms, name_width);
-  }
+  });
   tell_homeless(homeless, settings.json);
   return some_failed ? Exit::kSomeFailed : Exit::kDone;
 }
@@ -395,6 +391,10 @@ void add_segment(CLI::App* parent, Action* action) {
   add_model_option(app, &a.model);
   add_description_options(app, &a.model);
   add_run_options(app, &a.run, true);
+  add_integer(app, "--jobs", &a.jobs, 1, 1024,
+              "Images at a time, which share the threads. More than one gives more images per "
+              "second, and takes the memory of as many. Default: 1.",
+              "Running");
   add_output_options(app, &a.output,
                      "One JSON object per image and line on standard output: size, masks "
                      "(iou_prediction, area, bbox_xyxy, bbox_xywh, rle), timings in ms, files.");

@@ -35,8 +35,13 @@ std::string resolve(const std::string& target, const std::string& source, const 
 class ImageJob {
  public:
   ImageJob(lasso::Context* context, const ImageTask& task, const SegmentSettings& settings,
-           OutputNames* names, ImageReport* report)
-      : context_(context), task_(task), settings_(settings), names_(names), report_(report) {}
+           OutputNames* names, const std::function<void()>& wait, ImageReport* report)
+      : context_(context),
+        task_(task),
+        settings_(settings),
+        names_(names),
+        wait_(wait),
+        report_(report) {}
 
   void run() {
     read();
@@ -103,6 +108,7 @@ class ImageJob {
   }
 
   void save_embedding(const Embedding& embedding) {
+    wait_();
     const std::string path =
         resolve(settings_.save_embedding, report_->path, "embedding", ".safetensors", names_);
     write_with([&] { embedding.save(path); });
@@ -137,6 +143,7 @@ class ImageJob {
       report_->timings.decode_ms += context_->last_timings().decode_ms;
       report_->timings.postprocess_ms += context_->last_timings().postprocess_ms;
       candidates = answers.front().masks.size();
+      if (first == 0) wait_();
       outputs.add(first, answers);
       if (settings_.save_logits.empty()) continue;
       for (const Segmentation& answer : answers) {
@@ -166,6 +173,7 @@ class ImageJob {
   const ImageTask& task_;
   const SegmentSettings& settings_;
   OutputNames* names_;
+  const std::function<void()>& wait_;
   ImageReport* report_;
   std::optional<Image> image_;
   std::optional<Embedding> loaded_;
@@ -174,12 +182,13 @@ class ImageJob {
 }  // namespace
 
 ImageReport segment_image(lasso::Context* context, const ImageTask& task,
-                          const SegmentSettings& settings, OutputNames* names) {
+                          const SegmentSettings& settings, OutputNames* names,
+                          const std::function<void()>& wait) {
   ImageReport report;
   report.path = task.path.value_or(settings.load_embedding);
   report.failures = task.failures;
   try {
-    ImageJob(context, task, settings, names, &report).run();
+    ImageJob(context, task, settings, names, wait, &report).run();
   } catch (const lasso::Error& error) {
     if (is_fatal(error)) throw;
     report.error_code = to_string(error.code());

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -44,8 +45,10 @@ struct ImageReport {
 
 // Never throws because of the image or its prompts: what failed stands in the report. Throws what
 // concerns the whole run (no memory, a failing device, a bug).
+// `wait` is called before names are claimed for the image's files.
 ImageReport segment_image(lasso::Context* context, const ImageTask& task,
-                          const SegmentSettings& settings, OutputNames* names);
+                          const SegmentSettings& settings, OutputNames* names,
+                          const std::function<void()>& wait);
 
 // One JSON object.
 Json to_json(const ImageReport& report, double model_load_ms);

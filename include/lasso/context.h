@@ -81,6 +81,7 @@ struct Timings {  // of the last call, milliseconds
 struct WarmUpLimits {
   int image_width = 1920;
   int image_height = 1080;
+  int images = 1;  // of one call to encode()
   int prompts = 1;
   int points = 2;  // of each prompt, the corners of its box included
   bool mask_input = false;
@@ -101,6 +102,11 @@ class LASSO_EXPORT Context {
   // Runs the image encoder. Throws kInvalidArgument for an image without pixels or with a bad
   // stride.
   Embedding encode(const ImageView& image);
+
+  // The embeddings of several images, in their order, as if each were encoded alone; the encoder
+  // takes up to four at once. Pays off for small models, whose layers alone don't fill the cores;
+  // memory for activations grows with the images taken at once. Throws as encode() of one image.
+  std::vector<Embedding> encode(const std::vector<ImageView>& images);
 
   // Runs the encoder on an image that is already resized, padded and normalised: float32,
   // [image_size, image_size, 3], row-major. The masks will have the given size.

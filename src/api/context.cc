@@ -44,6 +44,10 @@ Embedding Context::encode(const ImageView& image) {
   return guarded([&] { return impl_->predictor.encode(image); });
 }
 
+std::vector<Embedding> Context::encode(const std::vector<ImageView>& images) {
+  return guarded([&] { return impl_->predictor.encode(images.data(), images.size()); });
+}
+
 Embedding Context::encode_preprocessed(const float* pixels, int image_width, int image_height) {
   return guarded(
       [&] { return impl_->predictor.encode_preprocessed(pixels, image_width, image_height); });

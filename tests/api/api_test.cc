@@ -270,6 +270,36 @@ TEST_F(Api, EmptyEmbeddingsAreRefused) {
             ErrorCode::kInvalidArgument);
 }
 
+// More images than the encoder takes at once, of several sizes.
+TEST_F(Api, ManyImagesAreEncodedAsIfEachWereAlone) {
+  std::vector<Image> images;
+  for (int i = 0; i < 6; ++i) {
+    Image cut = image();
+    cut.height -= 3 * i;
+    images.push_back(cut);
+  }
+  std::vector<ImageView> views;
+  for (const Image& cut : images) views.push_back(cut.view());
+  Context context(engine());
+  const std::vector<Embedding> together = context.encode(views);
+  ASSERT_EQ(together.size(), images.size());
+  for (std::size_t i = 0; i < images.size(); ++i) {
+    const Embedding alone = context.encode(views[i]);
+    EXPECT_EQ(together[i].image_height(), images[i].height);
+    const auto count = static_cast<std::size_t>(alone.grid() * alone.grid() * alone.channels());
+    double difference = 0;
+    double norm = 0;
+    for (std::size_t k = 0; k < count; ++k) {
+      difference += std::pow(alone.data()[k] - together[i].data()[k], 2);
+      norm += std::pow(alone.data()[k], 2);
+    }
+    EXPECT_LE(difference, 1e-12 * norm) << "image " << i;  // 1e-6, squared
+  }
+  EXPECT_TRUE(context.encode(std::vector<ImageView>{}).empty());
+  views[5].width = 0;
+  EXPECT_EQ(code_of([&] { context.encode(views); }, "0x"), ErrorCode::kInvalidArgument);
+}
+
 TEST_F(Api, SameBitsEveryRun) {
   for (const int threads : {1, 2}) {
     Context context(engine(), {threads});

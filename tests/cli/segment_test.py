@@ -224,6 +224,26 @@ class FilesTest(harness.CliTest):
                                            "mask": ["a_mask-2.png"]})
         self.assertEqual((self.folder / "a_mask.png").read_bytes(), b"mine")
 
+    def test_several_images_at_a_time_change_nothing_but_the_time(self):
+        names = ["a.png", "c.png", "missing.png", "d.png", "other/a.png"]
+        (self.folder / "other").mkdir()
+        for name in ("c.png", "d.png", "other/a.png"):
+            shutil.copy(self.folder / "a.png", self.folder / name)
+        results = []
+        for jobs in ("1", "3"):
+            out = self.folder / f"jobs{jobs}"
+            result = self.expect(SOME_FAILED, "segment", *names, "--model", harness.MODEL,
+                                 "--point", "30,30", "--format", "mask,rle", "--json", "-o", out,
+                                 "--threads", "1", "--jobs", jobs)
+            reports = result.objects()
+            self.assertEqual([report["image"] for report in reports], names)
+            for report in reports:
+                report.pop("timings", None)
+            results.append((json.dumps(reports).replace(out.name, "out"),
+                            {path.name: path.read_bytes() for path in out.iterdir()}))
+        self.assertIn("a_mask-2.png", results[0][1])
+        self.assertEqual(results[0], results[1])
+
     def test_equal_stems(self):
         (self.folder / "other").mkdir()
         shutil.copy(self.folder / "a.png", self.folder / "other/a.png")

@@ -17,6 +17,8 @@ namespace {
 
 // The decoder holds about 20 MB per prompt at ViT-B's sizes: more prompts go in several runs.
 constexpr std::size_t kPromptsPerRun = 8;
+// Beyond, the layers of the smallest models fill the caches and the cores.
+constexpr std::size_t kImagesPerRun = 4;
 
 // Labels of the prompt encoder beyond background (0) and foreground (1).
 constexpr std::int32_t kPadding = -1;
@@ -62,27 +64,47 @@ Predictor::Predictor(std::shared_ptr<const SamModel> model, int threads)
 Embedding Predictor::encode(const ImageView& image) {
   timings_ = {};
   const Stopwatch watch;
-  const auto side = static_cast<std::size_t>(model_->config.image_size);
-  {
-    const ThreadLimit limit(session_.threads());
-    preprocess_image(model_->preprocess, image, model_->config.image_size, preprocess_scratch_,
-                     image_.get(side * side * 3));
-  }
+  image_.get(image_values());
+  preprocess(image, 0);
   timings_.preprocess_ms = watch.milliseconds();
   return run_encoder(image.width, image.height);
+}
+
+std::vector<Embedding> Predictor::encode(const ImageView* images, std::size_t count) {
+  timings_ = {};
+  std::vector<Embedding> embeddings;
+  embeddings.reserve(count);
+  for (std::size_t first = 0; first < count; first += kImagesPerRun) {
+    const std::size_t some = std::min(kImagesPerRun, count - first);
+    const Stopwatch watch;
+    image_.get(some * image_values());
+    for (std::size_t i = 0; i < some; ++i) preprocess(images[first + i], i);
+    timings_.preprocess_ms += watch.milliseconds();
+    run_encoder(images + first, some, embeddings);
+  }
+  return embeddings;
+}
+
+std::size_t Predictor::image_values() const {
+  const auto side = static_cast<std::size_t>(model_->config.image_size);
+  return side * side * 3;
+}
+
+void Predictor::preprocess(const ImageView& image, std::size_t index) {
+  const ThreadLimit limit(session_.threads());
+  preprocess_image(model_->preprocess, image, model_->config.image_size, preprocess_scratch_,
+                   image_.data() + index * image_values());
 }
 
 Embedding Predictor::encode_preprocessed(const float* pixels, int image_width, int image_height) {
   LASSO_CHECK(pixels != nullptr, ErrorCode::kInvalidArgument, "pixels is null");
   resized_size(model_->preprocess, image_width, image_height, model_->config.image_size);
   timings_ = {};
-  const auto side = static_cast<std::size_t>(model_->config.image_size);
-  std::copy_n(pixels, side * side * 3, image_.get(side * side * 3));
+  std::copy_n(pixels, image_values(), image_.get(image_values()));
   return run_encoder(image_width, image_height);
 }
 
-Embedding Predictor::run_encoder(int image_width, int image_height) {
-  const Stopwatch watch;
+std::shared_ptr<Embedding::Impl> Predictor::new_embedding(int image_width, int image_height) const {
   const SamConfig& config = model_->config;
   auto impl = std::make_shared<Embedding::Impl>();
   impl->image_width = image_width;
@@ -95,6 +117,30 @@ Embedding Predictor::run_encoder(int image_width, int image_height) {
   impl->values = AlignedBuffer(static_cast<std::size_t>(config.grid()) *
                                static_cast<std::size_t>(config.grid()) *
                                static_cast<std::size_t>(config.prompt_dim) * sizeof(float));
+  return impl;
+}
+
+void Predictor::run_encoder(const ImageView* images, std::size_t count,
+                            std::vector<Embedding>& embeddings) {
+  const Stopwatch watch;
+  const SamConfig& config = model_->config;
+  const auto grid = static_cast<std::size_t>(config.grid());
+  const std::size_t values = grid * grid * static_cast<std::size_t>(config.prompt_dim);
+  const std::array<std::int64_t, 1> batch{static_cast<std::int64_t>(count)};
+  const std::array<const void*, 1> inputs{image_.data()};
+  const std::array<void*, 1> outputs{embeddings_.get(count * values)};
+  session_.run(encoder_, batch, inputs, outputs);
+  for (std::size_t i = 0; i < count; ++i) {
+    auto impl = new_embedding(images[i].width, images[i].height);
+    std::copy_n(embeddings_.data() + i * values, values, impl->data());
+    embeddings.push_back(Access::make<Embedding>(std::move(impl)));
+  }
+  timings_.encode_ms += watch.milliseconds();
+}
+
+Embedding Predictor::run_encoder(int image_width, int image_height) {
+  const Stopwatch watch;
+  auto impl = new_embedding(image_width, image_height);
   const std::array<std::int64_t, 1> batch{1};
   const std::array<const void*, 1> inputs{image_.data()};
   const std::array<void*, 1> outputs{impl->data()};
@@ -264,18 +310,25 @@ void Predictor::upsample(const Embedding& embedding, const float* low_res_logits
 }
 
 void Predictor::warm_up(const WarmUpLimits& limits) {
-  LASSO_CHECK(limits.image_width >= 1 && limits.image_height >= 1 && limits.prompts >= 1 &&
-                  limits.prompts <= kMostPrompts && limits.points >= 1 &&
-                  limits.points <= kMostPoints,
-              ErrorCode::kInvalidArgument,
-              "warm-up limits: image {}x{}, {} prompts, {} points: expected at least 1, at most {} "
-              "prompts and {} points",
-              limits.image_width, limits.image_height, limits.prompts, limits.points, kMostPrompts,
-              kMostPoints);
+  LASSO_CHECK(
+      limits.image_width >= 1 && limits.image_height >= 1 && limits.images >= 1 &&
+          limits.prompts >= 1 && limits.prompts <= kMostPrompts && limits.points >= 1 &&
+          limits.points <= kMostPoints,
+      ErrorCode::kInvalidArgument,
+      "warm-up limits: {} images of {}x{}, {} prompts, {} points: expected at least 1, at most "
+      "{} prompts and {} points",
+      limits.images, limits.image_width, limits.image_height, limits.prompts, limits.points,
+      kMostPrompts, kMostPoints);
   const auto prompts =
       std::min<std::size_t>(static_cast<std::size_t>(limits.prompts), kPromptsPerRun);
   const std::size_t points = static_cast<std::size_t>(limits.points) + 1;
-  warm_up_plans(prompts, points, limits.mask_input);
+  const auto images = std::min<std::size_t>(static_cast<std::size_t>(limits.images), kImagesPerRun);
+  warm_up_plans(images, prompts, points, limits.mask_input);
+  image_.get(images * image_values());
+  if (limits.images > 1) {
+    const auto grid = static_cast<std::size_t>(model_->config.grid());
+    embeddings_.get(images * grid * grid * static_cast<std::size_t>(model_->config.prompt_dim));
+  }
   const std::size_t low_res = 4 * static_cast<std::size_t>(model_->config.grid());
   const auto tokens = static_cast<std::size_t>(model_->config.num_mask_tokens());
   done_.reserve(static_cast<std::size_t>(limits.prompts));
@@ -306,10 +359,13 @@ void Predictor::warm_up(const WarmUpLimits& limits) {
   timings_ = {};
 }
 
-void Predictor::warm_up_plans(std::size_t prompts, std::size_t points, bool mask_input) {
-  session_.keep_plans(1 + prompts * points * (mask_input ? 2 : 1));
-  const std::array<std::int64_t, 1> batch{1};
-  session_.prepare(encoder_, batch);
+void Predictor::warm_up_plans(std::size_t images, std::size_t prompts, std::size_t points,
+                              bool mask_input) {
+  session_.keep_plans(images + prompts * points * (mask_input ? 2 : 1));
+  for (std::size_t count = 1; count <= images; ++count) {
+    const std::array<std::int64_t, 1> batch{static_cast<std::int64_t>(count)};
+    session_.prepare(encoder_, batch);
+  }
   for (std::size_t count = 1; count <= prompts; ++count) {
     for (std::size_t n = 1; n <= points; ++n) {
       const std::array<std::int64_t, 2> symbols{static_cast<std::int64_t>(count),

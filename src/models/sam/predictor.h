@@ -19,6 +19,7 @@ class Predictor {
   Predictor(std::shared_ptr<const SamModel> model, int threads);
 
   Embedding encode(const ImageView& image);
+  std::vector<Embedding> encode(const ImageView* images, std::size_t count);
   Embedding encode_preprocessed(const float* pixels, int image_width, int image_height);
 
   // `results` holds one element for each prompt, whose memory is reused.
@@ -43,9 +44,15 @@ class Predictor {
     std::vector<std::size_t> prompts;  // indices
   };
 
-  void warm_up_plans(std::size_t prompts, std::size_t points, bool mask_input);
+  void warm_up_plans(std::size_t images, std::size_t prompts, std::size_t points, bool mask_input);
   void warm_up_image(int width, int height);
+  std::size_t image_values() const;  // of one image of the encoder's input
+  // Writes the image into place `index` of the encoder's input.
+  void preprocess(const ImageView& image, std::size_t index);
+  std::shared_ptr<Embedding::Impl> new_embedding(int image_width, int image_height) const;
   Embedding run_encoder(int image_width, int image_height);
+  // The first images of the encoder's input; `images` tell their sizes.
+  void run_encoder(const ImageView* images, std::size_t count, std::vector<Embedding>& embeddings);
   void check_embedding(const Embedding& embedding) const;
   void check_prompt(const Prompt& prompt, std::size_t index, std::size_t side) const;
   void fill_batch(const Embedding& embedding, const Prompt* prompts, const Batch& batch);
@@ -61,7 +68,8 @@ class Predictor {
   Timings timings_;
 
   PreprocessScratch preprocess_scratch_;
-  Scratch<float> image_;
+  Scratch<float> image_;       // the encoder's input: one image or several
+  Scratch<float> embeddings_;  // of several images
   MaskScratch mask_scratch_;
   Batch batch_;
   std::vector<bool> done_;
