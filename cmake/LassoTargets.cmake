@@ -52,6 +52,12 @@ function(lasso_avx512_sources)
     "-mavx512f;-mavx512bw;-mavx512dq;-mavx512vl;-mprefer-vector-width=512${quiet}")
 endfunction()
 
+# The same for CPUs that have AVX-512 BF16 as well.
+function(lasso_avx512_bf16_sources)
+  lasso_avx512_sources(${ARGN})
+  set_property(SOURCE ${ARGN} APPEND PROPERTY COMPILE_OPTIONS -mavx512bf16)
+endfunction()
+
 # All programs of lasso_test; their tests have the label "unit".
 add_custom_target(unit_tests)
 

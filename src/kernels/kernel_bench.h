@@ -28,10 +28,10 @@ inline double now() {
 }
 
 // Floating-point operations per second of so many threads, measured once.
-inline double peak_flops(Isa isa, int threads) {
+inline double peak_flops(MultiplyAdd multiply_add, int threads) {
   static std::map<std::pair<MultiplyAdd, int>, double> peaks;
-  double& peak = peaks[{fp32_multiply_add(isa), threads}];
-  if (peak == 0) peak = peak_rate(fp32_multiply_add(isa), threads);
+  double& peak = peaks[{multiply_add, threads}];
+  if (peak == 0) peak = peak_rate(multiply_add, threads);
   return peak;
 }
 
@@ -101,8 +101,9 @@ class Call {
 };
 
 // Times the call; flops and bytes (that must move at least) of one iteration, 0 to leave a rate
-// out.
-inline void time_call(benchmark::State& state, Call& call, Isa isa, double flops, double bytes) {
+// out. The peak is that of `multiply_add`.
+inline void time_call(benchmark::State& state, Call& call, MultiplyAdd multiply_add, double flops,
+                      double bytes) {
   // The clock is slow and coarse against small kernels: they are timed several calls at a time.
   int calls = 1;
   for (double time = 0; time < 2e-5; calls *= 2) {
@@ -121,13 +122,18 @@ inline void time_call(benchmark::State& state, Call& call, Isa isa, double flops
   state.counters["best_us"] = best * 1e6;
   if (flops > 0) {
     state.counters["GFLOP/s"] = flops / best * 1e-9;
-    state.counters["%peak"] = 100 * flops / best / peak_flops(isa, threads);
+    state.counters["%peak"] = 100 * flops / best / peak_flops(multiply_add, threads);
   }
   if (bytes > 0) {
     state.counters["GB/s"] = bytes / best * 1e-9;
     state.counters["%copy"] = 100 * bytes / best / peak_bandwidth();
   }
   state.SetLabel(call.state().implementation());
+}
+
+// In float32.
+inline void time_call(benchmark::State& state, Call& call, Isa isa, double flops, double bytes) {
+  time_call(state, call, fp32_multiply_add(isa), flops, bytes);
 }
 
 }  // namespace lasso::kernels::bench

@@ -56,6 +56,46 @@ inline void transpose_block(const float* in, std::int64_t in_stride, std::int64_
   }
 }
 
+#ifdef __AVX512F__
+
+// x[j][i] = x[i][j] for i, j < 16. In pairs of rows, then of pairs: after the two steps with
+// unpack, x[4 i + j] has in each lane of 128 bits the transposed 4 x 4 block; the two shuffles then
+// transpose the blocks.
+inline void transpose_16x16(__m512 (&x)[16]) {
+  const auto pair_low = [](__m512 a, __m512 b) {
+    return _mm512_castpd_ps(_mm512_unpacklo_pd(_mm512_castps_pd(a), _mm512_castps_pd(b)));
+  };
+  const auto pair_high = [](__m512 a, __m512 b) {
+    return _mm512_castpd_ps(_mm512_unpackhi_pd(_mm512_castps_pd(a), _mm512_castps_pd(b)));
+  };
+  __m512 a[16];
+#pragma GCC unroll 8
+  for (int i = 0; i < 8; ++i) {
+    a[2 * i] = _mm512_unpacklo_ps(x[2 * i], x[2 * i + 1]);
+    a[2 * i + 1] = _mm512_unpackhi_ps(x[2 * i], x[2 * i + 1]);
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < 16; i += 4) {
+    x[i] = pair_low(a[i], a[i + 2]);
+    x[i + 1] = pair_high(a[i], a[i + 2]);
+    x[i + 2] = pair_low(a[i + 1], a[i + 3]);
+    x[i + 3] = pair_high(a[i + 1], a[i + 3]);
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; ++i) {
+    const __m512 even_low = _mm512_shuffle_f32x4(x[i], x[i + 4], 0x88);
+    const __m512 odd_low = _mm512_shuffle_f32x4(x[i], x[i + 4], 0xDD);
+    const __m512 even_high = _mm512_shuffle_f32x4(x[i + 8], x[i + 12], 0x88);
+    const __m512 odd_high = _mm512_shuffle_f32x4(x[i + 8], x[i + 12], 0xDD);
+    x[i] = _mm512_shuffle_f32x4(even_low, even_high, 0x88);
+    x[i + 4] = _mm512_shuffle_f32x4(odd_low, odd_high, 0x88);
+    x[i + 8] = _mm512_shuffle_f32x4(even_low, even_high, 0xDD);
+    x[i + 12] = _mm512_shuffle_f32x4(odd_low, odd_high, 0xDD);
+  }
+}
+
+#endif  // __AVX512F__
+
 }  // namespace
 
 }  // namespace lasso::kernels

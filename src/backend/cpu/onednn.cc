@@ -58,8 +58,15 @@ struct Descriptors {
   memory::desc x;
   memory::desc weights;
   memory::desc bias;
+  memory::desc residual;
   memory::desc y;
 };
+
+Dt data_type(DType dtype) {
+  LASSO_CHECK(dtype == DType::kF32 || dtype == DType::kBF16, ErrorCode::kInternal,
+              "oneDNN: products of {}", to_string(dtype));
+  return dtype == DType::kF32 ? Dt::f32 : Dt::bf16;
+}
 
 memory::desc bias_desc(const Gemm& gemm, memory::dims dims, Tag tag) {
   return gemm.bias ? memory::desc(std::move(dims), Dt::f32, tag) : memory::desc();
@@ -106,7 +113,7 @@ void append_eltwise(dnnl::post_ops& ops, dnnl::algorithm algorithm) {
 
 #endif
 
-dnnl::primitive_attr attributes(const Gemm& gemm, const memory::desc& y) {
+dnnl::primitive_attr attributes(const Gemm& gemm, const memory::desc& residual) {
   dnnl::post_ops ops;
   switch (gemm.activation) {
     case graph::Activation::kNone:
@@ -121,7 +128,7 @@ dnnl::primitive_attr attributes(const Gemm& gemm, const memory::desc& y) {
       append_eltwise(ops, dnnl::algorithm::eltwise_logistic);
       break;
   }
-  if (gemm.residual) ops.append_binary(dnnl::algorithm::binary_add, y);
+  if (gemm.residual) ops.append_binary(dnnl::algorithm::binary_add, residual);
   dnnl::primitive_attr attr;
   attr.set_post_ops(ops);
   attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
@@ -150,11 +157,11 @@ class Primitive final : public GemmPrimitive {
     if (gemm.residual) {
       residual_ = arguments_.size();
       const int index = gemm.activation == graph::Activation::kNone ? 0 : 1;
-      add(DNNL_ARG_ATTR_MULTIPLE_POST_OP(index) | DNNL_ARG_SRC_1, d.y);
+      add(DNNL_ARG_ATTR_MULTIPLE_POST_OP(index) | DNNL_ARG_SRC_1, d.residual);
     }
   }
 
-  void run(const float* x, const float* weights, const float* bias, const float* residual, float* y,
+  void run(const void* x, const void* weights, const float* bias, const float* residual, void* y,
            std::byte* workspace) override {
     set(0, x);
     set(1, weights);
@@ -208,7 +215,7 @@ std::unique_ptr<GemmChoice> choose(const Gemm& gemm, const Descriptors& descript
                                    Describe describe, std::string& reason) {
   try {
     auto choice = std::make_unique<Choice<Operation>>(
-        describe(descriptors, attributes(gemm, descriptors.y)), gemm, descriptors);
+        describe(descriptors, attributes(gemm, descriptors.residual)), gemm, descriptors);
     const std::string name = choice->implementation();
     if (name.find("ref") == std::string::npos) return choice;
     reason = "oneDNN " + version() + " has nothing faster than " + name;
@@ -226,27 +233,33 @@ std::unique_ptr<GemmChoice> choose(const Gemm& gemm, const Descriptors& descript
 std::unique_ptr<GemmChoice> choose_gemm(const Gemm& gemm, std::string& reason) {
   cap_isa_once();
   Descriptors d;
+  const Dt in = data_type(gemm.inputs);
+  const Dt out = data_type(gemm.output);
+  const bool bf16 = gemm.inputs == DType::kBF16;
   if (gemm.weights == Gemm::Weights::kPanels) {
-    if (gemm.batch != 1 || gemm.n % 64 != 0 || gemm.k % 16 != 0) {
-      reason = "the width is no multiple of 64, or the depth none of 16";
+    const std::int64_t depth = bf16 ? 32 : 16;
+    if (gemm.batch != 1 || gemm.n % 64 != 0 || gemm.k % depth != 0) {
+      reason = fmt::format("the width is no multiple of 64, or the depth none of {}", depth);
       return nullptr;
     }
-    d.x = memory::desc({gemm.m, gemm.k}, Dt::f32, Tag::ab);
-    d.y = memory::desc({gemm.m, gemm.n}, Dt::f32, Tag::ab);
+    d.x = memory::desc({gemm.m, gemm.k}, in, Tag::ab);
+    d.residual = memory::desc({gemm.m, gemm.n}, Dt::f32, Tag::ab);
+    d.y = memory::desc({gemm.m, gemm.n}, out, Tag::ab);
     // The inner product is somewhat faster, but takes no residual.
     if (!gemm.residual) {
-      d.weights = memory::desc({gemm.n, gemm.k}, Dt::f32, Tag::AB16b64a);
+      d.weights = memory::desc({gemm.n, gemm.k}, in, bf16 ? Tag::AB16b64a2b : Tag::AB16b64a);
       d.bias = bias_desc(gemm, {gemm.n}, Tag::a);
       auto choice = choose<dnnl::inner_product_forward>(gemm, d, inner_product_desc, reason);
       if (choice != nullptr) return choice;
     }
-    d.weights = memory::desc({gemm.k, gemm.n}, Dt::f32, Tag::BA16a64b);
+    d.weights = memory::desc({gemm.k, gemm.n}, in, bf16 ? Tag::BA16a64b2a : Tag::BA16a64b);
     d.bias = bias_desc(gemm, {1, gemm.n}, Tag::ab);
   } else {
-    d.x = memory::desc({gemm.batch, gemm.m, gemm.k}, Dt::f32, Tag::abc);
-    d.weights = memory::desc({gemm.batch, gemm.k, gemm.n}, Dt::f32, Tag::acb);
+    d.x = memory::desc({gemm.batch, gemm.m, gemm.k}, in, Tag::abc);
+    d.weights = memory::desc({gemm.batch, gemm.k, gemm.n}, in, Tag::acb);
     d.bias = bias_desc(gemm, {1, 1, gemm.n}, Tag::abc);
-    d.y = memory::desc({gemm.batch, gemm.m, gemm.n}, Dt::f32, Tag::abc);
+    d.residual = memory::desc({gemm.batch, gemm.m, gemm.n}, Dt::f32, Tag::abc);
+    d.y = memory::desc({gemm.batch, gemm.m, gemm.n}, out, Tag::abc);
   }
   return choose<dnnl::matmul>(gemm, d, matmul_desc, reason);
 }

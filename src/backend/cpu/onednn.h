@@ -1,5 +1,5 @@
-// oneDNN, as far as Lasso uses it: matrix products in float32. onednn.cc is the only file that
-// includes its headers and knows the difference between its versions 2 and 3.
+// oneDNN, as far as Lasso uses it: matrix products, summed in float32. onednn.cc is the only file
+// that includes its headers and knows the difference between its versions 2 and 3.
 #ifndef LASSO_BACKEND_CPU_ONEDNN_H_
 #define LASSO_BACKEND_CPU_ONEDNN_H_
 
@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 
+#include "core/dtype.h"
 #include "graph/op.h"
 
 namespace lasso::onednn {
@@ -18,8 +19,10 @@ struct Gemm {
   std::int64_t m = 0;
   std::int64_t n = 0;
   std::int64_t k = 0;
+  DType inputs = DType::kF32;  // of x and B: float32 or bfloat16
+  DType output = DType::kF32;  // of y; b and r are float32
   // How B lies in memory. Panels (of one matrix that all batches share): [n/64, k/16, 16, 64], for
-  // n a multiple of 64 and k of 16.
+  // n a multiple of 64 and k of 16; in bfloat16 [n/64, k/32, 16, 64, 2], for k a multiple of 32.
   enum class Weights { kPanels, kTransposed /* [batch, n, k] */ } weights = Weights::kPanels;
   bool bias = false;
   bool residual = false;
@@ -31,8 +34,8 @@ class GemmPrimitive {
  public:
   virtual ~GemmPrimitive() = default;
   // Pointers that the primitive has no use for may be null. The output must not overlap the inputs.
-  virtual void run(const float* x, const float* weights, const float* bias, const float* residual,
-                   float* y, std::byte* workspace) = 0;
+  virtual void run(const void* x, const void* weights, const float* bias, const float* residual,
+                   void* y, std::byte* workspace) = 0;
 };
 
 // What oneDNN would do for a product with the threads that the calling thread's parallel regions

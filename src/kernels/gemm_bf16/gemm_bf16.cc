@@ -26,7 +26,8 @@ LinearBf16Problem make_linear_bf16_problem(const Call& call) {
 }
 
 const std::vector<Kernel<LinearBf16Problem>>& linear_bf16_kernels() {
-  static const std::vector<Kernel<LinearBf16Problem>> list{kLinearBf16Ref};
+  static const std::vector<Kernel<LinearBf16Problem>> list{kLinearBf16OneDnn, kLinearBf16Product,
+                                                           kLinearBf16Ref};
   return list;
 }
 

@@ -33,6 +33,8 @@ const std::vector<Kernel<LinearBf16Problem>>& linear_bf16_kernels();
 const Family& linear_bf16_family();
 
 // The rows of the list.
+extern const Kernel<LinearBf16Problem> kLinearBf16OneDnn;
+extern const Kernel<LinearBf16Problem> kLinearBf16Product;
 extern const Kernel<LinearBf16Problem> kLinearBf16Ref;
 
 }  // namespace lasso::kernels
