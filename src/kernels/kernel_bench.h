@@ -104,8 +104,9 @@ class Call {
 };
 
 // Times the call; flops and bytes (that must move at least) of one iteration, 0 to leave a rate
-// out.
-inline void time_call(benchmark::State& state, Call& call, Isa isa, double flops, double bytes) {
+// out. `peak`: of all threads, where it is not that of float32.
+inline void time_call(benchmark::State& state, Call& call, Isa isa, double flops, double bytes,
+                      double peak = 0) {
   // The clock is slow and coarse against small kernels: they are timed several calls at a time.
   int calls = 1;
   for (double time = 0; time < 2e-5; calls *= 2) {
@@ -124,7 +125,7 @@ inline void time_call(benchmark::State& state, Call& call, Isa isa, double flops
   state.counters["best_us"] = best * 1e6;
   if (flops > 0) {
     state.counters["GFLOP/s"] = flops / best * 1e-9;
-    state.counters["%peak"] = 100 * flops / best / peak_flops(isa, threads);
+    state.counters["%peak"] = 100 * flops / best / (peak > 0 ? peak : peak_flops(isa, threads));
   }
   if (bytes > 0) {
     state.counters["GB/s"] = bytes / best * 1e-9;

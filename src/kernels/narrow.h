@@ -1,5 +1,5 @@
-// Vectors of simd.h from and to bfloat16 and uint8, and rows of them. The results are those of
-// core/dtype.h and quantize.h bit for bit.
+// Vectors of simd.h from and to bfloat16, uint8 and int32, and rows of them. The results are those
+// of core/dtype.h and quantize.h bit for bit.
 #ifndef LASSO_KERNELS_NARROW_H_
 #define LASSO_KERNELS_NARROW_H_
 
@@ -43,6 +43,9 @@ struct Narrow<Avx2> {
     const __m128i bytes = _mm_xor_si128(_mm_packs_epi16(words, words), _mm_set1_epi8(-128));
     _mm_storel_epi64(reinterpret_cast<__m128i*>(p), bytes);
   }
+  static __m256 load_i32(const std::int32_t* p) {
+    return _mm256_cvtepi32_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
+  }
   static float largest(__m256 x) {
     __m128 half = _mm_max_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
     half = _mm_max_ps(half, _mm_movehl_ps(half, half));
@@ -72,6 +75,9 @@ struct Narrow<Avx512> {
   static void store_u8(std::uint8_t* p, __m512 x) {
     const __m128i bytes = _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(x));
     _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm_xor_si128(bytes, _mm_set1_epi8(-128)));
+  }
+  static __m512 load_i32(const std::int32_t* p) {
+    return _mm512_cvtepi32_ps(_mm512_loadu_si512(p));
   }
   static float largest(__m512 x) {
     const __m256 high = _mm256_castpd_ps(_mm512_extractf64x4_pd(_mm512_castps_pd(x), 1));
