@@ -328,8 +328,9 @@ Exit run_compare(const CompareArguments& arguments) {
 }
 
 constexpr const char* kEpilogue =
-    R"(VARIANT is fast (the default), reference (plain loops, slow), avx2, avx512, avx512_vnni or
-avx512_bf16 (the fast kernels with no better instructions; LASSO_MAX_ISA, if lower, still holds).
+    R"(VARIANT is fast (the default), reference (plain loops, slow), avx2, avx_vnni, avx512,
+avx512_vnni or avx512_bf16 (the fast kernels with no better instructions; LASSO_MAX_ISA, if lower,
+still holds).
 Both sides see the same picture and prompt and run at the same time, each in a process of its own.
 The relative error of a layer is |A-B| / |B| in Euclidean norms.
 

@@ -1,5 +1,6 @@
 #include "compare_side.h"
 
+#include <cpuid.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -42,8 +43,16 @@ std::vector<std::string> split(const std::string& variant) {
   }
 }
 
-// Whether the CPU has the instructions of a variant that begins with "avx512".
+// Whether the CPU has the instructions of a variant that begins with "avx512", or "avx_vnni".
 bool cpu_has(const std::string& variant) {
+  if (variant == "avx_vnni") {
+    // CPUID leaf 7, subleaf 1, EAX bit 4.
+    unsigned eax = 0;
+    unsigned ebx = 0;
+    unsigned ecx = 0;
+    unsigned edx = 0;
+    return __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) != 0 && (eax & 0x10U) != 0;
+  }
   const bool base =
       __builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512bw") != 0 &&
       __builtin_cpu_supports("avx512dq") != 0 && __builtin_cpu_supports("avx512vl") != 0;
@@ -134,7 +143,7 @@ Operand parse_operand(const std::string& text, const std::string& default_varian
       usage_error("{}: variant \"{}\": expected FILE@VARIANT with {}, or several of them with +",
                   text, part, join_choices(variants()));
     }
-    if (part.rfind("avx512", 0) == 0 && !cpu_has(part)) {
+    if ((part == "avx_vnni" || part.rfind("avx512", 0) == 0) && !cpu_has(part)) {
       throw Failure(Exit::kUnsupported, fmt::format("{}: this CPU has no {}", text, part));
     }
   }

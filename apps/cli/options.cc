@@ -212,11 +212,10 @@ void add_run_options(CLI::App* app, RunOptions* options, bool variants) {
   add_integer(app, "--threads", &options->threads, 1, 4096,
               "Threads. Default: the physical cores that the process may use.", kRunGroup);
   if (!variants) return;
-  add_text(
-      app, "--isa", &options->isa, "ISA",
-      "Use no better instructions than avx2, avx512, avx512_vnni or avx512_bf16; LASSO_MAX_ISA, "
-      "if lower, still holds. Default: the best that the CPU has.",
-      kRunGroup);
+  add_text(app, "--isa", &options->isa, "ISA",
+           "Use no better instructions than avx2, avx_vnni, avx512, avx512_vnni or avx512_bf16; "
+           "LASSO_MAX_ISA, if lower, still holds. Default: the best that the CPU has.",
+           kRunGroup);
   add_text(app, "--kernels", &options->kernels, "KIND",
            "fast, or reference: plain loops, slow, the specification of the fast ones. "
            "Default: fast.",
@@ -229,7 +228,8 @@ const std::vector<std::string>& precision_names() {
 }
 
 const std::vector<std::string>& isa_names() {
-  static const std::vector<std::string> names = {"avx2", "avx512", "avx512_vnni", "avx512_bf16"};
+  static const std::vector<std::string> names = {"avx2", "avx_vnni", "avx512", "avx512_vnni",
+                                                 "avx512_bf16"};
   return names;
 }
 

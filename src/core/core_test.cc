@@ -369,14 +369,16 @@ TEST(WriteAtomically, FollowsLinksAndRefusesWhatIsNoFile) {
 }
 
 TEST(Isa, NamesConvertThereAndBack) {
-  for (const Isa isa : {Isa::kAvx2, Isa::kAvx512, Isa::kAvx512Vnni, Isa::kAvx512Bf16}) {
+  for (const Isa isa :
+       {Isa::kAvx2, Isa::kAvxVnni, Isa::kAvx512, Isa::kAvx512Vnni, Isa::kAvx512Bf16}) {
     EXPECT_EQ(isa_from_string(to_string(isa)), isa);
   }
   for (const char* name : {"", "AVX2", "reference", "sse", "avx5122"}) {
     EXPECT_EQ(error_of("avx512_vnni", [&] { isa_from_string(name); }), ErrorCode::kInvalidArgument);
   }
   EXPECT_LT(Isa::kReference, Isa::kAvx2);
-  EXPECT_LT(Isa::kAvx2, Isa::kAvx512);
+  EXPECT_LT(Isa::kAvx2, Isa::kAvxVnni);
+  EXPECT_LT(Isa::kAvxVnni, Isa::kAvx512);
   EXPECT_LT(Isa::kAvx512Vnni, Isa::kAvx512Bf16);
 }
 

@@ -61,7 +61,7 @@ class Call {
   template <typename Problem>
   Call(const Kernel<Problem>& kernel, const Problem& problem, const Target& target,
        const std::vector<TensorView>& constants, const std::vector<std::size_t>& input_floats,
-       std::size_t output_floats) {
+       std::size_t output_floats, std::size_t scale_floats = 0) {
     const KernelPlan plan = kernel.plan(problem, target);
     packed_ = AlignedBuffer(plan.packed_bytes + 1);
     workspace_ = AlignedBuffer(plan.workspace_bytes + 1);
@@ -76,7 +76,9 @@ class Call {
     }
     output_ = AlignedBuffer(output_floats * sizeof(float) + 1);
     std::memset(output_.data(), 0, output_floats * sizeof(float));
+    scales_ = AlignedBuffer(scale_floats * sizeof(float) + 1);
     outputs_[0] = output_.data();
+    outputs_[1] = scales_.data();
     state_ = kernel.create(problem, target);
     run_ = kernel.run;
   }
@@ -93,9 +95,10 @@ class Call {
   AlignedBuffer packed_;
   AlignedBuffer workspace_;
   AlignedBuffer output_;
+  AlignedBuffer scales_;  // the second output of kernels that quantise
   std::vector<AlignedBuffer> buffers_;
   std::vector<const void*> inputs_;
-  void* outputs_[1] = {};
+  void* outputs_[2] = {};
   std::unique_ptr<KernelState> state_;
   void (*run_)(const KernelState&, const KernelArgs&) = nullptr;
 };

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "core/aligned_buffer.h"
+#include "core/dtype.h"
 #include "core/isa.h"
 #include "core/threads.h"
 #include "graph/op.h"
@@ -100,8 +101,70 @@ struct Case {
   std::vector<TensorView> constants;       // what pack() takes
   std::vector<std::vector<float>> inputs;  // an empty one is absent, or packed
   std::vector<double> expected;
-  std::vector<double> tolerance;  // of each element
+  std::vector<double> tolerance;  // of each element, before it is rounded to `output`
+  DType output = DType::kF32;     // or bfloat16, or uint8: rows with their scales as second output
+  std::int64_t channels = 0;      // of such a row
+  std::map<std::size_t, std::vector<std::uint8_t>> byte_inputs = {};  // instead of float32
 };
+
+// How far a value may lie from `exact` once it is rounded to bfloat16, and was within `tolerance`
+// before: half of the last of 8 bits.
+inline double bf16_tolerance(double exact, double tolerance) {
+  return tolerance + 0x1p-8 * (std::abs(exact) + tolerance);
+}
+
+// Compares rows of uint8 with the values that they stand for. The scale is max|y| / 127; q is
+// y / scale, in which three roundings of at most 127 take part, rounded to an integer.
+template <typename Problem>
+void check_quantized(const Case<Problem>& c, const std::uint8_t* q, const float* scales) {
+  for (std::size_t begin = 0; begin < c.expected.size();
+       begin += static_cast<std::size_t>(c.channels)) {
+    const std::size_t end = begin + static_cast<std::size_t>(c.channels);
+    double largest = 0;
+    double error = 0;
+    for (std::size_t i = begin; i < end; ++i) {
+      largest = std::max(largest, std::abs(c.expected[i]));
+      error = std::max(error, c.tolerance[i]);
+    }
+    const double scale = *scales++;
+    const double expected_scale = largest > 0 ? largest / 127 : 1;
+    ASSERT_LE(std::abs(scale - expected_scale), error / 127 + kEpsilon * expected_scale)
+        << "row " << begin / static_cast<std::size_t>(c.channels);
+    for (std::size_t i = begin; i < end; ++i) {
+      const double y = scale * (q[i] - 128);
+      ASSERT_GE(q[i], 1);
+      ASSERT_LE(std::abs(y - c.expected[i]), c.tolerance[i] + (0.5 + 127 * 2 * kEpsilon) * scale)
+          << "element " << i << ": " << y << " instead of " << c.expected[i];
+    }
+  }
+}
+
+// Compares the output, as it lies in memory, with what is expected; returns its worst element's
+// error as a part of its tolerance, of float32.
+template <typename Problem>
+double check_output(const Case<Problem>& c, const std::byte* output) {
+  if (c.output == DType::kBF16) {
+    const auto* y = reinterpret_cast<const std::uint16_t*>(output);
+    for (std::size_t i = 0; i < c.expected.size(); ++i) {
+      EXPECT_LE(std::abs(bf16_to_f32(y[i]) - c.expected[i]),
+                bf16_tolerance(c.expected[i], c.tolerance[i]))
+          << "element " << i << ": " << bf16_to_f32(y[i]) << " instead of " << c.expected[i];
+      if (::testing::Test::HasFailure()) return 0;
+    }
+    return 0;
+  }
+  double worst = 0;
+  const auto* y = reinterpret_cast<const float*>(output);
+  for (std::size_t i = 0; i < c.expected.size(); ++i) {
+    const double error = std::abs(y[i] - c.expected[i]);
+    if (!(error <= c.tolerance[i])) {  // NaN fails
+      ADD_FAILURE() << "element " << i << ": " << y[i] << " instead of " << c.expected[i];
+      return 0;
+    }
+    if (error > 0) worst = std::max(worst, error / c.tolerance[i]);
+  }
+  return worst;
+}
 
 // Which kernels ran, by name and instruction set.
 using Ran = std::map<std::string, int>;
@@ -132,33 +195,41 @@ void check_case(const std::vector<Kernel<Problem>>& list, const Case<Problem>& c
         EXPECT_TRUE(is_new || it->second == bytes) << plan.packed_layout;
       }
       const Guarded workspace(plan.workspace_bytes);
-      const Guarded output(c.expected.size() * sizeof(float));
+      const std::size_t output_bytes = c.expected.size() * size_of(c.output);
+      const std::size_t scale_bytes =
+          c.output == DType::kU8
+              ? c.expected.size() / static_cast<std::size_t>(c.channels) * sizeof(float)
+              : 0;
+      const Guarded output(output_bytes);
+      const Guarded scales(scale_bytes);
       std::vector<const void*> inputs;
       for (const auto& input : c.inputs) inputs.push_back(input.empty() ? nullptr : input.data());
-      void* outputs[] = {output.data()};
+      for (const auto& [index, bytes] : c.byte_inputs) inputs.at(index) = bytes.data();
+      void* outputs[] = {output.data(), scales.data()};
       const auto state = kernel.create(c.problem, target);
       const auto run = [&] {
-        std::memset(output.data(), 0xFF, c.expected.size() * sizeof(float));
+        std::memset(output.data(), 0xFF, output_bytes);
+        std::memset(scales.data(), 0xFF, scale_bytes);
         kernel.run(*state, {.inputs = inputs.data(),
                             .outputs = outputs,
                             .packed = packed.data(),
                             .workspace = workspace.data()});
+        std::vector<std::byte> bytes(output.data(), output.data() + output_bytes);
+        bytes.insert(bytes.end(), scales.data(), scales.data() + scale_bytes);
+        return bytes;
       };
-      run();
+      const std::vector<std::byte> first = run();
       EXPECT_TRUE(workspace.intact()) << "the workspace is larger than planned";
-      EXPECT_TRUE(output.intact()) << "written outside the output";
-      const auto* y = reinterpret_cast<const float*>(output.data());
+      EXPECT_TRUE(output.intact() && scales.intact()) << "written outside the output";
       double worst = 0;
-      for (std::size_t i = 0; i < c.expected.size(); ++i) {
-        const double error = std::abs(y[i] - c.expected[i]);
-        ASSERT_LE(error, c.tolerance[i])  // NaN fails
-            << "element " << i << ": " << y[i] << " instead of " << c.expected[i];
-        if (error > 0) worst = std::max(worst, error / c.tolerance[i]);
+      if (c.output == DType::kU8) {
+        check_quantized(c, reinterpret_cast<const std::uint8_t*>(output.data()),
+                        reinterpret_cast<const float*>(scales.data()));
+      } else {
+        worst = check_output(c, output.data());
       }
-      const std::vector<float> first(y, y + c.expected.size());
-      run();
-      ASSERT_TRUE(first.empty() || std::memcmp(first.data(), y, first.size() * sizeof(float)) == 0)
-          << "a second run gave other bits";
+      if (::testing::Test::HasFailure()) return;
+      ASSERT_EQ(first, run()) << "a second run gave other bits";
       ::testing::Test::RecordProperty("worst", std::to_string(worst));
     }
   }

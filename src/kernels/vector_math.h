@@ -53,6 +53,28 @@ inline typename V::F vector_gelu(typename V::F x) {
   return V::fnma(z, tail, V::max(x, V::zero()));
 }
 
+// GELU as x (1/2 + erf(x / sqrt 2) / 2), where the second term is c P(c^2) with c = x within [-4.6,
+// 4.6]; the error is below 2.1e-6 max(1, |x|): for results that are rounded to bfloat16 or uint8,
+// at less than half of vector_gelu's cost. P is in powers of c^2 - 4.6^2 / 2, since its powers of
+// c^2 cancel each other; the fit's norm is |error of x c P|.
+template <typename V>
+inline typename V::F vector_gelu_narrow(typename V::F x) {
+  const auto c = V::max(V::set1(-4.6F), V::min(V::set1(4.6F), x));
+  const auto t = V::fma(c, c, V::set1(-10.58F));
+  auto p = V::set1(4.999803739427766e-14F);
+  p = V::fma(p, t, V::set1(-1.6260924898259255e-12F));
+  p = V::fma(p, t, V::set1(2.531440855546574e-11F));
+  p = V::fma(p, t, V::set1(-4.226171634869047e-10F));
+  p = V::fma(p, t, V::set1(8.533666218113467e-09F));
+  p = V::fma(p, t, V::set1(-1.505822098124554e-07F));
+  p = V::fma(p, t, V::set1(2.3377228899335023e-06F));
+  p = V::fma(p, t, V::set1(-3.41245140589308e-05F));
+  p = V::fma(p, t, V::set1(0.0004837876476813108F));
+  p = V::fma(p, t, V::set1(-0.007161341607570648F));
+  p = V::fma(p, t, V::set1(0.15354330837726593F));
+  return V::mul(x, V::fma(p, c, V::set1(0.5F)));
+}
+
 template <typename V>
 inline typename V::F vector_sigmoid(typename V::F x) {
   const auto one = V::set1(1.0F);

@@ -64,7 +64,8 @@ Int8Weights quantize_weights(const LinearInt8Problem& p, const std::vector<Tenso
 }
 
 const std::vector<Kernel<LinearInt8Problem>>& linear_int8_kernels() {
-  static const std::vector<Kernel<LinearInt8Problem>> list{kLinearInt8Ref};
+  static const std::vector<Kernel<LinearInt8Problem>> list{
+      kLinearInt8Avx512Vnni, kLinearInt8AvxVnni, kLinearInt8Avx2, kLinearInt8Ref};
   return list;
 }
 

@@ -49,6 +49,9 @@ Int8Weights quantize_weights(const LinearInt8Problem& problem,
                              const std::vector<TensorView>& constants);
 
 // The rows of the list.
+extern const Kernel<LinearInt8Problem> kLinearInt8Avx512Vnni;
+extern const Kernel<LinearInt8Problem> kLinearInt8AvxVnni;
+extern const Kernel<LinearInt8Problem> kLinearInt8Avx2;
 extern const Kernel<LinearInt8Problem> kLinearInt8Ref;
 
 }  // namespace lasso::kernels

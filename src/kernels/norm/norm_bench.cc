@@ -17,13 +17,17 @@ void bench_norm(benchmark::State& state, const Kernel<LayerNormProblem>& kernel,
   }
   const auto channels = static_cast<std::size_t>(p.channels);
   const auto count = static_cast<std::size_t>(p.rows) * channels;
-  bench::Call call(kernel, p, target, {}, {count, channels, channels}, count);
-  bench::time_call(state, call, target.isa, 0, 8.0 * static_cast<double>(count));
+  bench::Call call(kernel, p, target, {}, {count, channels, channels}, count,
+                   static_cast<std::size_t>(p.rows));
+  const auto moved = static_cast<double>(count * (sizeof(float) + size_of(p.output)));
+  bench::time_call(state, call, target.isa, 0, moved);
 }
 
 const int kRegistered = [] {
   const LayerNormProblem problems[] = {
       {.rows = 4096, .channels = 768},
+      {.rows = 4096, .channels = 768, .output = DType::kBF16},
+      {.rows = 4096, .channels = 768, .output = DType::kU8},
       {.rows = 4096, .channels = 1280},
       {.rows = 4096, .channels = 256},
       {.rows = 16384, .channels = 64, .activation = Activation::kGelu},
@@ -31,10 +35,10 @@ const int kRegistered = [] {
   };
   for (const LayerNormProblem& p : problems) {
     for (const auto& kernel : layer_norm_kernels()) {
-      const std::string name = "layer_norm/" + std::to_string(p.rows) + "x" +
-                               std::to_string(p.channels) + "/" +
-                               std::string(to_string(p.activation)) + "/" +
-                               std::string(kernel.name) + "." + std::string(to_string(kernel.isa));
+      const std::string name =
+          "layer_norm/" + std::to_string(p.rows) + "x" + std::to_string(p.channels) + "/" +
+          std::string(to_string(p.activation)) + "/" + std::string(to_string(p.output)) + "/" +
+          std::string(kernel.name) + "." + std::string(to_string(kernel.isa));
       benchmark::RegisterBenchmark(name.c_str(), bench_norm, kernel, p);
     }
   }

@@ -7,13 +7,19 @@ namespace lasso::kernels {
 
 namespace {
 
-Support supports(const LayerNormProblem& p, const Target&) {
-  return p.output == DType::kF32 ? Support::yes() : Support::no("a result other than float32");
+Support supports(const LayerNormProblem&, const Target&) { return Support::yes(); }
+
+// Of a row of float32 that becomes another type, for each thread.
+std::int64_t scratch_bytes(const LayerNormProblem& p) {
+  constexpr std::int64_t kLine = 64;
+  const std::int64_t bytes = p.channels * static_cast<std::int64_t>(sizeof(float));
+  return p.output == DType::kF32 ? 0 : (bytes + kLine - 1) / kLine * kLine;
 }
 
 template <Isa kIsa>
 KernelPlan plan(const LayerNormProblem& p, const Target& target) {
   KernelPlan result;
+  result.workspace_bytes = static_cast<std::size_t>(scratch_bytes(p) * target.threads);
   const double rate = kIsa == Isa::kAvx512 ? 5e9 : 3e9;  // elements per second and thread
   result.cost = static_cast<double>(p.rows * p.channels) / (rate * target.threads) + 1e-6;
   return result;
@@ -23,16 +29,20 @@ template <Isa kIsa>
 void run(const KernelState& state, const KernelArgs& args) {
   const auto& p = static_cast<const ProblemState<LayerNormProblem>&>(state).problem;
   const auto* x = static_cast<const float*>(args.inputs[0]);
-  auto* y = static_cast<float*>(args.outputs[0]);
-  const auto part = [&](std::int64_t begin, std::int64_t end) {
-    const LayerNormRows rows{.x = x + begin * p.channels,
-                             .gamma = static_cast<const float*>(args.inputs[1]),
-                             .beta = static_cast<const float*>(args.inputs[2]),
-                             .y = y + begin * p.channels,
-                             .rows = end - begin,
-                             .channels = p.channels,
-                             .epsilon = p.epsilon,
-                             .activation = p.activation};
+  const auto size = static_cast<std::int64_t>(size_of(p.output));
+  const auto part = [&](int thread, std::int64_t begin, std::int64_t end) {
+    const LayerNormRows rows{
+        .x = x + begin * p.channels,
+        .gamma = static_cast<const float*>(args.inputs[1]),
+        .beta = static_cast<const float*>(args.inputs[2]),
+        .y = static_cast<std::byte*>(args.outputs[0]) + begin * p.channels * size,
+        .scales = p.output == DType::kU8 ? static_cast<float*>(args.outputs[1]) + begin : nullptr,
+        .scratch = reinterpret_cast<float*>(args.workspace + thread * scratch_bytes(p)),
+        .rows = end - begin,
+        .channels = p.channels,
+        .epsilon = p.epsilon,
+        .activation = p.activation,
+        .output = p.output};
     if constexpr (kIsa == Isa::kAvx512) {
       layer_norm_avx512(rows);
     } else {
@@ -41,9 +51,11 @@ void run(const KernelState& state, const KernelArgs& args) {
   };
   constexpr std::int64_t kSmall = 16384;  // elements, a few microseconds: not worth waking the team
   if (p.rows * p.channels <= kSmall) {
-    part(0, p.rows);
+    part(0, 0, p.rows);
   } else {
-    parallel_ranges(p.rows, part);
+    parallel([&](int thread, int threads) {
+      part(thread, p.rows * thread / threads, p.rows * (thread + 1) / threads);
+    });
   }
 }
 

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 
+#include "core/dtype.h"
 #include "graph/op.h"
 
 namespace lasso::kernels {
@@ -13,11 +14,14 @@ struct LayerNormRows {
   const float* x = nullptr;
   const float* gamma = nullptr;
   const float* beta = nullptr;
-  float* y = nullptr;
+  void* y = nullptr;         // `output`: float32, bfloat16 or uint8
+  float* scales = nullptr;   // [rows], for uint8
+  float* scratch = nullptr;  // [channels], for all but float32
   std::int64_t rows = 0;
   std::int64_t channels = 0;
   float epsilon = 0;
   graph::Activation activation = graph::Activation::kNone;
+  DType output = DType::kF32;
 };
 
 void layer_norm_avx2(const LayerNormRows& rows);

@@ -2,6 +2,7 @@
 #ifndef LASSO_KERNELS_NORM_NORM_ROWS_H_
 #define LASSO_KERNELS_NORM_NORM_ROWS_H_
 
+#include "kernels/narrow.h"
 #include "kernels/norm/norm_isa.h"
 #include "kernels/simd.h"
 #include "kernels/vector_math.h"
@@ -30,13 +31,14 @@ float sum_row(const float* x, std::int64_t count, Term term, TailTerm tail_term)
   return V::sum(V::add(V::add(sums[0], sums[1]), V::add(sums[2], sums[3])));
 }
 
-// Three passes over a row that stays in the first cache: mean, variance of the differences, result.
+// Three passes over a row that stays in the first cache: mean, variance of the differences, result;
+// and one more that rounds the result to a narrower type.
 template <typename V, graph::Activation kActivation>
 void layer_norm(const LayerNormRows& p) {
   const auto count = static_cast<float>(p.channels);
   for (std::int64_t row = 0; row < p.rows; ++row) {
     const float* x = p.x + row * p.channels;
-    float* y = p.y + row * p.channels;
+    float* y = p.output == DType::kF32 ? static_cast<float*>(p.y) + row * p.channels : p.scratch;
     const float mean =
         sum_row<V>(
             x, p.channels, [](auto v) { return v; }, [](auto v, auto /*mask*/) { return v; }) /
@@ -62,6 +64,12 @@ void layer_norm(const LayerNormRows& p) {
       const auto mask = V::first(p.channels - c);
       V::store(y + c, mask,
                result(V::load(x + c, mask), V::load(p.gamma + c, mask), V::load(p.beta + c, mask)));
+    }
+    if (p.output == DType::kBF16) {
+      round_row<V>(y, p.channels, static_cast<std::uint16_t*>(p.y) + row * p.channels);
+    } else if (p.output == DType::kU8) {
+      p.scales[row] =
+          quantize_vectors<V>(y, p.channels, static_cast<std::uint8_t*>(p.y) + row * p.channels);
     }
   }
 }

@@ -17,8 +17,10 @@ void check(const LayerNormProblem& p, float offset, test::Ran& ran) {
   const auto beta = random.vector(p.channels);
   test::Case<LayerNormProblem> c;
   c.name = std::to_string(p.rows) + "x" + std::to_string(p.channels) + " " +
-           std::string(to_string(p.activation));
+           std::string(to_string(p.activation)) + " " + std::string(to_string(p.output));
   c.problem = p;
+  c.output = p.output;
+  c.channels = p.channels;
   c.inputs = {x, gamma, beta};
   for (std::int64_t row = 0; row < p.rows; ++row) {
     const float* in = x.data() + row * p.channels;
@@ -56,9 +58,15 @@ TEST(LayerNorm, EveryKernelAgreesWithDoublePrecision) {
   for (const std::int64_t channels : {1, 3, 7, 8, 16, 17, 31, 64, 100, 256, 257, 768, 1280}) {
     for (const std::int64_t rows : {1, 2, 5, 33}) {
       for (const Activation activation : {Activation::kNone, Activation::kGelu}) {
-        check({.rows = rows, .channels = channels, .epsilon = 1e-6F, .activation = activation}, 0,
-              ran);
-        if (::testing::Test::HasFatalFailure()) return;
+        for (const DType output : {DType::kF32, DType::kBF16, DType::kU8}) {
+          check({.rows = rows,
+                 .channels = channels,
+                 .epsilon = 1e-6F,
+                 .activation = activation,
+                 .output = output},
+                0, ran);
+          if (::testing::Test::HasFailure()) return;
+        }
       }
     }
   }
@@ -77,7 +85,11 @@ TEST(LayerNorm, OtherActivationsAndManyRows) {
   check({.rows = 1000, .channels = 33, .epsilon = 1e-6F, .activation = Activation::kRelu}, 0, ran);
   check({.rows = 1000, .channels = 33, .epsilon = 1e-6F, .activation = Activation::kSigmoid}, 0,
         ran);
-  check({.rows = 0, .channels = 33, .epsilon = 1e-6F, .activation = Activation::kNone}, 0, ran);
+  for (const DType output : {DType::kF32, DType::kBF16, DType::kU8}) {
+    for (const std::int64_t rows : {0, 1000}) {
+      check({.rows = rows, .channels = 33, .epsilon = 1e-6F, .output = output}, 0, ran);
+    }
+  }
 }
 
 }  // namespace

@@ -26,12 +26,13 @@ CastProblem make_cast_problem(const Call& call) {
 }  // namespace
 
 const std::vector<Kernel<QuantizeProblem>>& quantize_kernels() {
-  static const std::vector<Kernel<QuantizeProblem>> list{kQuantizeRef};
+  static const std::vector<Kernel<QuantizeProblem>> list{kQuantizeAvx512, kQuantizeAvx2,
+                                                         kQuantizeRef};
   return list;
 }
 
 const std::vector<Kernel<CastProblem>>& cast_kernels() {
-  static const std::vector<Kernel<CastProblem>> list{kCastRef};
+  static const std::vector<Kernel<CastProblem>> list{kCastAvx512, kCastAvx2, kCastRef};
   return list;
 }
 

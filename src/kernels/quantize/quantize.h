@@ -2,6 +2,7 @@
 #ifndef LASSO_KERNELS_QUANTIZE_QUANTIZE_H_
 #define LASSO_KERNELS_QUANTIZE_QUANTIZE_H_
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <vector>
@@ -49,7 +50,11 @@ inline float quantize_row(const float* x, std::int64_t count, std::uint8_t* q) {
 }
 
 // The rows of the lists.
+extern const Kernel<QuantizeProblem> kQuantizeAvx512;
+extern const Kernel<QuantizeProblem> kQuantizeAvx2;
 extern const Kernel<QuantizeProblem> kQuantizeRef;
+extern const Kernel<CastProblem> kCastAvx512;
+extern const Kernel<CastProblem> kCastAvx2;
 extern const Kernel<CastProblem> kCastRef;
 
 }  // namespace lasso::kernels

@@ -1,0 +1,8 @@
+#include "kernels/quantize/quantize_rows.h"
+
+namespace lasso::kernels {
+
+void quantize_avx2(const QuantizeRows& rows) { quantize<Avx2>(rows); }
+void cast_avx2(const CastRun& run) { cast<Avx2>(run); }
+
+}  // namespace lasso::kernels
