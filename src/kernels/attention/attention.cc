@@ -30,7 +30,14 @@ WindowAttentionProblem make_window_attention_problem(const Call& call) {
   p.scale = op.scale;
   p.has_rel = has_operand(call.inputs, 1);
   p.has_pad = has_operand(call.inputs, 3);
-  p.float32 = all_float32(call);
+  p.dtype = call.inputs[0].dtype;
+  for (std::size_t i = 1; i < call.inputs.size(); ++i) {
+    LASSO_CHECK(!call.inputs[i].present || call.inputs[i].dtype == DType::kF32,
+                ErrorCode::kUnsupported, "window_attention: input {} is {}", i,
+                to_string(call.inputs[i].dtype));
+  }
+  LASSO_CHECK(call.outputs.at(0).dtype == p.dtype, ErrorCode::kUnsupported,
+              "window_attention: {} of {}", to_string(call.outputs[0].dtype), to_string(p.dtype));
   return p;
 }
 
@@ -58,7 +65,9 @@ AttentionProblem make_attention_problem(const Call& call) {
 }  // namespace
 
 Support check_problem(const WindowAttentionProblem& p) {
-  if (!p.float32) return Support::no("operands other than float32");
+  if (p.dtype != DType::kF32 && p.dtype != DType::kBF16) {
+    return Support::no("operands other than float32 and bfloat16");
+  }
   if (p.batch < 0 || p.height < 0 || p.width < 0 || p.heads < 1 || p.head_dim < 1 || p.window < 0) {
     return Support::no("sizes that are not positive");
   }
@@ -78,7 +87,8 @@ Support check_problem(const AttentionProblem& p) {
 
 const std::vector<Kernel<WindowAttentionProblem>>& window_attention_kernels() {
   static const std::vector<Kernel<WindowAttentionProblem>> list = {
-      window_attention_avx512(), window_attention_avx2(), window_attention_ref()};
+      window_attention_bf16(), window_attention_avx512(), window_attention_avx2(),
+      window_attention_ref()};
   return list;
 }
 

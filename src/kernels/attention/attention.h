@@ -13,13 +13,13 @@
 #include <cstdint>
 #include <vector>
 
+#include "core/dtype.h"
 #include "kernels/family.h"
 #include "kernels/kernel.h"
 
 namespace lasso::kernels {
 
-// graph::WindowAttention: inputs qkv [batch, height, width, 3*heads*head_dim], Rh?, Rw?, pad?, all
-// float32. The windows' sides are S = window, or height and width (not necessarily equal) where
+// graph::WindowAttention: inputs qkv [batch, height, width, 3*heads*head_dim], Rh?, Rw?, pad?. The windows' sides are S = window, or height and width (not necessarily equal) where
 // window is 0; Rh has 2 S - 1 rows for the S of y and Rw for that of x. Without `pad`, tokens
 // outside the grid are zeros.
 struct WindowAttentionProblem {
@@ -32,7 +32,7 @@ struct WindowAttentionProblem {
   float scale = 1.0F;
   bool has_rel = false;
   bool has_pad = false;
-  bool float32 = true;  // all operands are
+  DType dtype = DType::kF32;  // of qkv and the result, or bfloat16; Rh, Rw and pad are float32
 };
 
 // graph::Attention: inputs q [q_batch, queries, heads*head_dim], k [k_batch, keys, ...] and v

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <ctime>
 #include <random>
 #include <string>
@@ -36,9 +37,19 @@ std::vector<float> random_values(std::int64_t count) {
   return values;
 }
 
+// The values as bfloat16 numbers, at the beginning of their memory.
+void round_values(std::vector<float>& values) {
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const std::uint16_t rounded = f32_to_bf16(values[i]);
+    std::memcpy(reinterpret_cast<std::byte*>(values.data()) + 2 * i, &rounded, 2);
+  }
+}
+
+// dtype: of the first input.
 template <typename Problem>
 void measure(benchmark::State& state, const Kernel<Problem>& kernel, const Problem& problem,
-             const std::vector<std::int64_t>& input_sizes, std::int64_t output_size, double flop) {
+             const std::vector<std::int64_t>& input_sizes, std::int64_t output_size, double flop,
+             DType dtype = DType::kF32) {
   const int threads = static_cast<int>(state.range(0));
   const ThreadLimit limit(threads);
   const Target target{usable_isa(), threads};
@@ -46,12 +57,15 @@ void measure(benchmark::State& state, const Kernel<Problem>& kernel, const Probl
   std::vector<const void*> pointers;
   for (const std::int64_t size : input_sizes) {
     inputs.push_back(random_values(size));
+    if (dtype == DType::kBF16 && inputs.size() == 1) round_values(inputs[0]);
     pointers.push_back(size > 0 ? inputs.back().data() : nullptr);
   }
   std::vector<float> out(static_cast<std::size_t>(output_size));
   void* out_pointer = out.data();
   const AlignedBuffer workspace(kernel.plan(problem, target).workspace_bytes);
   const auto kernel_state = kernel.create(problem, target);
+  const MultiplyAdd multiply_add = kernel.isa == Isa::kAvx512Bf16 ? MultiplyAdd::kBf16Avx512
+                                                                  : fp32_multiply_add(kernel.isa);
   double best = 1e30;
   double peak = 0;
   for (auto _ : state) {
@@ -62,7 +76,7 @@ void measure(benchmark::State& state, const Kernel<Problem>& kernel, const Probl
     best = std::min(best, seconds);
     if (kernel.isa == Isa::kReference) continue;
     for (int i = 0; i < 4; ++i) {
-      peak = std::max(peak, multiply_add_rate(fp32_multiply_add(kernel.isa), threads));
+      peak = std::max(peak, multiply_add_rate(multiply_add, threads));
     }
   }
   state.counters["best_ms"] = best * 1e3;
@@ -77,7 +91,7 @@ template <typename Problem, typename Run>
 void add(const std::string& name, const std::vector<Kernel<Problem>>& list, const Problem& problem,
          Run run) {
   for (const Kernel<Problem>& kernel : list) {
-    if (kernel.isa > usable_isa()) continue;
+    if (kernel.isa > usable_isa() || !kernel.supports(problem, {usable_isa(), 1})) continue;
     auto* row = benchmark::RegisterBenchmark(
         (name + "/" + std::string(kernel.name)).c_str(),
         [&kernel, problem, run](benchmark::State& state) { run(state, kernel, problem); });
@@ -86,9 +100,11 @@ void add(const std::string& name, const std::vector<Kernel<Problem>>& list, cons
   }
 }
 
-void add_window(const std::string& name, std::int64_t heads, std::int64_t d, std::int64_t window) {
-  const WindowAttentionProblem problem{
-      1, 64, 64, heads, d, window, 1.0F / std::sqrt(static_cast<float>(d)), true, window > 0, true};
+void add_window(const std::string& name, std::int64_t heads, std::int64_t d, std::int64_t window,
+                DType dtype) {
+  const float scale = 1.0F / std::sqrt(static_cast<float>(d));
+  const WindowAttentionProblem problem{1,     64,   64,         heads, d, window,
+                                       scale, true, window > 0, dtype};
   add(name, window_attention_kernels(), problem,
       [](benchmark::State& state, const Kernel<WindowAttentionProblem>& kernel,
          const WindowAttentionProblem& p) {
@@ -99,7 +115,7 @@ void add_window(const std::string& name, std::int64_t heads, std::int64_t d, std
                 {tokens * 3 * channels, (2 * side - 1) * p.head_dim, (2 * side - 1) * p.head_dim,
                  p.has_pad ? 3 * channels : 0},
                 tokens * channels,
-                4.0 * static_cast<double>(tokens * channels) * static_cast<double>(side * side));
+                4.0 * static_cast<double>(tokens * channels) * static_cast<double>(side * side), p.dtype);
       });
 }
 
@@ -120,10 +136,13 @@ void add_plain(const std::string& name, std::int64_t batch, std::int64_t queries
 }
 
 const bool kRegistered = [] {
-  add_window("vit_b/global", 12, 64, 0);
-  add_window("vit_b/window14", 12, 64, 14);
-  add_window("vit_h/global", 16, 80, 0);
-  add_window("vit_h/window14", 16, 80, 14);
+  for (const DType dtype : {DType::kF32, DType::kBF16}) {
+    const std::string type(to_string(dtype));
+    add_window("vit_b/global/" + type, 12, 64, 0, dtype);
+    add_window("vit_b/window14/" + type, 12, 64, 14, dtype);
+    add_window("vit_h/global/" + type, 16, 80, 0, dtype);
+    add_window("vit_h/window14/" + type, 16, 80, 14, dtype);
+  }
   add_plain("decoder/token_to_image", 1, 7, 4096, 16);
   add_plain("decoder/image_to_token", 1, 4096, 7, 16);
   add_plain("decoder/tokens", 1, 7, 7, 32);

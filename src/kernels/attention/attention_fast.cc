@@ -1,5 +1,6 @@
 // The rows of the lists that run the streaming kernel: its limits, the cut into tasks, the scratch.
 #include <algorithm>
+#include <string>
 
 #include "core/aligned_buffer.h"
 #include "kernels/attention/attention_kernels.h"
@@ -29,7 +30,7 @@ struct Windows {
         across(key_cols > 0 ? (p.width + key_cols - 1) / key_cols : 0) {}
 };
 
-Scratch scratch_for(Index query_tile, Index rel_rows, Index rel_cols, Index head_dim) {
+Scratch scratch_for(Index query_tile, Index rel_rows, Index rel_cols, Index head_dim, bool bf16) {
   const Index width = round_up(head_dim, streaming::kRowStep);
   const Index side = std::max(rel_rows, rel_cols);
   Scratch s;
@@ -52,6 +53,7 @@ Scratch scratch_for(Index query_tile, Index rel_rows, Index rel_cols, Index head
   s.p = take(streaming::kKeyTile * streaming::kMaxPanel);
   s.k = take(streaming::kKeyTile * width);
   s.v = take(streaming::kKeyTile * width);
+  s.tables = take(bf16 && side > 0 ? (2 * side - 1) * ((head_dim + 1) / 2) : 0);
   return s;
 }
 
@@ -61,10 +63,11 @@ std::size_t bytes(const Scratch& scratch) {
 
 // The largest tile of queries (rows of K and V are copied once per tile) whose scratch stays below
 // the bound; query_tile 0 where there is none.
-Scratch scratch_within_bound(Index queries, Index rel_rows, Index rel_cols, Index head_dim) {
+Scratch scratch_within_bound(Index queries, Index rel_rows, Index rel_cols, Index head_dim,
+ bool bf16) {
   for (Index tile = streaming::kMaxQueryTile; tile > 0; tile -= streaming::kMaxPanel) {
     const Scratch s = scratch_for(std::min(tile, round_up(std::max<Index>(queries, 1), kLanes)),
-                                  rel_rows, rel_cols, head_dim);
+                                  rel_rows, rel_cols, head_dim, bf16);
     if (bytes(s) < kMaxAttentionScratchBytes) return s;
   }
   return {};
@@ -79,10 +82,11 @@ struct Layout {
   Index parts = 0;
   Index key_tiles = 0;
   Index key_step = 0;
+  Index key_words = 0;      // of a packed key and its value
   Index packed_floats = 0;  // of a unit; 0 where every part packs its tiles into its scratch
   bool serial = false;      // less work than waking the team is worth
 
-  Layout(const Scratch& s, Index unit_count, Index queries, Index keys, Index head_dim)
+  Layout(const Scratch& s, Index unit_count, Index queries, Index keys, Index head_dim, bool bf16)
       : scratch(s), units(unit_count) {
     if (s.query_tile == 0 || queries == 0 || keys == 0) return;
     parts = (queries + s.query_tile - 1) / s.query_tile;
@@ -91,9 +95,9 @@ struct Layout {
              kSerialFlops;
     key_step = streaming::key_step(keys);
     key_tiles = (keys + key_step - 1) / key_step;
+    key_words = streaming::packed_words(head_dim, bf16);
     if (parts == 1 || key_tiles == 1) return;
-    const Index width = round_up(head_dim, streaming::kRowStep);
-    packed_floats = round_up(round_up(keys, streaming::kRowStep) * (head_dim + width), 16);
+    packed_floats = round_up(round_up(keys, streaming::kRowStep) * key_words, 16);
   }
 
   std::size_t scratch_bytes() const { return bytes(scratch); }
@@ -105,15 +109,20 @@ struct Layout {
 Layout layout_of(const WindowAttentionProblem& p) {
   const Windows windows(p);
   const Index queries = std::min(windows.key_rows, p.height) * std::min(windows.key_cols, p.width);
+  const bool bf16 = p.dtype == DType::kBF16;
   const Scratch scratch = scratch_within_bound(queries, p.has_rel ? windows.key_rows : 0,
-                                               p.has_rel ? windows.key_cols : 0, p.head_dim);
+                                               p.has_rel ? windows.key_cols : 0, p.head_dim, bf16);
   return {scratch, p.batch * windows.down * windows.across * p.heads, queries,
-          windows.key_rows * windows.key_cols, p.head_dim};
+          windows.key_rows * windows.key_cols, p.head_dim, bf16};
 }
 
 Layout layout_of(const AttentionProblem& p) {
-  return {scratch_within_bound(p.queries, 0, 0, p.head_dim), p.batch * p.heads, p.queries, p.keys,
-          p.head_dim};
+  return {scratch_within_bound(p.queries, 0, 0, p.head_dim, false),
+          p.batch * p.heads,
+          p.queries,
+          p.keys,
+          p.head_dim,
+          false};
 }
 
 template <typename Problem>
@@ -124,9 +133,13 @@ class State final : public ProblemState<Problem> {
   Layout layout;
 };
 
-template <typename Problem>
+DType dtype(const WindowAttentionProblem& p) { return p.dtype; }
+DType dtype(const AttentionProblem&) { return DType::kF32; }
+
+template <typename Problem, DType kDType>
 Support supports(const Problem& p, const Target&) {
   if (const Support valid = check_problem(p); !valid) return valid;
+  if (dtype(p) != kDType) return Support::no("operands of " + std::string(to_string(dtype(p))));
   if (p.head_dim > kMaxHeadDim) return Support::no("heads wider than 128");
   if (layout_of(p).scratch.query_tile == 0) {
     return Support::no("sides so long that position terms leave the scratch");
@@ -152,7 +165,7 @@ KernelPlan plan(const Problem& problem, const Target& target) {
   KernelPlan plan;
   plan.workspace_bytes =
       layout.scratch_bytes() * static_cast<std::size_t>(threads) + layout.packed_bytes();
-  const double rate = kIsa == Isa::kAvx512 ? 200e9 : 100e9;
+  const double rate = kIsa == Isa::kAvx512Bf16 ? 400e9 : kIsa == Isa::kAvx512 ? 200e9 : 100e9;
   plan.cost = flops(problem) / rate / threads;
   return plan;
 }
@@ -186,10 +199,8 @@ void run_units(const streaming::Entry& entry, const Layout& layout, int threads,
       const Index tile = index % layout.key_tiles;
       Index queries = 0;
       const Task t = task_of(unit, &queries);
-      const Index width = round_up(t.head_dim, streaming::kRowStep);
-      entry.pack(
-          t, layout.scratch, tile,
-          packed + unit * layout.packed_floats + tile * layout.key_step * (t.head_dim + width));
+      entry.pack(t, layout.scratch, tile,
+                 packed + unit * layout.packed_floats + tile * layout.key_step * layout.key_words);
     };
     for_tasks_with_scratch(layout.units * layout.key_tiles, threads, workspace, 0, pack);
   }
@@ -209,7 +220,8 @@ void run_units(const streaming::Entry& entry, const Layout& layout, int threads,
                          run);
 }
 
-template <const streaming::Entry& kEntry>
+// T: of qkv and the result.
+template <const streaming::Entry& kEntry, typename T>
 void run_window(const KernelState& state, const KernelArgs& args) {
   const auto& s = static_cast<const State<WindowAttentionProblem>&>(state);
   const WindowAttentionProblem& p = s.problem;
@@ -226,10 +238,11 @@ void run_window(const KernelState& state, const KernelArgs& args) {
     Task t;
     t.inside_rows = std::min<Index>(windows.key_rows, p.height - top);
     t.inside_cols = std::min<Index>(windows.key_cols, p.width - left);
-    t.q = input(0) + first * 3 * channels + head * p.head_dim;
-    t.k = t.q + channels;
-    t.v = t.k + channels;
-    t.out = static_cast<float*>(args.outputs[0]) + first * channels + head * p.head_dim;
+    const T* q = static_cast<const T*>(args.inputs[0]) + first * 3 * channels + head * p.head_dim;
+    t.q = q;
+    t.k = q + channels;
+    t.v = q + 2 * channels;
+    t.out = static_cast<T*>(args.outputs[0]) + first * channels + head * p.head_dim;
     t.q_token = t.kv_token = 3 * channels;
     t.out_token = channels;
     t.grid_width = p.width;
@@ -280,12 +293,12 @@ void run_attention(const KernelState& state, const KernelArgs& args) {
   run_units(kEntry, s.layout, s.target.threads, args.workspace, task_of);
 }
 
-template <typename Problem, Isa kIsa>
+template <typename Problem, Isa kIsa, DType kDType = DType::kF32>
 Kernel<Problem> row(std::string_view name, void (*run)(const KernelState&, const KernelArgs&)) {
   Kernel<Problem> kernel;
   kernel.name = name;
   kernel.isa = kIsa;
-  kernel.supports = supports<Problem>;
+  kernel.supports = supports<Problem, kDType>;
   kernel.plan = plan<Problem, kIsa>;
   kernel.create = create<Problem>;
   kernel.run = run;
@@ -295,12 +308,17 @@ Kernel<Problem> row(std::string_view name, void (*run)(const KernelState&, const
 }  // namespace
 
 Kernel<WindowAttentionProblem> window_attention_avx2() {
-  return row<WindowAttentionProblem, Isa::kAvx2>("streaming_avx2", run_window<streaming::kAvx2>);
+  return row<WindowAttentionProblem, Isa::kAvx2>("streaming_avx2", run_window<streaming::kAvx2, float>);
 }
 
 Kernel<WindowAttentionProblem> window_attention_avx512() {
   return row<WindowAttentionProblem, Isa::kAvx512>("streaming_avx512",
-                                                   run_window<streaming::kAvx512>);
+                                                   run_window<streaming::kAvx512, float>);
+}
+
+Kernel<WindowAttentionProblem> window_attention_bf16() {
+  return row<WindowAttentionProblem, Isa::kAvx512Bf16, DType::kBF16>(
+      "streaming_avx512_bf16", run_window<streaming::kAvx512Bf16, std::uint16_t>);
 }
 
 Kernel<AttentionProblem> attention_avx2() {

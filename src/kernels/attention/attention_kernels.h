@@ -13,6 +13,7 @@ namespace lasso::kernels {
 Kernel<WindowAttentionProblem> window_attention_ref();
 Kernel<WindowAttentionProblem> window_attention_avx2();
 Kernel<WindowAttentionProblem> window_attention_avx512();
+Kernel<WindowAttentionProblem> window_attention_bf16();
 Kernel<AttentionProblem> attention_ref();
 Kernel<AttentionProblem> attention_avx2();
 Kernel<AttentionProblem> attention_avx512();

@@ -30,16 +30,26 @@ void add_scaled(float* out, const float* v, float p, std::int64_t n) {
   for (std::int64_t i = 0; i < n; ++i) out[i] += p * v[i];
 }
 
-// One thread's scratch: the scores of a query.
-template <typename Problem>
-std::size_t scratch_bytes(std::int64_t keys, const Problem&) {
-  return align_up(static_cast<std::size_t>(keys) * sizeof(float));
+float value(float x) { return x; }
+float value(std::uint16_t bits) { return bf16_to_f32(bits); }
+
+template <typename T>
+void to_floats(const T* from, std::int64_t n, float* to) {
+  for (std::int64_t i = 0; i < n; ++i) to[i] = value(from[i]);
 }
 
-std::size_t scratch_bytes(const AttentionProblem& p) { return scratch_bytes(p.keys, p); }
+void store(float x, float* to) { *to = x; }
+void store(float x, std::uint16_t* to) { *to = f32_to_bf16(x); }
+
+// One thread's scratch: the scores of a query, and three rows of float32 numbers.
+std::size_t scratch_bytes(std::int64_t keys, std::int64_t head_dim) {
+  return align_up(static_cast<std::size_t>(keys + 3 * head_dim) * sizeof(float));
+}
+
+std::size_t scratch_bytes(const AttentionProblem& p) { return scratch_bytes(p.keys, p.head_dim); }
 
 std::size_t scratch_bytes(const WindowAttentionProblem& p) {
-  return scratch_bytes(p.window > 0 ? p.window * p.window : p.height * p.width, p);
+  return scratch_bytes(p.window > 0 ? p.window * p.window : p.height * p.width, p.head_dim);
 }
 
 template <typename Problem>
@@ -55,33 +65,42 @@ Support supports(const Problem& problem, const Target&) {
   return check_problem(problem);
 }
 
-// One head of one row of the grid.
+// One head of one row of the grid; qkv and the result are of type T.
+template <typename T>
 struct WindowHead {
   const WindowAttentionProblem& p;
-  const float* qkv;  // of the image
+  const T* qkv;  // of the image
   const float* rel_h;
   const float* rel_w;
   const float* pad;
-  float* out;
+  T* out;
 
-  void token(std::int64_t y, std::int64_t x, std::int64_t head, float* scores) const {
+  void token(std::int64_t y, std::int64_t x, std::int64_t head, float* scratch) const {
     const std::int64_t d = p.head_dim;
     const std::int64_t channels = p.heads * d;
     const std::int64_t side_h = p.window > 0 ? p.window : p.height;
     const std::int64_t side_w = p.window > 0 ? p.window : p.width;
     const std::int64_t top = y / side_h * side_h;
     const std::int64_t left = x / side_w * side_w;
-    const float* q = qkv + (y * p.width + x) * 3 * channels + head * d;
-    // Key or value (part 1 or 2) of a token of the window; null where it is zero.
-    const auto row = [&](std::int64_t ky, std::int64_t kx, int part) -> const float* {
+    float* q = scratch;
+    float* row = q + d;
+    float* o = row + d;
+    float* scores = o + d;
+    to_floats(qkv + (y * p.width + x) * 3 * channels + head * d, d, q);
+    // Key or value (part 1 or 2) of a token of the window into `row`; false where it is zero.
+    const auto load = [&](std::int64_t ky, std::int64_t kx, int part) {
       const bool inside = top + ky < p.height && left + kx < p.width;
-      const float* base = inside ? qkv + ((top + ky) * p.width + left + kx) * 3 * channels : pad;
-      return base == nullptr ? nullptr : base + part * channels + head * d;
+      const std::int64_t at = part * channels + head * d;
+      if (inside) {
+        to_floats(qkv + ((top + ky) * p.width + left + kx) * 3 * channels + at, d, row);
+      } else if (pad != nullptr) {
+        to_floats(pad + at, d, row);
+      }
+      return inside || pad != nullptr;
     };
     for (std::int64_t ky = 0; ky < side_h; ++ky) {
       for (std::int64_t kx = 0; kx < side_w; ++kx) {
-        const float* k = row(ky, kx, 1);
-        float score = k == nullptr ? 0.0F : p.scale * dot(q, k, d);
+        float score = load(ky, kx, 1) ? p.scale * dot(q, row, d) : 0.0F;
         if (p.has_rel) {
           score += dot(q, rel_h + (y - top - ky + side_h - 1) * d, d);
           score += dot(q, rel_w + (x - left - kx + side_w - 1) * d, d);
@@ -90,40 +109,50 @@ struct WindowHead {
       }
     }
     const float sum = exponentials(scores, side_h * side_w);
-    float* o = out + (y * p.width + x) * channels + head * d;
     std::fill(o, o + d, 0.0F);
     for (std::int64_t ky = 0; ky < side_h; ++ky) {
       for (std::int64_t kx = 0; kx < side_w; ++kx) {
-        const float* v = row(ky, kx, 2);
-        if (v != nullptr) add_scaled(o, v, scores[ky * side_w + kx], d);
+        if (load(ky, kx, 2)) add_scaled(o, row, scores[ky * side_w + kx], d);
       }
     }
-    for (std::int64_t i = 0; i < d; ++i) o[i] /= sum;
+    T* to = out + (y * p.width + x) * channels + head * d;
+    for (std::int64_t i = 0; i < d; ++i) store(o[i] / sum, to + i);
   }
 };
 
-void run_window(const KernelState& state, const KernelArgs& args) {
-  const auto& s = static_cast<const ProblemState<WindowAttentionProblem>&>(state);
+template <typename T>
+void run_window_of(const ProblemState<WindowAttentionProblem>& s, const KernelArgs& args) {
   const WindowAttentionProblem& p = s.problem;
-  const auto input = [&](int i) { return static_cast<const float*>(args.inputs[i]); };
+  const auto table = [&](bool present, int i) {
+    return present ? static_cast<const float*>(args.inputs[i]) : nullptr;
+  };
   const std::int64_t tokens = p.height * p.width;
   const std::int64_t channels = p.heads * p.head_dim;
-  for_tasks_with_scratch(p.batch * p.heads * p.height, s.target.threads, args.workspace,
-                         scratch_bytes(p), [&](std::int64_t task, std::byte* scratch) {
-                           const std::int64_t y = task % p.height;
-                           const std::int64_t head = task / p.height % p.heads;
-                           const std::int64_t image = task / p.height / p.heads;
-                           const WindowHead h{
-                               p,
-                               input(0) + image * tokens * 3 * channels,
-                               p.has_rel ? input(1) : nullptr,
-                               p.has_rel ? input(2) : nullptr,
-                               p.has_pad ? input(3) : nullptr,
-                               static_cast<float*>(args.outputs[0]) + image * tokens * channels};
-                           for (std::int64_t x = 0; x < p.width; ++x) {
-                             h.token(y, x, head, reinterpret_cast<float*>(scratch));
-                           }
-                         });
+  for_tasks_with_scratch(
+      p.batch * p.heads * p.height, s.target.threads, args.workspace, scratch_bytes(p),
+      [&](std::int64_t task, std::byte* scratch) {
+        const std::int64_t y = task % p.height;
+        const std::int64_t head = task / p.height % p.heads;
+        const std::int64_t image = task / p.height / p.heads;
+        const WindowHead<T> h{p,
+                              static_cast<const T*>(args.inputs[0]) + image * tokens * 3 * channels,
+                              table(p.has_rel, 1),
+                              table(p.has_rel, 2),
+                              table(p.has_pad, 3),
+                              static_cast<T*>(args.outputs[0]) + image * tokens * channels};
+        for (std::int64_t x = 0; x < p.width; ++x) {
+          h.token(y, x, head, reinterpret_cast<float*>(scratch));
+        }
+      });
+}
+
+void run_window(const KernelState& state, const KernelArgs& args) {
+  const auto& s = static_cast<const ProblemState<WindowAttentionProblem>&>(state);
+  if (s.problem.dtype == DType::kBF16) {
+    run_window_of<std::uint16_t>(s, args);
+  } else {
+    run_window_of<float>(s, args);
+  }
 }
 
 void run_attention(const KernelState& state, const KernelArgs& args) {

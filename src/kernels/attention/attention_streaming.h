@@ -140,9 +140,10 @@ class Kernel {
     float* q = at(s_.q) + lane0 * d_;
     const T factor = V::set1(rel ? kLog2e : t_.scale * kLog2e);
     for (Index n = 0; n < NV; ++n) {
+      const auto* q_rows = static_cast<const float*>(t_.q);
       const float* rows[V::kWidth];
       for (Index i = 0; i < V::kWidth; ++i) {
-        rows[i] = t_.q + token(lane0 + n * V::kWidth + i) * t_.q_token;
+        rows[i] = q_rows + token(lane0 + n * V::kWidth + i) * t_.q_token;
       }
       for (Index i = 0; i < d_; i += V::kWidth) {
         T x[V::kWidth];
@@ -208,6 +209,8 @@ class Kernel {
   }
 
   [[gnu::noinline]] void pack_tile(Index begin, float* k, float* v) {
+    const auto* keys = static_cast<const float*>(t_.k);
+    const auto* values = static_cast<const float*>(t_.v);
     Place place(begin, t_.key_cols);
     for (Index key = 0; key < tile_.padded; key += V::kWidth) {
       const float* rows[V::kWidth];
@@ -216,8 +219,8 @@ class Kernel {
         if (key + i >= tile_.count) continue;
         const bool own = inside(place);
         const Index offset = kv_offset(place);
-        rows[i] = own ? t_.k + offset : t_.pad_k;
-        Packer<V>::value(own ? t_.v + offset : t_.pad_v, key + i, tile_.padded, d_, width_, v);
+        rows[i] = own ? keys + offset : t_.pad_k;
+        Packer<V>::value(own ? values + offset : t_.pad_v, key + i, tile_.padded, d_, width_, v);
         place.step();
       }
       Packer<V>::keys(rows, key, tile_.padded, d_, k);
@@ -235,8 +238,8 @@ class Kernel {
       if (!inside(key)) continue;
       const Index offset = kv_offset(key);
       for (Index i = 0; i < d_; i += kLine) {
-        V::prefetch(t_.k + offset + i);
-        V::prefetch(t_.v + offset + i);
+        V::prefetch(static_cast<const float*>(t_.k) + offset + i);
+        V::prefetch(static_cast<const float*>(t_.v) + offset + i);
       }
     }
   }
@@ -258,7 +261,7 @@ class Kernel {
         }
         V::transpose(x);
         for (Index r = 0; r < lanes; ++r) {
-          float* to = t_.out + token(lane0 + r) * t_.out_token + i;
+          float* to = static_cast<float*>(t_.out) + token(lane0 + r) * t_.out_token + i;
           if (i + V::kWidth <= d_) {
             V::store(to, x[r]);
           } else {

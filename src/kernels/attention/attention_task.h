@@ -21,12 +21,13 @@ constexpr float kMaxSum = 0x1p64F;  // of a tile's exponentials
 
 constexpr Index round_up(Index n, Index step) { return (n + step - 1) / step * step; }
 
-// One head of one window, or of one batch item (a window of one row). Strides are in floats.
+// One head of one window, or of one batch item (a window of one row). q, k, v and the result are
+// float32 or bfloat16, everything else float32; strides are in elements.
 struct Task {
-  const float* q = nullptr;  // of the window's first token
-  const float* k = nullptr;
-  const float* v = nullptr;
-  float* out = nullptr;
+  const void* q = nullptr;  // of the window's first token
+  const void* k = nullptr;
+  const void* v = nullptr;
+  void* out = nullptr;
   Index q_token = 0;  // from a token to the next
   Index kv_token = 0;
   Index out_token = 0;
@@ -69,19 +70,27 @@ struct Scratch {
   Index p = 0;         // P^T of a panel and a tile
   Index k = 0;         // a tile of K, packed
   Index v = 0;
+  Index tables = 0;  // position tables in bfloat16, where the kernel multiplies in it
   Index floats = 0;
 };
 
+// Words of 32 bits of a packed key and its value: d + width in float32; pairs of bfloat16 numbers,
+// along d for keys and from key to key for values.
+constexpr Index packed_words(Index head_dim, bool bf16) {
+  const Index width = round_up(head_dim, kRowStep);
+  return bf16 ? (head_dim + 1) / 2 + width / 2 : head_dim + width;
+}
+
 // What the files of the instruction sets export. `memory` has scratch.floats floats, 64-byte
 // aligned.
-// pack writes the tile `tile` of all keys, (head_dim + head_dim rounded up) times its keys rounded
-// up.
+// pack writes the tile `tile` of all keys, packed_words() times its keys rounded up.
 struct Entry {
   void (*run)(const Task& task, const Scratch& scratch, float* memory);
   void (*pack)(const Task& task, const Scratch& scratch, Index tile, float* to);
 };
 extern const Entry kAvx2;
 extern const Entry kAvx512;
+extern const Entry kAvx512Bf16;  // q, k, v and the result are bfloat16
 
 }  // namespace lasso::kernels::streaming
 

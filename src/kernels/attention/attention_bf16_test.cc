@@ -1,0 +1,129 @@
+// Window attention in bfloat16: every kernel against the definition in double precision, on the
+// values that bfloat16 numbers stand for.
+//
+// Tolerance. Beside that of float32 (attention_test.cc), with u = 2^-8 the most that a rounding to
+// bfloat16 takes off a number: a kernel may
+// - round the position tables, and the tokens that fill up windows: scores move by u |q| |Rh|,
+//   u |q| |Rw| and u scale |q| |pad k|, the result by twice their sum times max|v|; values by
+//   u max|v|,
+// - round the probabilities, or cut them off, if it divides by the sum of what is left: up to 2 u of
+//   each, but only differences from the mean count, on average half of that: u max|v|,
+// - take exponentials with an error of 1e-4: 2e-4 max|v|,
+// and the result is rounded: u |y|.
+#include <gtest/gtest.h>
+
+#include <cstring>
+
+#include "core/aligned_buffer.h"
+#include "core/threads.h"
+#include "kernels/attention/attention_test_data.h"
+
+namespace lasso::kernels {
+namespace {
+
+using namespace attention_test;
+
+using Halves = std::vector<std::uint16_t>;
+constexpr double kRounding = 0x1p-8;
+
+Halves to_bf16(const Floats& values) {
+  Halves halves;
+  halves.reserve(values.size());
+  for (const float v : values) halves.push_back(f32_to_bf16(v));
+  return halves;
+}
+
+// What to add to the tolerance for float32, but for the result's rounding.
+double bf16_tolerance(const WindowAttentionProblem& p, const WindowInputs& in) {
+  const std::int64_t d = p.head_dim;
+  const std::int64_t channels = p.heads * d;
+  double q_norm = 0;
+  for (std::int64_t head = 0; head < p.heads; ++head) {
+    q_norm = std::max(q_norm, max_norm(in.qkv, head * d, 3 * channels, d));
+  }
+  const double scores =
+      q_norm * (max_norm(in.rel_h, 0, d, d) + max_norm(in.rel_w, 0, d, d) +
+                double{p.scale} * max_norm(in.pad, channels, d, d));
+  const double v_max = std::max(max_abs(in.pad), max_value(p, in.qkv));
+  const double pads = p.has_pad ? 1 : 0;
+  return v_max * (kRounding * (2 * scores + 1 + pads) + 2e-4);
+}
+
+// The result's bits. The workspace has NaNs, and guards around it and the output.
+Halves run_kernel(const Kernel<WindowAttentionProblem>& kernel, const WindowAttentionProblem& p,
+                  const WindowInputs& in, int threads) {
+  const ThreadLimit limit(threads);
+  const Target target{usable_isa(), threads};
+  constexpr std::size_t kGuard = 256;
+  const std::size_t workspace = align_up(kernel.plan(p, target).workspace_bytes);
+  AlignedBuffer memory(workspace + 2 * kGuard);
+  std::memset(memory.data(), 0xFF, memory.size());
+  // At odd multiples of two bytes, as a caller's tensor may lie.
+  Halves qkv = to_bf16(in.qkv);
+  qkv.insert(qkv.begin(), 0);
+  const auto count = static_cast<std::size_t>(p.batch * p.height * p.width * p.heads * p.head_dim);
+  constexpr std::size_t kMargin = 65;
+  constexpr std::uint16_t kMark = 0x4321;
+  Halves out(count + 2 * kMargin, kMark);
+  std::fill_n(out.begin() + kMargin, count, std::uint16_t{0x7FFF});
+  const void* inputs[] = {qkv.data() + 1, in.rel_h.data(), in.rel_w.data(),
+                          p.has_pad ? in.pad.data() : nullptr};
+  void* outputs[] = {out.data() + kMargin};
+  const auto state = kernel.create(p, target);
+  kernel.run(*state, {inputs, outputs, nullptr, memory.data() + kGuard});
+  const auto marked = [](std::uint16_t v) { return v == kMark; };
+  EXPECT_TRUE(std::all_of(out.begin(), out.begin() + kMargin, marked));
+  EXPECT_TRUE(std::all_of(out.end() - kMargin, out.end(), marked));
+  const auto untouched = [](std::byte b) { return b == std::byte{0xFF}; };
+  EXPECT_TRUE(std::all_of(memory.data(), memory.data() + kGuard, untouched));
+  EXPECT_TRUE(std::all_of(memory.data() + kGuard + workspace, memory.data() + memory.size(),
+                          untouched));
+  return {out.begin() + kMargin, out.end() - kMargin};
+}
+
+void check(WindowCase c) {
+  SCOPED_TRACE(describe(c));
+  WindowAttentionProblem& p = c.problem;
+  p.dtype = DType::kBF16;
+  WindowInputs in(c);
+  for (float& v : in.qkv) v = bf16_to_f32(f32_to_bf16(v));
+  const std::vector<double> expected = naive_window(p, in);
+  const double tolerance = in.tolerance + bf16_tolerance(p, in);
+  for (const auto& kernel : window_attention_kernels()) {
+    if (kernel.isa > usable_isa() || !kernel.supports(p, {usable_isa(), 2})) continue;
+    SCOPED_TRACE(kernel.name);
+    const Halves one = run_kernel(kernel, p, in, 1);
+    ASSERT_EQ(one.size(), expected.size());
+    for (std::size_t i = 0; i < one.size(); ++i) {
+      ASSERT_LE(std::abs(bf16_to_f32(one[i]) - expected[i]),  // NaN fails
+                tolerance + kRounding * std::abs(expected[i]))
+          << "element " << i << ": " << bf16_to_f32(one[i]) << " instead of " << expected[i];
+    }
+    EXPECT_EQ(one, run_kernel(kernel, p, in, 2)) << "two threads gave other bits";
+  }
+}
+
+TEST(WindowAttentionBf16, EveryKernel) {
+  for (const WindowCase& c : window_cases()) {
+    check(c);
+    if (::testing::Test::HasFatalFailure()) return;
+  }
+}
+
+// Several tiles of queries that share packed keys.
+TEST(WindowAttentionBf16, SharedKeys) {
+  check({{1, 24, 41, 2, 64, 0, 0.125F, true, false}, Pattern::kNormal});
+  check({{1, 17, 23, 1, 33, 0, 0.125F, true, false}, Pattern::kRising});
+}
+
+TEST(WindowAttentionBf16, FastKernelIsUsed) {
+  if (usable_isa() < Isa::kAvx512Bf16) GTEST_SKIP() << "no AVX-512 BF16";
+  WindowAttentionProblem p{1, 64, 64, 12, 64, 14, 0.125F, true, true};
+  p.dtype = DType::kBF16;
+  const auto& first = window_attention_kernels().front();
+  EXPECT_EQ(first.isa, Isa::kAvx512Bf16);
+  EXPECT_TRUE(first.supports(p, {usable_isa(), 2}));
+}
+
+}  // namespace
+}  // namespace lasso::kernels
