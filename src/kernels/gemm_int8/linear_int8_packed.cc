@@ -10,6 +10,8 @@ namespace lasso::kernels {
 
 namespace {
 
+constexpr std::int64_t kLine = 16;  // floats of a cache line
+
 constexpr std::int64_t round_up(std::int64_t value, std::int64_t unit) {
   return (value + unit - 1) / unit * unit;
 }
@@ -73,7 +75,9 @@ struct Cut {
     by_columns = p.m < 4 * isa.rows * threads;
     const bool prepared = isa.x_bytes > 1 || groups != p.k;
     x_stride = prepared ? groups * isa.x_bytes : 0;
-    y_stride = p.output == DType::kU8 ? p.n : 0;
+    // An odd number of cache lines: rows at a multiple of 4096 bytes would share places in the
+    // first cache.
+    y_stride = p.output == DType::kU8 ? round_up(p.n, kLine) | kLine : 0;
     // A block's x, and y where it is kept, stay in the second cache while the weights pass through.
     constexpr std::int64_t kBytes = std::int64_t{512} << 10;
     const std::int64_t row = groups * isa.x_bytes + y_stride * 4;
@@ -134,7 +138,7 @@ struct Run {
     tile.bf16 = p.output == DType::kBF16;
     tile.narrow = p.output != DType::kF32;
     tile.residual_stride = p.n;
-    tile.y_stride = p.n;
+    tile.y_stride = cut.y_stride != 0 ? cut.y_stride : p.n;
     const auto* x = static_cast<const std::byte*>(args.inputs[0]) + begin * p.k;
     std::int64_t x_bytes = p.k;
     if (cut.x_stride != 0) {
@@ -165,7 +169,7 @@ struct Run {
         tile.rows = static_cast<int>((end - begin) * (i + 1) / tiles - row);
         tile.x = x + row * x_bytes;
         tile.x_scales = static_cast<const float*>(args.inputs[4]) + begin + row;
-        tile.y = y + (row * p.n + column) * y_size;
+        tile.y = y + (row * tile.y_stride + column) * y_size;
         if (p.residual) {
           tile.residual = static_cast<const float*>(args.inputs[3]) + (begin + row) * p.n + column;
         }
@@ -182,7 +186,7 @@ struct Run {
   }
 
   void quantize(std::int64_t begin, std::int64_t end, const float* y) const {
-    for (std::int64_t row = begin; row < end; ++row, y += p.n) {
+    for (std::int64_t row = begin; row < end; ++row, y += cut.y_stride) {
       static_cast<float*>(args.outputs[1])[row] =
           isa.quantize(y, p.n, static_cast<std::uint8_t*>(args.outputs[0]) + row * p.n);
     }
