@@ -186,7 +186,8 @@ TEST(MaskUpsample, EqualsMetasPostprocessing) {
       if (name.size() < suffix.size() || name.substr(name.size() - suffix.size()) != suffix)
         continue;
       const std::string stem = name.substr(0, name.size() - suffix.size());
-      const std::string packed_path = folder + "/" + stem + "_masks_packed.npy";
+      std::string packed_path = folder;
+      packed_path.append("/").append(stem).append("_masks_packed.npy");
       if (!std::filesystem::exists(packed_path)) continue;
       const auto low = test::read_npy<float>(entry.path().string());
       const auto packed = test::read_npy<std::uint8_t>(packed_path);
