@@ -19,9 +19,10 @@
 
 namespace lasso::kernels {
 
-// graph::WindowAttention: inputs qkv [batch, height, width, 3*heads*head_dim], Rh?, Rw?, pad?. The windows' sides are S = window, or height and width (not necessarily equal) where
-// window is 0; Rh has 2 S - 1 rows for the S of y and Rw for that of x. Without `pad`, tokens
-// outside the grid are zeros.
+// graph::WindowAttention: inputs qkv [batch, height, width, 3*heads*head_dim], Rh?, Rw?, pad?. The
+// windows' sides are S = window, or height and width (not necessarily equal) where window is 0; Rh
+// has 2 S - 1 rows for the S of y and Rw for that of x. Without `pad`, tokens outside the grid are
+// zeros.
 struct WindowAttentionProblem {
   std::int64_t batch = 1;
   std::int64_t height = 0;

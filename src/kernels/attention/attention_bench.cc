@@ -53,19 +53,21 @@ void measure(benchmark::State& state, const Kernel<Problem>& kernel, const Probl
   const int threads = static_cast<int>(state.range(0));
   const ThreadLimit limit(threads);
   const Target target{usable_isa(), threads};
-  std::vector<std::vector<float>> inputs;
+  std::vector<AlignedBuffer> inputs;
   std::vector<const void*> pointers;
   for (const std::int64_t size : input_sizes) {
-    inputs.push_back(random_values(size));
-    if (dtype == DType::kBF16 && inputs.size() == 1) round_values(inputs[0]);
+    std::vector<float> values = random_values(size);
+    if (dtype == DType::kBF16 && inputs.empty()) round_values(values);
+    inputs.emplace_back(values.size() * sizeof(float));
+    std::memcpy(inputs.back().data(), values.data(), values.size() * sizeof(float));
     pointers.push_back(size > 0 ? inputs.back().data() : nullptr);
   }
-  std::vector<float> out(static_cast<std::size_t>(output_size));
+  const AlignedBuffer out(static_cast<std::size_t>(output_size) * sizeof(float));
   void* out_pointer = out.data();
   const AlignedBuffer workspace(kernel.plan(problem, target).workspace_bytes);
   const auto kernel_state = kernel.create(problem, target);
-  const MultiplyAdd multiply_add = kernel.isa == Isa::kAvx512Bf16 ? MultiplyAdd::kBf16Avx512
-                                                                  : fp32_multiply_add(kernel.isa);
+  const MultiplyAdd multiply_add =
+      kernel.isa == Isa::kAvx512Bf16 ? MultiplyAdd::kBf16Avx512 : fp32_multiply_add(kernel.isa);
   double best = 1e30;
   double peak = 0;
   for (auto _ : state) {
@@ -103,8 +105,7 @@ void add(const std::string& name, const std::vector<Kernel<Problem>>& list, cons
 void add_window(const std::string& name, std::int64_t heads, std::int64_t d, std::int64_t window,
                 DType dtype) {
   const float scale = 1.0F / std::sqrt(static_cast<float>(d));
-  const WindowAttentionProblem problem{1,     64,   64,         heads, d, window,
-                                       scale, true, window > 0, dtype};
+  const WindowAttentionProblem problem{1, 64, 64, heads, d, window, scale, true, window > 0, dtype};
   add(name, window_attention_kernels(), problem,
       [](benchmark::State& state, const Kernel<WindowAttentionProblem>& kernel,
          const WindowAttentionProblem& p) {
@@ -115,7 +116,8 @@ void add_window(const std::string& name, std::int64_t heads, std::int64_t d, std
                 {tokens * 3 * channels, (2 * side - 1) * p.head_dim, (2 * side - 1) * p.head_dim,
                  p.has_pad ? 3 * channels : 0},
                 tokens * channels,
-                4.0 * static_cast<double>(tokens * channels) * static_cast<double>(side * side), p.dtype);
+                4.0 * static_cast<double>(tokens * channels) * static_cast<double>(side * side),
+                p.dtype);
       });
 }
 

@@ -38,8 +38,7 @@ inline F cut_off(F even, F odd) {
   const __m512i low = _mm512_maskz_srli_epi32(V::kAll, _mm512_castps_si512(even), 16);
   const __m512i high = _mm512_set1_epi32(static_cast<int>(0xFFFF0000U));
   // low | (odd & high)
-  return _mm512_castsi512_ps(
-      _mm512_ternarylogic_epi32(low, _mm512_castps_si512(odd), high, 0xF8));
+  return _mm512_castsi512_ps(_mm512_ternarylogic_epi32(low, _mm512_castps_si512(odd), high, 0xF8));
 }
 
 // A tile of keys, packed in words: K [keys / 8][d / 2][8] and V [d / 8][keys / 2][8]. Keys are
@@ -50,8 +49,8 @@ struct Bf16KeyTile {
   const float* k = nullptr;
   const float* v = nullptr;
   // Of each key: its rows of relh and relw.
-  std::int32_t rel_h[kKeyTile];
-  std::int32_t rel_w[kKeyTile];
+  std::int32_t rel_h[kBf16KeyTile];
+  std::int32_t rel_w[kBf16KeyTile];
 };
 
 template <int NV>
@@ -113,10 +112,8 @@ struct Bf16Panel {
         F part = V::load(total + n * kWidth);
 #pragma GCC unroll 16
         for (int r = 0; r < kRows; r += 2) {
-          const F even =
-              short_exp2(score(tile, row + r, n, acc[r][n], factor_at), table);
-          const F odd =
-              short_exp2(score(tile, row + r + 1, n, acc[r + 1][n], factor_at), table);
+          const F even = short_exp2(score(tile, row + r, n, acc[r][n], factor_at), table);
+          const F odd = short_exp2(score(tile, row + r + 1, n, acc[r + 1][n], factor_at), table);
           const F word = cut_off(even, odd);
           V::store(p + (row + r) / 2 * kStride + n * kWidth, word);
           part = add_products(part, word, ones);

@@ -6,7 +6,8 @@
 // - round the position tables, and the tokens that fill up windows: scores move by u |q| |Rh|,
 //   u |q| |Rw| and u scale |q| |pad k|, the result by twice their sum times max|v|; values by
 //   u max|v|,
-// - round the probabilities, or cut them off, if it divides by the sum of what is left: up to 2 u of
+// - round the probabilities, or cut them off, if it divides by the sum of what is left: up to 2 u
+// of
 //   each, but only differences from the mean count, on average half of that: u max|v|,
 // - take exponentials with an error of 1e-4: 2e-4 max|v|,
 // and the result is rounded: u |y|.
@@ -41,9 +42,8 @@ double bf16_tolerance(const WindowAttentionProblem& p, const WindowInputs& in) {
   for (std::int64_t head = 0; head < p.heads; ++head) {
     q_norm = std::max(q_norm, max_norm(in.qkv, head * d, 3 * channels, d));
   }
-  const double scores =
-      q_norm * (max_norm(in.rel_h, 0, d, d) + max_norm(in.rel_w, 0, d, d) +
-                double{p.scale} * max_norm(in.pad, channels, d, d));
+  const double scores = q_norm * (max_norm(in.rel_h, 0, d, d) + max_norm(in.rel_w, 0, d, d) +
+                                  double{p.scale} * max_norm(in.pad, channels, d, d));
   const double v_max = std::max(max_abs(in.pad), max_value(p, in.qkv));
   const double pads = p.has_pad ? 1 : 0;
   return v_max * (kRounding * (2 * scores + 1 + pads) + 2e-4);
@@ -76,8 +76,8 @@ Halves run_kernel(const Kernel<WindowAttentionProblem>& kernel, const WindowAtte
   EXPECT_TRUE(std::all_of(out.end() - kMargin, out.end(), marked));
   const auto untouched = [](std::byte b) { return b == std::byte{0xFF}; };
   EXPECT_TRUE(std::all_of(memory.data(), memory.data() + kGuard, untouched));
-  EXPECT_TRUE(std::all_of(memory.data() + kGuard + workspace, memory.data() + memory.size(),
-                          untouched));
+  EXPECT_TRUE(
+      std::all_of(memory.data() + kGuard + workspace, memory.data() + memory.size(), untouched));
   return {out.begin() + kMargin, out.end() - kMargin};
 }
 

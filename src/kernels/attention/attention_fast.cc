@@ -16,6 +16,7 @@ using streaming::Scratch;
 using streaming::Task;
 
 constexpr Index kMaxHeadDim = 128;
+constexpr Index kGroup = 4;  // tasks that a thread takes at a time
 constexpr Index kLanes =
     16;  // tiles of queries are cut at multiples of this on every instruction set
 
@@ -50,9 +51,10 @@ Scratch scratch_for(Index query_tile, Index rel_rows, Index rel_cols, Index head
   s.sum = take(query_tile);
   s.total = take(streaming::kMaxPanel);
   s.products = take(side > 0 ? (2 * side - 1) * streaming::kMaxPanel : 0);
-  s.p = take(streaming::kKeyTile * streaming::kMaxPanel);
-  s.k = take(streaming::kKeyTile * width);
-  s.v = take(streaming::kKeyTile * width);
+  const Index key_tile = bf16 ? streaming::kBf16KeyTile : streaming::kKeyTile;
+  s.p = take(key_tile * streaming::kMaxPanel);
+  s.k = take(key_tile * width);
+  s.v = take(key_tile * width);
   s.tables = take(bf16 && side > 0 ? (2 * side - 1) * ((head_dim + 1) / 2) : 0);
   return s;
 }
@@ -64,7 +66,7 @@ std::size_t bytes(const Scratch& scratch) {
 // The largest tile of queries (rows of K and V are copied once per tile) whose scratch stays below
 // the bound; query_tile 0 where there is none.
 Scratch scratch_within_bound(Index queries, Index rel_rows, Index rel_cols, Index head_dim,
- bool bf16) {
+                             bool bf16) {
   for (Index tile = streaming::kMaxQueryTile; tile > 0; tile -= streaming::kMaxPanel) {
     const Scratch s = scratch_for(std::min(tile, round_up(std::max<Index>(queries, 1), kLanes)),
                                   rel_rows, rel_cols, head_dim, bf16);
@@ -93,7 +95,7 @@ struct Layout {
     constexpr double kSerialFlops = 5e5;
     serial = 4.0 * static_cast<double>(units * queries * head_dim) * static_cast<double>(keys) <
              kSerialFlops;
-    key_step = streaming::key_step(keys);
+    key_step = streaming::key_step(keys, bf16 ? streaming::kBf16KeyTile : streaming::kKeyTile);
     key_tiles = (keys + key_step - 1) / key_step;
     key_words = streaming::packed_words(head_dim, bf16);
     if (parts == 1 || key_tiles == 1) return;
@@ -112,8 +114,9 @@ Layout layout_of(const WindowAttentionProblem& p) {
   const bool bf16 = p.dtype == DType::kBF16;
   const Scratch scratch = scratch_within_bound(queries, p.has_rel ? windows.key_rows : 0,
                                                p.has_rel ? windows.key_cols : 0, p.head_dim, bf16);
-  return {scratch, p.batch * windows.down * windows.across * p.heads, queries,
-          windows.key_rows * windows.key_cols, p.head_dim, bf16};
+  return {scratch,    p.batch * windows.down * windows.across * p.heads,
+          queries,    windows.key_rows * windows.key_cols,
+          p.head_dim, bf16};
 }
 
 Layout layout_of(const AttentionProblem& p) {
@@ -204,19 +207,35 @@ void run_units(const streaming::Entry& entry, const Layout& layout, int threads,
     };
     for_tasks_with_scratch(layout.units * layout.key_tiles, threads, workspace, 0, pack);
   }
-  const auto run = [&](Index index, std::byte* scratch) {
+  const auto make = [&](Index index, Task* t) {
     const Index unit = index / layout.parts;
     Index queries = 0;
-    Task t = task_of(unit, &queries);
-    if (!cut_queries(queries, layout.scratch.query_tile, index % layout.parts, &t)) return;
-    if (layout.packed_floats > 0) t.packed = packed + unit * layout.packed_floats;
-    entry.run(t, layout.scratch, reinterpret_cast<float*>(scratch));
+    *t = task_of(unit, &queries);
+    if (layout.packed_floats > 0) t->packed = packed + unit * layout.packed_floats;
+    return cut_queries(queries, layout.scratch.query_tile, index % layout.parts, t);
+  };
+  // A thread takes a few tasks at a time, so that it can ask for what the next one reads.
+  const Index tasks = layout.units * layout.parts;
+  const Index group = layout.parts == 1 ? kGroup : 1;
+  const auto run = [&](Index index, std::byte* scratch) {
+    Task task;
+    bool exists = make(index * group, &task);
+    for (Index i = index * group; i < std::min((index + 1) * group, tasks); ++i) {
+      Task next;
+      const bool next_exists = i + 1 < std::min((index + 1) * group, tasks) && make(i + 1, &next);
+      if (exists) {
+        task.next = next_exists ? &next : nullptr;
+        entry.run(task, layout.scratch, reinterpret_cast<float*>(scratch));
+      }
+      task = next;
+      exists = next_exists;
+    }
   };
   if (layout.serial) {
-    for (Index i = 0; i < layout.units * layout.parts; ++i) run(i, workspace);
+    for (Index i = 0; i < (tasks + group - 1) / group; ++i) run(i, workspace);
     return;
   }
-  for_tasks_with_scratch(layout.units * layout.parts, threads, workspace, layout.scratch_bytes(),
+  for_tasks_with_scratch((tasks + group - 1) / group, threads, workspace, layout.scratch_bytes(),
                          run);
 }
 
@@ -308,7 +327,8 @@ Kernel<Problem> row(std::string_view name, void (*run)(const KernelState&, const
 }  // namespace
 
 Kernel<WindowAttentionProblem> window_attention_avx2() {
-  return row<WindowAttentionProblem, Isa::kAvx2>("streaming_avx2", run_window<streaming::kAvx2, float>);
+  return row<WindowAttentionProblem, Isa::kAvx2>("streaming_avx2",
+                                                 run_window<streaming::kAvx2, float>);
 }
 
 Kernel<WindowAttentionProblem> window_attention_avx512() {

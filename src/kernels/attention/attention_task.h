@@ -12,6 +12,7 @@ using Index = std::ptrdiff_t;
 
 constexpr Index kMaxQueryTile = 240;
 constexpr Index kKeyTile = 64;
+constexpr Index kBf16KeyTile = 128;
 constexpr Index kRowStep = 8;      // rows of K and widths of V are filled up to a multiple of this
 constexpr Index kMaxPanel = 48;    // queries: 3 vectors of 16
 constexpr Index kLine = 16;        // floats of a cache line
@@ -46,11 +47,12 @@ struct Task {
   Index head_dim = 0;
   float scale = 1.0F;
   const float* packed = nullptr;  // all tiles of keys, where an earlier task packed them
+  const Task* next = nullptr;     // what the thread runs next, null where that is not known
 };
 
-// Keys of a tile, but for the last: as few tiles as kKeyTile allows, of even sizes.
-constexpr Index key_step(Index keys) {
-  const Index tiles = (keys + kKeyTile - 1) / kKeyTile;
+// Keys of a tile, but for the last: as few tiles as `most` allows, of even sizes.
+constexpr Index key_step(Index keys, Index most = kKeyTile) {
+  const Index tiles = (keys + most - 1) / most;
   return round_up((keys + tiles - 1) / tiles, kRowStep);
 }
 

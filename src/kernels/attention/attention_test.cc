@@ -121,8 +121,7 @@ TEST(WindowAttention, EveryKernel) {
 
 TEST(WindowAttention, EncoderGrids) {
   for (const std::int64_t window : {0, 14}) {
-    check_window({{1, 64, 64, 1, 64, window, 0.125F, true, window > 0}, Pattern::kNormal},
-                 false);
+    check_window({{1, 64, 64, 1, 64, window, 0.125F, true, window > 0}, Pattern::kNormal}, false);
   }
 }
 
@@ -248,7 +247,8 @@ TEST(Families, ReadTheProblemOffTheCall) {
     const DType dtype = call.inputs[0].dtype;
     for (std::size_t i = 0; i < family.size(); ++i) {
       const Isa isa = family.kernel_isa(i);
-      const bool same = isa == Isa::kReference || (isa == Isa::kAvx512Bf16) == (dtype == DType::kBF16);
+      const bool same =
+          isa == Isa::kReference || (isa == Isa::kAvx512Bf16) == (dtype == DType::kBF16);
       const Support support = family.supports(i, call, target);
       EXPECT_EQ(static_cast<bool>(support), isa <= target.isa && same);
       EXPECT_EQ(static_cast<bool>(support), support.reason().empty());

@@ -63,7 +63,8 @@ std::vector<Kernel<Problem>> usable(const std::vector<Kernel<Problem>>& list) {
   return kernels;
 }
 
-inline double max_norm(const Floats& values, std::int64_t first, std::int64_t stride, std::int64_t d) {
+inline double max_norm(const Floats& values, std::int64_t first, std::int64_t stride,
+                       std::int64_t d) {
   double best = 0;
   for (std::size_t i = static_cast<std::size_t>(first);
        i + static_cast<std::size_t>(d) <= values.size(); i += static_cast<std::size_t>(stride)) {
@@ -81,8 +82,8 @@ inline double max_abs(const Floats& values) {
 }
 
 // One query's softmax(scores) v in double precision.
-inline void attend(std::vector<double>& scores, const std::vector<const float*>& values, double* out,
-            std::int64_t d) {
+inline void attend(std::vector<double>& scores, const std::vector<const float*>& values,
+                   double* out, std::int64_t d) {
   const double max = *std::max_element(scores.begin(), scores.end());
   double sum = 0;
   for (double& s : scores) sum += s = std::exp(s - max);
