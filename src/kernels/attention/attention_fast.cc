@@ -140,7 +140,7 @@ DType dtype(const AttentionProblem&) { return DType::kF32; }
 
 template <typename Problem, DType kDType>
 Support supports(const Problem& p, const Target&) {
-  if (const Support valid = check_problem(p); !valid) return valid;
+  if (Support valid = check_problem(p); !valid) return valid;
   if (dtype(p) != kDType) return Support::no("operands of " + std::string(to_string(dtype(p))));
   if (p.head_dim > kMaxHeadDim) return Support::no("heads wider than 128");
   if (layout_of(p).scratch.query_tile == 0) {
