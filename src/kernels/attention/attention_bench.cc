@@ -29,9 +29,16 @@ double now(int threads) {
   return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
 }
 
-std::vector<float> random_values(std::int64_t count) {
+// An input of random values from [-range, range].
+struct Input {
+  std::int64_t size;
+  float range = 1.7F;
+  DType dtype = DType::kF32;
+};
+
+std::vector<float> random_values(std::int64_t count, float range) {
   std::mt19937 engine(1);
-  std::uniform_real_distribution<float> distribution(-1.7F, 1.7F);
+  std::uniform_real_distribution<float> distribution(-range, range);
   std::vector<float> values(static_cast<std::size_t>(count));
   for (float& v : values) v = distribution(engine);
   return values;
@@ -45,22 +52,20 @@ void round_values(std::vector<float>& values) {
   }
 }
 
-// dtype: of the first input.
 template <typename Problem>
 void measure(benchmark::State& state, const Kernel<Problem>& kernel, const Problem& problem,
-             const std::vector<std::int64_t>& input_sizes, std::int64_t output_size, double flop,
-             DType dtype = DType::kF32) {
+             const std::vector<Input>& operands, std::int64_t output_size, double flop) {
   const int threads = static_cast<int>(state.range(0));
   const ThreadLimit limit(threads);
   const Target target{usable_isa(), threads};
   std::vector<AlignedBuffer> inputs;
   std::vector<const void*> pointers;
-  for (const std::int64_t size : input_sizes) {
-    std::vector<float> values = random_values(size);
-    if (dtype == DType::kBF16 && inputs.empty()) round_values(values);
+  for (const Input& operand : operands) {
+    std::vector<float> values = random_values(operand.size, operand.range);
+    if (operand.dtype == DType::kBF16) round_values(values);
     inputs.emplace_back(values.size() * sizeof(float));
     std::memcpy(inputs.back().data(), values.data(), values.size() * sizeof(float));
-    pointers.push_back(size > 0 ? inputs.back().data() : nullptr);
+    pointers.push_back(values.empty() ? nullptr : inputs.back().data());
   }
   const AlignedBuffer out(static_cast<std::size_t>(output_size) * sizeof(float));
   void* out_pointer = out.data();
@@ -112,12 +117,12 @@ void add_window(const std::string& name, std::int64_t heads, std::int64_t d, std
         const std::int64_t side = p.window > 0 ? p.window : p.height;
         const std::int64_t channels = p.heads * p.head_dim;
         const std::int64_t tokens = p.height * p.width;
-        measure(state, kernel, p,
-                {tokens * 3 * channels, (2 * side - 1) * p.head_dim, (2 * side - 1) * p.head_dim,
-                 p.has_pad ? 3 * channels : 0},
-                tokens * channels,
-                4.0 * static_cast<double>(tokens * channels) * static_cast<double>(side * side),
-                p.dtype);
+        const Input table{(2 * side - 1) * p.head_dim, 0.2F};
+        measure(
+            state, kernel, p,
+            {{tokens * 3 * channels, 1.7F, p.dtype}, table, table, {p.has_pad ? 3 * channels : 0}},
+            tokens * channels,
+            4.0 * static_cast<double>(tokens * channels) * static_cast<double>(side * side));
       });
 }
 
@@ -132,7 +137,7 @@ void add_plain(const std::string& name, std::int64_t batch, std::int64_t queries
         const std::int64_t channels = p.heads * p.head_dim;
         const std::int64_t kv = p.batch * p.keys * channels;
         const std::int64_t q = p.batch * p.queries * channels;
-        measure(state, kernel, p, {q, kv, kv}, q,
+        measure(state, kernel, p, {{q}, {kv}, {kv}}, q,
                 4.0 * static_cast<double>(q) * static_cast<double>(p.keys));
       });
 }

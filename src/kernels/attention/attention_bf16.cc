@@ -147,7 +147,7 @@ class Bf16Kernel {
   // Q^T of a panel, and rows of its position terms that no table makes.
   template <int NV>
   void load_queries(Index first) {
-    constexpr Index stride = NV * kWidth;
+    constexpr Index kStride = NV * kWidth;
     const Index lane0 = first * kWidth;
     float* q = at(s_.q) + lane0 * pairs_;
     const auto* queries = static_cast<const Half*>(t_.q);
@@ -159,16 +159,16 @@ class Bf16Kernel {
         }
         transpose_16x16(x);
         for (Index r = 0; r < kWidth && i + r < pairs_; ++r) {
-          V::store(q + (i + r) * stride + n * kWidth, x[r]);
+          V::store(q + (i + r) * kStride + n * kWidth, x[r]);
         }
       }
     }
     float* rel_h = at(s_.rel_h) + lane0 * s_.rel_rows_h;
     float* rel_w = at(s_.rel_w) + lane0 * s_.rel_rows_w;
-    for (Index i = 0; i < stride; i += kWidth) {
+    for (Index i = 0; i < kStride; i += kWidth) {
       V::store(rel_h + i, V::zero());
       V::store(rel_w + i, V::zero());
-      V::store(rel_h + (s_.rel_rows_h - 1) * stride + i, V::set1(kMasked));
+      V::store(rel_h + (s_.rel_rows_h - 1) * kStride + i, V::set1(kMasked));
     }
   }
 
@@ -301,7 +301,7 @@ class Bf16Kernel {
   // out = O / sum, back in rows.
   template <int NV>
   [[gnu::noinline]] void finish(Index first) {
-    constexpr Index stride = NV * kWidth;
+    constexpr Index kStride = NV * kWidth;
     const Bf16Panel<NV> p = panel<NV>(first);
     for (Index n = 0; n < NV; ++n) {
       const F inverse = V::div(V::set1(1.0F), V::load(p.sum + n * kWidth));
@@ -310,7 +310,7 @@ class Bf16Kernel {
       for (Index i = 0; i < d_; i += kWidth) {
         F x[kWidth];
         for (Index r = 0; r < kWidth; ++r) {
-          x[r] = i + r < d_ ? V::mul(V::load(p.out + (i + r) * stride + n * kWidth), inverse)
+          x[r] = i + r < d_ ? V::mul(V::load(p.out + (i + r) * kStride + n * kWidth), inverse)
                             : V::zero();
         }
         transpose_16x16(x);

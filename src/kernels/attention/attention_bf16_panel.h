@@ -14,8 +14,8 @@ namespace {  // NOLINT(google-build-namespaces): see above
 
 using V = Avx512;
 using F = __m512;  // floats, or words of two bfloat16 numbers
-constexpr int kWidth = V::kWidth;
-constexpr int kRows = 8;
+inline constexpr int kWidth = V::kWidth;
+inline constexpr int kRows = 8;
 
 inline F add_products(F sums, F a, F b) {
   return _mm512_dpbf16_ps(sums, reinterpret_cast<__m512bh&>(a), reinterpret_cast<__m512bh&>(b));
@@ -23,8 +23,8 @@ inline F add_products(F sums, F a, F b) {
 
 // 2^x = 2^floor(x) 2^r with 0 <= r < 1. The polynomial is the minimax one of degree 3, its relative
 // error 7.5e-5. Below 2^-149 the result is 0; NaN stays NaN.
-constexpr float kExp2Table[] = {0.07802451680315012F, 0.22606716373649693F, 0.6958335376411987F,
-                                0.9999252186969304F};
+inline constexpr float kExp2Table[] = {0.07802451680315012F, 0.22606716373649693F,
+                                       0.6958335376411987F, 0.9999252186969304F};
 inline F short_exp2(F x, const float* table) {
   const F r = _mm512_maskz_reduce_ps(V::kAll, x, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
   F p = V::fma(V::set1(table[0]), r, V::set1(table[1]));

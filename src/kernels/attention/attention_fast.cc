@@ -16,7 +16,6 @@ using streaming::Scratch;
 using streaming::Task;
 
 constexpr Index kMaxHeadDim = 128;
-constexpr Index kGroup = 4;  // tasks that a thread takes at a time
 constexpr Index kLanes =
     16;  // tiles of queries are cut at multiples of this on every instruction set
 
@@ -141,7 +140,7 @@ DType dtype(const AttentionProblem&) { return DType::kF32; }
 
 template <typename Problem, DType kDType>
 Support supports(const Problem& p, const Target&) {
-  if (const Support valid = check_problem(p); !valid) return valid;
+  if (Support valid = check_problem(p); !valid) return valid;
   if (dtype(p) != kDType) return Support::no("operands of " + std::string(to_string(dtype(p))));
   if (p.head_dim > kMaxHeadDim) return Support::no("heads wider than 128");
   if (layout_of(p).scratch.query_tile == 0) {
@@ -214,9 +213,11 @@ void run_units(const streaming::Entry& entry, const Layout& layout, int threads,
     if (layout.packed_floats > 0) t->packed = packed + unit * layout.packed_floats;
     return cut_queries(queries, layout.scratch.query_tile, index % layout.parts, t);
   };
-  // A thread takes a few tasks at a time, so that it can ask for what the next one reads.
+  // A thread takes a few tasks at a time, so that it can ask for what the next one reads; but not
+  // so many that others wait for it at the end.
   const Index tasks = layout.units * layout.parts;
-  const Index group = layout.parts == 1 ? kGroup : 1;
+  const Index group =
+      layout.parts == 1 ? std::clamp<Index>(tasks / (16 * std::max(threads, 1)), 1, 8) : 1;
   const auto run = [&](Index index, std::byte* scratch) {
     Task task;
     bool exists = make(index * group, &task);

@@ -23,10 +23,8 @@
 #include "kernels/attention/attention_test_data.h"
 #include "lasso/error.h"
 
-namespace lasso::kernels {
+namespace lasso::kernels::attention_test {
 namespace {
-
-using namespace attention_test;
 
 // Copies at an address that is a multiple of 4 and of no more, as a caller's tensor may lie.
 class Unaligned {
@@ -271,4 +269,4 @@ TEST(Families, FastKernelsSayWhatTheyCannotDo) {
 }
 
 }  // namespace
-}  // namespace lasso::kernels
+}  // namespace lasso::kernels::attention_test
