@@ -1,5 +1,5 @@
 // Segments pixels where they lie: a BGR buffer whose rows are padded, as a camera, a video decoder
-// or a cv::Mat holds it. bgr_buffer CHECKPOINT IMAGE X Y
+// or a cv::Mat holds it. bgr_buffer MODEL IMAGE X Y
 //
 // With OpenCV: lasso::ImageView{mat.data, mat.cols, mat.rows, mat.step, lasso::PixelFormat::kBgr}.
 #include <cstddef>
@@ -41,7 +41,7 @@ Frame capture(const char* path) {
 
 int main(int argc, char** argv) try {
   if (argc != 5) {
-    std::fprintf(stderr, "usage: %s CHECKPOINT IMAGE X Y\n", argv[0]);
+    std::fprintf(stderr, "usage: %s MODEL IMAGE X Y\n", argv[0]);
     return 2;
   }
   const Frame frame = capture(argv[2]);
@@ -55,7 +55,7 @@ int main(int argc, char** argv) try {
   view.stride_bytes = static_cast<std::ptrdiff_t>(frame.row_bytes);
   view.format = lasso::PixelFormat::kBgr;
 
-  lasso::Context context(lasso::Engine::build(argv[1]));
+  lasso::Context context(lasso::Engine::open(argv[1]));
   const lasso::Embedding embedding = context.encode(view);
   lasso::Prompt prompt;
   prompt.points = {{std::strtof(argv[3], nullptr), std::strtof(argv[4], nullptr)}};

@@ -1,4 +1,4 @@
-// Masks the object at a point of a photograph: segment CHECKPOINT IMAGE X Y
+// Masks the object at a point of a photograph: segment MODEL IMAGE X Y
 #include <cstdio>
 #include <cstdlib>
 
@@ -6,10 +6,10 @@
 
 int main(int argc, char** argv) try {
   if (argc != 5) {
-    std::fprintf(stderr, "usage: %s CHECKPOINT IMAGE X Y\n", argv[0]);
+    std::fprintf(stderr, "usage: %s MODEL IMAGE X Y\n", argv[0]);
     return 2;
   }
-  const lasso::Engine engine = lasso::Engine::build(argv[1]);
+  const lasso::Engine engine = lasso::Engine::open(argv[1]);
   lasso::Context context(engine);  // one per thread; the engine is shared
 
   const lasso::Image image = lasso::read_image(argv[2]);

@@ -354,6 +354,7 @@ void add_bench_accuracy(CLI::App* parent, Action* action) {
            output);
   add_model_option(app, &a.model);
   add_description_options(app, &a.model);
+  add_verify_option(app, &a.model);
   add_run_options(app, &a.run, false);
   add_output_options(app, &a.output, "The content of results.json on standard output.");
   describe_command(app,

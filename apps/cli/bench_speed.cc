@@ -254,6 +254,7 @@ void add_bench_speed(CLI::App* parent, Action* action) {
   add_switch(app, "--random", &a.random,
              "Random weights made in memory: measures speed without a checkpoint.", "Model");
   add_description_options(app, &a.model);
+  add_verify_option(app, &a.model);
   add_run_options(app, &a.run, true);
   add_output_options(app, &a.output, "The content of results.json on standard output.");
   describe_command(app,

@@ -367,6 +367,7 @@ void add_compare(CLI::App* parent, Action* action) {
   add_text(app, "--box", &arguments->box, "X0,Y0,X1,Y1", "Box of the prompt.", input);
   add_switch(app, "--layers", &arguments->layers, "Show every layer.", input);
   add_description_options(app, &arguments->model);
+  add_verify_option(app, &arguments->model);
   add_run_options(app, &arguments->run, false);
   add_output_options(app, &arguments->output, "One JSON object on standard output.");
   describe_command(app, "lasso compare FILE[@VARIANT] [FILE[@VARIANT]] [--layers] [OPTIONS]",

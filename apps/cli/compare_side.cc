@@ -107,9 +107,8 @@ void run_model(const Operand& operand, const SideTask& task, Parent* parent) {
   parent->send(RecordKind::kInfo, engine_json(model.engine.info(), context.threads()));
 
   context.set_trace([&](const std::string& program, const std::string& name,
-                        const std::vector<std::int64_t>& shape, const float* values) {
-    send_tensor(program, name, shape, values, parent);
-  });
+                        const std::vector<std::int64_t>& shape, const float* values,
+                        double /*ms*/) { send_tensor(program, name, shape, values, parent); });
   const Embedding embedding = context.encode(image.view());
   const Segmentation answer = context.segment(embedding, prompt);
   context.set_trace({});

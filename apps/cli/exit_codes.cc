@@ -17,7 +17,7 @@ Exit exit_for(const lasso::Error& error, Stage stage) {
       return Exit::kUsage;
     case ErrorCode::kNotFound:
     case ErrorCode::kCorruptFile:
-      return stage == Stage::kModel ? Exit::kBadModel : Exit::kSomeFailed;
+      return stage == Stage::kOther ? Exit::kSomeFailed : Exit::kBadModel;
     case ErrorCode::kUnsupported:
       return stage == Stage::kModel && cpu_is_supported() ? Exit::kBadModel : Exit::kUnsupported;
     case ErrorCode::kOutOfMemory:

@@ -41,10 +41,11 @@ template <typename... Args>
 }
 
 // What was being done when the library threw.
-enum class Stage { kModel, kOther };
+enum class Stage { kModel, kEngineFile, kOther };
 
 // The status for an error of the library. While a model is opened, a file that is missing, broken
-// or of another family is a bad model; a CPU that lacks what Lasso needs is never the file's fault.
+// or of another family is a bad model; a CPU that lacks what Lasso or an engine file needs is never
+// the file's fault.
 Exit exit_for(const lasso::Error& error, Stage stage);
 
 // True where the CPU has the instructions that every kernel of Lasso needs (AVX2, FMA and BMI2).

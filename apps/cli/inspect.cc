@@ -1,15 +1,17 @@
-// lasso inspect: what is in a checkpoint, and how this machine runs it.
+// lasso inspect: what is in a checkpoint or an engine file, and how this machine runs it.
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <filesystem>
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "commands.h"
 #include "console.h"
+#include "layer_times.h"
 #include "model.h"
 #include "options.h"
 #include "prompts.h"
@@ -24,10 +26,37 @@ struct InspectArguments {
   bool layers = false;
   bool why = false;
   bool graph = false;
+  bool time = false;
   ModelOptions model;
   RunOptions run;
   OutputOptions output;
 };
+
+// What an engine's own description does not say: it depends on the threads, or must be measured.
+struct Measured {
+  int threads = 0;
+  std::vector<std::uint64_t> arena_bytes;  // by program
+  LayerTimes ms;                           // empty without --time
+
+  // None for layers that are no work, and without --time.
+  std::optional<double> time(const ProgramInfo& program, const LayerInfo& layer) const {
+    const auto it = ms.find({program.name, layer.name});
+    return it == ms.end() ? std::nullopt : std::optional<double>(it->second);
+  }
+};
+
+Measured measure(const OpenModel& model, const InspectArguments& arguments) {
+  constexpr int kRuns = 3;
+  Measured measured;
+  Context context(model.engine, {arguments.run.threads});
+  measured.threads = context.threads();
+  measured.arena_bytes = model.engine.arena_bytes(measured.threads);
+  if (arguments.time) {
+    const Progress progress("measuring the layers");
+    measured.ms = measure_layers(&context, kRuns);
+  }
+  return measured;
+}
 
 double total_gflop(const ProgramInfo& program) {
   double gflop = 0;
@@ -42,7 +71,7 @@ std::string quantity(double value) {
   return fmt::format("{:.0f} ", value);
 }
 
-void print_summary(const EngineInfo& info, const std::string& path) {
+void print_summary(const EngineInfo& info, const Measured& measured, const std::string& path) {
   const auto row = [](const std::string& name, const std::string& value) {
     print(fmt::format("  {}{}", styled(Style::kDim, fmt::format("{:<14}", name)), value));
   };
@@ -58,7 +87,12 @@ void print_summary(const EngineInfo& info, const std::string& path) {
   row("parameters", quantity(static_cast<double>(info.parameters)));
   row("weights", fmt::format("{}B packed, {}", quantity(static_cast<double>(info.weight_bytes)),
                              info.precision));
+  const auto arena = std::max_element(measured.arena_bytes.begin(), measured.arena_bytes.end());
+  row("arena", fmt::format("{}B with {} thread{}", quantity(static_cast<double>(*arena)),
+                           measured.threads, measured.threads == 1 ? "" : "s"));
   row("preprocess", info.preprocess);
+  row("packed by", fmt::format("Lasso {} with oneDNN {}; needs {}", info.lasso_version,
+                               info.onednn_version, info.needed_isa));
   row("device", fmt::format("{}, {}", info.device, info.isa));
 }
 
@@ -69,40 +103,60 @@ void print_program(const ProgramInfo& program) {
   for (const std::string& output : program.outputs) print("  out  " + output);
 }
 
-void print_layers(const ProgramInfo& program, bool why) {
-  Table table({{"#", Align::kRight},
-               {"layer"},
-               {"op"},
-               {"shape"},
-               {"kernel"},
-               {"ISA"},
-               {"GFLOP", Align::kRight},
-               {"weights", Align::kRight}});
+void print_layers(const ProgramInfo& program, const Measured& measured, bool why) {
+  std::vector<Column> columns{{"#", Align::kRight},
+                              {"layer"},
+                              {"op"},
+                              {"input"},
+                              {"result"},
+                              {"precision"},
+                              {"kernel"},
+                              {"ISA"},
+                              {"GFLOP", Align::kRight},
+                              {"weights", Align::kRight}};
+  if (!measured.ms.empty()) columns.push_back({"ms", Align::kRight});
+  Table table(columns);
   for (std::size_t i = 0; i < program.layers.size(); ++i) {
     const LayerInfo& layer = program.layers[i];
-    table.add(
-        {fmt::format("{}", i), layer.name, layer.op, layer.shape, layer.kernel, layer.isa,
-         layer.gflop > 0 ? fmt::format("{:.3g}", layer.gflop) : "",
-         layer.weight_bytes > 0 ? quantity(static_cast<double>(layer.weight_bytes)) + "B" : ""});
+    std::vector<std::string> cells{
+        fmt::format("{}", i),
+        layer.name,
+        layer.op,
+        layer.input_shapes.front(),
+        layer.shape,
+        layer.precision,
+        layer.kernel,
+        layer.isa,
+        layer.gflop > 0 ? fmt::format("{:.3g}", layer.gflop) : "",
+        layer.weight_bytes > 0 ? quantity(static_cast<double>(layer.weight_bytes)) + "B" : ""};
+    if (!measured.ms.empty()) {
+      const auto ms = measured.time(program, layer);
+      cells.push_back(ms ? fmt::format("{:.3f}", *ms) : "");
+    }
+    table.add(std::move(cells));
     if (!why) continue;
     for (const std::string& reason : layer.rejected) table.note("not " + reason);
   }
   print(table.text());
 }
 
-Json layer_json(const LayerInfo& layer, bool why) {
+Json layer_json(const LayerInfo& layer, std::optional<double> ms, bool why) {
   Json json = {{"name", layer.name},
                {"op", layer.op},
+               {"inputs", layer.input_shapes},
                {"shape", layer.shape},
+               {"precision", layer.precision},
                {"kernel", layer.kernel},
                {"isa", layer.isa},
                {"gflop", layer.gflop},
                {"weight_bytes", layer.weight_bytes}};
+  if (ms) json["ms"] = *ms;
   if (why) json["rejected"] = layer.rejected;
   return json;
 }
 
-Json to_json(const EngineInfo& info, const OpenModel& model, bool layers, bool why) {
+Json to_json(const EngineInfo& info, const OpenModel& model, const Measured& measured, bool layers,
+             bool why) {
   Json json = {{"file", model.path},
                {"model", info.model},
                {"model_hash", info.model_hash},
@@ -110,6 +164,10 @@ Json to_json(const EngineInfo& info, const OpenModel& model, bool layers, bool w
                {"device", info.device},
                {"isa", info.isa},
                {"precision", info.precision},
+               {"lasso_version", info.lasso_version},
+               {"onednn_version", info.onednn_version},
+               {"needed_isa", info.needed_isa},
+               {"threads", measured.threads},
                {"image_size", info.image_size},
                {"patch_size", info.patch_size},
                {"embed_dim", info.embed_dim},
@@ -122,15 +180,17 @@ Json to_json(const EngineInfo& info, const OpenModel& model, bool layers, bool w
                {"weight_bytes", info.weight_bytes},
                {"load_ms", model.load_ms},
                {"programs", Json::array()}};
-  for (const ProgramInfo& program : info.programs) {
+  for (std::size_t i = 0; i < info.programs.size(); ++i) {
+    const ProgramInfo& program = info.programs[i];
     Json entry = {{"name", program.name},
                   {"inputs", program.inputs},
                   {"outputs", program.outputs},
                   {"layer_count", program.layers.size()},
+                  {"arena_bytes", measured.arena_bytes.at(i)},
                   {"gflop", total_gflop(program)}};
-    if (layers || why) {
+    if (layers) {
       for (const LayerInfo& layer : program.layers) {
-        entry["layers"].push_back(layer_json(layer, why));
+        entry["layers"].push_back(layer_json(layer, measured.time(program, layer), why));
       }
     }
     json["programs"].push_back(std::move(entry));
@@ -144,8 +204,10 @@ Exit run_inspect(const InspectArguments& arguments) {
   options.model = arguments.file;
   const OpenModel model = open_model(options, arguments.run);
   const EngineInfo& info = model.engine.info();
+  const Measured measured = measure(model, arguments);
+  const bool layers = arguments.layers || arguments.why || arguments.time;
   if (arguments.output.json) {
-    Json json = to_json(info, model, arguments.layers, arguments.why);
+    Json json = to_json(info, model, measured, layers, arguments.why);
     if (arguments.graph) json["graph"] = model.engine.dump();
     print(json.dump(-1, ' ', false, Json::error_handler_t::replace));
     return Exit::kDone;
@@ -154,10 +216,10 @@ Exit run_inspect(const InspectArguments& arguments) {
     print(model.engine.dump());
     return Exit::kDone;
   }
-  print_summary(info, model.path);
+  print_summary(info, measured, model.path);
   for (const ProgramInfo& program : info.programs) {
     print_program(program);
-    if (arguments.layers || arguments.why) print_layers(program, arguments.why);
+    if (layers) print_layers(program, measured, arguments.why);
   }
   return Exit::kDone;
 }
@@ -166,29 +228,38 @@ constexpr const char* kEpilogue =
     R"(Examples:
   lasso inspect sam_vit_b_01ec64.pth
   lasso inspect sam_vit_b_01ec64.pth --why
+  lasso inspect sam_vit_b.lasso --time --threads 8
   lasso inspect sam_vit_b_01ec64.pth --json | jq .parameters
 )";
 
 }  // namespace
 
 void add_inspect(CLI::App* parent, Action* action) {
-  CLI::App* app = parent->add_subcommand("inspect", "What a checkpoint holds and how it will run.");
+  CLI::App* app = parent->add_subcommand(
+      "inspect", "What a checkpoint or engine file holds and how it will run.");
   const auto arguments = std::make_shared<InspectArguments>();
   const std::string group = "What to show";
-  app->add_option("FILE", arguments->file, "A SAM checkpoint (.pth, .pt or .safetensors).")
+  app->add_option("FILE", arguments->file,
+                  "A SAM checkpoint (.pth, .pt or .safetensors) or an engine file (.lasso).")
       ->check(not_empty)
       ->required()
       ->group("Model");
   add_switch(app, "--layers", &arguments->layers,
-             "Every layer: operation, shape, kernel, instruction set, GFLOP, bytes of weights.",
+             "Every layer: operation, shapes, precision, kernel, instruction set, GFLOP, bytes of "
+             "weights.",
              group);
   add_switch(app, "--why", &arguments->why,
              "Every layer, with the kernels that were not taken and the reasons.", group);
+  add_switch(app, "--time", &arguments->time,
+             "Every layer, with the milliseconds that it takes here, the median of three runs.",
+             group);
   add_switch(app, "--graph", &arguments->graph, "The graphs of all programs, as text.", group);
   add_description_options(app, &arguments->model);
+  add_verify_option(app, &arguments->model);
   add_run_options(app, &arguments->run, true);
   add_output_options(app, &arguments->output, "One JSON object on standard output.");
-  describe_command(app, "lasso inspect FILE [--layers] [--why] [--graph] [OPTIONS]", kEpilogue);
+  describe_command(app, "lasso inspect FILE [--layers] [--why] [--time] [--graph] [OPTIONS]",
+                   kEpilogue);
   app->callback([=] {
     begin(arguments->output);
     *action = [=] { return run_inspect(*arguments); };

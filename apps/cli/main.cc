@@ -75,6 +75,7 @@ int run(int argc, char** argv) {
   app.require_subcommand(1);
   Action action;
   add_segment(&app, &action);
+  add_build(&app, &action);
   add_inspect(&app, &action);
   add_compare(&app, &action);
   add_bench(&app, &action);

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <new>
 
 #include "console.h"
@@ -46,7 +47,8 @@ std::string find_model(const std::string& model) {
     if (fs::is_directory(path, ignored)) {
       throw Failure(Exit::kBadModel,
                     fmt::format("{}: is a folder; this release of Lasso reads a model from one "
-                                "file, a SAM checkpoint (.pth, .pt or .safetensors)",
+                                "file, a SAM checkpoint (.pth, .pt or .safetensors) or an engine "
+                                "(.lasso)",
                                 path));
     }
     return path;
@@ -70,17 +72,28 @@ std::string find_model(const std::string& model) {
                             looked, kCheckpoints));
 }
 
-lasso::Engine open_engine(const std::function<lasso::Engine()>& open) {
+namespace {
+
+// What an engine file begins with, whatever its version.
+bool begins_like_engine(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::string head(5, '\0');
+  return file.read(head.data(), static_cast<std::streamsize>(head.size())) && head == "LASSO";
+}
+
+}  // namespace
+
+lasso::Engine open_engine(const std::function<lasso::Engine()>& open, Stage stage) {
   try {
     return open();
   } catch (const lasso::Error& error) {
-    throw Failure(exit_for(error, Stage::kModel), error.what());
+    throw Failure(exit_for(error, stage), error.what());
   } catch (const std::bad_alloc&) {
     throw Failure(Exit::kDeviceOrMemory, "out of memory while the model was loaded");
   }
 }
 
-OpenModel open_model(const ModelOptions& model, const RunOptions& run) {
+lasso::EngineOptions model_options(const ModelOptions& model, const RunOptions& run) {
   if (!model.preprocess.empty()) {
     parse_choice("--preprocess", model.preprocess, {"sam", "medsam"});
   }
@@ -88,16 +101,33 @@ OpenModel open_model(const ModelOptions& model, const RunOptions& run) {
   if (!model.config.empty() && !fs::is_regular_file(model.config, ignored)) {
     usage_error("--config {}: there is no such file", model.config);
   }
-  const std::string path = find_model(model.model);
   lasso::EngineOptions options;
   options.kernels = run.kernel_choice();
   options.precision = lasso::precision_from_string(run.precision);
   options.preprocess = model.preprocess;
   options.config_path = model.config;
+  return options;
+}
+
+OpenModel open_model(const ModelOptions& model, const RunOptions& run) {
+  const lasso::EngineOptions options = model_options(model, run);
+  const std::string path = find_model(model.model);
   const Progress progress(fmt::format("loading {}", path));
   const auto start = std::chrono::steady_clock::now();
-  lasso::Engine engine = open_engine([&] { return lasso::Engine::build(path, options); });
+  lasso::Engine engine =
+      open_engine([&] { return lasso::Engine::open(path, options, {model.verify}); },
+                  begins_like_engine(path) ? Stage::kEngineFile : Stage::kModel);
   return {std::move(engine), path, milliseconds_since(start)};
+}
+
+OpenModel open_random(const std::string& arch, const lasso::EngineOptions& options) {
+  const SamArch value = arch == "vit_b"   ? SamArch::kVitB
+                        : arch == "vit_l" ? SamArch::kVitL
+                                          : SamArch::kVitH;
+  const Progress progress("building " + arch + " with random weights");
+  const auto start = std::chrono::steady_clock::now();
+  lasso::Engine engine = open_engine([&] { return lasso::Engine::random(value, 1, options); });
+  return {std::move(engine), arch, milliseconds_since(start)};
 }
 
 }  // namespace lasso::cli

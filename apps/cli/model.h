@@ -20,7 +20,10 @@ std::vector<std::filesystem::path> model_folders();
 std::string find_model(const std::string& model);
 
 // Runs `open`, which builds an engine, and turns the library's errors into the statuses for models.
-lasso::Engine open_engine(const std::function<lasso::Engine()>& open);
+lasso::Engine open_engine(const std::function<lasso::Engine()>& open, Stage stage = Stage::kModel);
+
+// The options of the library for a model.
+lasso::EngineOptions model_options(const ModelOptions& model, const RunOptions& run);
 
 struct OpenModel {
   lasso::Engine engine;
@@ -29,6 +32,9 @@ struct OpenModel {
 };
 
 OpenModel open_model(const ModelOptions& model, const RunOptions& run);
+
+// vit_b, vit_l or vit_h with random weights.
+OpenModel open_random(const std::string& arch, const lasso::EngineOptions& options);
 
 }  // namespace lasso::cli
 

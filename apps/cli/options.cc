@@ -282,9 +282,15 @@ void require_precision(const RunOptions& options) {
 
 void add_model_option(CLI::App* app, ModelOptions* options) {
   add_text(app, "-m,--model", &options->model, "FILE",
-           "SAM checkpoint (.pth, .pt or .safetensors) of any size. Default: the demo checkpoint "
-           "that comes with Lasso, or what LASSO_MODEL names.",
+           "SAM checkpoint (.pth, .pt or .safetensors) of any size, or an engine file (.lasso). "
+           "Default: the demo checkpoint that comes with Lasso, or what LASSO_MODEL names.",
            kModelGroup);
+}
+
+void add_verify_option(CLI::App* app, ModelOptions* options) {
+  add_switch(app, "--verify", &options->verify,
+             "Compare the weights of an engine file with their checksum, which reads all of them.",
+             kModelGroup);
 }
 
 void add_description_options(CLI::App* app, ModelOptions* options) {

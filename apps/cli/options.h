@@ -60,10 +60,13 @@ struct ModelOptions {
   std::string model;  // empty: the demo checkpoint
   std::string preprocess;
   std::string config;
+  bool verify = false;  // an engine file's weights
 };
 void add_model_option(CLI::App* app, ModelOptions* options);
 // --preprocess and --config
 void add_description_options(CLI::App* app, ModelOptions* options);
+// --verify, for commands that take an engine file.
+void add_verify_option(CLI::App* app, ModelOptions* options);
 
 // A number with its limits; the help says the default.
 void add_integer(CLI::App* app, const std::string& name, std::int64_t* value, std::int64_t min,

@@ -390,6 +390,7 @@ void add_segment(CLI::App* parent, Action* action) {
 
   add_model_option(app, &a.model);
   add_description_options(app, &a.model);
+  add_verify_option(app, &a.model);
   add_run_options(app, &a.run, true);
   add_integer(app, "--jobs", &a.jobs, 1, 1024,
               "Images at a time, which share the threads. More than one gives more images per "

@@ -46,23 +46,10 @@ double program_gflop(const EngineInfo& info, const std::string& name) {
   return gflop;
 }
 
-OpenModel open_random(const std::string& name, const SpeedSetup& setup, const RunOptions& run) {
-  const SamArch arch = name == "vit_b"   ? SamArch::kVitB
-                       : name == "vit_l" ? SamArch::kVitL
-                                         : SamArch::kVitH;
-  lasso::EngineOptions options;
-  options.kernels = run.kernel_choice();
-  options.precision = lasso::precision_from_string(run.precision);
-  options.preprocess = setup.model.preprocess;
-  const Progress progress("building " + name + " with random weights");
-  const auto start = Clock::now();
-  lasso::Engine engine = open_engine([&] { return lasso::Engine::random(arch, 1, options); });
-  return {std::move(engine), name, milliseconds_since(start)};
-}
-
 OpenModel open_operand(const Operand& operand, const SpeedSetup& setup, const RunOptions& run) {
   if (is_random(operand)) {
-    return open_random(operand.file.substr(std::string(kRandomPrefix).size()), setup, run);
+    return open_random(operand.file.substr(std::string(kRandomPrefix).size()),
+                       model_options(setup.model, run));
   }
   ModelOptions options = setup.model;
   options.model = operand.file;

@@ -62,6 +62,21 @@ std::int64_t parse_integer(const std::string& option, const std::string& text, s
   return *value;
 }
 
+std::uint64_t parse_bytes(const std::string& option, const std::string& text) {
+  constexpr std::string_view kUnits = "KMG";
+  std::string_view digits = text;
+  unsigned shift = 0;
+  if (!digits.empty() && kUnits.find(digits.back()) != std::string_view::npos) {
+    shift = 10 * (static_cast<unsigned>(kUnits.find(digits.back())) + 1);
+    digits.remove_suffix(1);
+  }
+  const std::optional<std::int64_t> value = to_integer(digits);
+  if (!value || *value < 1 || *value > (std::int64_t{1} << 50) >> shift) {
+    usage_error("{} {}: expected a number of bytes such as 536870912, 512M or 2G", option, text);
+  }
+  return static_cast<std::uint64_t>(*value) << shift;
+}
+
 double parse_positive(const std::string& option, const std::string& text) {
   const std::optional<double> value = to_double(text);
   if (!value || *value <= 0) usage_error("{} {}: expected a number above 0", option, text);

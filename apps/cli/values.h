@@ -18,6 +18,8 @@ std::optional<float> to_float(std::string_view text);
 
 std::int64_t parse_integer(const std::string& option, const std::string& text, std::int64_t min,
                            std::int64_t max);
+// A number of bytes above 0, with K, M or G behind it for 2^10, 2^20 or 2^30.
+std::uint64_t parse_bytes(const std::string& option, const std::string& text);
 double parse_positive(const std::string& option, const std::string& text);
 
 // One of `allowed`.

@@ -137,10 +137,12 @@ class LASSO_EXPORT Context {
 
   const Timings& last_timings() const;
 
-  // Called with the result of every step of a program, in the order of execution; for comparing
-  // kernels layer by layer. `values` is valid during the call. An empty function ends it.
-  using Trace = std::function<void(const std::string& program, const std::string& name,
-                                   const std::vector<std::int64_t>& shape, const float* values)>;
+  // Called with the result of every step of a program, in the order of execution, and the
+  // milliseconds that it took; for comparing and timing kernels layer by layer. `values` is valid
+  // during the call. An empty function ends it.
+  using Trace =
+      std::function<void(const std::string& program, const std::string& name,
+                         const std::vector<std::int64_t>& shape, const float* values, double ms)>;
   void set_trace(Trace trace);
 
  private:

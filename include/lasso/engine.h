@@ -41,6 +41,18 @@ struct EngineOptions {
   // A JSON file with what tensor shapes do not tell (docs/checkpoints.md lists the keys). Empty:
   // none.
   std::string config_path;
+  // Threads that pack weights. 0: the physical cores that the process may use.
+  int threads = 0;
+  // Bytes of memory that the process may have resident while it builds; where more is needed, that
+  // is said before anything large is allocated. 0: no limit.
+  std::uint64_t memory_limit = 0;
+};
+
+// How an engine file is loaded.
+struct LoadOptions {
+  // Compare the weights with their checksum, which reads all of them. Everything else in the file
+  // is checked in any case.
+  bool verify = false;
 };
 
 // Random weights of a published architecture, to measure speed without a checkpoint.
@@ -48,9 +60,11 @@ enum class SamArch : std::uint8_t { kVitB, kVitL, kVitH };
 
 // One step of a program, for inspection.
 struct LayerInfo {
-  std::string name;       // of the value that it computes
-  std::string op;         // "linear", "layer_norm", ...
-  std::string shape;      // of its first result, symbols included: "[batch, 64, 64, 768]"
+  std::string name;   // of the value that it computes
+  std::string op;     // "linear", "layer_norm", ...
+  std::string shape;  // of its first result, symbols included: "[batch, 64, 64, 768]"
+  // Of its operands, weights included; empty where an optional one is absent.
+  std::vector<std::string> input_shapes;
   std::string precision;  // of its factors: "fp32", "bf16" or "int8"
   std::string kernel;     // the kernel that runs, with its vendor implementation where there is one
   std::string isa;        // "avx512", "avx2", "reference"
@@ -74,7 +88,12 @@ struct EngineInfo {
   std::string device;      // "cpu"
   std::string isa;         // the best that its kernels may use
   std::string precision;   // "fp32", "bf16", "int8"
-  int image_size = 0;      // side of the square that the encoder sees, pixels
+  // Who packed the weights, and the lowest instruction set with which fast kernels read them: what
+  // a CPU must have for the engine's file.
+  std::string lasso_version;
+  std::string onednn_version;
+  std::string needed_isa;
+  int image_size = 0;  // side of the square that the encoder sees, pixels
   int patch_size = 0;
   int embed_dim = 0;  // width of the image encoder
   int depth = 0;      // transformer blocks
@@ -91,16 +110,44 @@ struct EngineInfo {
 // its own.
 class LASSO_EXPORT Engine {
  public:
+  // The model in `path`, whichever it is: a checkpoint is built, an engine file loaded. With an
+  // engine file, options that contradict what it was built with throw kInvalidArgument: another
+  // preprocessing, reference kernels where it has fast ones, a configuration file, a precision
+  // other than its own (kFp32, the default, is whichever it has).
+  static Engine open(const std::string& path, const EngineOptions& options = {},
+                     const LoadOptions& load = {});
+
   // Compiles the model in `path`: a PyTorch checkpoint (.pth, .pt) or .safetensors file of SAM,
   // told by its content. The file may be deleted afterwards, but must not be
   // truncated meanwhile. Throws kNotFound, kCorruptFile,
   // kUnsupported (another model family, or a CPU without AVX2), kOutOfMemory.
   static Engine build(const std::string& path, const EngineOptions& options = {});
 
+  // The same into an engine file, which is then loaded. The weights go to the file as they are
+  // packed, so that building needs far less memory than they take. The file appears complete or not
+  // at all. Also throws kInvalidArgument where it can't be written, and kDevice for a full disk.
+  static Engine build_file(const std::string& path, const std::string& engine_path,
+                           const EngineOptions& options = {});
+
+  // Maps an engine file: the weights are used where they lie, and are read when they are used. The
+  // file may be deleted or replaced while engines use it, but must not be changed or truncated.
+  // Throws kNotFound; kCorruptFile for a damaged or truncated file; kUnsupported for one of another
+  // format, for another device, or whose weights need instructions that this CPU lacks.
+  static Engine load(const std::string& path, const LoadOptions& options = {});
+
+  // Writes an engine file that load() takes. It appears complete or not at all. Throws
+  // kInvalidArgument where it can't be written, and kDevice for a full disk.
+  void save(const std::string& path) const;
+
   // A real architecture with seeded random weights, made in memory.
   static Engine random(SamArch arch, std::uint64_t seed = 1, const EngineOptions& options = {});
 
   const EngineInfo& info() const;
+
+  // Bytes of intermediate results and scratch memory that a context with so many threads (0: all
+  // cores) needs for each program, in their order, at the representative shapes. Programs share
+  // them: a context holds the largest.
+  std::vector<std::uint64_t> arena_bytes(int threads = 0) const;
 
   // Readable text of every program's graph after the passes.
   std::string dump() const;

@@ -94,8 +94,8 @@ void Context::set_trace(Trace trace) {
   }
   impl_->predictor.session().set_trace(
       [trace = std::move(trace)](const std::string& program, const std::string& value,
-                                 const Dims& dims, const float* data) {
-        if (data != nullptr) trace(program, value, dims, data);
+                                 const Dims& dims, const float* data, double ms) {
+        if (data != nullptr) trace(program, value, dims, data, ms);
       });
 }
 

@@ -8,13 +8,19 @@
 #include "core/guard.h"
 #include "core/isa.h"
 #include "core/threads.h"
+#include "engine/plan.h"
+#include "frontend/checkpoint.h"
 #include "graph/graph.h"
 #include "models/sam/checkpoint.h"
+#include "models/sam/model_file.h"
 #include "models/sam/precision.h"
 
 namespace lasso {
 
 namespace {
+
+constexpr std::pair<Precision, const char*> kPrecisions[] = {
+    {Precision::kFp32, "fp32"}, {Precision::kBf16, "bf16"}, {Precision::kInt8, "int8"}};
 
 std::string describe_argument(const graph::Value& value) {
   return fmt::format("{}: {} {}", value.name, to_string(value.dtype),
@@ -52,8 +58,12 @@ LayerInfo layer_info(const engine::CompiledProgram& program, std::size_t index) 
     if (!compiled.implementation.empty()) layer.kernel += " (" + compiled.implementation + ")";
     layer.isa = std::string(to_string(compiled.family->kernel_isa(compiled.kernel)));
   }
+  for (const graph::ValueId id : node.inputs) {
+    layer.input_shapes.push_back(id == graph::kNoValue ? ""
+                                                       : graph::to_string(graph.value(id).shape));
+  }
   layer.rejected = compiled.rejected;
-  layer.weight_bytes = compiled.packed_bytes;
+  layer.weight_bytes = compiled.packed.bytes;
   layer.gflop = graph::flops(graph, node, graph.typical) * 1e-9;
   return layer;
 }
@@ -73,7 +83,7 @@ ProgramInfo program_info(const engine::CompiledProgram& program) {
   return info;
 }
 
-EngineInfo engine_info(const sam::SamModel& model, Precision precision) {
+EngineInfo engine_info(const sam::SamModel& model) {
   const sam::SamConfig& config = model.config;
   EngineInfo info;
   info.model = sam::model_name(config);
@@ -82,7 +92,10 @@ EngineInfo engine_info(const sam::SamModel& model, Precision precision) {
   info.device = "cpu";
   info.isa = model.module->options.reference ? "reference"
                                              : std::string(to_string(model.module->options.isa));
-  info.precision = to_string(precision);
+  info.precision = model.precision;
+  info.lasso_version = model.module->build.lasso_version;
+  info.onednn_version = model.module->build.onednn_version;
+  info.needed_isa = std::string(to_string(model.module->build.needed_isa));
   info.image_size = config.image_size;
   info.patch_size = config.patch_size;
   info.embed_dim = config.embed_dim;
@@ -103,9 +116,11 @@ EngineInfo engine_info(const sam::SamModel& model, Precision precision) {
 struct Settings {
   explicit Settings(const EngineOptions& options)
       : preprocess(preprocess_preset(options.preprocess.empty() ? "sam" : options.preprocess)) {
+    LASSO_CHECK(options.threads >= 0 && options.threads <= 4096, ErrorCode::kInvalidArgument,
+                "threads is {}: expected 0 (all cores) to 4096", options.threads);
     compile.reference = options.kernels == Kernels::kReference;
     compile.isa = usable_isa();
-    compile.threads = available_cores();
+    compile.threads = options.threads == 0 ? available_cores() : options.threads;
     precision = options.precision;
   }
   engine::CompileOptions compile;
@@ -113,16 +128,70 @@ struct Settings {
   Preprocess preprocess;
 };
 
-std::shared_ptr<const Engine::Impl> build_engine(const sam::SamCheckpoint& checkpoint,
-                                                 const Settings& settings) {
+std::shared_ptr<const Engine::Impl> make_engine(sam::SamModel model) {
   auto impl = std::make_shared<Engine::Impl>();
+  impl->model = std::make_shared<const sam::SamModel>(std::move(model));
+  impl->info = engine_info(*impl->model);
+  return impl;
+}
+
+engine::CompileOptions compile_options(const Settings& settings, const sam::SamConfig& config) {
   engine::CompileOptions options = settings.compile;
   options.precision =
-      sam::precision_plan(checkpoint.config, settings.precision, options.isa, options.reference);
-  impl->model = std::make_shared<const sam::SamModel>(
-      sam::compile_model(checkpoint, settings.preprocess, options));
-  impl->info = engine_info(*impl->model, settings.precision);
-  return impl;
+      sam::precision_plan(config, settings.precision, options.isa, options.reference);
+  return options;
+}
+
+std::shared_ptr<const Engine::Impl> build_engine(const sam::SamCheckpoint& checkpoint,
+                                                 const Settings& settings) {
+  sam::SamModel model = sam::compile_model(checkpoint, settings.preprocess,
+                                           compile_options(settings, checkpoint.config));
+  model.precision = to_string(settings.precision);
+  return make_engine(std::move(model));
+}
+
+void check_memory(const sam::SamCheckpoint& checkpoint, bool into_file, std::uint64_t limit) {
+  if (limit == 0) return;
+  const std::uint64_t needed = sam::build_memory(checkpoint, into_file);
+  LASSO_CHECK(needed <= limit, ErrorCode::kOutOfMemory,
+              "{}: building needs about {} bytes of memory, and the limit is {}",
+              checkpoint.weights.path(), needed, limit);
+}
+
+sam::SamModel load_model(const std::string& path, const EngineOptions& options, bool verify) {
+  sam::SamModel model = sam::load_model(path, Settings(options).compile, verify);
+  const bool known =
+      std::any_of(std::begin(kPrecisions), std::end(kPrecisions),
+                  [&](const auto& entry) { return entry.second == model.precision; });
+  LASSO_CHECK(known, ErrorCode::kUnsupported,
+              "{}: an engine in the precision \"{}\", which this release does not have", path,
+              model.precision);
+  return model;
+}
+
+// An engine's options were taken when it was built.
+void check_agreement(const std::string& path, const sam::SamModel& model,
+                     const EngineOptions& options) {
+  const std::string& preprocess = model.preprocess.name;
+  LASSO_CHECK(
+      options.preprocess.empty() || options.preprocess == preprocess, ErrorCode::kInvalidArgument,
+      "{}: the engine was built to prepare images by \"{}\", and \"{}\" is asked for; build "
+      "another one from its checkpoint",
+      path, preprocess, options.preprocess);
+  LASSO_CHECK(options.kernels == Kernels::kFast || model.module->options.reference,
+              ErrorCode::kInvalidArgument,
+              "{}: the engine's weights are packed for the fast kernels, and the reference kernels "
+              "are asked for; these need the checkpoint, or an engine that was built for them",
+              path);
+  LASSO_CHECK(
+      options.precision == Precision::kFp32 || to_string(options.precision) == model.precision,
+      ErrorCode::kInvalidArgument,
+      "{}: the engine was built in {}, and {} is asked for; build another one from its "
+      "checkpoint",
+      path, model.precision, to_string(options.precision));
+  LASSO_CHECK(options.config_path.empty(), ErrorCode::kInvalidArgument,
+              "{}: an engine file holds its configuration, and {} is given beside it", path,
+              options.config_path);
 }
 
 sam::SamConfig config_of(SamArch arch) {
@@ -136,9 +205,6 @@ sam::SamConfig config_of(SamArch arch) {
   }
   fail(ErrorCode::kInvalidArgument, "architecture {} does not exist", static_cast<int>(arch));
 }
-
-constexpr std::pair<Precision, const char*> kPrecisions[] = {
-    {Precision::kFp32, "fp32"}, {Precision::kBf16, "bf16"}, {Precision::kInt8, "int8"}};
 
 }  // namespace
 
@@ -161,8 +227,44 @@ Engine::Engine(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
 Engine Engine::build(const std::string& path, const EngineOptions& options) {
   return guarded([&] {
     const Settings settings(options);
-    return Engine(build_engine(sam::load_sam_checkpoint(path, options.config_path), settings));
+    const sam::SamCheckpoint checkpoint = sam::load_sam_checkpoint(path, options.config_path);
+    check_memory(checkpoint, false, options.memory_limit);
+    return Engine(build_engine(checkpoint, settings));
   });
+}
+
+Engine Engine::build_file(const std::string& path, const std::string& engine_path,
+                          const EngineOptions& options) {
+  return guarded([&] {
+    const Settings settings(options);
+    {
+      const sam::SamCheckpoint checkpoint = sam::load_sam_checkpoint(path, options.config_path);
+      check_memory(checkpoint, true, options.memory_limit);
+      sam::build_model_file(checkpoint, settings.preprocess,
+                            compile_options(settings, checkpoint.config),
+                            to_string(settings.precision), engine_path);
+    }
+    return Engine(make_engine(load_model(engine_path, options, false)));
+  });
+}
+
+Engine Engine::load(const std::string& path, const LoadOptions& options) {
+  return guarded([&] { return Engine(make_engine(load_model(path, {}, options.verify))); });
+}
+
+Engine Engine::open(const std::string& path, const EngineOptions& options,
+                    const LoadOptions& load) {
+  const FileKind kind = guarded([&] { return file_kind(*MappedFile::open(path)); });
+  if (kind != FileKind::kLassoEngine) return build(path, options);
+  return guarded([&] {
+    sam::SamModel model = load_model(path, options, load.verify);
+    check_agreement(path, model, options);
+    return Engine(make_engine(std::move(model)));
+  });
+}
+
+void Engine::save(const std::string& path) const {
+  guarded([&] { sam::save_model(*impl_->model, path); });
 }
 
 Engine Engine::random(SamArch arch, std::uint64_t seed, const EngineOptions& options) {
@@ -174,6 +276,23 @@ Engine Engine::random(SamArch arch, std::uint64_t seed, const EngineOptions& opt
 }
 
 const EngineInfo& Engine::info() const { return impl_->info; }
+
+std::vector<std::uint64_t> Engine::arena_bytes(int threads) const {
+  return guarded([&] {
+    const int team = threads == 0 ? available_cores() : threads;
+    const ThreadLimit limit(team);
+    std::vector<std::uint64_t> bytes;
+    const engine::CompiledModule& module = *impl_->model->module;
+    for (const engine::CompiledProgram& program : module.programs) {
+      std::vector<std::int64_t> sizes;
+      for (const std::string& symbol : program.symbols) {
+        sizes.push_back(program.graph.typical.at(symbol));
+      }
+      bytes.push_back(engine::Plan(program, module.options, team, sizes).arena_bytes());
+    }
+    return bytes;
+  });
+}
 
 std::string Engine::dump() const {
   std::string text;

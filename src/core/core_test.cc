@@ -1,10 +1,13 @@
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <bit>
 #include <cmath>
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -16,10 +19,12 @@
 
 #include "core/aligned_buffer.h"
 #include "core/check.h"
+#include "core/checksum.h"
 #include "core/dtype.h"
 #include "core/file.h"
 #include "core/isa.h"
 #include "core/log.h"
+#include "core/memory.h"
 #include "core/tensor.h"
 #include "core/threads.h"
 
@@ -202,6 +207,26 @@ TEST(ByteReader, ReadsLittleEndianNumbersInOrder) {
   EXPECT_EQ(reader.remaining(), 0u);
 }
 
+TEST(Checksum, IsXxh3) {
+  EXPECT_EQ(to_hex(checksum(nullptr, 0)), "99aa06d3014798d86001c324468d497f");
+  const std::string text(100'000, 'x');
+  Checksum pieces;
+  for (std::size_t i = 0; i < text.size(); i += 7777) {
+    pieces.update(std::string_view(text).substr(i, 7777));
+  }
+  EXPECT_EQ(pieces.digest(), checksum(text.data(), text.size()));
+  pieces.update("x");
+  EXPECT_NE(pieces.digest(), checksum(text.data(), text.size()));
+}
+
+TEST(Memory, ResidentBytesGrowWithWhatIsTouched) {
+  constexpr std::size_t kBytes = std::size_t{64} << 20;
+  const std::uint64_t before = resident_bytes();
+  const AlignedBuffer buffer(kBytes);
+  std::memset(buffer.data(), 1, kBytes);
+  EXPECT_GE(resident_bytes(), before + kBytes * 9 / 10);
+}
+
 TEST(ByteReader, NeverLeavesItsBytes) {
   const std::string bytes(10, 'x');
   ByteReader reader(reinterpret_cast<const std::byte*>(bytes.data()), bytes.size(), "f.bin");
@@ -273,6 +298,27 @@ TEST_F(FileTest, AFailedWriteLeavesNothingBehind) {
   EXPECT_EQ(error_of("interrupted", [&] { write_atomically(path("b"), interrupted); }),
             ErrorCode::kDevice);
   EXPECT_EQ(content("a"), "old");
+  EXPECT_EQ(names(), std::set<std::string>{"a"});
+}
+
+TEST_F(FileTest, AKilledWriteLeavesTheOldFileAndNothingElse) {
+  write_file(path("a"), "old");
+  const pid_t child = fork();
+  if (child == 0) {
+    write_atomically(path("a"), [](const std::string& temporary) {
+      std::ofstream(temporary) << "half of the n";
+      raise(SIGKILL);
+    });
+    _exit(0);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  ASSERT_TRUE(WIFSIGNALED(status));
+  EXPECT_EQ(content("a"), "old");
+  // Where the file system has no unnamed files, the temporary one stays.
+  const int unnamed = open(path(".").c_str(), O_TMPFILE | O_RDWR, 0600);
+  if (unnamed < 0) GTEST_SKIP() << "no unnamed files here";
+  close(unnamed);
   EXPECT_EQ(names(), std::set<std::string>{"a"});
 }
 

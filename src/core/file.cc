@@ -70,16 +70,59 @@ void MappedFile::release(const std::byte* begin, std::size_t bytes) const {
 
 namespace {
 
-// Makes an empty file of a new name beside `path`, with the permissions of an ordinary new file.
-std::string make_temporary(const std::string& path) {
+// Calls make(name) with new names beside `path` until it returns true, and returns that name.
+template <typename Make>
+std::string make_temporary(const std::string& path, Make&& make) {
   std::random_device random;
   for (int attempt = 0; attempt < 100; ++attempt) {
     std::string name = fmt::format("{}.{:08x}", path, random());
-    const FileDescriptor fd(::open(name.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0666));
-    if (fd.get() >= 0) return name;
+    if (make(name)) return name;
     if (errno != EEXIST) break;
   }
   fail(ErrorCode::kInvalidArgument, "{}: can't be written: {}", path, std::strerror(errno));
+}
+
+// Gives `target` the file that was written under `temporary`, or removes that.
+void rename_or_remove(const std::string& temporary, const std::string& target) {
+  if (std::rename(temporary.c_str(), target.c_str()) == 0) return;
+  const int error = errno;
+  unlink(temporary.c_str());
+  fail(ErrorCode::kInvalidArgument, "{}: can't be written: {}", target, std::strerror(error));
+}
+
+// Through a file without a name, of which nothing is left if the process is killed. False where the
+// file system has none.
+bool write_unnamed(const std::string& target,
+                   const std::function<void(const std::string& temporary)>& write) {
+  std::string folder = std::filesystem::path(target).parent_path().string();
+  if (folder.empty()) folder = ".";
+  // With the permissions of an ordinary new file.
+  const FileDescriptor fd(::open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0666));
+  if (fd.get() < 0) return false;
+  const std::string unnamed = fmt::format("/proc/self/fd/{}", fd.get());
+  if (access(unnamed.c_str(), W_OK) != 0) return false;  // no /proc
+  write(unnamed);
+  // A link replaces no file, and a renaming does.
+  const std::string name = make_temporary(target, [&](const std::string& candidate) {
+    return linkat(AT_FDCWD, unnamed.c_str(), AT_FDCWD, candidate.c_str(), AT_SYMLINK_FOLLOW) == 0;
+  });
+  rename_or_remove(name, target);
+  return true;
+}
+
+void write_named(const std::string& target,
+                 const std::function<void(const std::string& temporary)>& write) {
+  const std::string temporary = make_temporary(target, [](const std::string& name) {
+    return FileDescriptor(::open(name.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0666))
+               .get() >= 0;
+  });
+  try {
+    write(temporary);
+  } catch (...) {
+    unlink(temporary.c_str());
+    throw;
+  }
+  rename_or_remove(temporary, target);
 }
 
 }  // namespace
@@ -98,15 +141,7 @@ void write_atomically(const std::string& path,
   const auto status = std::filesystem::status(target, error);
   LASSO_CHECK(!std::filesystem::exists(status) || std::filesystem::is_regular_file(status),
               ErrorCode::kInvalidArgument, "{}: can't be written: not a regular file", path);
-  const std::string temporary = make_temporary(target);
-  try {
-    write(temporary);
-    LASSO_CHECK(std::rename(temporary.c_str(), target.c_str()) == 0, ErrorCode::kInvalidArgument,
-                "{}: can't be written: {}", path, std::strerror(errno));
-  } catch (...) {
-    unlink(temporary.c_str());
-    throw;
-  }
+  if (!write_unnamed(target, write)) write_named(target, write);
 }
 
 void write_file(const std::string& path, std::string_view content) {

@@ -39,8 +39,9 @@ class MappedFile {
 };
 
 // Calls write(temporary path), then renames the temporary file, which stands in the same folder, to
-// `path`. On an exception the temporary file is removed and `path` stays as it was. Throws
-// kInvalidArgument where the folder can't be written.
+// `path`. On an exception the temporary file is removed and `path` stays as it was. If the process
+// is killed `path` stays as it was, too, and nothing else is left where the file system has files
+// without names. Throws kInvalidArgument where the folder can't be written.
 void write_atomically(const std::string& path,
                       const std::function<void(const std::string& temporary)>& write);
 void write_file(const std::string& path, std::string_view content);

@@ -11,7 +11,9 @@
 #include <vector>
 
 #include "core/aligned_buffer.h"
+#include "core/file.h"
 #include "core/isa.h"
+#include "engine/weight_sink.h"
 #include "graph/graph.h"
 #include "kernels/family.h"
 #include "passes/lower_precision.h"
@@ -32,8 +34,7 @@ struct CompiledNode {
   std::size_t kernel = 0;  // index in the family's list, chosen at the typical sizes
   std::vector<std::size_t> packed_inputs;
   std::string packed_layout;
-  std::size_t packed_bytes = 0;
-  const std::byte* packed = nullptr;
+  StoredBytes packed;
   std::string implementation;         // of a vendor library
   std::vector<std::string> rejected;  // "name: reason" of better kernels
 };
@@ -42,14 +43,25 @@ struct CompiledProgram {
   graph::Graph graph;  // its constants no longer hold data
   std::vector<std::string> symbols;
   std::vector<CompiledNode> nodes;     // one for each node of the graph
-  std::vector<const void*> constants;  // by value; null for those that were packed
+  std::vector<StoredBytes> constants;  // by value; nothing for those that were packed
+};
+
+// Who packed the weights, and for what.
+struct BuildRecord {
+  std::string lasso_version;
+  std::string onednn_version;
+  Isa isa = Isa::kAvx2;         // the best that the build could use
+  Isa needed_isa = Isa::kAvx2;  // the lowest with which what runs by fast kernels still does
 };
 
 struct CompiledModule {
   std::vector<CompiledProgram> programs;
-  std::vector<AlignedBuffer> storage;  // packed weights and constants
+  // What the weights lie in: buffers, or an engine file.
+  std::vector<AlignedBuffer> storage;
+  std::shared_ptr<const MappedFile> file;
   std::uint64_t weight_bytes = 0;
   CompileOptions options;
+  BuildRecord build;
 };
 
 // Runs the passes, chooses the kernels at the program's typical sizes, and packs weights one by
@@ -57,8 +69,12 @@ struct CompiledModule {
 // if no kernel can compute a node.
 std::shared_ptr<const CompiledModule> compile(graph::Module module, const CompileOptions& options);
 
-// The first row of a family's list that may be taken: with `reference`, only the last one.
-std::size_t first_kernel(const kernels::Family& family, const CompileOptions& options);
+// The same with the weights in `sink`. If that keeps no data in memory the module can't run.
+CompiledModule compile(graph::Module module, const CompileOptions& options, WeightSink& sink);
+
+// True where every output is a value that a node writes and that has no other name: neither an
+// input, nor a constant, nor a reshape of another output.
+bool outputs_are_separate(const graph::Graph& graph);
 
 // The node as kernels see it, with the sizes of a binding.
 kernels::Call make_call(const graph::Graph& graph, const graph::Node& node,

@@ -1,6 +1,7 @@
 #include "engine/plan.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 
 #include "core/check.h"
@@ -11,6 +12,7 @@ using graph::Graph;
 using graph::kNoValue;
 using graph::Node;
 using graph::ValueId;
+using kernels::KernelArgs;
 
 namespace {
 
@@ -48,9 +50,25 @@ Plan::Plan(const CompiledProgram& program, const CompileOptions& options, int th
                 program.symbols[i], symbols[i], kMaxSymbol);
     bindings_[program.symbols[i]] = symbols[i];
   }
+  check_sizes();
   place_values();
   add_steps(options, {options.isa, threads});
   plan_arena();
+}
+
+// Sizes that kernels may count with in 64 bits, whatever the program is.
+void Plan::check_sizes() const {
+  constexpr double kMaxFlops = 1e18;
+  const Graph& graph = program_.graph;
+  for (std::size_t i = 0; i < graph.values.size(); ++i) {
+    bytes_of(graph, static_cast<ValueId>(i), bindings_);
+  }
+  for (const Node& node : graph.nodes) {
+    const double flops = graph::flops(graph, node, bindings_);
+    LASSO_CHECK(flops <= kMaxFlops, ErrorCode::kInvalidArgument,
+                "program {}: value \"{}\" would need {:.3g} operations", graph.name,
+                graph.value(node.outputs.front()).name, flops);
+  }
 }
 
 // Constants and arguments have their places; every other root value gets a block of the arena.
@@ -60,8 +78,8 @@ void Plan::place_values() {
   places_.resize(graph.values.size());
   for (std::size_t i = 0; i < root_.size(); ++i) {
     root_[i] = static_cast<ValueId>(i);
-    if (program_.constants[i] != nullptr) {
-      places_[i] = {Place::Kind::kConstant, 0, program_.constants[i]};
+    if (program_.constants[i].data != nullptr) {
+      places_[i] = {Place::Kind::kConstant, 0, program_.constants[i].data};
     }
   }
   for (std::size_t i = 0; i < graph.inputs.size(); ++i) {
@@ -84,25 +102,15 @@ Plan::Place Plan::place_of(ValueId id) const {
 }
 
 // The best kernel for these sizes among those that read the weights as they were packed.
-Plan::Choice Plan::choose_kernel(const Node& node, const CompiledNode& compiled,
-                                 const kernels::Call& call, const CompileOptions& options,
-                                 const kernels::Target& target) const {
-  const kernels::Family& family = *compiled.family;
-  std::string reasons;
-  for (std::size_t i = first_kernel(family, options); i < family.size(); ++i) {
-    const kernels::Support support = family.supports(i, call, target);
-    if (support) {
-      kernels::KernelPlan plan = family.plan(i, call, target);
-      if (plan.packed_layout == compiled.packed_layout &&
-          plan.packed_bytes == compiled.packed_bytes) {
-        return {i, std::move(plan)};
-      }
-    }
-    reasons += fmt::format("; {}: {}", family.kernel_name(i),
-                           support ? "another layout of the weights" : support.reason());
-  }
-  fail(ErrorCode::kUnsupported, "program {}, value \"{}\": no kernel computes these sizes{}",
-       program_.graph.name, program_.graph.value(node.outputs.front()).name, reasons);
+KernelChoice Plan::choose(const Node& node, const CompiledNode& compiled, const kernels::Call& call,
+                          const CompileOptions& options, const kernels::Target& target) const {
+  const PackedForm packed{compiled.packed_layout, static_cast<std::size_t>(compiled.packed.bytes)};
+  std::vector<std::string> reasons;
+  auto choice = choose_kernel(*compiled.family, call, options, target, &packed, reasons);
+  LASSO_CHECK(choice, ErrorCode::kUnsupported,
+              "program {}, value \"{}\": no kernel computes these sizes: {}", program_.graph.name,
+              program_.graph.value(node.outputs.front()).name, fmt::join(reasons, "; "));
+  return std::move(*choice);
 }
 
 void Plan::add_steps(const CompileOptions& options, const kernels::Target& target) {
@@ -112,11 +120,11 @@ void Plan::add_steps(const CompileOptions& options, const kernels::Target& targe
     const CompiledNode& compiled = program_.nodes[i];
     if (compiled.family == nullptr) continue;
     const kernels::Call call = make_call(graph, node, bindings_);
-    const auto [kernel, plan] = choose_kernel(node, compiled, call, options, target);
+    const auto [kernel, plan] = choose(node, compiled, call, options, target);
     Step step;
     step.run = compiled.family->run(kernel);
     step.state = compiled.family->create(kernel, call, target);
-    step.packed = compiled.packed;
+    step.packed = compiled.packed.data;
     step.node = i;
     step.dims = call.outputs.front().dims;
     const std::size_t index = steps_.size();
@@ -204,8 +212,16 @@ void Plan::run(bool poison, const AfterStep& after) const {
   for (std::size_t i = 0; i < steps_.size(); ++i) {
     const Step& step = steps_[i];
     if (poison) poison_before(step);
-    step.run(*step.state, {step.inputs.data(), step.outputs.data(), step.packed, step.workspace});
-    if (after) after(program_.graph.nodes[step.node], step.dims, step.outputs.data());
+    const KernelArgs args{step.inputs.data(), step.outputs.data(), step.packed, step.workspace};
+    if (after) {
+      const auto start = std::chrono::steady_clock::now();
+      step.run(*step.state, args);
+      const std::chrono::duration<double, std::milli> time =
+          std::chrono::steady_clock::now() - start;
+      after(program_.graph.nodes[step.node], step.dims, step.outputs.data(), time.count());
+    } else {
+      step.run(*step.state, args);
+    }
     if (poison) poison_after(i);
   }
 }

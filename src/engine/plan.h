@@ -9,6 +9,7 @@
 #include <span>
 #include <vector>
 
+#include "engine/choose_kernel.h"
 #include "engine/compile.h"
 #include "engine/memory_plan.h"
 #include "kernels/family.h"
@@ -25,9 +26,9 @@ class Plan {
   void set_arena(std::byte* arena);
   void set_arguments(std::span<const void* const> inputs, std::span<void* const> outputs);
 
-  // A step's node, the shape of its first result, and its results.
-  using AfterStep =
-      std::function<void(const graph::Node& node, const Dims& dims, void* const* results)>;
+  // A step's node, the shape of its first result, its results, and the time that it took.
+  using AfterStep = std::function<void(const graph::Node& node, const Dims& dims,
+                                       void* const* results, double ms)>;
   // Runs the steps in their order. `after` may be empty; poison: see SessionOptions.
   void run(bool poison, const AfterStep& after) const;
 
@@ -61,15 +62,12 @@ class Plan {
     std::size_t argument = 0;
   };
 
+  void check_sizes() const;
   void place_values();
   void add_steps(const CompileOptions& options, const kernels::Target& target);
-  struct Choice {
-    std::size_t kernel = 0;  // index in the family's list
-    kernels::KernelPlan plan;
-  };
-  Choice choose_kernel(const graph::Node& node, const CompiledNode& compiled,
-                       const kernels::Call& call, const CompileOptions& options,
-                       const kernels::Target& target) const;
+  KernelChoice choose(const graph::Node& node, const CompiledNode& compiled,
+                      const kernels::Call& call, const CompileOptions& options,
+                      const kernels::Target& target) const;
   void plan_arena();
   Place place_of(graph::ValueId id) const;
   void poison_before(const Step& step) const;

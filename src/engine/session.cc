@@ -76,9 +76,10 @@ void Session::run(std::size_t program, std::span<const std::int64_t> symbols,
     return;
   }
   const graph::Graph& graph = module_->programs[program].graph;
-  plan.run(options_.poison, [&](const graph::Node& node, const Dims& dims, void* const* results) {
+  plan.run(options_.poison, [&](const graph::Node& node, const Dims& dims, void* const* results,
+                                double ms) {
     const graph::Value& value = graph.value(node.outputs.front());
-    trace_(graph.name, value.name, dims, trace_values_.convert(value.dtype, dims, results));
+    trace_(graph.name, value.name, dims, trace_values_.convert(value.dtype, dims, results), ms);
   });
 }
 

@@ -49,8 +49,9 @@ class Session {
   void prepare(std::size_t program, std::span<const std::int64_t> symbols);
 
   using Trace = std::function<void(const std::string& program, const std::string& value,
-                                   const Dims& dims, const float* data)>;
-  // Called after every step with its first result in float32 (null for indices); empty: none.
+                                   const Dims& dims, const float* data, double ms)>;
+  // Called after every step with its first result in float32 (null for indices) and the time that
+  // it took; empty: none.
   void set_trace(Trace trace) { trace_ = std::move(trace); }
 
   std::size_t arena_bytes() const { return arena_.size(); }

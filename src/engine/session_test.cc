@@ -178,10 +178,9 @@ TEST_P(SessionTest, AllocatesNothingAfterTheFirstCall) {
 TEST_P(SessionTest, TraceNamesEveryStep) {
   Session session(module_, SessionOptions{});
   std::vector<std::string> names;
-  session.set_trace(
-      [&](const std::string& program, const std::string& name, const Dims& dims, const float*) {
-        names.push_back(program + "/" + name + " " + to_string(dims));
-      });
+  session.set_trace([&](const std::string& program, const std::string& name, const Dims& dims,
+                        const float*,
+                        double) { names.push_back(program + "/" + name + " " + to_string(dims)); });
   Buffers b(3);
   session.run(1, b.symbols, b.inputs, b.outputs);
   ASSERT_EQ(names.size(), 5U);

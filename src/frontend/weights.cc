@@ -1,12 +1,11 @@
 #include "frontend/weights.h"
 
-#include <xxhash.h>
-
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
 
 #include "core/aligned_buffer.h"
+#include "core/checksum.h"
 #include "frontend/text.h"
 
 namespace lasso {
@@ -54,6 +53,10 @@ bool WeightTensor::is_contiguous() const {
     if (__builtin_mul_overflow(expected, dims[d], &expected)) return false;
   }
   return true;
+}
+
+bool WeightTensor::lies_dense() const {
+  return is_contiguous() && reinterpret_cast<std::uintptr_t>(data) % size_of(dtype) == 0;
 }
 
 std::size_t WeightTensor::dense_bytes() const {
@@ -104,8 +107,7 @@ Tensor Weights::dense(const std::string& name) const {
               "{}: tensor {} of shape {} would take {} bytes, and its storage has {}: save a copy "
               "of it instead of an expanded view",
               path_, printable(name), to_string(tensor.dims), bytes, tensor.storage_bytes);
-  const bool aligned = reinterpret_cast<std::uintptr_t>(tensor.data) % size_of(tensor.dtype) == 0;
-  if (tensor.is_contiguous() && aligned) {
+  if (tensor.lies_dense()) {
     return {tensor.dtype, tensor.dims, std::shared_ptr<const void>(tensor.owner, tensor.data),
             tensor.file};
   }
@@ -132,27 +134,23 @@ void Weights::release(const std::string& name) const {
 
 std::string Weights::fingerprint(const std::string& salt) const {
   constexpr std::size_t kChunk = std::size_t{8} << 20U;
-  XXH3_state_t* state = XXH3_createState();
-  LASSO_CHECK(state != nullptr, ErrorCode::kOutOfMemory, "no memory for a hash state");
-  const std::shared_ptr<XXH3_state_t> guard(state, XXH3_freeState);
-  XXH3_128bits_reset(state);
-  XXH3_128bits_update(state, salt.data(), salt.size());
+  Checksum hash;
+  hash.update(salt);
   for (const auto& [name, tensor] : tensors_) {
     const std::string head =
         fmt::format("{}\n{}\n{}\n", name, to_string(tensor.dtype), to_string(tensor.dims));
-    XXH3_128bits_update(state, head.data(), head.size());
+    hash.update(head);
     const Tensor dense = this->dense(name);
     const std::size_t bytes = dense.bytes();
     const auto* data = static_cast<const std::byte*>(dense.data.get());
     for (std::size_t begin = 0; begin < bytes; begin += kChunk) {
       const std::size_t count = std::min(kChunk, bytes - begin);
-      XXH3_128bits_update(state, data + begin, count);
+      hash.update(data + begin, count);
       if (tensor.file && data == tensor.data) tensor.file->release(data + begin, count);
     }
     release(name);
   }
-  const XXH128_hash_t hash = XXH3_128bits_digest(state);
-  return fmt::format("{:016x}{:016x}", hash.high64, hash.low64);
+  return to_hex(hash.digest());
 }
 
 }  // namespace lasso

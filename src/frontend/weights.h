@@ -27,6 +27,8 @@ struct WeightTensor {
 
   // Row-major without gaps; dimensions of one element may have any stride.
   bool is_contiguous() const;
+  // Whether the elements can be used where they lie: contiguous and aligned.
+  bool lies_dense() const;
   // Bytes of the dense tensor; throws kCorruptFile where that overflows.
   std::size_t dense_bytes() const;
 };

@@ -59,13 +59,21 @@ std::optional<Dim> Dim::divided_by(std::int64_t divisor) const {
   return quotient;
 }
 
+void Dim::add(const Monomial& symbols, std::int64_t coefficient) {
+  constexpr std::size_t kMaxTerms = 16;
+  constexpr std::int64_t kMaxCoefficient = std::int64_t{1} << 62;
+  const auto it = terms_.try_emplace(symbols, 0).first;
+  LASSO_CHECK(!__builtin_add_overflow(it->second, coefficient, &it->second) &&
+                  it->second <= kMaxCoefficient && it->second >= -kMaxCoefficient,
+              ErrorCode::kInvalidArgument, "a dimension is too large");
+  if (it->second == 0) terms_.erase(it);
+  LASSO_CHECK(terms_.size() <= kMaxTerms, ErrorCode::kInvalidArgument,
+              "a dimension has more than {} terms", kMaxTerms);
+}
+
 Dim Dim::operator+(const Dim& other) const {
   Dim sum = *this;
-  for (const auto& [symbols, coefficient] : other.terms_) {
-    const auto it = sum.terms_.try_emplace(symbols, 0).first;
-    it->second += coefficient;
-    if (it->second == 0) sum.terms_.erase(it);
-  }
+  for (const auto& [symbols, coefficient] : other.terms_) sum.add(symbols, coefficient);
   return sum;
 }
 
@@ -78,9 +86,10 @@ Dim Dim::operator*(const Dim& other) const {
       Monomial symbols = left;
       symbols.insert(symbols.end(), right.begin(), right.end());
       std::sort(symbols.begin(), symbols.end());
-      Dim term;
-      term.terms_.emplace(std::move(symbols), left_coefficient * right_coefficient);
-      product = product + term;
+      std::int64_t coefficient = 0;
+      LASSO_CHECK(!__builtin_mul_overflow(left_coefficient, right_coefficient, &coefficient),
+                  ErrorCode::kInvalidArgument, "a dimension is too large");
+      product.add(symbols, coefficient);
     }
   }
   return product;

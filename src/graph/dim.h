@@ -31,14 +31,20 @@ class Dim {
   // The quotient, if every coefficient is divisible.
   std::optional<Dim> divided_by(std::int64_t divisor) const;
 
+  // Throw kInvalidArgument where a coefficient overflows or there are more than 16 terms, which no
+  // model has.
   Dim operator+(const Dim& other) const;
   Dim operator-(const Dim& other) const;
   Dim operator*(const Dim& other) const;
   bool operator==(const Dim& other) const = default;
 
- private:
   using Monomial = std::vector<std::string>;  // sorted symbols; empty: the constant term
-  std::map<Monomial, std::int64_t> terms_;    // no zero coefficients
+  const std::map<Monomial, std::int64_t>& terms() const { return terms_; }
+
+ private:
+  void add(const Monomial& symbols, std::int64_t coefficient);
+
+  std::map<Monomial, std::int64_t> terms_;  // no zero coefficients
 
   friend std::string to_string(const Dim& dim);
 };

@@ -29,6 +29,17 @@ TEST(Dim, RefusesUnboundSymbolsAndOverflow) {
   EXPECT_THROW((kPoints * kPoints).evaluate(huge), Error);
 }
 
+TEST(Dim, RefusesCoefficientsThatOverflowAndPolynomialsWithoutEnd) {
+  const Dim huge = kPoints * (std::int64_t{1} << 61);
+  EXPECT_EQ((huge + huge).evaluate({{"points", 1}}), std::int64_t{1} << 62);
+  EXPECT_THROW(huge + huge + 1 + huge, Error);
+  EXPECT_THROW(huge * 3, Error);
+  Dim sum = 1;
+  for (const char* name : {"a", "b", "c", "d"}) sum = sum * (Dim::symbol(name) + 1);
+  EXPECT_EQ(sum.terms().size(), 16U);
+  EXPECT_THROW(sum * (Dim::symbol("e") + 1), Error);
+}
+
 TEST(Dim, DividesWhereEveryTermDoes) {
   EXPECT_EQ((kPoints * 6 + 9).divided_by(3), kPoints * 2 + 3);
   EXPECT_FALSE((kPoints * 6 + 8).divided_by(3).has_value());

@@ -227,6 +227,94 @@ TEST_F(Api, BadArgumentsAreNamed) {
             ErrorCode::kInvalidArgument);
 }
 
+TEST_F(Api, EngineFilesAreTheEngine) {
+  for (const Precision precision : {Precision::kFp32, Precision::kInt8}) {
+    EngineOptions options;
+    options.precision = precision;
+    const Engine built = Engine::build(data("checkpoint.pth"), options);
+    built.save(path("saved.lasso"));
+    const Engine file = Engine::build_file(data("checkpoint.pth"), path("built.lasso"), options);
+    EXPECT_EQ(test::read_bytes(path("saved.lasso")), test::read_bytes(path("built.lasso")));
+    const Engine loaded = Engine::load(path("saved.lasso"), {true});
+    EXPECT_EQ(loaded.dump(), built.dump());
+    EXPECT_EQ(loaded.info().precision, to_string(precision));
+    EXPECT_EQ(loaded.info().model_hash, built.info().model_hash);
+    EXPECT_EQ(loaded.info().weight_bytes, built.info().weight_bytes);
+    EXPECT_EQ(loaded.info().parameters, built.info().parameters);
+    EXPECT_EQ(loaded.arena_bytes(2), built.arena_bytes(2));
+    // A file that is replaced or deleted goes on being what it was.
+    test::write_bytes(path("new"), "something else");
+    fs::rename(path("new"), path("saved.lasso"));
+    fs::remove(path("built.lasso"));
+    Context context(built, {2});
+    const Embedding embedding = context.encode(image().view());
+    const Segmentation expected = context.segment(embedding, click(250, 300));
+    for (const Engine& engine : {loaded, file}) {
+      Context other(engine, {2});
+      const Segmentation answer = other.segment(embedding, click(250, 300));
+      EXPECT_EQ(answer.low_res_logits, expected.low_res_logits);
+      EXPECT_EQ(answer.masks.front().data, expected.masks.front().data);
+    }
+  }
+}
+
+TEST_F(Api, AnEngineFileGivesTheSameBitsEveryTime) {
+  engine().save(path("a.lasso"));
+  std::vector<float> embedding;
+  std::vector<float> logits;
+  for (int run = 0; run < 20; ++run) {
+    Context context(Engine::open(path("a.lasso")), {2});
+    const Embedding e = context.encode(image().view());
+    const auto count = static_cast<std::size_t>(e.grid() * e.grid() * e.channels());
+    const Segmentation answer = context.segment(e, click(250, 300));
+    if (run == 0) embedding.assign(e.data(), e.data() + count);
+    if (run == 0) logits = answer.low_res_logits;
+    EXPECT_TRUE(std::equal(embedding.begin(), embedding.end(), e.data()));
+    EXPECT_EQ(answer.low_res_logits, logits);
+  }
+}
+
+TEST_F(Api, OptionsThatContradictAnEngineFileAreRefused) {
+  engine().save(path("a.lasso"));
+  const auto refused = [&](const EngineOptions& options, const std::string& text) {
+    EXPECT_EQ(code_of([&] { Engine::open(path("a.lasso"), options); }, text),
+              ErrorCode::kInvalidArgument);
+  };
+  EngineOptions options;
+  options.preprocess = "sam";
+  EXPECT_EQ(Engine::open(path("a.lasso"), options).info().preprocess, "sam");
+  options.preprocess = "medsam";
+  refused(options, "\"sam\"");
+  options = {};
+  options.kernels = Kernels::kReference;
+  refused(options, "reference kernels");
+  options = {};
+  options.precision = Precision::kInt8;
+  refused(options, "built in fp32");
+  options = {};
+  options.config_path = path("config.json");
+  refused(options, "config.json");
+  EXPECT_EQ(code_of([&] { Engine::build(path("a.lasso")); }, "not built from engines"),
+            ErrorCode::kUnsupported);
+  EXPECT_EQ(code_of([&] { Engine::load(data("checkpoint.pth")); }, "not an engine file"),
+            ErrorCode::kCorruptFile);
+  EXPECT_EQ(code_of([&] { Engine::open(path("absent.lasso")); }, "absent.lasso"),
+            ErrorCode::kNotFound);
+}
+
+TEST_F(Api, BuildingKeepsWithinAMemoryLimitOrSaysWhatItNeeds) {
+  EngineOptions options;
+  options.memory_limit = 1 << 20;
+  EXPECT_EQ(code_of([&] { Engine::build(data("checkpoint.pth"), options); }, "limit is 1048576"),
+            ErrorCode::kOutOfMemory);
+  EXPECT_EQ(code_of([&] { Engine::build_file(data("checkpoint.pth"), path("a.lasso"), options); },
+                    "limit is 1048576"),
+            ErrorCode::kOutOfMemory);
+  EXPECT_FALSE(fs::exists(path("a.lasso")));
+  options.memory_limit = std::uint64_t{1} << 40;
+  Engine::build_file(data("checkpoint.pth"), path("a.lasso"), options);
+}
+
 TEST_F(Api, ThreadsShareAnEngine) {
   Context context(engine(), {1});
   const Segmentation expected = context.segment(context.encode(image().view()), click(250, 300));

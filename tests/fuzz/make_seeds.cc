@@ -1,13 +1,17 @@
 // make_seeds DIR: writes small files of every format, honest ones and nearly so, as a fuzzer's
-// first inputs: DIR/zip, DIR/pickle, DIR/safetensors, DIR/npy, DIR/checkpoint, DIR/image.
+// first inputs: DIR/zip, DIR/pickle, DIR/safetensors, DIR/npy, DIR/checkpoint, DIR/engine,
+// DIR/image.
 #include <cstdio>
 #include <filesystem>
 
+#include "engine_input.h"
 #include "frontend/npy/npy.h"
 #include "frontend/pytorch/torch_writer.h"
 #include "frontend/safetensors/safetensors_writer.h"
 #include "make_image_seeds.h"
 #include "models/sam/checkpoint.h"
+#include "models/sam/model_file.h"
+#include "models/sam/precision.h"
 #include "support/files.h"
 #include "support/pickles.h"
 
@@ -36,7 +40,7 @@ sam::SamConfig tiny() {
 }
 
 void write_seeds(const std::string& dir) {
-  for (const char* name : {"zip", "pickle", "safetensors", "npy", "checkpoint"}) {
+  for (const char* name : {"zip", "pickle", "safetensors", "npy", "checkpoint", "engine"}) {
     std::filesystem::create_directories(dir + "/" + name);
   }
   const std::string half = tensor(storage("0", 6, "HalfStorage"), 1, {2, 2}, {1, 2});
@@ -82,6 +86,23 @@ void write_seeds(const std::string& dir) {
                   "{'descr': '|u1', 'fortran_order': True, 'shape': (2, 3)} \n" + "123456");
 }
 
+// In both forms of an input; in float32 with fast kernels, and in int8.
+void write_engine_seeds(const std::string& dir) {
+  const sam::SamConfig config = tiny();
+  const sam::SamCheckpoint checkpoint{config, sam::random_weights(config, 1)};
+  for (const auto& [precision, name] :
+       {std::pair(Precision::kFp32, "fp32"), std::pair(Precision::kInt8, "int8")}) {
+    engine::CompileOptions options;
+    options.precision = sam::precision_plan(config, precision, Isa::kAvx2, false);
+    const std::string path = dir + "/engine/" + name;
+    sam::build_model_file(checkpoint, preprocess_preset("sam"), options, name, path);
+    sam::load_model(path, {}, true);
+    const std::string file = read_bytes(path);
+    write_bytes(path, fuzz::engine_input(file));
+    write_bytes(path + "_header", file.substr(0, 8192));
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -91,6 +112,7 @@ int main(int argc, char** argv) {
   }
   try {
     write_seeds(argv[1]);
+    write_engine_seeds(argv[1]);
     make_image_seeds(std::string(argv[1]) + "/image");
     sam::load_sam_checkpoint(std::string(argv[1]) + "/checkpoint/tiny.pth");
     sam::load_sam_checkpoint(std::string(argv[1]) + "/checkpoint/tiny.safetensors");

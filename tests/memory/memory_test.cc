@@ -62,19 +62,32 @@ TEST(Memory, BuildingHoldsThePackedWeightsAndLittleMore) {
   const auto file_bytes = static_cast<std::int64_t>(std::filesystem::file_size(path));
   std::int64_t build = -1;
   std::int64_t run = -1;
+  std::int64_t build_file = -1;
+  std::int64_t verify = -1;
   build = peak_resident_bytes([&] { Engine::build(path); });
   run = peak_resident_bytes([&] {
     const Engine engine = Engine::build(path);
     Context(engine, {2}).warm_up();
   });
+  // Into a file: a layer at a time.
+  EngineOptions limited;
+  limited.memory_limit = 320 * kMiB;
+  build_file =
+      peak_resident_bytes([&] { Engine::build_file(path, folder / "random.lasso", limited); });
+  verify = peak_resident_bytes([&] { Engine::load(folder / "random.lasso", {true}); });
   const std::int64_t packed = sam::parameter_count(config) * 4;
   std::printf(
-      "file %ld MiB, packed weights %ld MiB, peak while building %ld MiB, warmed up %ld MiB\n",
-      file_bytes / kMiB, packed / kMiB, build / kMiB, run / kMiB);
+      "file %ld MiB, packed weights %ld MiB, peak while building %ld MiB, warmed up %ld MiB, while "
+      "building an engine file %ld MiB, verifying it %ld MiB\n",
+      file_bytes / kMiB, packed / kMiB, build / kMiB, run / kMiB, build_file / kMiB, verify / kMiB);
   ASSERT_GT(build, 0);
   ASSERT_GT(run, 0);
   EXPECT_LE(build, packed + 200 * kMiB);
   EXPECT_LE(run, packed + 400 * kMiB);
+  ASSERT_GT(build_file, 0);
+  ASSERT_GT(verify, 0);
+  EXPECT_LE(build_file, 200 * kMiB);
+  EXPECT_LE(verify, 100 * kMiB);
 }
 
 }  // namespace

@@ -15,7 +15,8 @@ namespace lasso::sam {
 struct SamModel {
   SamConfig config;
   Preprocess preprocess;
-  std::string hash;  // of the weights and the configuration
+  std::string hash;                // of the weights and the configuration
+  std::string precision = "fp32";  // or "bf16" or "int8", which its layers' attributes spell out
   std::uint64_t parameters = 0;
   std::shared_ptr<const engine::CompiledModule> module;
 };

@@ -1,0 +1,22 @@
+// How long each layer of a model takes.
+#ifndef LASSO_CLI_LAYER_TIMES_H_
+#define LASSO_CLI_LAYER_TIMES_H_
+
+#include <map>
+#include <string>
+#include <utility>
+
+#include "lasso/context.h"
+
+namespace lasso::cli {
+
+// Milliseconds by names of program and layer; layers that only rename a result have none.
+using LayerTimes = std::map<std::pair<std::string, std::string>, double>;
+
+// Runs every program on one picture and one prompt of a point, once to warm up and then `runs`
+// times, and takes the median of each layer.
+LayerTimes measure_layers(Context* context, int runs);
+
+}  // namespace lasso::cli
+
+#endif  // LASSO_CLI_LAYER_TIMES_H_

@@ -1,0 +1,14 @@
+// The process's memory.
+#ifndef LASSO_CORE_MEMORY_H_
+#define LASSO_CORE_MEMORY_H_
+
+#include <cstdint>
+
+namespace lasso {
+
+// Resident bytes, mapped files included; 0 where the system does not tell.
+std::uint64_t resident_bytes();
+
+}  // namespace lasso
+
+#endif  // LASSO_CORE_MEMORY_H_

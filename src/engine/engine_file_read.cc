@@ -1,0 +1,128 @@
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "core/check.h"
+#include "core/threads.h"
+#include "engine/bind_program.h"
+#include "engine/engine_file.h"
+#include "engine/engine_header.h"
+#include "engine/program_json.h"
+
+namespace lasso::engine {
+
+namespace {
+
+// Tens of times what the largest models have.
+constexpr std::uint64_t kMaxProgramsBytes = 8 << 20;
+constexpr std::uint64_t kMaxMetaBytes = 1 << 20;
+
+const Section& section_of(const EngineHeader& header, SectionId id) { return header.sections[id]; }
+
+// Reads every byte, and gives the pages back: the check alone must not keep the file in memory.
+Digest digest_of(const MappedFile& file, const Section& section) {
+  constexpr std::uint64_t kChunk = 8 << 20;
+  Checksum hash;
+  for (std::uint64_t begin = 0; begin < section.bytes; begin += kChunk) {
+    const std::byte* data = file.data() + section.offset + begin;
+    const auto bytes = static_cast<std::size_t>(std::min(kChunk, section.bytes - begin));
+    hash.update(data, bytes);
+    file.release(data, bytes);
+  }
+  return hash.digest();
+}
+
+void check_digest(const MappedFile& file, const EngineHeader& header, SectionId id) {
+  const Section& section = section_of(header, id);
+  LASSO_CHECK(digest_of(file, section) == section.digest, ErrorCode::kCorruptFile,
+              "{}: damaged: the checksum of its section \"{}\" does not match", file.path(),
+              kSectionNames[id]);
+}
+
+Json read_json(const MappedFile& file, const EngineHeader& header, SectionId id,
+               std::uint64_t limit) {
+  const Section& section = section_of(header, id);
+  const std::string where = fmt::format("{}: {}", file.path(), kSectionNames[id]);
+  LASSO_CHECK(section.bytes <= limit, ErrorCode::kCorruptFile, "{}: {} bytes, more than {}", where,
+              section.bytes, limit);
+  check_digest(file, header, id);
+  return parse_json({reinterpret_cast<const char*>(file.data() + section.offset),
+                     static_cast<std::size_t>(section.bytes)},
+                    where);
+}
+
+// The meta section but for what the model's family describes.
+void read_meta(const Json& json, const std::string& where, CompiledModule& module,
+               ModelRecord& model) {
+  FieldReader meta(json, where);
+  FieldReader build(meta.at("build"), meta.where("build"));
+  build("lasso_version", module.build.lasso_version);
+  build("onednn_version", module.build.onednn_version);
+  std::string isa;
+  build("isa", isa);
+  module.build.isa = isa_from_string(isa);
+  build("reference_kernels", module.options.reference);
+  build.finish();
+  meta("precision", model.precision);
+  const Json& accuracy = meta.at("accuracy");
+  if (!accuracy.is_null() && !accuracy.is_object()) {
+    refuse(meta.where("accuracy"), "null or an object");
+  }
+  meta("family", model.family);
+  const Json& description = meta.at("model");
+  if (!description.is_object()) refuse(meta.where("model"), "an object");
+  model.description = description.dump();
+  meta.finish();
+}
+
+void bind_programs(const MappedFile& file, const Section& section, CompiledModule& module) {
+  WeightsSection weights(file.data() + section.offset, section.bytes);
+  std::set<std::string> names;
+  for (CompiledProgram& program : module.programs) {
+    LASSO_CHECK(names.insert(program.graph.name).second, ErrorCode::kCorruptFile,
+                "two programs are called {}", program.graph.name);
+    bind_program(program, module.options, weights);
+  }
+  module.weight_bytes = weights.check_all_used();
+}
+
+LoadedEngine load(const std::shared_ptr<const MappedFile>& file, const ReadOptions& options) {
+  const std::string& path = file->path();
+  const EngineHeader header = read_header(*file, options.isa);
+  auto module = std::make_shared<CompiledModule>();
+  module->options.isa = options.isa;
+  module->options.threads = options.threads;
+  module->build.needed_isa = header.needed_isa;
+  LoadedEngine engine;
+  engine.model.hash = header.model_hash;
+  read_meta(read_json(*file, header, kMeta, kMaxMetaBytes), path + ": meta", *module, engine.model);
+  LASSO_CHECK(engine.model.family == options.family, ErrorCode::kUnsupported,
+              "{}: an engine of the model family \"{}\", and \"{}\" is expected", path,
+              engine.model.family, options.family);
+  module->programs =
+      read_programs(read_json(*file, header, kPrograms, kMaxProgramsBytes), path + ": programs");
+  if (options.verify) check_digest(*file, header, kWeights);
+  const ThreadLimit limit(options.threads);
+  bind_programs(*file, section_of(header, kWeights), *module);
+  module->file = file;
+  engine.module = std::move(module);
+  return engine;
+}
+
+}  // namespace
+
+LoadedEngine read_engine_file(const std::string& path, const ReadOptions& options) {
+  const auto file = MappedFile::open(path);
+  try {
+    return load(file, options);
+  } catch (const Error& error) {
+    // What a part of the engine takes for a bug or a wrong argument came from the file.
+    const bool named = std::string_view(error.what()).substr(0, path.size()) == path;
+    const bool by_file =
+        error.code() == ErrorCode::kInternal || error.code() == ErrorCode::kInvalidArgument;
+    if (named && !by_file) throw;
+    fail(by_file ? ErrorCode::kCorruptFile : error.code(), "{}: {}", path, error.what());
+  }
+}
+
+}  // namespace lasso::engine

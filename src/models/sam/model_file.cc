@@ -1,0 +1,236 @@
+#include "models/sam/model_file.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "core/check.h"
+#include "core/memory.h"
+#include "engine/engine_file.h"
+#include "engine/json_fields.h"
+#include "models/sam/config_fields.h"
+#include "models/sam/describe.h"
+
+namespace lasso {
+
+inline const engine::EnumNames<Preprocess::Resize>& names_of(
+    engine::EnumTag<Preprocess::Resize> /*tag*/) {
+  using Resize = Preprocess::Resize;
+  static const engine::EnumNames<Resize> names{{Resize::kLongestSide, "longest_side"},
+                                               {Resize::kStretch, "stretch"},
+                                               {Resize::kNone, "none"}};
+  return names;
+}
+
+inline const engine::EnumNames<Preprocess::Padding>& names_of(
+    engine::EnumTag<Preprocess::Padding> /*tag*/) {
+  using Padding = Preprocess::Padding;
+  static const engine::EnumNames<Padding> names{{Padding::kRightBottom, "right_bottom"},
+                                                {Padding::kCenter, "center"}};
+  return names;
+}
+
+inline const engine::EnumNames<Preprocess::Scale>& names_of(
+    engine::EnumTag<Preprocess::Scale> /*tag*/) {
+  using Scale = Preprocess::Scale;
+  static const engine::EnumNames<Scale> names{
+      {Scale::kMeanStd, "mean_std"}, {Scale::kMinMax, "min_max"}, {Scale::kUnit, "unit"}};
+  return names;
+}
+
+inline const engine::EnumNames<Preprocess::MaskResize>& names_of(
+    engine::EnumTag<Preprocess::MaskResize> /*tag*/) {
+  using MaskResize = Preprocess::MaskResize;
+  static const engine::EnumNames<MaskResize> names{{MaskResize::kThroughModel, "through_model"},
+                                                   {MaskResize::kProbabilities, "probabilities"}};
+  return names;
+}
+
+inline const engine::EnumNames<ResizeFilter>& names_of(engine::EnumTag<ResizeFilter> /*tag*/) {
+  static const engine::EnumNames<ResizeFilter> names{{ResizeFilter::kBilinear, "bilinear"},
+                                                     {ResizeFilter::kBicubic, "bicubic"}};
+  return names;
+}
+
+template <class V>
+void fields(V& v, Preprocess& preprocess) {
+  v("name", preprocess.name);
+  v("resize", preprocess.resize);
+  v("filter", preprocess.filter);
+  v("padding", preprocess.padding);
+  v("pad_value", preprocess.pad_value);
+  v("scale", preprocess.scale);
+  v("mean", preprocess.mean);
+  v("std", preprocess.std);
+  v("mask_resize", preprocess.mask_resize);
+}
+
+namespace sam {
+
+template <class V>
+void fields(V& v, SamConfig& config) {
+  for (const IntegerField& field : kIntegerFields) v(field.name.data(), config.*field.member);
+  for (const FloatField& field : kFloatFields) v(field.name.data(), config.*field.member);
+  v("global_blocks", config.global_blocks);
+  v("rel_pos", config.rel_pos);
+}
+
+namespace {
+
+constexpr char kFamily[] = "sam";
+
+engine::ModelRecord record_of(const SamConfig& config, const Preprocess& preprocess,
+                              const std::string& hash, const std::string& precision) {
+  const engine::Json description = {{"config", engine::write_fields(config)},
+                                    {"preprocess", engine::write_fields(preprocess)}};
+  return {kFamily, hash, precision, description.dump()};
+}
+
+Preprocess read_preprocess(const engine::Json& json, const std::string& where) {
+  const auto preprocess = engine::read_fields<Preprocess>(json, where);
+  const bool divides = std::all_of(preprocess.std.begin(), preprocess.std.end(),
+                                   [](float deviation) { return deviation > 0; });
+  LASSO_CHECK(divides, ErrorCode::kCorruptFile, "{}: a deviation is not positive", where);
+  // Saved embeddings carry the name.
+  LASSO_CHECK(preprocess.name.size() <= 32 && preprocess.name.find(' ') == std::string::npos,
+              ErrorCode::kCorruptFile, "{}: its name is \"{}\"", where, preprocess.name);
+  return preprocess;
+}
+
+struct Argument {
+  std::string name;
+  DType dtype;
+  graph::Shape shape;
+};
+
+struct Signature {
+  std::string program;
+  std::vector<Argument> inputs;
+  std::vector<Argument> outputs;
+  std::vector<std::string> symbols;
+};
+
+// The programs as describe.h lists them.
+std::vector<Signature> signatures(const SamConfig& config) {
+  using graph::Dim;
+  const Dim batch = Dim::symbol("batch");
+  const Dim prompts = Dim::symbol("prompts");
+  const Dim points = Dim::symbol("points");
+  const std::int64_t size = config.image_size;
+  const std::int64_t grid = config.grid();
+  const std::int64_t masks = config.num_mask_tokens();
+  const std::int64_t dim = config.prompt_dim;
+  Signature encoder{kImageEncoder,
+                    {{"image", DType::kF32, {batch, size, size, 3}}},
+                    {{"image_embeddings", DType::kF32, {batch, grid, grid, dim}}},
+                    {"batch"}};
+  Signature decoder{kMaskDecoder,
+                    {{"image_embeddings", DType::kF32, {1, grid, grid, dim}},
+                     {"point_coords", DType::kF32, {prompts, points, 2}},
+                     {"point_labels", DType::kI32, {prompts, points}}},
+                    {{"low_res_logits", DType::kF32, {prompts, masks, 4 * grid, 4 * grid}},
+                     {"iou_predictions", DType::kF32, {prompts, masks}}},
+                    {"prompts", "points"}};
+  Signature with_mask = decoder;
+  with_mask.program = kMaskDecoderWithMask;
+  with_mask.inputs.push_back({"mask_input", DType::kF32, {prompts, 4 * grid, 4 * grid, 1}});
+  return {std::move(encoder), std::move(decoder), std::move(with_mask)};
+}
+
+bool has_arguments(const graph::Graph& graph, const std::vector<graph::ValueId>& ids,
+                   const std::vector<Argument>& expected) {
+  if (ids.size() != expected.size()) return false;
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    const graph::Value& value = graph.value(ids[i]);
+    if (value.dtype != expected[i].dtype || value.shape != expected[i].shape) return false;
+  }
+  return true;
+}
+
+SamModel read_model(const engine::LoadedEngine& engine, const std::string& path) {
+  const std::string where = path + ": meta.model";
+  const engine::Json json = engine::parse_json(engine.model.description, where);
+  engine::FieldReader description(json, where);
+  SamModel model;
+  model.config =
+      engine::read_fields<SamConfig>(description.at("config"), description.where("config"));
+  model.preprocess = read_preprocess(description.at("preprocess"), description.where("preprocess"));
+  description.finish();
+  check_config(model.config, path);
+  model.hash = engine.model.hash;
+  model.precision = engine.model.precision;
+  model.parameters = static_cast<std::uint64_t>(parameter_count(model.config));
+  model.module = engine.module;
+  check_programs(*model.module, model.config);
+  return model;
+}
+
+}  // namespace
+
+void check_programs(const engine::CompiledModule& module, const SamConfig& config) {
+  const std::vector<Signature> expected = signatures(config);
+  LASSO_CHECK(module.programs.size() == expected.size(), ErrorCode::kCorruptFile,
+              "{} programs, and {} are expected", module.programs.size(), expected.size());
+  for (const Signature& signature : expected) {
+    const auto program =
+        std::find_if(module.programs.begin(), module.programs.end(),
+                     [&](const auto& p) { return p.graph.name == signature.program; });
+    LASSO_CHECK(program != module.programs.end(), ErrorCode::kCorruptFile, "there is no program {}",
+                signature.program);
+    const graph::Graph& graph = program->graph;
+    LASSO_CHECK(has_arguments(graph, graph.inputs, signature.inputs) &&
+                    has_arguments(graph, graph.outputs, signature.outputs) &&
+                    program->symbols == signature.symbols,
+                ErrorCode::kCorruptFile,
+                "program {} has other inputs and outputs than its configuration asks for",
+                signature.program);
+  }
+}
+
+void save_model(const SamModel& model, const std::string& path) {
+  engine::write_engine_file(path, *model.module,
+                            record_of(model.config, model.preprocess, model.hash, model.precision));
+}
+
+void build_model_file(const SamCheckpoint& checkpoint, const Preprocess& preprocess,
+                      const engine::CompileOptions& options, const std::string& precision,
+                      const std::string& path) {
+  const std::string hash = checkpoint.weights.fingerprint(to_json(checkpoint.config));
+  engine::build_engine_file(path, record_of(checkpoint.config, preprocess, hash, precision),
+                            [&](engine::WeightSink& sink) {
+                              return engine::compile(describe(checkpoint), options, sink);
+                            });
+}
+
+SamModel load_model(const std::string& path, const engine::CompileOptions& options, bool verify) {
+  const engine::LoadedEngine engine = engine::read_engine_file(
+      path, {.family = kFamily, .isa = options.isa, .threads = options.threads, .verify = verify});
+  try {
+    return read_model(engine, path);
+  } catch (const Error& error) {
+    if (std::string_view(error.what()).substr(0, path.size()) == path) throw;
+    fail(ErrorCode::kCorruptFile, "{}: {}", path, error.what());
+  }
+}
+
+std::uint64_t build_memory(const SamCheckpoint& checkpoint, bool into_file) {
+  // Graphs, oneDNN's code, buffers of files.
+  constexpr std::uint64_t kRest = std::uint64_t{48} << 20;
+  std::uint64_t all = 0;
+  std::uint64_t largest = 0;
+  std::uint64_t copied = 0;  // tensors that do not lie dense in the file are copied beforehand
+  for (const auto& [name, tensor] : checkpoint.weights.tensors()) {
+    const std::uint64_t packed = tensor.dense_bytes() / size_of(tensor.dtype) * sizeof(float);
+    all += packed;
+    largest = std::max(largest, packed);
+    if (!tensor.lies_dense()) copied += tensor.dense_bytes();
+  }
+  // Of one layer at a time: the file's pages, its elements as float32, and these packed. Packing
+  // pads: a tenth is more than it adds.
+  const std::uint64_t packed = into_file ? 0 : all + all / 10;
+  return resident_bytes() + kRest + copied + 3 * largest + packed;
+}
+
+}  // namespace sam
+
+}  // namespace lasso

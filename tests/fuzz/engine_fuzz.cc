@@ -1,0 +1,58 @@
+// Engine files: refused with lasso::Error, or run. An input is a whole file, or what
+// engine_input.h makes one of, with checksums that match.
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <memory>
+#include <string>
+
+#include "engine_input.h"
+#include "fuzz.h"
+#include "graph/graph.h"
+#include "models/sam/model_file.h"
+#include "models/sam/predictor.h"
+
+namespace {
+
+using namespace lasso;  // NOLINT(google-build-using-namespace)
+
+// What may be run: an input decides how much a program computes, and how much memory that takes.
+bool is_small(const sam::SamModel& model) {
+  double flops = 0;
+  double elements = 0;
+  for (const engine::CompiledProgram& program : model.module->programs) {
+    const graph::Graph& graph = program.graph;
+    for (const graph::Node& node : graph.nodes) flops += graph::flops(graph, node, graph.typical);
+    for (const graph::Value& value : graph.values) {
+      elements += static_cast<double>(element_count(graph::evaluate(value.shape, graph.typical)));
+    }
+  }
+  return flops < 1e7 && elements < 1e7 && model.config.image_size <= 64;
+}
+
+void run(const std::string& path) {
+  engine::CompileOptions options;
+  options.isa = usable_isa();
+  const auto model = std::make_shared<const sam::SamModel>(sam::load_model(path, options, false));
+  if (!is_small(*model)) return;
+  sam::Predictor predictor(model, 1);
+  const Image image{3, 2, PixelFormat::kRgb, std::vector<std::uint8_t>(18, 77)};
+  Prompt prompt;
+  prompt.points = {{1, 1}};
+  Segmentation result;
+  predictor.segment(predictor.encode(image.view()), &prompt, 1, {}, &result);
+}
+
+}  // namespace
+
+// NOLINTNEXTLINE(readability-identifier-naming): the name that libFuzzer calls.
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string file =
+      fuzz::engine_file(std::string(reinterpret_cast<const char*>(data), size));
+  const int fd = memfd_create("fuzz", 0);
+  if (fd >= 0 && write(fd, file.data(), file.size()) == static_cast<ssize_t>(file.size())) {
+    fuzz::expect_error_or_success([&] { run("/proc/self/fd/" + std::to_string(fd)); });
+  }
+  close(fd);
+  return 0;
+}
