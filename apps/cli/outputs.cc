@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
+#include <numeric>
 #include <utility>
 
 #include "console.h"
@@ -14,6 +16,40 @@ namespace lasso::cli {
 namespace {
 
 constexpr std::size_t kMaxLabels = 65535;  // of a label map, which has at most 16 bits
+constexpr float kFaintFill = 0.22f;        // of candidates that are not the best
+
+// A colour on its way to another.
+Rgb mixed(Rgb color, Rgb other, double part) {
+  const auto channel = [&](std::uint8_t from, std::uint8_t to) {
+    return static_cast<std::uint8_t>(std::lround(from + part * (to - from)));
+  };
+  return {channel(color.r, other.r), channel(color.g, other.g), channel(color.b, other.b)};
+}
+
+// The masks of one prompt, to be drawn together: the largest first, so that a part lies on its
+// whole. The best looks like the only mask of another prompt; larger ones are darker, smaller ones
+// lighter.
+std::vector<OverlayItem> candidate_items(const Segmentation& answer, Rgb color) {
+  std::vector<std::int64_t> areas;
+  for (const Mask& mask : answer.masks) areas.push_back(mask_area(mask));
+  std::vector<std::size_t> order(areas.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return areas[a] > areas[b]; });
+  std::vector<OverlayItem> items;
+  bool after_best = false;
+  for (const std::size_t k : order) {
+    OverlayItem item{&answer.masks[k], nullptr, color};
+    if (k == answer.best()) {
+      after_best = true;
+    } else {
+      item.color = after_best ? mixed(color, {255, 255, 255}, 0.55) : mixed(color, {}, 0.45);
+      item.fill = kFaintFill;
+    }
+    items.push_back(item);
+  }
+  return items;
+}
 
 }  // namespace
 
@@ -54,9 +90,22 @@ ImageOutputs::ImageOutputs(const Formats& formats, bool rle, std::filesystem::pa
   }
 }
 
+// Whether some prompts have candidates and others one mask.
+bool ImageOutputs::is_mixed() const {
+  const std::vector<PromptTask>& prompts = *subject_.prompts;
+  return std::any_of(prompts.begin(), prompts.end(), [&](const PromptTask& prompt) {
+    return prompt.multimask != prompts.front().multimask;
+  });
+}
+
 // Files that belong to one image share their suffix, so all names are chosen together.
-void ImageOutputs::choose_names(std::size_t candidates) {
+void ImageOutputs::choose_names() {
   named_ = true;
+  std::size_t masks = 0;
+  for (const PromptTask& prompt : *subject_.prompts) {
+    masks += prompt.multimask ? subject_.candidates : 1;
+  }
+  const std::size_t overlays = is_mixed() ? 1 : masks / subject_.prompts->size();
   const std::string base = stem(subject_.path);
   std::vector<OutputNames::Name> names;
   std::vector<std::string> kinds;
@@ -67,8 +116,8 @@ void ImageOutputs::choose_names(std::size_t candidates) {
       kinds.push_back(kind);
     }
   };
-  if (formats_.overlay) add("overlay", candidates, ".png");
-  if (formats_.mask) add("mask", candidates * subject_.prompts->size(), ".png");
+  if (formats_.overlay) add("overlay", overlays, ".png");
+  if (formats_.mask) add("mask", masks, ".png");
   if (formats_.labelmap) add("labelmap", 1, ".png");
   if (formats_.rle) add("rle", 1, ".json");
   if (formats_.polygon) add("polygon", 1, ".json");
@@ -78,8 +127,9 @@ void ImageOutputs::choose_names(std::size_t candidates) {
 
 void ImageOutputs::add(std::size_t first, const std::vector<Segmentation>& answers) {
   if (answers.empty()) return;
-  if (!named_) choose_names(answers.front().masks.size());
-  if (formats_.overlay) add_to_overlays(first, answers);
+  if (!named_) choose_names();
+  if (formats_.overlay)
+    is_mixed() ? add_to_overlay(first, answers) : add_to_overlays(first, answers);
   for (std::size_t i = 0; i < answers.size(); ++i) {
     const Segmentation& answer = answers[i];
     for (std::size_t k = 0; k < answer.masks.size(); ++k) {
@@ -102,8 +152,20 @@ void ImageOutputs::add(std::size_t first, const std::vector<Segmentation>& answe
   }
 }
 
-// Overlay k shows candidate k of every prompt. Masks are drawn as they come, the prompts' marks at
-// the end, above all masks.
+// All masks in one picture. Masks are drawn as they come, the prompts' marks at the end, above all
+// masks.
+void ImageOutputs::add_to_overlay(std::size_t first, const std::vector<Segmentation>& answers) {
+  std::vector<OverlayItem> items;
+  for (std::size_t i = 0; i < answers.size(); ++i) {
+    const std::vector<OverlayItem> some = candidate_items(answers[i], palette_color(first + i));
+    items.insert(items.end(), some.begin(), some.end());
+  }
+  const bool fresh = overlays_.empty();
+  overlays_.resize(1);
+  overlays_[0] = draw_overlay(fresh ? subject_.image->view() : overlays_[0].view(), items);
+}
+
+// Overlay k shows candidate k of every prompt.
 void ImageOutputs::add_to_overlays(std::size_t first, const std::vector<Segmentation>& answers) {
   const std::size_t candidates = answers.front().masks.size();
   const bool fresh = overlays_.empty();

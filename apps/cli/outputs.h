@@ -44,6 +44,7 @@ struct OutputSubject {
   int width = 0;
   int height = 0;
   const std::vector<PromptTask>* prompts = nullptr;
+  std::size_t candidates = 1;  // masks of a prompt with PromptTask::multimask
 };
 
 // Takes the masks of an image as they come, so that they need not all be in memory at once.
@@ -62,7 +63,9 @@ class ImageOutputs {
   const std::vector<MaskSummary>& masks() const { return masks_; }
 
  private:
-  void choose_names(std::size_t candidates);
+  void choose_names();
+  bool is_mixed() const;
+  void add_to_overlay(std::size_t first, const std::vector<Segmentation>& answers);
   void add_to_overlays(std::size_t first, const std::vector<Segmentation>& answers);
   void add_to_labelmap(std::size_t prompt, const Mask& mask, std::int64_t area);
   void add_annotation(const MaskSummary& summary, const Mask& mask);
@@ -77,7 +80,7 @@ class ImageOutputs {
   Json files_ = Json::object();
   bool named_ = false;
   std::vector<MaskSummary> masks_;
-  std::vector<Image> overlays_;            // one per candidate
+  std::vector<Image> overlays_;            // one per candidate; one for all where is_mixed()
   std::vector<std::uint16_t> labels_;      // of each pixel: index of the prompt + 1
   std::vector<std::int64_t> label_areas_;  // of each label's mask
   Json rle_annotations_ = Json::array();

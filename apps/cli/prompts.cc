@@ -99,11 +99,12 @@ Box read_box(const Json& line) {
 }
 
 lasso::Prompt read_prompt(const Json& line) {
-  constexpr std::array<const char*, 5> kKeys = {"image", "points", "labels", "box", "id"};
+  constexpr std::array<const char*, 6> kKeys = {"image", "points",    "labels",
+                                                "box",   "multimask", "id"};
   for (const auto& item : line.items()) {
     if (std::find(kKeys.begin(), kKeys.end(), item.key()) == kKeys.end()) {
-      throw Problem(
-          fmt::format("unknown key \"{}\"; expected image, points, labels, box or id", item.key()));
+      throw Problem(fmt::format(
+          "unknown key \"{}\"; expected image, points, labels, box, multimask or id", item.key()));
     }
   }
   lasso::Prompt prompt;
@@ -112,6 +113,15 @@ lasso::Prompt read_prompt(const Json& line) {
   if (line.contains("box") && !line["box"].is_null()) prompt.box = read_box(line);
   if (prompt.points.empty() && !prompt.box) throw Problem("no prompt: expected points or a box");
   return prompt;
+}
+
+bool read_multimask(const Json& line, bool default_multimask) {
+  if (!line.contains("multimask")) return default_multimask;
+  const Json& value = line["multimask"];
+  if (!value.is_boolean()) {
+    throw Problem(fmt::format("\"multimask\": expected true or false, got {}", shown(value)));
+  }
+  return value.get<bool>();
 }
 
 std::string read_image_path(const Json& line, const std::string& default_image) {
@@ -139,7 +149,8 @@ std::vector<std::string> split_lines(const std::string& text) {
 
 }  // namespace
 
-PromptFile read_prompts(const std::string& path, const std::string& default_image) {
+PromptFile read_prompts(const std::string& path, const std::string& default_image,
+                        bool default_multimask) {
   std::string text;
   if (path == "-") {
     text.assign(std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>());
@@ -177,6 +188,7 @@ PromptFile read_prompts(const std::string& path, const std::string& default_imag
         task.id = line["id"];
       }
       task.prompt = read_prompt(line);
+      task.multimask = read_multimask(line, default_multimask);
       image->prompts.push_back(task);
     } catch (const Problem& error) {
       auto& failures = image != nullptr ? image->failures : file.failures;

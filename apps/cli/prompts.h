@@ -20,8 +20,9 @@ bool is_too_deep(std::string_view text, int max_depth);
 
 struct PromptTask {
   lasso::Prompt prompt;
-  std::string source;  // "prompts.jsonl:3"; empty for a prompt from options
-  Json id;             // the user's name for it; null if there is none
+  std::string source;      // "prompts.jsonl:3"; empty for a prompt from options
+  Json id;                 // the user's name for it; null if there is none
+  bool multimask = false;  // candidates instead of one mask
 };
 
 struct PromptFailure {
@@ -43,9 +44,11 @@ struct PromptFile {
 
 // Reads JSON lines from the file, or from standard input for "-". A line has "image" (a path; may
 // be left out if default_image is not empty), "points" [[x, y], ...], "labels" [1, 0, ...] (all 1
-// if left out), "box" [x0, y0, x1, y1] and "id" (a string or number). What is wrong with a line
-// becomes a failure. Throws Failure(kUsage) if the file can't be read or has no lines.
-PromptFile read_prompts(const std::string& path, const std::string& default_image);
+// if left out), "box" [x0, y0, x1, y1], "multimask" (true or false; `default_multimask` if left
+// out) and "id" (a string or number). What is wrong with a line becomes a failure. Throws
+// Failure(kUsage) if the file can't be read or has no lines.
+PromptFile read_prompts(const std::string& path, const std::string& default_image,
+                        bool default_multimask);
 
 }  // namespace lasso::cli
 

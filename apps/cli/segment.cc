@@ -66,12 +66,14 @@ std::vector<PromptTask> prompts_from_options(const SegmentArguments& arguments) 
   if (boxes.size() <= 1) {
     if (!boxes.empty()) points.box = boxes.front();
     const bool empty = points.points.empty() && !points.box && arguments.mask_input.empty();
-    return empty ? std::vector<PromptTask>{} : std::vector<PromptTask>{{points, "", {}}};
+    if (empty) return {};
+    return {{points, "", {}, arguments.multimask}};
   }
   std::vector<PromptTask> tasks;
   for (const Box& box : boxes) {
     PromptTask task;
     task.prompt.box = box;
+    task.multimask = arguments.multimask;
     tasks.push_back(task);
   }
   return tasks;
@@ -110,7 +112,8 @@ std::vector<ImageTask> collect_tasks(const SegmentArguments& arguments,
           arguments.prompts, arguments.images.size());
     }
     PromptFile file =
-        read_prompts(arguments.prompts, arguments.images.empty() ? "" : arguments.images.front());
+        read_prompts(arguments.prompts, arguments.images.empty() ? "" : arguments.images.front(),
+                     arguments.multimask);
     for (const PromptFailure& failure : file.failures) {
       print_error(fmt::format("{}: {}", failure.source, failure.message));
     }
@@ -191,6 +194,23 @@ void check_outputs(const SegmentArguments& arguments, const std::vector<ImageTas
   }
 }
 
+// The logits of an image are one array, in which every prompt has as many masks.
+void check_logits(const SegmentArguments& arguments, const std::vector<ImageTask>& tasks) {
+  if (arguments.save_logits.empty()) return;
+  for (const ImageTask& task : tasks) {
+    for (const PromptTask& prompt : task.prompts) {
+      const PromptTask& first = task.prompts.front();
+      if (prompt.multimask == first.multimask) continue;
+      const PromptTask& several = prompt.multimask ? prompt : first;
+      const PromptTask& one = prompt.multimask ? first : prompt;
+      usage_error(
+          "--save-logits {}: {} asks for several masks, {} of the same image for one; make "
+          "\"multimask\" the same for all prompts of an image",
+          arguments.save_logits, several.source, one.source);
+    }
+  }
+}
+
 void check_folder(const std::string& folder) {
   std::error_code error;
   const fs::file_status status = fs::status(folder, error);
@@ -213,13 +233,13 @@ SegmentSettings make_settings(const SegmentArguments& arguments,
   SegmentSettings settings;
   settings.formats = parse_formats(arguments.format);
   settings.folder = arguments.folder == "." ? fs::path() : fs::path(arguments.folder);
-  settings.multimask = arguments.multimask;
   settings.json = arguments.output.json;
   settings.max_pixels = arguments.max_pixels;
   settings.load_embedding = arguments.load_embedding;
   settings.save_embedding = arguments.save_embedding;
   settings.save_logits = arguments.save_logits;
   check_outputs(arguments, tasks);
+  check_logits(arguments, tasks);
   check_folder(arguments.folder);
   if (tasks.size() > 1 && !arguments.load_embedding.empty()) {
     usage_error("--load-embedding {}: is of one image, but {} are given", arguments.load_embedding,
@@ -318,9 +338,13 @@ per line; lines with the same image share its encoding:
 
   {"image": "truck.jpg", "points": [[500, 375], [1125, 625]], "labels": [1, 0], "id": "window"}
   {"image": "truck.jpg", "box": [75, 275, 1725, 850]}
+  {"image": "truck.jpg", "points": [[575, 750]], "multimask": true}
 
 Points and boxes are in pixels of the original image, x to the right and y down. Boxes may leave the
 image; points may not (0 <= x <= width, 0 <= y <= height).
+
+Where only some prompts of an image ask for candidates, its one overlay shows them together: the
+candidate with the highest predicted IoU filled as other masks, the others faintly, in shades.
 
 Files are named after the image: truck_overlay.png. A name that is taken gets a number,
 truck_overlay-2.png; nothing is overwritten but what --save-embedding and --save-logits name.
@@ -361,13 +385,15 @@ void add_segment(CLI::App* parent, Action* action) {
            "X0,Y0,X1,Y1");
   add_text(app, "--prompts", &a.prompts, "F.jsonl|-",
            "Prompts from a file, or from standard input: one JSON object per line with image, "
-           "points, labels, box, id.",
+           "points, labels, box, multimask, id.",
            input);
   add_text(app, "--mask-input", &a.mask_input, "F.npy",
            "Low-resolution logits of an earlier answer (one mask of --save-logits) to refine.",
            input);
   add_switch(app, "--multimask", &a.multimask,
-             "Three candidates for each prompt instead of one mask; for ambiguous prompts.", input);
+             "Three candidates for each prompt instead of one mask; for ambiguous prompts. With "
+             "--prompts, for lines without multimask.",
+             input);
   add_integer(app, "--max-pixels", &a.max_pixels, 1, std::int64_t{1} << 40,
               "Refuse images that claim more pixels. Default: 100000000.", input);
   add_text(app, "--load-embedding", &a.load_embedding, "F",
@@ -375,11 +401,13 @@ void add_segment(CLI::App* parent, Action* action) {
 
   add_text(app, "-o,--output", &a.folder, "DIR",
            "Folder for results, made if need be. Default: the current folder.", output);
-  add_text(app, "--format", &a.format, "LIST",
-           "Comma list of overlay (picture with masks and prompts), mask (PNG per mask, 0 and "
-           "255), labelmap (PNG with the index of the prompt, from 1; where masks overlap, the "
-           "smallest is on top), rle and polygon (COCO JSON), or none. Default: overlay.",
-           output);
+  add_text(
+      app, "--format", &a.format, "LIST",
+      "Comma list of overlay (picture with masks and prompts), mask (PNG per mask, 0 and "
+      "255), labelmap (PNG with the index of the prompt, from 1, where its best mask is; where "
+      "masks overlap, the smallest is on top), rle and polygon (COCO JSON), or none. Default: "
+      "overlay.",
+      output);
   add_text(app, "--save-embedding", &a.save_embedding, "F",
            "Write the image's embedding (.safetensors). For several images, an existing folder.",
            output);

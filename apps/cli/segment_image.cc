@@ -122,27 +122,22 @@ class ImageJob {
     subject.width = report_->width;
     subject.height = report_->height;
     subject.prompts = &report_->prompts;
+    subject.candidates = static_cast<std::size_t>(context_->engine().info().candidates);
     ImageOutputs outputs(settings_.formats, settings_.json, settings_.folder, names_, subject);
 
-    SegmentOptions options;
-    options.multimask = settings_.multimask;
+    std::size_t candidates = 1;
+    for (const PromptTask& prompt : report_->prompts) {
+      if (prompt.multimask) candidates = subject.candidates;
+    }
     const std::size_t mask_bytes = static_cast<std::size_t>(report_->width) *
-                                   static_cast<std::size_t>(report_->height) *
-                                   (options.multimask ? 3 : 1);
+                                   static_cast<std::size_t>(report_->height) * candidates;
     const std::size_t step = std::clamp<std::size_t>(
         kMaskBytes / std::max<std::size_t>(mask_bytes, 1), 1, kPromptsPerCall);
     const std::size_t count = report_->prompts.size();
     std::vector<float> logits;
-    std::size_t candidates = 0;
     for (std::size_t first = 0; first < count; first += step) {
-      std::vector<Prompt> prompts;
-      for (std::size_t i = first; i < std::min(first + step, count); ++i) {
-        prompts.push_back(report_->prompts[i].prompt);
-      }
-      const std::vector<Segmentation> answers = context_->segment(embedding, prompts, options);
-      report_->timings.decode_ms += context_->last_timings().decode_ms;
-      report_->timings.postprocess_ms += context_->last_timings().postprocess_ms;
-      candidates = answers.front().masks.size();
+      const std::vector<Segmentation> answers =
+          answer_range(embedding, first, std::min(first + step, count));
       if (first == 0) wait_();
       outputs.add(first, answers);
       if (settings_.save_logits.empty()) continue;
@@ -156,6 +151,29 @@ class ImageJob {
     if (!settings_.save_logits.empty()) {
       save_logits(logits, count, candidates, embedding.low_res_side());
     }
+  }
+
+  // The answers to prompts begin to end - 1. A call of the decoder has one number of masks for all.
+  std::vector<Segmentation> answer_range(const Embedding& embedding, std::size_t begin,
+                                         std::size_t end) {
+    std::vector<Segmentation> answers(end - begin);
+    for (const bool multimask : {false, true}) {
+      std::vector<std::size_t> places;
+      std::vector<Prompt> prompts;
+      for (std::size_t i = begin; i < end; ++i) {
+        if (report_->prompts[i].multimask != multimask) continue;
+        places.push_back(i - begin);
+        prompts.push_back(report_->prompts[i].prompt);
+      }
+      if (prompts.empty()) continue;
+      SegmentOptions options;
+      options.multimask = multimask;
+      std::vector<Segmentation> some = context_->segment(embedding, prompts, options);
+      report_->timings.decode_ms += context_->last_timings().decode_ms;
+      report_->timings.postprocess_ms += context_->last_timings().postprocess_ms;
+      for (std::size_t i = 0; i < some.size(); ++i) answers[places[i]] = std::move(some[i]);
+    }
+    return answers;
   }
 
   // [masks, side, side] for one prompt, [prompts, masks, side, side] for several.

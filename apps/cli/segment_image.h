@@ -18,7 +18,6 @@ namespace lasso::cli {
 struct SegmentSettings {
   Formats formats;
   std::filesystem::path folder;  // of generated files
-  bool multimask = false;
   bool json = false;
   std::int64_t max_pixels = 100'000'000;
   std::string load_embedding;

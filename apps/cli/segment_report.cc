@@ -117,7 +117,7 @@ std::string to_text(const ImageReport& report, std::size_t name_width) {
     if (!prompt.id.is_null()) {
       label = prompt.id.is_string() ? printable(prompt.id.get<std::string>()) : prompt.id.dump();
     }
-    if (count > report.prompts.size()) label += fmt::format(".{}", mask.candidate);
+    if (prompt.multimask) label += fmt::format(".{}", mask.candidate);
     text += fmt::format("\n  {:<8}  {}", label, mask_text(mask));
   }
   return text;

@@ -101,6 +101,7 @@ struct EngineInfo {
   int window_size = 0;
   std::vector<int> global_blocks;  // indices of the blocks with global attention
   int prompt_dim = 0;              // channels of the embedding
+  int candidates = 0;              // masks of a prompt with SegmentOptions::multimask
   std::uint64_t parameters = 0;
   std::uint64_t weight_bytes = 0;  // packed, in memory
   std::vector<ProgramInfo> programs;

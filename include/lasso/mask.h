@@ -69,11 +69,13 @@ struct OverlayItem {
   const Mask* mask = nullptr;      // may be null: only the prompt is drawn
   const Prompt* prompt = nullptr;  // may be null
   Rgb color;
+  float fill = 0.45f;  // opacity of the mask's colour inside its outline, 0 to 1
 };
 
 // A copy of the image with each mask in a translucent colour with a crisp outline, boxes, and
-// prompt points (green with a plus: foreground; red with a minus: background). Line widths follow
-// the image's size.
+// prompt points (green with a plus: foreground; red with a minus: background). Later items lie on
+// earlier ones. Line widths follow the image's size. Throws kInvalidArgument for a mask of another
+// size and a `fill` outside 0 to 1.
 LASSO_EXPORT Image draw_overlay(const ImageView& image, const std::vector<OverlayItem>& items);
 
 // An 8-bit gray PNG: 255 inside, 0 outside. Complete or not at all.

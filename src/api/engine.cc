@@ -104,6 +104,7 @@ EngineInfo engine_info(const sam::SamModel& model) {
   info.window_size = config.window_size;
   info.global_blocks = config.global_blocks;
   info.prompt_dim = config.prompt_dim;
+  info.candidates = config.num_multimask_outputs;
   info.parameters = model.parameters;
   info.weight_bytes = model.module->weight_bytes;
   for (const engine::CompiledProgram& program : model.module->programs) {

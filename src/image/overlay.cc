@@ -20,7 +20,6 @@ constexpr Rgb kWhite{255, 255, 255};
 constexpr Rgb kShadow{10, 12, 20};
 constexpr Rgb kForeground{34, 190, 84};
 constexpr Rgb kBackground{235, 56, 62};
-constexpr int kFillOpacity = 115;  // of 256
 
 // Sizes in pixels, from the image's: a picture is mostly looked at scaled to a screen.
 struct Style {
@@ -60,17 +59,17 @@ Image copy_rgb(const ImageView& view) {
 
 // Blends a colour over whole pixels; their channels repeat with period 3, vectors with a power
 // of 2.
-void blend_run(std::uint8_t* bytes, std::size_t count, Rgb color) {
+void blend_run(std::uint8_t* bytes, std::size_t count, Rgb color, int opacity) {
   constexpr std::size_t kBlock = 96;
   std::array<std::uint16_t, kBlock> over{};
   for (std::size_t i = 0; i < kBlock; i += 3) {
-    over[i] = static_cast<std::uint16_t>(color.r * kFillOpacity + 128);
-    over[i + 1] = static_cast<std::uint16_t>(color.g * kFillOpacity + 128);
-    over[i + 2] = static_cast<std::uint16_t>(color.b * kFillOpacity + 128);
+    over[i] = static_cast<std::uint16_t>(color.r * opacity + 128);
+    over[i + 1] = static_cast<std::uint16_t>(color.g * opacity + 128);
+    over[i + 2] = static_cast<std::uint16_t>(color.b * opacity + 128);
   }
   const auto blend = [&](std::uint8_t under, std::uint16_t add) {
-    return static_cast<std::uint8_t>(
-        static_cast<std::uint16_t>(under * (256 - kFillOpacity) + add) >> 8);
+    return static_cast<std::uint8_t>(static_cast<std::uint16_t>(under * (256 - opacity) + add) >>
+                                     8);
   };
   for (; count >= kBlock; bytes += kBlock, count -= kBlock) {
     for (std::size_t i = 0; i < kBlock; ++i) bytes[i] = blend(bytes[i], over[i]);
@@ -78,7 +77,8 @@ void blend_run(std::uint8_t* bytes, std::size_t count, Rgb color) {
   for (std::size_t i = 0; i < count; ++i) bytes[i] = blend(bytes[i], over[i]);
 }
 
-void fill_mask(const Mask& mask, Rgb color, Image& image) {
+void fill_mask(const Mask& mask, Rgb color, float fill, Image& image) {
+  const int opacity = static_cast<int>(std::lround(fill * 256.0f));
   const auto width = static_cast<std::size_t>(image.width);
   parallel_ranges(image.height, [&](std::int64_t begin, std::int64_t end) {
     for (auto y = static_cast<std::size_t>(begin); y < static_cast<std::size_t>(end); ++y) {
@@ -93,7 +93,7 @@ void fill_mask(const Mask& mask, Rgb color, Image& image) {
             after == nullptr
                 ? width
                 : static_cast<std::size_t>(static_cast<const std::uint8_t*>(after) - inside);
-        blend_run(pixels + 3 * x, 3 * (stop - x), color);
+        blend_run(pixels + 3 * x, 3 * (stop - x), color, opacity);
         x = stop;
       }
     }
@@ -233,6 +233,8 @@ Image draw_overlay(const ImageView& view, const std::vector<OverlayItem>& items)
     LASSO_CHECK(item.mask->width == view.width && item.mask->height == view.height,
                 ErrorCode::kInvalidArgument, "a mask of {}x{} over an image of {}x{}",
                 item.mask->width, item.mask->height, view.width, view.height);
+    LASSO_CHECK(item.fill >= 0.0f && item.fill <= 1.0f, ErrorCode::kInvalidArgument,
+                "the fill of a mask is {}, expected 0 to 1", item.fill);
   }
   // Functions without a context run on the calling thread alone: nobody told them how many to use.
   const ThreadLimit limit(1);
@@ -241,7 +243,7 @@ Image draw_overlay(const ImageView& view, const std::vector<OverlayItem>& items)
     const Style style(view.width, view.height);
     const int smoothing = static_cast<int>(std::lround(style.line * 1.2f));
     for (const OverlayItem& item : items) {
-      if (item.mask != nullptr) fill_mask(*item.mask, item.color, image);
+      if (item.mask != nullptr) fill_mask(*item.mask, item.color, item.fill, image);
     }
     for (const OverlayItem& item : items) {
       if (item.mask == nullptr) continue;

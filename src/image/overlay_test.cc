@@ -52,6 +52,26 @@ TEST(Overlay, FillIsTranslucentAndTheRestUntouched) {
   EXPECT_GT(brightest, 120);
 }
 
+TEST(Overlay, FillsAsOpaqueAsAskedFor) {
+  const Image image = flat(400, 300, PixelFormat::kRgb, 100);
+  const Mask whole = disc(400, 300, 200, 150, 120);
+  const Mask part = disc(400, 300, 200, 150, 50);
+  OverlayItem faint{&whole, nullptr, {200, 0, 100}};
+  faint.fill = 0.25f;
+  OverlayItem line{&part, nullptr, {0, 0, 250}};
+  line.fill = 0.0f;
+  const Image out = draw_overlay(image.view(), {faint, line});
+  expect_near(at(out, 200, 70), 125, 75, 100, 1);
+  expect_near(at(out, 200, 150), 125, 75, 100, 1);
+  expect_near(at(out, 250, 150), 0, 0, 250, 60);  // the part's outline
+  line.fill = 1.0f;
+  expect_near(at(draw_overlay(image.view(), {faint, line}), 200, 150), 0, 0, 250, 1);
+  for (const float fill : {-0.1f, 1.1f, std::nanf("")}) {
+    line.fill = fill;
+    EXPECT_THROW(draw_overlay(image.view(), {line}), Error);
+  }
+}
+
 TEST(Overlay, TakesEveryFormatAndStride) {
   const Mask mask = disc(60, 50, 30, 25, 15);
   const Image rgb = flat(60, 50, PixelFormat::kRgb, 80);
