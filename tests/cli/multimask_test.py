@@ -5,7 +5,7 @@ import unittest
 
 import harness
 import pictures
-from harness import SIDE, SOME_FAILED, SOURCE, USAGE, decode_rle, read_npy, read_samples_png
+from harness import DONE, SIDE, SOME_FAILED, SOURCE, USAGE, decode_rle, read_npy, read_samples_png
 
 CLICK = {"points": [[20, 20]], "multimask": True}
 BOX = {"box": [5, 5, 50, 35]}
@@ -110,9 +110,10 @@ class MultimaskTest(harness.CliTest):
         self.assertEqual(len(report["masks"]), 1)
 
     def test_the_demo_shows_a_part_and_its_whole(self):
-        report = self.segment_json(SOURCE / "models/demo/demo_1.jpg", "--model",
-                                   SOURCE / "models/lasso-tiny.pth", "--prompts",
-                                   SOURCE / "models/demo/demo_1.jsonl")
+        result = self.expect(DONE, "segment", SOURCE / "models/demo/demo_1.jpg", "--json", "--model",
+                             SOURCE / "models/lasso-tiny.pth", "--prompts",
+                             SOURCE / "models/demo/demo_1.jsonl")
+        report = result.objects()[0]
         self.assertEqual(report["files"]["overlay"], ["demo_1_overlay.png"])
         areas = sorted(mask["area"] for mask in report["masks"] if mask["id"] == "patch or block")
         self.assertEqual(len(areas), 3)
