@@ -47,8 +47,8 @@ std::vector<std::uint8_t> resample_axis(const std::vector<std::uint8_t>& in, int
   for (int o = 0; o < outer; ++o) {
     for (int i = 0; i < out_size; ++i) {
       const double center = (i + 0.5) * scale;
-      const int begin = std::max(static_cast<int>(center - support + 0.5), 0);
-      const int end = std::min(static_cast<int>(center + support + 0.5), size);
+      const int begin = std::max(static_cast<int>(std::floor(center - support + 0.5)), 0);
+      const int end = std::min(static_cast<int>(std::floor(center + support + 0.5)), size);
       double total = 0;
       for (int k = begin; k < end; ++k) total += kernel((k - center + 0.5) / stretch);
       for (int c = 0; c < inner; ++c) {
@@ -56,7 +56,7 @@ std::vector<std::uint8_t> resample_axis(const std::vector<std::uint8_t>& in, int
         for (int k = begin; k < end; ++k) {
           const double weight = kernel((k - center + 0.5) / stretch) / total;
           sum += std::round(weight * 4194304.0) *
-                 in[static_cast<std::size_t>((o * size + k) * inner + c)];
+                 in[(static_cast<std::size_t>(o) * size + k) * inner + c];
         }
         const double rounded = std::floor(sum / 4194304.0 + 0.5);
         out.push_back(static_cast<std::uint8_t>(std::min(std::max(rounded, 0.0), 255.0)));

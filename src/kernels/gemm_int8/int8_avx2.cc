@@ -49,7 +49,7 @@ struct Dot {
     const I pairs = _mm256_hadd_epi32(sums[0], sums[1]);  // columns 0 1 4 5 2 3 6 7
     _mm256_storeu_si256(reinterpret_cast<I*>(out), _mm256_permute4x64_epi64(pairs, 0b11'01'10'00));
   }
-  static constexpr auto prepare = prepare_i16;
+  static constexpr auto kPrepare = prepare_i16;
 };
 
 }  // namespace

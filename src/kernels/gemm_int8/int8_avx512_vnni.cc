@@ -24,7 +24,7 @@ struct Dot {
   static void store(const I (&sums)[kVectors], std::int32_t* out) {
     for (int v = 0; v < kVectors; ++v) _mm512_storeu_si512(out + v * kColumns, sums[v]);
   }
-  static constexpr auto prepare = prepare_u8;
+  static constexpr auto kPrepare = prepare_u8;
 };
 
 }  // namespace

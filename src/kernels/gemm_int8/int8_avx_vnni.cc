@@ -30,7 +30,7 @@ struct Dot {
       _mm256_storeu_si256(reinterpret_cast<I*>(out + v * kColumns), sums[v]);
     }
   }
-  static constexpr auto prepare = prepare_u8;
+  static constexpr auto kPrepare = prepare_u8;
 };
 
 }  // namespace

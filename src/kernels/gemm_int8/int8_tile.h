@@ -153,7 +153,7 @@ constexpr Int8Isa int8_isa() {
   return {.rows = D::kRows,
           .columns = kStrip<D>,
           .x_bytes = sizeof(typename D::X),
-          .prepare = D::prepare,
+          .prepare = D::kPrepare,
           .run = run_tile<D>,
           .quantize = quantize_vectors<typename D::V>};
 }

@@ -18,15 +18,9 @@ constexpr std::int64_t round_up(std::int64_t value, std::int64_t unit) {
 
 // Packed: panels of 64 columns, each as [k/4, 64, 4], and then the columns' corrections, scales,
 // biases and output gains, all padded with zeros to whole groups and panels.
-struct Packed {
-  Packed(const LinearInt8Problem& p, const std::byte* bytes)
-      : groups(round_up(p.k, kInt8Group) / kInt8Group),
-        columns(round_up(p.n, kInt8Panel)),
-        weights(reinterpret_cast<const std::int8_t*>(bytes)),
-        correction(reinterpret_cast<const std::int32_t*>(weights + columns * groups * kInt8Group)),
-        scales(reinterpret_cast<const float*>(correction + columns)),
-        bias(scales + columns),
-        output_gain(bias + columns) {}
+struct Layout {
+  explicit Layout(const LinearInt8Problem& p)
+      : groups(round_up(p.k, kInt8Group) / kInt8Group), columns(round_up(p.n, kInt8Panel)) {}
   std::int64_t bytes() const { return columns * (groups * kInt8Group + 4 * 4); }
   std::int64_t offset(std::int64_t n, std::int64_t k) const {
     return ((n / kInt8Panel * groups + k / kInt8Group) * kInt8Panel + n % kInt8Panel) * kInt8Group +
@@ -35,6 +29,17 @@ struct Packed {
 
   std::int64_t groups;
   std::int64_t columns;
+};
+
+struct Packed : Layout {
+  Packed(const LinearInt8Problem& p, const std::byte* bytes)
+      : Layout(p),
+        weights(reinterpret_cast<const std::int8_t*>(bytes)),
+        correction(reinterpret_cast<const std::int32_t*>(weights + columns * groups * kInt8Group)),
+        scales(reinterpret_cast<const float*>(correction + columns)),
+        bias(scales + columns),
+        output_gain(bias + columns) {}
+
   const std::int8_t* weights;
   const std::int32_t* correction;
   const float* scales;
@@ -44,7 +49,7 @@ struct Packed {
 
 void pack(const LinearInt8Problem& p, const std::vector<TensorView>& constants, std::byte* packed) {
   const Int8Weights weights = quantize_weights(p, constants);
-  const Packed layout(p, packed);
+  const Layout layout(p);
   std::fill_n(packed, layout.bytes(), std::byte{0});
   auto* w = reinterpret_cast<std::int8_t*>(packed);
   auto* correction = reinterpret_cast<std::int32_t*>(w + layout.offset(layout.columns, 0));
@@ -108,7 +113,7 @@ template <Isa kIsa>
 KernelPlan plan(const LinearInt8Problem& p, const Target& target) {
   const Int8Isa& isa = int8_isa(kIsa);
   KernelPlan plan;
-  plan.packed_bytes = static_cast<std::size_t>(Packed(p, nullptr).bytes());
+  plan.packed_bytes = static_cast<std::size_t>(Layout(p).bytes());
   plan.packed_layout = "int8 W [n/64, k/4, 64, 4], correction, s, b, output gain [n/64, 64]";
   plan.workspace_bytes =
       static_cast<std::size_t>(Cut(p, isa, target.threads).workspace(target.threads));
