@@ -1,0 +1,174 @@
+#include "models/sam/calibration_set.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <optional>
+#include <utility>
+
+#include "core/check.h"
+#include "core/random.h"
+#include "image/preprocess.h"
+#include "image/random_picture.h"
+#include "image/resize.h"
+
+namespace lasso::sam {
+
+namespace {
+
+constexpr int kMostImages = 4096;
+constexpr int kMostPrompts = 1024;
+
+void check_options(const CalibrationOptions& o) {
+  const auto check_range = [](const char* name, int value, int least, int most) {
+    LASSO_CHECK(value >= least && value <= most, ErrorCode::kInvalidArgument,
+                "calibration: {} is {}: expected {} to {}", name, value, least, most);
+  };
+  check_range("count", o.count, 2, kMostImages);
+  check_range("prompts_per_image", o.prompts_per_image, 1, kMostPrompts);
+  check_range("ranking_images", o.ranking_images, 1, kMostImages);
+  LASSO_CHECK(o.min_iou > 0 && o.min_iou <= 1, ErrorCode::kInvalidArgument,
+              "calibration: min_iou is {}: expected more than 0, and at most 1", o.min_iou);
+}
+
+// A caller's function may return any image.
+void check_image(const Image& image) {
+  check_view(image.view());
+  const auto bytes = static_cast<std::size_t>(image.width) *
+                     static_cast<std::size_t>(image.height) *
+                     static_cast<std::size_t>(channels(image.format));
+  LASSO_CHECK(image.pixels.size() >= bytes, ErrorCode::kInvalidArgument,
+              "an image of {}x{} needs {} bytes, and has {}", image.width, image.height, bytes,
+              image.pixels.size());
+}
+
+Image reduced(const Image& image, int image_size) {
+  const bool larger = std::max(image.width, image.height) > image_size;
+  const ResizedSize size =
+      larger ? resized_size(preprocess_preset("sam"), image.width, image.height, image_size)
+             : ResizedSize{image.width, image.height, 0, 0};
+  Image result{size.width, size.height, PixelFormat::kRgb, {}};
+  result.pixels.resize(static_cast<std::size_t>(size.width) *
+                       static_cast<std::size_t>(size.height) * 3);
+  ResizeScratch scratch;
+  resize_rgb(image.view(), size.width, size.height, ResizeFilter::kBilinear, scratch,
+             result.pixels.data());
+  return result;
+}
+
+// What is the image's fault is the text; other errors pass through.
+std::optional<std::string> try_read(const CalibrationOptions& options, const std::string& name,
+                                    int image_size, Image* image) {
+  try {
+    const Image read = options.read ? options.read(name) : read_image(name);
+    check_image(read);
+    *image = reduced(read, image_size);
+    return std::nullopt;
+  } catch (const Error& error) {
+    const ErrorCode code = error.code();
+    if (code == ErrorCode::kOutOfMemory || code == ErrorCode::kDevice ||
+        code == ErrorCode::kInternal) {
+      throw;
+    }
+    const std::string text = error.what();
+    return text.find(name) == std::string::npos ? name + ": " + text : text;
+  }
+}
+
+std::vector<std::string> shuffled(std::vector<std::string> names, std::uint64_t seed) {
+  SplitMix64 random(seed);
+  for (std::size_t i = names.size(); i > 1; --i) std::swap(names[i - 1], names[random.below(i)]);
+  return names;
+}
+
+class Gathering {
+ public:
+  Gathering(const CalibrationOptions& options, int image_size)
+      : options_(options), image_size_(image_size) {}
+
+  CalibrationSet run() {
+    if (options_.images.empty()) {
+      set_.random = true;
+      for (int i = 0; i < options_.count; ++i) {
+        report();
+        const std::uint64_t seed = SplitMix64(options_.seed + static_cast<std::uint64_t>(i)).next();
+        add(fmt::format("random picture {}", i), random_picture(image_size_, image_size_, seed));
+      }
+      return std::move(set_);
+    }
+    for (const std::string& name : shuffled(options_.images, options_.seed)) {
+      if (count() == options_.count) break;
+      report();
+      Image image;
+      if (const auto problem = try_read(options_, name, image_size_, &image)) {
+        set_.skipped.push_back(*problem);
+      } else {
+        add(name, std::move(image));
+      }
+    }
+    LASSO_CHECK(count() >= 2, ErrorCode::kInvalidArgument,
+                "calibration: {} of {} images can be used, and at least 2 are needed{}{}", count(),
+                options_.images.size(), set_.skipped.empty() ? "" : "; the first that can't: ",
+                set_.skipped.empty() ? "" : set_.skipped.front());
+    return std::move(set_);
+  }
+
+ private:
+  int count() const { return static_cast<int>(set_.choosing.size() + set_.accepting.size()); }
+
+  void report() const {
+    if (options_.progress) options_.progress("reading images", count(), options_.count);
+  }
+
+  void add(const std::string& name, Image image) {
+    for (const auto* part : {&set_.choosing, &set_.accepting}) {
+      for (const CalibrationPicture& other : *part) {
+        if (other.image.width != image.width || other.image.pixels != image.pixels) continue;
+        set_.skipped.push_back(name + ": the same picture as " + other.name);
+        return;
+      }
+    }
+    const auto index = static_cast<std::uint64_t>(count());
+    CalibrationPicture picture{name, std::move(image), {}};
+    picture.prompts = spread_points(picture.image.width, picture.image.height,
+                                    options_.prompts_per_image, options_.seed ^ (index << 32));
+    (index % 2 == 0 ? set_.choosing : set_.accepting).push_back(std::move(picture));
+  }
+
+  const CalibrationOptions& options_;
+  int image_size_;
+  CalibrationSet set_;
+};
+
+}  // namespace
+
+CalibrationSet gather_pictures(const CalibrationOptions& options, int image_size) {
+  check_options(options);
+  return Gathering(options, image_size).run();
+}
+
+std::vector<Prompt> spread_points(int width, int height, int count, std::uint64_t seed) {
+  // 1 / g and 1 / g^2 for the real root g of g^3 = g + 1.
+  constexpr double kStepX = 0.7548776662466927;
+  constexpr double kStepY = 0.5698402909980532;
+  SplitMix64 random(seed);
+  const double start_x = random.uniform();
+  const double start_y = random.uniform();
+  // Not on the border, where there is an inside.
+  const auto place = [](double position, int size) {
+    const double fraction = position - std::floor(position);
+    const int border = size > 2 ? 1 : 0;
+    const int inside = size - 2 * border;
+    return static_cast<float>(
+        border + std::min(inside - 1, static_cast<int>(fraction * static_cast<double>(inside))));
+  };
+  std::vector<Prompt> prompts(static_cast<std::size_t>(count));
+  for (int i = 0; i < count; ++i) {
+    prompts[static_cast<std::size_t>(i)].points = {
+        {place(start_x + i * kStepX, width), place(start_y + i * kStepY, height),
+         PointLabel::kForeground}};
+  }
+  return prompts;
+}
+
+}  // namespace lasso::sam
