@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "core/check.h"
+#include "models/sam/calibration_prompts.h"
 #include "models/sam/calibration_set.h"
 #include "models/sam/describe.h"
 #include "models/sam/mask_agreement.h"
@@ -24,6 +25,9 @@ namespace {
 
 // Rows of each layer's inputs that the search for smoothing looks at, over all images.
 constexpr std::int64_t kSampledRows = 128;
+
+// Points that are tried for each that is used.
+constexpr int kCandidates = 8;
 
 // The precision of every layer, in the order of lowerable_layers(), and of attention.
 struct Assignment {
@@ -97,20 +101,27 @@ class Calibration {
     engine::Session& session = predictor.session();
     describe_layers(linear_layers(session.module().programs[session.program(kImageEncoder)]));
     const std::size_t total = set_.choosing.size() + set_.accepting.size();
-    const auto answer = [&](const CalibrationPicture& picture, References& references) {
-      report("fp32 masks", chosen_masks_.size() + accepted_masks_.size(), total);
-      references.push_back(encoded(answer_of(predictor, picture).masks));
+    const auto answer = [&](CalibrationPicture& picture, References& references) {
+      const std::size_t done = chosen_masks_.size() + accepted_masks_.size();
+      report("fp32 masks", done, total);
+      const Embedding embedding = predictor.encode(picture.image.view());
+      picture.prompts = distinct_prompts(
+          predictor, embedding,
+          spread_points(picture.image.width, picture.image.height,
+                        kCandidates * options_.prompts_per_image, options_.seed ^ (done << 32)),
+          options_.prompts_per_image);
+      references.push_back(encoded(masks_of(predictor, embedding, picture.prompts)));
     };
     if (lowest() == Precision::kInt8) {
       const auto images = static_cast<std::int64_t>(set_.choosing.size());
       const LayerObserver observer(session, kImageEncoder, names_,
                                    std::max<std::int64_t>(1, kSampledRows / images));
-      for (const CalibrationPicture& picture : set_.choosing) answer(picture, chosen_masks_);
+      for (CalibrationPicture& picture : set_.choosing) answer(picture, chosen_masks_);
       search_smoothings(observer.inputs());
     } else {
-      for (const CalibrationPicture& picture : set_.choosing) answer(picture, chosen_masks_);
+      for (CalibrationPicture& picture : set_.choosing) answer(picture, chosen_masks_);
     }
-    for (const CalibrationPicture& picture : set_.accepting) answer(picture, accepted_masks_);
+    for (CalibrationPicture& picture : set_.accepting) answer(picture, accepted_masks_);
   }
 
   void describe_layers(const std::map<std::string, LinearLayer>& linear) {

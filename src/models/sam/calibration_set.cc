@@ -1,8 +1,6 @@
 #include "models/sam/calibration_set.h"
 
 #include <algorithm>
-#include <cmath>
-#include <numeric>
 #include <optional>
 #include <utility>
 
@@ -17,7 +15,7 @@ namespace lasso::sam {
 namespace {
 
 constexpr int kMostImages = 4096;
-constexpr int kMostPrompts = 1024;
+constexpr int kMostPrompts = 256;
 
 void check_options(const CalibrationOptions& o) {
   const auto check_range = [](const char* name, int value, int least, int most) {
@@ -128,11 +126,8 @@ class Gathering {
         return;
       }
     }
-    const auto index = static_cast<std::uint64_t>(count());
-    CalibrationPicture picture{name, std::move(image), {}};
-    picture.prompts = spread_points(picture.image.width, picture.image.height,
-                                    options_.prompts_per_image, options_.seed ^ (index << 32));
-    (index % 2 == 0 ? set_.choosing : set_.accepting).push_back(std::move(picture));
+    auto& part = count() % 2 == 0 ? set_.choosing : set_.accepting;
+    part.push_back({name, std::move(image), {}});
   }
 
   const CalibrationOptions& options_;
@@ -145,30 +140,6 @@ class Gathering {
 CalibrationSet gather_pictures(const CalibrationOptions& options, int image_size) {
   check_options(options);
   return Gathering(options, image_size).run();
-}
-
-std::vector<Prompt> spread_points(int width, int height, int count, std::uint64_t seed) {
-  // 1 / g and 1 / g^2 for the real root g of g^3 = g + 1.
-  constexpr double kStepX = 0.7548776662466927;
-  constexpr double kStepY = 0.5698402909980532;
-  SplitMix64 random(seed);
-  const double start_x = random.uniform();
-  const double start_y = random.uniform();
-  // Not on the border, where there is an inside.
-  const auto place = [](double position, int size) {
-    const double fraction = position - std::floor(position);
-    const int border = size > 2 ? 1 : 0;
-    const int inside = size - 2 * border;
-    return static_cast<float>(
-        border + std::min(inside - 1, static_cast<int>(fraction * static_cast<double>(inside))));
-  };
-  std::vector<Prompt> prompts(static_cast<std::size_t>(count));
-  for (int i = 0; i < count; ++i) {
-    prompts[static_cast<std::size_t>(i)].points = {
-        {place(start_x + i * kStepX, width), place(start_y + i * kStepY, height),
-         PointLabel::kForeground}};
-  }
-  return prompts;
 }
 
 }  // namespace lasso::sam

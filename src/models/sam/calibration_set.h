@@ -1,4 +1,4 @@
-// The pictures that calibration runs on, and where it points in them.
+// The pictures that calibration runs on.
 #ifndef LASSO_MODELS_SAM_CALIBRATION_SET_H_
 #define LASSO_MODELS_SAM_CALIBRATION_SET_H_
 
@@ -14,7 +14,7 @@ namespace lasso::sam {
 struct CalibrationPicture {
   std::string name;
   Image image;
-  std::vector<Prompt> prompts;  // a point each
+  std::vector<Prompt> prompts;  // none yet: see calibration_prompts.h
 };
 
 // No picture is in both parts, nor is one that has the same pixels.
@@ -29,10 +29,6 @@ struct CalibrationSet {
 // than the model's square to it, as its preprocessing would. Throws kInvalidArgument for options
 // out of their range and for fewer than two images that can be used.
 CalibrationSet gather_pictures(const CalibrationOptions& options, int image_size);
-
-// Points strictly inside of an image of that size, spread evenly: the R2 sequence (Roberts 2018),
-// a golden-ratio sequence in two dimensions, from a random start.
-std::vector<Prompt> spread_points(int width, int height, int count, std::uint64_t seed);
 
 }  // namespace lasso::sam
 

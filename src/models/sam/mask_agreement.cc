@@ -7,14 +7,19 @@
 
 namespace lasso::sam {
 
+std::vector<Mask> masks_of(Predictor& predictor, const Embedding& embedding,
+                           const std::vector<Prompt>& prompts) {
+  std::vector<Segmentation> results(prompts.size());
+  predictor.segment(embedding, prompts.data(), prompts.size(), {}, results.data());
+  std::vector<Mask> masks;
+  for (Segmentation& result : results) masks.push_back(std::move(result.masks.front()));
+  return masks;
+}
+
 PictureAnswer answer_of(Predictor& predictor, const CalibrationPicture& picture) {
-  PictureAnswer answer;
   const Embedding embedding = predictor.encode(picture.image.view());
-  answer.encode_ms = predictor.timings().encode_ms;
-  std::vector<Segmentation> results(picture.prompts.size());
-  predictor.segment(embedding, picture.prompts.data(), picture.prompts.size(), {}, results.data());
-  for (Segmentation& result : results) answer.masks.push_back(std::move(result.masks.front()));
-  return answer;
+  const double encode_ms = predictor.timings().encode_ms;
+  return {masks_of(predictor, embedding, picture.prompts), encode_ms};
 }
 
 PictureMasks encoded(const std::vector<Mask>& masks) {

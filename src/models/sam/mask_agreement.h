@@ -13,13 +13,16 @@ namespace lasso::sam {
 
 using PictureMasks = std::vector<Rle>;  // one for each prompt
 
-// The single masks of a picture's prompts, at the picture's size.
+// The single masks of prompts, at the picture's size.
+std::vector<Mask> masks_of(Predictor& predictor, const Embedding& embedding,
+                           const std::vector<Prompt>& prompts);
+PictureMasks encoded(const std::vector<Mask>& masks);
+
 struct PictureAnswer {
   std::vector<Mask> masks;
   double encode_ms = 0;
 };
 PictureAnswer answer_of(Predictor& predictor, const CalibrationPicture& picture);
-PictureMasks encoded(const std::vector<Mask>& masks);
 
 // IoUs with the reference over several pictures.
 class Agreement {
