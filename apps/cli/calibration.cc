@@ -18,7 +18,6 @@ namespace lasso::cli {
 namespace {
 
 constexpr const char* kGroup = "Calibration";
-constexpr const char* kAuto = "auto";
 
 std::vector<std::string> images_of(const std::string& folder) {
   std::vector<std::string> paths;
@@ -26,12 +25,6 @@ std::vector<std::string> images_of(const std::string& folder) {
     paths.push_back(image.path);
   }
   return paths;
-}
-
-std::string count_text(int int8, int bf16, int fp32) {
-  std::string text = fmt::format("{}", int8);
-  text += fmt::format(" / {} / {}", bf16, fp32);
-  return text;
 }
 
 Json layer_json(const CalibratedLayer& layer) {
@@ -93,7 +86,8 @@ void print_sensitivity(const CalibrationReport& report) {
 }  // namespace
 
 bool CalibrationArguments::wanted(const std::string& precision) const {
-  return precision == kAuto || folder || !min_iou.empty() || images || seed || sensitivity;
+  return precision == to_string(Precision::kAuto) || folder || !min_iou.empty() || images || seed ||
+         sensitivity;
 }
 
 void add_calibration_options(CLI::App* app, CalibrationArguments* arguments) {
@@ -114,7 +108,7 @@ void add_calibration_options(CLI::App* app, CalibrationArguments* arguments) {
       ->group(kGroup);
   app->add_option("--seed", a.seed, "Which images, points and random pictures. Default: 1.")
       ->type_name("N")
-      ->check(CLI::Range(std::int64_t{0}, std::numeric_limits<std::int64_t>::max()))
+      ->check(CLI::Range(0, std::numeric_limits<int>::max()))
       ->group(kGroup);
   add_switch(app, "--sensitivity", &a.sensitivity,
              "With --precision auto, measure and list every layer's sensitivity even where int8 "
@@ -123,7 +117,7 @@ void add_calibration_options(CLI::App* app, CalibrationArguments* arguments) {
 }
 
 Calibrated run_calibration(const std::string& model, const lasso::EngineOptions& options,
-                           const CalibrationArguments& arguments, int threads) {
+                           const CalibrationArguments& arguments) {
   CalibrationOptions calibration;
   if (!arguments.min_iou.empty()) {
     calibration.min_iou = parse_positive("--min-iou", arguments.min_iou);
@@ -138,10 +132,9 @@ Calibrated run_calibration(const std::string& model, const lasso::EngineOptions&
         "calibrating on random pictures: images like those that the engine will see tell more "
         "(--calibrate DIR)");
   }
-  if (arguments.images) calibration.count = static_cast<int>(*arguments.images);
-  if (arguments.seed) calibration.seed = static_cast<std::uint64_t>(*arguments.seed);
+  if (arguments.images) calibration.count = *arguments.images;
+  if (arguments.seed) calibration.seed = *arguments.seed;
   calibration.always_rank = arguments.sensitivity;
-  calibration.threads = threads;
   Calibrated result;
   {
     Progress progress("calibrating");
@@ -170,7 +163,7 @@ void print_calibration(const CalibrationReport& report) {
                {"encode", Align::kRight},
                {""}});
   for (const PrecisionTrial& trial : report.trials) {
-    table.add({count_text(trial.int8_layers, trial.bf16_layers, trial.fp32_layers),
+    table.add({fmt::format("{} / {} / {}", trial.int8_layers, trial.bf16_layers, trial.fp32_layers),
                fmt::format("{:.1f} %", 100 * trial.int8_work),
                fmt::format("{:.4f} +- {:.4f}", trial.mean_iou, trial.standard_error),
                fmt::format("{:.3f}", trial.lowest_iou), fmt::format("{:.1f} ms", trial.encode_ms),
@@ -179,19 +172,22 @@ void print_calibration(const CalibrationReport& report) {
   }
   print(table.text());
   const AccuracyRecord& accuracy = report.accuracy;
-  print(styled(report.accepted ? Style::kGreen : Style::kRed,
-               fmt::format("{}: mean IoU {:.4f}, lowest {:.3f}, on {} {} that did not choose ({} "
-                           "masks); asked for {:g}",
-                           report.accepted ? "accepted" : "refused", accuracy.mean_iou,
-                           accuracy.lowest_iou, accuracy.images,
-                           accuracy.random_pictures ? "random pictures" : "images", accuracy.masks,
-                           accuracy.min_iou)));
+  print(styled(
+      report.accepted ? Style::kGreen : Style::kRed,
+      fmt::format("{}: mean IoU {:.4f}, lowest {:.3f}, on {} {} that did not choose ({} "
+                  "masks); asked for {:g}",
+                  report.accepted ? "accepted" : "refused", accuracy.mean_iou, accuracy.lowest_iou,
+                  accuracy.images, accuracy.random_pictures ? "random pictures" : "images",
+                  accuracy.masks, accuracy.min_iou)));
 }
 
 Json accuracy_json(const AccuracyRecord& accuracy) {
-  return {{"min_iou", accuracy.min_iou},       {"mean_iou", accuracy.mean_iou},
-          {"lowest_iou", accuracy.lowest_iou}, {"images", accuracy.images},
-          {"masks", accuracy.masks},           {"random_pictures", accuracy.random_pictures},
+  return {{"min_iou", accuracy.min_iou},
+          {"mean_iou", accuracy.mean_iou},
+          {"lowest_iou", accuracy.lowest_iou},
+          {"images", accuracy.images},
+          {"masks", accuracy.masks},
+          {"random_pictures", accuracy.random_pictures},
           {"seed", accuracy.seed}};
 }
 

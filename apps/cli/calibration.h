@@ -3,7 +3,6 @@
 #define LASSO_CLI_CALIBRATION_H_
 
 #include <CLI/CLI.hpp>
-#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -16,8 +15,8 @@ namespace lasso::cli {
 struct CalibrationArguments {
   std::optional<std::string> folder;  // --calibrate; empty: random pictures
   std::string min_iou;                // as it was given; empty: the default
-  std::optional<std::int64_t> images;
-  std::optional<std::int64_t> seed;
+  std::optional<int> images;
+  std::optional<int> seed;
   bool sensitivity = false;
 
   // Whether a build in that precision measures what it makes. Others need no images.
@@ -28,7 +27,7 @@ void add_calibration_options(CLI::App* app, CalibrationArguments* arguments);
 // Calibrates, with progress on standard error. Throws Failure(kUsage) for a folder without images.
 // What the images lack is told in warnings.
 Calibrated run_calibration(const std::string& model, const lasso::EngineOptions& options,
-                           const CalibrationArguments& arguments, int threads);
+                           const CalibrationArguments& arguments);
 
 void print_calibration(const CalibrationReport& report);
 Json accuracy_json(const AccuracyRecord& accuracy);

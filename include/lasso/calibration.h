@@ -32,15 +32,15 @@ struct CalibrationOptions {
   double min_iou = 0.99;
   // Measures the sensitivities with Precision::kAuto even where all layers in int8 reach min_iou.
   bool always_rank = false;
-  std::uint64_t seed = 1;  // for which images, which points, and random pictures
+  int seed = 1;  // for which images, which points, and random pictures; not negative
   // Called before each step of the work, from the calling thread: what, and how much of it is done.
   std::function<void(const std::string& stage, int done, int total)> progress;
 };
 
 // A linear layer of the image encoder that may be lowered, in the encoder's order.
 struct CalibratedLayer {
-  std::string name;         // of its weights
-  double work = 0;          // its share of all multiply-adds in linear layers of the encoder
+  std::string name;  // of its weights
+  double work = 0;   // its share of all multiply-adds in linear layers of the encoder
   Precision precision = Precision::kFp32;
   // 1 - mean IoU where this layer alone is in int8; none if it was not measured.
   std::optional<double> iou_loss;

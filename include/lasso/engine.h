@@ -92,7 +92,7 @@ struct AccuracyRecord {
   int images = 0;
   int masks = 0;
   bool random_pictures = false;  // rather than somebody's images
-  std::uint64_t seed = 0;
+  int seed = 0;
 };
 
 struct EngineInfo {

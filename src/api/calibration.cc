@@ -13,9 +13,9 @@ Calibrated calibrate(const std::string& path, const EngineOptions& options,
                      const CalibrationOptions& calibration) {
   return guarded([&] {
     const EngineSettings settings(options);
-    sam::CalibratedModel calibrated =
-        sam::calibrate_model(sam::load_sam_checkpoint(path, options.config_path),
-                             settings.preprocess, settings.compile, settings.precision, calibration);
+    sam::CalibratedModel calibrated = sam::calibrate_model(
+        sam::load_sam_checkpoint(path, options.config_path), settings.preprocess, settings.compile,
+        settings.precision, calibration);
     Calibrated result;
     if (calibrated.report.accepted) {
       result.engine = Access::construct<Engine>(make_engine(std::move(calibrated.model)));

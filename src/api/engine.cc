@@ -19,8 +19,10 @@ namespace lasso {
 
 namespace {
 
-constexpr std::pair<Precision, const char*> kPrecisions[] = {
-    {Precision::kFp32, "fp32"}, {Precision::kBf16, "bf16"}, {Precision::kInt8, "int8"}};
+constexpr std::pair<Precision, const char*> kPrecisions[] = {{Precision::kFp32, "fp32"},
+                                                             {Precision::kBf16, "bf16"},
+                                                             {Precision::kInt8, "int8"},
+                                                             {Precision::kAuto, "auto"}};
 
 std::string describe_argument(const graph::Value& value) {
   return fmt::format("{}: {} {}", value.name, to_string(value.dtype),
@@ -113,7 +115,8 @@ EngineInfo engine_info(const sam::SamModel& model) {
   return info;
 }
 
-engine::CompileOptions compile_options(const EngineSettings& settings, const sam::SamConfig& config) {
+engine::CompileOptions compile_options(const EngineSettings& settings,
+                                       const sam::SamConfig& config) {
   engine::CompileOptions options = settings.compile;
   options.precision =
       sam::precision_plan(config, settings.precision, options.isa, options.reference);

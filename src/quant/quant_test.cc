@@ -80,8 +80,7 @@ TEST(Smoothing, IsLeftAwayWhereItDoesNotHelp) {
   std::vector<float> w = normal(64 * 64, 4);
   for (float& value : x) value = value < 0 ? -1.0F : 1.0F;
   for (float& value : w) value = value < 0 ? -1.0F : 1.0F;
-  const Smoothing smoothing =
-      search_smoothing(observed(x, 64), {DType::kF32, {64, 64}, w.data()});
+  const Smoothing smoothing = search_smoothing(observed(x, 64), {DType::kF32, {64, 64}, w.data()});
   EXPECT_TRUE(smoothing.factors.empty());
   EXPECT_EQ(smoothing.exponent, 0);
   EXPECT_EQ(smoothing.error, smoothing.plain_error);

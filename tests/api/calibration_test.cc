@@ -44,10 +44,9 @@ std::vector<Scene> scenes(std::size_t first, std::size_t count) {
     for (const nlohmann::json& object : image.at("objects")) {
       const nlohmann::json& click = object.at("click");
       Object one;
-      one.click.points = {
-          {click[0].get<float>(), click[1].get<float>(), PointLabel::kForeground}};
-      one.truth = rle_from_string(object.at("rle").get<std::string>(),
-                                  image.at("width").get<int>(), image.at("height").get<int>());
+      one.click.points = {{click[0].get<float>(), click[1].get<float>(), PointLabel::kForeground}};
+      one.truth = rle_from_string(object.at("rle").get<std::string>(), image.at("width").get<int>(),
+                                  image.at("height").get<int>());
       scene.objects.push_back(std::move(one));
     }
     result.push_back(std::move(scene));
@@ -169,8 +168,6 @@ TEST(Calibration, RefusesWhatCanNotWork) {
   calibration.images = {"nowhere.jpg", "neither.jpg"};
   EXPECT_ERROR(calibrate(model_path(), {}, calibration), kInvalid,
                "0 of 2 images can be used, and at least 2 are needed");
-  calibration.threads = -1;
-  EXPECT_ERROR(calibrate(model_path(), {}, calibration), kInvalid, "threads is -1");
   EngineOptions options;
   options.precision = Precision::kAuto;
   EXPECT_ERROR(Engine::build(model_path(), options), kInvalid, "calibration");

@@ -26,6 +26,8 @@ namespace {
 // Rows of each layer's inputs that the search for smoothing looks at, over all images.
 constexpr std::int64_t kSampledRows = 128;
 
+constexpr double kMargin = 2;
+
 // Points that are tried for each that is used.
 constexpr int kCandidates = 8;
 
@@ -55,8 +57,9 @@ class Calibration {
         names_(lowerable_layers(checkpoint.config)),
         smoothing_(names_.size()),
         // Says no before the work begins.
-        has_bf16_(precision_plan(checkpoint.config, lowest(), compile.isa, compile.reference)
-                      .attention == DType::kBF16) {
+        has_bf16_(
+            precision_plan(checkpoint.config, lowest(), compile.isa, compile.reference).attention ==
+            DType::kBF16) {
     report_.precision = precision;
     compile_.precision = {};
     base_.preprocess = preprocess;
@@ -105,11 +108,12 @@ class Calibration {
       const std::size_t done = chosen_masks_.size() + accepted_masks_.size();
       report("fp32 masks", done, total);
       const Embedding embedding = predictor.encode(picture.image.view());
-      picture.prompts = distinct_prompts(
-          predictor, embedding,
-          spread_points(picture.image.width, picture.image.height,
-                        kCandidates * options_.prompts_per_image, options_.seed ^ (done << 32)),
-          options_.prompts_per_image);
+      picture.prompts =
+          distinct_prompts(predictor, embedding,
+                           spread_points(picture.image.width, picture.image.height,
+                                         kCandidates * options_.prompts_per_image,
+                                         static_cast<std::uint64_t>(options_.seed) << 32 | done),
+                           options_.prompts_per_image);
       references.push_back(encoded(masks_of(predictor, embedding, picture.prompts)));
     };
     if (lowest() == Precision::kInt8) {
@@ -206,10 +210,10 @@ class Calibration {
     return trials_.emplace(assignment, row).first->second;
   }
 
-  // The other images will differ: the mean must lie above the aim by its standard error.
+  // The other images will differ: the mean must lie above the aim by kMargin standard errors.
   bool reaches(const Assignment& assignment) {
     const PrecisionTrial& row = trial(assignment);
-    return row.mean_iou - row.standard_error >= options_.min_iou;
+    return row.mean_iou - kMargin * row.standard_error >= options_.min_iou;
   }
 
   // Layers by what int8 costs when nothing else is lowered, the most sensitive first.
@@ -247,8 +251,7 @@ class Calibration {
     if (options_.always_rank) ranking();
     const int count = static_cast<int>(names_.size());
     const auto least = [&](Precision high, Precision low) {
-      return quant::least_that_reaches(count,
-                                       [&](int k) { return reaches(split(k, high, low)); });
+      return quant::least_that_reaches(count, [&](int k) { return reaches(split(k, high, low)); });
     };
     if (has_bf16_) {
       if (const auto k = least(Precision::kBf16, Precision::kInt8)) {
@@ -289,6 +292,7 @@ class Calibration {
     accuracy.seed = options_.seed;
     report_.accepted = accuracy.mean_iou >= options_.min_iou;
     result.model = *model;
+    result.model.precision = to_string(precision_);
     result.model.accuracy = accuracy;
     result.report = std::move(report_);
     return result;

@@ -76,9 +76,8 @@ std::vector<Prompt> distinct_prompts(Predictor& predictor, const Embedding& embe
   for (const Segmentation& answer : answers) certainties.push_back(certainty(answer));
   std::vector<std::size_t> order(candidates.size());
   std::iota(order.begin(), order.end(), 0);
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-    return certainties[a] > certainties[b];
-  });
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return certainties[a] > certainties[b]; });
   std::vector<std::size_t> kept;
   for (const std::size_t i : order) {
     if (kept.size() == static_cast<std::size_t>(count)) break;

@@ -1,6 +1,7 @@
 #include "models/sam/calibration_set.h"
 
 #include <algorithm>
+#include <limits>
 #include <optional>
 #include <utility>
 
@@ -25,6 +26,7 @@ void check_options(const CalibrationOptions& o) {
   check_range("count", o.count, 2, kMostImages);
   check_range("prompts_per_image", o.prompts_per_image, 1, kMostPrompts);
   check_range("ranking_images", o.ranking_images, 1, kMostImages);
+  check_range("seed", o.seed, 0, std::numeric_limits<int>::max());
   LASSO_CHECK(o.min_iou > 0 && o.min_iou <= 1, ErrorCode::kInvalidArgument,
               "calibration: min_iou is {}: expected more than 0, and at most 1", o.min_iou);
 }
@@ -89,12 +91,12 @@ class Gathering {
       set_.random = true;
       for (int i = 0; i < options_.count; ++i) {
         report();
-        const std::uint64_t seed = SplitMix64(options_.seed + static_cast<std::uint64_t>(i)).next();
-        add(fmt::format("random picture {}", i), random_picture(image_size_, image_size_, seed));
+        add(fmt::format("random picture {}", i),
+            random_picture(image_size_, image_size_, seed_for(i)));
       }
       return std::move(set_);
     }
-    for (const std::string& name : shuffled(options_.images, options_.seed)) {
+    for (const std::string& name : shuffled(options_.images, seed_for(0))) {
       if (count() == options_.count) break;
       report();
       Image image;
@@ -113,6 +115,10 @@ class Gathering {
 
  private:
   int count() const { return static_cast<int>(set_.choosing.size() + set_.accepting.size()); }
+
+  std::uint64_t seed_for(int index) const {
+    return static_cast<std::uint64_t>(options_.seed) << 32 | static_cast<std::uint64_t>(index);
+  }
 
   void report() const {
     if (options_.progress) options_.progress("reading images", count(), options_.count);

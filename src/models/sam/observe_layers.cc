@@ -43,7 +43,7 @@ LayerObserver::LayerObserver(engine::Session& session, const std::string& progra
     inputs_.emplace_back(layer.channels, rows_per_image);
   }
   session_.set_trace([this, program](const std::string& from, const std::string& value,
-                                     const Dims& dims, const float* data) {
+                                     const Dims& dims, const float* data, double /*ms*/) {
     const auto found = readers_.find(value);
     if (from != program || found == readers_.end() || data == nullptr) return;
     for (const std::size_t i : found->second) {
