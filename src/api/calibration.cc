@@ -18,6 +18,7 @@ Calibrated calibrate(const std::string& path, const EngineOptions& options,
         settings.precision, calibration);
     Calibrated result;
     if (calibrated.report.accepted) {
+      calibrated.model.precision = to_string(settings.precision);
       result.engine = Access::construct<Engine>(make_engine(std::move(calibrated.model)));
     }
     result.report = std::move(calibrated.report);

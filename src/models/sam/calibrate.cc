@@ -6,6 +6,7 @@
 #include <numeric>
 #include <optional>
 #include <span>
+#include <tuple>
 #include <utility>
 
 #include "core/check.h"
@@ -36,7 +37,10 @@ struct Assignment {
   std::vector<Precision> layers;
   Precision attention = Precision::kFp32;
 
-  auto operator<=>(const Assignment&) const = default;
+  bool operator==(const Assignment&) const = default;
+  bool operator<(const Assignment& other) const {
+    return std::tie(layers, attention) < std::tie(other.layers, other.attention);
+  }
   int count(Precision precision) const {
     return static_cast<int>(std::count(layers.begin(), layers.end(), precision));
   }
@@ -292,7 +296,6 @@ class Calibration {
     accuracy.seed = options_.seed;
     report_.accepted = accuracy.mean_iou >= options_.min_iou;
     result.model = *model;
-    result.model.precision = to_string(precision_);
     result.model.accuracy = accuracy;
     result.report = std::move(report_);
     return result;

@@ -10,7 +10,7 @@
 namespace lasso::sam {
 
 struct CalibratedModel {
-  SamModel model;  // the chosen one, accepted or not
+  SamModel model;  // the chosen one, accepted or not; its caller names its precision
   CalibrationReport report;
 };
 

@@ -20,7 +20,6 @@ namespace lasso::sam {
 namespace {
 
 using test::data_path;
-using test::TempDir;
 
 constexpr auto kInvalid = ErrorCode::kInvalidArgument;
 
