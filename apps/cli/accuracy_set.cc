@@ -30,7 +30,7 @@ bool is_image_name(const fs::path& path) {
   return extension == ".jpg" || extension == ".jpeg" || extension == ".png";
 }
 
-void check_folder(const char* option, const std::string& folder) {
+void check_folder(const std::string& option, const std::string& folder) {
   std::error_code ignored;
   if (fs::is_directory(folder, ignored)) return;
   usage_error("{} {}: {}", option, folder,
@@ -144,8 +144,8 @@ AccuracyPrompt object_prompt(const AccuracyImage& image, const TruthObject& obje
 
 }  // namespace
 
-AccuracySet read_image_folder(const std::string& folder) {
-  check_folder("--images", folder);
+AccuracySet read_image_folder(const std::string& option, const std::string& folder) {
+  check_folder(option, folder);
   AccuracySet set;
   set.folder = folder;
   std::error_code error;
@@ -158,8 +158,8 @@ AccuracySet read_image_folder(const std::string& folder) {
     image.path = entry->path().string();
     set.images.push_back(std::move(image));
   }
-  if (error) usage_error("--images {}: {}", folder, error.message());
-  if (set.images.empty()) usage_error("--images {}: has no JPEG or PNG file", folder);
+  if (error) usage_error("{} {}: {}", option, folder, error.message());
+  if (set.images.empty()) usage_error("{} {}: has no JPEG or PNG file", option, folder);
   std::sort(set.images.begin(), set.images.end(),
             [](const auto& a, const auto& b) { return a.name < b.name; });
   return set;

@@ -47,8 +47,8 @@ struct AccuracySet {
 };
 
 // The JPEG and PNG files of a folder, sorted by name, not those of folders in it. Throws
-// Failure(kUsage) if there are none.
-AccuracySet read_image_folder(const std::string& folder);
+// Failure(kUsage) that names the option if there are none.
+AccuracySet read_image_folder(const std::string& option, const std::string& folder);
 
 // A folder with annotations.json, described in docs/performance.md. Throws Failure(kUsage).
 AccuracySet read_evaluation_set(const std::string& folder);

@@ -82,7 +82,7 @@ AccuracySet open_set(const AccuracyArguments& arguments) {
     usage_error("--images {} and --evaluation-set {}: give one of them", arguments.images,
                 arguments.evaluation_set);
   }
-  if (!arguments.images.empty()) return read_image_folder(arguments.images);
+  if (!arguments.images.empty()) return read_image_folder("--images", arguments.images);
   const std::string folder =
       arguments.evaluation_set.empty() ? default_evaluation_set() : arguments.evaluation_set;
   if (folder.empty()) {

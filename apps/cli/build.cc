@@ -5,8 +5,11 @@
 #include <chrono>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 
+#include "calibration.h"
 #include "commands.h"
 #include "console.h"
 #include "files.h"
@@ -30,6 +33,7 @@ struct BuildArguments {
   std::string output;
   std::string memory_limit;
   bool verify = false;
+  CalibrationArguments calibration;
   ModelOptions model;
   RunOptions run;
   OutputOptions messages;
@@ -52,9 +56,9 @@ void check_output(const BuildArguments& arguments) {
   }
 }
 
-lasso::EngineOptions engine_options(const BuildArguments& arguments) {
-  lasso::EngineOptions options = model_options(arguments.model, arguments.run);
-  options.threads = arguments.run.threads;
+lasso::EngineOptions engine_options(const BuildArguments& arguments, const RunOptions& run) {
+  lasso::EngineOptions options = model_options(arguments.model, run);
+  options.threads = run.threads;
   if (!arguments.memory_limit.empty()) {
     options.memory_limit = parse_bytes("--memory-limit", arguments.memory_limit);
   }
@@ -75,6 +79,45 @@ OpenModel build_random(const BuildArguments& arguments, const lasso::EngineOptio
   });
   model.load_ms = milliseconds_since(start);
   return model;
+}
+
+std::string dump(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+// The trade-off. With --json a report of an engine that is written comes with the engine's.
+void tell_calibration(const BuildArguments& arguments, const CalibrationReport& report) {
+  if (arguments.messages.json) {
+    if (!report.accepted)
+      print(dump({{"file", nullptr}, {"calibration", calibration_json(report)}}));
+  } else if (!quiet()) {
+    print_calibration(report);
+  }
+}
+
+// Throws Failure(kThresholdMissed), and writes nothing, where the engine is not accepted.
+OpenModel build_calibrated(const BuildArguments& arguments, const lasso::EngineOptions& options,
+                           std::optional<CalibrationReport>* report) {
+  if (is_random({arguments.file, arguments.run.kernels})) {
+    usage_error("calibration with {}: random weights have no masks worth keeping", arguments.file);
+  }
+  if (options.memory_limit > 0) {
+    usage_error("--memory-limit with calibration, which holds whole engines in memory");
+  }
+  const std::string path = find_model(arguments.file);
+  const auto start = std::chrono::steady_clock::now();
+  lasso::Engine engine = open_engine([&] {
+    Calibrated calibrated = run_calibration(path, options, arguments.calibration);
+    *report = std::move(calibrated.report);
+    if (!calibrated.engine) {
+      tell_calibration(arguments, **report);
+      throw Failure(Exit::kThresholdMissed,
+                    fmt::format("{}: not written: {}", arguments.output, refusal(**report)));
+    }
+    calibrated.engine->save(arguments.output);
+    return *calibrated.engine;
+  });
+  return {std::move(engine), path, milliseconds_since(start)};
 }
 
 OpenModel build(const BuildArguments& arguments, const lasso::EngineOptions& options) {
@@ -103,10 +146,18 @@ void print_summary(const EngineInfo& info, const BuildArguments& arguments, std:
 }
 
 Exit run_build(const BuildArguments& arguments) {
-  apply(arguments.run);
+  const bool choose = arguments.run.precision == to_string(Precision::kAuto);
+  RunOptions run = arguments.run;
+  if (choose) run.precision = to_string(Precision::kInt8);  // which every CPU has
+  apply(run);
   check_output(arguments);
-  const lasso::EngineOptions options = engine_options(arguments);
-  const OpenModel model = build(arguments, options);
+  lasso::EngineOptions options = engine_options(arguments, run);
+  if (choose) options.precision = Precision::kAuto;
+  std::optional<CalibrationReport> report;
+  const OpenModel model = arguments.calibration.wanted(arguments.run.precision)
+                              ? build_calibrated(arguments, options, &report)
+                              : build(arguments, options);
+  if (report) tell_calibration(arguments, *report);
   if (arguments.verify) {
     open_engine([&] { return lasso::Engine::load(arguments.output, {.verify = true}); });
   }
@@ -116,23 +167,24 @@ Exit run_build(const BuildArguments& arguments) {
     if (!quiet()) print_summary(info, arguments, bytes, model.load_ms);
     return Exit::kDone;
   }
-  const Json json = {{"file", arguments.output},
-                     {"source", model.path},
-                     {"version", LASSO_VERSION},
-                     {"model", info.model},
-                     {"model_hash", info.model_hash},
-                     {"preprocess", info.preprocess},
-                     {"precision", info.precision},
-                     {"device", info.device},
-                     {"isa", info.isa},
-                     {"needed_isa", info.needed_isa},
-                     {"onednn_version", info.onednn_version},
-                     {"weight_bytes", info.weight_bytes},
-                     {"file_bytes", bytes},
-                     {"build_ms", model.load_ms},
-                     {"peak_rss_bytes", peak_resident_memory()},
-                     {"verified", arguments.verify}};
-  print(json.dump(-1, ' ', false, Json::error_handler_t::replace));
+  Json json = {{"file", arguments.output},
+               {"source", model.path},
+               {"version", LASSO_VERSION},
+               {"model", info.model},
+               {"model_hash", info.model_hash},
+               {"preprocess", info.preprocess},
+               {"precision", info.precision},
+               {"device", info.device},
+               {"isa", info.isa},
+               {"needed_isa", info.needed_isa},
+               {"onednn_version", info.onednn_version},
+               {"weight_bytes", info.weight_bytes},
+               {"file_bytes", bytes},
+               {"build_ms", model.load_ms},
+               {"peak_rss_bytes", peak_resident_memory()},
+               {"verified", arguments.verify}};
+  if (report) json["calibration"] = calibration_json(*report);
+  print(dump(json));
   return Exit::kDone;
 }
 
@@ -145,6 +197,7 @@ Examples:
   lasso build sam_vit_h_4b8939.pth -o sam_vit_h.lasso
   lasso build medsam_vit_b.pth -o medsam.lasso --preprocess medsam
   lasso build sam_vit_h_4b8939.pth -o sam_vit_h.lasso --memory-limit 512M --verify
+  lasso build sam_vit_b_01ec64.pth -o sam_vit_b.lasso --precision auto --calibrate photos
 )";
 
 }  // namespace
@@ -167,6 +220,7 @@ void add_build(CLI::App* parent, Action* action) {
            "2G. Default: no limit.",
            group);
   add_switch(app, "--verify", &a.verify, "Read the file back and compare all checksums.", group);
+  add_calibration_options(app, &a.calibration);
   add_run_options(app, &a.run, true);
   add_output_options(app, &a.messages, "One JSON object on standard output.");
   describe_command(app, "lasso build MODEL -o FILE.lasso [OPTIONS]", kEpilogue);

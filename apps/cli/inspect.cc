@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "calibration.h"
 #include "commands.h"
 #include "console.h"
 #include "layer_times.h"
@@ -87,6 +88,13 @@ void print_summary(const EngineInfo& info, const Measured& measured, const std::
   row("parameters", quantity(static_cast<double>(info.parameters)));
   row("weights", fmt::format("{}B packed, {}", quantity(static_cast<double>(info.weight_bytes)),
                              info.precision));
+  if (info.accuracy) {
+    row("accuracy",
+        fmt::format("mean IoU {:.4f} with fp32, lowest {:.3f}, on {} {}; asked for {:g}",
+                    info.accuracy->mean_iou, info.accuracy->lowest_iou, info.accuracy->images,
+                    info.accuracy->random_pictures ? "random pictures" : "images",
+                    info.accuracy->min_iou));
+  }
   const auto arena = std::max_element(measured.arena_bytes.begin(), measured.arena_bytes.end());
   row("arena", fmt::format("{}B with {} thread{}", quantity(static_cast<double>(*arena)),
                            measured.threads, measured.threads == 1 ? "" : "s"));
@@ -164,6 +172,7 @@ Json to_json(const EngineInfo& info, const OpenModel& model, const Measured& mea
                {"device", info.device},
                {"isa", info.isa},
                {"precision", info.precision},
+               {"accuracy", info.accuracy ? accuracy_json(*info.accuracy) : Json(nullptr)},
                {"lasso_version", info.lasso_version},
                {"onednn_version", info.onednn_version},
                {"needed_isa", info.needed_isa},

@@ -206,8 +206,8 @@ void add_run_options(CLI::App* app, RunOptions* options, bool variants) {
   add_text(app, "--device", &options->device, "D",
            "Device to run on: cpu, the only one in this release.", kRunGroup);
   add_text(app, "--precision", &options->precision, "P",
-           "Numbers of the image encoder's linear layers: fp32, bf16 (needs AVX-512 BF16) or int8. "
-           "Default: fp32.",
+           "Numbers of the image encoder's linear layers: fp32, bf16 (needs AVX-512 BF16) or int8; "
+           "with \"build\" also auto, which measures. Default: fp32.",
            kRunGroup);
   add_integer(app, "--threads", &options->threads, 1, 4096,
               "Threads. Default: the physical cores that the process may use.", kRunGroup);

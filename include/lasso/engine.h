@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,8 +27,9 @@ enum class Precision : std::uint8_t {
   kBf16,  // weights and activations in bfloat16; attention too. Needs AVX-512 BF16
   kInt8,  // weights in int8 with a scale for each output, activations with a scale for each token;
           // attention in bfloat16, or in float32 on CPUs without it
+  kAuto,  // int8 but for the layers that calibration keeps higher; see lasso/calibration.h
 };
-// "fp32", "bf16", "int8"
+// "fp32", "bf16", "int8", "auto"
 LASSO_EXPORT const char* to_string(Precision precision) noexcept;
 // The inverse; throws kInvalidArgument and names the allowed values.
 LASSO_EXPORT Precision precision_from_string(const std::string& name);
@@ -81,13 +83,26 @@ struct ProgramInfo {
   std::vector<LayerInfo> layers;
 };
 
+// How well an engine's masks agree with those of the fp32 engine, on images that had no part in
+// building it.
+struct AccuracyRecord {
+  double min_iou = 0;  // the mean IoU that was asked for
+  double mean_iou = 0;
+  double lowest_iou = 0;
+  int images = 0;
+  int masks = 0;
+  bool random_pictures = false;  // rather than somebody's images
+  int seed = 0;
+};
+
 struct EngineInfo {
   std::string model;       // "SAM ViT-B", or "SAM (width 64, depth 4)" for other widths
   std::string model_hash;  // of weights and configuration: 32 hexadecimal digits
   std::string preprocess;  // name of the preset
   std::string device;      // "cpu"
   std::string isa;         // the best that its kernels may use
-  std::string precision;   // "fp32", "bf16", "int8"
+  std::string precision;   // "fp32", "bf16", "int8", "auto"
+  std::optional<AccuracyRecord> accuracy;  // of a calibrated engine
   // Who packed the weights, and the lowest instruction set with which fast kernels read them: what
   // a CPU must have for the engine's file.
   std::string lasso_version;
@@ -121,7 +136,8 @@ class LASSO_EXPORT Engine {
   // Compiles the model in `path`: a PyTorch checkpoint (.pth, .pt) or .safetensors file of SAM,
   // told by its content. The file may be deleted afterwards, but must not be
   // truncated meanwhile. Throws kNotFound, kCorruptFile,
-  // kUnsupported (another model family, or a CPU without AVX2), kOutOfMemory.
+  // kUnsupported (another model family, or a CPU without AVX2), kOutOfMemory, and kInvalidArgument
+  // for Precision::kAuto, which takes calibrate().
   static Engine build(const std::string& path, const EngineOptions& options = {});
 
   // The same into an engine file, which is then loaded. The weights go to the file as they are

@@ -2,6 +2,7 @@
 #ifndef LASSO_LASSO_H_
 #define LASSO_LASSO_H_
 
+#include "lasso/calibration.h"
 #include "lasso/context.h"
 #include "lasso/engine.h"
 #include "lasso/error.h"

@@ -19,8 +19,10 @@ namespace lasso {
 
 namespace {
 
-constexpr std::pair<Precision, const char*> kPrecisions[] = {
-    {Precision::kFp32, "fp32"}, {Precision::kBf16, "bf16"}, {Precision::kInt8, "int8"}};
+constexpr std::pair<Precision, const char*> kPrecisions[] = {{Precision::kFp32, "fp32"},
+                                                             {Precision::kBf16, "bf16"},
+                                                             {Precision::kInt8, "int8"},
+                                                             {Precision::kAuto, "auto"}};
 
 std::string describe_argument(const graph::Value& value) {
   return fmt::format("{}: {} {}", value.name, to_string(value.dtype),
@@ -93,6 +95,7 @@ EngineInfo engine_info(const sam::SamModel& model) {
   info.isa = model.module->options.reference ? "reference"
                                              : std::string(to_string(model.module->options.isa));
   info.precision = model.precision;
+  info.accuracy = model.accuracy;
   info.lasso_version = model.module->build.lasso_version;
   info.onednn_version = model.module->build.onednn_version;
   info.needed_isa = std::string(to_string(model.module->build.needed_isa));
@@ -113,30 +116,8 @@ EngineInfo engine_info(const sam::SamModel& model) {
   return info;
 }
 
-// What can be refused before a checkpoint is read.
-struct Settings {
-  explicit Settings(const EngineOptions& options)
-      : preprocess(preprocess_preset(options.preprocess.empty() ? "sam" : options.preprocess)) {
-    LASSO_CHECK(options.threads >= 0 && options.threads <= 4096, ErrorCode::kInvalidArgument,
-                "threads is {}: expected 0 (all cores) to 4096", options.threads);
-    compile.reference = options.kernels == Kernels::kReference;
-    compile.isa = usable_isa();
-    compile.threads = options.threads == 0 ? available_cores() : options.threads;
-    precision = options.precision;
-  }
-  engine::CompileOptions compile;
-  Precision precision = Precision::kFp32;
-  Preprocess preprocess;
-};
-
-std::shared_ptr<const Engine::Impl> make_engine(sam::SamModel model) {
-  auto impl = std::make_shared<Engine::Impl>();
-  impl->model = std::make_shared<const sam::SamModel>(std::move(model));
-  impl->info = engine_info(*impl->model);
-  return impl;
-}
-
-engine::CompileOptions compile_options(const Settings& settings, const sam::SamConfig& config) {
+engine::CompileOptions compile_options(const EngineSettings& settings,
+                                       const sam::SamConfig& config) {
   engine::CompileOptions options = settings.compile;
   options.precision =
       sam::precision_plan(config, settings.precision, options.isa, options.reference);
@@ -144,7 +125,7 @@ engine::CompileOptions compile_options(const Settings& settings, const sam::SamC
 }
 
 std::shared_ptr<const Engine::Impl> build_engine(const sam::SamCheckpoint& checkpoint,
-                                                 const Settings& settings) {
+                                                 const EngineSettings& settings) {
   sam::SamModel model = sam::compile_model(checkpoint, settings.preprocess,
                                            compile_options(settings, checkpoint.config));
   model.precision = to_string(settings.precision);
@@ -160,7 +141,7 @@ void check_memory(const sam::SamCheckpoint& checkpoint, bool into_file, std::uin
 }
 
 sam::SamModel load_model(const std::string& path, const EngineOptions& options, bool verify) {
-  sam::SamModel model = sam::load_model(path, Settings(options).compile, verify);
+  sam::SamModel model = sam::load_model(path, EngineSettings(options).compile, verify);
   const bool known =
       std::any_of(std::begin(kPrecisions), std::end(kPrecisions),
                   [&](const auto& entry) { return entry.second == model.precision; });
@@ -209,6 +190,23 @@ sam::SamConfig config_of(SamArch arch) {
 
 }  // namespace
 
+EngineSettings::EngineSettings(const EngineOptions& options)
+    : precision(options.precision),
+      preprocess(preprocess_preset(options.preprocess.empty() ? "sam" : options.preprocess)) {
+  LASSO_CHECK(options.threads >= 0 && options.threads <= 4096, ErrorCode::kInvalidArgument,
+              "threads is {}: expected 0 (all cores) to 4096", options.threads);
+  compile.reference = options.kernels == Kernels::kReference;
+  compile.isa = usable_isa();
+  compile.threads = options.threads == 0 ? available_cores() : options.threads;
+}
+
+std::shared_ptr<const Engine::Impl> make_engine(sam::SamModel model) {
+  auto impl = std::make_shared<Engine::Impl>();
+  impl->model = std::make_shared<const sam::SamModel>(std::move(model));
+  impl->info = engine_info(*impl->model);
+  return impl;
+}
+
 const char* to_string(Precision precision) noexcept {
   for (const auto& [value, name] : kPrecisions) {
     if (value == precision) return name;
@@ -220,14 +218,14 @@ Precision precision_from_string(const std::string& name) {
   for (const auto& [value, text] : kPrecisions) {
     if (text == name) return value;
   }
-  fail(ErrorCode::kInvalidArgument, "precision \"{}\": expected fp32, bf16 or int8", name);
+  fail(ErrorCode::kInvalidArgument, "precision \"{}\": expected fp32, bf16, int8 or auto", name);
 }
 
 Engine::Engine(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
 
 Engine Engine::build(const std::string& path, const EngineOptions& options) {
   return guarded([&] {
-    const Settings settings(options);
+    const EngineSettings settings(options);
     const sam::SamCheckpoint checkpoint = sam::load_sam_checkpoint(path, options.config_path);
     check_memory(checkpoint, false, options.memory_limit);
     return Engine(build_engine(checkpoint, settings));
@@ -237,7 +235,7 @@ Engine Engine::build(const std::string& path, const EngineOptions& options) {
 Engine Engine::build_file(const std::string& path, const std::string& engine_path,
                           const EngineOptions& options) {
   return guarded([&] {
-    const Settings settings(options);
+    const EngineSettings settings(options);
     {
       const sam::SamCheckpoint checkpoint = sam::load_sam_checkpoint(path, options.config_path);
       check_memory(checkpoint, true, options.memory_limit);
@@ -270,7 +268,7 @@ void Engine::save(const std::string& path) const {
 
 Engine Engine::random(SamArch arch, std::uint64_t seed, const EngineOptions& options) {
   return guarded([&] {
-    const Settings settings(options);
+    const EngineSettings settings(options);
     const sam::SamConfig config = config_of(arch);
     return Engine(build_engine({config, sam::random_weights(config, seed)}, settings));
   });

@@ -18,6 +18,11 @@ struct Access {
     object.impl_ = std::move(impl);
     return object;
   }
+  // For classes that are never empty.
+  template <typename T>
+  static T construct(std::shared_ptr<const typename T::Impl> impl) {
+    return T(std::move(impl));
+  }
 };
 
 }  // namespace lasso

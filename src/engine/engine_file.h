@@ -18,6 +18,7 @@ struct ModelRecord {
   std::string hash;         // of the model that the engine was built from: 32 hexadecimal digits
   std::string precision;    // "fp32", ...
   std::string description;  // a JSON object, the family's own
+  std::string accuracy;     // the same; empty: nothing was measured
 };
 
 // Writes a module that holds its weights. The file appears complete or not at all.

@@ -68,6 +68,7 @@ void read_meta(const Json& json, const std::string& where, CompiledModule& modul
   if (!accuracy.is_null() && !accuracy.is_object()) {
     refuse(meta.where("accuracy"), "null or an object");
   }
+  if (accuracy.is_object()) model.accuracy = accuracy.dump();
   meta("family", model.family);
   const Json& description = meta.at("model");
   if (!description.is_object()) refuse(meta.where("model"), "an object");

@@ -115,7 +115,7 @@ Json meta_of(const CompiledModule& module, const ModelRecord& model) {
             {"isa", to_string(build.isa)},
             {"reference_kernels", module.options.reference}}},
           {"precision", model.precision},
-          {"accuracy", nullptr},
+          {"accuracy", model.accuracy.empty() ? Json(nullptr) : Json::parse(model.accuracy)},
           {"family", model.family},
           {"model", Json::parse(model.description)}};
 }

@@ -76,6 +76,12 @@ inline void read_value(const Json& json, bool& value, const std::string& where) 
   value = json.get<bool>();
 }
 
+inline Json write_value(double value) { return value; }
+inline void read_value(const Json& json, double& value, const std::string& where) {
+  if (!json.is_number()) refuse(where, "a number");
+  value = json.get<double>();
+}
+
 // Exact: a float is a double, whose decimal digits read back as it.
 inline Json write_value(float value) { return static_cast<double>(value); }
 inline void read_value(const Json& json, float& value, const std::string& where) {

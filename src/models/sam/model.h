@@ -4,10 +4,12 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "engine/compile.h"
 #include "image/preprocess.h"
+#include "lasso/engine.h"
 #include "models/sam/checkpoint.h"
 
 namespace lasso::sam {
@@ -15,10 +17,12 @@ namespace lasso::sam {
 struct SamModel {
   SamConfig config;
   Preprocess preprocess;
-  std::string hash;                // of the weights and the configuration
-  std::string precision = "fp32";  // or "bf16" or "int8", which its layers' attributes spell out
+  std::string hash;  // of the weights and the configuration
+  std::string precision =
+      "fp32";  // "bf16", "int8" or "auto", which its layers' attributes spell out
   std::uint64_t parameters = 0;
   std::shared_ptr<const engine::CompiledModule> module;
+  std::optional<AccuracyRecord> accuracy;  // of a calibrated model
 };
 
 // Describes and compiles a checkpoint. The checkpoint's pages are given back as they are packed.

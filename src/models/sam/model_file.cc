@@ -65,6 +65,17 @@ void fields(V& v, Preprocess& preprocess) {
   v("mask_resize", preprocess.mask_resize);
 }
 
+template <class V>
+void fields(V& v, AccuracyRecord& accuracy) {
+  v("min_iou", accuracy.min_iou);
+  v("mean_iou", accuracy.mean_iou);
+  v("lowest_iou", accuracy.lowest_iou);
+  v("images", accuracy.images);
+  v("masks", accuracy.masks);
+  v("random_pictures", accuracy.random_pictures);
+  v("seed", accuracy.seed);
+}
+
 namespace sam {
 
 template <class V>
@@ -83,7 +94,7 @@ engine::ModelRecord record_of(const SamConfig& config, const Preprocess& preproc
                               const std::string& hash, const std::string& precision) {
   const engine::Json description = {{"config", engine::write_fields(config)},
                                     {"preprocess", engine::write_fields(preprocess)}};
-  return {kFamily, hash, precision, description.dump()};
+  return {kFamily, hash, precision, description.dump(), {}};
 }
 
 Preprocess read_preprocess(const engine::Json& json, const std::string& where) {
@@ -157,6 +168,11 @@ SamModel read_model(const engine::LoadedEngine& engine, const std::string& path)
   model.preprocess = read_preprocess(description.at("preprocess"), description.where("preprocess"));
   description.finish();
   check_config(model.config, path);
+  if (!engine.model.accuracy.empty()) {
+    const std::string accuracy = path + ": meta.accuracy";
+    model.accuracy = engine::read_fields<AccuracyRecord>(
+        engine::parse_json(engine.model.accuracy, accuracy), accuracy);
+  }
   model.hash = engine.model.hash;
   model.precision = engine.model.precision;
   model.parameters = static_cast<std::uint64_t>(parameter_count(model.config));
@@ -188,8 +204,10 @@ void check_programs(const engine::CompiledModule& module, const SamConfig& confi
 }
 
 void save_model(const SamModel& model, const std::string& path) {
-  engine::write_engine_file(path, *model.module,
-                            record_of(model.config, model.preprocess, model.hash, model.precision));
+  engine::ModelRecord record =
+      record_of(model.config, model.preprocess, model.hash, model.precision);
+  if (model.accuracy) record.accuracy = engine::write_fields(*model.accuracy).dump();
+  engine::write_engine_file(path, *model.module, record);
 }
 
 void build_model_file(const SamCheckpoint& checkpoint, const Preprocess& preprocess,

@@ -18,6 +18,8 @@ passes::PrecisionPlan precision_plan(const SamConfig& config, Precision precisio
                                      bool reference) {
   passes::PrecisionPlan plan;
   if (precision == Precision::kFp32) return plan;
+  LASSO_CHECK(precision != Precision::kAuto, ErrorCode::kInvalidArgument,
+              "precision auto is chosen by calibration; expected fp32, bf16 or int8");
   const bool has_bf16 = reference || isa >= Isa::kAvx512Bf16;
   LASSO_CHECK(precision != Precision::kBf16 || has_bf16, ErrorCode::kUnsupported,
               "precision bf16 needs avx512_bf16, and {} is what this CPU has or may use: int8 and "

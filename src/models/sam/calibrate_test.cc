@@ -1,0 +1,217 @@
+#include "models/sam/calibrate.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "core/isa.h"
+#include "core/random.h"
+#include "image/random_picture.h"
+#include "models/sam/calibration_prompts.h"
+#include "models/sam/calibration_set.h"
+#include "models/sam/mask_agreement.h"
+#include "models/sam/precision.h"
+#include "support/files.h"
+
+namespace lasso::sam {
+namespace {
+
+using test::data_path;
+
+constexpr auto kInvalid = ErrorCode::kInvalidArgument;
+
+const SamCheckpoint& micro() {
+  static const SamCheckpoint checkpoint =
+      load_sam_checkpoint(data_path("sam_micro/checkpoint.pth"));
+  return checkpoint;
+}
+
+engine::CompileOptions compile_options() {
+  engine::CompileOptions options;
+  options.isa = usable_isa();
+  return options;
+}
+
+CalibrationOptions few_pictures() {
+  CalibrationOptions options;
+  options.count = 4;
+  options.prompts_per_image = 3;
+  options.ranking_images = 1;
+  return options;
+}
+
+CalibratedModel calibrate_micro(Precision precision, const CalibrationOptions& options) {
+  return calibrate_model(micro(), preprocess_preset("sam"), compile_options(), precision, options);
+}
+
+// Pictures by name: "3" is made with the seed 3; "bad" can't be read.
+Image numbered_picture(const std::string& name) {
+  if (name.rfind("bad", 0) == 0) throw Error(ErrorCode::kCorruptFile, name + ": not an image");
+  return random_picture(64, 48, std::stoull(name));
+}
+
+std::vector<std::string> names_of(const CalibrationSet& set) {
+  std::vector<std::string> names;
+  for (const auto* part : {&set.choosing, &set.accepting}) {
+    for (const CalibrationPicture& picture : *part) names.push_back(picture.name);
+  }
+  return names;
+}
+
+TEST(CalibrationSet, PartsAreDisjointAndUnreadableImagesAreNamed) {
+  CalibrationOptions options;
+  options.read = numbered_picture;
+  options.images = {"1", "2", "bad1", "3", "4", "bad2", "5"};
+  options.count = 5;
+  const CalibrationSet set = gather_pictures(options, 128);
+  EXPECT_EQ(set.choosing.size(), 3U);
+  EXPECT_EQ(set.accepting.size(), 2U);
+  const std::vector<std::string> names = names_of(set);
+  EXPECT_EQ(std::set<std::string>(names.begin(), names.end()).size(), 5U);
+  for (const std::string& skipped : set.skipped) {
+    EXPECT_NE(skipped.find("not an image"), std::string::npos) << skipped;
+  }
+  EXPECT_EQ(names_of(gather_pictures(options, 128)), names);
+  options.seed = 2;
+  EXPECT_NE(names_of(gather_pictures(options, 128)), names);
+}
+
+TEST(CalibrationSet, CopiesOfAPictureAreNotOnBothSides) {
+  CalibrationOptions options;
+  options.read = [](const std::string& name) { return numbered_picture(name.substr(0, 1)); };
+  options.images = {"1", "1 again", "2"};
+  const CalibrationSet set = gather_pictures(options, 128);
+  EXPECT_EQ(set.choosing.size() + set.accepting.size(), 2U);
+  ASSERT_EQ(set.skipped.size(), 1U);
+  EXPECT_NE(set.skipped.front().find("the same picture as"), std::string::npos);
+}
+
+TEST(CalibrationSet, LargeImagesAreReducedToTheModelsSquare) {
+  CalibrationOptions options;
+  options.read = [](const std::string& name) { return random_picture(300, 200, name.size()); };
+  options.images = {"a", "bb"};
+  const CalibrationSet set = gather_pictures(options, 128);
+  EXPECT_EQ(set.choosing.front().image.width, 128);
+  EXPECT_EQ(set.choosing.front().image.height, 85);
+}
+
+TEST(CalibrationSet, RefusesOptionsOutOfRangeAndTooFewImages) {
+  CalibrationOptions options;
+  options.read = numbered_picture;
+  options.images = {"1", "bad"};
+  EXPECT_ERROR(gather_pictures(options, 64), kInvalid, "1 of 2 images can be used");
+  options.images = {"1", "2"};
+  options.min_iou = 0;
+  EXPECT_ERROR(gather_pictures(options, 64), kInvalid, "min_iou is 0");
+  options.min_iou = 1.5;
+  EXPECT_ERROR(gather_pictures(options, 64), kInvalid, "at most 1");
+  options.min_iou = 1;
+  options.count = 1;
+  EXPECT_ERROR(gather_pictures(options, 64), kInvalid, "count is 1");
+  options.count = 2;
+  options.prompts_per_image = 0;
+  EXPECT_ERROR(gather_pictures(options, 64), kInvalid, "prompts_per_image is 0");
+  options.prompts_per_image = 1;
+  options.read = [](const std::string&) { return Image{100, 100, PixelFormat::kRgb, {1, 2, 3}}; };
+  EXPECT_ERROR(gather_pictures(options, 64), kInvalid, "needs 30000 bytes, and has 3");
+}
+
+TEST(SpreadPoints, AreStrictlyInsideAndInEveryQuarter) {
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    std::set<std::pair<bool, bool>> quarters;
+    for (const Prompt& prompt : spread_points(40, 30, 16, seed)) {
+      const Point& point = prompt.points.front();
+      EXPECT_TRUE(point.x >= 1 && point.x <= 38 && point.y >= 1 && point.y <= 28);
+      quarters.emplace(point.x < 20, point.y < 15);
+    }
+    EXPECT_EQ(quarters.size(), 4U);
+  }
+  EXPECT_EQ(spread_points(1, 1, 1, 0).front().points.front().x, 0);
+}
+
+TEST(Agreement, IsTheMeanOverMasks) {
+  const Mask full{2, 1, {1, 1}};
+  const Mask half{2, 1, {1, 0}};
+  Agreement agreement;
+  agreement.add({{full, full}, 9}, encoded({full, full}));
+  agreement.add({{half}, 3}, encoded({full}));
+  agreement.add({{full}, 5}, encoded({full}));
+  EXPECT_DOUBLE_EQ(agreement.mean(), 3.5 / 4);
+  EXPECT_DOUBLE_EQ(agreement.lowest(), 0.5);
+  EXPECT_EQ(agreement.images(), 3);
+  EXPECT_EQ(agreement.masks(), 4);
+  // Of 1, 1/2, 1: s = sqrt(1/12), divided by sqrt(3).
+  EXPECT_NEAR(agreement.standard_error(), 1.0 / 6, 1e-12);
+  EXPECT_DOUBLE_EQ(agreement.median_encode_ms(), 4);  // the first run does not count
+}
+
+void expect_sound(const CalibrationReport& report) {
+  EXPECT_EQ(std::count_if(report.trials.begin(), report.trials.end(),
+                          [](const PrecisionTrial& trial) { return trial.chosen; }),
+            1);
+  double work = 2;
+  for (const PrecisionTrial& trial : report.trials) {
+    EXPECT_EQ(static_cast<std::size_t>(trial.int8_layers + trial.bf16_layers + trial.fp32_layers),
+              report.layers.size());
+    EXPECT_LE(trial.int8_work, work);  // the table goes one way
+    work = trial.int8_work;
+    EXPECT_TRUE(trial.mean_iou >= trial.lowest_iou && trial.mean_iou <= 1);
+  }
+  for (const CalibratedLayer& layer : report.layers) {
+    EXPECT_LE(layer.error, layer.plain_error) << layer.name;
+  }
+}
+
+TEST(Calibrate, ChoosesTheSameEngineForTheSameSeed) {
+  CalibrationOptions options = few_pictures();
+  options.min_iou = 0.5;
+  options.always_rank = true;
+  const CalibrationReport first = calibrate_micro(Precision::kAuto, options).report;
+  const CalibrationReport second = calibrate_micro(Precision::kAuto, options).report;
+  expect_sound(first);
+  EXPECT_EQ(first.accuracy.mean_iou, second.accuracy.mean_iou);
+  ASSERT_EQ(first.layers.size(), lowerable_layers(micro().config).size());
+  for (std::size_t i = 0; i < first.layers.size(); ++i) {
+    EXPECT_EQ(first.layers[i].precision, second.layers[i].precision);
+    EXPECT_EQ(first.layers[i].iou_loss, second.layers[i].iou_loss);
+    EXPECT_TRUE(first.layers[i].iou_loss.has_value());
+  }
+}
+
+TEST(Calibrate, PerfectMasksTakeTheFp32Engine) {
+  CalibrationOptions options = few_pictures();
+  options.min_iou = 1;
+  const CalibratedModel result = calibrate_micro(Precision::kAuto, options);
+  expect_sound(result.report);
+  EXPECT_TRUE(result.report.accepted);
+  EXPECT_EQ(result.report.accuracy.mean_iou, 1);
+}
+
+TEST(Calibrate, KeepsWhatIsAskedForAndRefusesIt) {
+  CalibrationOptions options = few_pictures();
+  options.min_iou = 1;
+  const CalibratedModel result = calibrate_micro(Precision::kInt8, options);
+  expect_sound(result.report);
+  ASSERT_EQ(result.report.trials.size(), 1U);
+  EXPECT_EQ(result.report.trials.front().int8_layers,
+            static_cast<int>(result.report.layers.size()));
+  EXPECT_LT(result.report.accuracy.mean_iou, 1);
+  EXPECT_FALSE(result.report.accepted);
+}
+
+TEST(Calibrate, PartsOfTheReportAreDisjoint) {
+  CalibrationOptions options = few_pictures();
+  options.min_iou = 0.1;
+  const CalibrationReport report = calibrate_micro(Precision::kInt8, options).report;
+  std::set<std::string> names(report.choosing_images.begin(), report.choosing_images.end());
+  for (const std::string& name : report.accepting_images) EXPECT_TRUE(names.insert(name).second);
+  EXPECT_EQ(names.size(), 4U);
+  EXPECT_TRUE(report.accuracy.random_pictures);
+  EXPECT_EQ(report.accuracy.images, 2);
+}
+
+}  // namespace
+}  // namespace lasso::sam

@@ -1,0 +1,31 @@
+// What goes into a linear layer, observed while a network runs.
+#ifndef LASSO_QUANT_OBSERVE_H_
+#define LASSO_QUANT_OBSERVE_H_
+
+#include <cstdint>
+#include <vector>
+
+namespace lasso::quant {
+
+// Of a layer's inputs x [rows, channels] over all images: max|x| of each channel, and some rows.
+class InputObserver {
+ public:
+  // Keeps `rows_per_call` rows of what each call of add() sees, or all where there are fewer.
+  InputObserver(std::int64_t channels, std::int64_t rows_per_call);
+
+  void add(const float* x, std::int64_t rows);
+
+  std::int64_t channels() const { return static_cast<std::int64_t>(largest_.size()); }
+  const std::vector<float>& largest() const { return largest_; }
+  const std::vector<float>& rows() const { return rows_; }  // [row_count(), channels()]
+  std::int64_t row_count() const;
+
+ private:
+  std::int64_t rows_per_call_;
+  std::vector<float> largest_;
+  std::vector<float> rows_;
+};
+
+}  // namespace lasso::quant
+
+#endif  // LASSO_QUANT_OBSERVE_H_

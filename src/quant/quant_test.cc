@@ -1,0 +1,123 @@
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <random>
+#include <set>
+#include <vector>
+
+#include "quant/observe.h"
+#include "quant/search.h"
+#include "quant/smoothing.h"
+
+namespace lasso::quant {
+namespace {
+
+std::vector<float> normal(std::size_t count, unsigned seed) {
+  std::mt19937 generator(seed);
+  std::normal_distribution<float> distribution;
+  std::vector<float> values(count);
+  for (float& value : values) value = distribution(generator);
+  return values;
+}
+
+InputObserver observed(const std::vector<float>& x, std::int64_t channels) {
+  const auto rows = static_cast<std::int64_t>(x.size()) / channels;
+  InputObserver observer(channels, rows);
+  observer.add(x.data(), rows);
+  return observer;
+}
+
+TEST(InputObserver, KeepsTheLargestOfAllRowsAndSomeRows) {
+  InputObserver observer(2, 3);
+  std::vector<float> x(200);
+  for (std::size_t i = 0; i < 100; ++i) {
+    x[2 * i] = -static_cast<float>(i);
+    x[2 * i + 1] = 0.5F;
+  }
+  observer.add(x.data(), 100);
+  observer.add(x.data(), 2);
+  EXPECT_EQ(observer.largest(), (std::vector<float>{99.0F, 0.5F}));
+  ASSERT_EQ(observer.row_count(), 5);
+  std::set<float> different;
+  for (std::size_t r = 0; r < 3; ++r) different.insert(observer.rows()[2 * r]);
+  EXPECT_EQ(different.size(), 3U);
+  EXPECT_EQ(observer.rows()[6], 0.0F);  // both rows of the second call
+  EXPECT_EQ(observer.rows()[8], -1.0F);
+}
+
+TEST(Smoothing, FactorsBalanceInputsAndWeights) {
+  // sqrt(4 / 1) : sqrt(1 / 4) = 4 : 1, with the geometric mean 1.
+  const std::vector<float> factors = smoothing_factors({4, 1}, {1, 4}, 0.5);
+  EXPECT_FLOAT_EQ(factors[0], 2.0F);
+  EXPECT_FLOAT_EQ(factors[1], 0.5F);
+}
+
+TEST(Smoothing, DeadChannelsAndDeadLayersKeepFactorsFinite) {
+  for (const float factor : smoothing_factors({1, 0, 2}, {0, 1, 1}, 0.5)) {
+    EXPECT_TRUE(std::isfinite(factor) && factor > 0) << factor;
+  }
+  EXPECT_EQ(smoothing_factors({0, 0}, {1, 1}, 0.5), (std::vector<float>{1, 1}));
+}
+
+TEST(Smoothing, RepairsAnOutlierChannel) {
+  constexpr std::int64_t kChannels = 96;
+  std::vector<float> x = normal(64 * kChannels, 1);
+  for (std::size_t i = 5; i < x.size(); i += kChannels) x[i] *= 100;
+  std::vector<float> w = normal(48 * kChannels, 2);
+  for (std::size_t i = 5; i < w.size(); i += kChannels) w[i] /= 100;
+  const InputObserver input = observed(x, kChannels);
+  const Smoothing smoothing = search_smoothing(input, {DType::kF32, {48, kChannels}, w.data()});
+  // The channel sets the step of every row: about 100 / 127 where the others are about 1, an error
+  // of step / sqrt(12) = 0.23 in each, 0.05 in squares. With the outlier smoothed away: about 3 /
+  // 127.
+  EXPECT_GT(smoothing.plain_error, 0.04);
+  EXPECT_LT(smoothing.error, smoothing.plain_error / 100);
+  EXPECT_GT(smoothing.factors[5], 10 * smoothing.factors[0]);
+}
+
+TEST(Smoothing, IsLeftAwayWhereItDoesNotHelp) {
+  // All inputs of one size, and all weights: nothing to be balanced.
+  std::vector<float> x = normal(32 * 64, 3);
+  std::vector<float> w = normal(64 * 64, 4);
+  for (float& value : x) value = value < 0 ? -1.0F : 1.0F;
+  for (float& value : w) value = value < 0 ? -1.0F : 1.0F;
+  const Smoothing smoothing = search_smoothing(observed(x, 64), {DType::kF32, {64, 64}, w.data()});
+  EXPECT_TRUE(smoothing.factors.empty());
+  EXPECT_EQ(smoothing.exponent, 0);
+  EXPECT_EQ(smoothing.error, smoothing.plain_error);
+}
+
+TEST(Smoothing, NeverIncreasesTheError) {
+  for (unsigned seed = 0; seed < 10; ++seed) {
+    std::vector<float> x = normal(40 * 48, 10 + seed);
+    const std::vector<float> gains = normal(48, 30 + seed);
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      x[i] *= std::exp(static_cast<float>(seed) / 3 * gains[i % 48]);
+    }
+    const std::vector<float> w = normal(24 * 48, 50 + seed);
+    const TensorView weights{DType::kF32, {24, 48}, w.data()};
+    const InputObserver input = observed(x, 48);
+    const Smoothing smoothing = search_smoothing(input, weights);
+    EXPECT_LE(smoothing.error, smoothing.plain_error);
+    EXPECT_DOUBLE_EQ(smoothing.error, int8_error(input, weights, smoothing.factors));
+    EXPECT_DOUBLE_EQ(smoothing.plain_error, int8_error(input, weights, {}));
+  }
+}
+
+TEST(LeastThatReaches, FindsTheLeastWithFewQuestions) {
+  for (const int count : {0, 1, 5, 24, 128}) {
+    for (int least = 0; least <= count; ++least) {
+      int questions = 0;
+      const auto found = least_that_reaches(count, [&](int k) {
+        ++questions;
+        return k >= least;
+      });
+      EXPECT_EQ(found, least);
+      EXPECT_LE(questions, 15);
+    }
+    EXPECT_EQ(least_that_reaches(count, [](int) { return false; }), std::nullopt);
+  }
+}
+
+}  // namespace
+}  // namespace lasso::quant
