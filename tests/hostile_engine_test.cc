@@ -10,6 +10,7 @@
 #include "core/threads.h"
 #include "graph/graph.h"
 #include "models/sam/model_file.h"
+#include "models/sam/precision.h"
 #include "models/sam/predictor.h"
 #include "support/engine_bytes.h"
 #include "support/files.h"
@@ -20,8 +21,9 @@ namespace {
 
 using test::EngineBytes;
 
+// In each precision.
 constexpr int kMutations = 1'000;
-constexpr int kLies = 2'000;
+constexpr int kLies = 1'000;
 
 engine::CompileOptions compile_options() {
   engine::CompileOptions options;
@@ -67,9 +69,13 @@ void run(const std::shared_ptr<const sam::SamModel>& model) {
 
 class HostileEngine : public testing::Test {
  protected:
-  HostileEngine() {
-    const auto checkpoint = test::small_checkpoint();
-    sam::build_model_file(checkpoint, preprocess_preset("sam"), compile_options(), "fp32", path_);
+  HostileEngine() { build(Precision::kFp32, "fp32"); }
+
+  void build(Precision precision, const std::string& name) {
+    const sam::SamCheckpoint checkpoint = test::small_checkpoint();
+    engine::CompileOptions options = compile_options();
+    options.precision = sam::precision_plan(checkpoint.config, precision, options.isa, false);
+    sam::build_model_file(checkpoint, preprocess_preset("sam"), options, name, path_);
     bytes_ = test::read_bytes(path_);
     parts_ = test::split_engine(bytes_);
   }
@@ -137,8 +143,16 @@ TEST_F(HostileEngine, EveryTruncationIsRefused) {
   EXPECT_FALSE(try_file(bytes_.substr(0, bytes_.size() - 1)).loads);
 }
 
+// In two precisions, whose kernels read their weights as floats and as integers.
+class DamagedEngine : public HostileEngine, public testing::WithParamInterface<Precision> {
+ protected:
+  DamagedEngine() {
+    if (GetParam() == Precision::kInt8) build(GetParam(), "int8");
+  }
+};
+
 // Half in the header, its tables, the programs and the description, half anywhere.
-TEST_F(HostileEngine, AThousandMutationsAreRefusedOrHarmless) {
+TEST_P(DamagedEngine, AThousandMutationsAreRefusedOrHarmless) {
   std::mt19937_64 random(1);
   const std::size_t after_weights = bytes_.find(parts_.programs);
   const std::size_t structure = test::kEngineHeaderBytes + bytes_.size() - after_weights;
@@ -169,7 +183,7 @@ TEST_F(HostileEngine, AThousandMutationsAreRefusedOrHarmless) {
 
 // The same in programs and description with checksums that match, as somebody who means harm would
 // write them. A number becomes another one, or a token another token.
-TEST_F(HostileEngine, LiesWithMatchingChecksumsAreRefusedOrHarmless) {
+TEST_P(DamagedEngine, LiesWithMatchingChecksumsAreRefusedOrHarmless) {
   std::mt19937_64 random(2);
   static const char* numbers[] = {"0",  "1",   "2",    "-1",         "3",          "5",
                                   "7",  "16",  "63",   "64",         "65",         "127",
@@ -199,6 +213,11 @@ TEST_F(HostileEngine, LiesWithMatchingChecksumsAreRefusedOrHarmless) {
   EXPECT_GT(runs, kLies / 100);
   EXPECT_LT(loads, kLies / 4);
 }
+
+INSTANTIATE_TEST_SUITE_P(Precisions, DamagedEngine,
+                         testing::Values(Precision::kFp32, Precision::kInt8), [](const auto& info) {
+                           return info.param == Precision::kFp32 ? "Fp32" : "Int8";
+                         });
 
 TEST_F(HostileEngine, ProgramsAreThoseThatAPredictorRuns) {
   const auto refused = [&](const char* from, const char* to, bool meta) {

@@ -237,7 +237,7 @@ TEST_F(EngineFile, OtherVersionsDevicesAndMachinesHaveTheirOwnErrors) {
   EXPECT_ERROR(read(), ErrorCode::kUnsupported, "device \"cuda\"");
   header(40, "avx512_bf16");
   EXPECT_ERROR(read_engine_file(path_, read_options(false, Isa::kAvx2)), ErrorCode::kUnsupported,
-               "packed for avx512_bf16, and avx2 is the best");
+               "need avx512_bf16, and avx2 is the best");
   header(40, "avx10");
   EXPECT_ERROR(read(), ErrorCode::kUnsupported, "\"avx10");
   write(bytes_);

@@ -87,16 +87,17 @@ void read_sections(const MappedFile& file, EngineHeader& header) {
               file.size());
 }
 
-void check_machine(const MappedFile& file, const EngineHeader& header, Isa isa) {
+void check_machine(const std::string& path, const EngineHeader& header, Isa isa) {
   LASSO_CHECK(header.device == kDevice, ErrorCode::kUnsupported,
               "{}: built for the device \"{}\"; this release runs on \"{}\": build it again from "
               "its checkpoint",
-              file.path(), header.device, kDevice);
-  LASSO_CHECK(header.needed_isa <= isa, ErrorCode::kUnsupported,
-              "{}: its weights are packed for {}, and {} is the best {}; build it again here from "
-              "its checkpoint",
-              file.path(), to_string(header.needed_isa), to_string(isa),
-              isa == cpu_isa() ? "that this CPU has" : "that LASSO_MAX_ISA allows");
+              path, header.device, kDevice);
+  LASSO_CHECK(
+      header.needed_isa <= isa, ErrorCode::kUnsupported,
+      "{}: its layers and packed weights need {}, and {} is the best {}; build it again from "
+      "its checkpoint, here or with --isa {}",
+      path, to_string(header.needed_isa), to_string(isa),
+      isa == cpu_isa() ? "that this CPU has" : "that LASSO_MAX_ISA allows", to_string(isa));
 }
 
 }  // namespace
@@ -155,11 +156,11 @@ EngineHeader read_header(const MappedFile& file, Isa isa) {
     header.needed_isa = isa_from_string(isa_name);
   } catch (const Error&) {
     fail(ErrorCode::kUnsupported,
-         "{}: its weights are packed for \"{}\", which Lasso {} does not know: build it again from "
+         "{}: needs the instructions \"{}\", which Lasso {} does not know: build it again from "
          "its checkpoint",
          path, isa_name, LASSO_VERSION);
   }
-  check_machine(file, header, isa);
+  check_machine(path, header, isa);
   return header;
 }
 

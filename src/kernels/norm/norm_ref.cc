@@ -17,12 +17,12 @@ void run(const KernelState& state, const KernelArgs& args) {
   const auto* beta = static_cast<const float*>(args.inputs[2]);
   const auto count = static_cast<float>(p.channels);
   parallel([&](int thread, int threads) {
-    float* scratch = reinterpret_cast<float*>(args.workspace) + thread * p.channels;
     for (std::int64_t row = p.rows * thread / threads; row < p.rows * (thread + 1) / threads;
          ++row) {
       const float* in = x + row * p.channels;
-      float* out = p.output == DType::kF32 ? static_cast<float*>(args.outputs[0]) + row * p.channels
-                                           : scratch;
+      float* out = p.output == DType::kF32
+                       ? static_cast<float*>(args.outputs[0]) + row * p.channels
+                       : reinterpret_cast<float*>(args.workspace) + thread * p.channels;
       float sum = 0.0F;
       for (std::int64_t c = 0; c < p.channels; ++c) sum += in[c];
       const float mean = sum / count;
