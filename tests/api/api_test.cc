@@ -259,18 +259,25 @@ TEST_F(Api, EngineFilesAreTheEngine) {
 }
 
 TEST_F(Api, AnEngineFileGivesTheSameBitsEveryTime) {
-  engine().save(path("a.lasso"));
-  std::vector<float> embedding;
-  std::vector<float> logits;
-  for (int run = 0; run < 20; ++run) {
-    Context context(Engine::open(path("a.lasso")), {2});
-    const Embedding e = context.encode(image().view());
-    const auto count = static_cast<std::size_t>(e.grid() * e.grid() * e.channels());
-    const Segmentation answer = context.segment(e, click(250, 300));
-    if (run == 0) embedding.assign(e.data(), e.data() + count);
-    if (run == 0) logits = answer.low_res_logits;
-    EXPECT_TRUE(std::equal(embedding.begin(), embedding.end(), e.data()));
-    EXPECT_EQ(answer.low_res_logits, logits);
+  std::vector<Precision> precisions = {Precision::kFp32, Precision::kInt8};
+  if (machine_info().isa == "avx512_bf16") precisions.push_back(Precision::kBf16);
+  for (const Precision precision : precisions) {
+    SCOPED_TRACE(to_string(precision));
+    EngineOptions options;
+    options.precision = precision;
+    Engine::build(data("checkpoint.pth"), options).save(path("a.lasso"));
+    std::vector<float> embedding;
+    std::vector<float> logits;
+    for (int run = 0; run < 20; ++run) {
+      Context context(Engine::open(path("a.lasso")), {2});
+      const Embedding e = context.encode(image().view());
+      const auto count = static_cast<std::size_t>(e.grid() * e.grid() * e.channels());
+      const Segmentation answer = context.segment(e, click(250, 300));
+      if (run == 0) embedding.assign(e.data(), e.data() + count);
+      if (run == 0) logits = answer.low_res_logits;
+      EXPECT_TRUE(std::equal(embedding.begin(), embedding.end(), e.data()));
+      EXPECT_EQ(answer.low_res_logits, logits);
+    }
   }
 }
 
