@@ -99,8 +99,8 @@ ResizedSize resized_size(const Preprocess& preprocess, int width, int height, in
   switch (preprocess.resize) {
     case Preprocess::Resize::kLongestSide: {
       const double scale = static_cast<double>(target) / std::max(width, height);
-      size.width = std::max(static_cast<int>(width * scale + 0.5), 1);
-      size.height = std::max(static_cast<int>(height * scale + 0.5), 1);
+      size.width = std::max(static_cast<int>(std::floor(width * scale + 0.5)), 1);
+      size.height = std::max(static_cast<int>(std::floor(height * scale + 0.5)), 1);
       break;
     }
     case Preprocess::Resize::kStretch:

@@ -68,8 +68,8 @@ Dt data_type(DType dtype) {
   return dtype == DType::kF32 ? Dt::f32 : Dt::bf16;
 }
 
-memory::desc bias_desc(const Gemm& gemm, memory::dims dims, Tag tag) {
-  return gemm.bias ? memory::desc(std::move(dims), Dt::f32, tag) : memory::desc();
+memory::desc bias_desc(const Gemm& gemm, const memory::dims& dims, Tag tag) {
+  return gemm.bias ? memory::desc(dims, Dt::f32, tag) : memory::desc();
 }
 
 #if DNNL_VERSION_MAJOR >= 3
@@ -192,8 +192,8 @@ template <typename Operation>
 class Choice final : public GemmChoice {
  public:
   using Desc = typename Operation::primitive_desc;
-  Choice(Desc desc, const Gemm& gemm, Descriptors descriptors)
-      : desc_(std::move(desc)), gemm_(gemm), descriptors_(std::move(descriptors)) {}
+  Choice(Desc desc, const Gemm& gemm, const Descriptors& descriptors)
+      : desc_(std::move(desc)), gemm_(gemm), descriptors_(descriptors) {}
 
   std::string implementation() const override { return desc_.impl_info_str(); }
   std::size_t workspace_bytes() const override { return desc_.scratchpad_desc().get_size(); }
