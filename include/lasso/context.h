@@ -120,7 +120,9 @@ class LASSO_EXPORT Context {
   // The same into `result`, whose memory is reused.
   void segment(const Embedding& embedding, const Prompt& prompt, const SegmentOptions& options,
                Segmentation* result);
-  // Answers several prompts, in their order; prompts of equal size go through the decoder together.
+  // Answers several prompts, in their order; in small models prompts of equal size go through the
+  // decoder together. What the decoder computes from the image alone is kept until another
+  // embedding is used.
   std::vector<Segmentation> segment(const Embedding& embedding, const std::vector<Prompt>& prompts,
                                     const SegmentOptions& options = {});
 

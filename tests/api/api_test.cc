@@ -61,7 +61,7 @@ TEST_F(Api, InfoDescribesTheModel) {
   EXPECT_EQ(info.image_size, 256);
   EXPECT_EQ(info.num_heads, 2);
   EXPECT_EQ(info.global_blocks, (std::vector<int>{1, 3}));
-  ASSERT_EQ(info.programs.size(), 3U);
+  ASSERT_EQ(info.programs.size(), 4U);
   EXPECT_EQ(info.programs[0].inputs.front(), "image: float32 [batch, 256, 256, 3]");
   EXPECT_EQ(info.programs[0].outputs.front(), "image_embeddings: float32 [batch, 16, 16, 64]");
   double gflop = 0;

@@ -69,7 +69,7 @@ class BuildTest(harness.CliTest):
         self.build()
         (info,) = self.expect(DONE, "inspect", "a.lasso", "--time", "--why", "--json").objects()
         self.assertEqual([p["name"] for p in info["programs"]],
-                         ["image_encoder", "mask_decoder", "mask_decoder_with_mask_input"])
+                         ["image_encoder", "image_tokens", "mask_decoder", "mask_decoder_with_mask_input"])
         for program in info["programs"]:
             self.assertGreater(program["arena_bytes"], 1000)
             for layer in program["layers"]:

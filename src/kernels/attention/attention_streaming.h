@@ -134,7 +134,7 @@ class Kernel {
   // Q^T and the position terms of a panel.
   template <int NV>
   void prepare(Index first) {
-    constexpr Index stride = NV * V::kWidth;
+    constexpr Index kStride = NV * V::kWidth;
     const Index lane0 = first * V::kWidth;
     const bool rel = t_.rel_h != nullptr;
     float* q = at(s_.q) + lane0 * d_;
@@ -152,7 +152,7 @@ class Kernel {
         }
         V::transpose(x);
         for (Index r = 0; r < V::kWidth && i + r < d_; ++r) {
-          V::store(q + (i + r) * stride + n * V::kWidth, V::mul(x[r], factor));
+          V::store(q + (i + r) * kStride + n * V::kWidth, V::mul(x[r], factor));
         }
       }
     }
@@ -247,7 +247,7 @@ class Kernel {
   // out = O / sum, back in rows.
   template <int NV>
   [[gnu::noinline]] void finish(Index first) {
-    constexpr Index stride = NV * V::kWidth;
+    constexpr Index kStride = NV * V::kWidth;
     const Panel<V, NV> p = panel<NV>(first);
     for (Index n = 0; n < NV; ++n) {
       const T inverse = V::div(V::set1(1.0F), V::load(p.sum + n * V::kWidth));
@@ -256,7 +256,7 @@ class Kernel {
       for (Index i = 0; i < d_; i += V::kWidth) {
         T x[V::kWidth];
         for (Index r = 0; r < V::kWidth; ++r) {
-          x[r] = i + r < d_ ? V::mul(V::load(p.out + (i + r) * stride + n * V::kWidth), inverse)
+          x[r] = i + r < d_ ? V::mul(V::load(p.out + (i + r) * kStride + n * V::kWidth), inverse)
                             : V::zero();
         }
         V::transpose(x);

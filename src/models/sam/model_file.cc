@@ -121,8 +121,22 @@ struct Signature {
   std::vector<std::string> symbols;
 };
 
+// The results of the program image_tokens, whatever they are: float32, of known shapes, and what
+// the decoder reads.
+std::vector<Argument> image_tokens(const engine::CompiledModule& module) {
+  std::vector<Argument> results;
+  for (const engine::CompiledProgram& program : module.programs) {
+    if (program.graph.name != kImageTokens) continue;
+    for (const graph::ValueId id : program.graph.outputs) {
+      const graph::Value& value = program.graph.value(id);
+      results.push_back({value.name, DType::kF32, value.shape});
+    }
+  }
+  return results;
+}
+
 // The programs as describe.h lists them.
-std::vector<Signature> signatures(const SamConfig& config) {
+std::vector<Signature> signatures(const engine::CompiledModule& module, const SamConfig& config) {
   using graph::Dim;
   const Dim batch = Dim::symbol("batch");
   const Dim prompts = Dim::symbol("prompts");
@@ -135,17 +149,20 @@ std::vector<Signature> signatures(const SamConfig& config) {
                     {{"image", DType::kF32, {batch, size, size, 3}}},
                     {{"image_embeddings", DType::kF32, {batch, grid, grid, dim}}},
                     {"batch"}};
+  const Argument embeddings{"image_embeddings", DType::kF32, {1, grid, grid, dim}};
+  Signature tokens{kImageTokens, {embeddings}, image_tokens(module), {}};
   Signature decoder{kMaskDecoder,
-                    {{"image_embeddings", DType::kF32, {1, grid, grid, dim}},
-                     {"point_coords", DType::kF32, {prompts, points, 2}},
+                    {{"point_coords", DType::kF32, {prompts, points, 2}},
                      {"point_labels", DType::kI32, {prompts, points}}},
                     {{"low_res_logits", DType::kF32, {prompts, masks, 4 * grid, 4 * grid}},
                      {"iou_predictions", DType::kF32, {prompts, masks}}},
                     {"prompts", "points"}};
   Signature with_mask = decoder;
   with_mask.program = kMaskDecoderWithMask;
+  with_mask.inputs.insert(with_mask.inputs.begin(), embeddings);
   with_mask.inputs.push_back({"mask_input", DType::kF32, {prompts, 4 * grid, 4 * grid, 1}});
-  return {std::move(encoder), std::move(decoder), std::move(with_mask)};
+  decoder.inputs.insert(decoder.inputs.begin(), tokens.outputs.begin(), tokens.outputs.end());
+  return {std::move(encoder), std::move(tokens), std::move(decoder), std::move(with_mask)};
 }
 
 bool has_arguments(const graph::Graph& graph, const std::vector<graph::ValueId>& ids,
@@ -184,7 +201,7 @@ SamModel read_model(const engine::LoadedEngine& engine, const std::string& path)
 }  // namespace
 
 void check_programs(const engine::CompiledModule& module, const SamConfig& config) {
-  const std::vector<Signature> expected = signatures(config);
+  const std::vector<Signature> expected = signatures(module, config);
   LASSO_CHECK(module.programs.size() == expected.size(), ErrorCode::kCorruptFile,
               "{} programs, and {} are expected", module.programs.size(), expected.size());
   for (const Signature& signature : expected) {

@@ -15,8 +15,11 @@ namespace lasso::sam {
 
 namespace {
 
-// The decoder holds about 20 MB per prompt at ViT-B's sizes: more prompts go in several runs.
-constexpr std::size_t kPromptsPerRun = 8;
+// Every prompt has image tokens of its own in the decoder, 4 MiB at SAM's sizes: more prompts than
+// the caches hold take longer together than one by one (ViT-B on 2 cores: 11 ms each, and 9), and
+// those of small models fill the cores better in one run.
+constexpr std::size_t kTokenBytesPerRun = std::size_t{2} << 20;
+constexpr std::size_t kMostPromptsPerRun = 8;
 // Beyond, the layers of the smallest models fill the caches and the cores.
 constexpr std::size_t kImagesPerRun = 4;
 
@@ -48,6 +51,13 @@ engine::SessionOptions session_options(int threads) {
   return options;
 }
 
+std::size_t prompts_per_run(const SamConfig& config) {
+  const auto grid = static_cast<std::size_t>(config.grid());
+  const std::size_t bytes =
+      grid * grid * static_cast<std::size_t>(config.prompt_dim) * sizeof(float);
+  return std::clamp<std::size_t>(kTokenBytesPerRun / bytes, 1, kMostPromptsPerRun);
+}
+
 // Limits of warm_up() beyond which nobody plans ahead.
 constexpr int kMostPrompts = 1 << 16;
 constexpr int kMostPoints = 1 << 10;
@@ -55,8 +65,11 @@ constexpr int kMostPoints = 1 << 10;
 }  // namespace
 
 Predictor::Predictor(std::shared_ptr<const SamModel> model, int threads)
-    : model_(std::move(model)), session_(model_->module, session_options(threads)) {
+    : model_(std::move(model)),
+      session_(model_->module, session_options(threads)),
+      prompts_per_run_(prompts_per_run(model_->config)) {
   encoder_ = session_.program(kImageEncoder);
+  image_tokens_program_ = session_.program(kImageTokens);
   decoder_ = session_.program(kMaskDecoder);
   decoder_with_mask_ = session_.program(kMaskDecoderWithMask);
 }
@@ -205,7 +218,7 @@ void Predictor::segment(const Embedding& embedding, const Prompt* prompts, std::
     batch_.points = decoder_points(prompts[first]);
     batch_.mask_input = !prompts[first].mask_input.empty();
     batch_.prompts.clear();
-    for (std::size_t i = first; i < count && batch_.prompts.size() < kPromptsPerRun; ++i) {
+    for (std::size_t i = first; i < count && batch_.prompts.size() < prompts_per_run_; ++i) {
       if (done_[i] || decoder_points(prompts[i]) != batch_.points ||
           prompts[i].mask_input.empty() == batch_.mask_input) {
         continue;
@@ -252,6 +265,23 @@ void Predictor::fill_batch(const Embedding& embedding, const Prompt* prompts, co
   }
 }
 
+void Predictor::need_image_tokens(const Embedding& embedding) {
+  if (image_tokens_of_.lock() == Access::impl(embedding)) return;
+  if (image_tokens_.empty()) {
+    const graph::Graph& graph = session_.module().programs[image_tokens_program_].graph;
+    for (const graph::ValueId id : graph.outputs) {
+      const auto values =
+          static_cast<std::size_t>(element_count(graph::evaluate(graph.value(id).shape, {})));
+      image_tokens_.emplace_back(values * sizeof(float));
+      image_token_results_.push_back(image_tokens_.back().data());
+    }
+  }
+  image_tokens_of_.reset();
+  const std::array<const void*, 1> inputs{embedding.data()};
+  session_.run(image_tokens_program_, {}, inputs, image_token_results_);
+  image_tokens_of_ = Access::impl(embedding);
+}
+
 void Predictor::run_decoder(const Embedding& embedding, const Batch& batch) {
   const auto count = batch.prompts.size();
   const auto masks = static_cast<std::size_t>(model_->config.num_mask_tokens());
@@ -260,11 +290,18 @@ void Predictor::run_decoder(const Embedding& embedding, const Batch& batch) {
   iou_.resize(count * masks);
   const std::array<std::int64_t, 2> symbols{static_cast<std::int64_t>(count),
                                             static_cast<std::int64_t>(batch.points)};
-  const std::array<const void*, 4> inputs{embedding.data(), coords_.data(), labels_.data(),
-                                          mask_inputs_.data()};
+  decoder_inputs_.clear();
+  if (batch.mask_input) {
+    decoder_inputs_.push_back(embedding.data());
+  } else {
+    need_image_tokens(embedding);
+    decoder_inputs_.assign(image_token_results_.begin(), image_token_results_.end());
+  }
+  decoder_inputs_.push_back(coords_.data());
+  decoder_inputs_.push_back(labels_.data());
+  if (batch.mask_input) decoder_inputs_.push_back(mask_inputs_.data());
   const std::array<void*, 2> outputs{logits_.data(), iou_.data()};
-  session_.run(batch.mask_input ? decoder_with_mask_ : decoder_, symbols,
-               std::span(inputs).first(batch.mask_input ? 4 : 3), outputs);
+  session_.run(batch.mask_input ? decoder_with_mask_ : decoder_, symbols, decoder_inputs_, outputs);
 }
 
 // The decoder makes one mask for unambiguous prompts (the first) and several for ambiguous ones.
@@ -320,7 +357,7 @@ void Predictor::warm_up(const WarmUpLimits& limits) {
       limits.images, limits.image_width, limits.image_height, limits.prompts, limits.points,
       kMostPrompts, kMostPoints);
   const auto prompts =
-      std::min<std::size_t>(static_cast<std::size_t>(limits.prompts), kPromptsPerRun);
+      std::min<std::size_t>(static_cast<std::size_t>(limits.prompts), prompts_per_run_);
   const std::size_t points = static_cast<std::size_t>(limits.points) + 1;
   const auto images = std::min<std::size_t>(static_cast<std::size_t>(limits.images), kImagesPerRun);
   warm_up_plans(images, prompts, points, limits.mask_input);
@@ -361,11 +398,12 @@ void Predictor::warm_up(const WarmUpLimits& limits) {
 
 void Predictor::warm_up_plans(std::size_t images, std::size_t prompts, std::size_t points,
                               bool mask_input) {
-  session_.keep_plans(images + prompts * points * (mask_input ? 2 : 1));
+  session_.keep_plans(images + 1 + prompts * points * (mask_input ? 2 : 1));
   for (std::size_t count = 1; count <= images; ++count) {
     const std::array<std::int64_t, 1> batch{static_cast<std::int64_t>(count)};
     session_.prepare(encoder_, batch);
   }
+  session_.prepare(image_tokens_program_, {});
   for (std::size_t count = 1; count <= prompts; ++count) {
     for (std::size_t n = 1; n <= points; ++n) {
       const std::array<std::int64_t, 2> symbols{static_cast<std::int64_t>(count),

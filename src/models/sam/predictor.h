@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "core/aligned_buffer.h"
 #include "engine/session.h"
 #include "image/mask_upsample.h"
 #include "image/preprocess.h"
@@ -56,13 +57,17 @@ class Predictor {
   void check_embedding(const Embedding& embedding) const;
   void check_prompt(const Prompt& prompt, std::size_t index, std::size_t side) const;
   void fill_batch(const Embedding& embedding, const Prompt* prompts, const Batch& batch);
+  // What the decoder computes from the image alone, for `embedding`.
+  void need_image_tokens(const Embedding& embedding);
   void run_decoder(const Embedding& embedding, const Batch& batch);
   void store_results(const Embedding& embedding, const Batch& batch, const SegmentOptions& options,
                      Segmentation* results);
 
   std::shared_ptr<const SamModel> model_;
   engine::Session session_;
+  std::size_t prompts_per_run_;
   std::size_t encoder_ = 0;
+  std::size_t image_tokens_program_ = 0;
   std::size_t decoder_ = 0;
   std::size_t decoder_with_mask_ = 0;
   Timings timings_;
@@ -71,6 +76,10 @@ class Predictor {
   Scratch<float> image_;       // the encoder's input: one image or several
   Scratch<float> embeddings_;  // of several images
   MaskScratch mask_scratch_;
+  std::weak_ptr<const Embedding::Impl> image_tokens_of_;  // the embedding that was used last
+  std::vector<AlignedBuffer> image_tokens_;
+  std::vector<void*> image_token_results_;
+  std::vector<const void*> decoder_inputs_;
   Batch batch_;
   std::vector<bool> done_;
   std::vector<float> coords_;

@@ -1,0 +1,88 @@
+#include "passes/hoist.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "passes/pass.h"
+
+namespace lasso::passes {
+
+using graph::kNoValue;
+using graph::ValueId;
+
+namespace {
+
+// For each value whether it is one of the named inputs, or made from such and constants alone.
+std::vector<bool> moved_values(const graph::Graph& graph, const std::vector<std::string>& inputs) {
+  std::vector<bool> moved(graph.values.size(), false);
+  for (const ValueId id : graph.inputs) {
+    moved[static_cast<std::size_t>(id)] =
+        std::find(inputs.begin(), inputs.end(), graph.value(id).name) != inputs.end();
+  }
+  for (const graph::Node& node : graph.nodes) {
+    bool any = false;
+    const bool all = std::all_of(node.inputs.begin(), node.inputs.end(), [&](ValueId id) {
+      if (id == kNoValue || graph.value(id).constant) return true;
+      any = any || moved[static_cast<std::size_t>(id)];
+      return static_cast<bool>(moved[static_cast<std::size_t>(id)]);
+    });
+    if (!all || !any) continue;
+    for (const ValueId id : node.outputs) moved[static_cast<std::size_t>(id)] = true;
+  }
+  return moved;
+}
+
+}  // namespace
+
+graph::Graph hoist(graph::Graph& graph, const std::string& name,
+                   const std::vector<std::string>& inputs) {
+  const std::vector<bool> moved = moved_values(graph, inputs);
+  const auto is_moved = [&](ValueId id) {
+    return id != kNoValue && moved[static_cast<std::size_t>(id)];
+  };
+  graph::Graph first = graph;
+  first.name = name;
+  first.outputs.clear();
+  std::erase_if(first.inputs, [&](ValueId id) { return !is_moved(id); });
+  std::erase_if(first.nodes, [&](const graph::Node& node) { return !is_moved(node.outputs[0]); });
+  std::erase_if(graph.nodes, [&](const graph::Node& node) { return is_moved(node.outputs[0]); });
+
+  // In the order in which they are made: the inputs themselves first.
+  std::vector<bool> read(graph.values.size(), false);
+  for (const graph::Node& node : graph.nodes) {
+    for (const ValueId id : node.inputs) {
+      if (is_moved(id)) read[static_cast<std::size_t>(id)] = true;
+    }
+  }
+  for (const ValueId id : graph.outputs) {
+    if (is_moved(id)) read[static_cast<std::size_t>(id)] = true;
+  }
+  std::vector<ValueId> remaining;
+  for (const ValueId id : graph.inputs) {
+    if (!is_moved(id) || read[static_cast<std::size_t>(id)]) remaining.push_back(id);
+  }
+  for (const graph::Node& node : first.nodes) {
+    for (const ValueId id : node.outputs) {
+      if (read[static_cast<std::size_t>(id)]) first.outputs.push_back(id);
+    }
+  }
+  graph.inputs = first.outputs;
+  graph.inputs.insert(graph.inputs.end(), remaining.begin(), remaining.end());
+
+  // A program's inputs outlive its dead values: those that nothing reads go by hand.
+  std::vector<bool> used(first.values.size(), false);
+  for (const graph::Node& node : first.nodes) {
+    for (const ValueId id : node.inputs) {
+      if (id != kNoValue) used[static_cast<std::size_t>(id)] = true;
+    }
+  }
+  std::erase_if(first.inputs, [&](ValueId id) { return !used[static_cast<std::size_t>(id)]; });
+  std::erase_if(first.typical, [&](const auto& binding) {
+    const std::vector<std::string> names = graph::symbols(first);
+    return std::find(names.begin(), names.end(), binding.first) == names.end();
+  });
+  graph = eliminate_dead(std::move(graph));
+  return eliminate_dead(std::move(first));
+}
+
+}  // namespace lasso::passes
