@@ -22,6 +22,7 @@
 #include "report.h"
 #include "speed_baseline.h"
 #include "speed_html.h"
+#include "speed_layer_report.h"
 #include "speed_report.h"
 #include "speed_run.h"
 #include "speed_side.h"
@@ -40,6 +41,7 @@ struct SpeedArguments {
   bool random = false;
   std::string baseline;
   bool sequential = false;
+  bool layers = false;
   std::string image;
   std::string prompts = "1,16,64";
   Plan plan;
@@ -118,18 +120,19 @@ SpeedTask make_task(const SpeedArguments& arguments) {
   if (!task.image.empty()) load_picture(task.image, 0, 0);  // an error now, not after a while
   task.candidates = choose_candidates(arguments);
   task.sequential = arguments.sequential;
+  task.layers = arguments.layers;
   task.model = arguments.model;
   task.run = arguments.run;
   return task;
 }
 
-// A record of its own in the history: all but the single times, and the revision.
+// A record of its own in the history: all but single times and layers, and the revision.
 std::string write_history(const SpeedArguments& arguments, const SpeedResults& results,
                           const std::string& started, const std::string& name) {
   Json record = {{"date", started}, {"commit", arguments.commit}};
   record.update(to_json(results, false));
   OutputNames names;
-  const std::string path = names.claim(arguments.history, {{name, ".json"}}).front();
+  std::string path = names.claim(arguments.history, {{name, ".json"}}).front();
   write_file(path, record.dump(1, ' ', false, Json::error_handler_t::replace) + "\n");
   return path;
 }
@@ -141,6 +144,15 @@ void print_results(const SpeedResults& results) {
   print_tables({part_table(results)});
   const std::string note = runs_note(results);
   if (!note.empty()) print(note);
+  for (const SpeedRow& row : results.rows) print_tables(layer_tables(row));
+}
+
+// After the others' figures, so that the last line says that some are missing.
+Exit report_failures(const SpeedResults& results) {
+  for (const SpeedFailure& failure : results.failures) {
+    print_error(fmt::format("{}: {}", failure.name, failure.message));
+  }
+  return results.failures.empty() ? Exit::kDone : Exit::kSomeFailed;
 }
 
 Exit run_bench_speed(const SpeedArguments& arguments) {
@@ -173,13 +185,13 @@ Exit run_bench_speed(const SpeedArguments& arguments) {
   }
   if (arguments.output.json) {
     print(text);
-    return Exit::kDone;
+    return report_failures(results);
   }
-  if (quiet()) return Exit::kDone;
+  if (quiet()) return report_failures(results);
   print_results(results);
   print("report: " + printable((folder / "report.html").string()));
   if (!record.empty()) print("record: " + printable(record));
-  return Exit::kDone;
+  return report_failures(results);
 }
 
 constexpr const char* kEpilogue =
@@ -192,12 +204,15 @@ mean.
 VARIANT is fast (the default), reference (plain loops, slow), or an instruction set, as with "lasso
 compare". FILE may be random:vit_b, random:vit_l or random:vit_h: random weights, which are as slow
 as trained ones. GFLOP/s (a multiplication and an addition are two) are by the median; peak, in per
-cent, is of what the machine was measured to do at most with the precision and instructions. The
-report is a folder DIR/MODEL-TIME with report.html and results.json; none is overwritten.
+cent, is of what the machine was measured to do at most with the precision and instructions; that of
+a layer, with the layer's own precision. The report is a folder DIR/MODEL-TIME with report.html and
+results.json; none is overwritten. Where a candidate fails after others were measured, these are
+reported, and the status is 1.
 
 Examples:
   lasso bench speed --arch vit_b --random
   lasso bench speed --candidate sam_vit_b_01ec64.pth --candidate sam_vit_b_01ec64.pth@avx2
+  lasso bench speed --candidate sam_vit_b_01ec64.pth@int8 --layers
   lasso bench speed --model sam_vit_h_4b8939.pth --image photo.jpg --baseline pytorch.json
 )";
 
@@ -229,6 +244,10 @@ void add_measurement_options(CLI::App* app, SpeedArguments* a) {
            group);
   add_text(app, "--prompts-per-call", &a->prompts, "LIST",
            "Numbers of prompts that the decoder answers in one call. Default: 1,16,64.", group);
+  add_switch(app, "--layers", &a->layers,
+             "Also every layer of the encoder, and of the decoder with one prompt, for each "
+             "candidate: after the rest, in at most 5 runs.",
+             group);
   add_text(app, "--image", &a->image, "FILE",
            "Image to segment. Default: a PNG of 1920 x 1080 pixels that is made up.", group);
 }

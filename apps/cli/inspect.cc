@@ -7,11 +7,13 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "calibration.h"
 #include "commands.h"
 #include "console.h"
+#include "layer_json.h"
 #include "layer_times.h"
 #include "model.h"
 #include "options.h"
@@ -148,21 +150,6 @@ void print_layers(const ProgramInfo& program, const Measured& measured, bool why
   print(table.text());
 }
 
-Json layer_json(const LayerInfo& layer, std::optional<double> ms, bool why) {
-  Json json = {{"name", layer.name},
-               {"op", layer.op},
-               {"inputs", layer.input_shapes},
-               {"shape", layer.shape},
-               {"precision", layer.precision},
-               {"kernel", layer.kernel},
-               {"isa", layer.isa},
-               {"gflop", layer.gflop},
-               {"weight_bytes", layer.weight_bytes}};
-  if (ms) json["ms"] = *ms;
-  if (why) json["rejected"] = layer.rejected;
-  return json;
-}
-
 Json to_json(const EngineInfo& info, const OpenModel& model, const Measured& measured, bool layers,
              bool why) {
   Json json = {{"file", model.path},
@@ -199,7 +186,10 @@ Json to_json(const EngineInfo& info, const OpenModel& model, const Measured& mea
                   {"gflop", total_gflop(program)}};
     if (layers) {
       for (const LayerInfo& layer : program.layers) {
-        entry["layers"].push_back(layer_json(layer, measured.time(program, layer), why));
+        Json row = layer_json(layer);
+        if (const auto ms = measured.time(program, layer)) row["ms"] = *ms;
+        if (why) row["rejected"] = layer.rejected;
+        entry["layers"].push_back(std::move(row));
       }
     }
     json["programs"].push_back(std::move(entry));

@@ -13,8 +13,11 @@ namespace lasso::cli {
 // Milliseconds by names of program and layer; layers that only rename a result have none.
 using LayerTimes = std::map<std::pair<std::string, std::string>, double>;
 
-// Runs every program on one picture and one prompt of a point, once to warm up and then `runs`
-// times, and takes the median of each layer.
+// Runs every program once, on a picture and a prompt of one point.
+LayerTimes time_layers(Context* context, const ImageView& image);
+
+// The same on a picture that is made up, once to warm up and then `runs` times: the median of each
+// layer.
 LayerTimes measure_layers(Context* context, int runs);
 
 }  // namespace lasso::cli

@@ -8,6 +8,7 @@
 #include "lasso/version.h"
 #include "markup.h"
 #include "report.h"
+#include "speed_layer_report.h"
 #include "speed_report.h"
 
 namespace lasso::cli {
@@ -25,6 +26,11 @@ article h3 { margin: 0 0 8px; font-size: 1rem; }
 .track { position: relative; height: 12px; margin-top: 2px; border-radius: 3px; background: var(--line); }
 .fill { position: absolute; inset: 0 auto 0 0; border-radius: 3px; background: #3a7bd5; }
 .fill.imported { background: #8a94a3; }
+details { margin: 6px 0; }
+details summary { cursor: pointer; font-weight: 600; }
+details h2 { font-size: 1rem; margin: 18px 0 6px; }
+details th, details td { padding: 3px 10px; }
+details tbody th { font-weight: 400; }
 .p95 { position: absolute; top: -2px; bottom: -2px; width: 2px; background: var(--text); }
 )";
 
@@ -72,6 +78,10 @@ std::string to_html(const SpeedResults& results, const std::string& made) {
       "<p class=\"dim\">Lasso {}, {}, {}; {}</p>\n<p class=\"dim\"><code>{}</code></p>\n",
       LASSO_VERSION, escape_html(build_description()), escape_html(compute_libraries()),
       escape_html(made), escape_html(command_line()));
+  for (const SpeedFailure& failure : results.failures) {
+    html += fmt::format("<p class=\"verdict missed\">{}: {}</p>\n", escape_html(failure.name),
+                        escape_html(failure.message));
+  }
   html += table_html(candidate_table(results));
   html += "<h2>Mean time</h2>\n<div class=\"stages\">\n";
   for (const SpeedStage& stage : results.stages) html += bars_html(results, stage);
@@ -84,6 +94,7 @@ std::string to_html(const SpeedResults& results, const std::string& made) {
       "</p>\n";
   const std::string note = runs_note(results);
   if (!note.empty()) html += "<p class=\"dim\">" + escape_html(note) + "</p>\n";
+  html += layers_html(results);
   return html_page(fmt::format("Speed of {}", fmt::join(names, ", ")), kStyle, html);
 }
 

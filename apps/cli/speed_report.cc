@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "lasso/version.h"
+#include "speed_layer_report.h"
 
 namespace lasso::cli {
 
@@ -124,6 +125,7 @@ Json row_json(const SpeedResults& results, const SpeedRow& row, bool samples) {
     if (row.stages.count(stage.key()) == 0) continue;
     json["stages"][stage.key()] = stage_json(results, row, stage, samples);
   }
+  add_layers(row, samples, &json);
   return json;
 }
 
@@ -146,6 +148,13 @@ std::vector<std::string> describe_run(const SpeedResults& results) {
       fmt::format("{} warm-up run{}, {} to count, at most {:g} s for each stage of a candidate",
                   results.plan.warm_up, results.plan.warm_up == 1 ? "" : "s",
                   results.plan.iterations, results.plan.limit_s)};
+  for (const SpeedRow& row : results.rows) {
+    if (row.layers.empty()) continue;
+    const Plan plan = layer_plan(results.plan);
+    lines.push_back(fmt::format("layers: {} warm-up run{}, {} to count, after the rest",
+                                plan.warm_up, plan.warm_up == 1 ? "" : "s", plan.iterations));
+    break;
+  }
   if (!results.interleaved) {
     lines.push_back("candidates in sequence, not in turn: " + results.order_reason);
   } else if (results.rows.size() > 1) {
@@ -234,6 +243,10 @@ Json to_json(const SpeedResults& results, bool samples) {
     } else {
       json["candidates"].push_back(std::move(entry));
     }
+  }
+  json["failures"] = Json::array();
+  for (const SpeedFailure& failure : results.failures) {
+    json["failures"].push_back({{"name", failure.name}, {"message", failure.message}});
   }
   return json;
 }

@@ -24,7 +24,7 @@ ReportTable part_table(const SpeedResults& results);
 // What stands below the tables: fewer runs than asked for. Empty if there is nothing to say.
 std::string runs_note(const SpeedResults& results);
 
-// Every single time only with `samples`.
+// Every single time, and every single layer, only with `samples`.
 Json to_json(const SpeedResults& results, bool samples);
 
 }  // namespace lasso::cli

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace lasso::cli {
@@ -24,6 +25,10 @@ std::vector<SpeedStage> speed_stages(const std::vector<std::int64_t>& prompt_cou
   }
   stages.push_back({SpeedStage::Kind::kEndToEnd, 0});
   return stages;
+}
+
+Plan layer_plan(const Plan& plan) {
+  return {std::min(plan.warm_up, 1), std::min(plan.iterations, 5), plan.limit_s};
 }
 
 StageTimes times_of(std::vector<double> samples_ms) {

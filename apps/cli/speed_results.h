@@ -12,6 +12,7 @@
 
 #include "machine.h"
 #include "prompts.h"
+#include "speed_layers.h"
 #include "statistics.h"
 
 namespace lasso::cli {
@@ -45,6 +46,10 @@ struct StageTimes {
   double fps() const { return 1000 / mean_ms; }
 };
 
+// How often single layers are run, where stages are as the plan says: each run has a time for every
+// layer, and what is looked for in them needs few.
+Plan layer_plan(const Plan& plan);
+
 StageTimes times_of(std::vector<double> samples_ms);
 
 // A candidate, or another system whose times were imported.
@@ -55,11 +60,19 @@ struct SpeedRow {
   std::map<std::string, StageTimes> stages;  // by key
   std::map<std::string, double> gflop;       // of a stage's call, where it is known
   std::uint64_t peak_rss_bytes = 0;          // 0: not known
-  double peak_gflop_per_s = 0;  // of the machine, for its precision and instructions; 0: none
+  double peak_gflop_per_s = 0;    // of the machine, for its precision and instructions; 0: none
+  std::vector<LayerTime> layers;  // medians, in the order of execution; empty: not measured
+  int layer_runs = 0;
 
   // By the median.
   std::optional<double> gflop_per_s(const std::string& stage) const;
   std::optional<double> peak_percent(const std::string& stage) const;
+};
+
+// A candidate that could not be measured, or not to the end.
+struct SpeedFailure {
+  std::string name;
+  std::string message;
 };
 
 struct SpeedResults {
@@ -72,6 +85,7 @@ struct SpeedResults {
   std::string order_reason;  // why not interleaved
   std::vector<SpeedStage> stages;
   std::vector<SpeedRow> rows;  // the imported one first
+  std::vector<SpeedFailure> failures;
 
   int threads() const;  // of every candidate
   // The first row that has times for the stage: the others are compared with it.

@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <utility>
@@ -17,6 +18,7 @@
 #include "console.h"
 #include "exit_codes.h"
 #include "files.h"
+#include "layer_json.h"
 #include "speed_side.h"
 #include "synthetic.h"
 
@@ -25,6 +27,19 @@ namespace lasso::cli {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+// What SpeedSide::run_layers() has returned in each run.
+std::vector<LayerTime> layer_medians(const std::vector<Json>& runs) {
+  std::vector<LayerTime> layers;
+  for (std::size_t i = 0; i < runs.front().size(); ++i) {
+    const Json& first = runs.front().at(i);
+    std::vector<double> samples;
+    for (const Json& run : runs) samples.push_back(run.at(i).at("ms").get<double>());
+    layers.push_back({first.at("stage").get<std::string>(), layer_from_json(first),
+                      summarize(std::move(samples)).median, 0});
+  }
+  return layers;
+}
 
 // A PNG of a picture that is made up. It has no name any more when it is made, so that nothing is
 // left behind whatever happens; children that are forked find it under path().
@@ -75,16 +90,13 @@ class SpeedMeasurement {
     std::vector<std::size_t> all;
     for (std::size_t i = 0; i < sides_.size(); ++i) all.push_back(i);
     if (results_.interleaved) {
-      measure(all);
+      measure_what_works(all);
     } else {
-      for (const std::size_t i : all) measure({i});
+      for (const std::size_t i : all) measure_what_works({i});
     }
+    drop_unmeasured();
     measure_machine();
-    for (std::size_t i = first_; i < results_.rows.size(); ++i) {
-      SpeedRow& row = results_.rows[i];
-      row.peak_gflop_per_s = results_.machine.peak_gflop_per_s(
-          row.info.at("precision").get<std::string>(), row.info.at("isa").get<std::string>());
-    }
+    for (std::size_t i = first_; i < results_.rows.size(); ++i) set_peaks(&results_.rows[i]);
     return std::move(results_);
   }
 
@@ -127,6 +139,40 @@ class SpeedMeasurement {
     results_.interleaved = results_.order_reason.empty();
   }
 
+  bool has_times() const {
+    return std::any_of(results_.rows.begin() + static_cast<std::ptrdiff_t>(first_),
+                       results_.rows.end(),
+                       [](const SpeedRow& row) { return !row.stages.empty(); });
+  }
+
+  // Keeps times that are known when a candidate fails: they may have taken minutes.
+  void measure_what_works(const std::vector<std::size_t>& group) {
+    active_ = group.front();
+    try {
+      measure(group);
+    } catch (const Failure& failure) {
+      if (!has_times()) throw;
+      results_.failures.push_back({results_.rows[first_ + active_].name, failure.what()});
+      for (const std::size_t i : group) sides_[i].reset();
+    }
+  }
+
+  void drop_unmeasured() {
+    auto& rows = results_.rows;
+    rows.erase(std::remove_if(rows.begin() + static_cast<std::ptrdiff_t>(first_), rows.end(),
+                              [](const SpeedRow& row) { return row.stages.empty(); }),
+               rows.end());
+  }
+
+  void set_peaks(SpeedRow* row) const {
+    const std::string isa = row->info.at("isa").get<std::string>();
+    const auto peak = [&](const std::string& precision) {
+      return results_.machine.peak_gflop_per_s(precision, isa);
+    };
+    row->peak_gflop_per_s = peak(row->info.at("precision").get<std::string>());
+    for (LayerTime& layer : row->layers) layer.peak_gflop_per_s = peak(layer.layer.precision);
+  }
+
   // The stages of some candidates, which take turns, and end.
   void measure(const std::vector<std::size_t>& group) {
     for (const std::size_t i : group) load(i);
@@ -135,12 +181,16 @@ class SpeedMeasurement {
     Progress progress("measuring");
     for (const SpeedStage& stage : results_.stages) measure_stage(stage, group, &progress);
     for (const std::size_t i : group) {
+      active_ = i;
       results_.rows[first_ + i].peak_rss_bytes = sides_[i]->peak_rss_bytes();
-      sides_[i].reset();
     }
+    // Last, since timing single layers takes memory, and touches results between the layers.
+    if (task_.layers) measure_layers(group, &progress);
+    for (const std::size_t i : group) sides_[i].reset();
   }
 
   void load(std::size_t i) {
+    active_ = i;
     SpeedRow& row = results_.rows[first_ + i];
     row.info = sides_[i]->load();
     results_.width = row.info.at("width").get<int>();
@@ -156,19 +206,40 @@ class SpeedMeasurement {
     for (const char* key : {"width", "height", "gflop"}) row.info.erase(key);
   }
 
-  void measure_stage(const SpeedStage& stage, const std::vector<std::size_t>& group,
-                     Progress* progress) {
-    std::vector<Schedule> schedules(group.size(), Schedule(task_.plan));
-    std::vector<Samples> samples(group.size());
+  // Runs each candidate of a group as often as its schedule says. `run` gets the index in the
+  // group, and whether the run counts.
+  std::vector<Schedule> take_turns(const std::vector<std::size_t>& group, const Plan& plan,
+                                   const std::string& title, Progress* progress,
+                                   const std::function<void(std::size_t, bool)>& run) {
+    std::vector<Schedule> schedules(group.size(), Schedule(plan));
     // Another one begins each round: none always runs after the same other.
     for (std::size_t round = 0; !done(schedules); ++round) {
       for (std::size_t turn = 0; turn < group.size(); ++turn) {
         const std::size_t k = (round + turn) % group.size();
-        progress->set(fmt::format("{}: {}, round {}", results_.rows[first_ + group[k]].name,
-                                  stage.title(), round + 1));
-        run_once(stage, group[k], &schedules[k], &samples[k]);
+        const Schedule::Next next = schedules[k].next();
+        if (next == Schedule::Next::kDone) continue;
+        active_ = group[k];
+        progress->set(fmt::format("{}: {}, round {}", results_.rows[first_ + active_].name, title,
+                                  round + 1));
+        const auto start = Clock::now();
+        run(k, next == Schedule::Next::kMeasure);
+        schedules[k].ran(milliseconds_since(start));
       }
     }
+    return schedules;
+  }
+
+  using Samples = std::map<std::string, std::vector<double>>;  // by part
+
+  void measure_stage(const SpeedStage& stage, const std::vector<std::size_t>& group,
+                     Progress* progress) {
+    std::vector<Samples> samples(group.size());
+    const std::vector<Schedule> schedules =
+        take_turns(group, task_.plan, stage.title(), progress, [&](std::size_t k, bool counts) {
+          const Json parts = sides_[group[k]]->run(stage);
+          if (!counts) return;
+          for (const auto& [part, ms] : parts.items()) samples[k][part].push_back(ms.get<double>());
+        });
     for (std::size_t k = 0; k < group.size(); ++k) {
       StageTimes times = times_of(std::move(samples[k]["ms"]));
       times.warm_up_runs = schedules[k].warm_up_runs();
@@ -181,16 +252,18 @@ class SpeedMeasurement {
     }
   }
 
-  using Samples = std::map<std::string, std::vector<double>>;  // by part
-
-  void run_once(const SpeedStage& stage, std::size_t i, Schedule* schedule, Samples* samples) {
-    const Schedule::Next next = schedule->next();
-    if (next == Schedule::Next::kDone) return;
-    const auto start = Clock::now();
-    const Json parts = sides_[i]->run(stage);
-    schedule->ran(milliseconds_since(start));
-    if (next == Schedule::Next::kWarmUp) return;
-    for (const auto& [part, ms] : parts.items()) (*samples)[part].push_back(ms.get<double>());
+  void measure_layers(const std::vector<std::size_t>& group, Progress* progress) {
+    const Plan plan = layer_plan(task_.plan);
+    std::vector<std::vector<Json>> runs(group.size());
+    take_turns(group, plan, "layers", progress, [&](std::size_t k, bool counts) {
+      Json layers = sides_[group[k]]->run_layers();
+      if (counts) runs[k].push_back(std::move(layers));
+    });
+    for (std::size_t k = 0; k < group.size(); ++k) {
+      SpeedRow& row = results_.rows[first_ + group[k]];
+      row.layers = layer_medians(runs[k]);
+      row.layer_runs = static_cast<int>(runs[k].size());
+    }
   }
 
   static bool done(const std::vector<Schedule>& schedules) {
@@ -215,7 +288,8 @@ class SpeedMeasurement {
   std::optional<MadeUpPicture> picture_;
   MachineSide machine_;
   std::vector<std::unique_ptr<SpeedSide>> sides_;
-  std::size_t first_ = 0;  // row of the first candidate
+  std::size_t first_ = 0;   // row of the first candidate
+  std::size_t active_ = 0;  // the candidate that works
 };
 
 }  // namespace

@@ -21,11 +21,14 @@ struct SpeedTask {
   std::vector<std::int64_t> prompt_counts;
   Plan plan;
   bool sequential = false;       // even where the candidates fit in memory together
+  bool layers = false;           // also time single layers, after the rest
   std::function<void()> loaded;  // called when the first models are there
   ModelOptions model;            // but for the file
   RunOptions run;
 };
 
+// Where a candidate fails after times of others, or of its own, are known, these are returned with
+// the failure. Throws it where there are none.
 SpeedResults measure_speed(const SpeedTask& task);
 
 }  // namespace lasso::cli

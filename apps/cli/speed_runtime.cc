@@ -11,6 +11,8 @@
 #include "exit_codes.h"
 #include "lasso/context.h"
 #include "lasso/image.h"
+#include "layer_json.h"
+#include "layer_times.h"
 #include "model.h"
 #include "synthetic.h"
 
@@ -113,6 +115,25 @@ class LassoRuntime : public SpeedRuntime {
             {"encode_ms", first.encode_ms},
             {"decode_ms", second.decode_ms},
             {"postprocess_ms", second.postprocess_ms}};
+  }
+
+  Json layers() override {
+    const LayerTimes times = time_layers(&context_, image_.view());
+    Json layers = Json::array();
+    for (const ProgramInfo& program : model_.engine.info().programs) {
+      const char* stage = program.name == "image_encoder"  ? "encode"
+                          : program.name == "mask_decoder" ? "decode_1"
+                                                           : nullptr;
+      if (stage == nullptr) continue;
+      for (const LayerInfo& layer : program.layers) {
+        const auto ms = times.find({program.name, layer.name});
+        if (ms == times.end()) continue;
+        layers.push_back(layer_json(layer));
+        layers.back()["stage"] = stage;
+        layers.back()["ms"] = ms->second;
+      }
+    }
+    return layers;
   }
 
  private:

@@ -21,6 +21,8 @@ class SpeedRuntime {
   virtual Json encode() = 0;             // the image encoder
   virtual Json decode(int prompts) = 0;  // prompt encoder and mask decoder, one call
   virtual Json end_to_end() = 0;         // from the image's file to one mask of its size
+  // See SpeedSide::run_layers().
+  virtual Json layers() = 0;
 };
 
 // Loads the model and the image.

@@ -46,15 +46,19 @@ Json run_stage(const Json& request, SpeedRuntime* runtime) {
   return runtime->decode(request.at("prompts").get<int>());
 }
 
+Json answer_to(const Json& request, SpeedRuntime* runtime) {
+  if (request.contains("kind")) return run_stage(request, runtime);
+  if (request.contains("layers")) return runtime->layers();
+  return {{"peak_rss_bytes", peak_resident_memory()}};
+}
+
 void serve(const Operand& operand, const SpeedSetup& setup, Parent* parent) {
   parent->receive();  // asks for the model
   const std::unique_ptr<SpeedRuntime> runtime = make_runtime(operand, setup);
   parent->send(RecordKind::kInfo, runtime->info());
   while (true) {
     const Record request = parent->receive();
-    const Json answer = request.meta.contains("kind")
-                            ? run_stage(request.meta, runtime.get())
-                            : Json{{"peak_rss_bytes", peak_resident_memory()}};
+    const Json answer = answer_to(request.meta, runtime.get());
     wait_for_idle_threads();
     parent->send(RecordKind::kAnswer, answer);
   }
@@ -107,6 +111,11 @@ Json SpeedSide::load() {
 
 Json SpeedSide::run(const SpeedStage& stage) {
   child_.send(RecordKind::kRequest, {{"kind", stage.kind}, {"prompts", stage.prompts}});
+  return child_.next().meta;
+}
+
+Json SpeedSide::run_layers() {
+  child_.send(RecordKind::kRequest, {{"layers", true}});
   return child_.next().meta;
 }
 

@@ -38,6 +38,11 @@ class SpeedSide {
   // Runs a stage once: milliseconds by part. The part "ms" is the stage itself.
   Json run(const SpeedStage& stage);
 
+  // Runs encoder and decoder once with every layer timed by itself, the decoder for one prompt. An
+  // array in the order of execution of what layer_json() makes of each layer that is work, with
+  // "stage", the key of a SpeedStage, and "ms".
+  Json run_layers();
+
   // Of the process so far.
   std::uint64_t peak_rss_bytes();
 

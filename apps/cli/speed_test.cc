@@ -6,7 +6,9 @@
 #include <vector>
 
 #include "exit_codes.h"
+#include "layer_json.h"
 #include "speed_baseline.h"
+#include "speed_layers.h"
 #include "speed_results.h"
 #include "statistics.h"
 
@@ -98,6 +100,105 @@ TEST(Results, TheFirstRowWithAStageIsWhatOthersAreComparedWith) {
   EXPECT_EQ(results.first(results.stages[0])->mean_ms, 1);
   EXPECT_EQ(results.first(results.stages[1])->mean_ms, 3);
   EXPECT_EQ(results.first(results.stages[2]), nullptr);
+}
+
+LayerTime layer_time(const std::string& name, const std::string& op, const std::string& precision,
+                     double ms, double gflop, double peak) {
+  LayerTime time;
+  time.stage = "encode";
+  time.layer.name = name;
+  time.layer.op = op;
+  time.layer.precision = precision;
+  time.layer.gflop = gflop;
+  time.ms = ms;
+  time.peak_gflop_per_s = peak;
+  return time;
+}
+
+// Two blocks, the second of which attends globally, and a layer in another precision.
+std::vector<LayerTime> two_blocks() {
+  std::vector<LayerTime> layers = {layer_time("blocks.0.qkv", "linear", "int8", 1, 0.5, 1000),
+                                   layer_time("blocks.0.attn", "window_attention", "bf16", 2, 1, 0),
+                                   layer_time("blocks.1.qkv", "linear", "int8", 3, 0.5, 1000),
+                                   layer_time("blocks.1.attn", "window_attention", "bf16", 9, 4, 0),
+                                   layer_time("neck.0", "linear", "fp32", 4, 1, 500),
+                                   layer_time("neck.1", "layer_norm", "fp32", 1, 0, 500)};
+  layers[1].layer.window = 14;
+  return layers;
+}
+
+TEST(Layers, HaveKinds) {
+  const std::vector<std::pair<std::string, std::string>> kinds = {
+      {"linear", "linear"},
+      {"attention", "attention"},
+      {"layer_norm", "LayerNorm"},
+      {"conv2d", "convolution"},
+      {"add", "elementwise"},
+      {"conv_transpose2d", "convolution"},
+      {"quantize", "quantisation"},
+      {"gather", "other"},
+      {"window_attention", "global attention"}};
+  for (const auto& [op, kind] : kinds) {
+    EXPECT_EQ(layer_kind(layer_time("x", op, "fp32", 1, 1, 0).layer), kind);
+  }
+  EXPECT_EQ(layer_kind(two_blocks()[1].layer), "windowed attention");
+}
+
+TEST(Layers, OfAKindAndPrecisionGoTogether) {
+  const std::vector<LayerTime> layers = two_blocks();
+  const std::vector<LayerGroup> groups = group_by_kind(layers_of(layers, "encode"));
+  std::vector<std::string> names;
+  for (const LayerGroup& group : groups) names.push_back(group.name + " " + group.precision);
+  EXPECT_EQ(names, (std::vector<std::string>{"global attention bf16", "linear int8", "linear fp32",
+                                             "windowed attention bf16", "LayerNorm fp32"}));
+  EXPECT_EQ(groups[1].layers.size(), 2U);
+  EXPECT_EQ(groups[1].ms(), 4);
+  EXPECT_EQ(groups[1].gflop(), 1);
+  EXPECT_DOUBLE_EQ(groups[1].gflop_per_s().value(), 250);
+  EXPECT_DOUBLE_EQ(groups[1].peak_percent().value(), 25);
+  EXPECT_FALSE(groups[0].peak_percent().has_value());  // no peak is known
+  EXPECT_FALSE(groups[4].gflop_per_s().has_value());   // no work is counted
+  EXPECT_TRUE(layers_of(layers, "decode_1").empty());
+}
+
+TEST(Layers, OfSeveralPrecisionsAreComparedWithTheirOwnPeaks) {
+  std::vector<LayerTime> layers = two_blocks();
+  const auto group_of = [&] { return LayerGroup{"", "", "", layers_of(layers, "encode")}; };
+  EXPECT_FALSE(group_of().peak_percent().has_value());
+  layers[1].peak_gflop_per_s = layers[3].peak_gflop_per_s = 1000;
+  // At their peaks: 1 ms of int8, 5 of bf16, 2 of fp32; 20 in fact.
+  EXPECT_DOUBLE_EQ(group_of().peak_percent().value(), 40);
+  EXPECT_DOUBLE_EQ(layers[4].peak_percent().value(), 50);
+}
+
+TEST(Layers, OfSeveralBlocksGoTogetherIfEqual) {
+  const std::vector<LayerTime> layers = two_blocks();
+  std::vector<std::string> names;
+  for (const LayerGroup& group : group_repeated(layers_of(layers, "encode"))) {
+    names.push_back(group.name);
+  }
+  EXPECT_EQ(names, (std::vector<std::string>{"blocks.*.qkv", "blocks.0.attn", "blocks.1.attn",
+                                             "neck.0", "neck.1"}));
+}
+
+TEST(Layers, AreDescribedInJson) {
+  LayerInfo layer = two_blocks()[1].layer;
+  layer.shape = "[batch, 64, 64, 768]";
+  layer.input_shapes = {"[batch, 64, 64, 2304]", ""};
+  layer.kernel = "streaming";
+  layer.isa = "avx2";
+  layer.weight_bytes = 12;
+  const LayerInfo copy = layer_from_json(layer_json(layer));
+  EXPECT_EQ(layer_json(copy), layer_json(layer));
+  EXPECT_EQ(copy.window, 14);
+  EXPECT_EQ(copy.input_shapes, layer.input_shapes);
+}
+
+TEST(Layers, AreRunAFewTimes) {
+  EXPECT_EQ(layer_plan({5, 50, 60}).iterations, 5);
+  EXPECT_EQ(layer_plan({5, 50, 60}).warm_up, 1);
+  EXPECT_EQ(layer_plan({0, 3, 60}).iterations, 3);
+  EXPECT_EQ(layer_plan({0, 3, 60}).warm_up, 0);
 }
 
 TEST(Baseline, TakesMeansSamplesAndObjects) {

@@ -67,6 +67,7 @@ struct LayerInfo {
   std::string shape;  // of its first result, symbols included: "[batch, 64, 64, 768]"
   // Of its operands, weights included; empty where an optional one is absent.
   std::vector<std::string> input_shapes;
+  int window = 0;         // of window_attention: side of its windows, tokens; 0: the whole grid
   std::string precision;  // of its factors: "fp32", "bf16" or "int8"
   std::string kernel;     // the kernel that runs, with its vendor implementation where there is one
   std::string isa;        // "avx512", "avx2", "reference"

@@ -52,6 +52,9 @@ LayerInfo layer_info(const engine::CompiledProgram& program, std::size_t index) 
   layer.name = result.name;
   layer.op = std::string(graph::op_name(node.op));
   layer.shape = graph::to_string(result.shape);
+  if (const auto* attention = std::get_if<graph::WindowAttention>(&node.op)) {
+    layer.window = static_cast<int>(attention->window);
+  }
   layer.precision = std::visit(FactorsOf{graph.value(node.inputs.front()).dtype}, node.op);
   if (compiled.family == nullptr) {
     layer.kernel = "alias";

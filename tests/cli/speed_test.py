@@ -130,6 +130,83 @@ class FiguresTest(SpeedTest):
                                  if not line.startswith("report: ")), 100)
 
 
+class LayersTest(SpeedTest):
+    def layers_json(self, *arguments):
+        return self.speed_json("--layers", *arguments)["candidates"]
+
+    def test_every_layer_of_encoder_and_decoder(self):
+        first, second = self.layers_json("--candidate", MODEL, "--candidate", f"{MODEL}@avx2")
+        for candidate, options in ((first, ()), (second, ("--isa", "avx2"))):
+            self.assertEqual(candidate["layer_runs"], 3)
+            programs = self.expect(DONE, "inspect", MODEL, "--layers", "--json", *options)
+            programs = {p["name"]: p["layers"] for p in programs.objects()[0]["programs"]}
+            for stage, program in (("encode", "image_encoder"), ("decode_1", "mask_decoder")):
+                layers = [x for x in candidate["layers"] if x["stage"] == stage]
+                # All that is work.
+                expected = [x for x in programs[program] if x["kernel"] != "alias"]
+                for key in ("name", "op", "shape", "inputs", "precision", "kernel", "isa", "gflop",
+                            "window"):
+                    self.assertEqual([x.get(key) for x in layers], [x.get(key) for x in expected])
+                self.check_figures(layers)
+                kinds = [x for x in candidate["layer_kinds"] if x["stage"] == stage]
+                self.check_kinds(kinds, layers)
+            self.assertIn("global attention", {x["kind"] for x in candidate["layers"]})
+
+    def check_figures(self, layers):
+        self.assertAlmostEqual(sum(x["share_percent"] for x in layers), 100)
+        for layer in layers:
+            self.assertTrue(layer["kernel"], layer)
+            self.assertGreaterEqual(layer["median_ms"], 0)
+            if layer["op"] == "linear":
+                self.assertGreater(layer["gflop_per_s"], 0)
+                self.assertGreater(layer["peak_percent"], 0)
+
+    def check_kinds(self, kinds, layers):
+        self.assertAlmostEqual(sum(x["share_percent"] for x in kinds), 100)
+        self.assertEqual([x["median_ms"] for x in kinds],
+                         sorted((x["median_ms"] for x in kinds), reverse=True))
+        for kind in kinds:
+            same = [x for x in layers
+                    if (x["kind"], x["precision"]) == (kind["kind"], kind["precision"])]
+            self.assertEqual(kind["layer_count"], len(same))
+            self.assertAlmostEqual(kind["gflop"], sum(x["gflop"] for x in same))
+            self.assertAlmostEqual(kind["share_percent"], sum(x["share_percent"] for x in same))
+
+    def test_they_are_asked_for(self):
+        (candidate,) = self.speed_json("--model", MODEL)["candidates"]
+        self.assertFalse({"layers", "layer_kinds", "layer_runs"} & candidate.keys())
+        (traced,) = self.layers_json("--model", MODEL)
+        self.assertEqual(list(traced["stages"]), STAGES)
+
+    def test_text_and_page(self):
+        result = self.speed("--layers", "--model", MODEL)
+        text = result.out
+        for needle in ("image encoder by kind of layer", "decoder with 1 prompt: every layer",
+                       "blocks.*.attn.qkv", "blocks.0.attn.qkv", "layers.0.token_to_image.sum",
+                       "linear", "LayerNorm", "1 warm-up run, 3 to count",
+                       "when they are not timed"):
+            self.assertIn(needle, text)
+        self.assertLessEqual(max(len(line) for line in text.splitlines()
+                                 if not line.startswith("report: ")), 120)
+        (path,) = re.findall(r"^report: (.*)$", text, re.MULTILINE)
+        page = (self.folder / path).read_text()
+        self.assertEqual(page.count("<details>"), 1)
+        for needle in ("blocks.0.attn.qkv", "every layer", "each, ms"):
+            self.assertIn(needle, page)
+        Page(page)
+        # Without it the page has none.
+        report = self.speed_json("--model", MODEL)["report"]
+        self.assertNotIn("<details>", (self.folder / report / "report.html").read_text())
+
+    def test_a_record_of_the_history_has_the_kinds(self):
+        self.speed("--layers", "--model", MODEL, "--history", "history", "--commit", "1")
+        (path,) = (self.folder / "history").iterdir()
+        (candidate,) = json.loads(path.read_text())["candidates"]
+        self.assertTrue(candidate["layer_kinds"])
+        self.assertNotIn("layers", candidate)
+        self.speed("--model", MODEL, "--baseline", path)
+
+
 class BaselineTest(SpeedTest):
     OTHER = {"name": "Other <system>", "peak_rss_bytes": 12345678,
              "timings": {"encode_ms": 1000, "decode_4_ms": [10, 30, 20], "decode_99_ms": 5}}
@@ -255,6 +332,31 @@ class UsageTest(SpeedTest):
     def test_a_model_that_does_not_open(self):
         self.assertIn("none.pth", self.error(BAD_MODEL, *SPEED, "--candidate", MODEL,
                                              "--candidate", "none.pth"))
+        self.assertEqual(self.names(), [])
+
+    def test_others_are_reported_when_a_later_one_does_not_open(self):
+        options = ("--sequential", "--candidate", MODEL, "--candidate", "none.pth", "--candidate",
+                   f"{MODEL}@avx2")
+        result = self.speed(*options, "--json", status=SOME_FAILED)
+        (report,) = result.objects()
+        self.assertEqual([c["name"] for c in report["candidates"]],
+                         ["checkpoint.pth@fast", "checkpoint.pth@avx2"])
+        for candidate in report["candidates"]:
+            self.assertEqual(list(candidate["stages"]), STAGES)
+        (failure,) = report["failures"]
+        self.assertEqual(failure["name"], "none.pth@fast")
+        self.assertIn("none.pth", failure["message"])
+        self.assertIn("none.pth", result.err)
+        page = (self.folder / report["report"] / "report.html").read_text()
+        self.assertIn(failure["message"], page)
+        Page(page)
+        text = self.speed(*options, status=SOME_FAILED)
+        self.assertIn("checkpoint.pth@avx2", text.out)
+        self.assertIn("none.pth", text.err)
+
+    def test_nothing_is_reported_when_the_first_does_not_open(self):
+        self.assertIn("none.pth", self.error(BAD_MODEL, *SPEED, "--sequential", "--candidate",
+                                             "none.pth", "--candidate", MODEL))
         self.assertEqual(self.names(), [])
 
 
