@@ -164,17 +164,17 @@ class Kernel {
       P::relative(t_.rel_h, t_.key_rows, d_, q, query_y_ + lane0, products, rel_h);
       P::relative(t_.rel_w, t_.key_cols, d_, q, query_x_ + lane0, products, rel_w);
       const T scale = V::set1(t_.scale);
-      for (Index i = 0; i < d_ * stride; i += V::kWidth) {
+      for (Index i = 0; i < d_ * kStride; i += V::kWidth) {
         V::store(q + i, V::mul(V::load(q + i), scale));
       }
     } else {
-      for (Index i = 0; i < stride; i += V::kWidth) {
+      for (Index i = 0; i < kStride; i += V::kWidth) {
         V::store(rel_h + i, V::zero());
         V::store(rel_w + i, V::zero());
       }
     }
-    float* masked = rel_h + (s_.rel_rows_h - 1) * stride;
-    for (Index i = 0; i < stride; i += V::kWidth) V::store(masked + i, V::set1(kMasked));
+    float* masked = rel_h + (s_.rel_rows_h - 1) * kStride;
+    for (Index i = 0; i < kStride; i += V::kWidth) V::store(masked + i, V::set1(kMasked));
   }
 
   // The token of a lane's query, counted from the window's first.
