@@ -219,6 +219,20 @@ INSTANTIATE_TEST_SUITE_P(Precisions, DamagedEngine,
                            return info.param == Precision::kFp32 ? "Fp32" : "Int8";
                          });
 
+// With the checksum of the weights no byte of a file goes unread.
+TEST_F(HostileEngine, EveryFlippedByteIsFoundWithVerify) {
+  std::mt19937_64 random(3);
+  for (int i = 0; i < 300; ++i) {
+    // The first bytes of the file, where the header's tables and the zeros behind them are, and
+    // any.
+    const std::size_t at = random() % (i % 2 == 0 ? 2 * test::kEngineHeaderBytes : bytes_.size());
+    std::string changed = bytes_;
+    changed[at] = static_cast<char>(changed[at] ^ (1 + random() % 255));
+    test::write_bytes(path_, changed);
+    EXPECT_THROW(sam::load_model(path_, compile_options(), true), Error) << "byte " << at;
+  }
+}
+
 TEST_F(HostileEngine, ProgramsAreThoseThatAPredictorRuns) {
   const auto refused = [&](const char* from, const char* to, bool meta) {
     EngineBytes changed = parts_;

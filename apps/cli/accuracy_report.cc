@@ -24,7 +24,7 @@ std::string optional_text(const std::optional<double>& value) {
   return value ? fmt::format("{}", *value) : "";
 }
 
-ReportTable reference_table(const AccuracyResults& results, double min_iou) {
+ReportTable reference_table(const AccuracyResults& results, const IouLimits& limits) {
   ReportTable table;
   table.title = "IoU with the masks of " + results.sides.front().label;
   table.note =
@@ -41,7 +41,7 @@ ReportTable reference_table(const AccuracyResults& results, double min_iou) {
          summary.reference.minimum < 1
              ? fmt::format("{}, prompt {}", summary.worst_image, summary.worst_prompt)
              : "none differs"});
-    table.bad.push_back(summary.reference.minimum < min_iou);
+    table.bad.push_back(limits.missed_by(summary));
   }
   return table;
 }
@@ -158,9 +158,9 @@ std::string points_text(const lasso::Prompt& prompt) {
 
 }  // namespace
 
-std::vector<ReportTable> report_tables(const AccuracyResults& results, double min_iou) {
+std::vector<ReportTable> report_tables(const AccuracyResults& results, const IouLimits& limits) {
   std::vector<ReportTable> tables;
-  if (results.has_reference()) tables.push_back(reference_table(results, min_iou));
+  if (results.has_reference()) tables.push_back(reference_table(results, limits));
   if (ReportTable truth = truth_table(results, false); !truth.rows.empty()) {
     tables.push_back(std::move(truth));
   }

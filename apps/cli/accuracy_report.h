@@ -10,9 +10,19 @@
 
 namespace lasso::cli {
 
+// IoUs that candidates' masks must have with the reference's; negative: no limit.
+struct IouLimits {
+  double mean = -1;
+  double lowest = -1;  // of every mask
+  bool any() const { return mean >= 0 || lowest >= 0; }
+  bool missed_by(const SideSummary& summary) const {
+    return summary.reference.mean < mean || summary.reference.minimum < lowest;
+  }
+};
+
 // IoUs with the reference, where there is one, and with the truth, where it is known. Candidates
-// below `min_iou` (negative: no limit) are marked.
-std::vector<ReportTable> report_tables(const AccuracyResults& results, double min_iou);
+// that miss a limit are marked.
+std::vector<ReportTable> report_tables(const AccuracyResults& results, const IouLimits& limits);
 
 // An IoU with six digits, as agreement is close to 1. Only two equal masks have 1.000000: one pixel
 // among millions counts.

@@ -103,7 +103,7 @@ lasso::EngineOptions model_options(const ModelOptions& model, const RunOptions& 
   }
   lasso::EngineOptions options;
   options.kernels = run.kernel_choice();
-  options.precision = lasso::precision_from_string(run.precision);
+  if (!run.precision.empty()) options.precision = lasso::precision_from_string(run.precision);
   options.preprocess = model.preprocess;
   options.config_path = model.config;
   return options;

@@ -207,7 +207,8 @@ void add_run_options(CLI::App* app, RunOptions* options, bool variants) {
            "Device to run on: cpu, the only one in this release.", kRunGroup);
   add_text(app, "--precision", &options->precision, "P",
            "Numbers of the image encoder's linear layers: fp32, bf16 (needs AVX-512 BF16) or int8; "
-           "with \"build\" also auto, which measures. Default: fp32.",
+           "with \"build\" also auto, which measures. Default: fp32, or what an engine file was "
+           "built in.",
            kRunGroup);
   add_integer(app, "--threads", &options->threads, 1, 4096,
               "Threads. Default: the physical cores that the process may use.", kRunGroup);
@@ -262,7 +263,9 @@ void apply(const RunOptions& options) {
                                                   "bf16 and int8 on the CPU",
                                                   options.precision));
   }
-  parse_choice("--precision", options.precision, precision_names());
+  if (!options.precision.empty()) {
+    parse_choice("--precision", options.precision, precision_names());
+  }
   parse_choice("--kernels", options.kernels, {"fast", "reference"});
   if (!options.isa.empty()) parse_choice("--isa", options.isa, isa_names());
   cap_isa(options.isa);

@@ -31,9 +31,9 @@ void begin(const OutputOptions& options);
 // How to run: device, precision, threads, instruction set, kernels.
 struct RunOptions {
   std::string device = "cpu";
-  std::string precision = "fp32";
-  int threads = 0;  // 0: the physical cores that the process may use
-  std::string isa;  // empty: the best that the CPU has
+  std::string precision;  // empty: fp32, or what an engine file was built in
+  int threads = 0;        // 0: the physical cores that the process may use
+  std::string isa;        // empty: the best that the CPU has
   std::string kernels = "fast";
 
   lasso::Kernels kernel_choice() const {

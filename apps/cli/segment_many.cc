@@ -8,6 +8,7 @@
 #include <exception>
 #include <mutex>
 #include <optional>
+#include <system_error>
 #include <thread>
 
 #include "console.h"
@@ -16,6 +17,9 @@
 namespace lasso::cli {
 
 namespace {
+
+// Ends the work on an image because an earlier one has ended the run.
+struct Ended {};
 
 // Lets images pass in the order of their numbers.
 class Turns {
@@ -63,8 +67,11 @@ class Run {
     try {
       std::optional<Progress> progress;
       if (show_progress) progress.emplace(title(i));
-      const ImageReport report =
-          segment_image(context, tasks_[i], settings_, names_, [&] { turns_.wait(i); });
+      // Waited for before anything is written: no file is there that no line has named.
+      const ImageReport report = segment_image(context, tasks_[i], settings_, names_, [&] {
+        turns_.wait(i);
+        if (ended_) throw Ended{};
+      });
       progress.reset();
       turns_.wait(i);
       if (!ended_) tell_(report);
@@ -94,10 +101,10 @@ class Run {
 
 std::vector<lasso::Context> make_contexts(const lasso::Engine& engine, int jobs, int threads) {
   const int all = threads == 0 ? lasso::machine_info().cores : threads;
+  // The same number for each: masks must not depend on which one takes an image.
   std::vector<lasso::Context> contexts;
   for (int i = 0; i < jobs; ++i) {
-    contexts.emplace_back(engine,
-                          ContextOptions{std::max(1, all * (i + 1) / jobs - all * i / jobs)});
+    contexts.emplace_back(engine, ContextOptions{std::max(1, all / jobs)});
   }
   return contexts;
 }
@@ -112,12 +119,17 @@ void segment_many(std::vector<lasso::Context>& contexts, const std::vector<Image
                   const SegmentSettings& settings, OutputNames* names,
                   const std::function<void(const ImageReport&)>& tell) {
   Run run(tasks, settings, names, tell);
-  std::vector<std::thread> workers;
-  for (std::size_t i = 1; i < contexts.size(); ++i) {
-    workers.emplace_back([&run, context = &contexts[i]] { run.work(context, false); });
+  {
+    std::vector<std::jthread> workers;
+    try {
+      for (std::size_t i = 1; i < contexts.size(); ++i) {
+        workers.emplace_back([&run, context = &contexts[i]] { run.work(context, false); });
+      }
+    } catch (const std::system_error&) {
+      // Those that the system gave take all images.
+    }
+    run.work(&contexts.front(), contexts.size() == 1);
   }
-  run.work(&contexts.front(), contexts.size() == 1);
-  for (std::thread& worker : workers) worker.join();
   run.rethrow();
 }
 

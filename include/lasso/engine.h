@@ -36,7 +36,8 @@ LASSO_EXPORT Precision precision_from_string(const std::string& name);
 
 struct EngineOptions {
   Kernels kernels = Kernels::kFast;
-  Precision precision = Precision::kFp32;
+  // None: float32 where a model is built, and what it was built in for an engine file.
+  std::optional<Precision> precision;
   // How images are prepared: "sam" (Meta's predictor) or "medsam" (stretched to the square, scaled
   // to [0, 1]). Empty: what the model's description says, "sam" for a SAM checkpoint.
   std::string preprocess;

@@ -168,12 +168,11 @@ void check_agreement(const std::string& path, const sam::SamModel& model,
               "{}: the engine's weights are packed for the fast kernels, and the reference kernels "
               "are asked for; these need the checkpoint, or an engine that was built for them",
               path);
-  LASSO_CHECK(
-      options.precision == Precision::kFp32 || to_string(options.precision) == model.precision,
-      ErrorCode::kInvalidArgument,
-      "{}: the engine was built in {}, and {} is asked for; build another one from its "
-      "checkpoint",
-      path, model.precision, to_string(options.precision));
+  LASSO_CHECK(!options.precision || to_string(*options.precision) == model.precision,
+              ErrorCode::kInvalidArgument,
+              "{}: the engine was built in {}, and {} is asked for; build another one from its "
+              "checkpoint",
+              path, model.precision, to_string(*options.precision));
   LASSO_CHECK(options.config_path.empty(), ErrorCode::kInvalidArgument,
               "{}: an engine file holds its configuration, and {} is given beside it", path,
               options.config_path);
@@ -194,7 +193,7 @@ sam::SamConfig config_of(SamArch arch) {
 }  // namespace
 
 EngineSettings::EngineSettings(const EngineOptions& options)
-    : precision(options.precision),
+    : precision(options.precision.value_or(Precision::kFp32)),
       preprocess(preprocess_preset(options.preprocess.empty() ? "sam" : options.preprocess)) {
   LASSO_CHECK(options.threads >= 0 && options.threads <= 4096, ErrorCode::kInvalidArgument,
               "threads is {}: expected 0 (all cores) to 4096", options.threads);

@@ -1,5 +1,6 @@
 #include "engine/engine_header.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "core/aligned_buffer.h"
@@ -80,6 +81,12 @@ void read_sections(const MappedFile& file, EngineHeader& header) {
                     section.offset <= file.size() && section.bytes <= file.size() - section.offset,
                 ErrorCode::kCorruptFile, "{}: damaged: its section \"{}\" lies where it can't",
                 file.path(), kSectionNames[i]);
+    LASSO_CHECK(
+        std::all_of(file.data() + end, file.data() + section.offset,
+                    [](std::byte b) { return b == std::byte{0}; }),
+        ErrorCode::kCorruptFile,
+        "{}: damaged: there is something before its section \"{}\", where zeros are expected",
+        file.path(), kSectionNames[i]);
     end = end_of(section);
   }
   LASSO_CHECK(end == file.size(), ErrorCode::kCorruptFile,
@@ -97,7 +104,8 @@ void check_machine(const std::string& path, const EngineHeader& header, Isa isa)
       "{}: its layers and packed weights need {}, and {} is the best {}; build it again from "
       "its checkpoint, here or with --isa {}",
       path, to_string(header.needed_isa), to_string(isa),
-      isa == cpu_isa() ? "that this CPU has" : "that LASSO_MAX_ISA allows", to_string(isa));
+      isa == cpu_isa() ? "that this CPU has" : "that --isa or LASSO_MAX_ISA allows",
+      to_string(isa));
 }
 
 }  // namespace

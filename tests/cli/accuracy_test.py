@@ -98,14 +98,16 @@ class FolderTest(AccuracyTest):
             data[i + 2] ^= 0x20
         (self.folder / "changed.pth").write_bytes(data)
         result = self.accuracy("--images", self.photos("a.png"), "--model", MODEL, "--candidate",
-                               "changed.pth", "--candidate", f"{MODEL}@avx2", "--min-iou", "0.999",
+                               "changed.pth", "--candidate", f"{MODEL}@avx2", "--min-lowest-iou", "0.999",
+                               "--min-iou", "0.001",
                                "--json", status=THRESHOLD)
         (report,) = result.objects()
-        self.assertTrue(report["min_iou"]["missed"])
+        self.assertTrue(report["min_lowest_iou"]["missed"])
+        self.assertFalse(report["min_iou"]["missed"])
         self.assertEqual(len(report["candidates"]), 2)
         self.assertIn("changed.pth@fast", result.err)
         self.assertNotIn("avx2", result.err)
-        self.assertIn("below --min-iou", (self.folder / report["report"] / "report.html").read_text())
+        self.assertIn("below --min-lowest-iou 0.999", (self.folder / report["report"] / "report.html").read_text())
 
     def test_a_broken_image_is_named_and_the_others_are_done(self):
         folder = self.photos("a.png", "c.png")
@@ -383,7 +385,7 @@ class DumpTest(AccuracyTest):
 
     def compare(self, status=DONE):
         return self.accuracy_json("--images", "photos", "--model", MODEL, "--reference-masks",
-                                  "dump", "--min-iou", "0.999", status=status)
+                                  "dump", "--min-lowest-iou", "0.999", status=status)
 
     def test_masks_and_logits(self):
         self.photos("a.png", "b.png")

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "core/check.h"
 #include "kernels/constant.h"
@@ -51,9 +52,13 @@ Int8Weights quantize_weights(const LinearInt8Problem& p, const std::vector<Tenso
     float largest = 0.0F;
     for (std::size_t k = 0; k < row.size(); ++k) {
       row[k] = w[static_cast<std::size_t>(n * p.k) + k] * gain[k];
+      LASSO_CHECK(std::isfinite(row[k]), ErrorCode::kCorruptFile,
+                  "the weight [{}, {}] is {}, and weights in int8 must be finite", n, k, row[k]);
       largest = std::max(largest, std::fabs(row[k]));
     }
-    const float scale = largest > 0.0F ? largest / 127.0F : 1.0F;
+    // Rows that are too small for a scale, as those of zeros, become zeros.
+    const float quotient = largest / 127.0F;
+    const float scale = quotient >= std::numeric_limits<float>::min() ? quotient : 1.0F;
     result.scales.push_back(scale);
     for (std::size_t k = 0; k < row.size(); ++k) {
       result.q[static_cast<std::size_t>(n * p.k) + k] =

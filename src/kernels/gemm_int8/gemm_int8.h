@@ -18,6 +18,9 @@ namespace lasso::kernels {
 // quantised by rows, as graph::Quantize does.
 // Inputs x, W, b?, r?, scales, gain?, output_gain?; W, b, gain and output_gain are constants and
 // packed. Outputs y, or q and scales. Outputs must not overlap the inputs.
+// The most inputs of a layer: sums of 255 * 127 k must fit into 31 bits.
+constexpr std::int64_t kInt8MostInputs = 65536;
+
 struct LinearInt8Problem {
   std::int64_t m = 0;
   std::int64_t n = 0;

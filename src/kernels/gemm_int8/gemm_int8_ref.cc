@@ -80,7 +80,10 @@ void run(const KernelState& state, const KernelArgs& args) {
 const Kernel<LinearInt8Problem> kLinearInt8Ref{
     .name = "reference",
     .isa = Isa::kReference,
-    .supports = [](const LinearInt8Problem&, const Target&) { return Support::yes(); },
+    .supports =
+        [](const LinearInt8Problem& p, const Target&) {
+          return p.k <= kInt8MostInputs ? Support::yes() : Support::no("sums of over 65536");
+        },
     .plan = plan,
     .pack = pack,
     .create = create_problem_state<LinearInt8Problem>,

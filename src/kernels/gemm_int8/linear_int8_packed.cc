@@ -125,8 +125,8 @@ KernelPlan plan(const LinearInt8Problem& p, const Target& target) {
 template <Isa kIsa>
 Support supports(const LinearInt8Problem& p, const Target& /*target*/) {
   if (kIsa == Isa::kAvxVnni && !cpu_has_avx_vnni()) return Support::no("needs AVX-VNNI");
-  // 255 * 127 k must fit into 31 bits.
-  return p.k > 0 && p.k <= 65536 ? Support::yes() : Support::no("sums of none, or over 65536");
+  return p.k > 0 && p.k <= kInt8MostInputs ? Support::yes()
+                                           : Support::no("sums of none, or over 65536");
 }
 
 // One call: its arguments by name.
