@@ -104,8 +104,9 @@ class LASSO_EXPORT Context {
   Embedding encode(const ImageView& image);
 
   // The embeddings of several images, in their order, as if each were encoded alone; the encoder
-  // takes up to four at once. Pays off for small models, whose layers alone don't fill the cores;
-  // memory for activations grows with the images taken at once. Throws as encode() of one image.
+  // takes up to four at once. For small models on many cores, which the layers of one image don't
+  // fill; memory for activations grows with the images taken at once. Throws as encode() of one
+  // image.
   std::vector<Embedding> encode(const std::vector<ImageView>& images);
 
   // Runs the encoder on an image that is already resized, padded and normalised: float32,

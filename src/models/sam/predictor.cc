@@ -20,7 +20,8 @@ namespace {
 // those of small models fill the cores better in one run.
 constexpr std::size_t kTokenBytesPerRun = std::size_t{2} << 20;
 constexpr std::size_t kMostPromptsPerRun = 8;
-// Beyond, the layers of the smallest models fill the caches and the cores.
+// Beyond, the layers of the smallest models fill the caches and the cores; two cores are full with
+// one image.
 constexpr std::size_t kImagesPerRun = 4;
 
 // Labels of the prompt encoder beyond background (0) and foreground (1).
