@@ -33,6 +33,8 @@ struct FactorsOf {
   DType input;
 
   const char* operator()(const graph::Linear& op) const { return name(op.weights); }
+  const char* operator()(const graph::Conv2d& op) const { return name(op.weights); }
+  const char* operator()(const graph::ConvTranspose2d& op) const { return name(op.weights); }
   const char* operator()(const graph::WindowAttention&) const { return name(input); }
   template <typename Other>
   const char* operator()(const Other&) const {

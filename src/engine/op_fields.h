@@ -68,10 +68,13 @@ template <class V> void fields(V& v, graph::Conv2d& op) {
   v("stride", op.stride);
   v("padding", op.padding);
   v("activation", op.activation);
+  v("weights", op.weights);
 }
 template <class V> void fields(V& v, graph::ConvTranspose2d& op) {
   v("stride", op.stride);
   v("activation", op.activation);
+  v("weights", op.weights);
+  v("output", op.output);
 }
 template <class V> void fields(V& v, graph::LayerNorm& op) {
   v("epsilon", op.epsilon);

@@ -105,7 +105,11 @@ struct InferShape {
     const bool int8 = op.weights == DType::kI8;
     in.require(int8 || op.weights == DType::kBF16 || op.weights == DType::kF32,
                "weights in float32, bfloat16 or int8");
-    in.require_type(0, int8 ? DType::kU8 : op.weights);
+    if (int8) {
+      in.require_type(0, DType::kU8);
+    } else {
+      require_input_of(op.weights);
+    }
     in.require(in.has(4) == int8, "scales for int8 weights, and for no others");
     in.require(!in.has(5) || int8, "a gain for int8 weights only");
     in.require(!in.has(6) || op.output == DType::kU8, "an output gain for a uint8 result only");
@@ -128,9 +132,20 @@ struct InferShape {
     return result;
   }
 
+  // Float32 weights read float32; bfloat16 ones either.
+  void require_input_of(DType weights) const {
+    in.require(weights == DType::kF32 || weights == DType::kBF16, "weights in float32 or bfloat16");
+    if (weights == DType::kF32) {
+      in.require_type(0, DType::kF32);
+    } else {
+      require_float_or_bf16();
+    }
+  }
+
   Shape operator()(const Conv2d& op) const {
     in.require_count(2, 3);
-    in.require_float();
+    require_input_of(op.weights);
+    in.require_float_from(1);
     in.require_rank(0, 4);
     in.require_rank(1, 4);
     const Shape& x = in.shape(0);
@@ -150,7 +165,11 @@ struct InferShape {
 
   Shape operator()(const ConvTranspose2d& op) const {
     in.require_count(2, 3);
-    in.require_float();
+    require_input_of(op.weights);
+    in.require_float_from(1);
+    in.require(
+        op.output == DType::kF32 || (op.output == DType::kBF16 && op.weights == DType::kBF16),
+        "a float32 result, or bfloat16 of bfloat16 weights");
     in.require_rank(0, 4);
     in.require_rank(1, 4);
     const Shape& x = in.shape(0);
@@ -324,6 +343,8 @@ struct InferType {
   DType first;  // of input 0
 
   DType operator()(const Linear& op) const { return op.output; }
+  DType operator()(const Conv2d&) const { return DType::kF32; }
+  DType operator()(const ConvTranspose2d& op) const { return op.output; }
   DType operator()(const LayerNorm& op) const { return op.output; }
   DType operator()(const Quantize&) const { return DType::kU8; }
   DType operator()(const Cast& op) const { return op.to; }

@@ -25,7 +25,7 @@ std::string_view to_string(Activation activation);
 // gain? [K], output_gain? [N]) -> [..., N], or (q [..., N], scales [...]) where `output` is uint8
 //
 // Lower precisions, in which sums stay float32 or int32, and b and r float32:
-// - weights bfloat16: x is bfloat16, W is rounded to it.
+// - weights bfloat16: x is bfloat16, or float32 and rounded to it; W is rounded to it.
 // - weights int8: x is uint8 with its `scales` (see Quantize); W's columns are multiplied by `gain`
 //   and its rows then rounded to multiples of max|row| / 127.
 // - output: float32; bfloat16 or uint8 only for lower weights and without a residual; uint8 only
@@ -43,19 +43,25 @@ struct MatMul {
 };
 
 // Cross-correlation.   (x [B, H, W, C], W [N, C, kh, kw], b? [N]) -> [B, H', W', N]
+// With weights bfloat16, x is bfloat16, or float32 and rounded to it, and W is rounded to it; sums
+// and the result are float32.
 struct Conv2d {
   std::int64_t kernel_h = 1;
   std::int64_t kernel_w = 1;
   std::int64_t stride = 1;
   std::int64_t padding = 0;  // zeros on each side
   Activation activation = Activation::kNone;
+  DType weights = DType::kF32;  // or bfloat16
 };
 
 // Transposed convolution with kernel = stride and no padding, so that outputs do not overlap.
 // (x [B, H, W, C], W [C, N, s, s], b? [N]) -> [B, sH, sW, N]
+// Weights in bfloat16 are those of Conv2d; with them the result may be bfloat16.
 struct ConvTranspose2d {
   std::int64_t stride = 2;
   Activation activation = Activation::kNone;
+  DType weights = DType::kF32;  // or bfloat16
+  DType output = DType::kF32;   // or bfloat16
 };
 
 // y = activation((x - mean) / sqrt(variance + epsilon) * gamma + beta) over the last dimension.

@@ -30,12 +30,14 @@ struct AttributesOf {
   }
   std::string operator()(const MatMul& op) const { return with_activation("", op.activation); }
   std::string operator()(const Conv2d& op) const {
-    return with_activation(fmt::format("kernel={}x{}, stride={}, padding={}", op.kernel_h,
-                                       op.kernel_w, op.stride, op.padding),
-                           op.activation);
+    return with_types(with_activation(fmt::format("kernel={}x{}, stride={}, padding={}",
+                                                  op.kernel_h, op.kernel_w, op.stride, op.padding),
+                                      op.activation),
+                      op.weights, DType::kF32);
   }
   std::string operator()(const ConvTranspose2d& op) const {
-    return with_activation(fmt::format("stride={}", op.stride), op.activation);
+    return with_types(with_activation(fmt::format("stride={}", op.stride), op.activation),
+                      op.weights, op.output);
   }
   std::string operator()(const LayerNorm& op) const {
     return with_types(with_activation(fmt::format("epsilon={}", op.epsilon), op.activation),

@@ -2,6 +2,7 @@
 
 #include "kernels/attention/attention.h"
 #include "kernels/conv/conv.h"
+#include "kernels/conv/conv_bf16.h"
 #include "kernels/elementwise/elementwise.h"
 #include "kernels/gemm/gemm.h"
 #include "kernels/gemm_bf16/gemm_bf16.h"
@@ -21,9 +22,11 @@ struct FamilyOf {
     return linear_family();
   }
   const Family& operator()(const graph::MatMul&) const { return matmul_family(); }
-  const Family& operator()(const graph::Conv2d&) const { return conv2d_family(); }
-  const Family& operator()(const graph::ConvTranspose2d&) const {
-    return conv_transpose2d_family();
+  const Family& operator()(const graph::Conv2d& op) const {
+    return op.weights == DType::kBF16 ? conv2d_bf16_family() : conv2d_family();
+  }
+  const Family& operator()(const graph::ConvTranspose2d& op) const {
+    return op.weights == DType::kBF16 ? conv_transpose2d_bf16_family() : conv_transpose2d_family();
   }
   const Family& operator()(const graph::LayerNorm&) const { return layer_norm_family(); }
   const Family& operator()(const graph::WindowAttention&) const {

@@ -19,7 +19,7 @@ using graph::ValueId;
 
 namespace {
 
-// Positions among Linear's inputs.
+// Positions among Linear's inputs; a convolution's weights are there, too.
 constexpr std::size_t kWeights = 1;
 constexpr std::size_t kResidual = 3;
 constexpr std::size_t kScales = 4;
@@ -48,6 +48,10 @@ class Lowering {
     for (const Node& node : nodes) {
       if (std::holds_alternative<Linear>(node.op)) {
         lower_linear(node);
+      } else if (std::holds_alternative<graph::Conv2d>(node.op)) {
+        lower_convolution<graph::Conv2d>(node);
+      } else if (std::holds_alternative<graph::ConvTranspose2d>(node.op)) {
+        lower_convolution<graph::ConvTranspose2d>(node);
       } else if (std::holds_alternative<graph::LayerNorm>(node.op)) {
         lower_layer_norm(node);
       } else if (std::holds_alternative<graph::WindowAttention>(node.op)) {
@@ -60,12 +64,21 @@ class Lowering {
   }
 
  private:
+  // Null for a node that keeps float32.
   const LayerPrecision* precision_of(const Node& node) const {
+    const bool linear = std::holds_alternative<Linear>(node.op);
+    if (!linear && !std::holds_alternative<graph::Conv2d>(node.op) &&
+        !std::holds_alternative<graph::ConvTranspose2d>(node.op)) {
+      return nullptr;
+    }
     const Value& weights = graph_.value(node.inputs[kWeights]);
     const auto found = plan_.layers.find(weights.name);
     if (found == plan_.layers.end() || found->second.weights == DType::kF32 || !weights.constant) {
       return nullptr;
     }
+    LASSO_CHECK(linear || found->second.weights == DType::kBF16, ErrorCode::kInvalidArgument,
+                "{} are a convolution's, which is not made in {}", weights.name,
+                to_string(found->second.weights));
     const std::vector<float>& smoothing = found->second.smoothing;
     const std::int64_t columns = weights.constant->dims[1];
     LASSO_CHECK(smoothing.empty() || static_cast<std::int64_t>(smoothing.size()) == columns,
@@ -78,8 +91,7 @@ class Lowering {
     if (std::holds_alternative<graph::WindowAttention>(node.op) && input == 0) {
       return {plan_.attention, nullptr};
     }
-    if (!std::holds_alternative<Linear>(node.op) || input != 0) return {};
-    const LayerPrecision* precision = precision_of(node);
+    const LayerPrecision* precision = input == 0 ? precision_of(node) : nullptr;
     if (precision == nullptr) return {};
     if (precision->weights != DType::kI8) return {precision->weights, nullptr};
     return {DType::kU8, precision->smoothing.empty() ? nullptr : &precision->smoothing};
@@ -181,7 +193,7 @@ class Lowering {
     if (precision == nullptr) return keep(std::move(node));
     auto op = std::get<Linear>(node.op);
     op.weights = precision->weights;
-    node.inputs[0] = converted(node.inputs[0], want(node, 0));
+    if (op.weights == DType::kI8) node.inputs[0] = converted(node.inputs[0], want(node, 0));
     const std::string& name = graph_.value(node.inputs[kWeights]).name;
     const bool residual = node.inputs.size() > kResidual && node.inputs[kResidual] != kNoValue;
     if (residual && graph_.value(node.inputs[kResidual]).dtype != DType::kF32) {
@@ -203,6 +215,18 @@ class Lowering {
         node.inputs.resize(kOutputGain + 1, kNoValue);
         node.inputs[kOutputGain] = reciprocal(name + ".output_gain", *result.smoothing);
       }
+    }
+    node.op = op;
+    emit(std::move(node));
+  }
+
+  template <typename Convolution>
+  void lower_convolution(Node node) {
+    if (precision_of(node) == nullptr) return keep(std::move(node));
+    auto op = std::get<Convolution>(node.op);
+    op.weights = DType::kBF16;
+    if constexpr (requires { op.output; }) {
+      if (wanted(node.outputs.front()).dtype == DType::kBF16) op.output = DType::kBF16;
     }
     node.op = op;
     emit(std::move(node));

@@ -1,5 +1,5 @@
-// Lower precisions: which linear layers take bfloat16 or int8 weights, and what stands between
-// them.
+// Lower precisions: which linear layers take bfloat16 or int8 weights and which convolutions
+// bfloat16 ones, and what stands between them.
 #ifndef LASSO_PASSES_LOWER_PRECISION_H_
 #define LASSO_PASSES_LOWER_PRECISION_H_
 
@@ -12,7 +12,7 @@
 namespace lasso::passes {
 
 struct LayerPrecision {
-  DType weights = DType::kF32;  // or bfloat16, or int8
+  DType weights = DType::kF32;  // or bfloat16, or, of a linear layer, int8
   // For int8: what the layer's inputs are divided by before they are rounded, and the columns of W
   // multiplied by [K], so that both have less to lose ("SmoothQuant", Xiao et al., 2023). Empty: 1.
   std::vector<float> smoothing;
@@ -25,8 +25,10 @@ struct PrecisionPlan {
 };
 
 // The types of the graph's values as the plan wants them. A layer's input is made in its type by
-// the node that makes it, where all readers agree and the node can, else by Cast or Quantize. The
-// sums that residuals make stay float32. Throws kInvalidArgument for a smoothing of another length.
+// the node that makes it, where all readers agree and the node can. Else int8 layers read what
+// Quantize makes of it, attention what Cast does, and bfloat16 layers float32, which they round
+// themselves. The sums that residuals make stay float32. Throws kInvalidArgument for a smoothing of
+// another length and for convolutions in int8.
 graph::Graph lower_precision(graph::Graph graph, const PrecisionPlan& plan);
 
 }  // namespace lasso::passes

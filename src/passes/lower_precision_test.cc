@@ -97,10 +97,49 @@ TEST(LowerPrecision, NeighboursMayDiffer) {
   plan.layers.erase("lin1.weight");
   plan.layers["proj.weight"].weights = DType::kBF16;
   const graph::Graph graph = optimize(block(), plan);
-  EXPECT_EQ(types(graph), (std::vector<std::string>{
-                              "layer_norm:uint8", "linear:float32", "window_attention:float32",
-                              "cast:bfloat16", "linear:float32", "layer_norm:float32",
-                              "linear:float32", "quantize:uint8", "linear:float32"}));
+  EXPECT_EQ(types(graph),
+            (std::vector<std::string>{
+                "layer_norm:uint8", "linear:float32", "window_attention:float32", "linear:float32",
+                "layer_norm:float32", "linear:float32", "quantize:uint8", "linear:float32"}));
+  EXPECT_EQ(std::get<Linear>(node_of(graph, "proj.weight").op).weights, DType::kBF16);
+}
+
+// x -> convolution -> norm -> GELU -> transposed convolution, and of the norm's input a linear
+// layer, too.
+graph::Graph convolutions() {
+  graph::Builder b("convolutions");
+  const auto weights = [&](const std::string& name, Dims dims) {
+    const auto count = static_cast<std::size_t>(element_count(dims));
+    return b.constant(name, make_tensor(std::move(dims), std::vector<float>(count, 0.5F)));
+  };
+  const ValueId x = b.input("x", DType::kF32, {graph::Dim::symbol("batch"), 4, 4, 8});
+  const ValueId y =
+      b.add("y", graph::Conv2d{3, 3, 1, 1}, {x, weights("conv.weight", {8, 8, 3, 3})});
+  const ValueId normed =
+      b.add("norm", graph::LayerNorm{}, {y, weights("norm.gamma", {8}), weights("norm.beta", {8})});
+  const ValueId hidden = b.add("gelu", graph::Unary{graph::Activation::kGelu}, {normed});
+  b.output(b.add("up", graph::ConvTranspose2d{2}, {hidden, weights("up.weight", {8, 6, 2, 2})}),
+           "up");
+  b.output(b.add("side", Linear{}, {y, weights("side.weight", {5, 8})}), "side");
+  return b.finish();
+}
+
+TEST(LowerPrecision, ConvolutionsReadWhatIsThere) {
+  PrecisionPlan plan;
+  for (const char* name : {"conv.weight", "up.weight", "side.weight"}) {
+    plan.layers[name].weights = DType::kBF16;
+  }
+  const graph::Graph graph = optimize(convolutions(), plan);
+  EXPECT_EQ(types(graph), (std::vector<std::string>{"conv2d:float32", "layer_norm:bfloat16",
+                                                    "conv_transpose2d:float32", "linear:float32"}));
+  EXPECT_EQ(std::get<graph::Conv2d>(graph.nodes[0].op).weights, DType::kBF16);
+  EXPECT_EQ(std::get<graph::ConvTranspose2d>(graph.nodes[2].op).weights, DType::kBF16);
+}
+
+TEST(LowerPrecision, RefusesConvolutionsInInt8) {
+  PrecisionPlan plan;
+  plan.layers["conv.weight"].weights = DType::kI8;
+  EXPECT_THROW(optimize(convolutions(), plan), Error);
 }
 
 TEST(LowerPrecision, SmoothingDividesTheInputAndMultipliesTheWeights) {

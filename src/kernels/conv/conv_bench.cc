@@ -1,5 +1,6 @@
 // Every kernel of the lists on Segment Anything's convolutions.
 #include "kernels/conv/conv.h"
+#include "kernels/conv/conv_bf16.h"
 #include "kernels/kernel_bench.h"
 
 namespace lasso::kernels {
@@ -10,8 +11,18 @@ using graph::Activation;
 
 std::size_t size(std::int64_t count) { return static_cast<std::size_t>(count); }
 
-void bench_conv(benchmark::State& state, const Kernel<Conv2dProblem>& kernel,
-                const Conv2dProblem& p) {
+// The instructions whose rate bounds a kernel of the problem.
+template <typename Problem>
+auto instructions(const Problem& /*p*/, Isa isa) {
+  if constexpr (requires(Problem p) { p.input; }) {
+    return MultiplyAdd::kBf16Avx512;
+  } else {
+    return isa;
+  }
+}
+
+template <typename Problem>
+void bench_conv(benchmark::State& state, const Kernel<Problem>& kernel, const Problem& p) {
   const Target target{.isa = usable_isa(), .threads = omp_get_max_threads()};
   const Support support = kernel.supports(p, target);
   if (kernel.isa > target.isa || !support) {
@@ -24,11 +35,11 @@ void bench_conv(benchmark::State& state, const Kernel<Conv2dProblem>& kernel,
   bench::Call call(kernel, p, target,
                    {{DType::kF32, {p.filters, p.channels, p.kernel_h, p.kernel_w}, w.data()}},
                    {size(p.batch * p.height * p.width * p.channels)}, size(out));
-  bench::time_call(state, call, target.isa, 2.0 * static_cast<double>(out * k), 0);
+  bench::time_call(state, call, instructions(p, target.isa), 2.0 * static_cast<double>(out * k), 0);
 }
 
-void bench_transpose(benchmark::State& state, const Kernel<ConvTranspose2dProblem>& kernel,
-                     const ConvTranspose2dProblem& p) {
+template <typename Problem>
+void bench_transpose(benchmark::State& state, const Kernel<Problem>& kernel, const Problem& p) {
   const Target target{.isa = usable_isa(), .threads = omp_get_max_threads()};
   const Support support = kernel.supports(p, target);
   if (kernel.isa > target.isa || !support) {
@@ -41,8 +52,20 @@ void bench_transpose(benchmark::State& state, const Kernel<ConvTranspose2dProble
   bench::Call call(kernel, p, target,
                    {{DType::kF32, {p.channels, p.filters, p.stride, p.stride}, w.data()}},
                    {size(pixels * p.channels)}, size(out));
-  bench::time_call(state, call, target.isa, 2.0 * static_cast<double>(out * p.channels),
+  bench::time_call(state, call, instructions(p, target.isa),
+                   2.0 * static_cast<double>(out * p.channels),
                    4.0 * static_cast<double>(pixels * p.channels + out));
+}
+
+// Registers every kernel of a list.
+template <typename Problem, typename Bench>
+void add(const std::string& name, const std::vector<Kernel<Problem>>& kernels, Bench bench,
+         const Problem& p) {
+  for (const Kernel<Problem>& kernel : kernels) {
+    const std::string full =
+        name + "/" + std::string(kernel.name) + "." + std::string(to_string(kernel.isa));
+    benchmark::RegisterBenchmark(full.c_str(), bench, kernel, p);
+  }
 }
 
 const int kRegistered = [] {
@@ -83,11 +106,9 @@ const int kRegistered = [] {
       {"mask_1x1", {.height = 64, .width = 64, .channels = 16, .filters = 256}},
   };
   for (const auto& [title, p] : convs) {
-    for (const auto& kernel : conv2d_kernels()) {
-      const std::string name = std::string("conv/") + title + "/" + std::string(kernel.name) + "." +
-                               std::string(to_string(kernel.isa));
-      benchmark::RegisterBenchmark(name.c_str(), bench_conv, kernel, p);
-    }
+    add(std::string("conv/") + title, conv2d_kernels(), bench_conv<Conv2dProblem>, p);
+    add(std::string("conv_bf16/") + title, conv2d_bf16_kernels(), bench_conv<Conv2dBf16Problem>,
+        Conv2dBf16Problem{p});
   }
   const std::pair<const char*, ConvTranspose2dProblem> transposes[] = {
       {"up_256_64", {.height = 64, .width = 64, .channels = 256, .filters = 64}},
@@ -99,11 +120,11 @@ const int kRegistered = [] {
         .activation = Activation::kGelu}},
   };
   for (const auto& [title, p] : transposes) {
-    for (const auto& kernel : conv_transpose2d_kernels()) {
-      const std::string name = std::string("conv_transpose/") + title + "/" +
-                               std::string(kernel.name) + "." + std::string(to_string(kernel.isa));
-      benchmark::RegisterBenchmark(name.c_str(), bench_transpose, kernel, p);
-    }
+    add(std::string("conv_transpose/") + title, conv_transpose2d_kernels(),
+        bench_transpose<ConvTranspose2dProblem>, p);
+    add(std::string("conv_transpose_bf16/") + title, conv_transpose2d_bf16_kernels(),
+        bench_transpose<ConvTranspose2dBf16Problem>,
+        {p, DType::kF32, p.filters == 32 ? DType::kBF16 : DType::kF32});
   }
   return 0;
 }();

@@ -22,6 +22,7 @@ LinearBf16Problem make_linear_bf16_problem(const Call& call) {
               ErrorCode::kUnsupported, "linear in bfloat16 needs constant weights");
   problem.activation = op.activation;
   problem.output = op.output;
+  problem.input = call.inputs[0].dtype;
   return problem;
 }
 

@@ -12,9 +12,9 @@
 
 namespace lasso::kernels {
 
-// y [m, n] = activation(x [m, k] W^T + b) + r: x and W bfloat16, b and r float32, y float32 or
-// bfloat16. Inputs x, W, b?, r?; W and b are constants and packed. The output must not overlap the
-// inputs.
+// y [m, n] = activation(x [m, k] W^T + b) + r: x bfloat16, or float32 and rounded to it; W
+// bfloat16, b and r float32, y float32 or bfloat16. Inputs x, W, b?, r?; W and b are constants and
+// packed. The output must not overlap the inputs.
 struct LinearBf16Problem {
   std::int64_t m = 0;
   std::int64_t n = 0;
@@ -23,6 +23,7 @@ struct LinearBf16Problem {
   bool residual = false;
   graph::Activation activation = graph::Activation::kNone;
   DType output = DType::kF32;
+  DType input = DType::kBF16;
 };
 
 LinearBf16Problem make_linear_bf16_problem(const Call& call);

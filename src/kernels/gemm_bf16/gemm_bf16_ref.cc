@@ -30,7 +30,12 @@ void pack(const LinearBf16Problem& p, const std::vector<TensorView>& constants, 
 
 void run(const KernelState& state, const KernelArgs& args) {
   const auto& p = static_cast<const ProblemState<LinearBf16Problem>&>(state).problem;
-  const auto* x = static_cast<const std::uint16_t*>(args.inputs[0]);
+  const auto x = [&](std::int64_t i) {
+    if (p.input == DType::kBF16) {
+      return bf16_to_f32(static_cast<const std::uint16_t*>(args.inputs[0])[i]);
+    }
+    return bf16_to_f32(f32_to_bf16(static_cast<const float*>(args.inputs[0])[i]));
+  };
   const auto* w = reinterpret_cast<const float*>(args.packed);
   const auto* residual = p.residual ? static_cast<const float*>(args.inputs[3]) : nullptr;
   parallel_ranges(p.m, [&](std::int64_t begin, std::int64_t end) {
@@ -38,7 +43,7 @@ void run(const KernelState& state, const KernelArgs& args) {
     for (std::int64_t m = begin; m < end; ++m) {
       std::fill(sums.begin(), sums.end(), 0.0F);
       for (std::int64_t k = 0; k < p.k; ++k) {
-        const float value = bf16_to_f32(x[m * p.k + k]);
+        const float value = x(m * p.k + k);
         for (std::int64_t n = 0; n < p.n; ++n) {
           sums[static_cast<std::size_t>(n)] += value * w[k * p.n + n];
         }

@@ -27,6 +27,7 @@ std::vector<float> to_f32(const std::vector<std::uint16_t>& bits) {
 struct LinearCase {
   LinearBf16Problem problem;
   std::vector<std::uint16_t> x;
+  std::vector<float> x_f32;  // what x is rounded from
   std::vector<float> w, b, r;
   std::vector<double> expected, tolerance;
 
@@ -37,7 +38,8 @@ struct LinearCase {
 // result is rounded, by at most 2^-8 |y|, and its activation may be as far off as 2^-11 |y|.
 LinearCase::LinearCase(const LinearBf16Problem& p) : problem(p) {
   test::Random random(static_cast<std::uint64_t>(p.m * 7919 + p.n * 104729 + p.k));
-  x = to_bf16(random.vector(p.m * p.k));
+  x_f32 = random.vector(p.m * p.k);
+  x = to_bf16(x_f32);
   w = random.vector(p.n * p.k, 0.5F);
   if (p.bias) b = random.vector(p.n);
   if (p.residual) r = random.vector(p.m * p.n);
@@ -90,7 +92,8 @@ std::vector<std::byte> run(const Kernel<LinearBf16Problem>& kernel, const Linear
   std::copy(packed_bytes.begin(), packed_bytes.end(), packed.data());
   const test::Guarded workspace(kernel.plan(p, target).workspace_bytes);
   const test::Guarded output(static_cast<std::size_t>(p.m * p.n) * size_of(p.output));
-  const void* inputs[] = {c.x.data(), nullptr, nullptr, p.residual ? c.r.data() : nullptr};
+  const void* x = p.input == DType::kBF16 ? static_cast<const void*>(c.x.data()) : c.x_f32.data();
+  const void* inputs[] = {x, nullptr, nullptr, p.residual ? c.r.data() : nullptr};
   void* outputs[] = {output.data()};
   const auto state = kernel.create(p, target);
   kernel.run(*state, {.inputs = inputs,
@@ -124,8 +127,8 @@ void check_linear(const LinearBf16Problem& p, test::Ran& ran,
     if (kernel.isa > target.isa || !kernel.supports(p, target)) continue;
     SCOPED_TRACE(std::to_string(p.m) + "x" + std::to_string(p.n) + "x" + std::to_string(p.k) + " " +
                  std::string(to_string(p.activation)) + (p.bias ? " bias" : "") +
-                 (p.residual ? " residual " : " ") + std::string(to_string(p.output)) + " " +
-                 std::string(kernel.name));
+                 (p.residual ? " residual " : " ") + std::string(to_string(p.input)) + " to " +
+                 std::string(to_string(p.output)) + " " + std::string(kernel.name));
     ++ran[std::string(kernel.name)];
     const auto packed = pack(kernel, c, packed_for == nullptr ? p : *packed_for);
     const auto [layout, is_new] = layouts.emplace(kernel.plan(p, target).packed_layout, packed);
@@ -161,6 +164,7 @@ TEST(LinearBf16, EveryKernelAgreesWithDoublePrecision) {
         p.residual = variant % 3 == 0;
         p.activation = static_cast<Activation>(variant % 4);
         p.output = variant % 5 < 3 && !p.residual ? DType::kBF16 : DType::kF32;
+        p.input = variant % 7 < 3 ? DType::kF32 : DType::kBF16;
         check_linear(p, ran);
         if (::testing::Test::HasFatalFailure()) return;
         variant += 1;
@@ -206,6 +210,8 @@ TEST(LinearBf16, SeveralBlocks) {
     LinearBf16Problem p = problem(m, n, k);
     p.activation = Activation::kGelu;
     p.output = DType::kBF16;
+    check_linear(p, ran);
+    p.input = DType::kF32;
     check_linear(p, ran);
   }
 }

@@ -6,6 +6,7 @@
 #include "backend/cpu/onednn.h"
 #include "core/check.h"
 #include "core/threads.h"
+#include "kernels/gemm_bf16/linear_bf16_packed.h"
 #include "kernels/gemm_bf16/product_bf16.h"
 
 namespace lasso::kernels {
@@ -29,6 +30,10 @@ std::unique_ptr<onednn::GemmChoice> choose(const LinearBf16Problem& p, const Tar
   constexpr std::int64_t kFewRows = 64;
   if (p.m < kFewRows) {
     reason = "few rows";
+    return nullptr;
+  }
+  if (p.input != DType::kBF16) {
+    reason = "the inputs are float32";
     return nullptr;
   }
   if (p.activation == graph::Activation::kGelu && p.output == DType::kBF16) {

@@ -1,24 +1,25 @@
-// The product of bfloat16 matrices with packed weights: the layout of the weights, and the inner
-// part that files compiled for AVX-512 BF16 have.
-//
-// VDPBF16PS adds the products of 16 pairs of bfloat16 numbers to 16 float32 sums, so that both
-// factors lie in pairs along k.
+// Products of bfloat16 matrices with packed weights, on which Linear and the convolutions run: the
+// layout of the weights, and the loops over rows and panels.
 #ifndef LASSO_KERNELS_GEMM_BF16_PRODUCT_BF16_H_
 #define LASSO_KERNELS_GEMM_BF16_PRODUCT_BF16_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
 #include <vector>
 
-#include "kernels/gemm_bf16/gemm_bf16.h"
+#include "core/aligned_buffer.h"
+#include "core/dtype.h"
+#include "core/threads.h"
+#include "graph/op.h"
+#include "kernels/gemm_bf16/product_bf16_isa.h"
 
 namespace lasso::kernels::bf16 {
 
 // The packed form of W [n, k] with a bias [n]: panels of 64 rows of W, each as [k'/2, 64, 2] with
 // k' = k rounded up to 32, all padded with zeros; then the bias, padded to the panels. It is
 // oneDNN's layout BA16a64b2a, so that its kernels read the same bytes.
-constexpr std::int64_t kPanel = 64;
 constexpr std::int64_t kPanelDepth = 32;
 constexpr std::string_view kPanelLayout = "bf16 W [n/64, k/32, 16, 64, 2], b f32 [n/64, 64]";
 
@@ -30,39 +31,134 @@ constexpr std::int64_t panel_size(std::int64_t k) {
 constexpr std::int64_t panel_elements(std::int64_t n, std::int64_t k) {
   return panel_count(n) * panel_size(k);
 }
+constexpr std::size_t packed_bytes(std::int64_t n, std::int64_t k) {
+  return static_cast<std::size_t>(panel_elements(n, k)) * sizeof(std::uint16_t) +
+         static_cast<std::size_t>(panel_count(n) * kPanel) * sizeof(float);
+}
 
-// Size and name of the packed weights; cost and workspace are left to the kernel.
-KernelPlan plan_packed(const LinearBf16Problem& problem);
-void pack(const LinearBf16Problem& problem, const std::vector<TensorView>& constants,
-          std::byte* packed);
+// Packs element(i, j) for i < n, j < k, rounded to bfloat16, and bias [n].
+template <typename Element>
+void pack_panels(std::int64_t n, std::int64_t k, Element&& element, const float* bias,
+                 std::byte* packed) {
+  std::fill_n(packed, packed_bytes(n, k), std::byte{0});
+  auto* weights = reinterpret_cast<std::uint16_t*>(packed);
+  for (std::int64_t i = 0; i < n; ++i) {
+    std::uint16_t* column = weights + i / kPanel * panel_size(k) + i % kPanel * 2;
+    for (std::int64_t j = 0; j < k; ++j) {
+      column[j / 2 * 2 * kPanel + j % 2] = f32_to_bf16(element(i, j));
+    }
+  }
+  std::copy_n(bias, n, reinterpret_cast<float*>(weights + panel_elements(n, k)));
+}
 
-constexpr int kMaxTileRows = 12;
-
-// A few rows of y in one panel.
-struct Tile {
-  int rows = 0;
-  int columns = 0;                         // of the panel that exist
-  std::int64_t pairs = 0;                  // along k
-  const std::uint16_t* a = nullptr;        // [pairs, rows, 2]
-  const std::uint16_t* weights = nullptr;  // [pairs, 64, 2]
-  const float* bias = nullptr;             // [64]
-  // At the first row and the panel's first column; float32 or bfloat16.
-  void* y = nullptr;
-  const float* residual = nullptr;  // null: none
-  std::int64_t stride = 0;          // from row to row of y and of the residual
+// y = activation(A W^T + b) + r for one or several W [n, k] of equal size by the same A [rows, k],
+// where A is gathered row by row and y's rows may lie anywhere.
+struct Product {
+  std::int64_t rows = 0;
+  std::int64_t n = 0;
+  std::int64_t k = 0;
+  int weights = 1;                    // number of W
+  const std::byte* packed = nullptr;  // one W after the other, each with its bias
+  bool residual = false;
   bool bf16_output = false;
   graph::Activation activation = graph::Activation::kNone;
-  // What to ask for meanwhile: a part of the next panel.
-  const std::uint16_t* ahead = nullptr;
-  std::int64_t ahead_size = 0;
 };
 
-struct Entry {
-  // x [rows, k] as [pairs, rows, 2], the last pair filled up with zero where k is odd.
-  void (*pack_rows)(const std::uint16_t* x, int rows, std::int64_t k, std::uint16_t* out);
-  void (*run)(const Tile& tile);
+// Where a row of y and of the residual begins.
+struct ProductRow {
+  void* y = nullptr;
+  const float* residual = nullptr;
 };
-extern const Entry kAvx512Bf16;
+
+// Of A's rows a thread packs a block that stays in the second cache, and sends the panels of W past
+// it, which the third cache holds. Rows of a block:
+std::int64_t block_rows(const Product& product);
+// Of workspace for each thread: the block, and a tile's rows before they are packed.
+std::size_t scratch_bytes(const Product& product);
+
+// Rows and panels (of all W, one after the other) that one thread computes.
+struct Range {
+  std::int64_t row_begin, row_end, panel_begin, panel_end;
+};
+// Rows are divided where there are many, else panels. Every element of y is the same sum in either
+// case.
+Range product_range(const Product& product, int thread, int threads);
+// Whether the product is worth waking other threads.
+bool product_is_large(const Product& product);
+
+// gather(row, count, rows) returns where `count` rows of A lie as [count, k]: in `rows`, where it
+// has written them, or elsewhere. locate(w, row) is the ProductRow of the w-th W.
+template <typename Gather, typename Locate>
+void run_range(const Product& p, const Range& range, std::byte* scratch, const Gather& gather,
+               const Locate& locate) {
+  const std::int64_t padded_k = p.k + p.k % 2;
+  auto* gathered = reinterpret_cast<std::uint16_t*>(scratch);
+  std::uint16_t* block = gathered + align_up(static_cast<std::size_t>(kMaxTileRows * p.k), 32);
+  const std::int64_t panels = panel_count(p.n);
+  const std::int64_t size = panel_size(p.k);
+  const auto panel_weights = [&](std::int64_t panel) {
+    return reinterpret_cast<const std::uint16_t*>(
+               p.packed + static_cast<std::size_t>(panel / panels) * packed_bytes(p.n, p.k)) +
+           panel % panels * size;
+  };
+  const std::int64_t step = block_rows(p);
+  for (std::int64_t begin = range.row_begin; begin < range.row_end; begin += step) {
+    const std::int64_t rows = std::min(step, range.row_end - begin);
+    const std::int64_t tiles = (rows + kMaxTileRows - 1) / kMaxTileRows;
+    for (std::int64_t panel = range.panel_begin; panel < range.panel_end; ++panel) {
+      const std::int64_t w = panel / panels;
+      const std::int64_t column = panel % panels * kPanel;
+      const std::uint16_t* ahead =
+          panel_weights(panel + 1 < range.panel_end ? panel + 1 : range.panel_begin);
+      Tile tile;
+      tile.columns = static_cast<int>(std::min(kPanel, p.n - column));
+      tile.pairs = padded_k / 2;
+      tile.weights = panel_weights(panel);
+      tile.bias =
+          reinterpret_cast<const float*>(panel_weights(w * panels) + panel_elements(p.n, p.k)) +
+          column;
+      tile.has_residual = p.residual;
+      tile.bf16_output = p.bf16_output;
+      tile.activation = p.activation;
+      for (std::int64_t i = 0; i < tiles; ++i) {
+        const std::int64_t first = rows * i / tiles;
+        tile.rows = static_cast<int>(rows * (i + 1) / tiles - first);
+        std::uint16_t* a = block + first * padded_k;
+        if (panel == range.panel_begin) {
+          const std::uint16_t* x = gather(begin + first, tile.rows, gathered);
+          kAvx512Bf16.pack_rows(x, tile.rows, p.k, a);
+        }
+        tile.a = a;
+        for (int r = 0; r < tile.rows; ++r) {
+          const ProductRow row = locate(w, begin + first + r);
+          tile.y[r] = static_cast<std::byte*>(row.y) + column * (p.bf16_output ? 2 : 4);
+          if (p.residual) tile.residual[r] = row.residual + column;
+        }
+        tile.ahead = ahead + size * i / tiles;
+        tile.ahead_size = size * (i + 1) / tiles - size * i / tiles;
+        kAvx512Bf16.run(tile);
+      }
+    }
+  }
+}
+
+// `workspace` holds scratch_bytes() for each of so many threads.
+template <typename Gather, typename Locate>
+void run_product(const Product& product, int threads, std::byte* workspace, const Gather& gather,
+                 const Locate& locate) {
+  if (!product_is_large(product)) {
+    run_range(product, product_range(product, 0, 1), workspace, gather, locate);
+    return;
+  }
+  parallel([&](int thread, int team) {
+    // A team may be larger than planned for; what lies beyond has no memory.
+    const int used = std::min(team, threads);
+    if (thread >= used) return;
+    run_range(product, product_range(product, thread, used),
+              workspace + static_cast<std::size_t>(thread) * scratch_bytes(product), gather,
+              locate);
+  });
+}
 
 }  // namespace lasso::kernels::bf16
 

@@ -1,7 +1,7 @@
 // Twelve rows and two vectors: 24 accumulators of 32 registers.
 #include <immintrin.h>
 
-#include "kernels/gemm_bf16/product_bf16.h"
+#include "kernels/gemm_bf16/product_bf16_isa.h"
 #include "kernels/simd.h"
 #include "kernels/transpose.h"
 #include "kernels/vector_math.h"
@@ -34,6 +34,19 @@ void pack_rows(const std::uint16_t* x, int rows, std::int64_t k, std::uint16_t* 
     for (int i = 0; i < 16; ++i) {
       if (i < pairs) _mm512_mask_storeu_ps(to + i * rows, lanes, block[i]);
     }
+  }
+}
+
+void round(const float* x, std::int64_t count, std::uint16_t* out) {
+  std::int64_t i = 0;
+  for (; i + 2 * kWidth <= count; i += 2 * kWidth) {
+    const __m512bh rounded = _mm512_cvtne2ps_pbh(Avx512::load(x + i + kWidth), Avx512::load(x + i));
+    _mm512_storeu_si512(out + i, reinterpret_cast<const __m512i&>(rounded));
+  }
+  for (; i < count; i += kWidth) {
+    const __mmask16 mask = Avx512::first(count - i);
+    const __m256bh rounded = _mm512_cvtneps_pbh(Avx512::load(x + i, mask));
+    _mm256_mask_storeu_epi16(out + i, mask, reinterpret_cast<const __m256i&>(rounded));
   }
 }
 
@@ -76,16 +89,15 @@ void finish(const Tile& t, const float* sums, int column, int vectors) {
     const __mmask16 mask = Avx512::first(t.columns - c);
     const __m512 bias = Avx512::load(t.bias + c);
     for (int r = 0; r < t.rows; ++r) {
-      const std::int64_t at = r * t.stride + c;
       __m512 y = activate<kActivation, kBf16Output>(
           Avx512::add(Avx512::load(sums + r * kPanel + c), bias));
-      if (t.residual != nullptr) y = Avx512::add(y, Avx512::load(t.residual + at, mask));
+      if (t.has_residual) y = Avx512::add(y, Avx512::load(t.residual[r] + c, mask));
       if constexpr (kBf16Output) {
         const __m256bh rounded = _mm512_cvtneps_pbh(y);
-        _mm256_mask_storeu_epi16(static_cast<std::uint16_t*>(t.y) + at, mask,
+        _mm256_mask_storeu_epi16(static_cast<std::uint16_t*>(t.y[r]) + c, mask,
                                  reinterpret_cast<const __m256i&>(rounded));
       } else {
-        Avx512::store(static_cast<float*>(t.y) + at, mask, y);
+        Avx512::store(static_cast<float*>(t.y[r]) + c, mask, y);
       }
     }
   }
@@ -189,6 +201,6 @@ void run_up_to(const Tile& t) {
 
 }  // namespace
 
-const Entry kAvx512Bf16{pack_rows, run_up_to<kMaxTileRows>};
+const Entry kAvx512Bf16{pack_rows, round, run_up_to<kMaxTileRows>};
 
 }  // namespace lasso::kernels::bf16

@@ -32,14 +32,14 @@ constexpr double kMargin = 2;
 // Points that are tried for each that is used.
 constexpr int kCandidates = 8;
 
-// The precision of every layer, in the order of lowerable_layers(), and of attention.
+// The precision of every layer, in the order of lowerable_layers(), and of the rest, fp32 or bf16.
 struct Assignment {
   std::vector<Precision> layers;
-  Precision attention = Precision::kFp32;
+  Precision rest = Precision::kFp32;
 
   bool operator==(const Assignment&) const = default;
   bool operator<(const Assignment& other) const {
-    return std::tie(layers, attention) < std::tie(other.layers, other.attention);
+    return std::tie(layers, rest) < std::tie(other.layers, other.rest);
   }
   int count(Precision precision) const {
     return static_cast<int>(std::count(layers.begin(), layers.end(), precision));
@@ -170,7 +170,7 @@ class Calibration {
       layer.weights = assignment.layers[i] == Precision::kInt8 ? DType::kI8 : DType::kBF16;
       if (layer.weights == DType::kI8) layer.smoothing = smoothing_[i];
     }
-    if (assignment.attention == Precision::kBf16) plan.attention = DType::kBF16;
+    if (assignment.rest == Precision::kBf16) lower_the_rest(plan);
     return plan;
   }
 

@@ -14,6 +14,13 @@ std::vector<std::string> lowerable_layers(const SamConfig& config) {
   return names;
 }
 
+void lower_the_rest(passes::PrecisionPlan& plan) {
+  plan.attention = DType::kBF16;
+  for (const char* layer : {"image_encoder.neck.0", "image_encoder.neck.2"}) {
+    plan.layers[fmt::format("{}.weight", layer)].weights = DType::kBF16;
+  }
+}
+
 passes::PrecisionPlan precision_plan(const SamConfig& config, Precision precision, Isa isa,
                                      bool reference) {
   passes::PrecisionPlan plan;
@@ -28,7 +35,7 @@ passes::PrecisionPlan precision_plan(const SamConfig& config, Precision precisio
   passes::LayerPrecision layer;
   layer.weights = precision == Precision::kBf16 ? DType::kBF16 : DType::kI8;
   for (const std::string& name : lowerable_layers(config)) plan.layers[name] = layer;
-  if (has_bf16) plan.attention = DType::kBF16;
+  if (has_bf16) lower_the_rest(plan);
   return plan;
 }
 

@@ -12,12 +12,17 @@
 
 namespace lasso::sam {
 
-// The weights of the linear layers that may be lowered, in the order of the encoder: those of its
-// blocks, where 95% of the work is. The patch embedding, the neck and the decoder keep float32.
+// The weights of the linear layers whose precision is chosen, in the order of the encoder: those of
+// its blocks, where 95% of the work is.
 std::vector<std::string> lowerable_layers(const SamConfig& config);
 
-// All of them in one precision, and attention in bfloat16 where the instructions are there. Throws
-// kUnsupported for bf16 on a CPU without AVX-512 BF16, unless the reference kernels run it.
+// Lowers to bfloat16 what is not chosen layer by layer: attention and neck of the encoder. The
+// patch embedding keeps float32: to round pixels costs masks more than it saves time.
+void lower_the_rest(passes::PrecisionPlan& plan);
+
+// All lowerable layers in one precision, and the rest lowered where the instructions for bfloat16
+// are there. Throws kUnsupported for bf16 on a CPU without AVX-512 BF16, unless the reference
+// kernels run it.
 passes::PrecisionPlan precision_plan(const SamConfig& config, Precision precision, Isa isa,
                                      bool reference);
 

@@ -1,0 +1,197 @@
+// Convolutions as products in bfloat16 (gemm_bf16/product_bf16.h): output pixels are the rows of A.
+// What a window covers is copied, a few pixels at a time, since VDPBF16PS reads A in pairs.
+#include <algorithm>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "kernels/constant.h"
+#include "kernels/conv/conv_bf16.h"
+#include "kernels/gemm_bf16/product_bf16.h"
+
+namespace lasso::kernels {
+
+namespace {
+
+template <typename Problem>
+Support always(const Problem&, const Target&) {
+  return Support::yes();
+}
+
+// out[0:count] = x[at:at + count], rounded where it is float32.
+void copy_rounded(const void* x, DType input, std::int64_t at, std::int64_t count,
+                  std::uint16_t* out) {
+  if (input == DType::kBF16) {
+    std::memcpy(out, static_cast<const std::uint16_t*>(x) + at,
+                static_cast<std::size_t>(count) * sizeof(*out));
+  } else {
+    bf16::kAvx512Bf16.round(static_cast<const float*>(x) + at, count, out);
+  }
+}
+
+double seconds(const bf16::Product& p, const Target& target) {
+  return 2.0 * static_cast<double>(p.rows * p.n * p.k * p.weights) / (4e11 * target.threads) + 1e-6;
+}
+
+bf16::Product product_of(const Conv2dBf16Problem& p, const std::byte* packed) {
+  return {.rows = p.batch * p.out_h() * p.out_w(),
+          .n = p.filters,
+          .k = p.kernel_h * p.kernel_w * p.channels,
+          .packed = packed,
+          .activation = p.activation};
+}
+
+KernelPlan plan_conv(const Conv2dBf16Problem& p, const Target& target) {
+  const bf16::Product product = product_of(p, nullptr);
+  KernelPlan result;
+  result.workspace_bytes = bf16::scratch_bytes(product) * static_cast<std::size_t>(target.threads);
+  result.packed_bytes = bf16::packed_bytes(product.n, product.k);
+  result.packed_layout = "k = (kh, kw, c): " + std::string(bf16::kPanelLayout);
+  result.cost = seconds(product, target);
+  return result;
+}
+
+// Row n of the product's W is filter n in the order of the window: [kh, kw, C].
+void pack_conv(const Conv2dBf16Problem& p, const std::vector<TensorView>& constants,
+               std::byte* packed) {
+  const std::vector<float> w = read_f32(constants.at(0));
+  std::vector<float> bias(static_cast<std::size_t>(p.filters));
+  read_bias(constants, p.filters, bias.data());
+  const std::int64_t area = p.kernel_h * p.kernel_w;
+  const auto element = [&](std::int64_t n, std::int64_t k) {
+    const std::int64_t tap = k / p.channels;
+    const std::int64_t c = k % p.channels;
+    return w[static_cast<std::size_t>((n * p.channels + c) * area + tap)];
+  };
+  bf16::pack_panels(p.filters, area * p.channels, element, bias.data(), packed);
+}
+
+// The window of output pixel (b, top, left): the part of each of its rows that lies in the image,
+// between zeros.
+void copy_window(const Conv2dBf16Problem& p, const void* x, std::int64_t b, std::int64_t top,
+                 std::int64_t left, std::uint16_t* out) {
+  const std::int64_t size = p.kernel_w * p.channels;
+  const std::int64_t skipped = std::clamp<std::int64_t>(-left, 0, p.kernel_w);
+  const std::int64_t end = std::clamp<std::int64_t>(p.width - left, skipped, p.kernel_w);
+  for (std::int64_t u = 0; u < p.kernel_h; ++u, out += size) {
+    const std::int64_t row = top + u;
+    const bool inside = row >= 0 && row < p.height && skipped < end;
+    if (!inside || skipped > 0 || end < p.kernel_w) std::fill_n(out, size, std::uint16_t{0});
+    if (!inside) continue;
+    copy_rounded(x, p.input, ((b * p.height + row) * p.width + left + skipped) * p.channels,
+                 (end - skipped) * p.channels, out + skipped * p.channels);
+  }
+}
+
+void run_conv(const KernelState& state, const KernelArgs& args) {
+  const auto& s = static_cast<const ProblemState<Conv2dBf16Problem>&>(state);
+  const Conv2dBf16Problem& p = s.problem;
+  const bf16::Product product = product_of(p, args.packed);
+  const std::int64_t out_h = p.out_h();
+  const std::int64_t out_w = p.out_w();
+  const auto gather = [&](std::int64_t first, int count,
+                          std::uint16_t* rows) -> const std::uint16_t* {
+    for (int r = 0; r < count; ++r) {
+      const std::int64_t pixel = first + r;
+      copy_window(p, args.inputs[0], pixel / (out_h * out_w),
+                  pixel / out_w % out_h * p.stride - p.padding,
+                  pixel % out_w * p.stride - p.padding, rows + r * product.k);
+    }
+    return rows;
+  };
+  auto* y = static_cast<float*>(args.outputs[0]);
+  const auto locate = [&](std::int64_t /*w*/, std::int64_t pixel) -> bf16::ProductRow {
+    return {y + pixel * p.filters};
+  };
+  bf16::run_product(product, s.target.threads, args.workspace, gather, locate);
+}
+
+// The transposed convolution is `stride` products, one for each row u of the kernel: row (i, j) of
+// the image by the weights W[:, n, u, v] gives the numbers (v, n) of the output's row s*i + u from
+// pixel s*j on, which lie together.
+bf16::Product product_of(const ConvTranspose2dBf16Problem& p, const std::byte* packed) {
+  return {.rows = p.batch * p.height * p.width,
+          .n = p.stride * p.filters,
+          .k = p.channels,
+          .weights = static_cast<int>(p.stride),
+          .packed = packed,
+          .bf16_output = p.output == DType::kBF16,
+          .activation = p.activation};
+}
+
+KernelPlan plan_transpose(const ConvTranspose2dBf16Problem& p, const Target& target) {
+  const bf16::Product product = product_of(p, nullptr);
+  KernelPlan result;
+  result.workspace_bytes = bf16::scratch_bytes(product) * static_cast<std::size_t>(target.threads);
+  result.packed_bytes =
+      static_cast<std::size_t>(p.stride) * bf16::packed_bytes(product.n, product.k);
+  result.packed_layout = "kernel rows of [kw*n, c]: " + std::string(bf16::kPanelLayout);
+  result.cost = seconds(product, target);
+  return result;
+}
+
+void pack_transpose(const ConvTranspose2dBf16Problem& p, const std::vector<TensorView>& constants,
+                    std::byte* packed) {
+  const std::vector<float> w = read_f32(constants.at(0));
+  const std::int64_t columns = p.stride * p.filters;
+  std::vector<float> bias(static_cast<std::size_t>(columns));
+  read_bias(constants, p.filters, bias.data());
+  for (std::int64_t v = 1; v < p.stride; ++v) {
+    std::copy_n(bias.data(), p.filters, bias.data() + v * p.filters);
+  }
+  for (std::int64_t u = 0; u < p.stride; ++u) {
+    const auto element = [&](std::int64_t column, std::int64_t c) {
+      const std::int64_t v = column / p.filters;
+      const std::int64_t n = column % p.filters;
+      return w[static_cast<std::size_t>(((c * p.filters + n) * p.stride + u) * p.stride + v)];
+    };
+    bf16::pack_panels(
+        columns, p.channels, element, bias.data(),
+        packed + static_cast<std::size_t>(u) * bf16::packed_bytes(columns, p.channels));
+  }
+}
+
+void run_transpose(const KernelState& state, const KernelArgs& args) {
+  const auto& s = static_cast<const ProblemState<ConvTranspose2dBf16Problem>&>(state);
+  const ConvTranspose2dBf16Problem& p = s.problem;
+  const bf16::Product product = product_of(p, args.packed);
+  const auto gather = [&](std::int64_t row, int count,
+                          std::uint16_t* rows) -> const std::uint16_t* {
+    if (p.input == DType::kBF16) {
+      return static_cast<const std::uint16_t*>(args.inputs[0]) + row * p.channels;
+    }
+    copy_rounded(args.inputs[0], p.input, row * p.channels, count * p.channels, rows);
+    return rows;
+  };
+  const std::int64_t pixel_bytes = product.n * static_cast<std::int64_t>(size_of(p.output));
+  const auto locate = [&](std::int64_t u, std::int64_t pixel) -> bf16::ProductRow {
+    const std::int64_t row = pixel / p.width;  // of all images
+    const std::int64_t at = (row * p.stride + u) * p.width + pixel % p.width;
+    return {static_cast<std::byte*>(args.outputs[0]) + at * pixel_bytes};
+  };
+  bf16::run_product(product, s.target.threads, args.workspace, gather, locate);
+}
+
+}  // namespace
+
+const Kernel<Conv2dBf16Problem> kConv2dBf16Product{
+    .name = "product",
+    .isa = Isa::kAvx512Bf16,
+    .supports = always<Conv2dBf16Problem>,
+    .plan = plan_conv,
+    .pack = pack_conv,
+    .create = create_problem_state<Conv2dBf16Problem>,
+    .run = run_conv,
+};
+
+const Kernel<ConvTranspose2dBf16Problem> kConvTranspose2dBf16Product{
+    .name = "product",
+    .isa = Isa::kAvx512Bf16,
+    .supports = always<ConvTranspose2dBf16Problem>,
+    .plan = plan_transpose,
+    .pack = pack_transpose,
+    .create = create_problem_state<ConvTranspose2dBf16Problem>,
+    .run = run_transpose,
+};
+
+}  // namespace lasso::kernels

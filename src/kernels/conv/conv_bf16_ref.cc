@@ -1,0 +1,146 @@
+// The specification of the convolutions in bfloat16: every value of x and W is rounded to it, to
+// the nearest, ties to even; sums, bias and activation are float32; the result is rounded last.
+#include <vector>
+
+#include "core/threads.h"
+#include "kernels/activation.h"
+#include "kernels/constant.h"
+#include "kernels/conv/conv_bf16.h"
+
+namespace lasso::kernels {
+
+namespace {
+
+// Element i of x as the value that its bfloat16 number stands for.
+float rounded(const void* x, DType input, std::int64_t i) {
+  if (input == DType::kBF16) return bf16_to_f32(static_cast<const std::uint16_t*>(x)[i]);
+  return bf16_to_f32(f32_to_bf16(static_cast<const float*>(x)[i]));
+}
+
+// The values that the weights' bfloat16 numbers stand for, in their own order, then the bias.
+KernelPlan plan(std::int64_t weights, std::int64_t filters) {
+  KernelPlan plan;
+  plan.packed_bytes = static_cast<std::size_t>(weights + filters) * sizeof(float);
+  plan.packed_layout = "f32 of bf16 W as it is, b [n]";
+  return plan;
+}
+
+void pack(const std::vector<TensorView>& constants, std::int64_t filters, float* out) {
+  for (const float value : read_f32(constants.at(0))) *out++ = bf16_to_f32(f32_to_bf16(value));
+  read_bias(constants, filters, out);
+}
+
+std::int64_t weight_count(const Conv2dBf16Problem& p) {
+  return p.filters * p.channels * p.kernel_h * p.kernel_w;
+}
+std::int64_t weight_count(const ConvTranspose2dBf16Problem& p) {
+  return p.channels * p.filters * p.stride * p.stride;
+}
+
+constexpr double kRate = 1e9;  // operations per second and thread
+
+KernelPlan plan_conv(const Conv2dBf16Problem& p, const Target& target) {
+  KernelPlan result = plan(weight_count(p), p.filters);
+  result.cost = 2.0 * static_cast<double>(p.batch * p.out_h() * p.out_w() * weight_count(p)) /
+                (kRate * target.threads);
+  return result;
+}
+
+// The sum over the window of output pixel (b, i, j) and filter n.
+float sum_window(const Conv2dBf16Problem& p, const void* x, const float* w, std::int64_t b,
+                 std::int64_t i, std::int64_t j, std::int64_t n) {
+  float sum = 0.0F;
+  for (std::int64_t u = 0; u < p.kernel_h; ++u) {
+    for (std::int64_t v = 0; v < p.kernel_w; ++v) {
+      const std::int64_t row = i * p.stride - p.padding + u;
+      const std::int64_t column = j * p.stride - p.padding + v;
+      if (row < 0 || row >= p.height || column < 0 || column >= p.width) continue;
+      const std::int64_t pixel = ((b * p.height + row) * p.width + column) * p.channels;
+      for (std::int64_t c = 0; c < p.channels; ++c) {
+        sum += rounded(x, p.input, pixel + c) *
+               w[((n * p.channels + c) * p.kernel_h + u) * p.kernel_w + v];
+      }
+    }
+  }
+  return sum;
+}
+
+void run_conv(const KernelState& state, const KernelArgs& args) {
+  const auto& p = static_cast<const ProblemState<Conv2dBf16Problem>&>(state).problem;
+  const auto* w = reinterpret_cast<const float*>(args.packed);
+  const float* bias = w + weight_count(p);
+  auto* y = static_cast<float*>(args.outputs[0]);
+  const std::int64_t out_h = p.out_h();
+  const std::int64_t out_w = p.out_w();
+  parallel_ranges(p.batch * out_h * out_w, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t pixel = begin; pixel < end; ++pixel) {
+      for (std::int64_t n = 0; n < p.filters; ++n) {
+        const float sum = sum_window(p, args.inputs[0], w, pixel / (out_h * out_w),
+                                     pixel / out_w % out_h, pixel % out_w, n);
+        y[pixel * p.filters + n] = activate(p.activation, sum + bias[n]);
+      }
+    }
+  });
+}
+
+KernelPlan plan_transpose(const ConvTranspose2dBf16Problem& p, const Target& target) {
+  KernelPlan result = plan(weight_count(p), p.filters);
+  result.cost = 2.0 * static_cast<double>(p.batch * p.height * p.width * weight_count(p)) /
+                (kRate * target.threads);
+  return result;
+}
+
+void run_transpose(const KernelState& state, const KernelArgs& args) {
+  const auto& p = static_cast<const ProblemState<ConvTranspose2dBf16Problem>&>(state).problem;
+  const auto* w = reinterpret_cast<const float*>(args.packed);
+  const float* bias = w + weight_count(p);
+  const std::int64_t out_w = p.stride * p.width;
+  parallel_ranges(p.batch * p.stride * p.height * out_w, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t pixel = begin; pixel < end; ++pixel) {
+      const std::int64_t row = pixel / out_w;  // of all images
+      const std::int64_t column = pixel % out_w;
+      const std::int64_t source = (row / p.stride * p.width + column / p.stride) * p.channels;
+      const std::int64_t tap = row % p.stride * p.stride + column % p.stride;
+      for (std::int64_t n = 0; n < p.filters; ++n) {
+        float sum = 0.0F;
+        for (std::int64_t c = 0; c < p.channels; ++c) {
+          sum += rounded(args.inputs[0], p.input, source + c) *
+                 w[(c * p.filters + n) * p.stride * p.stride + tap];
+        }
+        const float y = activate(p.activation, sum + bias[n]);
+        const std::int64_t at = pixel * p.filters + n;
+        if (p.output == DType::kBF16) {
+          static_cast<std::uint16_t*>(args.outputs[0])[at] = f32_to_bf16(y);
+        } else {
+          static_cast<float*>(args.outputs[0])[at] = y;
+        }
+      }
+    }
+  });
+}
+
+}  // namespace
+
+const Kernel<Conv2dBf16Problem> kConv2dBf16Ref{
+    .name = "reference",
+    .isa = Isa::kReference,
+    .supports = [](const Conv2dBf16Problem&, const Target&) { return Support::yes(); },
+    .plan = plan_conv,
+    .pack = [](const Conv2dBf16Problem& p, const std::vector<TensorView>& constants,
+               std::byte* packed) { pack(constants, p.filters, reinterpret_cast<float*>(packed)); },
+    .create = create_problem_state<Conv2dBf16Problem>,
+    .run = run_conv,
+};
+
+const Kernel<ConvTranspose2dBf16Problem> kConvTranspose2dBf16Ref{
+    .name = "reference",
+    .isa = Isa::kReference,
+    .supports = [](const ConvTranspose2dBf16Problem&, const Target&) { return Support::yes(); },
+    .plan = plan_transpose,
+    .pack = [](const ConvTranspose2dBf16Problem& p, const std::vector<TensorView>& constants,
+               std::byte* packed) { pack(constants, p.filters, reinterpret_cast<float*>(packed)); },
+    .create = create_problem_state<ConvTranspose2dBf16Problem>,
+    .run = run_transpose,
+};
+
+}  // namespace lasso::kernels

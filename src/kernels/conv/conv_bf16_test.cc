@@ -1,0 +1,204 @@
+#include "kernels/conv/conv_bf16.h"
+
+#include <array>
+#include <string>
+
+#include "kernels/kernel_test.h"
+
+namespace lasso::kernels {
+namespace {
+
+using graph::Activation;
+using test::Case;
+
+// Values as they are and as the bfloat16 numbers that they are rounded to.
+struct Rounded {
+  explicit Rounded(std::vector<float> from) : exact(std::move(from)) {
+    for (const float value : exact) {
+      bits.push_back(f32_to_bf16(value));
+      values.push_back(bf16_to_f32(bits.back()));
+    }
+  }
+  double operator[](std::int64_t i) const { return values[static_cast<std::size_t>(i)]; }
+
+  std::vector<float> exact;
+  std::vector<std::uint16_t> bits;
+  std::vector<float> values;
+};
+
+struct Sum {
+  double value = 0;
+  double magnitudes = 0;
+  void add(double term) {
+    value += term;
+    magnitudes += std::abs(term);
+  }
+};
+
+// x as float32 or as bfloat16.
+template <typename Problem>
+void set_input(Case<Problem>& c, const Rounded& x) {
+  if (c.problem.input == DType::kF32) {
+    c.inputs = {x.exact};
+    return;
+  }
+  c.inputs = {{}};
+  const auto* bytes = reinterpret_cast<const std::uint8_t*>(x.bits.data());
+  c.byte_inputs[0] = {bytes, bytes + x.bits.size() * sizeof(x.bits[0])};
+}
+
+// The sums are as exact as float32's. GELU that is rounded to bfloat16 may be as far off as
+// 2^-11 |y| before.
+template <typename Problem>
+void expect(Case<Problem>& c, const Sum& sum, std::int64_t k) {
+  const double y = test::activate(c.problem.activation, sum.value);
+  c.expected.push_back(y);
+  c.tolerance.push_back(
+      test::activation_tolerance(c.problem.activation, test::sum_tolerance(k, sum.magnitudes), y) +
+      (c.output == DType::kBF16 ? 0x1p-11 * std::abs(y) : 0.0));
+}
+
+void check_conv(Conv2dBf16Problem p, test::Ran& ran) {
+  test::Random random(static_cast<std::uint64_t>(p.height * 7919 + p.channels * 31 + p.filters));
+  const Rounded x(random.vector(p.batch * p.height * p.width * p.channels));
+  const Rounded w(random.vector(p.filters * p.channels * p.kernel_h * p.kernel_w));
+  const auto bias = random.vector(p.filters);
+  for (const DType input : {DType::kF32, DType::kBF16}) {
+    Case<Conv2dBf16Problem> c;
+    p.input = input;
+    c.name = to_string(Dims{p.batch, p.height, p.width, p.channels}) + " by " +
+             to_string(Dims{p.filters, p.kernel_h, p.kernel_w}) + " of " +
+             std::string(to_string(input));
+    c.problem = p;
+    set_input(c, x);
+    c.constants = {{DType::kF32, {p.filters, p.channels, p.kernel_h, p.kernel_w}, w.exact.data()},
+                   p.bias ? TensorView{DType::kF32, {p.filters}, bias.data()} : TensorView{}};
+    for (std::int64_t i = 0; i < p.batch * p.out_h() * p.out_w() * p.filters; ++i) {
+      const std::int64_t n = i % p.filters;
+      const std::int64_t pixel = i / p.filters;
+      const std::int64_t b = pixel / (p.out_h() * p.out_w());
+      Sum sum;
+      if (p.bias) sum.add(bias[static_cast<std::size_t>(n)]);
+      for (std::int64_t u = 0; u < p.kernel_h; ++u) {
+        for (std::int64_t v = 0; v < p.kernel_w; ++v) {
+          const std::int64_t row = pixel / p.out_w() % p.out_h() * p.stride - p.padding + u;
+          const std::int64_t column = pixel % p.out_w() * p.stride - p.padding + v;
+          if (row < 0 || row >= p.height || column < 0 || column >= p.width) continue;
+          for (std::int64_t ch = 0; ch < p.channels; ++ch) {
+            sum.add(x[((b * p.height + row) * p.width + column) * p.channels + ch] *
+                    w[((n * p.channels + ch) * p.kernel_h + u) * p.kernel_w + v]);
+          }
+        }
+      }
+      expect(c, sum, p.channels * p.kernel_h * p.kernel_w);
+    }
+    test::check_case(conv2d_bf16_kernels(), c, ran);
+  }
+}
+
+// [batch, height, width, channels, filters, kernel_h, kernel_w, stride, padding]
+Conv2dBf16Problem conv(const std::array<std::int64_t, 9>& sizes, bool bias, Activation activation) {
+  Conv2dBf16Problem p;
+  p.batch = sizes[0];
+  p.height = sizes[1];
+  p.width = sizes[2];
+  p.channels = sizes[3];
+  p.filters = sizes[4];
+  p.kernel_h = sizes[5];
+  p.kernel_w = sizes[6];
+  p.stride = sizes[7];
+  p.padding = sizes[8];
+  p.bias = bias;
+  p.activation = activation;
+  return p;
+}
+
+std::size_t kernels_here() { return usable_isa() >= Isa::kAvx512Bf16 ? 2U : 1U; }
+
+TEST(Conv2dBf16, EveryKernelAgreesWithDoublePrecision) {
+  test::Ran ran;
+  // The patch embedding: kernel = stride; a patch of an odd number of values.
+  check_conv(conv({2, 32, 48, 3, 70, 16, 16, 16, 0}, true, Activation::kNone), ran);
+  check_conv(conv({1, 20, 10, 3, 65, 5, 5, 5, 0}, true, Activation::kNone), ran);
+  // 1x1 and 3x3, as in the neck.
+  check_conv(conv({1, 7, 9, 33, 65, 1, 1, 1, 0}, true, Activation::kRelu), ran);
+  check_conv(conv({2, 7, 5, 20, 31, 3, 3, 1, 1}, false, Activation::kGelu), ran);
+  check_conv(conv({1, 6, 6, 100, 64, 3, 3, 1, 1}, true, Activation::kSigmoid), ran);
+  // Others: strides, windows that are not square, padding wider than the window, images narrower.
+  check_conv(conv({1, 9, 12, 17, 16, 3, 2, 2, 2}, true, Activation::kNone), ran);
+  check_conv(conv({1, 9, 12, 3, 5, 5, 7, 1, 0}, true, Activation::kNone), ran);
+  check_conv(conv({1, 3, 2, 5, 7, 3, 3, 1, 4}, true, Activation::kNone), ran);
+  check_conv(conv({2, 1, 1, 8, 8, 3, 3, 1, 1}, true, Activation::kNone), ran);
+  // More rows than a block of the product has.
+  check_conv(conv({1, 20, 21, 40, 66, 3, 3, 1, 1}, true, Activation::kNone), ran);
+  EXPECT_EQ(ran.size(), kernels_here());
+}
+
+void check_transpose(ConvTranspose2dBf16Problem p, test::Ran& ran) {
+  test::Random random(static_cast<std::uint64_t>(p.height * 7919 + p.channels * 31 + p.filters));
+  const Rounded x(random.vector(p.batch * p.height * p.width * p.channels));
+  const Rounded w(random.vector(p.filters * p.channels * p.stride * p.stride));
+  const auto bias = random.vector(p.filters);
+  for (const DType input : {DType::kF32, DType::kBF16}) {
+    Case<ConvTranspose2dBf16Problem> c;
+    p.input = input;
+    c.name = to_string(Dims{p.batch, p.height, p.width, p.channels}) + " to " +
+             std::to_string(p.filters) + " by " + std::to_string(p.stride) + ", " +
+             std::string(to_string(input)) + " to " + std::string(to_string(p.output));
+    c.problem = p;
+    c.output = p.output;
+    set_input(c, x);
+    c.constants = {{DType::kF32, {p.channels, p.filters, p.stride, p.stride}, w.exact.data()},
+                   p.bias ? TensorView{DType::kF32, {p.filters}, bias.data()} : TensorView{}};
+    const std::int64_t width = p.width * p.stride;
+    for (std::int64_t i = 0; i < p.batch * p.height * p.stride * width * p.filters; ++i) {
+      const std::int64_t n = i % p.filters;
+      const std::int64_t row = i / p.filters / width;
+      const std::int64_t column = i / p.filters % width;
+      const std::int64_t pixel = row / p.stride * p.width + column / p.stride;
+      const std::int64_t tap = row % p.stride * p.stride + column % p.stride;
+      Sum sum;
+      if (p.bias) sum.add(bias[static_cast<std::size_t>(n)]);
+      for (std::int64_t ch = 0; ch < p.channels; ++ch) {
+        sum.add(x[pixel * p.channels + ch] * w[(ch * p.filters + n) * p.stride * p.stride + tap]);
+      }
+      expect(c, sum, p.channels);
+    }
+    test::check_case(conv_transpose2d_bf16_kernels(), c, ran);
+  }
+}
+
+TEST(ConvTranspose2dBf16, EveryKernelAgreesWithDoublePrecision) {
+  test::Ran ran;
+  for (const std::int64_t filters : {1, 16, 31, 32, 100}) {
+    for (const std::int64_t channels : {1, 17, 64}) {
+      for (const std::int64_t stride : {1, 2, 3}) {
+        ConvTranspose2dBf16Problem p;
+        p.batch = 2;
+        p.height = 5;
+        p.width = 3;
+        p.channels = channels;
+        p.filters = filters;
+        p.stride = stride;
+        p.bias = channels != 17;
+        p.activation = static_cast<Activation>((filters + channels) % 4);
+        p.output = (filters + stride) % 2 == 0 ? DType::kF32 : DType::kBF16;
+        check_transpose(p, ran);
+        if (::testing::Test::HasFailure()) return;
+      }
+    }
+  }
+  // More rows than a block of the product has.
+  ConvTranspose2dBf16Problem p;
+  p.height = 30;
+  p.width = 31;
+  p.channels = 64;
+  p.filters = 32;
+  p.activation = Activation::kGelu;
+  p.output = DType::kBF16;
+  check_transpose(p, ran);
+  EXPECT_EQ(ran.size(), kernels_here());
+}
+
+}  // namespace
+}  // namespace lasso::kernels
