@@ -21,7 +21,7 @@ using graph::ValueId;
 using test::EngineBytes;
 
 constexpr char kHash[] = "0123456789abcdef0123456789abcdef";
-const ModelRecord kModel{"test", kHash, "fp32", R"({"size":7})"};
+const ModelRecord kModel{"test", kHash, "fp32", R"({"size":7})", {}};
 
 Tensor random_tensor(Dims dims, unsigned seed) {
   std::mt19937 random(seed);
