@@ -20,13 +20,13 @@ enum class Kernels : std::uint8_t {
                // with
 };
 
-// In which numbers the image encoder's linear layers are computed. Sums, normalisation, softmax and
-// the decoder stay float32.
+// In which numbers the image encoder's linear layers are computed, and with them its attention and
+// neck and the decoder's large layers. Sums, normalisation and softmax stay float32.
 enum class Precision : std::uint8_t {
   kFp32,
-  kBf16,  // weights and activations in bfloat16; attention too. Needs AVX-512 BF16
+  kBf16,  // weights and activations in bfloat16; the others too. Needs AVX-512 BF16
   kInt8,  // weights in int8 with a scale for each output, activations with a scale for each token;
-          // attention in bfloat16, or in float32 on CPUs without it
+          // the others in bfloat16, or in float32 on CPUs without it
   kAuto,  // int8 but for the layers that calibration keeps higher; see lasso/calibration.h
 };
 // "fp32", "bf16", "int8", "auto"

@@ -170,7 +170,7 @@ class Calibration {
       layer.weights = assignment.layers[i] == Precision::kInt8 ? DType::kI8 : DType::kBF16;
       if (layer.weights == DType::kI8) layer.smoothing = smoothing_[i];
     }
-    if (assignment.rest == Precision::kBf16) lower_the_rest(plan);
+    if (assignment.rest == Precision::kBf16) lower_the_rest(checkpoint_.config, plan);
     return plan;
   }
 

@@ -14,11 +14,35 @@ std::vector<std::string> lowerable_layers(const SamConfig& config) {
   return names;
 }
 
-void lower_the_rest(passes::PrecisionPlan& plan) {
-  plan.attention = DType::kBF16;
-  for (const char* layer : {"image_encoder.neck.0", "image_encoder.neck.2"}) {
-    plan.layers[fmt::format("{}.weight", layer)].weights = DType::kBF16;
+namespace {
+
+// The decoder's layers whose work grows with the image: what reads or makes image tokens in the
+// two-way transformer, and the upscaling; and the MLPs of the tokens, whose weights are much.
+std::vector<std::string> decoder_layers(const SamConfig& config) {
+  std::vector<std::string> names{"output_upscaling.0", "output_upscaling.3",
+                                 "transformer.final_attn_token_to_image.k_proj",
+                                 "transformer.final_attn_token_to_image.v_proj"};
+  for (int i = 0; i < config.decoder_depth; ++i) {
+    for (const char* layer :
+         {"cross_attn_token_to_image.k_proj", "cross_attn_token_to_image.v_proj",
+          "cross_attn_image_to_token.q_proj", "cross_attn_image_to_token.out_proj", "mlp.lin1",
+          "mlp.lin2"}) {
+      names.push_back(fmt::format("transformer.layers.{}.{}", i, layer));
+    }
   }
+  return names;
+}
+
+}  // namespace
+
+void lower_the_rest(const SamConfig& config, passes::PrecisionPlan& plan) {
+  plan.attention = DType::kBF16;
+  const auto lower = [&](const std::string& layer) {
+    plan.layers[layer + ".weight"].weights = DType::kBF16;
+  };
+  lower("image_encoder.neck.0");
+  lower("image_encoder.neck.2");
+  for (const std::string& layer : decoder_layers(config)) lower("mask_decoder." + layer);
 }
 
 passes::PrecisionPlan precision_plan(const SamConfig& config, Precision precision, Isa isa,
@@ -35,7 +59,7 @@ passes::PrecisionPlan precision_plan(const SamConfig& config, Precision precisio
   passes::LayerPrecision layer;
   layer.weights = precision == Precision::kBf16 ? DType::kBF16 : DType::kI8;
   for (const std::string& name : lowerable_layers(config)) plan.layers[name] = layer;
-  if (has_bf16) lower_the_rest(plan);
+  if (has_bf16) lower_the_rest(config, plan);
   return plan;
 }
 

@@ -16,9 +16,10 @@ namespace lasso::sam {
 // its blocks, where 95% of the work is.
 std::vector<std::string> lowerable_layers(const SamConfig& config);
 
-// Lowers to bfloat16 what is not chosen layer by layer: attention and neck of the encoder. The
-// patch embedding keeps float32: to round pixels costs masks more than it saves time.
-void lower_the_rest(passes::PrecisionPlan& plan);
+// Lowers to bfloat16 what is not chosen layer by layer: attention and neck of the encoder, and the
+// mask decoder's large layers. The patch embedding keeps float32: to round pixels costs masks more
+// than it saves time.
+void lower_the_rest(const SamConfig& config, passes::PrecisionPlan& plan);
 
 // All lowerable layers in one precision, and the rest lowered where the instructions for bfloat16
 // are there. Throws kUnsupported for bf16 on a CPU without AVX-512 BF16, unless the reference
