@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <random>
+#include <set>
+#include <string>
 
 #include "engine/program_json.h"
 #include "engine/session.h"
@@ -153,6 +155,24 @@ TEST_F(EngineFile, HoldsTheWholeModule) {
     EXPECT_EQ(run(engine.module, p), run(module_, p));
   }
   EXPECT_EQ(write_programs(module.programs), write_programs(module_->programs));
+}
+
+TEST_F(EngineFile, HoldsBfloat16Layers) {
+  if (usable_isa() < Isa::kAvx512Bf16) GTEST_SKIP() << "needs AVX-512 BF16";
+  CompileOptions options = options_of(usable_isa());
+  for (const char* weights : {"conv.w", "up.w", "w"}) {
+    options.precision.layers[weights].weights = DType::kBF16;
+  }
+  const auto before = compile(every_op(), options);
+  write_engine_file(path_, *before, kModel);
+  const auto after = read(true).module;
+  for (std::size_t p = 0; p < 2; ++p) EXPECT_EQ(run(after, p), run(before, p));
+  EXPECT_EQ(after->build.needed_isa, Isa::kAvx512Bf16);
+  std::set<std::string> layouts;
+  for (const CompiledNode& node : after->programs[0].nodes) layouts.insert(node.packed_layout);
+  const std::string panels = "bf16 W [n/64, k/32, 16, 64, 2], b f32 [n/64, 64]";
+  EXPECT_EQ(layouts, (std::set<std::string>{"", panels, "k = (kh, kw, c): " + panels,
+                                            "kernel rows of [kw*n, c]: " + panels}));
 }
 
 TEST_F(EngineFile, IsMappedAndAligned) {
