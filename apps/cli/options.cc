@@ -257,16 +257,20 @@ void apply(const RunOptions& options) {
                               options.device));
   }
   parse_choice("--device", options.device, {"cpu"});
+  check_precision(options, precision_names());
+  parse_choice("--kernels", options.kernels, {"fast", "reference"});
+  if (!options.isa.empty()) parse_choice("--isa", options.isa, isa_names());
+  cap_isa(options.isa);
+  require_precision(options);
+}
+
+void check_precision(const RunOptions& options, const std::vector<std::string>& known) {
   if (options.precision == "fp16" || options.precision == "fp8") {
     throw Failure(Exit::kUnsupported, fmt::format("--precision {}: this release of Lasso has fp32, "
                                                   "bf16 and int8 on the CPU",
                                                   options.precision));
   }
-  parse_choice("--precision", options.precision, precision_names());
-  parse_choice("--kernels", options.kernels, {"fast", "reference"});
-  if (!options.isa.empty()) parse_choice("--isa", options.isa, isa_names());
-  cap_isa(options.isa);
-  require_precision(options);
+  parse_choice("--precision", options.precision, known);
 }
 
 void require_precision(const RunOptions& options) {
