@@ -194,6 +194,35 @@ TEST(Agreement, IsTheMeanOverMasks) {
   EXPECT_DOUBLE_EQ(agreement.median_encode_ms(), 4);  // the first run does not count
 }
 
+TEST(AccuracyRecord, IsRefusedOutOfItsRanges) {
+  const test::TempDir folder;
+  const std::string path = folder / "a.lasso";
+  SamModel model = compile_model(micro(), preprocess_preset("sam"), compile_options());
+  model.precision = "int8";
+  AccuracyRecord good{0.99, 0.995, 0.001, 0.8, 16, 200, true, 1};
+  const auto load = [&](const AccuracyRecord& accuracy) {
+    model.accuracy = accuracy;
+    save_model(model, path);
+    return load_model(path, compile_options(), false);
+  };
+  EXPECT_EQ(load(good).accuracy->standard_error, 0.001);
+  for (double AccuracyRecord::*iou :
+       {&AccuracyRecord::min_iou, &AccuracyRecord::mean_iou, &AccuracyRecord::standard_error,
+        &AccuracyRecord::lowest_iou}) {
+    AccuracyRecord bad = good;
+    bad.*iou = 1.5;
+    EXPECT_ERROR(load(bad), ErrorCode::kCorruptFile, "from 0 to 1");
+    bad.*iou = -0.5;
+    EXPECT_ERROR(load(bad), ErrorCode::kCorruptFile, "from 0 to 1");
+  }
+  for (int AccuracyRecord::*count :
+       {&AccuracyRecord::images, &AccuracyRecord::masks, &AccuracyRecord::seed}) {
+    AccuracyRecord bad = good;
+    bad.*count = -1;
+    EXPECT_ERROR(load(bad), ErrorCode::kCorruptFile, "negative");
+  }
+}
+
 void expect_sound(const CalibrationReport& report) {
   EXPECT_EQ(std::count_if(report.trials.begin(), report.trials.end(),
                           [](const PrecisionTrial& trial) { return trial.chosen; }),
