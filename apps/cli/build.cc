@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "calibration.h"
 #include "commands.h"
@@ -51,6 +52,7 @@ void check_output(const BuildArguments& arguments) {
   }
   if (extension != ".lasso") usage_error("-o {}: expected a name that ends in .lasso", output);
   check_output_file("-o", output);
+  check_writable("-o", output);
   if (!arguments.file.empty() && same_file(arguments.file, output)) {
     usage_error("-o {}: is the checkpoint itself", output);
   }
@@ -85,36 +87,36 @@ std::string dump(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-// The trade-off. With --json a report of an engine that is written comes with the engine's.
-void tell_calibration(const BuildArguments& arguments, const CalibrationReport& report) {
-  if (arguments.messages.json) {
-    if (!report.accepted)
-      print(dump({{"file", nullptr}, {"calibration", calibration_json(report)}}));
-  } else if (!quiet()) {
-    print_calibration(report);
-  }
+// With --json a report of an engine that is written comes with the engine's.
+void tell_unwritten(const BuildArguments& arguments, const CalibrationReport& report) {
+  if (!arguments.messages.json) return;
+  print(dump({{"file", nullptr}, {"calibration", calibration_json(report)}}));
 }
 
-// Throws Failure(kThresholdMissed), and writes nothing, where the engine is not accepted.
+// Prints the trade-off before anything can fail. Throws Failure(kThresholdMissed), and writes
+// nothing, where the engine is not accepted.
 OpenModel build_calibrated(const BuildArguments& arguments, const lasso::EngineOptions& options,
                            std::optional<CalibrationReport>* report) {
   if (is_random({arguments.file, arguments.run.kernels})) {
     usage_error("calibration with {}: random weights have no masks worth keeping", arguments.file);
-  }
-  if (options.memory_limit > 0) {
-    usage_error("--memory-limit with calibration, which holds whole engines in memory");
   }
   const std::string path = find_model(arguments.file);
   const auto start = std::chrono::steady_clock::now();
   lasso::Engine engine = open_engine([&] {
     Calibrated calibrated = run_calibration(path, options, arguments.calibration);
     *report = std::move(calibrated.report);
+    if (!arguments.messages.json && !quiet()) print_calibration(**report);
     if (!calibrated.engine) {
-      tell_calibration(arguments, **report);
+      tell_unwritten(arguments, **report);
       throw Failure(Exit::kThresholdMissed,
                     fmt::format("{}: not written: {}", arguments.output, refusal(**report)));
     }
-    calibrated.engine->save(arguments.output);
+    try {
+      calibrated.engine->save(arguments.output);
+    } catch (...) {
+      tell_unwritten(arguments, **report);
+      throw;
+    }
     return *calibrated.engine;
   });
   return {std::move(engine), path, milliseconds_since(start)};
@@ -146,6 +148,10 @@ void print_summary(const EngineInfo& info, const BuildArguments& arguments, std:
 }
 
 Exit run_build(const BuildArguments& arguments) {
+  std::vector<std::string> precisions = precision_names();
+  precisions.emplace_back(to_string(Precision::kAuto));
+  check_precision(arguments.run, precisions);
+  const bool calibrates = arguments.calibration.wanted(arguments.run.precision);
   const bool choose = arguments.run.precision == to_string(Precision::kAuto);
   RunOptions run = arguments.run;
   if (choose) run.precision = to_string(Precision::kInt8);  // which every CPU has
@@ -154,10 +160,8 @@ Exit run_build(const BuildArguments& arguments) {
   lasso::EngineOptions options = engine_options(arguments, run);
   if (choose) options.precision = Precision::kAuto;
   std::optional<CalibrationReport> report;
-  const OpenModel model = arguments.calibration.wanted(arguments.run.precision)
-                              ? build_calibrated(arguments, options, &report)
-                              : build(arguments, options);
-  if (report) tell_calibration(arguments, *report);
+  const OpenModel model =
+      calibrates ? build_calibrated(arguments, options, &report) : build(arguments, options);
   if (arguments.verify) {
     open_engine([&] { return lasso::Engine::load(arguments.output, {.verify = true}); });
   }
@@ -226,6 +230,7 @@ void add_build(CLI::App* parent, Action* action) {
   describe_command(app, "lasso build MODEL -o FILE.lasso [OPTIONS]", kEpilogue);
   app->callback([=] {
     begin(arguments->messages);
+    note_given_options(*app, &arguments->calibration);
     *action = [=] { return run_build(*arguments); };
   });
 }

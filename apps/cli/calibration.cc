@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <memory>
 #include <vector>
@@ -40,21 +41,37 @@ Json layer_json(const CalibratedLayer& layer) {
 }
 
 Json trial_json(const PrecisionTrial& trial) {
-  return {{"int8_layers", trial.int8_layers},
-          {"bf16_layers", trial.bf16_layers},
-          {"fp32_layers", trial.fp32_layers},
-          {"int8_work", trial.int8_work},
-          {"mean_iou", trial.mean_iou},
-          {"lowest_iou", trial.lowest_iou},
-          {"standard_error", trial.standard_error},
-          {"encode_ms", trial.encode_ms},
-          {"chosen", trial.chosen}};
+  return {{"int8_layers", trial.int8_layers}, {"bf16_layers", trial.bf16_layers},
+          {"fp32_layers", trial.fp32_layers}, {"rest", to_string(trial.rest)},
+          {"int8_work", trial.int8_work},     {"mean_iou", trial.mean_iou},
+          {"lowest_iou", trial.lowest_iou},   {"standard_error", trial.standard_error},
+          {"encode_ms", trial.encode_ms},     {"chosen", trial.chosen}};
 }
 
 // "blocks.0.attn.qkv" of "image_encoder.blocks.0.attn.qkv.weight".
 std::string short_name(const std::string& name) {
   const std::size_t begin = name.find('.') + 1;
   return name.substr(begin, name.rfind('.') - begin);
+}
+
+// Rounded down, to 4 digits or as many as it takes to tell on which side of the aim it lies.
+std::string mean_iou_text(const AccuracyRecord& accuracy) {
+  constexpr int kMostDigits = 12;
+  constexpr double kRounding = 1e-12;  // of the products below
+  const bool reached = accuracy.mean_iou >= accuracy.min_iou;
+  for (int digits = 4;; ++digits) {
+    const double scale = std::pow(10, digits);
+    const double down = std::floor(accuracy.mean_iou * scale * (1 + kRounding)) / scale;
+    if (digits == kMostDigits || (down >= accuracy.min_iou) == reached) {
+      return fmt::format("{:.{}f}", down, digits);
+    }
+  }
+}
+
+std::string images_text(const AccuracyRecord& accuracy) {
+  return fmt::format("{} {}{}", accuracy.images,
+                     accuracy.random_pictures ? "random picture" : "image",
+                     accuracy.images == 1 ? "" : "s");
 }
 
 // The layers whose sensitivity was measured, the most sensitive first.
@@ -92,16 +109,22 @@ void print_sensitivity(const CalibrationReport& report) {
 }  // namespace
 
 bool CalibrationArguments::wanted(const std::string& precision) const {
-  const CalibrationArguments defaults;
-  return precision == to_string(Precision::kAuto) || folder || !min_iou.empty() || sensitivity ||
-         images != defaults.images || seed != defaults.seed;
+  const bool chooses = precision == to_string(Precision::kAuto);
+  if (!given.empty() && precision == to_string(Precision::kFp32)) {
+    usage_error("{}: calibration is for --precision bf16, int8 or auto", given.front());
+  }
+  if (sensitivity && !chooses) {
+    usage_error("--sensitivity: layers are ranked with --precision auto only");
+  }
+  return chooses || !given.empty();
 }
 
 void add_calibration_options(CLI::App* app, CalibrationArguments* arguments) {
   CalibrationArguments& a = *arguments;
   app->add_option("--calibrate", a.folder,
                   "Folder of JPEG and PNG images like those that the engine will see: half of them "
-                  "choose precisions, half accept the result. Without DIR: random pictures.")
+                  "choose precisions, half accept the result; at least 4. Without DIR: random "
+                  "pictures.")
       ->type_name("[DIR]")
       ->expected(0, 1)
       ->group(kGroup);
@@ -109,13 +132,22 @@ void add_calibration_options(CLI::App* app, CalibrationArguments* arguments) {
            "Mean IoU of the engine's masks with those of fp32, above 0 and at most 1; below it no "
            "file is written (status 6). Default: 0.99.",
            kGroup);
-  add_integer(app, "--calibration-images", &a.images, 2, 4096, "Images to use, at most.", kGroup);
+  add_integer(app, "--calibration-images", &a.images, 4, 4096,
+              "Images to use, at most. Default: 32.", kGroup);
   add_integer(app, "--seed", &a.seed, 0, std::numeric_limits<int>::max(),
-              "Which images, points and random pictures.", kGroup);
+              "Which images, points and random pictures. Default: 1.", kGroup);
   add_switch(app, "--sensitivity", &a.sensitivity,
              "With --precision auto, measure and list every layer's sensitivity even where int8 "
              "alone is good enough.",
              kGroup);
+}
+
+void note_given_options(const CLI::App& app, CalibrationArguments* arguments) {
+  for (const CLI::Option* option : app.get_options()) {
+    if (option->get_group() == kGroup && option->count() > 0) {
+      arguments->given.push_back(option->get_name());
+    }
+  }
 }
 
 Calibrated run_calibration(const std::string& model, const lasso::EngineOptions& options,
@@ -159,6 +191,7 @@ Calibrated run_calibration(const std::string& model, const lasso::EngineOptions&
 void print_calibration(const CalibrationReport& report) {
   print_sensitivity(report);
   Table table({{"layers in int8 / bf16 / fp32"},
+               {"the rest"},
                {"work in int8", Align::kRight},
                {"mean IoU", Align::kRight},
                {"lowest", Align::kRight},
@@ -166,7 +199,7 @@ void print_calibration(const CalibrationReport& report) {
                {""}});
   for (const PrecisionTrial& trial : report.trials) {
     table.add({fmt::format("{} / {} / {}", trial.int8_layers, trial.bf16_layers, trial.fp32_layers),
-               fmt::format("{:.1f} %", 100 * trial.int8_work),
+               to_string(trial.rest), fmt::format("{:.1f} %", 100 * trial.int8_work),
                fmt::format("{:.4f} +- {:.4f}", trial.mean_iou, trial.standard_error),
                fmt::format("{:.3f}", trial.lowest_iou), fmt::format("{:.1f} ms", trial.encode_ms),
                trial.chosen ? "chosen" : ""},
@@ -174,18 +207,22 @@ void print_calibration(const CalibrationReport& report) {
   }
   print(table.text());
   const AccuracyRecord& accuracy = report.accuracy;
-  print(styled(
-      report.accepted ? Style::kGreen : Style::kRed,
-      fmt::format("{}: mean IoU {:.4f}, lowest {:.3f}, on {} {} that did not choose ({} "
-                  "masks); asked for {:g}",
-                  report.accepted ? "accepted" : "refused", accuracy.mean_iou, accuracy.lowest_iou,
-                  accuracy.images, accuracy.random_pictures ? "random pictures" : "images",
-                  accuracy.masks, accuracy.min_iou)));
+  print(styled(report.accepted ? Style::kGreen : Style::kRed,
+               fmt::format("{}: {} that did not choose ({} masks); asked for {}",
+                           report.accepted ? "accepted" : "refused", accuracy_text(accuracy, ""),
+                           accuracy.masks, accuracy.min_iou)));
+}
+
+std::string accuracy_text(const AccuracyRecord& accuracy, const std::string& reference) {
+  return fmt::format("mean IoU {} +- {:.4f}{}, lowest {:.3f}, on {}", mean_iou_text(accuracy),
+                     accuracy.standard_error, reference, accuracy.lowest_iou,
+                     images_text(accuracy));
 }
 
 Json accuracy_json(const AccuracyRecord& accuracy) {
   return {{"min_iou", accuracy.min_iou},
           {"mean_iou", accuracy.mean_iou},
+          {"standard_error", accuracy.standard_error},
           {"lowest_iou", accuracy.lowest_iou},
           {"images", accuracy.images},
           {"masks", accuracy.masks},
@@ -208,8 +245,9 @@ Json calibration_json(const CalibrationReport& report) {
 }
 
 std::string refusal(const CalibrationReport& report) {
-  return fmt::format("mean IoU {:.4f} on {} images, and {:g} is asked for",
-                     report.accuracy.mean_iou, report.accuracy.images, report.accuracy.min_iou);
+  const AccuracyRecord& accuracy = report.accuracy;
+  return fmt::format("mean IoU {} on {}, and {} is asked for", mean_iou_text(accuracy),
+                     images_text(accuracy), accuracy.min_iou);
 }
 
 }  // namespace lasso::cli

@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "lasso/calibration.h"
 #include "options.h"
@@ -18,11 +19,15 @@ struct CalibrationArguments {
   int images = 32;
   int seed = 1;
   bool sensitivity = false;
+  std::vector<std::string> given;  // the options of calibration on the command line, by name
 
-  // Whether a build in that precision measures what it makes. Others need no images.
+  // Whether a build in that precision measures what it makes. Throws Failure(kUsage) for options
+  // that it has no use for.
   bool wanted(const std::string& precision) const;
 };
 void add_calibration_options(CLI::App* app, CalibrationArguments* arguments);
+// Sets CalibrationArguments::given, after parsing.
+void note_given_options(const CLI::App& app, CalibrationArguments* arguments);
 
 // Calibrates, with progress on standard error. Throws Failure(kUsage) for a folder without images.
 // What the images lack is told in warnings.
@@ -30,10 +35,14 @@ Calibrated run_calibration(const std::string& model, const lasso::EngineOptions&
                            const CalibrationArguments& arguments);
 
 void print_calibration(const CalibrationReport& report);
+// "mean IoU 0.9868 +- 0.0012 with fp32, lowest 0.712, on 16 images", where `reference` is " with
+// fp32".
+std::string accuracy_text(const AccuracyRecord& accuracy, const std::string& reference);
 Json accuracy_json(const AccuracyRecord& accuracy);
 Json calibration_json(const CalibrationReport& report);
 
-// "mean IoU 0.9868 on 16 images, and --min-iou is 0.99"
+// "mean IoU 0.98999 on 16 images, and 0.99 is asked for": rounded down, to as many digits as it
+// takes to see the difference.
 std::string refusal(const CalibrationReport& report);
 
 }  // namespace lasso::cli

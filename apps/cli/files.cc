@@ -40,6 +40,18 @@ bool can_be_replaced(const fs::path& target) {
   return !fs::exists(status) || fs::is_regular_file(status);
 }
 
+// Opens a new file, never one that is there already, and gives its name; nullptr and errno where
+// that is not possible.
+std::FILE* new_file_beside(const fs::path& target, std::string* name) {
+  for (int attempt = 0; attempt < 100; ++attempt) {
+    const std::string candidate = fmt::format("{}.{}-{}.tmp", target.string(), getpid(), attempt);
+    std::FILE* file = std::fopen(candidate.c_str(), "wbx");
+    if (file != nullptr) *name = candidate;
+    if (file != nullptr || errno != EEXIST) return file;
+  }
+  return nullptr;
+}
+
 // One text for one file, however it is named.
 std::string identity(const fs::path& path) {
   std::error_code error;
@@ -73,13 +85,7 @@ void write_file(const std::string& path, std::string_view bytes) {
     throw Failure(Exit::kSomeFailed,
                   fmt::format("{}: can't be written: {}", path, std::strerror(reason)));
   };
-  std::FILE* file = nullptr;
-  for (int attempt = 0; attempt < 100 && file == nullptr; ++attempt) {
-    const std::string name = fmt::format("{}.{}-{}.tmp", target.string(), getpid(), attempt);
-    file = std::fopen(name.c_str(), "wbx");  // a new file, never one that is there already
-    if (file != nullptr) temporary = name;
-    if (file == nullptr && errno != EEXIST) break;
-  }
+  std::FILE* file = new_file_beside(target, &temporary);
   if (file == nullptr) fail();
   const bool written = std::fwrite(bytes.data(), 1, bytes.size(), file) == bytes.size();
   if ((std::fclose(file) != 0) || !written) fail();
@@ -111,6 +117,16 @@ void check_output_file(const std::string& option, const std::string& path) {
   if (!parent.empty() && !fs::is_directory(parent, ignored)) {
     usage_error("{} {}: there is no folder {}", option, path, parent.string());
   }
+}
+
+void check_writable(const std::string& option, const std::string& path) {
+  const FileGuard guard;
+  std::string temporary;
+  std::FILE* file = new_file_beside(follow_links(path), &temporary);
+  if (file == nullptr)
+    usage_error("{} {}: can't be written: {}", option, path, std::strerror(errno));
+  std::fclose(file);
+  std::remove(temporary.c_str());
 }
 
 std::string stem(const std::string& path) {

@@ -29,6 +29,10 @@ bool same_file(const std::string& a, const std::string& b);
 // under the name may only be a regular file.
 void check_output_file(const std::string& option, const std::string& path);
 
+// For a file that takes long to make: throws Failure(kUsage) that names the option unless a new
+// file can be made beside `path`, which is tried.
+void check_writable(const std::string& option, const std::string& path);
+
 // "truck" from "photos/truck.jpg".
 std::string stem(const std::string& path);
 

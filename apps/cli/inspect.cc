@@ -74,6 +74,24 @@ std::string quantity(double value) {
   return fmt::format("{:.0f} ", value);
 }
 
+// "auto: 22 int8, 2 bf16": the linear layers of the image encoder's blocks.
+std::string precision_text(const EngineInfo& info) {
+  if (info.precision != to_string(Precision::kAuto)) return info.precision;
+  std::vector<std::string> counts;
+  for (const char* precision : {"int8", "bf16", "fp32"}) {
+    int count = 0;
+    for (const ProgramInfo& program : info.programs) {
+      if (program.name != "image_encoder") continue;
+      count += static_cast<int>(
+          std::count_if(program.layers.begin(), program.layers.end(), [&](const LayerInfo& layer) {
+            return layer.op == "linear" && layer.precision == precision;
+          }));
+    }
+    if (count > 0) counts.push_back(fmt::format("{} {}", count, precision));
+  }
+  return fmt::format("{}: {}", info.precision, fmt::join(counts, ", "));
+}
+
 void print_summary(const EngineInfo& info, const Measured& measured, const std::string& path) {
   const auto row = [](const std::string& name, const std::string& value) {
     print(fmt::format("  {}{}", styled(Style::kDim, fmt::format("{:<14}", name)), value));
@@ -89,13 +107,10 @@ void print_summary(const EngineInfo& info, const Measured& measured, const std::
   row("embedding", fmt::format("{} channels", info.prompt_dim));
   row("parameters", quantity(static_cast<double>(info.parameters)));
   row("weights", fmt::format("{}B packed, {}", quantity(static_cast<double>(info.weight_bytes)),
-                             info.precision));
+                             precision_text(info)));
   if (info.accuracy) {
-    row("accuracy",
-        fmt::format("mean IoU {:.4f} with fp32, lowest {:.3f}, on {} {}; asked for {:g}",
-                    info.accuracy->mean_iou, info.accuracy->lowest_iou, info.accuracy->images,
-                    info.accuracy->random_pictures ? "random pictures" : "images",
-                    info.accuracy->min_iou));
+    row("accuracy", fmt::format("{}; asked for {}", accuracy_text(*info.accuracy, " with fp32"),
+                                info.accuracy->min_iou));
   }
   const auto arena = std::max_element(measured.arena_bytes.begin(), measured.arena_bytes.end());
   row("arena", fmt::format("{}B with {} thread{}", quantity(static_cast<double>(*arena)),

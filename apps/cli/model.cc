@@ -59,7 +59,7 @@ std::string find_model(const std::string& model) {
       const fs::path candidate = folder / name;
       if (!fs::is_regular_file(candidate, ignored)) continue;
       print_warning(fmt::format(
-          "no --model given: using the small demo checkpoint {}, far from the accuracy of Meta's; "
+          "no model given: using the small demo checkpoint {}, far from the accuracy of Meta's; "
           "those are at {}",
           candidate.string(), kCheckpoints));
       return candidate.string();
@@ -67,7 +67,7 @@ std::string find_model(const std::string& model) {
     looked += (looked.empty() ? "" : " and ") + folder.string();
   }
   throw Failure(Exit::kBadModel,
-                fmt::format("no --model given, and there is no demo checkpoint (lasso-tiny.pth or "
+                fmt::format("no model given, and there is no demo checkpoint (lasso-tiny.pth or "
                             "lasso-micro.pth) in {}; Meta's checkpoints are at {}",
                             looked, kCheckpoints));
 }

@@ -207,8 +207,7 @@ void add_run_options(CLI::App* app, RunOptions* options, bool variants) {
            "Device to run on: cpu, the only one in this release.", kRunGroup);
   add_text(app, "--precision", &options->precision, "P",
            "Numbers of the image encoder's linear layers: fp32, bf16 (needs AVX-512 BF16) or int8; "
-           "with \"build\" also auto, which measures. Default: fp32, or what an engine file was "
-           "built in.",
+           "with \"build\" also auto, which measures. Default: fp32.",
            kRunGroup);
   add_integer(app, "--threads", &options->threads, 1, 4096,
               "Threads. Default: the physical cores that the process may use.", kRunGroup);
@@ -258,18 +257,20 @@ void apply(const RunOptions& options) {
                               options.device));
   }
   parse_choice("--device", options.device, {"cpu"});
+  check_precision(options, precision_names());
+  parse_choice("--kernels", options.kernels, {"fast", "reference"});
+  if (!options.isa.empty()) parse_choice("--isa", options.isa, isa_names());
+  cap_isa(options.isa);
+  require_precision(options);
+}
+
+void check_precision(const RunOptions& options, const std::vector<std::string>& known) {
   if (options.precision == "fp16" || options.precision == "fp8") {
     throw Failure(Exit::kUnsupported, fmt::format("--precision {}: this release of Lasso has fp32, "
                                                   "bf16 and int8 on the CPU",
                                                   options.precision));
   }
-  if (!options.precision.empty()) {
-    parse_choice("--precision", options.precision, precision_names());
-  }
-  parse_choice("--kernels", options.kernels, {"fast", "reference"});
-  if (!options.isa.empty()) parse_choice("--isa", options.isa, isa_names());
-  cap_isa(options.isa);
-  require_precision(options);
+  if (!options.precision.empty()) parse_choice("--precision", options.precision, known);
 }
 
 void require_precision(const RunOptions& options) {

@@ -47,6 +47,8 @@ void add_run_options(CLI::App* app, RunOptions* options, bool variants);
 void apply(const RunOptions& options);
 // What --precision takes.
 const std::vector<std::string>& precision_names();
+// Throws Failure unless options.precision is one of `known`.
+void check_precision(const RunOptions& options, const std::vector<std::string>& known);
 // Refuses a precision that the CPU, or the cap on its instruction set, has no kernels for (status
 // 4).
 void require_precision(const RunOptions& options);

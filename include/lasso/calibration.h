@@ -21,11 +21,11 @@ struct CalibrationOptions {
   std::vector<std::string> images;
   // Reads an image. Default: read_image.
   std::function<Image(const std::string&)> read;
-  // Images to use, at least 2: the odd ones choose, the others accept. All, where there are fewer.
+  // Images to use, at least 4: the odd ones choose, the others accept. All, where there are fewer.
   int count = 32;
-  // Single points, fewer where the fp32 model sees fewer different objects. They are chosen among
-  // eight times as many, by how sure that model is of their masks.
-  int prompts_per_image = 8;
+  // Each for another object, fewer where the fp32 model sees fewer: 1 to 5 points at random inside
+  // of its mask of that object.
+  int prompts_per_image = 16;
   // Images among those that choose which measure the sensitivity of single layers.
   int ranking_images = 4;
   // The mean IoU that the engine's masks must have with those of the fp32 engine, in (0, 1].
@@ -57,7 +57,8 @@ struct PrecisionTrial {
   int int8_layers = 0;
   int bf16_layers = 0;
   int fp32_layers = 0;
-  double int8_work = 0;  // share of the multiply-adds in linear layers of the encoder
+  Precision rest = Precision::kFp32;  // of attention, neck and decoder together; or kBf16
+  double int8_work = 0;               // share of the multiply-adds in linear layers of the encoder
   double mean_iou = 0;
   double lowest_iou = 0;
   double standard_error = 0;  // of mean_iou, from the means of the images
@@ -85,8 +86,9 @@ struct Calibrated {
 // encoder's blocks are in int8 but for the most sensitive ones, as many as it takes to reach
 // min_iou. In int8, outliers of the activations are smoothed into the weights. The report says what
 // was tried; without acceptance there is no engine. The same seed, images and threads give the same
-// engine. Throws what Engine::build throws, and kInvalidArgument for options out of their range and
-// for fewer than two images that can be used.
+// engine. Throws what Engine::build throws, kInvalidArgument for options out of their range and for
+// fewer than four images that can be used, and kOutOfMemory where all this takes more than
+// options.memory_limit.
 LASSO_EXPORT Calibrated calibrate(const std::string& path, const EngineOptions& options,
                                   const CalibrationOptions& calibration);
 

@@ -90,6 +90,7 @@ struct ProgramInfo {
 struct AccuracyRecord {
   double min_iou = 0;  // the mean IoU that was asked for
   double mean_iou = 0;
+  double standard_error = 0;  // of mean_iou, from the means of the images
   double lowest_iou = 0;
   int images = 0;
   int masks = 0;

@@ -13,9 +13,11 @@ Calibrated calibrate(const std::string& path, const EngineOptions& options,
                      const CalibrationOptions& calibration) {
   return guarded([&] {
     const EngineSettings settings(options);
+    const sam::SamCheckpoint checkpoint = sam::load_sam_checkpoint(path, options.config_path);
+    check_memory(path, "calibration", sam::calibration_memory(checkpoint, calibration),
+                 options.memory_limit);
     sam::CalibratedModel calibrated = sam::calibrate_model(
-        sam::load_sam_checkpoint(path, options.config_path), settings.preprocess, settings.compile,
-        settings.precision, calibration);
+        checkpoint, settings.preprocess, settings.compile, settings.precision, calibration);
     Calibrated result;
     if (calibrated.report.accepted) {
       calibrated.model.precision = to_string(settings.precision);

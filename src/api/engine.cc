@@ -29,13 +29,17 @@ std::string describe_argument(const graph::Value& value) {
                      graph::to_string(value.shape));
 }
 
+// What a layer's factors are in; of a conversion, what it makes them into.
 struct FactorsOf {
   DType input;
+  DType result;
 
   const char* operator()(const graph::Linear& op) const { return name(op.weights); }
   const char* operator()(const graph::Conv2d& op) const { return name(op.weights); }
   const char* operator()(const graph::ConvTranspose2d& op) const { return name(op.weights); }
   const char* operator()(const graph::WindowAttention&) const { return name(input); }
+  const char* operator()(const graph::Cast&) const { return name(result); }
+  const char* operator()(const graph::Quantize&) const { return "int8"; }
   template <typename Other>
   const char* operator()(const Other&) const {
     return "fp32";
@@ -57,7 +61,8 @@ LayerInfo layer_info(const engine::CompiledProgram& program, std::size_t index) 
   if (const auto* attention = std::get_if<graph::WindowAttention>(&node.op)) {
     layer.window = static_cast<int>(attention->window);
   }
-  layer.precision = std::visit(FactorsOf{graph.value(node.inputs.front()).dtype}, node.op);
+  layer.precision =
+      std::visit(FactorsOf{graph.value(node.inputs.front()).dtype, result.dtype}, node.op);
   if (compiled.family == nullptr) {
     layer.kernel = "alias";
   } else {
@@ -137,14 +142,6 @@ std::shared_ptr<const Engine::Impl> build_engine(const sam::SamCheckpoint& check
   return make_engine(std::move(model));
 }
 
-void check_memory(const sam::SamCheckpoint& checkpoint, bool into_file, std::uint64_t limit) {
-  if (limit == 0) return;
-  const std::uint64_t needed = sam::build_memory(checkpoint, into_file);
-  LASSO_CHECK(needed <= limit, ErrorCode::kOutOfMemory,
-              "{}: building needs about {} bytes of memory, and the limit is {}",
-              checkpoint.weights.path(), needed, limit);
-}
-
 sam::SamModel load_model(const std::string& path, const EngineOptions& options, bool verify) {
   sam::SamModel model = sam::load_model(path, EngineSettings(options).compile, verify);
   const bool known =
@@ -204,6 +201,14 @@ EngineSettings::EngineSettings(const EngineOptions& options)
   compile.threads = options.threads == 0 ? available_cores() : options.threads;
 }
 
+void check_memory(const std::string& path, const char* work, std::uint64_t needed,
+                  std::uint64_t limit) {
+  constexpr std::uint64_t kMiB = 1 << 20;
+  LASSO_CHECK(limit == 0 || needed <= limit, ErrorCode::kOutOfMemory,
+              "{}: {} needs about {} MiB of memory, and the limit is {:.4g} MiB", path, work,
+              (needed + kMiB - 1) / kMiB, static_cast<double>(limit) / kMiB);
+}
+
 std::shared_ptr<const Engine::Impl> make_engine(sam::SamModel model) {
   auto impl = std::make_shared<Engine::Impl>();
   impl->model = std::make_shared<const sam::SamModel>(std::move(model));
@@ -231,7 +236,7 @@ Engine Engine::build(const std::string& path, const EngineOptions& options) {
   return guarded([&] {
     const EngineSettings settings(options);
     const sam::SamCheckpoint checkpoint = sam::load_sam_checkpoint(path, options.config_path);
-    check_memory(checkpoint, false, options.memory_limit);
+    check_memory(path, "building", sam::build_memory(checkpoint, false), options.memory_limit);
     return Engine(build_engine(checkpoint, settings));
   });
 }
@@ -242,7 +247,7 @@ Engine Engine::build_file(const std::string& path, const std::string& engine_pat
     const EngineSettings settings(options);
     {
       const sam::SamCheckpoint checkpoint = sam::load_sam_checkpoint(path, options.config_path);
-      check_memory(checkpoint, true, options.memory_limit);
+      check_memory(path, "building", sam::build_memory(checkpoint, true), options.memory_limit);
       sam::build_model_file(checkpoint, settings.preprocess,
                             compile_options(settings, checkpoint.config),
                             to_string(settings.precision), engine_path);

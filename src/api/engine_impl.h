@@ -2,7 +2,9 @@
 #ifndef LASSO_API_ENGINE_IMPL_H_
 #define LASSO_API_ENGINE_IMPL_H_
 
+#include <cstdint>
 #include <memory>
+#include <string>
 
 #include "lasso/engine.h"
 #include "models/sam/model.h"
@@ -22,6 +24,10 @@ struct EngineSettings {
   Precision precision = Precision::kFp32;
   Preprocess preprocess;
 };
+
+// Throws kOutOfMemory where `work` on the model in `path` needs more bytes than the limit; 0: none.
+void check_memory(const std::string& path, const char* work, std::uint64_t needed,
+                  std::uint64_t limit);
 
 std::shared_ptr<const Engine::Impl> make_engine(sam::SamModel model);
 

@@ -119,5 +119,82 @@ TEST(LeastThatReaches, FindsTheLeastWithFewQuestions) {
   }
 }
 
+constexpr auto kInt8 = Precision::kInt8;
+constexpr auto kBf16 = Precision::kBf16;
+constexpr auto kFp32 = Precision::kFp32;
+
+// A model whose masks lose a fixed part for each layer, by its precision, and for the rest.
+struct Losses {
+  std::vector<double> int8;
+  std::vector<double> bf16;
+  double rest = 0;  // in bfloat16
+
+  double of(const Assignment& assignment) const {
+    double loss = assignment.rest == kBf16 ? rest : 0;
+    for (std::size_t i = 0; i < int8.size(); ++i) {
+      if (assignment.layers[i] == kInt8) loss += int8[i];
+      if (assignment.layers[i] == kBf16) loss += bf16[i];
+    }
+    return loss;
+  }
+  Assignment choose(double allowed, bool has_bf16) const {
+    return choose_precisions({int8.size(), has_bf16,
+                              [&](const Assignment& assignment) {
+                                if (!has_bf16) {
+                                  EXPECT_EQ(assignment.count(kBf16), 0);
+                                  EXPECT_EQ(assignment.rest, kFp32);
+                                }
+                                return of(assignment) <= allowed;
+                              },
+                              [&] { return int8; }});
+  }
+};
+
+// In hundredths: sums are exact.
+const Losses kSix{{1, 9, 2, 30, 4, 3}, {0.25, 0.5, 0.25, 1, 0.25, 0.25}, 0.5};
+
+TEST(ChoosePrecisions, AllInt8IsTakenAndNothingRankedWhereItReaches) {
+  const Assignment chosen = choose_precisions({3, true, [](const Assignment&) { return true; },
+                                               []() -> std::vector<double> {
+                                                 ADD_FAILURE() << "ranked";
+                                                 return {0, 0, 0};
+                                               }});
+  EXPECT_EQ(chosen, uniform(3, kInt8, kBf16));
+}
+
+TEST(ChoosePrecisions, TheMostSensitiveLayersAreKept) {
+  // All in int8: 49.5. Without layer 3: 20.5; without 3 and 1 as well: 12.
+  const Assignment chosen = kSix.choose(12, true);
+  EXPECT_EQ(chosen.layers, (std::vector<Precision>{kInt8, kBf16, kInt8, kBf16, kInt8, kInt8}));
+  EXPECT_EQ(chosen.rest, kBf16);
+  // One less does not reach.
+  EXPECT_EQ(kSix.choose(20.5, true).layers,
+            (std::vector<Precision>{kInt8, kInt8, kInt8, kBf16, kInt8, kInt8}));
+}
+
+TEST(ChoosePrecisions, WithoutBf16LayersAreKeptInFloat32) {
+  const Assignment chosen = kSix.choose(12, false);
+  EXPECT_EQ(chosen.layers, (std::vector<Precision>{kInt8, kFp32, kInt8, kFp32, kInt8, kInt8}));
+  EXPECT_EQ(chosen.rest, kFp32);
+  EXPECT_EQ(kSix.choose(0, false), uniform(6, kFp32, kFp32));
+}
+
+TEST(ChoosePrecisions, WhereBf16IsNotEnoughSomeLayersTakeFloat32) {
+  // All in bfloat16: 3 with the rest. Layer 3 in float32 takes 1 off, layer 1 another 0.5.
+  EXPECT_EQ(kSix.choose(1.5, true).layers,
+            (std::vector<Precision>{kBf16, kFp32, kBf16, kFp32, kBf16, kBf16}));
+  EXPECT_EQ(kSix.choose(0, true), uniform(6, kFp32, kFp32));
+}
+
+TEST(ChoosePrecisions, ARestThatHurtsStaysFloat32) {
+  Losses losses = kSix;
+  losses.rest = 20;
+  // Layers need not pay for it.
+  EXPECT_EQ(losses.choose(49, true), uniform(6, kInt8, kFp32));
+  const Assignment chosen = losses.choose(11.5, true);
+  EXPECT_EQ(chosen.layers, (std::vector<Precision>{kInt8, kBf16, kInt8, kBf16, kInt8, kInt8}));
+  EXPECT_EQ(chosen.rest, kFp32);
+}
+
 }  // namespace
 }  // namespace lasso::quant

@@ -1,8 +1,72 @@
 #include "quant/search.h"
 
 #include <algorithm>
+#include <numeric>
+#include <tuple>
+
+#include "core/check.h"
 
 namespace lasso::quant {
+
+namespace {
+
+class Search {
+ public:
+  explicit Search(const SearchProblem& problem) : problem_(problem) {}
+
+  Assignment run() {
+    if (!problem_.has_bf16) return *least(Precision::kFp32, Precision::kInt8);
+    const Assignment lowest = all(Precision::kInt8, Precision::kBf16);
+    if (problem_.reaches(lowest)) return lowest;
+    const Assignment exact_rest = all(Precision::kInt8, Precision::kFp32);
+    if (problem_.reaches(exact_rest)) return exact_rest;
+    if (problem_.reaches(all(Precision::kFp32, Precision::kBf16))) rest_ = Precision::kBf16;
+    if (auto found = least(Precision::kBf16, Precision::kInt8)) return *found;
+    return *least(Precision::kFp32, Precision::kBf16);
+  }
+
+ private:
+  Assignment all(Precision precision, Precision rest) const {
+    return uniform(problem_.layers, precision, rest);
+  }
+
+  // The layers of the greatest losses in `high`, the others in `low`.
+  Assignment split(int count, Precision high, Precision low) {
+    Assignment assignment = all(low, rest_);
+    if (count > 0) rank();
+    for (int i = 0; i < count; ++i) {
+      assignment.layers[order_[static_cast<std::size_t>(i)]] = high;
+    }
+    return assignment;
+  }
+
+  // With float32 for `high` there is one: all of it reaches.
+  std::optional<Assignment> least(Precision high, Precision low) {
+    const int count = static_cast<int>(problem_.layers);
+    const auto found = least_that_reaches(count, [&](int k) {
+      return (high == Precision::kFp32 && k == count) || problem_.reaches(split(k, high, low));
+    });
+    if (!found) return std::nullopt;
+    return split(*found, high, low);
+  }
+
+  void rank() {
+    if (!order_.empty()) return;
+    const std::vector<double> losses = problem_.losses();
+    LASSO_CHECK(losses.size() == problem_.layers, ErrorCode::kInternal, "{} losses of {} layers",
+                losses.size(), problem_.layers);
+    order_.resize(losses.size());
+    std::iota(order_.begin(), order_.end(), 0);
+    std::stable_sort(order_.begin(), order_.end(),
+                     [&](std::size_t a, std::size_t b) { return losses[a] > losses[b]; });
+  }
+
+  const SearchProblem& problem_;
+  Precision rest_ = Precision::kFp32;
+  std::vector<std::size_t> order_;  // of layers, the greatest loss first
+};
+
+}  // namespace
 
 std::optional<int> least_that_reaches(int count, const std::function<bool(int)>& reaches) {
   int below = -1;  // the greatest that is known not to reach
@@ -18,5 +82,19 @@ std::optional<int> least_that_reaches(int count, const std::function<bool(int)>&
   }
   return candidate;
 }
+
+int Assignment::count(Precision precision) const {
+  return static_cast<int>(std::count(layers.begin(), layers.end(), precision));
+}
+
+bool Assignment::operator<(const Assignment& other) const {
+  return std::tie(layers, rest) < std::tie(other.layers, other.rest);
+}
+
+Assignment uniform(std::size_t layers, Precision precision, Precision rest) {
+  return {std::vector<Precision>(layers, precision), rest};
+}
+
+Assignment choose_precisions(const SearchProblem& problem) { return Search(problem).run(); }
 
 }  // namespace lasso::quant

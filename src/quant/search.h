@@ -1,9 +1,12 @@
-// How many layers must stay in a higher precision.
+// Which layers may run in which precision, found by few measurements.
 #ifndef LASSO_QUANT_SEARCH_H_
 #define LASSO_QUANT_SEARCH_H_
 
 #include <functional>
 #include <optional>
+#include <vector>
+
+#include "lasso/engine.h"
 
 namespace lasso::quant {
 
@@ -11,6 +14,37 @@ namespace lasso::quant {
 // and then by bisection. It is the least where reaching is monotone, and in any case one that was
 // asked and reaches. None if `count` does not.
 std::optional<int> least_that_reaches(int count, const std::function<bool(int)>& reaches);
+
+// The precision of every linear layer, and of the rest that may be lowered (attention, neck,
+// decoder) together: float32 or bfloat16.
+struct Assignment {
+  std::vector<Precision> layers;
+  Precision rest = Precision::kFp32;
+
+  int count(Precision precision) const;
+  bool operator==(const Assignment&) const = default;
+  bool operator<(const Assignment& other) const;
+};
+
+Assignment uniform(std::size_t layers, Precision precision, Precision rest);
+
+struct SearchProblem {
+  std::size_t layers = 0;
+  bool has_bf16 = false;
+  // Whether the masks of an engine are good enough. That of all float32 is, unasked or asked.
+  std::function<bool(const Assignment&)> reaches;
+  // What int8 costs each layer when it alone is lowered. Called once at most.
+  std::function<std::vector<double>()> losses;
+};
+
+// The fastest assignment that reaches, as far as few questions tell:
+// 1. all layers in int8, the rest in bfloat16;
+// 2. the same with the rest in float32, which also stays so if the rest in bfloat16 alone does not
+//    reach;
+// 3. the least k such that the k layers of the greatest losses in bfloat16, the others in int8,
+//    reach; without bfloat16, in float32;
+// 4. where all in bfloat16 do not reach: the same with float32 and bfloat16.
+Assignment choose_precisions(const SearchProblem& problem);
 
 }  // namespace lasso::quant
 

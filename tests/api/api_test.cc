@@ -312,10 +312,10 @@ TEST_F(Api, OptionsThatContradictAnEngineFileAreRefused) {
 TEST_F(Api, BuildingKeepsWithinAMemoryLimitOrSaysWhatItNeeds) {
   EngineOptions options;
   options.memory_limit = 1 << 20;
-  EXPECT_EQ(code_of([&] { Engine::build(data("checkpoint.pth"), options); }, "limit is 1048576"),
+  EXPECT_EQ(code_of([&] { Engine::build(data("checkpoint.pth"), options); }, "limit is 1 MiB"),
             ErrorCode::kOutOfMemory);
   EXPECT_EQ(code_of([&] { Engine::build_file(data("checkpoint.pth"), path("a.lasso"), options); },
-                    "limit is 1048576"),
+                    "limit is 1 MiB"),
             ErrorCode::kOutOfMemory);
   EXPECT_FALSE(fs::exists(path("a.lasso")));
   options.memory_limit = std::uint64_t{1} << 40;

@@ -131,9 +131,9 @@ TEST_F(Precisions, AutoKeepsMasksWithMostWorkInInt8) {
   EngineOptions options;
   options.precision = Precision::kAuto;
   CalibrationOptions calibration;
-  for (const Scene& scene : scenes(kScenes, 16)) calibration.images.push_back(scene.path);
+  for (const Scene& scene : scenes(kScenes, 40)) calibration.images.push_back(scene.path);
+  calibration.count = 40;
   calibration.min_iou = 0.99;
-  calibration.ranking_images = 2;
   const Calibrated result = calibrate(model_path(), options, calibration);
   ASSERT_TRUE(result.engine.has_value());
   EXPECT_TRUE(result.report.accepted);
@@ -150,7 +150,7 @@ TEST(Calibration, ARefusedEngineIsNotThere) {
   EngineOptions options;
   options.precision = Precision::kInt8;
   CalibrationOptions calibration;
-  calibration.count = 2;
+  calibration.count = 4;
   calibration.min_iou = 0.99999;
   int steps = 0;
   calibration.progress = [&](const std::string& stage, int, int) {
@@ -167,9 +167,12 @@ TEST(Calibration, RefusesWhatCanNotWork) {
   CalibrationOptions calibration;
   calibration.images = {"nowhere.jpg", "neither.jpg"};
   EXPECT_ERROR(calibrate(model_path(), {}, calibration), kInvalid,
-               "0 of 2 images can be used, and at least 2 are needed");
+               "0 of 2 images can be used, and at least 4 are needed");
   EngineOptions options;
   options.precision = Precision::kAuto;
+  options.memory_limit = 1 << 20;
+  EXPECT_ERROR(calibrate(model_path(), options, {}), ErrorCode::kOutOfMemory, "the limit is 1 MiB");
+  options.memory_limit = 0;
   EXPECT_ERROR(Engine::build(model_path(), options), kInvalid, "calibration");
 }
 

@@ -4,7 +4,7 @@ import unittest
 
 import harness
 import pictures
-from harness import DONE, MODEL, THRESHOLD, USAGE
+from harness import DONE, MEMORY, MODEL, THRESHOLD, USAGE
 
 FEW = ("--calibration-images", "4")
 
@@ -36,7 +36,7 @@ class CalibrationTest(harness.CliTest):
         self.assertFalse(report["calibration"]["accepted"])
 
     def test_folder(self):
-        for i in range(3):
+        for i in range(4):
             size = 50 + i
             (self.folder / f"{i}.png").write_bytes(pictures.png(size, 40))
         (self.folder / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
@@ -45,10 +45,10 @@ class CalibrationTest(harness.CliTest):
         (report,) = result.objects()
         calibration = report["calibration"]
         names = calibration["choosing_images"] + calibration["accepting_images"]
-        self.assertEqual(sorted(name[-5:] for name in names), ["0.png", "1.png", "2.png"])
+        self.assertEqual(sorted(name[-5:] for name in names), ["0.png", "1.png", "2.png", "3.png"])
         self.assertEqual(len(calibration["skipped"]), 1)
         self.assertIn("broken.png", result.err)
-        self.assertIn("1 of 4 images were not used", result.err)
+        self.assertIn("1 of 5 images were not used", result.err)
         (row,) = calibration["trials"]
         self.assertTrue(row["chosen"])
         self.assertEqual(row["int8_layers"], len(calibration["layers"]))
@@ -59,14 +59,39 @@ class CalibrationTest(harness.CliTest):
                 (("--min-iou", "1.5"), "at most 1"),
                 (("--calibrate", "nowhere"), "--calibrate nowhere: there is no such folder"),
                 (("--calibrate", "."), "has no JPEG or PNG file"),
-                (("--precision", "auto", "--memory-limit", "1G"), "--memory-limit"),
-                (("--calibration-images", "1"), "--calibration-images")):
-            self.assertIn(needle, self.error(USAGE, "build", MODEL, "-o", "a.lasso", *arguments))
+                (("--sensitivity",), "--sensitivity: layers are ranked with --precision auto only"),
+                (("--calibration-images", "3"), "--calibration-images")):
+            self.assertIn(needle, self.error(USAGE, "build", MODEL, "-o", "a.lasso", "--precision",
+                                             "int8", *arguments))
+        for arguments in (("--seed", "1"), ("--calibrate",), ("--min-iou", "0.9"),
+                          ("--sensitivity",), ("--calibration-images", "32")):
+            self.assertIn(f"{arguments[0]}: calibration is for --precision bf16, int8 or auto",
+                          self.error(USAGE, "build", MODEL, "-o", "a.lasso", *arguments))
+        self.assertIn("int8 or auto", self.error(USAGE, "build", MODEL, "-o", "a.lasso",
+                                                 "--precision", "foo"))
+        pictures_folder = self.folder / "one"
+        pictures_folder.mkdir()
+        (pictures_folder / "0.png").write_bytes(pictures.png(50, 40))
+        self.assertIn("1 of 1 image can be used",
+                      self.error(USAGE, "build", MODEL, "-o", "a.lasso", "--precision", "auto",
+                                 "--calibrate", "one"))
         self.assertIn("random weights", self.error(USAGE, "build", "random:vit_b", "-o", "a.lasso",
                                                    "--precision", "auto"))
         self.assertIn("fp32, bf16 or int8", self.error(USAGE, "segment", "--model", MODEL, "a.png",
                                                        "--point", "1,1", "--precision", "auto"))
-        self.assertEqual(self.names(), [])
+        self.assertEqual(self.names(), ["one"])
+
+    def test_what_can_not_be_written_is_found_out_first(self):
+        name = "a" * 249 + ".lasso"  # a temporary name beside it is too long
+        message = self.error(USAGE, "build", MODEL, "-o", name, "--precision", "auto")
+        self.assertIn("can't be written", message)
+
+    def test_memory_limit(self):
+        arguments = ("--precision", "int8", "--min-iou", "0.1", *FEW)
+        self.assertIn("calibration needs about",
+                      self.error(MEMORY, "build", MODEL, "-o", "a.lasso", "-q", "--memory-limit",
+                                 "1M", *arguments))
+        self.build(DONE, "--memory-limit", "1G", *arguments)
 
 
 if __name__ == "__main__":

@@ -279,7 +279,7 @@ class ModelTest(harness.CliTest):
 
     def test_without_a_model_the_demo_is_used_or_its_places_are_named(self):
         result = self.run_lasso("segment", "a.png", "--point", "1,2")
-        self.assertIn("no --model given", result.err)
+        self.assertIn("no model given", result.err)
         self.assertIn("https://github.com/facebookresearch/segment-anything", result.err)
         if result.status == DONE:
             self.assertIn("lasso: warning: ", result.err)

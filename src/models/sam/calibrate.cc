@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <map>
 #include <memory>
-#include <numeric>
 #include <optional>
 #include <span>
 #include <tuple>
@@ -14,6 +13,7 @@
 #include "models/sam/calibration_set.h"
 #include "models/sam/describe.h"
 #include "models/sam/mask_agreement.h"
+#include "models/sam/model_file.h"
 #include "models/sam/observe_layers.h"
 #include "models/sam/precision.h"
 #include "models/sam/predictor.h"
@@ -27,25 +27,9 @@ namespace {
 // Rows of each layer's inputs that the search for smoothing looks at, over all images.
 constexpr std::int64_t kSampledRows = 128;
 
-constexpr double kMargin = 2;
+constexpr double kMargin = 1;
 
-// Points that are tried for each that is used.
-constexpr int kCandidates = 8;
-
-// The precision of every layer, in the order of lowerable_layers(), and of the rest, fp32 or bf16.
-struct Assignment {
-  std::vector<Precision> layers;
-  Precision rest = Precision::kFp32;
-
-  bool operator==(const Assignment&) const = default;
-  bool operator<(const Assignment& other) const {
-    return std::tie(layers, rest) < std::tie(other.layers, other.rest);
-  }
-  int count(Precision precision) const {
-    return static_cast<int>(std::count(layers.begin(), layers.end(), precision));
-  }
-};
-
+using quant::Assignment;
 using Pictures = std::span<const CalibrationPicture>;
 using References = std::vector<PictureMasks>;
 
@@ -112,12 +96,8 @@ class Calibration {
       const std::size_t done = chosen_masks_.size() + accepted_masks_.size();
       report("fp32 masks", done, total);
       const Embedding embedding = predictor.encode(picture.image.view());
-      picture.prompts =
-          distinct_prompts(predictor, embedding,
-                           spread_points(picture.image.width, picture.image.height,
-                                         kCandidates * options_.prompts_per_image,
-                                         static_cast<std::uint64_t>(options_.seed) << 32 | done),
-                           options_.prompts_per_image);
+      picture.prompts = drawn_prompts(predictor, embedding, options_.prompts_per_image,
+                                      static_cast<std::uint64_t>(options_.seed) << 32 | done);
       references.push_back(encoded(masks_of(predictor, embedding, picture.prompts)));
     };
     if (lowest() == Precision::kInt8) {
@@ -158,8 +138,8 @@ class Calibration {
 
   Assignment uniform(Precision precision) const {
     const bool lowered = precision == Precision::kBf16 || precision == Precision::kInt8;
-    return {std::vector<Precision>(names_.size(), precision),
-            lowered && has_bf16_ ? Precision::kBf16 : Precision::kFp32};
+    return quant::uniform(names_.size(), precision,
+                          lowered && has_bf16_ ? Precision::kBf16 : Precision::kFp32);
   }
 
   passes::PrecisionPlan plan_of(const Assignment& assignment) const {
@@ -204,6 +184,7 @@ class Calibration {
     row.int8_layers = assignment.count(Precision::kInt8);
     row.bf16_layers = assignment.count(Precision::kBf16);
     row.fp32_layers = assignment.count(Precision::kFp32);
+    row.rest = assignment.rest;
     for (std::size_t i = 0; i < names_.size(); ++i) {
       if (assignment.layers[i] == Precision::kInt8) row.int8_work += report_.layers[i].work;
     }
@@ -220,53 +201,27 @@ class Calibration {
     return row.mean_iou - kMargin * row.standard_error >= options_.min_iou;
   }
 
-  // Layers by what int8 costs when nothing else is lowered, the most sensitive first.
-  const std::vector<std::size_t>& ranking() {
-    if (!ranking_.empty()) return ranking_;
+  // What int8 costs each layer when nothing else is lowered.
+  const std::vector<double>& losses() {
+    if (!losses_.empty()) return losses_;
     const std::size_t images =
         std::min(set_.choosing.size(), static_cast<std::size_t>(options_.ranking_images));
-    std::vector<double> losses;
     for (std::size_t i = 0; i < names_.size(); ++i) {
       report("sensitivity of layers", i, names_.size());
       Assignment alone = uniform(Precision::kFp32);
       alone.layers[i] = Precision::kInt8;
-      losses.push_back(
+      losses_.push_back(
           1 - measure(compile(alone), Pictures(set_.choosing).first(images), chosen_masks_).mean());
-      report_.layers[i].iou_loss = losses.back();
+      report_.layers[i].iou_loss = losses_.back();
     }
-    ranking_.resize(names_.size());
-    std::iota(ranking_.begin(), ranking_.end(), 0);
-    std::stable_sort(ranking_.begin(), ranking_.end(),
-                     [&](std::size_t a, std::size_t b) { return losses[a] > losses[b]; });
-    return ranking_;
-  }
-
-  // The most sensitive layers in `high`, the others in `low`.
-  Assignment split(int count, Precision high, Precision low) {
-    if (count == static_cast<int>(names_.size())) return uniform(high);
-    Assignment assignment = uniform(low);
-    for (int i = 0; i < count; ++i) {
-      assignment.layers[ranking()[static_cast<std::size_t>(i)]] = high;
-    }
-    return assignment;
+    return losses_;
   }
 
   Assignment choose() {
-    if (options_.always_rank) ranking();
-    const int count = static_cast<int>(names_.size());
-    const auto least = [&](Precision high, Precision low) {
-      return quant::least_that_reaches(count, [&](int k) { return reaches(split(k, high, low)); });
-    };
-    if (has_bf16_) {
-      if (const auto k = least(Precision::kBf16, Precision::kInt8)) {
-        return split(*k, Precision::kBf16, Precision::kInt8);
-      }
-    }
-    // In the end it is the fp32 engine itself, which reaches everything.
-    const Precision low = has_bf16_ ? Precision::kBf16 : Precision::kInt8;
-    const auto k = least(Precision::kFp32, low);
-    LASSO_CHECK(k.has_value(), ErrorCode::kInternal, "fp32 differs from fp32");
-    return split(*k, Precision::kFp32, low);
+    if (options_.always_rank) losses();
+    return quant::choose_precisions({names_.size(), has_bf16_,
+                                     [&](const Assignment& a) { return reaches(a); },
+                                     [&] { return losses(); }});
   }
 
   CalibratedModel accept(const Assignment& chosen) {
@@ -283,12 +238,16 @@ class Calibration {
     }
     std::sort(report_.trials.begin(), report_.trials.end(),
               [](const PrecisionTrial& a, const PrecisionTrial& b) {
-                return std::pair(a.int8_layers, a.bf16_layers) >
-                       std::pair(b.int8_layers, b.bf16_layers);
+                const auto key = [](const PrecisionTrial& trial) {
+                  return std::tuple(trial.int8_layers, trial.bf16_layers,
+                                    trial.rest == Precision::kBf16);
+                };
+                return key(a) > key(b);
               });
     AccuracyRecord& accuracy = report_.accuracy;
     accuracy.min_iou = options_.min_iou;
     accuracy.mean_iou = agreement.mean();
+    accuracy.standard_error = agreement.standard_error();
     accuracy.lowest_iou = agreement.lowest();
     accuracy.images = agreement.images();
     accuracy.masks = agreement.masks();
@@ -312,12 +271,39 @@ class Calibration {
   CalibrationSet set_;
   References chosen_masks_;
   References accepted_masks_;
-  std::vector<std::size_t> ranking_;
+  std::vector<double> losses_;  // by layer; empty: not measured
   std::map<Assignment, PrecisionTrial> trials_;
   CalibrationReport report_;
 };
 
 }  // namespace
+
+std::uint64_t calibration_memory(const SamCheckpoint& checkpoint,
+                                 const CalibrationOptions& options) {
+  const auto at_least_0 = [](std::int64_t value) {
+    return static_cast<std::uint64_t>(std::max<std::int64_t>(value, 0));
+  };
+  const SamConfig& config = checkpoint.config;
+  const std::uint64_t pixels = at_least_0(config.image_size) * at_least_0(config.image_size);
+  const std::uint64_t tokens = at_least_0(config.grid()) * at_least_0(config.grid());
+  const std::uint64_t width = at_least_0(config.embed_dim);
+  const std::uint64_t prompts = at_least_0(options.prompts_per_image);
+  const auto known = static_cast<std::int64_t>(options.images.size());
+  const std::uint64_t images =
+      at_least_0(known == 0 ? options.count : std::min<std::int64_t>(options.count, known));
+  // A block's values: residual, queries, keys and values, attention's result, the MLP's 4 * width;
+  // and what kernels work in. Then the image, prepared.
+  constexpr std::uint64_t kLiveWidths = 16;
+  const std::uint64_t encoder = (kLiveWidths * width * tokens + 4 * pixels) * sizeof(float);
+  // Of one image: the logits that look for objects, and masks with those of the reference.
+  const std::uint64_t logits = kTriesPerPrompt * prompts * 16 * tokens * sizeof(float);
+  const std::uint64_t masks = 2 * prompts * pixels;
+  // The four layers of a block read 3 * width and 4 * width channels.
+  const std::uint64_t rows = at_least_0(kSampledRows) + images;
+  const std::uint64_t observed = at_least_0(config.depth) * 7 * width * rows * sizeof(float);
+  return build_memory(checkpoint, false) + encoder + logits + masks + images * 3 * pixels +
+         observed;
+}
 
 CalibratedModel calibrate_model(const SamCheckpoint& checkpoint, const Preprocess& preprocess,
                                 const engine::CompileOptions& compile, Precision precision,

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <memory>
 #include <set>
 #include <string>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "models/sam/calibration_prompts.h"
 #include "models/sam/calibration_set.h"
 #include "models/sam/mask_agreement.h"
+#include "models/sam/model_file.h"
 #include "models/sam/precision.h"
 #include "support/files.h"
 
@@ -82,9 +84,9 @@ TEST(CalibrationSet, PartsAreDisjointAndUnreadableImagesAreNamed) {
 TEST(CalibrationSet, CopiesOfAPictureAreNotOnBothSides) {
   CalibrationOptions options;
   options.read = [](const std::string& name) { return numbered_picture(name.substr(0, 1)); };
-  options.images = {"1", "1 again", "2"};
+  options.images = {"1", "1 again", "2", "3", "4"};
   const CalibrationSet set = gather_pictures(options, 128);
-  EXPECT_EQ(set.choosing.size() + set.accepting.size(), 2U);
+  EXPECT_EQ(set.choosing.size() + set.accepting.size(), 4U);
   ASSERT_EQ(set.skipped.size(), 1U);
   EXPECT_NE(set.skipped.front().find("the same picture as"), std::string::npos);
 }
@@ -92,7 +94,7 @@ TEST(CalibrationSet, CopiesOfAPictureAreNotOnBothSides) {
 TEST(CalibrationSet, LargeImagesAreReducedToTheModelsSquare) {
   CalibrationOptions options;
   options.read = [](const std::string& name) { return random_picture(300, 200, name.size()); };
-  options.images = {"a", "bb"};
+  options.images = {"a", "bb", "ccc", "dddd"};
   const CalibrationSet set = gather_pictures(options, 128);
   EXPECT_EQ(set.choosing.front().image.width, 128);
   EXPECT_EQ(set.choosing.front().image.height, 85);
@@ -101,17 +103,20 @@ TEST(CalibrationSet, LargeImagesAreReducedToTheModelsSquare) {
 TEST(CalibrationSet, RefusesOptionsOutOfRangeAndTooFewImages) {
   CalibrationOptions options;
   options.read = numbered_picture;
-  options.images = {"1", "bad"};
-  EXPECT_ERROR(gather_pictures(options, 64), kInvalid, "1 of 2 images can be used");
-  options.images = {"1", "2"};
+  options.images = {"1", "2", "3", "bad"};
+  EXPECT_ERROR(gather_pictures(options, 64), kInvalid,
+               "3 of 4 images can be used, and at least 4 are needed");
+  options.images = {"1"};
+  EXPECT_ERROR(gather_pictures(options, 64), kInvalid, "1 of 1 image can be used");
+  options.images = {"1", "2", "3", "4"};
   options.min_iou = 0;
   EXPECT_ERROR(gather_pictures(options, 64), kInvalid, "min_iou is 0");
   options.min_iou = 1.5;
   EXPECT_ERROR(gather_pictures(options, 64), kInvalid, "at most 1");
   options.min_iou = 1;
-  options.count = 1;
-  EXPECT_ERROR(gather_pictures(options, 64), kInvalid, "count is 1");
-  options.count = 2;
+  options.count = 3;
+  EXPECT_ERROR(gather_pictures(options, 64), kInvalid, "count is 3");
+  options.count = 4;
   options.prompts_per_image = 0;
   EXPECT_ERROR(gather_pictures(options, 64), kInvalid, "prompts_per_image is 0");
   options.prompts_per_image = 1;
@@ -132,6 +137,47 @@ TEST(SpreadPoints, AreStrictlyInsideAndInEveryQuarter) {
   EXPECT_EQ(spread_points(1, 1, 1, 0).front().points.front().x, 0);
 }
 
+TEST(InnerPoints, LieInsideOfTheMaskAsFarAsItIsThick) {
+  // Rows 2 to 8 of 6 to 14, and a pixel by itself.
+  Mask mask{20, 12, std::vector<std::uint8_t>(240, 0)};
+  for (std::size_t y = 2; y <= 8; ++y) {
+    for (std::size_t x = 6; x <= 14; ++x) mask.data[y * 20 + x] = 1;
+  }
+  mask.data[11 * 20] = 1;
+  SplitMix64 random(1);
+  const std::vector<Point> points = inner_points(mask, 100, &random);
+  std::set<std::pair<float, float>> different;
+  for (const Point& point : points) {
+    EXPECT_TRUE(point.x >= 8 && point.x <= 12 && point.y >= 4 && point.y <= 6);
+    EXPECT_EQ(point.label, PointLabel::kForeground);
+    different.emplace(point.x, point.y);
+  }
+  EXPECT_EQ(different.size(), 15U);
+  EXPECT_EQ(inner_points(mask, 4, &random).size(), 4U);
+  const Mask thin{3, 1, {0, 1, 0}};
+  EXPECT_EQ(inner_points(thin, 2, &random).size(), 1U);
+  EXPECT_TRUE(inner_points({3, 1, {0, 0, 0}}, 2, &random).empty());
+}
+
+TEST(DrawnPrompts, AreTheSameForTheSameSeedAndHaveOneToFivePoints) {
+  const auto model = std::make_shared<const SamModel>(
+      compile_model(micro(), preprocess_preset("sam"), compile_options()));
+  Predictor predictor(model, 1);
+  const Image image = random_picture(64, 48, 3);
+  const Embedding embedding = predictor.encode(image.view());
+  const std::vector<Prompt> prompts = drawn_prompts(predictor, embedding, 6, 1);
+  const std::vector<Prompt> again = drawn_prompts(predictor, embedding, 6, 1);
+  ASSERT_TRUE(!prompts.empty() && prompts.size() <= 6 && prompts.size() == again.size());
+  for (std::size_t i = 0; i < prompts.size(); ++i) {
+    const std::vector<Point>& points = prompts[i].points;
+    ASSERT_TRUE(!points.empty() && points.size() <= 5 && points.size() == again[i].points.size());
+    for (std::size_t k = 0; k < points.size(); ++k) {
+      EXPECT_EQ(points[k].x, again[i].points[k].x);
+      EXPECT_EQ(points[k].y, again[i].points[k].y);
+    }
+  }
+}
+
 TEST(Agreement, IsTheMeanOverMasks) {
   const Mask full{2, 1, {1, 1}};
   const Mask half{2, 1, {1, 0}};
@@ -146,6 +192,35 @@ TEST(Agreement, IsTheMeanOverMasks) {
   // Of 1, 1/2, 1: s = sqrt(1/12), divided by sqrt(3).
   EXPECT_NEAR(agreement.standard_error(), 1.0 / 6, 1e-12);
   EXPECT_DOUBLE_EQ(agreement.median_encode_ms(), 4);  // the first run does not count
+}
+
+TEST(AccuracyRecord, IsRefusedOutOfItsRanges) {
+  const test::TempDir folder;
+  const std::string path = folder / "a.lasso";
+  SamModel model = compile_model(micro(), preprocess_preset("sam"), compile_options());
+  model.precision = "int8";
+  AccuracyRecord good{0.99, 0.995, 0.001, 0.8, 16, 200, true, 1};
+  const auto load = [&](const AccuracyRecord& accuracy) {
+    model.accuracy = accuracy;
+    save_model(model, path);
+    return load_model(path, compile_options(), false);
+  };
+  EXPECT_EQ(load(good).accuracy->standard_error, 0.001);
+  for (double AccuracyRecord::*iou :
+       {&AccuracyRecord::min_iou, &AccuracyRecord::mean_iou, &AccuracyRecord::standard_error,
+        &AccuracyRecord::lowest_iou}) {
+    AccuracyRecord bad = good;
+    bad.*iou = 1.5;
+    EXPECT_ERROR(load(bad), ErrorCode::kCorruptFile, "from 0 to 1");
+    bad.*iou = -0.5;
+    EXPECT_ERROR(load(bad), ErrorCode::kCorruptFile, "from 0 to 1");
+  }
+  for (int AccuracyRecord::*count :
+       {&AccuracyRecord::images, &AccuracyRecord::masks, &AccuracyRecord::seed}) {
+    AccuracyRecord bad = good;
+    bad.*count = -1;
+    EXPECT_ERROR(load(bad), ErrorCode::kCorruptFile, "negative");
+  }
 }
 
 void expect_sound(const CalibrationReport& report) {
@@ -200,6 +275,15 @@ TEST(Calibrate, KeepsWhatIsAskedForAndRefusesIt) {
             static_cast<int>(result.report.layers.size()));
   EXPECT_LT(result.report.accuracy.mean_iou, 1);
   EXPECT_FALSE(result.report.accepted);
+}
+
+TEST(Calibrate, ItsMemoryIsMoreThanThatOfBuildingAndGrowsWithTheImages) {
+  CalibrationOptions options = few_pictures();
+  const std::uint64_t few = calibration_memory(micro(), options);
+  EXPECT_GT(few, build_memory(micro(), false));
+  options.count = 4096;
+  const std::uint64_t picture = 3 * micro().config.image_size * micro().config.image_size;
+  EXPECT_GT(calibration_memory(micro(), options), few + 4000 * picture);
 }
 
 TEST(Calibrate, PartsOfTheReportAreDisjoint) {

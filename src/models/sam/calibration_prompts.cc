@@ -15,6 +15,9 @@ namespace {
 constexpr float kStabilityOffset = 1.0F;
 constexpr double kSameMask = 0.7;
 
+constexpr int kInside = 2;      // pixels between a point and the border of its mask
+constexpr int kMostPoints = 5;  // of a prompt
+
 std::size_t count_above(const std::vector<float>& logits, float threshold) {
   return static_cast<std::size_t>(
       std::count_if(logits.begin(), logits.end(), [=](float x) { return x > threshold; }));
@@ -38,6 +41,45 @@ double low_res_iou(const Segmentation& a, const Segmentation& b) {
     any += in_a || in_b ? 1 : 0;
   }
   return any == 0 ? 1 : static_cast<double>(both) / static_cast<double>(any);
+}
+
+// The surest answer for each object: those that overlap a surer one are left out.
+std::vector<std::size_t> distinct_objects(const std::vector<Segmentation>& answers) {
+  std::vector<double> certainties;
+  for (const Segmentation& answer : answers) certainties.push_back(certainty(answer));
+  std::vector<std::size_t> order(answers.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return certainties[a] > certainties[b]; });
+  std::vector<std::size_t> kept;
+  for (const std::size_t i : order) {
+    if (certainties[i] <= 0) break;  // no mask
+    const bool is_new = std::all_of(kept.begin(), kept.end(), [&](std::size_t other) {
+      return low_res_iou(answers[i], answers[other]) <= kSameMask;
+    });
+    if (is_new) kept.push_back(i);
+  }
+  return kept;
+}
+
+// Pixels whose neighbourhood of (2 * radius + 1)^2 pixels belongs to the mask.
+std::vector<Point> pixels_inside(const Mask& mask, int radius) {
+  const auto is_set = [&](int x, int y) {
+    return x >= 0 && x < mask.width && y >= 0 && y < mask.height &&
+           mask.data[static_cast<std::size_t>(y) * static_cast<std::size_t>(mask.width) +
+                     static_cast<std::size_t>(x)] != 0;
+  };
+  std::vector<Point> points;
+  for (int y = 0; y < mask.height; ++y) {
+    for (int x = 0; x < mask.width; ++x) {
+      bool all = true;
+      for (int v = y - radius; v <= y + radius && all; ++v) {
+        for (int u = x - radius; u <= x + radius && all; ++u) all = is_set(u, v);
+      }
+      if (all) points.push_back({static_cast<float>(x), static_cast<float>(y)});
+    }
+  }
+  return points;
 }
 
 }  // namespace
@@ -66,28 +108,44 @@ std::vector<Prompt> spread_points(int width, int height, int count, std::uint64_
   return prompts;
 }
 
-std::vector<Prompt> distinct_prompts(Predictor& predictor, const Embedding& embedding,
-                                     const std::vector<Prompt>& candidates, int count) {
-  std::vector<Segmentation> answers(candidates.size());
+std::vector<Point> inner_points(const Mask& mask, int count, SplitMix64* random) {
+  std::vector<Point> candidates;
+  for (int radius = kInside; radius >= 0 && candidates.empty(); --radius) {
+    candidates = pixels_inside(mask, radius);
+  }
+  std::vector<Point> points;
+  while (points.size() < static_cast<std::size_t>(count) && !candidates.empty()) {
+    std::swap(candidates[random->below(candidates.size())], candidates.back());
+    points.push_back(candidates.back());
+    candidates.pop_back();
+  }
+  return points;
+}
+
+std::vector<Prompt> drawn_prompts(Predictor& predictor, const Embedding& embedding, int count,
+                                  std::uint64_t seed) {
+  SplitMix64 random(seed);
+  const std::vector<Prompt> tries = spread_points(embedding.image_width(), embedding.image_height(),
+                                                  kTriesPerPrompt * count, seed);
+  std::vector<Segmentation> answers(tries.size());
   SegmentOptions options;
   options.masks = false;
-  predictor.segment(embedding, candidates.data(), candidates.size(), options, answers.data());
-  std::vector<double> certainties;
-  for (const Segmentation& answer : answers) certainties.push_back(certainty(answer));
-  std::vector<std::size_t> order(candidates.size());
-  std::iota(order.begin(), order.end(), 0);
-  std::stable_sort(order.begin(), order.end(),
-                   [&](std::size_t a, std::size_t b) { return certainties[a] > certainties[b]; });
-  std::vector<std::size_t> kept;
-  for (const std::size_t i : order) {
-    if (kept.size() == static_cast<std::size_t>(count)) break;
-    const bool is_new = std::all_of(kept.begin(), kept.end(), [&](std::size_t other) {
-      return low_res_iou(answers[i], answers[other]) <= kSameMask;
-    });
-    if (is_new) kept.push_back(i);
+  predictor.segment(embedding, tries.data(), tries.size(), options, answers.data());
+  std::vector<std::size_t> objects = distinct_objects(answers);
+  for (std::size_t i = objects.size(); i > 1; --i) {
+    std::swap(objects[i - 1], objects[random.below(i)]);
   }
   std::vector<Prompt> prompts;
-  for (const std::size_t i : kept) prompts.push_back(candidates[i]);
+  for (const std::size_t object : objects) {
+    if (prompts.size() == static_cast<std::size_t>(count)) break;
+    Segmentation answer;
+    predictor.segment(embedding, &tries[object], 1, {}, &answer);
+    Prompt prompt;
+    const int points = 1 + static_cast<int>(random.below(kMostPoints));
+    prompt.points = inner_points(answer.masks.front(), points, &random);
+    if (!prompt.points.empty()) prompts.push_back(std::move(prompt));
+  }
+  if (prompts.empty()) prompts.push_back(tries.front());  // nothing is seen: any point will do
   return prompts;
 }
 

@@ -5,7 +5,9 @@
 #include <cstdint>
 #include <vector>
 
+#include "core/random.h"
 #include "lasso/context.h"
+#include "lasso/mask.h"
 #include "lasso/types.h"
 #include "models/sam/predictor.h"
 
@@ -15,12 +17,20 @@ namespace lasso::sam {
 // a golden-ratio sequence in two dimensions, from a random start.
 std::vector<Prompt> spread_points(int width, int height, int count, std::uint64_t seed);
 
-// Of `candidates` at most `count` whose masks differ and of which the model is surest: the best
-// predicted IoU times stability (the IoU of the masks at thresholds 1 and -1), without those that
-// overlap a better one by an IoU above 0.7, as SAM's automatic mask generator chooses. A point on
-// nothing has a mask that any rounding changes: it would measure the point, not the rounding.
-std::vector<Prompt> distinct_prompts(Predictor& predictor, const Embedding& embedding,
-                                     const std::vector<Prompt>& candidates, int count);
+// Points that look for objects, for each prompt that is drawn.
+inline constexpr int kTriesPerPrompt = 4;
+
+// Up to `count` different pixels of the mask, at random among those whose 5 x 5 neighbourhood
+// belongs to it; 3 x 3 or the pixel alone where there is none.
+std::vector<Point> inner_points(const Mask& mask, int count, SplitMix64* random);
+
+// At most `count` prompts for one image, at least one, as somebody would click at what is there:
+// objects are the fp32 model's masks of 4 * count spread points, where masks that overlap by an IoU
+// above 0.7 are one object; `count` objects are drawn, and for each 1 to 5 inner points of its
+// mask. Objects are drawn whatever the model thinks of them: its surest masks are those that
+// rounding changes least.
+std::vector<Prompt> drawn_prompts(Predictor& predictor, const Embedding& embedding, int count,
+                                  std::uint64_t seed);
 
 }  // namespace lasso::sam
 

@@ -17,13 +17,15 @@ namespace {
 
 constexpr int kMostImages = 4096;
 constexpr int kMostPrompts = 256;
+// Two that choose and two that accept: of fewer, nobody knows how much images differ.
+constexpr int kFewestImages = 4;
 
 void check_options(const CalibrationOptions& o) {
   const auto check_range = [](const char* name, int value, int least, int most) {
     LASSO_CHECK(value >= least && value <= most, ErrorCode::kInvalidArgument,
                 "calibration: {} is {}: expected {} to {}", name, value, least, most);
   };
-  check_range("count", o.count, 2, kMostImages);
+  check_range("count", o.count, kFewestImages, kMostImages);
   check_range("prompts_per_image", o.prompts_per_image, 1, kMostPrompts);
   check_range("ranking_images", o.ranking_images, 1, kMostImages);
   check_range("seed", o.seed, 0, std::numeric_limits<int>::max());
@@ -106,9 +108,10 @@ class Gathering {
         add(name, std::move(image));
       }
     }
-    LASSO_CHECK(count() >= 2, ErrorCode::kInvalidArgument,
-                "calibration: {} of {} images can be used, and at least 2 are needed{}{}", count(),
-                options_.images.size(), set_.skipped.empty() ? "" : "; the first that can't: ",
+    LASSO_CHECK(count() >= kFewestImages, ErrorCode::kInvalidArgument,
+                "calibration: {} of {} image{} can be used, and at least {} are needed{}{}",
+                count(), options_.images.size(), options_.images.size() == 1 ? "" : "s",
+                kFewestImages, set_.skipped.empty() ? "" : "; the first that can't: ",
                 set_.skipped.empty() ? "" : set_.skipped.front());
     return std::move(set_);
   }

@@ -27,7 +27,7 @@ struct CalibrationSet {
 
 // Draws options.count images in an order that the seed decides, and reduces those that are larger
 // than the model's square to it, as its preprocessing would. Throws kInvalidArgument for options
-// out of their range and for fewer than two images that can be used.
+// out of their range and for fewer than four images that can be used.
 CalibrationSet gather_pictures(const CalibrationOptions& options, int image_size);
 
 }  // namespace lasso::sam

@@ -69,6 +69,7 @@ template <class V>
 void fields(V& v, AccuracyRecord& accuracy) {
   v("min_iou", accuracy.min_iou);
   v("mean_iou", accuracy.mean_iou);
+  v("standard_error", accuracy.standard_error);
   v("lowest_iou", accuracy.lowest_iou);
   v("images", accuracy.images);
   v("masks", accuracy.masks);
@@ -106,6 +107,18 @@ Preprocess read_preprocess(const engine::Json& json, const std::string& where) {
   LASSO_CHECK(preprocess.name.size() <= 32 && preprocess.name.find(' ') == std::string::npos,
               ErrorCode::kCorruptFile, "{}: its name is \"{}\"", where, preprocess.name);
   return preprocess;
+}
+
+void check_accuracy(const AccuracyRecord& accuracy, const std::string& where) {
+  const auto in_range = [](double iou) { return iou >= 0 && iou <= 1; };
+  LASSO_CHECK(in_range(accuracy.min_iou) && in_range(accuracy.mean_iou) &&
+                  in_range(accuracy.standard_error) && in_range(accuracy.lowest_iou) &&
+                  accuracy.lowest_iou <= accuracy.mean_iou,
+              ErrorCode::kCorruptFile,
+              "{}: IoUs are expected from 0 to 1, the lowest at most the mean", where);
+  LASSO_CHECK(accuracy.images >= 0 && accuracy.masks >= 0 && accuracy.seed >= 0,
+              ErrorCode::kCorruptFile, "{}: a number of images or masks, or a seed, is negative",
+              where);
 }
 
 struct Argument {
@@ -189,6 +202,7 @@ SamModel read_model(const engine::LoadedEngine& engine, const std::string& path)
     const std::string accuracy = path + ": meta.accuracy";
     model.accuracy = engine::read_fields<AccuracyRecord>(
         engine::parse_json(engine.model.accuracy, accuracy), accuracy);
+    check_accuracy(*model.accuracy, accuracy);
   }
   model.hash = engine.model.hash;
   model.precision = engine.model.precision;
