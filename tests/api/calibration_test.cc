@@ -131,9 +131,7 @@ TEST_F(Precisions, AutoKeepsMasksWithMostWorkInInt8) {
   EngineOptions options;
   options.precision = Precision::kAuto;
   CalibrationOptions calibration;
-  for (const Scene& scene : scenes(kScenes, 40)) calibration.images.push_back(scene.path);
-  calibration.count = 40;
-  calibration.min_iou = 0.99;
+  calibration.min_iou = 0.99;  // on random pictures
   const Calibrated result = calibrate(model_path(), options, calibration);
   ASSERT_TRUE(result.engine.has_value());
   EXPECT_TRUE(result.report.accepted);
