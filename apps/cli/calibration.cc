@@ -110,7 +110,7 @@ void print_sensitivity(const CalibrationReport& report) {
 
 bool CalibrationArguments::wanted(const std::string& precision) const {
   const bool chooses = precision == to_string(Precision::kAuto);
-  if (!given.empty() && precision == to_string(Precision::kFp32)) {
+  if (!given.empty() && (precision.empty() || precision == to_string(Precision::kFp32))) {
     usage_error("{}: calibration is for --precision bf16, int8 or auto", given.front());
   }
   if (sensitivity && !chooses) {

@@ -21,8 +21,8 @@ struct CalibrationArguments {
   bool sensitivity = false;
   std::vector<std::string> given;  // the options of calibration on the command line, by name
 
-  // Whether a build in that precision measures what it makes. Throws Failure(kUsage) for options
-  // that it has no use for.
+  // Whether a build in that precision (empty: fp32) measures what it makes. Throws Failure(kUsage)
+  // for options that it has no use for.
   bool wanted(const std::string& precision) const;
 };
 void add_calibration_options(CLI::App* app, CalibrationArguments* arguments);

@@ -74,7 +74,7 @@ std::string quantity(double value) {
   return fmt::format("{:.0f} ", value);
 }
 
-// "auto: 22 int8, 2 bf16": the linear layers of the image encoder's blocks.
+// "auto: 22 int8, 2 bf16, 1 fp32": the linear layers of the image encoder.
 std::string precision_text(const EngineInfo& info) {
   if (info.precision != to_string(Precision::kAuto)) return info.precision;
   std::vector<std::string> counts;

@@ -151,7 +151,7 @@ class BuildTest(harness.CliTest):
         for text in ("12X", "0", "-1", "1.5G", "", "9999999999999G"):
             self.error(USAGE, "build", MODEL, "-o", "a.lasso", "--memory-limit", text)
         line = self.error(MEMORY, "build", TINY, "-o", "a.lasso", "--memory-limit", "1M")
-        self.assertRegex(line, r"needs about \d+ bytes of memory, and the limit is 1048576")
+        self.assertRegex(line, r"needs about \d+ MiB of memory, and the limit is 1 MiB")
         self.assertEqual(self.names(), [])
         needed = int(line.split("needs about ")[1].split()[0])
         (report,) = self.build("--memory-limit", str(needed + (4 << 20)), "--json",

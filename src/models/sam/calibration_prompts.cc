@@ -15,6 +15,8 @@ namespace {
 constexpr float kStabilityOffset = 1.0F;
 constexpr double kSameMask = 0.7;
 
+constexpr double kLeastCertainty = 0.5;  // predicted IoU times stability, of an object
+
 constexpr int kInside = 2;      // pixels between a point and the border of its mask
 constexpr int kMostPoints = 5;  // of a prompt
 
@@ -51,9 +53,11 @@ std::vector<std::size_t> distinct_objects(const std::vector<Segmentation>& answe
   std::iota(order.begin(), order.end(), 0);
   std::stable_sort(order.begin(), order.end(),
                    [&](std::size_t a, std::size_t b) { return certainties[a] > certainties[b]; });
+  // A model that is sure of nothing has no other objects.
+  const bool any_sure = !order.empty() && certainties[order.front()] >= kLeastCertainty;
   std::vector<std::size_t> kept;
   for (const std::size_t i : order) {
-    if (certainties[i] <= 0) break;  // no mask
+    if (certainties[i] <= 0 || (any_sure && certainties[i] < kLeastCertainty)) break;
     const bool is_new = std::all_of(kept.begin(), kept.end(), [&](std::size_t other) {
       return low_res_iou(answers[i], answers[other]) <= kSameMask;
     });
