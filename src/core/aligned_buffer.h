@@ -13,7 +13,7 @@ constexpr std::size_t align_up(std::size_t bytes, std::size_t alignment = kAlign
   return (bytes + alignment - 1) / alignment * alignment;
 }
 
-// Owns its memory. Contents are zero for blocks of 2 MiB and more (fresh pages) and unspecified
+// Owns its memory. Contents are zero for blocks of 8 MiB and more (fresh pages) and unspecified
 // otherwise. Throws kOutOfMemory.
 class AlignedBuffer {
  public:
