@@ -153,7 +153,7 @@ class BuildTest(harness.CliTest):
         line = self.error(MEMORY, "build", TINY, "-o", "a.lasso", "--memory-limit", "1M")
         self.assertRegex(line, r"needs about \d+ MiB of memory, and the limit is 1 MiB")
         self.assertEqual(self.names(), [])
-        needed = int(line.split("needs about ")[1].split()[0])
+        needed = int(line.split("needs about ")[1].split()[0]) << 20
         (report,) = self.build("--memory-limit", str(needed + (4 << 20)), "--json",
                                model=TINY).objects()
         if not os.environ.get("LASSO_SANITIZED"):

@@ -92,7 +92,13 @@ std::vector<Embedding> Predictor::encode(const ImageView* images, std::size_t co
     const std::size_t some = std::min(kImagesPerRun, count - first);
     const Stopwatch watch;
     image_.get(some * image_values());
-    for (std::size_t i = 0; i < some; ++i) preprocess(images[first + i], i);
+    for (std::size_t i = 0; i < some; ++i) {
+      try {
+        preprocess(images[first + i], i);
+      } catch (const Error& error) {
+        fail(error.code(), "image {} of {}: {}", first + i, count, error.what());
+      }
+    }
     timings_.preprocess_ms += watch.milliseconds();
     run_encoder(images + first, some, embeddings);
   }
