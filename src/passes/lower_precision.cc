@@ -194,7 +194,8 @@ class Lowering {
     auto op = std::get<Linear>(node.op);
     op.weights = precision->weights;
     if (op.weights == DType::kI8) node.inputs[0] = converted(node.inputs[0], want(node, 0));
-    const std::string& name = graph_.value(node.inputs[kWeights]).name;
+    // A copy: values move when constants are added.
+    const std::string name = graph_.value(node.inputs[kWeights]).name;
     const bool residual = node.inputs.size() > kResidual && node.inputs[kResidual] != kNoValue;
     if (residual && graph_.value(node.inputs[kResidual]).dtype != DType::kF32) {
       node.inputs[kResidual] = converted(node.inputs[kResidual], Want{});
