@@ -16,9 +16,9 @@ class Search {
 
   Assignment run() {
     if (!problem_.has_bf16) return *least(Precision::kFp32, Precision::kInt8);
-    const Assignment lowest = all(Precision::kInt8, Precision::kBf16);
+    Assignment lowest = all(Precision::kInt8, Precision::kBf16);
     if (problem_.reaches(lowest)) return lowest;
-    const Assignment exact_rest = all(Precision::kInt8, Precision::kFp32);
+    Assignment exact_rest = all(Precision::kInt8, Precision::kFp32);
     if (problem_.reaches(exact_rest)) return exact_rest;
     if (problem_.reaches(all(Precision::kFp32, Precision::kBf16))) rest_ = Precision::kBf16;
     if (auto found = least(Precision::kBf16, Precision::kInt8)) return *found;

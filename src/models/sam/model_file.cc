@@ -99,7 +99,7 @@ engine::ModelRecord record_of(const SamConfig& config, const Preprocess& preproc
 }
 
 Preprocess read_preprocess(const engine::Json& json, const std::string& where) {
-  const auto preprocess = engine::read_fields<Preprocess>(json, where);
+  auto preprocess = engine::read_fields<Preprocess>(json, where);
   const bool divides = std::all_of(preprocess.std.begin(), preprocess.std.end(),
                                    [](float deviation) { return deviation > 0; });
   LASSO_CHECK(divides, ErrorCode::kCorruptFile, "{}: a deviation is not positive", where);
