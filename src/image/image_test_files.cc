@@ -117,7 +117,7 @@ std::string make_png(const PngSpec& spec, const Sample& sample) {
     for (int x = 0; x < spec.width; ++x) {
       for (int c = 0; c < channels; ++c) {
         const int value = sample(x, y, c);
-        const auto bit = static_cast<std::size_t>((x * channels + c) * spec.bits);
+        const auto bit = (static_cast<std::size_t>(x) * channels + c) * spec.bits;
         if (spec.bits == 16) {
           row[bit / 8] = static_cast<png_byte>(value >> 8);
           row[bit / 8 + 1] = static_cast<png_byte>(value);

@@ -22,9 +22,9 @@ double radius(ResizeFilter filter) { return filter == ResizeFilter::kBilinear ? 
 double evaluate(ResizeFilter filter, double x) {
   x = std::abs(x);
   if (filter == ResizeFilter::kBilinear) return x < 1.0 ? 1.0 - x : 0.0;
-  constexpr double a = -0.5;
-  if (x < 1.0) return ((a + 2.0) * x - (a + 3.0)) * x * x + 1.0;
-  if (x < 2.0) return (((x - 5.0) * x + 8.0) * x - 4.0) * a;
+  constexpr double kA = -0.5;
+  if (x < 1.0) return ((kA + 2.0) * x - (kA + 3.0)) * x * x + 1.0;
+  if (x < 2.0) return (((x - 5.0) * x + 8.0) * x - 4.0) * kA;
   return 0.0;
 }
 
@@ -119,9 +119,9 @@ void ResizeTaps::prepare(int in, int out, ResizeFilter kernel) {
   for (int x = 0; x < out; ++x) {
     const double center = (x + 0.5) * scale;
     const auto begin = static_cast<int>(
-        std::max<std::int64_t>(static_cast<std::int64_t>(center - support + 0.5), 0));
+        std::max<std::int64_t>(static_cast<std::int64_t>(std::floor(center - support + 0.5)), 0));
     const auto end = static_cast<int>(
-        std::min<std::int64_t>(static_cast<std::int64_t>(center + support + 0.5), in));
+        std::min<std::int64_t>(static_cast<std::int64_t>(std::floor(center + support + 0.5)), in));
     const int taps = end - begin;
     double total = 0.0;
     for (int k = 0; k < taps; ++k) {
