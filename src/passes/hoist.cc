@@ -47,7 +47,7 @@ graph::Graph hoist(graph::Graph& graph, const std::string& name,
   std::erase_if(first.nodes, [&](const graph::Node& node) { return !is_moved(node.outputs[0]); });
   std::erase_if(graph.nodes, [&](const graph::Node& node) { return is_moved(node.outputs[0]); });
 
-  // In the order in which they are made: the inputs themselves first.
+  // What of the moved values is still read here.
   std::vector<bool> read(graph.values.size(), false);
   for (const graph::Node& node : graph.nodes) {
     for (const ValueId id : node.inputs) {
@@ -77,8 +77,8 @@ graph::Graph hoist(graph::Graph& graph, const std::string& name,
     }
   }
   std::erase_if(first.inputs, [&](ValueId id) { return !used[static_cast<std::size_t>(id)]; });
+  const std::vector<std::string> names = graph::symbols(first);
   std::erase_if(first.typical, [&](const auto& binding) {
-    const std::vector<std::string> names = graph::symbols(first);
     return std::find(names.begin(), names.end(), binding.first) == names.end();
   });
   graph = eliminate_dead(std::move(graph));

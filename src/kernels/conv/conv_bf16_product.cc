@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "kernels/constant.h"
 #include "kernels/conv/conv_bf16.h"
+#include "kernels/conv/conv_filters.h"
 #include "kernels/gemm_bf16/product_bf16.h"
 
 namespace lasso::kernels {
@@ -51,19 +51,12 @@ KernelPlan plan_conv(const Conv2dBf16Problem& p, const Target& target) {
   return result;
 }
 
-// Row n of the product's W is filter n in the order of the window: [kh, kw, C].
 void pack_conv(const Conv2dBf16Problem& p, const std::vector<TensorView>& constants,
                std::byte* packed) {
-  const std::vector<float> w = read_f32(constants.at(0));
-  std::vector<float> bias(static_cast<std::size_t>(p.filters));
-  read_bias(constants, p.filters, bias.data());
-  const std::int64_t area = p.kernel_h * p.kernel_w;
-  const auto element = [&](std::int64_t n, std::int64_t k) {
-    const std::int64_t tap = k / p.channels;
-    const std::int64_t c = k % p.channels;
-    return w[static_cast<std::size_t>((n * p.channels + c) * area + tap)];
-  };
-  bf16::pack_panels(p.filters, area * p.channels, element, bias.data(), packed);
+  pack_filters(p, constants,
+               [&](std::int64_t n, std::int64_t k, const auto& element, const float* bias) {
+                 bf16::pack_panels(n, k, element, bias, packed);
+               });
 }
 
 // The window of output pixel (b, top, left): the part of each of its rows that lies in the image,
@@ -106,9 +99,7 @@ void run_conv(const KernelState& state, const KernelArgs& args) {
   bf16::run_product(product, s.target.threads, args.workspace, gather, locate);
 }
 
-// The transposed convolution is `stride` products, one for each row u of the kernel: row (i, j) of
-// the image by the weights W[:, n, u, v] gives the numbers (v, n) of the output's row s*i + u from
-// pixel s*j on, which lie together.
+// One product for each kernel row (conv_filters.h).
 bf16::Product product_of(const ConvTranspose2dBf16Problem& p, const std::byte* packed) {
   return {.rows = p.batch * p.height * p.width,
           .n = p.stride * p.filters,
@@ -132,23 +123,12 @@ KernelPlan plan_transpose(const ConvTranspose2dBf16Problem& p, const Target& tar
 
 void pack_transpose(const ConvTranspose2dBf16Problem& p, const std::vector<TensorView>& constants,
                     std::byte* packed) {
-  const std::vector<float> w = read_f32(constants.at(0));
-  const std::int64_t columns = p.stride * p.filters;
-  std::vector<float> bias(static_cast<std::size_t>(columns));
-  read_bias(constants, p.filters, bias.data());
-  for (std::int64_t v = 1; v < p.stride; ++v) {
-    std::copy_n(bias.data(), p.filters, bias.data() + v * p.filters);
-  }
-  for (std::int64_t u = 0; u < p.stride; ++u) {
-    const auto element = [&](std::int64_t column, std::int64_t c) {
-      const std::int64_t v = column / p.filters;
-      const std::int64_t n = column % p.filters;
-      return w[static_cast<std::size_t>(((c * p.filters + n) * p.stride + u) * p.stride + v)];
-    };
-    bf16::pack_panels(
-        columns, p.channels, element, bias.data(),
-        packed + static_cast<std::size_t>(u) * bf16::packed_bytes(columns, p.channels));
-  }
+  pack_kernel_rows(
+      p, constants,
+      [&](std::int64_t u, std::int64_t n, std::int64_t k, const auto& element, const float* bias) {
+        bf16::pack_panels(n, k, element, bias,
+                          packed + static_cast<std::size_t>(u) * bf16::packed_bytes(n, k));
+      });
 }
 
 void run_transpose(const KernelState& state, const KernelArgs& args) {

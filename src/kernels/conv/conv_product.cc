@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <vector>
 
-#include "kernels/constant.h"
 #include "kernels/conv/conv.h"
+#include "kernels/conv/conv_filters.h"
 #include "kernels/gemm/product.h"
 
 namespace lasso::kernels {
@@ -57,18 +57,11 @@ KernelPlan plan(const Conv2dProblem& p, const Target& target) {
   return result;
 }
 
-// Row n of the product's W is filter n in the order of the window: [kh, kw, C].
 void pack(const Conv2dProblem& p, const std::vector<TensorView>& constants, std::byte* packed) {
-  const std::vector<float> w = read_f32(constants.at(0));
-  std::vector<float> bias(static_cast<std::size_t>(p.filters));
-  read_bias(constants, p.filters, bias.data());
-  const std::int64_t area = p.kernel_h * p.kernel_w;
-  const auto element = [&](std::int64_t n, std::int64_t k) {
-    const std::int64_t tap = k / p.channels;
-    const std::int64_t c = k % p.channels;
-    return w[static_cast<std::size_t>((n * p.channels + c) * area + tap)];
-  };
-  pack_panels(p.filters, area * p.channels, element, bias.data(), reinterpret_cast<float*>(packed));
+  pack_filters(p, constants,
+               [&](std::int64_t n, std::int64_t k, const auto& element, const float* bias) {
+                 pack_panels(n, k, element, bias, reinterpret_cast<float*>(packed));
+               });
 }
 
 // Where the pieces of output pixel (b, top, left) begin, `stride` apart in `a`.
@@ -122,9 +115,7 @@ std::unique_ptr<KernelState> create(const Conv2dProblem& p, const Target& /*targ
   return std::make_unique<State>(p);
 }
 
-// The transposed convolution is `stride` products, one for each row u of the kernel: row (i, j) of
-// the image by the weights W[:, n, u, v] gives the numbers (v, n) of the output's row s*i + u from
-// pixel s*j on, which lie together.
+// Of the packed weights of one kernel row (conv_filters.h).
 std::int64_t product_floats(const ConvTranspose2dProblem& p) {
   return static_cast<std::int64_t>(panel_bytes(p.stride * p.filters, p.channels) / sizeof(float));
 }
@@ -145,21 +136,11 @@ KernelPlan plan_transpose(const ConvTranspose2dProblem& p, const Target& target)
 
 void pack_transpose(const ConvTranspose2dProblem& p, const std::vector<TensorView>& constants,
                     std::byte* packed) {
-  const std::vector<float> w = read_f32(constants.at(0));
-  std::vector<float> bias(static_cast<std::size_t>(p.filters * p.stride));
-  read_bias(constants, p.filters, bias.data());
-  for (std::int64_t v = 1; v < p.stride; ++v) {
-    std::copy_n(bias.data(), p.filters, bias.data() + v * p.filters);
-  }
-  for (std::int64_t u = 0; u < p.stride; ++u) {
-    const auto element = [&](std::int64_t column, std::int64_t c) {
-      const std::int64_t v = column / p.filters;
-      const std::int64_t n = column % p.filters;
-      return w[static_cast<std::size_t>(((c * p.filters + n) * p.stride + u) * p.stride + v)];
-    };
-    pack_panels(p.stride * p.filters, p.channels, element, bias.data(),
-                reinterpret_cast<float*>(packed) + u * product_floats(p));
-  }
+  pack_kernel_rows(
+      p, constants,
+      [&](std::int64_t u, std::int64_t n, std::int64_t k, const auto& element, const float* bias) {
+        pack_panels(n, k, element, bias, reinterpret_cast<float*>(packed) + u * product_floats(p));
+      });
 }
 
 template <Isa kIsa>
