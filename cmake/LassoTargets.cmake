@@ -81,7 +81,7 @@ function(lasso_test name)
   if(ARG_EACH_ISA)
     add_test(NAME ${name}.avx2 COMMAND ${name})
     set_tests_properties(${name}.avx2 PROPERTIES LABELS unit ENVIRONMENT
-      "LASSO_SOURCE_DIR=${PROJECT_SOURCE_DIR};LASSO_MAX_ISA=avx2;${ARG_ENVIRONMENT}")
+      "LASSO_SOURCE_DIR=${PROJECT_SOURCE_DIR};LASSO_TEST_ISA=avx2;${ARG_ENVIRONMENT}")
   endif()
 endfunction()
 

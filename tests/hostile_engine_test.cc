@@ -27,8 +27,7 @@ constexpr int kLies = 1'000;
 
 engine::CompileOptions compile_options() {
   engine::CompileOptions options;
-  options.isa = usable_isa();
-  options.threads = 1;
+  options.target = backend::test_target(1);
   return options;
 }
 

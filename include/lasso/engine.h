@@ -44,6 +44,12 @@ struct EngineOptions {
   // A JSON file with what tensor shapes do not tell (docs/checkpoints.md lists the keys). Empty:
   // none.
   std::string config_path;
+  // The best instructions that kernels may use, one of isa_names(). Empty: all that the CPU has.
+  std::string isa;
+  // Measure how long each kernel takes where several compute a layer, and prefer one that is
+  // clearly faster than the one that is estimated to be. Takes a few seconds for a large model; the
+  // engine's file then depends on how fast the machine was.
+  bool time_kernels = false;
   // Threads that pack weights. 0: the physical cores that the process may use.
   int threads = 0;
   // Bytes of memory that the process may have resident while it builds; where more is needed, that
@@ -56,6 +62,7 @@ struct LoadOptions {
   // Compare the weights with their checksum, which reads all of them. Everything else in the file
   // is checked in any case.
   bool verify = false;
+  std::string isa;  // see EngineOptions::isa; Engine::open() takes that one
 };
 
 // Random weights of a published architecture, to measure speed without a checkpoint.
@@ -74,6 +81,9 @@ struct LayerInfo {
   std::string isa;        // "avx512", "avx2", "reference"
   // Better kernels that were not taken, "name: reason" each.
   std::vector<std::string> rejected;
+  // Kernels that compute the layer and their times, "name.isa: 1.23 ms" each; empty where they were
+  // not measured.
+  std::vector<std::string> times;
   std::uint64_t weight_bytes = 0;  // packed
   double gflop = 0;  // at the representative shape (one image; one prompt of two points)
 };

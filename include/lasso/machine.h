@@ -11,11 +11,15 @@ namespace lasso {
 
 struct MachineInfo {
   int cores = 0;    // physical ones that the process may use
-  std::string isa;  // the best that the CPU has and LASSO_MAX_ISA allows: "avx512_bf16"
+  std::string isa;  // the best that the CPU has and the cap allows: "avx512_bf16"
 };
 
-// Throws kUnsupported for a CPU without AVX2.
-LASSO_EXPORT MachineInfo machine_info();
+// `isa` caps what is told, as EngineOptions::isa does. Throws kUnsupported for a CPU without AVX2,
+// kInvalidArgument for an unknown name.
+LASSO_EXPORT MachineInfo machine_info(const std::string& isa = {});
+
+// The names that caps may have, in their order: "avx2", ...
+LASSO_EXPORT std::vector<std::string> isa_names();
 
 // The highest rate at which the CPU multiplies and adds, on registers alone: no model is faster.
 struct PeakRate {
@@ -28,13 +32,13 @@ struct PeakRate {
   double gflop_per_s = 0;
 };
 
-// Measures it for every kind of multiply-add that the CPU has and LASSO_MAX_ISA allows, fp32 with
-// AVX2 first; takes about a tenth of a second for each. threads: at most the physical cores that
+// Measures it for every kind of multiply-add that the CPU has and the cap allows, fp32 with AVX2
+// first; takes about a tenth of a second for each. threads: at most the physical cores that
 // the process may use, which is also what 0 means. Throws kInvalidArgument for a negative number,
 // kUnsupported for a CPU without AVX2.
-LASSO_EXPORT std::vector<PeakRate> measure_peaks(int threads = 0);
+LASSO_EXPORT std::vector<PeakRate> measure_peaks(int threads = 0, const std::string& isa = {});
 
-// The libraries that compute, with their versions: "oneDNN 2.6.3".
+// The libraries that compute, with their versions: "oneDNN 2.6.3"; empty where there are none.
 LASSO_EXPORT std::string compute_libraries();
 
 }  // namespace lasso

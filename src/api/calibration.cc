@@ -17,7 +17,7 @@ Calibrated calibrate(const std::string& path, const EngineOptions& options,
     check_memory(path, "calibration", sam::calibration_memory(checkpoint, calibration),
                  options.memory_limit);
     sam::CalibratedModel calibrated = sam::calibrate_model(
-        checkpoint, settings.preprocess, settings.compile, settings.precision, calibration);
+        checkpoint, settings.preprocess, settings.measured(), settings.precision, calibration);
     Calibrated result;
     if (calibrated.report.accepted) {
       calibrated.model.precision = to_string(settings.precision);

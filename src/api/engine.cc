@@ -5,8 +5,8 @@
 #include "api/engine_impl.h"
 #include "core/access.h"
 #include "core/check.h"
+#include "core/cpu_features.h"
 #include "core/guard.h"
-#include "core/isa.h"
 #include "core/threads.h"
 #include "engine/plan.h"
 #include "frontend/checkpoint.h"
@@ -68,13 +68,16 @@ LayerInfo layer_info(const engine::CompiledProgram& program, std::size_t index) 
   } else {
     layer.kernel = std::string(compiled.family->kernel_name(compiled.kernel));
     if (!compiled.implementation.empty()) layer.kernel += " (" + compiled.implementation + ")";
-    layer.isa = std::string(to_string(compiled.family->kernel_isa(compiled.kernel)));
+    layer.isa = std::string(kernels::isa_name(compiled.family->needs(compiled.kernel)));
   }
   for (const graph::ValueId id : node.inputs) {
     layer.input_shapes.push_back(id == graph::kNoValue ? ""
                                                        : graph::to_string(graph.value(id).shape));
   }
   layer.rejected = compiled.rejected;
+  for (const engine::KernelTime& time : compiled.times) {
+    layer.times.push_back(fmt::format("{}: {:.3g} ms", time.kernel, time.ms));
+  }
   layer.weight_bytes = compiled.packed.bytes;
   layer.gflop = graph::flops(graph, node, graph.typical) * 1e-9;
   return layer;
@@ -102,13 +105,16 @@ EngineInfo engine_info(const sam::SamModel& model) {
   info.model_hash = model.hash;
   info.preprocess = model.preprocess.name;
   info.device = "cpu";
-  info.isa = model.module->options.reference ? "reference"
-                                             : std::string(to_string(model.module->options.isa));
+  info.isa = model.module->options.reference
+                 ? "reference"
+                 : std::string(best_name(model.module->options.target.features));
   info.precision = model.precision;
   info.accuracy = model.accuracy;
   info.lasso_version = model.module->build.lasso_version;
-  info.onednn_version = model.module->build.onednn_version;
-  info.needed_isa = std::string(to_string(model.module->build.needed_isa));
+  const auto& libraries = model.module->build.libraries;
+  const auto onednn = libraries.find("oneDNN");
+  info.onednn_version = onednn == libraries.end() ? "none" : onednn->second;
+  info.needed_isa = to_string(model.module->build.needed);
   info.image_size = config.image_size;
   info.patch_size = config.patch_size;
   info.embed_dim = config.embed_dim;
@@ -119,7 +125,7 @@ EngineInfo engine_info(const sam::SamModel& model) {
   info.prompt_dim = config.prompt_dim;
   info.candidates = config.num_multimask_outputs;
   info.parameters = model.parameters;
-  info.weight_bytes = model.module->weight_bytes;
+  info.weight_bytes = model.module->weights.size();
   for (const engine::CompiledProgram& program : model.module->programs) {
     info.programs.push_back(program_info(program));
   }
@@ -128,9 +134,9 @@ EngineInfo engine_info(const sam::SamModel& model) {
 
 engine::CompileOptions compile_options(const EngineSettings& settings,
                                        const sam::SamConfig& config) {
-  engine::CompileOptions options = settings.compile;
+  engine::CompileOptions options = settings.measured();
   options.precision =
-      sam::precision_plan(config, settings.precision, options.isa, options.reference);
+      sam::precision_plan(config, settings.precision, options.target, options.reference);
   return options;
 }
 
@@ -197,8 +203,17 @@ EngineSettings::EngineSettings(const EngineOptions& options)
   LASSO_CHECK(options.threads >= 0 && options.threads <= 4096, ErrorCode::kInvalidArgument,
               "threads is {}: expected 0 (all cores) to 4096", options.threads);
   compile.reference = options.kernels == Kernels::kReference;
-  compile.isa = usable_isa();
-  compile.threads = options.threads == 0 ? available_cores() : options.threads;
+  const CpuFeatures cap = options.isa.empty() ? cpu_features() : cpu_feature_cap(options.isa);
+  const int threads = options.threads == 0 ? available_cores() : options.threads;
+  compile.target.features = cpu_features() & cap;
+  compile.target.threads = threads;
+  compile.time_kernels = options.time_kernels;
+}
+
+engine::CompileOptions EngineSettings::measured() const {
+  engine::CompileOptions options = compile;
+  options.target.rates = measured_rates(options.target.features);
+  return options;
 }
 
 void check_memory(const std::string& path, const char* work, std::uint64_t needed,
@@ -257,7 +272,11 @@ Engine Engine::build_file(const std::string& path, const std::string& engine_pat
 }
 
 Engine Engine::load(const std::string& path, const LoadOptions& options) {
-  return guarded([&] { return Engine(make_engine(load_model(path, {}, options.verify))); });
+  return guarded([&] {
+    EngineOptions engine_options;
+    engine_options.isa = options.isa;
+    return Engine(make_engine(load_model(path, engine_options, options.verify)));
+  });
 }
 
 Engine Engine::open(const std::string& path, const EngineOptions& options,
@@ -287,16 +306,18 @@ const EngineInfo& Engine::info() const { return impl_->info; }
 
 std::vector<std::uint64_t> Engine::arena_bytes(int threads) const {
   return guarded([&] {
-    const int team = threads == 0 ? available_cores() : threads;
-    const ThreadLimit limit(team);
-    std::vector<std::uint64_t> bytes;
     const engine::CompiledModule& module = *impl_->model->module;
+    backend::TargetInfo target = module.options.target;
+    target.threads = threads == 0 ? available_cores() : threads;
+    const auto device = backend::make_cpu_device(target);
+    std::vector<std::uint64_t> bytes;
     for (const engine::CompiledProgram& program : module.programs) {
       std::vector<std::int64_t> sizes;
       for (const std::string& symbol : program.symbols) {
         sizes.push_back(program.graph.typical.at(symbol));
       }
-      bytes.push_back(engine::Plan(program, module.options, team, sizes).arena_bytes());
+      const engine::Plan plan(module, program, *device, module.weights.data(), sizes);
+      bytes.push_back(plan.arena_bytes());
     }
     return bytes;
   });

@@ -20,6 +20,9 @@ struct Engine::Impl {
 struct EngineSettings {
   explicit EngineSettings(const EngineOptions& options);
 
+  // For building: with the machine's rates, which files bring with them.
+  engine::CompileOptions measured() const;
+
   engine::CompileOptions compile;
   Precision precision = Precision::kFp32;
   Preprocess preprocess;

@@ -2,21 +2,35 @@
 
 #include <algorithm>
 
-#include "backend/cpu/onednn.h"
 #include "core/check.h"
 #include "core/guard.h"
 #include "core/peak.h"
 #include "core/threads.h"
+#include "kernels/registry.h"
 
 namespace lasso {
 
-MachineInfo machine_info() {
-  return guarded([] {
-    return MachineInfo{available_cores(), std::string(to_string(usable_isa()))};
+namespace {
+
+// What the CPU has, or less where a name caps it.
+CpuFeatures capped(const std::string& isa) {
+  return isa.empty() ? cpu_features() : cpu_features() & cpu_feature_cap(isa);
+}
+
+}  // namespace
+
+MachineInfo machine_info(const std::string& isa) {
+  return guarded([&] {
+    return MachineInfo{available_cores(), std::string(best_name(capped(isa)))};
   });
 }
 
-std::vector<PeakRate> measure_peaks(int threads) {
+std::vector<std::string> isa_names() {
+  const std::vector<std::string_view> names = cpu_feature_names();
+  return {names.begin(), names.end()};
+}
+
+std::vector<PeakRate> measure_peaks(int threads, const std::string& isa) {
   LASSO_CHECK(threads >= 0, ErrorCode::kInvalidArgument,
               "threads is {}: expected 0 (all cores) or more", threads);
   return guarded([&] {
@@ -25,8 +39,8 @@ std::vector<PeakRate> measure_peaks(int threads) {
     std::vector<PeakRate> peaks;
     for (const MultiplyAdd multiply_add : kMultiplyAdds) {
       const MultiplyAddInfo about = info(multiply_add);
-      if (about.isa > usable_isa()) continue;
-      peaks.push_back({std::string(about.precision), std::string(to_string(about.isa)),
+      if (!capped(isa).has(about.feature)) continue;
+      peaks.push_back({std::string(about.precision), std::string(to_string(about.feature)),
                        std::string(about.instruction), count,
                        peak_rate(multiply_add, count) * 1e-9});
     }
@@ -34,6 +48,12 @@ std::vector<PeakRate> measure_peaks(int threads) {
   });
 }
 
-std::string compute_libraries() { return "oneDNN " + onednn::version(); }
+std::string compute_libraries() {
+  std::string text;
+  for (const auto& [name, version] : kernels::libraries()) {
+    text += (text.empty() ? "" : ", ") + name + " " + version;
+  }
+  return text;
+}
 
 }  // namespace lasso

@@ -20,11 +20,12 @@
 #include "core/aligned_buffer.h"
 #include "core/check.h"
 #include "core/checksum.h"
+#include "core/cpu_features.h"
 #include "core/dtype.h"
 #include "core/file.h"
-#include "core/isa.h"
 #include "core/log.h"
 #include "core/memory.h"
+#include "core/peak.h"
 #include "core/tensor.h"
 #include "core/threads.h"
 
@@ -414,27 +415,48 @@ TEST(WriteAtomically, FollowsLinksAndRefusesWhatIsNoFile) {
   std::filesystem::remove_all(folder);
 }
 
-TEST(Isa, NamesConvertThereAndBack) {
-  for (const Isa isa :
-       {Isa::kAvx2, Isa::kAvxVnni, Isa::kAvx512, Isa::kAvx512Vnni, Isa::kAvx512Bf16}) {
-    EXPECT_EQ(isa_from_string(to_string(isa)), isa);
+TEST(CpuFeatures, NamesConvertThereAndBack) {
+  for (const std::string_view name : cpu_feature_names()) {
+    EXPECT_EQ(to_string(cpu_features_from_string(name)), name);
+    EXPECT_TRUE(cpu_feature_cap(name).contains(cpu_features_from_string(name)));
+    EXPECT_EQ(best_name(cpu_feature_cap(name)), name);
   }
-  for (const char* name : {"", "AVX2", "reference", "sse", "avx5122"}) {
-    EXPECT_EQ(error_of("avx512_vnni", [&] { isa_from_string(name); }), ErrorCode::kInvalidArgument);
+  for (const char* name : {"", "AVX2", "reference", "sse", "avx5122", "avx2+", "+avx2"}) {
+    EXPECT_EQ(error_of("avx512_vnni or avx512_bf16", [&] { cpu_features_from_string(name); }),
+              ErrorCode::kInvalidArgument);
   }
-  EXPECT_LT(Isa::kReference, Isa::kAvx2);
-  EXPECT_LT(Isa::kAvx2, Isa::kAvxVnni);
-  EXPECT_LT(Isa::kAvxVnni, Isa::kAvx512);
-  EXPECT_LT(Isa::kAvx512Vnni, Isa::kAvx512Bf16);
+  const CpuFeatures both{CpuFeature::kAvx512Vnni, CpuFeature::kAvx512Bf16};
+  EXPECT_EQ(to_string(both), "avx512_vnni+avx512_bf16");
+  EXPECT_EQ(cpu_features_from_string("avx512_vnni+avx512_bf16"), both);
+  EXPECT_EQ(to_string(CpuFeatures()), "none");
+  EXPECT_EQ(best_name({}), "reference");
 }
 
-TEST(Isa, TheCapHolds) {
-  EXPECT_GE(cpu_isa(), Isa::kAvx2);
-  EXPECT_LE(usable_isa(), cpu_isa());
-  const char* cap = std::getenv("LASSO_MAX_ISA");
-  if (cap != nullptr) {
-    EXPECT_LE(usable_isa(), isa_from_string(cap));
-  }
+TEST(CpuFeatures, AreNotOrdered) {
+  const CpuFeatures avx_vnni = CpuFeature::kAvxVnni;
+  const CpuFeatures bf16 = CpuFeature::kAvx512Bf16;
+  EXPECT_FALSE(avx_vnni.contains(bf16));
+  EXPECT_FALSE(bf16.contains(avx_vnni));
+  EXPECT_FALSE(bf16.has(CpuFeature::kAvx512Vnni));
+  EXPECT_TRUE(bf16.has(CpuFeature::kAvx512));
+  EXPECT_EQ(avx_vnni & bf16, CpuFeature::kAvx2);
+  EXPECT_EQ(bf16.size(), 3);
+}
+
+TEST(CpuFeatures, OfThisMachine) {
+  EXPECT_TRUE(cpu_features().has(CpuFeature::kAvx2));
+  EXPECT_FALSE(cpu_model().empty());
+  const RateClasses& rates = measured_rates(cpu_features());
+  EXPECT_EQ(rates.exponent(MultiplyAdd::kFp32Avx2), 0);
+  EXPECT_EQ(&rates, &measured_rates(cpu_features()));
+}
+
+TEST(RateClasses, AreBounded) {
+  RateClasses rates;
+  rates.set_exponent(MultiplyAdd::kBf16Avx512, -2);
+  EXPECT_EQ(rates.rate(MultiplyAdd::kBf16Avx512), 0.25);
+  EXPECT_EQ(error_of("vdpbf16ps", [&] { rates.set_exponent(MultiplyAdd::kBf16Avx512, 9); }),
+            ErrorCode::kInvalidArgument);
 }
 
 TEST(Tensor, ShapesAreChecked) {

@@ -3,10 +3,13 @@
 #include <immintrin.h>
 
 #include <algorithm>
-#include <chrono>
 #include <ctime>
+#include <map>
+#include <mutex>
 #include <vector>
 
+#include "core/check.h"
+#include "core/stopwatch.h"
 #include "core/threads.h"
 
 namespace lasso {
@@ -82,19 +85,19 @@ double thread_seconds() {
 MultiplyAddInfo info(MultiplyAdd multiply_add) {
   switch (multiply_add) {
     case MultiplyAdd::kFp32Avx2:
-      return {"fp32", "vfmadd231ps", Isa::kAvx2, 8};
+      return {"fp32", "vfmadd231ps", CpuFeature::kAvx2, 8};
     case MultiplyAdd::kFp32Avx512:
-      return {"fp32", "vfmadd231ps", Isa::kAvx512, 16};
+      return {"fp32", "vfmadd231ps", CpuFeature::kAvx512, 16};
     case MultiplyAdd::kBf16Avx512:
-      return {"bf16", "vdpbf16ps", Isa::kAvx512Bf16, 32};
+      return {"bf16", "vdpbf16ps", CpuFeature::kAvx512Bf16, 32};
     case MultiplyAdd::kInt8Avx512:
-      return {"int8", "vpdpbusd", Isa::kAvx512Vnni, 64};
+      return {"int8", "vpdpbusd", CpuFeature::kAvx512Vnni, 64};
   }
   return {};
 }
 
-MultiplyAdd fp32_multiply_add(Isa isa) {
-  return isa >= Isa::kAvx512 ? MultiplyAdd::kFp32Avx512 : MultiplyAdd::kFp32Avx2;
+MultiplyAdd fp32_multiply_add(CpuFeatures features) {
+  return features.has(CpuFeature::kAvx512) ? MultiplyAdd::kFp32Avx512 : MultiplyAdd::kFp32Avx2;
 }
 
 double multiply_add_rate(MultiplyAdd multiply_add, int threads) {
@@ -113,14 +116,56 @@ double multiply_add_rate(MultiplyAdd multiply_add, int threads) {
 }
 
 double peak_rate(MultiplyAdd multiply_add, int threads) {
-  using Clock = std::chrono::steady_clock;
   constexpr int kFewestTries = 8;
-  const auto end = Clock::now() + std::chrono::milliseconds(100);
+  constexpr double kSeconds = 0.1;
+  const Stopwatch watch;
   double peak = 0;
-  for (int i = 0; i < kFewestTries || Clock::now() < end; ++i) {
+  for (int i = 0; i < kFewestTries || watch.seconds() < kSeconds; ++i) {
     peak = std::max(peak, multiply_add_rate(multiply_add, threads));
   }
   return peak;
+}
+
+void RateClasses::set_exponent(MultiplyAdd multiply_add, int exponent) {
+  constexpr int kMost = 8;
+  LASSO_CHECK(exponent >= -kMost && exponent <= kMost, ErrorCode::kInvalidArgument,
+              "the rate of {} is 2^{} times that of fp32 with AVX2: expected 2^-{} to 2^{}",
+              info(multiply_add).instruction, exponent, kMost, kMost);
+  exponents_[index(multiply_add)] = static_cast<std::int8_t>(exponent);
+}
+
+namespace {
+
+RateClasses measure_rates(CpuFeatures features) {
+  // Interleaved, so that a change of the clock rate concerns all alike; the best of eight, after a
+  // round that wakes the wide units.
+  constexpr int kRounds = 9;
+  std::array<double, kMultiplyAdds.size()> best{};
+  for (int round = 0; round < kRounds; ++round) {
+    for (std::size_t i = 0; i < best.size(); ++i) {
+      if (!features.has(info(kMultiplyAdds[i]).feature)) continue;
+      const double rate = multiply_add_rate(kMultiplyAdds[i], 1);
+      if (round > 0) best[i] = std::max(best[i], rate);
+    }
+  }
+  RateClasses rates;
+  for (std::size_t i = 1; i < best.size(); ++i) {
+    if (best[i] == 0) continue;
+    const auto exponent = static_cast<int>(std::lround(std::log2(best[i] / best[0])));
+    rates.set_exponent(kMultiplyAdds[i], std::clamp(exponent, -8, 8));
+  }
+  return rates;
+}
+
+}  // namespace
+
+const RateClasses& measured_rates(CpuFeatures features) {
+  static std::mutex mutex;
+  static std::map<std::string, RateClasses> known;
+  const std::lock_guard<std::mutex> lock(mutex);
+  const auto [it, is_new] = known.try_emplace(to_string(features));
+  if (is_new) it->second = measure_rates(features);
+  return it->second;
 }
 
 }  // namespace lasso

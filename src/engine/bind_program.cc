@@ -5,6 +5,7 @@
 #include "core/aligned_buffer.h"
 #include "core/check.h"
 #include "engine/choose_kernel.h"
+#include "kernels/registry.h"
 
 namespace lasso::engine {
 
@@ -16,7 +17,7 @@ using graph::Node;
 using graph::Value;
 using graph::ValueId;
 
-void WeightsSection::locate(StoredBytes& stored) {
+void WeightsSection::check(const StoredBytes& stored) {
   LASSO_CHECK(stored.offset % kAlignment == 0 && stored.offset <= bytes_ && stored.bytes >= 1 &&
                   stored.bytes <= bytes_ - stored.offset,
               ErrorCode::kCorruptFile, "{} bytes of weights at {} lie outside the section's {}",
@@ -24,21 +25,17 @@ void WeightsSection::locate(StoredBytes& stored) {
   const auto [it, is_new] = blocks_.emplace(stored.offset, stored.bytes);
   LASSO_CHECK(is_new || it->second == stored.bytes, ErrorCode::kCorruptFile,
               "weights of {} and {} bytes lie at {}", it->second, stored.bytes, stored.offset);
-  stored.data = data_ + stored.offset;
 }
 
-std::uint64_t WeightsSection::check_all_used() const {
+void WeightsSection::check_all_used() const {
   std::uint64_t end = 0;
-  std::uint64_t used = 0;
   for (const auto& [offset, bytes] : blocks_) {
     LASSO_CHECK(offset == align_up(end), ErrorCode::kCorruptFile,
                 "weights lie at {}, and the ones before them end at {}", offset, end);
     end = offset + bytes;
-    used += bytes;
   }
   LASSO_CHECK(end == bytes_, ErrorCode::kCorruptFile, "weights end at {}, and the section at {}",
               end, bytes_);
-  return used;
 }
 
 namespace {
@@ -49,11 +46,12 @@ constexpr double kMaxFlops = 1e15;
 
 class Binder {
  public:
-  Binder(CompiledProgram& program, const CompileOptions& options, WeightsSection& weights)
+  Binder(CompiledProgram& program, const CompiledModule& module, WeightsSection& weights)
       : program_(program),
         graph_(program.graph),
-        options_(options),
-        target_{options.isa, options.threads},
+        reference_(module.options.reference),
+        target_(module.options.target),
+        times_hold_(module.times_hold(target_)),
         weights_(weights) {}
 
   void run() {
@@ -66,8 +64,8 @@ class Binder {
                          [](const auto& a, const auto& b) { return a.first == b.first; }),
           "typical sizes of other symbols than its inputs'");
     for (const Value& value : graph_.values) check_value(value);
-    for (StoredBytes& constant : program_.constants) {
-      if (constant.bytes > 0) weights_.locate(constant);
+    for (const StoredBytes& constant : program_.constants) {
+      if (constant.bytes > 0) weights_.check(constant);
     }
     for (std::size_t i = 0; i < graph_.nodes.size(); ++i) {
       bind_node(graph_.nodes[i], program_.nodes[i]);
@@ -115,21 +113,24 @@ class Binder {
       check_plain_inputs(node, compiled);
       return;
     }
-    const kernels::Family& family = kernels::cpu_family(node.op);
+    const kernels::Family& family = kernels::family_of(node.op);
     const kernels::Call call = make_call(graph_, node, graph_.typical);
     compiled.family = &family;
     compiled.packed_inputs = family.packed_inputs(call);
     const PackedForm packed{compiled.packed_layout,
                             static_cast<std::size_t>(compiled.packed.bytes)};
-    auto choice = choose_kernel(family, call, options_, target_, &packed, compiled.rejected);
+    const auto choice =
+        choose_kernel(family, call, reference_, target_, &packed,
+                      times_hold_ ? compiled.preferred : std::string(), compiled.rejected);
     LASSO_CHECK(choice, ErrorCode::kUnsupported,
                 "program {}, value \"{}\": its weights are packed as \"{}\", {} bytes, and no {} "
-                "kernel of this release reads that: {}",
+                "kernel of this release reads that: build the engine again with \"lasso build\" "
+                "({})",
                 graph_.name, name, packed.layout, packed.bytes, family.name(),
                 fmt::join(compiled.rejected, "; "));
     compiled.kernel = choice->kernel;
-    compiled.implementation = family.create(choice->kernel, call, target_)->implementation();
-    if (compiled.packed.bytes > 0) weights_.locate(compiled.packed);
+    compiled.implementation = choice->offer.implementation;
+    if (compiled.packed.bytes > 0) weights_.check(compiled.packed);
     check_plain_inputs(node, compiled);
   }
 
@@ -147,17 +148,17 @@ class Binder {
 
   CompiledProgram& program_;
   Graph& graph_;
-  CompileOptions options_;
-  kernels::Target target_;
+  bool reference_;
+  backend::TargetInfo target_;
+  bool times_hold_;
   WeightsSection& weights_;
   Bindings ones_;
 };
 
 }  // namespace
 
-void bind_program(CompiledProgram& program, const CompileOptions& options,
-                  WeightsSection& weights) {
-  Binder(program, options, weights).run();
+void bind_program(CompiledProgram& program, const CompiledModule& module, WeightsSection& weights) {
+  Binder(program, module, weights).run();
 }
 
 }  // namespace lasso::engine

@@ -10,30 +10,29 @@
 
 namespace lasso::engine {
 
-// The weights section: where it lies, and what programs say about it.
+// The weights section: what programs say about it.
 class WeightsSection {
  public:
-  WeightsSection(const std::byte* data, std::uint64_t bytes) : data_(data), bytes_(bytes) {}
+  explicit WeightsSection(std::uint64_t bytes) : bytes_(bytes) {}
 
-  // Sets the address; throws kCorruptFile unless the block is aligned, lies in the section, and is
-  // equal to every other block at its place.
-  void locate(StoredBytes& stored);
+  // Throws kCorruptFile unless the block is aligned, lies in the section, and is equal to every
+  // other block at its place.
+  void check(const StoredBytes& stored);
 
   // Throws kCorruptFile unless the blocks fill the section as a WeightSink places them: none
-  // overlaps another, and nothing lies between them. Returns their bytes.
-  std::uint64_t check_all_used() const;
+  // overlaps another, and nothing lies between them.
+  void check_all_used() const;
 
  private:
-  const std::byte* data_;
   std::uint64_t bytes_;
   std::map<std::uint64_t, std::uint64_t> blocks_;  // bytes by offset
 };
 
-// Checks all that kernels and plans take for granted, chooses the kernels, and resolves addresses.
-// A kernel that is chosen reads exactly the bytes that are there. Throws kCorruptFile,
+// Checks all that kernels and plans take for granted, and chooses the kernels for the module's
+// target. A kernel that is chosen reads exactly the bytes that are there. Throws kCorruptFile,
 // kInvalidArgument or kInternal for what can't be right, and kUnsupported if no kernel of this
 // build and machine reads a layout.
-void bind_program(CompiledProgram& program, const CompileOptions& options, WeightsSection& weights);
+void bind_program(CompiledProgram& program, const CompiledModule& module, WeightsSection& weights);
 
 }  // namespace lasso::engine
 

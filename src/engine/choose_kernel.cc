@@ -1,41 +1,83 @@
 #include "engine/choose_kernel.h"
 
-#include <algorithm>
+#include <utility>
 
 #include "core/check.h"
 
 namespace lasso::engine {
 
-std::size_t first_kernel(const kernels::Family& family, const CompileOptions& options) {
-  return options.reference ? family.size() - 1 : 0;
+using kernels::Family;
+using kernels::Offer;
+
+std::string kernel_label(const Family& family, std::size_t kernel) {
+  return fmt::format("{}.{}", family.kernel_name(kernel), kernels::isa_name(family.needs(kernel)));
 }
 
-std::optional<KernelChoice> choose_kernel(const kernels::Family& family, const kernels::Call& call,
-                                          const CompileOptions& options,
-                                          const kernels::Target& target, const PackedForm* packed,
+std::vector<std::optional<Offer>> ask_all(const Family& family, const kernels::Call& call,
+                                          bool reference, const backend::TargetInfo& target,
+                                          const PackedForm* packed,
                                           std::vector<std::string>& rejected) {
-  for (std::size_t i = first_kernel(family, options); i < family.size(); ++i) {
-    const kernels::Support support = family.supports(i, call, target);
-    if (support) {
-      kernels::KernelPlan plan = family.plan(i, call, target);
-      if (packed == nullptr || packed->matches(plan)) return KernelChoice{i, std::move(plan)};
+  std::vector<std::optional<Offer>> offers(family.size());
+  for (std::size_t i = reference ? family.size() - 1 : 0; i < family.size(); ++i) {
+    Offer offer = family.ask(i, call, target);
+    if (offer && packed != nullptr && !packed->matches(offer)) {
+      offer = Offer::no("another layout of the weights");
     }
-    rejected.push_back(fmt::format("{}: {}", family.kernel_name(i),
-                                   support ? "another layout of the weights" : support.reason()));
+    if (offer) {
+      offers[i] = std::move(offer);
+    } else {
+      rejected.push_back(fmt::format("{}: {}", family.kernel_name(i), offer.reason));
+    }
   }
-  return std::nullopt;
+  return offers;
 }
 
-Isa needed_isa(const kernels::Family& family, std::size_t kernel, const kernels::Call& call,
-               int threads, const PackedForm& packed) {
-  Isa needed = std::max(family.kernel_isa(kernel), Isa::kAvx2);
-  for (std::size_t i = kernel + 1; i < family.size(); ++i) {
-    const Isa isa = family.kernel_isa(i);
-    if (isa == Isa::kReference || isa >= needed) continue;
-    const kernels::Target target{isa, threads};
-    if (family.supports(i, call, target) && packed.matches(family.plan(i, call, target))) {
-      needed = isa;
+std::optional<KernelChoice> choose_kernel(const Family& family, const kernels::Call& call,
+                                          bool reference, const backend::TargetInfo& target,
+                                          const PackedForm* packed, const std::string& preferred,
+                                          std::vector<std::string>& rejected) {
+  std::vector<std::string> reasons;
+  std::vector<std::optional<Offer>> offers =
+      ask_all(family, call, reference, target, packed, reasons);
+  std::optional<std::size_t> best;
+  for (std::size_t i = 0; i < offers.size(); ++i) {
+    if (!offers[i]) continue;
+    if (!preferred.empty() && kernel_label(family, i) == preferred) {
+      best = i;
+      break;
     }
+    const bool is_better =
+        !best || (!family.is_reference(i) && offers[i]->cost < offers[*best]->cost);
+    if (is_better) best = i;
+  }
+  if (!best) {
+    rejected.insert(rejected.end(), reasons.begin(), reasons.end());
+    return std::nullopt;
+  }
+  std::size_t reason = 0;
+  for (std::size_t i = 0; i < *best; ++i) {
+    if (!offers[i]) {
+      if (!reference) rejected.push_back(reasons.at(reason++));
+    } else if (!preferred.empty()) {
+      rejected.push_back(fmt::format("{}: slower as it was timed", family.kernel_name(i)));
+    } else {
+      rejected.push_back(fmt::format("{}: its instructions are {:.2g} times slower here",
+                                     family.kernel_name(i), offers[i]->cost / offers[*best]->cost));
+    }
+  }
+  return KernelChoice{*best, std::move(*offers[*best])};
+}
+
+CpuFeatures needed_features(const Family& family, std::size_t kernel, const kernels::Call& call,
+                            const backend::TargetInfo& target, const PackedForm& packed) {
+  CpuFeatures needed = family.needs(kernel).features | CpuFeature::kAvx2;
+  for (std::size_t i = 0; i < family.size(); ++i) {
+    const CpuFeatures features = family.needs(i).features;
+    if (family.is_reference(i) || features.size() >= needed.size()) continue;
+    backend::TargetInfo lesser = target;
+    lesser.features = features;
+    const Offer offer = family.ask(i, call, lesser);
+    if (offer && packed.matches(offer)) needed = features;
   }
   return needed;
 }

@@ -14,7 +14,7 @@ namespace lasso::engine {
 
 struct KernelChoice {
   std::size_t kernel = 0;  // index in the family's list
-  kernels::KernelPlan plan;
+  kernels::Offer offer;
 };
 
 // How the weights that a kernel must be able to read are packed.
@@ -22,25 +22,36 @@ struct PackedForm {
   std::string layout;
   std::size_t bytes = 0;
 
-  bool matches(const kernels::KernelPlan& plan) const {
-    return plan.packed_layout == layout && plan.packed_bytes == bytes;
+  bool matches(const kernels::Offer& offer) const {
+    return offer.packed_layout == layout && offer.packed_bytes == bytes;
   }
 };
 
-// The first row of a family's list that may be taken: with `reference`, only the last one.
-std::size_t first_kernel(const kernels::Family& family, const CompileOptions& options);
+// "product.avx512": a row's name and the best instructions that it needs, unique in its family.
+std::string kernel_label(const kernels::Family& family, std::size_t kernel);
 
-// The best kernel that supports the call and reads `packed` (null: anything). Reasons against the
-// better ones, "name: reason", are added to `rejected`; if there is none, those against all.
+// What the rows of a family's list that may be taken say of a call: with `reference` only the last
+// one; null for those that refuse or do not read `packed` (null: anything), with the reason, "name:
+// reason", in `rejected`.
+std::vector<std::optional<kernels::Offer>> ask_all(const kernels::Family& family,
+                                                   const kernels::Call& call, bool reference,
+                                                   const backend::TargetInfo& target,
+                                                   const PackedForm* packed,
+                                                   std::vector<std::string>& rejected);
+
+// Of all that offer, the row called `preferred` (if any), else that of the least cost, ties to the
+// earlier one; the reference only where nothing else offers. Reasons against the rows before the
+// chosen one are added to `rejected`; if there is none, those against all.
 std::optional<KernelChoice> choose_kernel(const kernels::Family& family, const kernels::Call& call,
-                                          const CompileOptions& options,
-                                          const kernels::Target& target, const PackedForm* packed,
+                                          bool reference, const backend::TargetInfo& target,
+                                          const PackedForm* packed, const std::string& preferred,
                                           std::vector<std::string>& rejected);
 
-// The lowest instruction set with which something better than the reference reads these weights,
-// where `kernel` does; AVX2, the baseline, where that is the reference itself.
-Isa needed_isa(const kernels::Family& family, std::size_t kernel, const kernels::Call& call,
-               int threads, const PackedForm& packed);
+// The features with which something better than the reference reads these weights, where `kernel`
+// does: of the row that needs the fewest. The baseline where that is the reference itself.
+CpuFeatures needed_features(const kernels::Family& family, std::size_t kernel,
+                            const kernels::Call& call, const backend::TargetInfo& target,
+                            const PackedForm& packed);
 
 }  // namespace lasso::engine
 

@@ -2,14 +2,17 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 #include <tuple>
 #include <utility>
 
-#include "backend/cpu/onednn.h"
 #include "core/check.h"
 #include "core/convert.h"
 #include "core/threads.h"
 #include "engine/choose_kernel.h"
+#include "engine/program_json.h"
+#include "engine/time_kernels.h"
+#include "kernels/registry.h"
 #include "lasso/version.h"
 #include "passes/pass.h"
 
@@ -35,25 +38,26 @@ void copy_constant(const Value& value, std::byte* out) {
   std::memcpy(out, tensor.data.get(), tensor.bytes());
 }
 
-// Packed weights and plain constants, each stored once for all programs that use it.
+// Packed weights and plain constants, each stored once for all programs that use it: first their
+// places are given out, and when all are known, they are written.
 class ConstantStore {
  public:
-  explicit ConstantStore(WeightSink& sink) : sink_(sink) {}
-
   StoredBytes packed(const kernels::Family& family, std::size_t kernel, const kernels::Call& call,
                      const PackedForm& form, const std::vector<const Value*>& values) {
     PackedKey key{form.layout, form.bytes, {}};
-    std::vector<TensorView> views;
-    for (const Value* value : values) {
-      views.push_back(value == nullptr ? TensorView{} : view_of(*value));
-      std::get<2>(key).push_back(source_of(views.back()));
-    }
+    for (const TensorView& view : views_of(values)) std::get<2>(key).push_back(source_of(view));
     StoredBytes& stored = packed_[key];
     if (stored.bytes == 0 && form.bytes > 0) {
-      stored = store(form.bytes, [&](std::byte* out) { family.pack(kernel, call, views, out); });
-      for (const Value* value : values) {
-        if (value != nullptr) value->constant->release_pages();
-      }
+      stored =
+          place(form.bytes, [&family, kernel, call, tensors = tensors_of(values)](std::byte* out) {
+            std::vector<TensorView> views;
+            for (const auto& tensor : tensors)
+              views.push_back(tensor ? tensor->view() : TensorView{});
+            family.pack(kernel, call, views, out);
+            for (const auto& tensor : tensors) {
+              if (tensor) tensor->release_pages();
+            }
+          });
     }
     return stored;
   }
@@ -63,14 +67,27 @@ class ConstantStore {
     if (stored.bytes == 0) {
       const auto bytes =
           static_cast<std::size_t>(element_count(value.constant->dims)) * size_of(value.dtype);
-      stored = store(std::max<std::size_t>(bytes, 1),
-                     [&](std::byte* out) { copy_constant(value, out); });
-      value.constant->release_pages();
+      stored = place(std::max<std::size_t>(bytes, 1), [value](std::byte* out) {
+        copy_constant(value, out);
+        value.constant->release_pages();
+      });
     }
     return stored;
   }
 
-  std::uint64_t bytes() const { return bytes_; }
+  void write(WeightSink& sink) const {
+    sink.begin(size_);
+    for (const auto& [stored, fill] : jobs_) sink.store(stored, fill);
+  }
+
+  // What pack() takes.
+  static std::vector<TensorView> views_of(const std::vector<const Value*>& values) {
+    std::vector<TensorView> views;
+    for (const Value* value : values) {
+      views.push_back(value == nullptr ? TensorView{} : view_of(*value));
+    }
+    return views;
+  }
 
  private:
   // Where a constant comes from. A checkpoint may view one storage as several tensors, which are
@@ -87,13 +104,23 @@ class ConstantStore {
     return tensor.view();
   }
 
-  StoredBytes store(std::size_t bytes, const WeightSink::Fill& fill) {
-    bytes_ += bytes;
-    return sink_.store(bytes, fill);
+  static std::vector<std::optional<Tensor>> tensors_of(const std::vector<const Value*>& values) {
+    std::vector<std::optional<Tensor>> tensors;
+    for (const Value* value : values) {
+      tensors.push_back(value == nullptr ? std::nullopt : value->constant);
+    }
+    return tensors;
   }
 
-  WeightSink& sink_;
-  std::uint64_t bytes_ = 0;
+  StoredBytes place(std::size_t bytes, WeightSink::Fill fill) {
+    const StoredBytes stored{align_up(size_), bytes};
+    size_ = stored.offset + bytes;
+    jobs_.emplace_back(stored, std::move(fill));
+    return stored;
+  }
+
+  std::uint64_t size_ = 0;
+  std::vector<std::pair<StoredBytes, WeightSink::Fill>> jobs_;  // by offset
   std::map<PackedKey, StoredBytes> packed_;
   std::map<Source, StoredBytes> plain_;
 };
@@ -141,12 +168,12 @@ void separate_outputs(Graph& graph) {
 class ProgramCompiler {
  public:
   ProgramCompiler(Graph graph, const CompileOptions& options, ConstantStore& store)
-      : options_(options), target_{options.isa, options.threads}, store_(store) {
+      : options_(options), store_(store) {
     program_.graph = std::move(graph);
   }
 
   // See BuildRecord.
-  Isa needed_isa() const { return needed_isa_; }
+  CpuFeatures needed() const { return needed_; }
 
   CompiledProgram run() {
     separate_outputs(program_.graph);
@@ -167,31 +194,70 @@ class ProgramCompiler {
       return compiled;
     }
     const Graph& graph = program_.graph;
-    const kernels::Family& family = kernels::cpu_family(node.op);
+    const kernels::Family& family = kernels::family_of(node.op);
     const kernels::Call call = make_call(graph, node, graph.typical);
     compiled.family = &family;
-    const auto choice = choose_kernel(family, call, options_, target_, nullptr, compiled.rejected);
+    compiled.packed_inputs = family.packed_inputs(call);
+    const std::vector<const Value*> packed = packed_values(node, compiled);
+    if (options_.time_kernels && !options_.reference) time(call, packed, compiled);
+    const auto choice = choose_kernel(family, call, options_.reference, options_.target, nullptr,
+                                      compiled.preferred, compiled.rejected);
     LASSO_CHECK(choice, ErrorCode::kUnsupported,
                 "program {}, value \"{}\": no kernel computes {}: {}", graph.name,
                 graph.value(node.outputs.front()).name, graph::op_name(node.op),
                 fmt::join(compiled.rejected, "; "));
-    const PackedForm form{choice->plan.packed_layout, choice->plan.packed_bytes};
-    needed_isa_ = std::max(
-        needed_isa_, engine::needed_isa(family, choice->kernel, call, options_.threads, form));
+    const PackedForm form{choice->offer.packed_layout, choice->offer.packed_bytes};
+    needed_ = needed_ | needed_features(family, choice->kernel, call, options_.target, form);
     compiled.kernel = choice->kernel;
-    compiled.packed_layout = choice->plan.packed_layout;
-    compiled.packed_inputs = family.packed_inputs(call);
-    compiled.implementation = family.create(compiled.kernel, call, target_)->implementation();
-    if (!compiled.packed_inputs.empty()) {
-      std::vector<const Value*> values;
-      for (const std::size_t i : compiled.packed_inputs) {
-        const bool present = i < node.inputs.size() && node.inputs[i] != kNoValue;
-        values.push_back(present ? &graph.value(node.inputs[i]) : nullptr);
-      }
-      compiled.packed = store_.packed(family, compiled.kernel, call, form, values);
+    compiled.packed_layout = form.layout;
+    compiled.implementation = choice->offer.implementation;
+    if (form.bytes > 0) {
+      compiled.packed = store_.packed(family, compiled.kernel, call, form, packed);
     }
     store_plain_inputs(node, compiled);
     return compiled;
+  }
+
+  // Times hold for equal calls: blocks of a transformer are timed once.
+  void time(const kernels::Call& call, const std::vector<const Value*>& packed,
+            CompiledNode& compiled) {
+    const kernels::Family& family = *compiled.family;
+    std::vector<std::string> unused;
+    const auto usual = choose_kernel(family, call, false, options_.target, nullptr, {}, unused);
+    if (!usual) return;
+    const std::string key = call_key(call);
+    auto it = timed_.find(key);
+    if (it == timed_.end()) {
+      it = timed_
+               .emplace(key, time_kernels(family, call, options_.target, usual->kernel,
+                                          ConstantStore::views_of(packed)))
+               .first;
+    }
+    compiled.times = it->second.times;
+    compiled.preferred = it->second.preferred;
+  }
+
+  static std::string call_key(const kernels::Call& call) {
+    std::string key(graph::op_name(call.op));
+    key += write_op(call.op).dump();
+    for (const auto* operands : {&call.inputs, &call.outputs}) {
+      for (const kernels::Operand& operand : *operands) {
+        key += operand.present ? fmt::format(" {}{}{}", to_string(operand.dtype),
+                                             to_string(operand.dims), operand.constant ? "c" : "")
+                               : std::string(" -");
+      }
+    }
+    return key;
+  }
+
+  // The values that pack() takes; null where an optional one is absent.
+  std::vector<const Value*> packed_values(const Node& node, const CompiledNode& compiled) const {
+    std::vector<const Value*> values;
+    for (const std::size_t i : compiled.packed_inputs) {
+      const bool present = i < node.inputs.size() && node.inputs[i] != kNoValue;
+      values.push_back(present ? &program_.graph.value(node.inputs[i]) : nullptr);
+    }
+    return values;
   }
 
   void store_plain_inputs(const Node& node, const CompiledNode& compiled) {
@@ -208,13 +274,18 @@ class ProgramCompiler {
   }
 
   CompileOptions options_;
-  kernels::Target target_;
   ConstantStore& store_;
   CompiledProgram program_;
-  Isa needed_isa_ = Isa::kAvx2;
+  CpuFeatures needed_ = CpuFeature::kAvx2;
+  std::map<std::string, TimedChoice> timed_;
 };
 
 }  // namespace
+
+bool CompiledModule::times_hold(const backend::TargetInfo& target) const {
+  return build.cpu_model == cpu_model() && build.libraries == kernels::libraries() &&
+         build.target.threads == target.threads && build.target.features == target.features;
+}
 
 bool outputs_are_separate(const Graph& graph) {
   bool all = true;
@@ -244,16 +315,17 @@ CompiledModule compile(graph::Module module, const CompileOptions& options, Weig
   CompiledModule compiled;
   compiled.options = options;
   compiled.build.lasso_version = LASSO_VERSION;
-  compiled.build.onednn_version = onednn::version();
-  compiled.build.isa = options.isa;
-  const ThreadLimit limit(options.threads);
-  ConstantStore store(sink);
+  compiled.build.libraries = kernels::libraries();
+  compiled.build.target = options.target;
+  compiled.build.cpu_model = cpu_model();
+  const ThreadLimit limit(options.target.threads);
+  ConstantStore store;
   for (Graph& graph : module.programs) {
     ProgramCompiler compiler(passes::optimize(std::move(graph), options.precision), options, store);
     compiled.programs.push_back(compiler.run());
-    compiled.build.needed_isa = std::max(compiled.build.needed_isa, compiler.needed_isa());
+    compiled.build.needed = compiled.build.needed | compiler.needed();
   }
-  compiled.weight_bytes = store.bytes();
+  store.write(sink);
   // Stored constants are known by the address of their source, which must live until here.
   for (CompiledProgram& program : compiled.programs) {
     for (Value& value : program.graph.values) {
@@ -267,7 +339,7 @@ CompiledModule compile(graph::Module module, const CompileOptions& options, Weig
 std::shared_ptr<const CompiledModule> compile(graph::Module module, const CompileOptions& options) {
   MemorySink sink;
   auto compiled = std::make_shared<CompiledModule>(compile(std::move(module), options, sink));
-  compiled->storage = sink.take();
+  compiled->weights = sink.take();
   return compiled;
 }
 

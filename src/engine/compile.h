@@ -10,10 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "core/aligned_buffer.h"
-#include "core/file.h"
-#include "core/isa.h"
-#include "engine/weight_sink.h"
+#include "backend/target_info.h"
+#include "engine/weights.h"
 #include "graph/graph.h"
 #include "kernels/family.h"
 #include "passes/lower_precision.h"
@@ -22,9 +20,18 @@ namespace lasso::engine {
 
 struct CompileOptions {
   bool reference = false;  // the last kernel of every list
-  Isa isa = Isa::kAvx2;    // no kernel above it
-  int threads = 1;         // of the team that packs; kernels are chosen for it
+  // Kernels are chosen for it; the team that packs has its threads.
+  backend::TargetInfo target;
   passes::PrecisionPlan precision;
+  // Where several kernels of a list take a node, all are timed, and one that is clearly faster than
+  // the one of the least estimated cost is preferred to it.
+  bool time_kernels = false;
+};
+
+// How long a kernel took where kernels were timed.
+struct KernelTime {
+  std::string kernel;  // kernel_label()
+  double ms = 0;
 };
 
 // A node, the kernel that computes it and its packed constants.
@@ -37,6 +44,8 @@ struct CompiledNode {
   StoredBytes packed;
   std::string implementation;         // of a vendor library
   std::vector<std::string> rejected;  // "name: reason" of better kernels
+  std::vector<KernelTime> times;      // at the typical sizes, in the list's order; empty: not timed
+  std::string preferred;              // label of the kernel that times chose; empty: none
 };
 
 struct CompiledProgram {
@@ -49,19 +58,22 @@ struct CompiledProgram {
 // Who packed the weights, and for what.
 struct BuildRecord {
   std::string lasso_version;
-  std::string onednn_version;
-  Isa isa = Isa::kAvx2;         // the best that the build could use
-  Isa needed_isa = Isa::kAvx2;  // the lowest with which what runs by fast kernels still does
+  std::map<std::string, std::string> libraries;  // kernels::libraries()
+  backend::TargetInfo target;                    // that kernels were chosen for
+  std::string cpu_model;                         // whose rates the target has
+  // The features with which what runs by fast kernels still does.
+  CpuFeatures needed = CpuFeature::kAvx2;
 };
 
 struct CompiledModule {
   std::vector<CompiledProgram> programs;
-  // What the weights lie in: buffers, or an engine file.
-  std::vector<AlignedBuffer> storage;
-  std::shared_ptr<const MappedFile> file;
-  std::uint64_t weight_bytes = 0;
+  Weights weights;
   CompileOptions options;
   BuildRecord build;
+
+  // Whether the times in the nodes hold for a session with this target: of the same processor,
+  // threads, features and libraries.
+  bool times_hold(const backend::TargetInfo& target) const;
 };
 
 // Runs the passes, chooses the kernels at the program's typical sizes, and packs weights one by
@@ -69,7 +81,7 @@ struct CompiledModule {
 // if no kernel can compute a node.
 std::shared_ptr<const CompiledModule> compile(graph::Module module, const CompileOptions& options);
 
-// The same with the weights in `sink`. If that keeps no data in memory the module can't run.
+// The same with the weights in `sink`; a module whose weights a file took can't run.
 CompiledModule compile(graph::Module module, const CompileOptions& options, WeightSink& sink);
 
 // True where every output is a value that a node writes and that has no other name: neither an

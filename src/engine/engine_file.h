@@ -35,17 +35,20 @@ struct LoadedEngine {
   ModelRecord model;
 };
 
-// Maps an engine file. Header, tables, programs and description are checked in any case, the
-// weights' checksum if `verify`. Kernels are chosen for `isa` and `threads` among those that read
-// the weights as they are packed; whether they are reference kernels is the file's own choice.
-// Throws kNotFound; kCorruptFile; kUnsupported for another format, device, family or instruction
-// set, each with what to do.
+// How a file is read. Threads are those of the target that kernels are chosen for; its rates are
+// the file's where this processor's were measured for it, else they are measured.
 struct ReadOptions {
   std::string family;
-  Isa isa = Isa::kAvx2;
+  CpuFeatures features = CpuFeature::kAvx2;  // that kernels may use
   int threads = 1;
   bool verify = false;
 };
+
+// Maps an engine file. Header, tables, programs and description are checked in any case, the
+// weights' checksum if `verify`. Kernels are chosen among those that read the weights as they are
+// packed; whether they are reference kernels is the file's own choice. Throws kNotFound;
+// kCorruptFile; kUnsupported for another format, device, family or instruction set, each with what
+// to do.
 LoadedEngine read_engine_file(const std::string& path, const ReadOptions& options);
 
 }  // namespace lasso::engine

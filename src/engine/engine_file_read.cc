@@ -16,6 +16,8 @@ namespace {
 // Tens of times what the largest models have.
 constexpr std::uint64_t kMaxProgramsBytes = 8 << 20;
 constexpr std::uint64_t kMaxMetaBytes = 1 << 20;
+constexpr std::size_t kMaxLibraries = 16;
+constexpr std::int64_t kMaxThreads = 4096;
 
 const Section& section_of(const EngineHeader& header, SectionId id) { return header.sections[id]; }
 
@@ -51,18 +53,41 @@ Json read_json(const MappedFile& file, const EngineHeader& header, SectionId id,
                     where);
 }
 
+// The machine that the engine was built on.
+void read_build(FieldReader& build, BuildRecord& record, bool& reference) {
+  build("lasso_version", record.lasso_version);
+  const Json& libraries = build.at("libraries");
+  if (!libraries.is_object() || libraries.size() > kMaxLibraries) {
+    refuse(build.where("libraries"), "versions by name");
+  }
+  for (const auto& [name, version] : libraries.items()) {
+    if (!is_plain_text(name, kMaxTextBytes)) refuse(build.where("libraries"), "printable names");
+    read_value(version, record.libraries[name], build.where("libraries"));
+  }
+  build("cpu", record.cpu_model);
+  std::string features;
+  build("features", features);
+  record.target.features = cpu_features_from_string(features);
+  record.target.threads =
+      static_cast<int>(read_integer(build.at("threads"), 1, kMaxThreads, build.where("threads")));
+  FieldReader rates(build.at("rates"), build.where("rates"));
+  for (const MultiplyAdd multiply_add : kMultiplyAdds) {
+    const std::string name = rate_name(multiply_add);
+    record.target.rates.set_exponent(
+        multiply_add,
+        static_cast<int>(read_integer(rates.at(name.c_str()), -8, 8, rates.where(name.c_str()))));
+  }
+  rates.finish();
+  build("reference_kernels", reference);
+  build.finish();
+}
+
 // The meta section but for what the model's family describes.
 void read_meta(const Json& json, const std::string& where, CompiledModule& module,
                ModelRecord& model) {
   FieldReader meta(json, where);
   FieldReader build(meta.at("build"), meta.where("build"));
-  build("lasso_version", module.build.lasso_version);
-  build("onednn_version", module.build.onednn_version);
-  std::string isa;
-  build("isa", isa);
-  module.build.isa = isa_from_string(isa);
-  build("reference_kernels", module.options.reference);
-  build.finish();
+  read_build(build, module.build, module.options.reference);
   meta("precision", model.precision);
   const Json& accuracy = meta.at("accuracy");
   if (!accuracy.is_null() && !accuracy.is_object()) {
@@ -76,27 +101,37 @@ void read_meta(const Json& json, const std::string& where, CompiledModule& modul
   meta.finish();
 }
 
-void bind_programs(const MappedFile& file, const Section& section, CompiledModule& module) {
-  WeightsSection weights(file.data() + section.offset, section.bytes);
+// What kernels are chosen for: the rates are the file's on the processor where they were measured.
+backend::TargetInfo target_of(const BuildRecord& build, const ReadOptions& options) {
+  const CpuFeatures features = options.features & cpu_features();
+  if (build.cpu_model != cpu_model() || build.target.features != features) {
+    return backend::cpu_target(options.features, options.threads);
+  }
+  backend::TargetInfo target = build.target;
+  target.threads = options.threads;
+  return target;
+}
+
+void bind_programs(const Section& section, CompiledModule& module) {
+  WeightsSection weights(section.bytes);
   std::set<std::string> names;
   for (CompiledProgram& program : module.programs) {
     LASSO_CHECK(names.insert(program.graph.name).second, ErrorCode::kCorruptFile,
                 "two programs are called {}", program.graph.name);
-    bind_program(program, module.options, weights);
+    bind_program(program, module, weights);
   }
-  module.weight_bytes = weights.check_all_used();
+  weights.check_all_used();
 }
 
 LoadedEngine load(const std::shared_ptr<const MappedFile>& file, const ReadOptions& options) {
   const std::string& path = file->path();
-  const EngineHeader header = read_header(*file, options.isa);
+  const EngineHeader header = read_header(*file, options.features & cpu_features());
   auto module = std::make_shared<CompiledModule>();
-  module->options.isa = options.isa;
-  module->options.threads = options.threads;
-  module->build.needed_isa = header.needed_isa;
   LoadedEngine engine;
   engine.model.hash = header.model_hash;
   read_meta(read_json(*file, header, kMeta, kMaxMetaBytes), path + ": meta", *module, engine.model);
+  module->build.needed = header.needed;
+  module->options.target = target_of(module->build, options);
   LASSO_CHECK(engine.model.family == options.family, ErrorCode::kUnsupported,
               "{}: an engine of the model family \"{}\", and \"{}\" is expected", path,
               engine.model.family, options.family);
@@ -104,8 +139,9 @@ LoadedEngine load(const std::shared_ptr<const MappedFile>& file, const ReadOptio
       read_programs(read_json(*file, header, kPrograms, kMaxProgramsBytes), path + ": programs");
   if (options.verify) check_digest(*file, header, kWeights);
   const ThreadLimit limit(options.threads);
-  bind_programs(*file, section_of(header, kWeights), *module);
-  module->file = file;
+  const Section& weights = section_of(header, kWeights);
+  bind_programs(weights, *module);
+  module->weights = Weights(file, file->data() + weights.offset, weights.bytes);
   engine.module = std::move(module);
   return engine;
 }

@@ -6,6 +6,7 @@
 #include <set>
 #include <string>
 
+#include "backend/test_target.h"
 #include "engine/program_json.h"
 #include "engine/session.h"
 #include "graph/builder.h"
@@ -82,27 +83,34 @@ graph::Module every_op() {
   return module;
 }
 
-CompileOptions options_of(Isa isa, bool reference = false) {
+CompileOptions options_of(CpuFeatures features, bool reference = false) {
   CompileOptions options;
-  options.isa = isa;
+  options.target = backend::test_target(2);
+  options.target.features = features;
   options.reference = reference;
+  return options;
+}
+
+ReadOptions read_options(bool verify = false, CpuFeatures features = backend::test_features()) {
+  return {.family = "test", .features = features, .threads = 2, .verify = verify};
+}
+
+SessionOptions session_options() {
+  SessionOptions options;
   options.threads = 2;
   return options;
 }
 
-ReadOptions read_options(bool verify = false, Isa isa = usable_isa()) {
-  return {.family = "test", .isa = isa, .threads = 2, .verify = verify};
-}
-
 // Both outputs for two images and five points.
 std::vector<float> run(std::shared_ptr<const CompiledModule> module, std::size_t program) {
-  Session session(std::move(module), SessionOptions{.threads = 2});
+  Session session(std::move(module), session_options());
   const Tensor image = random_tensor({2, 8, 8, 16}, 20);
   const std::vector<std::int32_t> labels{-1, 0, 1, 2, 3, 3, 2, 1, 0, -1};
   std::vector<float> result(2 * 7 * 64 + 2 * 128 * 128);
   const std::vector<std::int64_t> symbols{2, 5};
-  const std::vector<const void*> inputs{image.data.get(), labels.data()};
-  const std::vector<void*> outputs{result.data(), result.data() + 2 * 7 * 64};
+  const std::vector<ConstTensorRef> inputs{static_cast<const float*>(image.data.get()),
+                                           labels.data()};
+  const std::vector<TensorRef> outputs{result.data(), result.data() + 2 * 7 * 64};
   session.run(program, symbols, inputs, outputs);
   return result;
 }
@@ -124,7 +132,7 @@ class EngineFile : public testing::Test {
   test::TempDir folder_;
   const std::string path_ = folder_ / "test.lasso";
   const std::shared_ptr<const CompiledModule> module_ =
-      compile(every_op(), options_of(usable_isa()));
+      compile(every_op(), options_of(backend::test_features()));
   std::string bytes_;
   EngineBytes parts_;
 };
@@ -136,10 +144,13 @@ TEST_F(EngineFile, HoldsTheWholeModule) {
   EXPECT_EQ(engine.model.precision, "fp32");
   EXPECT_EQ(engine.model.description, R"({"size":7})");
   const CompiledModule& module = *engine.module;
-  EXPECT_EQ(module.weight_bytes, module_->weight_bytes);
+  EXPECT_EQ(module.weights.size(), module_->weights.size());
   EXPECT_EQ(module.build.lasso_version, module_->build.lasso_version);
-  EXPECT_EQ(module.build.isa, usable_isa());
-  EXPECT_EQ(module.build.needed_isa, Isa::kAvx2);
+  EXPECT_EQ(module.build.libraries, module_->build.libraries);
+  EXPECT_EQ(module.build.cpu_model, cpu_model());
+  EXPECT_EQ(module.build.target.features, backend::test_features());
+  EXPECT_EQ(module.build.target.rates, module_->build.target.rates);
+  EXPECT_EQ(module.build.needed, CpuFeature::kAvx2);
   ASSERT_EQ(module.programs.size(), 2U);
   for (std::size_t p = 0; p < 2; ++p) {
     const CompiledProgram& before = module_->programs[p];
@@ -158,8 +169,8 @@ TEST_F(EngineFile, HoldsTheWholeModule) {
 }
 
 TEST_F(EngineFile, HoldsBfloat16Layers) {
-  if (usable_isa() < Isa::kAvx512Bf16) GTEST_SKIP() << "needs AVX-512 BF16";
-  CompileOptions options = options_of(usable_isa());
+  if (!backend::test_features().has(CpuFeature::kAvx512Bf16)) GTEST_SKIP() << "needs AVX-512 BF16";
+  CompileOptions options = options_of(backend::test_features());
   for (const char* weights : {"conv.w", "up.w", "w"}) {
     options.precision.layers[weights].weights = DType::kBF16;
   }
@@ -167,7 +178,8 @@ TEST_F(EngineFile, HoldsBfloat16Layers) {
   write_engine_file(path_, *before, kModel);
   const auto after = read(true).module;
   for (std::size_t p = 0; p < 2; ++p) EXPECT_EQ(run(after, p), run(before, p));
-  EXPECT_EQ(after->build.needed_isa, Isa::kAvx512Bf16);
+  // Other CPUs read these weights, too, and compute in float32.
+  EXPECT_EQ(after->build.needed, CpuFeature::kAvx2);
   std::set<std::string> layouts;
   for (const CompiledNode& node : after->programs[0].nodes) layouts.insert(node.packed_layout);
   const std::string panels = "bf16 W [n/64, k/32, 16, 64, 2], b f32 [n/64, 64]";
@@ -177,20 +189,19 @@ TEST_F(EngineFile, HoldsBfloat16Layers) {
 
 TEST_F(EngineFile, IsMappedAndAligned) {
   const LoadedEngine engine = read();
-  const MappedFile& file = *engine.module->file;
+  const Weights& weights = engine.module->weights;
+  EXPECT_EQ(reinterpret_cast<std::uintptr_t>(weights.data()) % kAlignment, 0U);
+  EXPECT_EQ(std::memcmp(weights.data(), parts_.weights.data(), parts_.weights.size()), 0);
   for (const CompiledNode& node : engine.module->programs[0].nodes) {
-    if (node.packed.bytes == 0) continue;
-    EXPECT_GE(node.packed.data, file.data());
-    EXPECT_LE(node.packed.data + node.packed.bytes, file.data() + file.size());
-    EXPECT_EQ(reinterpret_cast<std::uintptr_t>(node.packed.data) % 64, 0U);
+    EXPECT_LE(node.packed.offset + node.packed.bytes, weights.size());
+    EXPECT_EQ(node.packed.offset % kAlignment, 0U);
   }
-  EXPECT_TRUE(engine.module->storage.empty());
 }
 
 // One layer at a time, or all from memory, or from another file: the same bytes.
 TEST_F(EngineFile, TheSameModuleGivesTheSameBytes) {
   build_engine_file(folder_ / "streamed.lasso", kModel, [](WeightSink& sink) {
-    return compile(every_op(), options_of(usable_isa()), sink);
+    return compile(every_op(), options_of(backend::test_features()), sink);
   });
   EXPECT_EQ(test::read_bytes(folder_ / "streamed.lasso"), bytes_);
   write_engine_file(folder_ / "again.lasso", *read().module, kModel);
@@ -198,13 +209,13 @@ TEST_F(EngineFile, TheSameModuleGivesTheSameBytes) {
 }
 
 TEST_F(EngineFile, RunsWithLessThanItWasBuiltWith) {
-  const LoadedEngine engine = read_engine_file(path_, read_options(false, Isa::kAvx2));
-  const std::vector<float> expected = run(compile(every_op(), options_of(Isa::kAvx2)), 0);
+  const LoadedEngine engine = read_engine_file(path_, read_options(false, CpuFeature::kAvx2));
+  const std::vector<float> expected = run(compile(every_op(), options_of(CpuFeature::kAvx2)), 0);
   EXPECT_EQ(run(engine.module, 0), expected);
 }
 
 TEST_F(EngineFile, ReferenceKernelsStayReferenceKernels) {
-  const auto reference = compile(every_op(), options_of(usable_isa(), true));
+  const auto reference = compile(every_op(), options_of(backend::test_features(), true));
   write_engine_file(path_, *reference, kModel);
   const LoadedEngine engine = read();
   EXPECT_TRUE(engine.module->options.reference);
@@ -251,14 +262,14 @@ TEST_F(EngineFile, OtherVersionsDevicesAndMachinesHaveTheirOwnErrors) {
     test::reseal_header(changed);
     write(changed);
   };
-  header(8, std::string("\2\0\0\0", 4));
-  EXPECT_ERROR(read(), ErrorCode::kUnsupported, "in format 2");
+  header(8, std::string("\1\0\0\0", 4));
+  EXPECT_ERROR(read(), ErrorCode::kUnsupported, "in format 1");
   header(24, "cuda");
   EXPECT_ERROR(read(), ErrorCode::kUnsupported, "device \"cuda\"");
-  header(40, "avx512_bf16");
-  EXPECT_ERROR(read_engine_file(path_, read_options(false, Isa::kAvx2)), ErrorCode::kUnsupported,
-               "need avx512_bf16, and avx2 is the best");
-  header(40, "avx10");
+  header(88, "avx512_vnni+avx512_bf16");
+  EXPECT_ERROR(read_engine_file(path_, read_options(false, CpuFeature::kAvx2)),
+               ErrorCode::kUnsupported, "need avx512_vnni+avx512_bf16, and avx2 is the best");
+  header(88, "avx10");
   EXPECT_ERROR(read(), ErrorCode::kUnsupported, "\"avx10");
   write(bytes_);
   ReadOptions other = read_options();
@@ -275,7 +286,7 @@ TEST_F(EngineFile, LyingTablesAreRefused) {
     write(changed);
   };
   for (std::size_t section = 0; section < 3; ++section) {
-    const std::size_t entry = 128 + section * 48;
+    const std::size_t entry = 192 + section * 48;
     for (const std::uint64_t number :
          {std::uint64_t{0}, std::uint64_t{4097}, std::uint64_t{1} << 40, ~std::uint64_t{0},
           ~std::uint64_t{4095}, std::uint64_t{8192}}) {
@@ -361,7 +372,9 @@ TEST_F(EngineFile, LyingProgramsAreRefused) {
 TEST_F(EngineFile, LyingDescriptionsAreRefused) {
   const Lie lies[] = {
       {R"("accuracy":null)", R"("accuracy":1)", "null or an object"},
-      {R"("isa":")", R"("isa":"x)", "instruction set"},
+      {R"("features":")", R"("features":"x)", "instruction set"},
+      {R"("libraries":{)", R"("libraries":{"a":{},)", "printable"},
+      {R"("vfmadd231ps.avx2":0)", R"("vfmadd231ps.avx2":9)", "an integer from -8 to 8"},
       {R"("precision":"fp32")", R"("precision":4)", "printable"},
       {R"("reference_kernels":false)", R"("reference_kernels":0)", "true or false"},
       {R"("reference_kernels":false)", R"("reference_kernels":true)", "kernel of this release"},
@@ -405,7 +418,8 @@ TEST_F(EngineFile, WeightsFillTheirSection) {
 
 TEST_F(EngineFile, AFailedBuildLeavesTheOldFile) {
   const auto interrupted = [](WeightSink& sink) -> CompiledModule {
-    sink.store(1000, [](std::byte* out) { std::memset(out, 1, 1000); });
+    sink.begin(2000);
+    sink.store({0, 1000}, [](std::byte* out) { std::memset(out, 1, 1000); });
     throw Error(ErrorCode::kDevice, "interrupted");
   };
   EXPECT_ERROR(build_engine_file(path_, kModel, interrupted), ErrorCode::kDevice, "interrupted");

@@ -3,7 +3,6 @@
 
 #include <cerrno>
 #include <cstring>
-#include <map>
 #include <vector>
 
 #include "core/aligned_buffer.h"
@@ -91,28 +90,39 @@ class FileSink final : public WeightSink {
  public:
   explicit FileSink(Output& output) : output_(output) {}
 
- private:
-  const std::byte* keep(std::uint64_t offset, std::size_t bytes, const Fill& fill) override {
-    if (buffer_.size() < bytes) {
+  void begin(std::uint64_t /*size*/) override {}
+  void store(const StoredBytes& place, const Fill& fill) override {
+    if (buffer_.size() < place.bytes) {
       buffer_ = AlignedBuffer();  // given back first: both at once would double the peak
-      buffer_ = AlignedBuffer(bytes);
+      buffer_ = AlignedBuffer(place.bytes);
     }
     fill(buffer_.data());
-    output_.pad_to(offset);
-    output_.append(buffer_.data(), bytes);
-    return nullptr;
+    output_.pad_to(place.offset);
+    output_.append(buffer_.data(), place.bytes);
   }
 
+ private:
   Output& output_;
   AlignedBuffer buffer_;
 };
+
+Json rates_of(const RateClasses& rates) {
+  Json json = Json::object();
+  for (const MultiplyAdd multiply_add : kMultiplyAdds) {
+    json[rate_name(multiply_add)] = rates.exponent(multiply_add);
+  }
+  return json;
+}
 
 Json meta_of(const CompiledModule& module, const ModelRecord& model) {
   const BuildRecord& build = module.build;
   return {{"build",
            {{"lasso_version", build.lasso_version},
-            {"onednn_version", build.onednn_version},
-            {"isa", to_string(build.isa)},
+            {"libraries", build.libraries},
+            {"cpu", build.cpu_model},
+            {"features", to_string(build.target.features)},
+            {"threads", build.target.threads},
+            {"rates", rates_of(build.target.rates)},
             {"reference_kernels", module.options.reference}}},
           {"precision", model.precision},
           {"accuracy", model.accuracy.empty() ? Json(nullptr) : Json::parse(model.accuracy)},
@@ -132,25 +142,12 @@ void write_rest(Output& output, const Section& weights, const CompiledModule& mo
   EngineHeader header;
   header.lasso_version = module.build.lasso_version;
   header.device = "cpu";
-  header.needed_isa = module.build.needed_isa;
+  header.needed = module.build.needed;
   header.model_hash = model.hash;
   header.sections[kWeights] = weights;
   header.sections[kPrograms] = write_text(output, write_programs(module.programs).dump());
   header.sections[kMeta] = write_text(output, meta_of(module, model).dump());
   output.finish(encode_header(header));
-}
-
-// Everything that the programs store, by its place.
-std::map<std::uint64_t, StoredBytes> stored_blocks(const CompiledModule& module) {
-  std::map<std::uint64_t, StoredBytes> blocks;
-  const auto add = [&](const StoredBytes& stored) {
-    if (stored.bytes > 0) blocks[stored.offset] = stored;
-  };
-  for (const CompiledProgram& program : module.programs) {
-    for (const CompiledNode& node : program.nodes) add(node.packed);
-    for (const StoredBytes& constant : program.constants) add(constant);
-  }
-  return blocks;
 }
 
 }  // namespace
@@ -160,10 +157,7 @@ void write_engine_file(const std::string& path, const CompiledModule& module,
   write_atomically(path, [&](const std::string& temporary) {
     Output output(path, temporary);
     output.begin_section();
-    for (const auto& [offset, stored] : stored_blocks(module)) {
-      output.pad_to(offset);
-      output.append(stored.data, stored.bytes);
-    }
+    output.append(module.weights.data(), static_cast<std::size_t>(module.weights.size()));
     write_rest(output, output.end_section(), module, model);
   });
 }

@@ -20,12 +20,13 @@ constexpr std::size_t kFormatAt = 8;
 constexpr std::size_t kSectionCountAt = 12;
 constexpr std::size_t kFileSizeAt = 16;
 constexpr std::size_t kDeviceAt = 24;
-constexpr std::size_t kIsaAt = 40;
-constexpr std::size_t kVersionAt = 56;
-constexpr std::size_t kHashAt = 72;
+constexpr std::size_t kVersionAt = 40;
+constexpr std::size_t kHashAt = 56;
+constexpr std::size_t kFeaturesAt = 88;
 constexpr std::size_t kTextBytes = 16;
 constexpr std::size_t kHashBytes = 32;
-constexpr std::size_t kSectionsAt = 128;
+constexpr std::size_t kFeaturesBytes = 104;
+constexpr std::size_t kSectionsAt = 192;
 constexpr std::size_t kSectionEntryBytes = 48;
 constexpr std::size_t kDigestAt = kHeaderBytes - sizeof(Digest);
 
@@ -94,21 +95,26 @@ void read_sections(const MappedFile& file, EngineHeader& header) {
               file.size());
 }
 
-void check_machine(const std::string& path, const EngineHeader& header, Isa isa) {
+void check_machine(const std::string& path, const EngineHeader& header, CpuFeatures features) {
   LASSO_CHECK(header.device == kDevice, ErrorCode::kUnsupported,
               "{}: built for the device \"{}\"; this release runs on \"{}\": build it again from "
               "its checkpoint",
               path, header.device, kDevice);
   LASSO_CHECK(
-      header.needed_isa <= isa, ErrorCode::kUnsupported,
+      features.contains(header.needed), ErrorCode::kUnsupported,
       "{}: its layers and packed weights need {}, and {} is the best {}; build it again from "
       "its checkpoint, here or with --isa {}",
-      path, to_string(header.needed_isa), to_string(isa),
-      isa == cpu_isa() ? "that this CPU has" : "that --isa or LASSO_MAX_ISA allows",
-      to_string(isa));
+      path, to_string(header.needed), to_string(features),
+      features == cpu_features() ? "that this CPU has" : "that --isa or LASSO_MAX_ISA allows",
+      best_name(features));
 }
 
 }  // namespace
+
+std::string rate_name(MultiplyAdd multiply_add) {
+  const MultiplyAddInfo about = info(multiply_add);
+  return fmt::format("{}.{}", about.instruction, to_string(about.feature));
+}
 
 HeaderBytes encode_header(const EngineHeader& header) {
   HeaderBytes bytes{};
@@ -117,9 +123,9 @@ HeaderBytes encode_header(const EngineHeader& header) {
   put(bytes, kSectionCountAt, std::uint32_t{kSectionCount});
   put(bytes, kFileSizeAt, end_of(header.sections.back()));
   put_text(bytes, kDeviceAt, kTextBytes, header.device);
-  put_text(bytes, kIsaAt, kTextBytes, to_string(header.needed_isa));
   put_text(bytes, kVersionAt, kTextBytes, header.lasso_version);
   put_text(bytes, kHashAt, kHashBytes, header.model_hash);
+  put_text(bytes, kFeaturesAt, kFeaturesBytes, to_string(header.needed));
   for (std::size_t i = 0; i < kSectionCount; ++i) {
     const std::size_t at = kSectionsAt + i * kSectionEntryBytes;
     put_text(bytes, at, kTextBytes, kSectionNames[i]);
@@ -131,7 +137,7 @@ HeaderBytes encode_header(const EngineHeader& header) {
   return bytes;
 }
 
-EngineHeader read_header(const MappedFile& file, Isa isa) {
+EngineHeader read_header(const MappedFile& file, CpuFeatures features) {
   const std::string& path = file.path();
   LASSO_CHECK(
       file.size() >= kMagic.size() && std::memcmp(file.data(), kMagic.data(), kMagic.size()) == 0,
@@ -156,19 +162,19 @@ EngineHeader read_header(const MappedFile& file, Isa isa) {
   header.lasso_version = name_at(file, kVersionAt, kTextBytes);
   header.device = name_at(file, kDeviceAt, kTextBytes);
   header.model_hash = name_at(file, kHashAt, kHashBytes);
-  const std::string isa_name = name_at(file, kIsaAt, kTextBytes);
+  const std::string needed = name_at(file, kFeaturesAt, kFeaturesBytes);
   LASSO_CHECK(number_at<std::uint32_t>(file.data(), kSectionCountAt) == kSectionCount,
               ErrorCode::kCorruptFile, "{}: damaged: it has other sections than an engine's", path);
   read_sections(file, header);
   try {
-    header.needed_isa = isa_from_string(isa_name);
+    header.needed = cpu_features_from_string(needed);
   } catch (const Error&) {
     fail(ErrorCode::kUnsupported,
          "{}: needs the instructions \"{}\", which Lasso {} does not know: build it again from "
          "its checkpoint",
-         path, isa_name, LASSO_VERSION);
+         path, needed, LASSO_VERSION);
   }
-  check_machine(path, header, isa);
+  check_machine(path, header, features);
   return header;
 }
 

@@ -9,12 +9,13 @@
 #include <string_view>
 
 #include "core/checksum.h"
+#include "core/cpu_features.h"
 #include "core/file.h"
-#include "core/isa.h"
+#include "core/peak.h"
 
 namespace lasso::engine {
 
-inline constexpr std::uint32_t kEngineFormat = 1;
+inline constexpr std::uint32_t kEngineFormat = 2;
 inline constexpr std::size_t kHeaderBytes = 512;
 inline constexpr std::size_t kSectionAlignment = 4096;
 
@@ -33,18 +34,21 @@ inline constexpr std::array<std::string_view, kSectionCount> kSectionNames{"weig
 struct EngineHeader {
   std::string lasso_version;
   std::string device;  // "cpu"
-  Isa needed_isa = Isa::kAvx2;
+  CpuFeatures needed = CpuFeature::kAvx2;
   std::string model_hash;
   std::array<Section, kSectionCount> sections;
 };
+
+// The name of a rate in an engine's record of its build: "vdpbf16ps.avx512_bf16".
+std::string rate_name(MultiplyAdd multiply_add);
 
 using HeaderBytes = std::array<std::byte, kHeaderBytes>;
 HeaderBytes encode_header(const EngineHeader& header);
 
 // Throws kCorruptFile for what is no header or a damaged one, for a file that is not as long as the
 // header says and for sections that do not lie as they must; kUnsupported for another format,
-// device or an instruction set beyond `isa`.
-EngineHeader read_header(const MappedFile& file, Isa isa);
+// device or features that `features` lack.
+EngineHeader read_header(const MappedFile& file, CpuFeatures features);
 
 }  // namespace lasso::engine
 

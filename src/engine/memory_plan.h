@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <vector>
 
+#include "core/aligned_buffer.h"
+
 namespace lasso::engine {
 
 // A block of memory that holds something from step `first` to step `last`, both included.
@@ -15,14 +17,15 @@ struct Block {
 };
 
 struct MemoryPlan {
-  std::vector<std::size_t> offsets;  // of each block, 64-byte aligned
+  std::vector<std::size_t> offsets;  // of each block, aligned
   std::size_t arena_bytes = 0;
+  std::size_t alignment = kAlignment;
 };
 
 // Greedy by size: the largest block first, each at the lowest gap among the blocks placed so far
 // that are alive with it (Pisarchyk and Lee, "Efficient memory management for deep neural net
 // inference", 2020).
-MemoryPlan plan_memory(const std::vector<Block>& blocks);
+MemoryPlan plan_memory(const std::vector<Block>& blocks, std::size_t alignment = kAlignment);
 
 // Throws kInternal if two blocks that are alive together overlap or one leaves the arena.
 void check_memory_plan(const std::vector<Block>& blocks, const MemoryPlan& plan);

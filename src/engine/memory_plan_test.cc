@@ -29,6 +29,9 @@ TEST(MemoryPlan, RandomLifetimesNeverOverlap) {
     const MemoryPlan plan = plan_memory(blocks);
     EXPECT_NO_THROW(check_memory_plan(blocks, plan));
     EXPECT_LE(plan.arena_bytes, sum);
+    const MemoryPlan wide = plan_memory(blocks, 256);
+    EXPECT_NO_THROW(check_memory_plan(blocks, wide));
+    for (const std::size_t offset : wide.offsets) EXPECT_EQ(offset % 256, 0U);
   }
 }
 

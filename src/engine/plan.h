@@ -6,31 +6,39 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
+#include "backend/device.h"
 #include "engine/choose_kernel.h"
 #include "engine/compile.h"
 #include "engine/memory_plan.h"
+#include "engine/tensor_ref.h"
 #include "kernels/family.h"
 
 namespace lasso::engine {
 
 class Plan {
  public:
-  // Throws kInvalidArgument for a symbol below 1 or sizes that overflow.
-  Plan(const CompiledProgram& program, const CompileOptions& options, int threads,
-       std::span<const std::int64_t> symbols);
+  // `weights` are the module's on the device. Throws kInvalidArgument for a symbol below 1 or sizes
+  // that overflow.
+  Plan(const CompiledModule& module, const CompiledProgram& program, const backend::Device& device,
+       const std::byte* weights, std::span<const std::int64_t> symbols);
 
   std::size_t arena_bytes() const { return memory_.arena_bytes; }
   void set_arena(std::byte* arena);
-  void set_arguments(std::span<const void* const> inputs, std::span<void* const> outputs);
 
-  // A step's node, the shape of its first result, its results, and the time that it took.
+  // A step's node, the shape of its first result, its results on the device, and the time that it
+  // took.
   using AfterStep = std::function<void(const graph::Node& node, const Dims& dims,
-                                       void* const* results, double ms)>;
-  // Runs the steps in their order. `after` may be empty; poison: see SessionOptions.
-  void run(bool poison, const AfterStep& after) const;
+                                       std::span<void* const> results, double ms)>;
+  // Asks the stream for all steps, in their order, after the arguments' uploads and before their
+  // downloads. Arguments on the host may change when it returns, results there hold when the stream
+  // has been waited for. With `after`, each step is waited for; poison: see SessionOptions. Throws
+  // kInvalidArgument for arguments of another number or type.
+  void enqueue(backend::Stream& stream, std::span<const ConstTensorRef> inputs,
+               std::span<const TensorRef> outputs, bool poison, const AfterStep& after);
 
  private:
   // Where a value lies.
@@ -41,8 +49,8 @@ class Plan {
     const void* constant = nullptr;
   };
   struct Step {
-    kernels::Family::Run run = nullptr;
-    std::unique_ptr<kernels::KernelState> state;
+    backend::KernelRun run = nullptr;
+    std::unique_ptr<backend::KernelState> state;
     std::vector<const void*> inputs;
     std::vector<void*> outputs;
     const std::byte* packed = nullptr;
@@ -61,30 +69,47 @@ class Plan {
     std::size_t operand = 0;
     std::size_t argument = 0;
   };
+  // An input or output of the program.
+  struct Argument {
+    DType dtype = DType::kF32;
+    std::size_t bytes = 0;
+    std::size_t block = 0;  // of the arena, for host memory that kernels can't read
+  };
 
   void check_sizes() const;
-  void place_values();
-  void add_steps(const CompileOptions& options, const kernels::Target& target);
-  KernelChoice choose(const graph::Node& node, const CompiledNode& compiled,
-                      const kernels::Call& call, const CompileOptions& options,
-                      const kernels::Target& target) const;
-  void plan_arena();
+  void place_values(const std::byte* weights);
+  void place_arguments();
+  void add_steps(const CompiledModule& module, const backend::TargetInfo& target,
+                 const std::byte* weights);
+  void add_operands(const graph::Node& node, const CompiledNode& compiled, Step& step);
+  KernelChoice choose(const CompiledModule& module, const graph::Node& node,
+                      const CompiledNode& compiled, const kernels::Call& call,
+                      const backend::TargetInfo& target) const;
+  void plan_arena(std::size_t alignment);
   Place place_of(graph::ValueId id) const;
-  void poison_before(const Step& step) const;
-  void poison_after(std::size_t index) const;
+  void set_arguments(backend::Stream& stream, std::span<const ConstTensorRef> inputs,
+                     std::span<const TensorRef> outputs);
+  void run_step(backend::Stream& stream, const Step& step, const AfterStep& after) const;
+  void poison_before(backend::Stream& stream, const Step& step) const;
+  void poison_after(backend::Stream& stream, std::size_t index) const;
 
   const CompiledProgram& program_;
+  bool is_host_;  // kernels read and write the host's memory
   graph::Bindings bindings_;
   std::vector<graph::ValueId> root_;  // the value whose memory a value is: itself but for reshapes
   std::vector<Place> places_;         // by root value
   std::vector<Block> blocks_;
   MemoryPlan memory_;
+  std::vector<Argument> inputs_;
+  std::vector<Argument> outputs_;
   std::vector<Step> steps_;
   std::vector<Patch> input_patches_;
   std::vector<Patch> output_patches_;
   std::vector<Patch>
       read_back_patches_;  // a step that reads what an earlier one wrote to an output
   std::byte* arena_ = nullptr;
+  std::vector<const void*> input_pointers_;  // of the call, on the device
+  std::vector<void*> output_pointers_;
 };
 
 }  // namespace lasso::engine

@@ -24,6 +24,7 @@ constexpr std::size_t kMaxValues = 1 << 15;
 constexpr std::size_t kMaxNodes = 1 << 14;
 constexpr std::size_t kMaxOperands = 1024;
 constexpr std::size_t kMaxSymbols = 8;
+constexpr std::size_t kMaxKernels = 64;
 constexpr std::int64_t kMaxBytes = std::int64_t{1} << 46;
 constexpr std::int64_t kMaxTypical = 1 << 16;
 
@@ -43,16 +44,6 @@ std::vector<ValueId> read_ids(const Json& json, std::size_t count, bool may_be_a
         read_integer(element, least, static_cast<std::int64_t>(count) - 1, where)));
   }
   return ids;
-}
-
-Json write_op(const Op& op) {
-  return std::visit(
-      [](const auto& o) {
-        Json json = write_fields(o);
-        json["op"] = OpTypeName{}(o);
-        return json;
-      },
-      op);
 }
 
 // The alternative of Op, from `kIndex` on, that has the name.
@@ -80,6 +71,16 @@ Json write_packed(const CompiledNode& node) {
       {"layout", node.packed_layout}, {"offset", node.packed.offset}, {"bytes", node.packed.bytes}};
 }
 
+Json write_timed(const CompiledNode& node) {
+  Json kernels = Json::array();
+  for (const KernelTime& time : node.times) {
+    kernels.push_back({{"kernel", time.kernel}, {"ms", time.ms}});
+  }
+  Json json = {{"kernels", std::move(kernels)}};
+  if (!node.preferred.empty()) json["preferred"] = node.preferred;
+  return json;
+}
+
 Json write_program(const CompiledProgram& program) {
   const Graph& graph = program.graph;
   Json json = {{"name", graph.name},
@@ -102,6 +103,7 @@ Json write_program(const CompiledProgram& program) {
     entry["inputs"] = write_ids(node.inputs);
     entry["outputs"] = write_ids(node.outputs);
     if (program.nodes[i].packed.bytes > 0) entry["packed"] = write_packed(program.nodes[i]);
+    if (!program.nodes[i].times.empty()) entry["timed"] = write_timed(program.nodes[i]);
     json["nodes"].push_back(std::move(entry));
   }
   return json;
@@ -171,8 +173,7 @@ class ProgramReader {
   static StoredBytes place(FieldReader& reader, std::int64_t elements, DType dtype) {
     if (elements < 1 || elements > kMaxBytes)
       refuse(reader.where("offset"), "a constant of elements");
-    return {nullptr,
-            static_cast<std::uint64_t>(
+    return {static_cast<std::uint64_t>(
                 read_integer(reader.at("offset"), 0, kMaxBytes, reader.where("offset"))),
             static_cast<std::uint64_t>(elements) * size_of(dtype)};
   }
@@ -194,8 +195,26 @@ class ProgramReader {
       compiled.packed = place(packed, bytes, DType::kU8);
       packed.finish();
     }
+    if (reader.has("timed")) {
+      FieldReader timed(reader.at("timed"), reader.where("timed"));
+      read_timed(timed, compiled);
+      timed.finish();
+    }
     program_.graph.nodes.push_back(std::move(node));
     program_.nodes.push_back(std::move(compiled));
+  }
+
+  // A name that no kernel of this release has is one that is not chosen.
+  static void read_timed(FieldReader& reader, CompiledNode& node) {
+    for (const Json& element :
+         read_array(reader.at("kernels"), kMaxKernels, reader.where("kernels"))) {
+      FieldReader kernel(element, reader.where("kernels"));
+      KernelTime& time = node.times.emplace_back();
+      kernel("kernel", time.kernel);
+      kernel("ms", time.ms);
+      kernel.finish();
+    }
+    if (reader.has("preferred")) reader("preferred", node.preferred);
   }
 
   std::vector<ValueId> ids(FieldReader& reader, const char* name, bool may_be_absent) const {
@@ -208,6 +227,16 @@ class ProgramReader {
 };
 
 }  // namespace
+
+Json write_op(const Op& op) {
+  return std::visit(
+      [](const auto& o) {
+        Json json = write_fields(o);
+        json["op"] = OpTypeName{}(o);
+        return json;
+      },
+      op);
+}
 
 Json write_programs(const std::vector<CompiledProgram>& programs) {
   Json json = Json::array();

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <random>
 
+#include "backend/test_target.h"
 #include "graph/builder.h"
 #include "lasso/error.h"
 #include "support/allocation_counter.h"
@@ -69,8 +70,7 @@ class ResidualMlp {
   std::shared_ptr<const CompiledModule> compiled(bool reference) const {
     CompileOptions options;
     options.reference = reference;
-    options.isa = usable_isa();
-    options.threads = 2;
+    options.target = backend::test_target(2);
     return compile(module_, options);
   }
 
@@ -118,9 +118,16 @@ struct Buffers {
 
   std::vector<std::int64_t> symbols;
   std::vector<float> x, y, hidden, x_again;
-  std::vector<const void*> inputs;
-  std::vector<void*> outputs;
+  std::vector<ConstTensorRef> inputs;
+  std::vector<TensorRef> outputs;
 };
+
+SessionOptions unpoisoned() {
+  SessionOptions options;
+  options.threads = 2;
+  options.poison = false;
+  return options;
+}
 
 class SessionTest : public testing::TestWithParam<bool> {
  protected:
@@ -146,7 +153,7 @@ TEST_P(SessionTest, ComputesAtEveryBindingWithPoisonedMemory) {
 TEST_P(SessionTest, ProgramsShareWeights) {
   // Each of the three constants once; packing may pad.
   const std::size_t once = (kHidden * kWidth * 2 + kHidden) * sizeof(float);
-  EXPECT_LT(module_->weight_bytes, 2 * once);
+  EXPECT_LT(module_->weights.size(), 2 * once);
 }
 
 TEST_P(SessionTest, KeepsABoundedNumberOfPlans) {
@@ -162,7 +169,7 @@ TEST_P(SessionTest, KeepsABoundedNumberOfPlans) {
 }
 
 TEST_P(SessionTest, AllocatesNothingAfterTheFirstCall) {
-  Session session(module_, SessionOptions{2, 16, false});
+  Session session(module_, unpoisoned());
   Buffers small(5);
   Buffers large(90);
   session.run(0, large.symbols, large.inputs, large.outputs);
@@ -199,7 +206,7 @@ TEST_P(SessionTest, RefusesBadSizes) {
 }
 
 TEST_P(SessionTest, SameBitsEveryRun) {
-  Session session(module_, SessionOptions{2, 16, false});
+  Session session(module_, unpoisoned());
   Buffers first(100);
   session.run(0, first.symbols, first.inputs, first.outputs);
   for (int i = 0; i < 5; ++i) {
@@ -222,8 +229,8 @@ TEST(Session, GoesOnAfterRunningOutOfMemory) {
   std::vector<float> out(64);
   const std::vector<std::int64_t> one{1};
   const std::vector<std::int64_t> huge{std::int64_t{1} << 38};  // two values of 64 TiB
-  const std::vector<const void*> inputs{in.data()};
-  const std::vector<void*> outputs{out.data()};
+  const std::vector<ConstTensorRef> inputs{in.data()};
+  const std::vector<TensorRef> outputs{out.data()};
   session.run(0, one, inputs, outputs);
   EXPECT_THROW(session.run(0, huge, inputs, outputs), Error);
   session.run(0, one, inputs, outputs);
@@ -244,8 +251,8 @@ TEST(Session, ReshapedConstantsAreOperandsAndOutputs) {
   std::vector<float> sum(12);
   std::vector<float> out(6);
   const std::vector<std::int64_t> symbols{2};
-  const std::vector<const void*> inputs{in.data()};
-  const std::vector<void*> outputs{sum.data(), out.data()};
+  const std::vector<ConstTensorRef> inputs{in.data()};
+  const std::vector<TensorRef> outputs{sum.data(), out.data()};
   session.run(0, symbols, inputs, outputs);
   EXPECT_EQ(out, values);
   for (std::size_t i = 0; i < sum.size(); ++i) EXPECT_EQ(sum[i], in[i] + values[i % 6]);
@@ -266,8 +273,8 @@ TEST(Session, ConstantsAreToldApartByShape) {
   const std::vector<float> in(32, 0.0F);
   std::vector<float> z(32);
   const std::vector<std::int64_t> symbols{1};
-  const std::vector<const void*> inputs{in.data()};
-  const std::vector<void*> outputs{z.data()};
+  const std::vector<ConstTensorRef> inputs{in.data()};
+  const std::vector<TensorRef> outputs{z.data()};
   session.run(0, symbols, inputs, outputs);
   const auto* c = static_cast<const float*>(large.data.get());
   for (std::size_t i = 0; i < z.size(); ++i) EXPECT_EQ(z[i], c[i % 8] + c[i]);
@@ -285,14 +292,14 @@ TEST(Session, KernelsAreChosenForTheSizesOfEveryBinding) {
     module.programs.push_back(b.finish());
     module.programs[0].typical = {{"rows", typical}};
     CompileOptions options;
-    options.isa = usable_isa();
+    options.target = backend::test_target(1);
     Session session(compile(std::move(module), options), SessionOptions{});
     for (const std::int64_t rows : {1, 3, 100, 2000}) {
       const std::vector<float> in = random_values(rows * kSide, 2);
       std::vector<float> out(in.size());
       const std::vector<std::int64_t> symbols{rows};
-      const std::vector<const void*> inputs{in.data()};
-      const std::vector<void*> outputs{out.data()};
+      const std::vector<ConstTensorRef> inputs{in.data()};
+      const std::vector<TensorRef> outputs{out.data()};
       session.run(0, symbols, inputs, outputs);
       double expected = 0;  // the last element
       const auto* weights = static_cast<const float*>(w.data.get());

@@ -5,7 +5,7 @@
 
 #include <cstdint>
 
-#include "core/isa.h"
+#include "core/cpu_features.h"
 
 namespace lasso {
 
@@ -23,7 +23,7 @@ struct StretchTaps {
 };
 
 struct MaskRows {
-  Isa isa;
+  CpuFeature feature;  // that the CPU must have
   // out[i] = w0[i] * in[index[i]] + w1[i] * in[index[i] + 1] for i < taps.count.
   void (*stretch)(const float* in, const StretchTaps& taps, float* out);
   // out[i] = wa * a[i] + wb * b[i]; writes no element beyond the end.

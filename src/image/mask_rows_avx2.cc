@@ -63,7 +63,7 @@ void threshold(const float* a, const float* b, float wa, float wb, float limit, 
 }  // namespace
 
 const MaskRows& mask_rows_avx2() {
-  static constexpr MaskRows kRows{Isa::kAvx2, stretch, blend, threshold};
+  static constexpr MaskRows kRows{CpuFeature::kAvx2, stretch, blend, threshold};
   return kRows;
 }
 

@@ -88,7 +88,7 @@ void threshold(const float* a, const float* b, float wa, float wb, float limit, 
 }  // namespace
 
 const MaskRows& mask_rows_avx512() {
-  static constexpr MaskRows kRows{Isa::kAvx512, stretch, blend, threshold};
+  static constexpr MaskRows kRows{CpuFeature::kAvx512, stretch, blend, threshold};
   return kRows;
 }
 

@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "core/check.h"
-#include "core/isa.h"
+#include "core/cpu_features.h"
 #include "core/threads.h"
 #include "image/mask_rows.h"
 
@@ -12,8 +12,8 @@ namespace lasso {
 
 namespace {
 
-const MaskRows& usable_rows() {
-  return usable_isa() >= Isa::kAvx512 ? mask_rows_avx512() : mask_rows_avx2();
+const MaskRows& usable_rows(CpuFeatures features) {
+  return features.has(CpuFeature::kAvx512) ? mask_rows_avx512() : mask_rows_avx2();
 }
 
 std::size_t line_size(int count) {
@@ -167,9 +167,14 @@ void upsample(const MaskUpsample& u, const float* low_res, MaskScratch& scratch,
 }  // namespace
 
 MaskUpsample mask_upsample_of(const Preprocess& preprocess, int low_res_side, int image_size,
-                              int width, int height) {
-  return {low_res_side, image_size, resized_size(preprocess, width, height, image_size),
-          width,        height,     preprocess.mask_resize};
+                              int width, int height, CpuFeatures features) {
+  return {.low_res_side = low_res_side,
+          .image_size = image_size,
+          .resized = resized_size(preprocess, width, height, image_size),
+          .width = width,
+          .height = height,
+          .method = preprocess.mask_resize,
+          .features = features};
 }
 
 void BilinearTaps::prepare(int in, int out, int out_begin, int out_count) {
@@ -204,7 +209,7 @@ void upsample_mask(const MaskUpsample& u, const float* low_res, float threshold,
                    MaskScratch& scratch, std::uint8_t* out, std::ptrdiff_t stride) {
   LASSO_CHECK(stride >= u.width, ErrorCode::kInvalidArgument,
               "a mask's stride of {} bytes is less than its rows of {}", stride, u.width);
-  const MaskRows& rows = usable_rows();
+  const MaskRows& rows = usable_rows(u.features);
   const float limit = u.method == Preprocess::MaskResize::kProbabilities
                           ? 1.0f / (1.0f + std::exp(-threshold))
                           : threshold;
@@ -216,7 +221,7 @@ void upsample_mask(const MaskUpsample& u, const float* low_res, float threshold,
 
 void upsample_logits(const MaskUpsample& u, const float* low_res, MaskScratch& scratch,
                      float* out) {
-  const MaskRows& rows = usable_rows();
+  const MaskRows& rows = usable_rows(u.features);
   upsample(u, low_res, scratch, rows,
            [&](std::int64_t y, const float* a, const float* b, float wa, float wb) {
              rows.blend(a, b, wa, wb, u.width, out + y * u.width);

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "core/cpu_features.h"
 #include "image/preprocess.h"
 #include "image/scratch.h"
 
@@ -18,10 +19,11 @@ struct MaskUpsample {
   int width = 0;         // of the image, and of the mask
   int height = 0;
   Preprocess::MaskResize method = Preprocess::MaskResize::kThroughModel;
+  CpuFeatures features = CpuFeature::kAvx2;  // that the CPU has and may be used
 };
 
 MaskUpsample mask_upsample_of(const Preprocess& preprocess, int low_res_side, int image_size,
-                              int width, int height);
+                              int width, int height, CpuFeatures features = cpu_features());
 
 // Bilinear weights of one axis as PyTorch's interpolate(align_corners=False) has them:
 // out[i] = w0[i] * in[index[i]] + w1[i] * in[index[i] + 1], where in[size] repeats the last value.

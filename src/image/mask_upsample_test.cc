@@ -6,6 +6,7 @@
 #include <cmath>
 #include <random>
 
+#include "backend/test_target.h"
 #include "core/threads.h"
 #include "image/image_test_data.h"
 #include "image/mask_rows.h"
@@ -101,7 +102,8 @@ TEST(MaskUpsample, EqualsPlainInterpolationBitForBit) {
       Preprocess preprocess = base;
       preprocess.padding = padding;
       for (const Case& c : cases) {
-        MaskUpsample u = mask_upsample_of(preprocess, c.side, c.image_size, c.width, c.height);
+        MaskUpsample u = mask_upsample_of(preprocess, c.side, c.image_size, c.width, c.height,
+                                          backend::test_features());
         const std::vector<float> low = random_logits(c.side, 7);
         for (const auto method :
              {Preprocess::MaskResize::kThroughModel, Preprocess::MaskResize::kProbabilities}) {
@@ -115,7 +117,8 @@ TEST(MaskUpsample, EqualsPlainInterpolationBitForBit) {
 }
 
 TEST(MaskUpsample, MaskIsTheThresholdedLogitsForAnyNumberOfThreads) {
-  const MaskUpsample u = mask_upsample_of(preprocess_preset("sam"), 64, 256, 333, 251);
+  const MaskUpsample u =
+      mask_upsample_of(preprocess_preset("sam"), 64, 256, 333, 251, backend::test_features());
   const std::vector<float> low = random_logits(64, 3);
   const std::vector<float> values = logits(u, low);
   for (const int threads : {1, 2, 5}) {
@@ -141,7 +144,8 @@ TEST(MaskUpsample, ScratchServesOneSizeAfterAnother) {
   MaskScratch scratch;
   for (const int width : {700, 90, 90, 1400, 256}) {
     for (const char* preset : {"sam", "medsam"}) {
-      const MaskUpsample u = mask_upsample_of(preprocess_preset(preset), 32, 128, width, 200);
+      const MaskUpsample u = mask_upsample_of(preprocess_preset(preset), 32, 128, width, 200,
+                                              backend::test_features());
       const std::vector<float> low = random_logits(32, 11);
       std::vector<float> out(static_cast<std::size_t>(width) * 200);
       upsample_logits(u, low.data(), scratch, out.data());
@@ -151,7 +155,8 @@ TEST(MaskUpsample, ScratchServesOneSizeAfterAnother) {
 }
 
 TEST(MaskUpsample, NotANumberIsOutside) {
-  const MaskUpsample u = mask_upsample_of(preprocess_preset("sam"), 16, 64, 50, 50);
+  const MaskUpsample u =
+      mask_upsample_of(preprocess_preset("sam"), 16, 64, 50, 50, backend::test_features());
   const std::vector<float> low(256, std::nanf(""));
   MaskScratch scratch;
   std::vector<std::uint8_t> mask(2500, 9);
@@ -163,7 +168,8 @@ TEST(MaskUpsample, RefusesSizesThatMakeNoSense) {
   MaskScratch scratch;
   const std::vector<float> low(16);
   std::vector<std::uint8_t> mask(64);
-  MaskUpsample u = mask_upsample_of(preprocess_preset("sam"), 4, 16, 8, 8);
+  MaskUpsample u =
+      mask_upsample_of(preprocess_preset("sam"), 4, 16, 8, 8, backend::test_features());
   EXPECT_THROW(upsample_mask(u, low.data(), 0.0f, scratch, mask.data(), 7), Error);
   u.resized.offset_x = 1;
   EXPECT_THROW(upsample_mask(u, low.data(), 0.0f, scratch, mask.data(), 8), Error);
@@ -195,8 +201,8 @@ TEST(MaskUpsample, EqualsMetasPostprocessing) {
       const auto height = static_cast<int>(packed.shape[packed.shape.size() - 2]);
       // Packed rows round the width up to whole bytes; all widths here are multiples of 8.
       const int width = 8 * static_cast<int>(packed.shape.back());
-      const MaskUpsample u =
-          mask_upsample_of(preprocess_preset("sam"), side, 4 * side, width, height);
+      const MaskUpsample u = mask_upsample_of(preprocess_preset("sam"), side, 4 * side, width,
+                                              height, backend::test_features());
       const std::size_t pixels = static_cast<std::size_t>(width) * static_cast<std::size_t>(height);
       const std::size_t logits_each =
           static_cast<std::size_t>(side) * static_cast<std::size_t>(side);

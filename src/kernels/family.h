@@ -30,25 +30,23 @@ class Family {
  public:
   virtual ~Family() = default;
   virtual std::string_view name() const = 0;
-  // Number of kernels in the list, and their names and instruction sets.
+  // Number of kernels in the list, their names, and what they need.
   virtual std::size_t size() const = 0;
   virtual std::string_view kernel_name(std::size_t index) const = 0;
-  virtual Isa kernel_isa(std::size_t index) const = 0;
+  virtual const Needs& needs(std::size_t index) const = 0;
   // Which inputs pack() takes; they must be constants, and are not passed to run().
   virtual std::vector<std::size_t> packed_inputs(const Call& call) const = 0;
 
-  virtual Support supports(std::size_t index, const Call& call, const Target& target) const = 0;
-  virtual KernelPlan plan(std::size_t index, const Call& call, const Target& target) const = 0;
+  virtual Offer ask(std::size_t index, const Call& call, const TargetInfo& target) const = 0;
   virtual void pack(std::size_t index, const Call& call, const std::vector<TensorView>& constants,
                     std::byte* packed) const = 0;
   virtual std::unique_ptr<KernelState> create(std::size_t index, const Call& call,
-                                              const Target& target) const = 0;
-  using Run = void (*)(const KernelState& state, const KernelArgs& args);
-  virtual Run run(std::size_t index) const = 0;
-};
+                                              const TargetInfo& target,
+                                              const Offer& offer) const = 0;
+  virtual KernelRun run(std::size_t index) const = 0;
 
-// The family of CPU kernels for an op.
-const Family& cpu_family(const graph::Op& op);
+  bool is_reference(std::size_t index) const { return needs(index) == Needs{}; }
+};
 
 // A family from a list of Kernel<Problem> and the function that reads a Problem off a Call.
 template <typename Problem>
@@ -64,29 +62,22 @@ class ListFamily final : public Family {
   std::string_view name() const override { return name_; }
   std::size_t size() const override { return list_.size(); }
   std::string_view kernel_name(std::size_t i) const override { return list_.at(i).name; }
-  Isa kernel_isa(std::size_t i) const override { return list_.at(i).isa; }
+  const Needs& needs(std::size_t i) const override { return list_.at(i).needs; }
   std::vector<std::size_t> packed_inputs(const Call& call) const override {
     return packed_ == nullptr ? std::vector<std::size_t>{} : packed_(call);
   }
-  Support supports(std::size_t i, const Call& call, const Target& target) const override {
-    const Kernel<Problem>& kernel = list_.at(i);
-    if (kernel.isa > target.isa) {
-      return Support::no("needs " + std::string(to_string(kernel.isa)));
-    }
-    return kernel.supports(make_(call), target);
-  }
-  KernelPlan plan(std::size_t i, const Call& call, const Target& target) const override {
-    return list_.at(i).plan(make_(call), target);
+  Offer ask(std::size_t i, const Call& call, const TargetInfo& target) const override {
+    return kernels::ask(list_.at(i), make_(call), target);
   }
   void pack(std::size_t i, const Call& call, const std::vector<TensorView>& constants,
             std::byte* packed) const override {
     list_.at(i).pack(make_(call), constants, packed);
   }
-  std::unique_ptr<KernelState> create(std::size_t i, const Call& call,
-                                      const Target& target) const override {
-    return list_.at(i).create(make_(call), target);
+  std::unique_ptr<KernelState> create(std::size_t i, const Call& call, const TargetInfo& target,
+                                      const Offer& offer) const override {
+    return list_.at(i).create(make_(call), target, offer);
   }
-  Run run(std::size_t i) const override { return list_.at(i).run; }
+  KernelRun run(std::size_t i) const override { return list_.at(i).run; }
 
  private:
   std::string_view name_;

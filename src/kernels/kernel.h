@@ -1,20 +1,18 @@
 // The kernel contract. A kernel family (one folder) has a Problem (what is to be computed, all
-// sizes known), and one list of kernels per device, best first, reference last. A row of the list
-// is a Kernel<Problem>. Tests and benchmarks iterate the list.
+// sizes known), and one list of kernels, best first, reference last. A row of the list is a
+// Kernel<Problem>. Tests and benchmarks iterate the list.
 //
-// - supports(problem, target): yes, or the reason why not.
-// - plan(problem, target): workspace, packed size and layout, estimated cost.
-// - pack(problem, weights): constant inputs into the layout that the kernel reads, once per engine.
-// - create(problem, target): the state, such as a oneDNN primitive, resolved tile sizes, or
-// nothing.
+// - needs: what the device must have.
+// - offer(problem, target): the reason why not, or what the row would take: workspace, packed size
+//   and layout, cost, and what it found out for create().
+// - pack(problem, weights): constant inputs into the layout that the kernel reads, once per engine,
+//   on the host.
+// - create(problem, target, offer): the state, such as a oneDNN primitive, or resolved tile sizes.
 // - run(state, args): at run time; allocates nothing.
 //
 // The packed layout must not depend on sizes that symbols bind (rows, batch): one packed weight
 // serves every binding of a program. Layouts are named; equal names mean equal bytes for equal
 // weights. The kernel may differ from binding to binding, among those that read one layout.
-//
-// A state belongs to one context and run() may change what it holds (a oneDNN primitive's memory
-// handles): it is never shared between threads.
 #ifndef LASSO_KERNELS_KERNEL_H_
 #define LASSO_KERNELS_KERNEL_H_
 
@@ -25,80 +23,98 @@
 #include <utility>
 #include <vector>
 
-#include "core/isa.h"
+#include "backend/launch.h"
+#include "backend/target_info.h"
 #include "core/tensor.h"
 #include "graph/op.h"
 
 namespace lasso::kernels {
 
-// What the kernels may assume of the machine.
-struct Target {
-  Isa isa = Isa::kAvx2;
-  int threads = 1;  // of the OpenMP team that runs; part of the plan (workspace per thread)
+using backend::KernelArgs;
+using backend::KernelRun;
+using backend::KernelState;
+using backend::TargetInfo;
+
+// What a device must have for a row. A row that needs nothing of the CPU is the family's
+// reference.
+struct Needs {
+  backend::DeviceKind device = backend::DeviceKind::kCpu;
+  CpuFeatures features;
+
+  bool operator==(const Needs& other) const = default;
 };
 
-class Support {
- public:
-  static Support yes() { return Support(std::string()); }
-  static Support no(std::string reason) { return Support(std::move(reason)); }
-  explicit operator bool() const { return reason_.empty(); }
-  const std::string& reason() const { return reason_; }
+// What a row says of a problem.
+struct Offer {
+  static Offer no(std::string reason) {
+    Offer offer;
+    offer.reason = std::move(reason);
+    return offer;
+  }
+  explicit operator bool() const { return reason.empty(); }
 
- private:
-  explicit Support(std::string reason) : reason_(std::move(reason)) {}
-  std::string reason_;
-};
-
-struct KernelPlan {
-  std::size_t workspace_bytes =
-      0;  // 64-byte aligned scratch, valid during run, for all threads together
+  std::string reason;  // why not; empty where the row computes the problem
+  // Scratch with the device's alignment, valid during run, for all threads together.
+  std::size_t workspace_bytes = 0;
   std::size_t packed_bytes = 0;  // of what pack() writes
   std::string packed_layout;     // empty where nothing is packed
-  double cost = 0;               // estimated seconds, comparable within a family
-};
-
-class KernelState {
- public:
-  virtual ~KernelState() = default;
-  // What really runs, where a vendor library chose it ("brgemm:avx512_core"); empty otherwise.
-  virtual std::string implementation() const { return {}; }
-};
-
-// Pointers in the order of the op's inputs (graph/op.h); null for absent inputs and for those that
-// pack() took.
-struct KernelArgs {
-  const void* const* inputs = nullptr;
-  void* const* outputs = nullptr;
-  const std::byte* packed = nullptr;
-  std::byte* workspace = nullptr;
+  // Operations over the relative rate of the instructions that do them (TargetInfo::rates), so
+  // that rows of one family compare; 0 where rows differ in nothing but width.
+  double cost = 0;
+  std::string implementation;         // of a vendor library; empty otherwise
+  std::shared_ptr<const void> found;  // what create() goes on with: a library's descriptor
 };
 
 template <typename Problem>
 struct Kernel {
   std::string_view name;
-  Isa isa = Isa::kReference;
-  Support (*supports)(const Problem& problem, const Target& target) = nullptr;
-  KernelPlan (*plan)(const Problem& problem, const Target& target) = nullptr;
+  Needs needs;
+  // Asked only where the target has what the row needs.
+  Offer (*offer)(const Problem& problem, const TargetInfo& target) = nullptr;
   // `constants` are the inputs that the family packs, in order (a view with null data where
   // absent), float32, float16 or bfloat16. Null where nothing is packed.
   void (*pack)(const Problem& problem, const std::vector<TensorView>& constants,
                std::byte* packed) = nullptr;
-  std::unique_ptr<KernelState> (*create)(const Problem& problem, const Target& target) = nullptr;
-  void (*run)(const KernelState& state, const KernelArgs& args) = nullptr;
+  // The offer is this row's for this problem and target.
+  std::unique_ptr<KernelState> (*create)(const Problem& problem, const TargetInfo& target,
+                                         const Offer& offer) = nullptr;
+  KernelRun run = nullptr;
+
+  bool is_reference() const { return needs == Needs{}; }
 };
+
+// The reason why a target lacks what a row needs, or empty: the one place where that is decided.
+std::string missing(const Needs& needs, const TargetInfo& target);
+
+// What the row says of the problem on the target, needs included.
+template <typename Problem>
+Offer ask(const Kernel<Problem>& kernel, const Problem& problem, const TargetInfo& target) {
+  std::string reason = missing(kernel.needs, target);
+  return reason.empty() ? kernel.offer(problem, target) : Offer::no(std::move(reason));
+}
+
+// "reference", or the best instructions that a row needs: "avx512".
+std::string_view isa_name(const Needs& needs);
 
 // A kernel's state that is its problem and target: for kernels that need nothing else.
 template <typename Problem>
 class ProblemState : public KernelState {
  public:
-  ProblemState(Problem problem, Target target) : problem(std::move(problem)), target(target) {}
+  ProblemState(Problem problem, TargetInfo target) : problem(std::move(problem)), target(target) {}
   Problem problem;
-  Target target;
+  TargetInfo target;
 };
 
 template <typename Problem>
-std::unique_ptr<KernelState> create_problem_state(const Problem& problem, const Target& target) {
+std::unique_ptr<KernelState> create_problem_state(const Problem& problem, const TargetInfo& target,
+                                                  const Offer& /*offer*/) {
   return std::make_unique<ProblemState<Problem>>(problem, target);
+}
+
+// An offer that takes nothing.
+template <typename Problem>
+Offer always(const Problem& /*problem*/, const TargetInfo& /*target*/) {
+  return {};
 }
 
 }  // namespace lasso::kernels

@@ -13,13 +13,24 @@
 #include <utility>
 #include <vector>
 
+#include "backend/test_target.h"
 #include "core/aligned_buffer.h"
-#include "core/isa.h"
 #include "core/peak.h"
 #include "core/threads.h"
 #include "kernels/kernel.h"
 
 namespace lasso::kernels::bench {
+
+// The team's threads, and the CPU's rates as they are.
+inline TargetInfo target() {
+  return backend::cpu_target(backend::test_features(), omp_get_max_threads());
+}
+
+// "product.avx512": a row's name and what it needs.
+template <typename Problem>
+std::string label(const Kernel<Problem>& kernel) {
+  return std::string(kernel.name) + "." + std::string(isa_name(kernel.needs));
+}
 
 inline double now() {
   timespec time{};
@@ -59,12 +70,12 @@ inline double peak_bandwidth() {
 class Call {
  public:
   template <typename Problem>
-  Call(const Kernel<Problem>& kernel, const Problem& problem, const Target& target,
-       const std::vector<TensorView>& constants, const std::vector<std::size_t>& input_floats,
-       std::size_t output_floats, std::size_t scale_floats = 0) {
-    const KernelPlan plan = kernel.plan(problem, target);
-    packed_ = AlignedBuffer(plan.packed_bytes + 1);
-    workspace_ = AlignedBuffer(plan.workspace_bytes + 1);
+  Call(const Kernel<Problem>& kernel, const Problem& problem, const TargetInfo& target,
+       const Offer& offer, const std::vector<TensorView>& constants,
+       const std::vector<std::size_t>& input_floats, std::size_t output_floats,
+       std::size_t scale_floats = 0) {
+    packed_ = AlignedBuffer(offer.packed_bytes + 1);
+    workspace_ = AlignedBuffer(offer.workspace_bytes + 1);
     if (kernel.pack != nullptr) kernel.pack(problem, constants, packed_.data());
     for (const std::size_t floats : input_floats) {
       buffers_.emplace_back(floats * sizeof(float) + 1);
@@ -79,13 +90,13 @@ class Call {
     scales_ = AlignedBuffer(scale_floats * sizeof(float) + 1);
     outputs_[0] = output_.data();
     outputs_[1] = scales_.data();
-    state_ = kernel.create(problem, target);
+    state_ = kernel.create(problem, target, offer);
     run_ = kernel.run;
   }
 
   const KernelState& state() const { return *state_; }
   void run() {
-    run_(*state_, {.inputs = inputs_.data(),
+    run_(*state_, {.inputs = inputs_,
                    .outputs = outputs_,
                    .packed = packed_.data(),
                    .workspace = workspace_.data()});
@@ -100,7 +111,7 @@ class Call {
   std::vector<const void*> inputs_;
   void* outputs_[2] = {};
   std::unique_ptr<KernelState> state_;
-  void (*run_)(const KernelState&, const KernelArgs&) = nullptr;
+  KernelRun run_ = nullptr;
 };
 
 // Times the call; flops and bytes (that must move at least) of one iteration, 0 to leave a rate
@@ -135,8 +146,8 @@ inline void time_call(benchmark::State& state, Call& call, MultiplyAdd multiply_
 }
 
 // In float32.
-inline void time_call(benchmark::State& state, Call& call, Isa isa, double flops, double bytes) {
-  time_call(state, call, fp32_multiply_add(isa), flops, bytes);
+inline void time_call(benchmark::State& state, Call& call, double flops, double bytes) {
+  time_call(state, call, fp32_multiply_add(backend::test_features()), flops, bytes);
 }
 
 }  // namespace lasso::kernels::bench

@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
@@ -13,14 +14,18 @@
 #include <string>
 #include <vector>
 
+#include "backend/test_target.h"
 #include "core/aligned_buffer.h"
 #include "core/dtype.h"
-#include "core/isa.h"
+#include "core/random.h"
 #include "core/threads.h"
 #include "graph/op.h"
 #include "kernels/kernel.h"
 
 namespace lasso::kernels::test {
+
+using backend::test_features;
+using backend::test_target;
 
 constexpr double kEpsilon = std::numeric_limits<float>::epsilon();  // 2^-23
 
@@ -166,7 +171,13 @@ double check_output(const Case<Problem>& c, const std::byte* output) {
   return worst;
 }
 
-// Which kernels ran, by name and instruction set.
+// "product.avx512": a row's name and what it needs.
+template <typename Problem>
+std::string label(const Kernel<Problem>& kernel) {
+  return std::string(kernel.name) + "." + std::string(isa_name(kernel.needs));
+}
+
+// Which kernels ran, by label.
 using Ran = std::map<std::string, int>;
 
 template <typename Problem>
@@ -174,27 +185,25 @@ void check_case(const std::vector<Kernel<Problem>>& list, const Case<Problem>& c
                 const Problem* packed_for = nullptr) {
   std::map<std::string, std::vector<std::byte>> layouts;
   for (const Kernel<Problem>& kernel : list) {
-    if (kernel.isa > usable_isa()) continue;
     for (const int threads : {1, 2}) {
       const ThreadLimit limit(threads);
-      const Target target{.isa = usable_isa(), .threads = threads};
-      const std::string name = std::string(kernel.name) + "." + std::string(to_string(kernel.isa));
-      SCOPED_TRACE(c.name + " " + name + ", threads: " + std::to_string(threads));
-      if (!kernel.supports(c.problem, target)) continue;
-      ++ran[name];
-      const KernelPlan plan = kernel.plan(c.problem, target);
+      const TargetInfo target = test_target(threads);
+      SCOPED_TRACE(c.name + " " + label(kernel) + ", threads: " + std::to_string(threads));
+      const Offer offer = ask(kernel, c.problem, target);
+      if (!offer) continue;
+      ++ran[label(kernel)];
       const Problem& pack_problem = packed_for == nullptr ? c.problem : *packed_for;
-      const Guarded packed(plan.packed_bytes);
-      ASSERT_EQ(kernel.pack != nullptr && plan.packed_bytes > 0, !plan.packed_layout.empty());
-      if (plan.packed_bytes > 0) {
+      const Guarded packed(offer.packed_bytes);
+      ASSERT_EQ(kernel.pack != nullptr && offer.packed_bytes > 0, !offer.packed_layout.empty());
+      if (offer.packed_bytes > 0) {
         kernel.pack(pack_problem, c.constants, packed.data());
         EXPECT_TRUE(packed.intact()) << "pack() wrote outside its bytes";
         // Equal names mean equal bytes.
-        std::vector<std::byte> bytes(packed.data(), packed.data() + plan.packed_bytes);
-        const auto [it, is_new] = layouts.emplace(plan.packed_layout, bytes);
-        EXPECT_TRUE(is_new || it->second == bytes) << plan.packed_layout;
+        std::vector<std::byte> bytes(packed.data(), packed.data() + offer.packed_bytes);
+        const auto [it, is_new] = layouts.emplace(offer.packed_layout, bytes);
+        EXPECT_TRUE(is_new || it->second == bytes) << offer.packed_layout;
       }
-      const Guarded workspace(plan.workspace_bytes);
+      const Guarded workspace(offer.workspace_bytes);
       const std::size_t output_bytes = c.expected.size() * size_of(c.output);
       const std::size_t scale_bytes =
           c.output == DType::kU8
@@ -206,11 +215,11 @@ void check_case(const std::vector<Kernel<Problem>>& list, const Case<Problem>& c
       for (const auto& input : c.inputs) inputs.push_back(input.empty() ? nullptr : input.data());
       for (const auto& [index, bytes] : c.byte_inputs) inputs.at(index) = bytes.data();
       void* outputs[] = {output.data(), scales.data()};
-      const auto state = kernel.create(c.problem, target);
+      const auto state = kernel.create(c.problem, target, offer);
       const auto run = [&] {
         std::memset(output.data(), 0xFF, output_bytes);
         std::memset(scales.data(), 0xFF, scale_bytes);
-        kernel.run(*state, {.inputs = inputs.data(),
+        kernel.run(*state, {.inputs = inputs,
                             .outputs = outputs,
                             .packed = packed.data(),
                             .workspace = workspace.data()});
@@ -233,6 +242,17 @@ void check_case(const std::vector<Kernel<Problem>>& list, const Case<Problem>& c
       ::testing::Test::RecordProperty("worst", std::to_string(worst));
     }
   }
+}
+
+// Every row that takes the problem here has run at least once.
+template <typename Problem>
+void expect_all_ran(const std::vector<Kernel<Problem>>& list, const Problem& problem, Ran& ran) {
+  for (const Kernel<Problem>& kernel : list) {
+    if (ask(kernel, problem, test_target(1))) {
+      EXPECT_GT(ran[label(kernel)], 0) << label(kernel);
+    }
+  }
+  EXPECT_GT(ran[label(list.back())], 0);
 }
 
 }  // namespace lasso::kernels::test

@@ -8,7 +8,7 @@
 #include "core/check.h"
 #include "core/convert.h"
 #include "core/threads.h"
-#include "kernels/gemm_int8/gemm_int8.h"
+#include "kernels/linear/linear.h"
 #include "kernels/quantize/quantize.h"
 
 namespace lasso::quant {
@@ -53,7 +53,7 @@ Rounded rounded(const InputObserver& input, const Layer& layer, const std::vecto
       row[i] = scale * static_cast<float>(static_cast<int>(q[i]) - 128);
     }
   }
-  kernels::LinearInt8Problem problem;
+  kernels::LinearProblem problem;
   problem.n = layer.n;
   problem.k = layer.k;
   problem.gain = !factors.empty();

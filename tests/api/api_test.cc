@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "lasso/lasso.h"
+#include "support/capped.h"
 #include "support/files.h"
 
 namespace lasso {
@@ -43,7 +44,7 @@ class Api : public testing::Test {
   std::string path(const std::string& name) const { return folder_ / name; }
 
   static const Engine& engine() {
-    static const Engine instance = Engine::build(data("checkpoint.pth"));
+    static const Engine instance = Engine::build(data("checkpoint.pth"), test::capped());
     return instance;
   }
   static const Image& image() {
@@ -159,7 +160,7 @@ TEST_F(Api, EmbeddingsSurviveAFile) {
 TEST_F(Api, EmbeddingsOfAnotherModelOrPreparationAreRefused) {
   Context context(engine());
   const Embedding embedding = context.encode(image().view());
-  EngineOptions options;
+  EngineOptions options = test::capped();
   options.preprocess = "medsam";
   const Engine medsam = Engine::build(data("checkpoint.pth"), options);
   Context other(medsam);
@@ -221,7 +222,7 @@ TEST_F(Api, BadArgumentsAreNamed) {
             ErrorCode::kInvalidArgument);
   EXPECT_EQ(code_of([] { Engine::build("/nonexistent/sam.pth"); }, "/nonexistent/sam.pth"),
             ErrorCode::kNotFound);
-  EngineOptions options;
+  EngineOptions options = test::capped();
   options.preprocess = "yolo9000";
   EXPECT_EQ(code_of([&] { Engine::build(data("checkpoint.pth"), options); }, "yolo9000"),
             ErrorCode::kInvalidArgument);
@@ -229,13 +230,13 @@ TEST_F(Api, BadArgumentsAreNamed) {
 
 TEST_F(Api, EngineFilesAreTheEngine) {
   for (const Precision precision : {Precision::kFp32, Precision::kInt8}) {
-    EngineOptions options;
+    EngineOptions options = test::capped();
     options.precision = precision;
     const Engine built = Engine::build(data("checkpoint.pth"), options);
     built.save(path("saved.lasso"));
     const Engine file = Engine::build_file(data("checkpoint.pth"), path("built.lasso"), options);
     EXPECT_EQ(test::read_bytes(path("saved.lasso")), test::read_bytes(path("built.lasso")));
-    const Engine loaded = Engine::load(path("saved.lasso"), {true});
+    const Engine loaded = Engine::load(path("saved.lasso"), {true, test::capped().isa});
     EXPECT_EQ(loaded.dump(), built.dump());
     EXPECT_EQ(loaded.info().precision, to_string(precision));
     EXPECT_EQ(loaded.info().model_hash, built.info().model_hash);
@@ -260,16 +261,16 @@ TEST_F(Api, EngineFilesAreTheEngine) {
 
 TEST_F(Api, AnEngineFileGivesTheSameBitsEveryTime) {
   std::vector<Precision> precisions = {Precision::kFp32, Precision::kInt8};
-  if (machine_info().isa == "avx512_bf16") precisions.push_back(Precision::kBf16);
+  if (machine_info(test::capped().isa).isa == "avx512_bf16") precisions.push_back(Precision::kBf16);
   for (const Precision precision : precisions) {
     SCOPED_TRACE(to_string(precision));
-    EngineOptions options;
+    EngineOptions options = test::capped();
     options.precision = precision;
     Engine::build(data("checkpoint.pth"), options).save(path("a.lasso"));
     std::vector<float> embedding;
     std::vector<float> logits;
     for (int run = 0; run < 20; ++run) {
-      Context context(Engine::open(path("a.lasso")), {2});
+      Context context(Engine::open(path("a.lasso"), test::capped()), {2});
       const Embedding e = context.encode(image().view());
       const auto count = static_cast<std::size_t>(e.grid() * e.grid() * e.channels());
       const Segmentation answer = context.segment(e, click(250, 300));
@@ -287,7 +288,7 @@ TEST_F(Api, OptionsThatContradictAnEngineFileAreRefused) {
     EXPECT_EQ(code_of([&] { Engine::open(path("a.lasso"), options); }, text),
               ErrorCode::kInvalidArgument);
   };
-  EngineOptions options;
+  EngineOptions options = test::capped();
   options.preprocess = "sam";
   EXPECT_EQ(Engine::open(path("a.lasso"), options).info().preprocess, "sam");
   options.preprocess = "medsam";
@@ -310,7 +311,7 @@ TEST_F(Api, OptionsThatContradictAnEngineFileAreRefused) {
 }
 
 TEST_F(Api, BuildingKeepsWithinAMemoryLimitOrSaysWhatItNeeds) {
-  EngineOptions options;
+  EngineOptions options = test::capped();
   options.memory_limit = 1 << 20;
   EXPECT_EQ(code_of([&] { Engine::build(data("checkpoint.pth"), options); }, "limit is 1 MiB"),
             ErrorCode::kOutOfMemory);
@@ -408,9 +409,9 @@ TEST_F(Api, SameBitsEveryRun) {
 }
 
 TEST(Machine, PeaksAreOfWhatTheCpuHas) {
-  const MachineInfo machine = machine_info();
+  const MachineInfo machine = machine_info(test::capped().isa);
   EXPECT_GE(machine.cores, 1);
-  const std::vector<PeakRate> peaks = measure_peaks(1);
+  const std::vector<PeakRate> peaks = measure_peaks(1, test::capped().isa);
   ASSERT_FALSE(peaks.empty());
   EXPECT_EQ(peaks.front().precision, "fp32");
   EXPECT_EQ(peaks.front().isa, "avx2");

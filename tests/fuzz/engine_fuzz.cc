@@ -32,7 +32,7 @@ bool is_small(const sam::SamModel& model) {
 
 void run(const std::string& path) {
   engine::CompileOptions options;
-  options.isa = usable_isa();
+  options.target.features = cpu_features();
   const auto model = std::make_shared<const sam::SamModel>(sam::load_model(path, options, false));
   if (!is_small(*model)) return;
   sam::Predictor predictor(model, 1);

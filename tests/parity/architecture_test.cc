@@ -40,8 +40,7 @@ SamConfig config_of(const Architecture& a) {
 std::shared_ptr<const SamModel> model_of(const SamConfig& config, bool reference) {
   engine::CompileOptions options;
   options.reference = reference;
-  options.isa = usable_isa();
-  options.threads = 2;
+  options.target = backend::test_target(2);
   return std::make_shared<const SamModel>(
       compile_model({config, random_weights(config, 5)}, preprocess_preset("sam"), options));
 }

@@ -8,6 +8,7 @@
 #include "image/mask_upsample.h"
 #include "lasso/context.h"
 #include "parity/golden.h"
+#include "support/capped.h"
 
 namespace lasso::test {
 namespace {
@@ -98,7 +99,7 @@ TEST_P(Parity, MatchesSamPredictor) {
     folder = *shared;
   }
   const GoldenModel golden = read_golden(folder);
-  const Engine engine = Engine::build(golden.checkpoint);
+  const Engine engine = Engine::build(golden.checkpoint, test::capped());
   Context context(engine, {run.threads});
   for (const GoldenImage& image : golden.images) {
     const Image pixels = read_image(image.path);
@@ -129,7 +130,7 @@ TEST(HuggingFaceParity, MatchesSamModel) {
   const auto folder = shared_data("sam_hf_micro");
   if (!folder) GTEST_SKIP() << "../shared/golden/sam_hf_micro is not there";
   const auto arrays = read_npz((*folder / "reference.npz").string());
-  const Engine engine = Engine::build((*folder / "model.safetensors").string());
+  const Engine engine = Engine::build((*folder / "model.safetensors").string(), test::capped());
   for (const int threads : {1, 2}) {
     Context context(engine, {threads});
     const Tensor& planes = arrays.at("pixel_values");

@@ -14,7 +14,7 @@
 namespace lasso::test {
 
 constexpr std::size_t kEngineHeaderBytes = 512;
-constexpr std::size_t kEngineSectionsAt = 128;
+constexpr std::size_t kEngineSectionsAt = 192;
 constexpr std::size_t kEngineSectionBytes = 48;
 constexpr std::size_t kEnginePage = 4096;
 

@@ -4,7 +4,7 @@
 
 #include "core/check.h"
 #include "kernels/attention/attention_kernels.h"
-#include "kernels/constant.h"
+#include "kernels/cpu/constant.h"
 
 namespace lasso::kernels {
 
@@ -64,31 +64,31 @@ AttentionProblem make_attention_problem(const Call& call) {
 
 }  // namespace
 
-Support check_problem(const WindowAttentionProblem& p) {
+std::string check_problem(const WindowAttentionProblem& p) {
   if (p.dtype != DType::kF32 && p.dtype != DType::kBF16) {
-    return Support::no("operands other than float32 and bfloat16");
+    return "operands other than float32 and bfloat16";
   }
   if (p.batch < 0 || p.height < 0 || p.width < 0 || p.heads < 1 || p.head_dim < 1 || p.window < 0) {
-    return Support::no("sizes that are not positive");
+    return "sizes that are not positive";
   }
-  return Support::yes();
+  return {};
 }
 
-Support check_problem(const AttentionProblem& p) {
-  if (!p.float32) return Support::no("operands other than float32");
+std::string check_problem(const AttentionProblem& p) {
+  if (!p.float32) return "operands other than float32";
   if (p.batch < 0 || p.queries < 0 || p.keys < 1 || p.heads < 1 || p.head_dim < 1) {
-    return Support::no("sizes that are not positive");
+    return "sizes that are not positive";
   }
   for (const std::int64_t batch : {p.q_batch, p.k_batch, p.v_batch}) {
-    if (batch != 1 && batch != p.batch) return Support::no("batches that don't broadcast");
+    if (batch != 1 && batch != p.batch) return "batches that don't broadcast";
   }
-  return Support::yes();
+  return {};
 }
 
 const std::vector<Kernel<WindowAttentionProblem>>& window_attention_kernels() {
   static const std::vector<Kernel<WindowAttentionProblem>> list = {
-      window_attention_bf16(), window_attention_avx512(), window_attention_avx2(),
-      window_attention_ref()};
+      window_attention_bf16(),   window_attention_widened_avx512(), window_attention_widened_avx2(),
+      window_attention_avx512(), window_attention_avx2(),           window_attention_ref()};
   return list;
 }
 

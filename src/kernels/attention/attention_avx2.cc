@@ -1,7 +1,10 @@
 // The streaming kernel for AVX2 and FMA: 4 rows by 3 vectors, 12 of the 16 registers.
 #include <immintrin.h>
 
+#include <cstring>
+
 #include "kernels/attention/attention_streaming.h"
+#include "kernels/cpu/narrow.h"
 
 namespace lasso::kernels::streaming {
 
@@ -26,11 +29,20 @@ struct Avx2 {
   }
   static T load_n(const float* p, Index n) { return _mm256_maskload_ps(p, first(n)); }
   static void store_n(float* p, T x, Index n) { _mm256_maskstore_ps(p, first(n), x); }
+  // Of bfloat16 numbers; to the nearest, ties to even.
+  static T load(const std::uint16_t* p) { return Narrow<kernels::Avx2>::load_bf16(p); }
+  static T load_n(const std::uint16_t* p, Index n) { return load_first<kernels::Avx2>(p, n); }
+  static void store(std::uint16_t* p, T x) { Narrow<kernels::Avx2>::store_bf16(p, x); }
+  static void store_n(std::uint16_t* p, T x, Index n) {
+    std::uint16_t values[kWidth];
+    store(values, x);
+    std::memcpy(p, values, static_cast<std::size_t>(n) * sizeof(*p));
+  }
   static void store_low(float* p, T x) { _mm_storeu_ps(p, _mm256_castps256_ps128(x)); }
   static void store_high(float* p, T x) { _mm_storeu_ps(p, _mm256_extractf128_ps(x, 1)); }
   // Inlined by force, see the AVX-512 file.
-  [[gnu::always_inline]] static void prefetch(const float* p) {
-    _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T1);
+  [[gnu::always_inline]] static void prefetch(const void* p) {
+    _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T1);
   }
 
   static T add(T a, T b) { return _mm256_add_ps(a, b); }
@@ -84,16 +96,19 @@ struct Avx2 {
   }
 };
 
+template <typename E>
 void run(const Task& task, const Scratch& scratch, float* memory) {
-  Kernel<Avx2>(task, scratch, memory).run();
+  Kernel<Avx2, E>(task, scratch, memory).run();
 }
 
+template <typename E>
 void pack(const Task& task, const Scratch& scratch, Index tile, float* to) {
-  Kernel<Avx2>(task, scratch, nullptr).pack(tile, to);
+  Kernel<Avx2, E>(task, scratch, nullptr).pack(tile, to);
 }
 
 }  // namespace
 
-const Entry kAvx2 = {run, pack};
+const Entry kAvx2 = {run<float>, pack<float>};
+const Entry kAvx2Widened = {run<std::uint16_t>, pack<std::uint16_t>};
 
 }  // namespace lasso::kernels::streaming

@@ -1,8 +1,11 @@
 // The streaming kernel for AVX-512: 8 rows by 3 vectors, 24 of the 32 registers.
 #include <immintrin.h>
 
+#include <cstring>
+
 #include "kernels/attention/attention_streaming.h"
-#include "kernels/transpose.h"
+#include "kernels/cpu/narrow.h"
+#include "kernels/cpu/transpose.h"
 
 namespace lasso::kernels::streaming {
 
@@ -21,11 +24,20 @@ struct Avx512 {
   static __mmask16 first(Index n) { return static_cast<__mmask16>((1U << n) - 1U); }
   static T load_n(const float* p, Index n) { return _mm512_maskz_loadu_ps(first(n), p); }
   static void store_n(float* p, T x, Index n) { _mm512_mask_storeu_ps(p, first(n), x); }
+  // Of bfloat16 numbers; to the nearest, ties to even.
+  static T load(const std::uint16_t* p) { return Narrow<kernels::Avx512>::load_bf16(p); }
+  static T load_n(const std::uint16_t* p, Index n) { return load_first<kernels::Avx512>(p, n); }
+  static void store(std::uint16_t* p, T x) { Narrow<kernels::Avx512>::store_bf16(p, x); }
+  static void store_n(std::uint16_t* p, T x, Index n) {
+    std::uint16_t values[kWidth];
+    store(values, x);
+    std::memcpy(p, values, static_cast<std::size_t>(n) * sizeof(*p));
+  }
   static void store_low(float* p, T x) { _mm256_storeu_ps(p, _mm512_castps512_ps256(x)); }
   static void store_high(float* p, T x) { _mm256_storeu_ps(p, _mm512_extractf32x8_ps(x, 1)); }
   // Inlined by force: GCC 12 takes a function that only prefetches for one without effects, and
   // drops calls.
-  [[gnu::always_inline]] static void prefetch(const float* p) { _mm_prefetch(p, _MM_HINT_T1); }
+  [[gnu::always_inline]] static void prefetch(const void* p) { _mm_prefetch(p, _MM_HINT_T1); }
 
   static T add(T a, T b) { return _mm512_add_ps(a, b); }
   static T sub(T a, T b) { return _mm512_sub_ps(a, b); }
@@ -55,16 +67,19 @@ struct Avx512 {
   static void transpose(T (&x)[16]) { transpose_16x16(x); }
 };
 
+template <typename E>
 void run(const Task& task, const Scratch& scratch, float* memory) {
-  Kernel<Avx512>(task, scratch, memory).run();
+  Kernel<Avx512, E>(task, scratch, memory).run();
 }
 
+template <typename E>
 void pack(const Task& task, const Scratch& scratch, Index tile, float* to) {
-  Kernel<Avx512>(task, scratch, nullptr).pack(tile, to);
+  Kernel<Avx512, E>(task, scratch, nullptr).pack(tile, to);
 }
 
 }  // namespace
 
-const Entry kAvx512 = {run, pack};
+const Entry kAvx512 = {run<float>, pack<float>};
+const Entry kAvx512Widened = {run<std::uint16_t>, pack<std::uint16_t>};
 
 }  // namespace lasso::kernels::streaming

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "backend/test_target.h"
 #include "core/aligned_buffer.h"
 #include "core/peak.h"
 #include "core/threads.h"
@@ -57,7 +58,8 @@ void measure(benchmark::State& state, const Kernel<Problem>& kernel, const Probl
              const std::vector<Input>& operands, std::int64_t output_size, double flop) {
   const int threads = static_cast<int>(state.range(0));
   const ThreadLimit limit(threads);
-  const Target target{usable_isa(), threads};
+  const TargetInfo target = backend::cpu_target(backend::test_features(), threads);
+  const Offer offer = ask(kernel, problem, target);
   std::vector<AlignedBuffer> inputs;
   std::vector<const void*> pointers;
   for (const Input& operand : operands) {
@@ -69,19 +71,21 @@ void measure(benchmark::State& state, const Kernel<Problem>& kernel, const Probl
   }
   const AlignedBuffer out(static_cast<std::size_t>(output_size) * sizeof(float));
   void* out_pointer = out.data();
-  const AlignedBuffer workspace(kernel.plan(problem, target).workspace_bytes);
-  const auto kernel_state = kernel.create(problem, target);
+  const AlignedBuffer workspace(offer.workspace_bytes);
+  const auto kernel_state = kernel.create(problem, target, offer);
   const MultiplyAdd multiply_add =
-      kernel.isa == Isa::kAvx512Bf16 ? MultiplyAdd::kBf16Avx512 : fp32_multiply_add(kernel.isa);
+      kernel.needs.features.has(CpuFeature::kAvx512Bf16)
+          ? MultiplyAdd::kBf16Avx512
+          : fp32_multiply_add(kernel.needs.features | CpuFeature::kAvx2);
   double best = 1e30;
   double peak = 0;
   for (auto _ : state) {
     const double start = now(threads);
-    kernel.run(*kernel_state, {pointers.data(), &out_pointer, nullptr, workspace.data()});
+    kernel.run(*kernel_state, {pointers, {&out_pointer, 1}, nullptr, workspace.data()});
     const double seconds = now(threads) - start;
     state.SetIterationTime(seconds);
     best = std::min(best, seconds);
-    if (kernel.isa == Isa::kReference) continue;
+    if (kernel.is_reference()) continue;
     for (int i = 0; i < 4; ++i) {
       peak = std::max(peak, multiply_add_rate(multiply_add, threads));
     }
@@ -98,7 +102,7 @@ template <typename Problem, typename Run>
 void add(const std::string& name, const std::vector<Kernel<Problem>>& list, const Problem& problem,
          Run run) {
   for (const Kernel<Problem>& kernel : list) {
-    if (kernel.isa > usable_isa() || !kernel.supports(problem, {usable_isa(), 1})) continue;
+    if (!ask(kernel, problem, backend::test_target(1))) continue;
     auto* row = benchmark::RegisterBenchmark(
         (name + "/" + std::string(kernel.name)).c_str(),
         [&kernel, problem, run](benchmark::State& state) { run(state, kernel, problem); });

@@ -13,14 +13,13 @@
 #include <immintrin.h>
 
 #include "kernels/attention/attention_bf16_panel.h"
-#include "kernels/transpose.h"
+#include "kernels/cpu/transpose.h"
 
 namespace lasso::kernels::streaming {
 
 namespace {
 
 using Half = std::uint16_t;
-constexpr Index kMaxWidth = 128;
 
 // Where token `index` lies in rows of `cols`. One division for a run of tokens.
 struct Place {

@@ -6,7 +6,7 @@
 #include <immintrin.h>
 
 #include "kernels/attention/attention_task.h"
-#include "kernels/simd.h"
+#include "kernels/cpu/simd.h"
 
 namespace lasso::kernels::streaming {
 

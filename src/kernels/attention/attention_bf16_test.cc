@@ -54,9 +54,10 @@ double bf16_tolerance(const WindowAttentionProblem& p, const WindowInputs& in) {
 Halves run_kernel(const Kernel<WindowAttentionProblem>& kernel, const WindowAttentionProblem& p,
                   const WindowInputs& in, int threads) {
   const ThreadLimit limit(threads);
-  const Target target{usable_isa(), threads};
+  const TargetInfo target = backend::test_target(threads);
+  const Offer offer = ask(kernel, p, target);
   constexpr std::size_t kGuard = 256;
-  const std::size_t workspace = align_up(kernel.plan(p, target).workspace_bytes);
+  const std::size_t workspace = align_up(offer.workspace_bytes);
   AlignedBuffer memory(workspace + 2 * kGuard);
   std::memset(memory.data(), 0xFF, memory.size());
   // At odd multiples of two bytes, as a caller's tensor may lie.
@@ -70,7 +71,7 @@ Halves run_kernel(const Kernel<WindowAttentionProblem>& kernel, const WindowAtte
   const void* inputs[] = {qkv.data() + 1, in.rel_h.data(), in.rel_w.data(),
                           p.has_pad ? in.pad.data() : nullptr};
   void* outputs[] = {out.data() + kMargin};
-  const auto state = kernel.create(p, target);
+  const auto state = kernel.create(p, target, offer);
   kernel.run(*state, {inputs, outputs, nullptr, memory.data() + kGuard});
   const auto marked = [](std::uint16_t v) { return v == kMark; };
   EXPECT_TRUE(std::all_of(out.begin(), out.begin() + kMargin, marked));
@@ -91,7 +92,7 @@ void check(WindowCase c) {
   const std::vector<double> expected = naive_window(p, in);
   const double tolerance = in.tolerance + bf16_tolerance(p, in);
   for (const auto& kernel : window_attention_kernels()) {
-    if (kernel.isa > usable_isa() || !kernel.supports(p, {usable_isa(), 2})) continue;
+    if (!ask(kernel, p, backend::test_target(2))) continue;
     SCOPED_TRACE(kernel.name);
     const Halves one = run_kernel(kernel, p, in, 1);
     ASSERT_EQ(one.size(), expected.size());
@@ -123,13 +124,21 @@ TEST(WindowAttentionBf16, SharedKeys) {
   check({{1, 17, 23, 1, 33, 0, 0.125F, true, false}, Pattern::kRising});
 }
 
-TEST(WindowAttentionBf16, FastKernelIsUsed) {
-  if (usable_isa() < Isa::kAvx512Bf16) GTEST_SKIP() << "no AVX-512 BF16";
+// By instructions for bfloat16 where they are faster, and in float32 where they are not.
+TEST(WindowAttentionBf16, CostsFollowTheRates) {
   WindowAttentionProblem p{1, 64, 64, 12, 64, 14, 0.125F, true, true};
   p.dtype = DType::kBF16;
-  const auto& first = window_attention_kernels().front();
-  EXPECT_EQ(first.isa, Isa::kAvx512Bf16);
-  EXPECT_TRUE(first.supports(p, {usable_isa(), 2}));
+  TargetInfo target = backend::test_target(2);
+  if (!target.features.has(CpuFeature::kAvx512Bf16)) GTEST_SKIP() << "no AVX-512 BF16";
+  const auto cost = [&](std::string_view name) {
+    for (const auto& kernel : window_attention_kernels()) {
+      if (kernel.name == name) return ask(kernel, p, target).cost;
+    }
+    return 0.0;
+  };
+  EXPECT_LT(cost("streaming_avx512_bf16"), cost("widened_avx512"));
+  target.rates.set_exponent(MultiplyAdd::kBf16Avx512, 0);
+  EXPECT_GT(cost("streaming_avx512_bf16"), cost("widened_avx512"));
 }
 
 }  // namespace

@@ -15,7 +15,6 @@ using streaming::round_up;
 using streaming::Scratch;
 using streaming::Task;
 
-constexpr Index kMaxHeadDim = 128;
 constexpr Index kLanes =
     16;  // tiles of queries are cut at multiples of this on every instruction set
 
@@ -107,10 +106,10 @@ struct Layout {
   }
 };
 
-Layout layout_of(const WindowAttentionProblem& p) {
+// bf16: the kernel multiplies bfloat16 numbers.
+Layout layout_of(const WindowAttentionProblem& p, bool bf16) {
   const Windows windows(p);
   const Index queries = std::min(windows.key_rows, p.height) * std::min(windows.key_cols, p.width);
-  const bool bf16 = p.dtype == DType::kBF16;
   const Scratch scratch = scratch_within_bound(queries, p.has_rel ? windows.key_rows : 0,
                                                p.has_rel ? windows.key_cols : 0, p.head_dim, bf16);
   return {scratch,    p.batch * windows.down * windows.across * p.heads,
@@ -118,7 +117,7 @@ Layout layout_of(const WindowAttentionProblem& p) {
           p.head_dim, bf16};
 }
 
-Layout layout_of(const AttentionProblem& p) {
+Layout layout_of(const AttentionProblem& p, bool /*bf16*/) {
   return {scratch_within_bound(p.queries, 0, 0, p.head_dim, false),
           p.batch * p.heads,
           p.queries,
@@ -130,24 +129,13 @@ Layout layout_of(const AttentionProblem& p) {
 template <typename Problem>
 class State final : public ProblemState<Problem> {
  public:
-  State(const Problem& problem, const Target& target)
-      : ProblemState<Problem>(problem, target), layout(layout_of(problem)) {}
+  State(const Problem& problem, const TargetInfo& target, bool bf16)
+      : ProblemState<Problem>(problem, target), layout(layout_of(problem, bf16)) {}
   Layout layout;
 };
 
 DType dtype(const WindowAttentionProblem& p) { return p.dtype; }
 DType dtype(const AttentionProblem&) { return DType::kF32; }
-
-template <typename Problem, DType kDType>
-Support supports(const Problem& p, const Target&) {
-  if (Support valid = check_problem(p); !valid) return valid;
-  if (dtype(p) != kDType) return Support::no("operands of " + std::string(to_string(dtype(p))));
-  if (p.head_dim > kMaxHeadDim) return Support::no("heads wider than 128");
-  if (layout_of(p).scratch.query_tile == 0) {
-    return Support::no("sides so long that position terms leave the scratch");
-  }
-  return Support::yes();
-}
 
 double flops(const WindowAttentionProblem& p) {
   const Windows w(p);
@@ -160,21 +148,30 @@ double flops(const AttentionProblem& p) {
          static_cast<double>(p.keys);
 }
 
-template <typename Problem, Isa kIsa>
-KernelPlan plan(const Problem& problem, const Target& target) {
-  const Layout layout = layout_of(problem);
-  const int threads = std::max(target.threads, 1);
-  KernelPlan plan;
-  plan.workspace_bytes =
-      layout.scratch_bytes() * static_cast<std::size_t>(threads) + layout.packed_bytes();
-  const double rate = kIsa == Isa::kAvx512Bf16 ? 400e9 : kIsa == Isa::kAvx512 ? 200e9 : 100e9;
-  plan.cost = flops(problem) / rate / threads;
-  return plan;
+constexpr bool in_bf16(CpuFeature feature) { return feature == CpuFeature::kAvx512Bf16; }
+
+template <typename Problem, CpuFeature kFeature, DType kDType>
+Offer offer(const Problem& p, const TargetInfo& target) {
+  if (std::string reason = check_problem(p); !reason.empty()) return Offer::no(std::move(reason));
+  if (dtype(p) != kDType) return Offer::no("operands of " + std::string(to_string(dtype(p))));
+  if (p.head_dim > streaming::kMaxWidth) return Offer::no("heads wider than 128");
+  const Layout layout = layout_of(p, in_bf16(kFeature));
+  if (layout.scratch.query_tile == 0) {
+    return Offer::no("sides so long that position terms leave the scratch");
+  }
+  Offer offer;
+  offer.workspace_bytes =
+      layout.scratch_bytes() * static_cast<std::size_t>(std::max(target.threads, 1)) +
+      layout.packed_bytes();
+  offer.cost = flops(p) / target.rate(in_bf16(kFeature) ? MultiplyAdd::kBf16Avx512
+                                                        : fp32_multiply_add(kFeature));
+  return offer;
 }
 
-template <typename Problem>
-std::unique_ptr<KernelState> create(const Problem& problem, const Target& target) {
-  return std::make_unique<State<Problem>>(problem, target);
+template <typename Problem, CpuFeature kFeature>
+std::unique_ptr<KernelState> create(const Problem& problem, const TargetInfo& target,
+                                    const Offer& /*offer*/) {
+  return std::make_unique<State<Problem>>(problem, target, in_bf16(kFeature));
 }
 
 // The part `index` of `queries`, cut at multiples of kLanes into as few parts as tiles hold them,
@@ -313,14 +310,13 @@ void run_attention(const KernelState& state, const KernelArgs& args) {
   run_units(kEntry, s.layout, s.target.threads, args.workspace, task_of);
 }
 
-template <typename Problem, Isa kIsa, DType kDType = DType::kF32>
-Kernel<Problem> row(std::string_view name, void (*run)(const KernelState&, const KernelArgs&)) {
+template <typename Problem, CpuFeature kFeature, DType kDType>
+Kernel<Problem> row(std::string_view name, KernelRun run) {
   Kernel<Problem> kernel;
   kernel.name = name;
-  kernel.isa = kIsa;
-  kernel.supports = supports<Problem, kDType>;
-  kernel.plan = plan<Problem, kIsa>;
-  kernel.create = create<Problem>;
+  kernel.needs.features = kFeature;
+  kernel.offer = offer<Problem, kFeature, kDType>;
+  kernel.create = create<Problem, kFeature>;
   kernel.run = run;
   return kernel;
 }
@@ -328,26 +324,38 @@ Kernel<Problem> row(std::string_view name, void (*run)(const KernelState&, const
 }  // namespace
 
 Kernel<WindowAttentionProblem> window_attention_avx2() {
-  return row<WindowAttentionProblem, Isa::kAvx2>("streaming_avx2",
-                                                 run_window<streaming::kAvx2, float>);
+  return row<WindowAttentionProblem, CpuFeature::kAvx2, DType::kF32>(
+      "streaming_avx2", run_window<streaming::kAvx2, float>);
 }
 
 Kernel<WindowAttentionProblem> window_attention_avx512() {
-  return row<WindowAttentionProblem, Isa::kAvx512>("streaming_avx512",
-                                                   run_window<streaming::kAvx512, float>);
+  return row<WindowAttentionProblem, CpuFeature::kAvx512, DType::kF32>(
+      "streaming_avx512", run_window<streaming::kAvx512, float>);
 }
 
 Kernel<WindowAttentionProblem> window_attention_bf16() {
-  return row<WindowAttentionProblem, Isa::kAvx512Bf16, DType::kBF16>(
+  return row<WindowAttentionProblem, CpuFeature::kAvx512Bf16, DType::kBF16>(
       "streaming_avx512_bf16", run_window<streaming::kAvx512Bf16, std::uint16_t>);
 }
 
+Kernel<WindowAttentionProblem> window_attention_widened_avx2() {
+  return row<WindowAttentionProblem, CpuFeature::kAvx2, DType::kBF16>(
+      "widened_avx2", run_window<streaming::kAvx2Widened, std::uint16_t>);
+}
+
+Kernel<WindowAttentionProblem> window_attention_widened_avx512() {
+  return row<WindowAttentionProblem, CpuFeature::kAvx512, DType::kBF16>(
+      "widened_avx512", run_window<streaming::kAvx512Widened, std::uint16_t>);
+}
+
 Kernel<AttentionProblem> attention_avx2() {
-  return row<AttentionProblem, Isa::kAvx2>("streaming_avx2", run_attention<streaming::kAvx2>);
+  return row<AttentionProblem, CpuFeature::kAvx2, DType::kF32>("streaming_avx2",
+                                                               run_attention<streaming::kAvx2>);
 }
 
 Kernel<AttentionProblem> attention_avx512() {
-  return row<AttentionProblem, Isa::kAvx512>("streaming_avx512", run_attention<streaming::kAvx512>);
+  return row<AttentionProblem, CpuFeature::kAvx512, DType::kF32>("streaming_avx512",
+                                                                 run_attention<streaming::kAvx512>);
 }
 
 }  // namespace lasso::kernels

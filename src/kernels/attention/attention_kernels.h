@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <string>
 
 #include "core/threads.h"
 #include "kernels/attention/attention.h"
@@ -14,13 +15,16 @@ Kernel<WindowAttentionProblem> window_attention_ref();
 Kernel<WindowAttentionProblem> window_attention_avx2();
 Kernel<WindowAttentionProblem> window_attention_avx512();
 Kernel<WindowAttentionProblem> window_attention_bf16();
+// In float32 on operands in bfloat16.
+Kernel<WindowAttentionProblem> window_attention_widened_avx2();
+Kernel<WindowAttentionProblem> window_attention_widened_avx512();
 Kernel<AttentionProblem> attention_ref();
 Kernel<AttentionProblem> attention_avx2();
 Kernel<AttentionProblem> attention_avx512();
 
-// Yes, unless sizes or types are such that no kernel may run.
-Support check_problem(const WindowAttentionProblem& problem);
-Support check_problem(const AttentionProblem& problem);
+// The reason why sizes or types are such that no kernel may run; else empty.
+std::string check_problem(const WindowAttentionProblem& problem);
+std::string check_problem(const AttentionProblem& problem);
 
 // Calls f(task, scratch) for every task of [0, count) on at most `threads` threads of the team,
 // with scratch_bytes of `workspace` for each thread. A team that outgrew the plan leaves its

@@ -32,13 +32,15 @@ struct Packer {
   static constexpr int W = V::kWidth;
   static constexpr int R = V::kRows;
 
-  static T load_part(const float* row, Index i, Index d) {
+  template <typename E>
+  static T load_part(const E* row, Index i, Index d) {
     if (row == nullptr) return V::zero();
     return i + W <= d ? V::load(row + i) : V::load_n(row + i, d - i);
   }
 
   // `rows` from key `key` on (a multiple of W) of a tile of `padded` keys.
-  static void keys(const float* const (&rows)[W], Index key, Index padded, Index d, float* k) {
+  template <typename E>
+  static void keys(const E* const (&rows)[W], Index key, Index padded, Index d, float* k) {
     float* low = k + key * d;
     float* high = low + R * d;
     for (Index i = 0; i < d; i += W) {
@@ -53,7 +55,8 @@ struct Packer {
     }
   }
 
-  static void value(const float* row, Index key, Index padded, Index d, Index width, float* v) {
+  template <typename E>
+  static void value(const E* row, Index key, Index padded, Index d, Index width, float* v) {
     for (Index i = 0; i < width; i += W) {
       const T x = load_part(row, i, d);
       V::store_low(v + i * padded + key * R, x);

@@ -1,6 +1,8 @@
 // The specification: one query at a time, two passes over its scores, the maximum subtracted.
 #include <algorithm>
 #include <cmath>
+#include <string>
+#include <utility>
 
 #include "core/aligned_buffer.h"
 #include "kernels/attention/attention_kernels.h"
@@ -53,16 +55,13 @@ std::size_t scratch_bytes(const WindowAttentionProblem& p) {
 }
 
 template <typename Problem>
-KernelPlan plan(const Problem& problem, const Target& target) {
-  KernelPlan plan;
-  plan.workspace_bytes = scratch_bytes(problem) * static_cast<std::size_t>(target.threads);
-  plan.cost = 1e3;  // the last choice
-  return plan;
-}
-
-template <typename Problem>
-Support supports(const Problem& problem, const Target&) {
-  return check_problem(problem);
+Offer offer(const Problem& problem, const TargetInfo& target) {
+  if (std::string reason = check_problem(problem); !reason.empty()) {
+    return Offer::no(std::move(reason));
+  }
+  Offer offer;
+  offer.workspace_bytes = scratch_bytes(problem) * static_cast<std::size_t>(target.threads);
+  return offer;
 }
 
 // One head of one row of the grid; qkv and the result are of type T.
@@ -187,12 +186,10 @@ void run_attention(const KernelState& state, const KernelArgs& args) {
 }
 
 template <typename Problem>
-Kernel<Problem> row(void (*run)(const KernelState&, const KernelArgs&)) {
+Kernel<Problem> row(KernelRun run) {
   Kernel<Problem> kernel;
   kernel.name = "reference";
-  kernel.isa = Isa::kReference;
-  kernel.supports = supports<Problem>;
-  kernel.plan = plan<Problem>;
+  kernel.offer = offer<Problem>;
   kernel.create = create_problem_state<Problem>;
   kernel.run = run;
   return kernel;

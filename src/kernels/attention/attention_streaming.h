@@ -32,7 +32,8 @@
 namespace lasso::kernels::streaming {
 
 // The tile of queries: its panels are cut as 3 vectors each, the last ones as 2 + 2, 2 or 1.
-template <class V>
+// E: of q, k, v and the result, float or bfloat16 (std::uint16_t).
+template <class V, typename E>
 class Kernel {
   using T = typename V::T;
 
@@ -44,7 +45,11 @@ class Kernel {
         d_(task.head_dim),
         width_(round_up(task.head_dim, kRowStep)),
         count_(task.query_end - task.query_begin),
-        vectors_((count_ + V::kWidth - 1) / V::kWidth) {}
+        vectors_((count_ + V::kWidth - 1) / V::kWidth) {
+    if (t_.pad_k == nullptr) return;
+    round_pad(t_.pad_k, d_, pad_k_);
+    round_pad(t_.pad_v, d_, pad_v_);
+  }
 
   // Packs the keys of a tile for later tasks; only the task's keys are used.
   void pack(Index tile, float* to) {
@@ -95,6 +100,16 @@ class Kernel {
     Index cols, y, x;
   };
 
+  static void round_pad(const float* from, Index d, E* to) {
+    for (Index i = 0; i < d; i += V::kWidth) {
+      if (i + V::kWidth <= d) {
+        V::store(to + i, V::load(from + i));
+      } else {
+        V::store_n(to + i, V::load_n(from + i, d - i), d - i);
+      }
+    }
+  }
+
   float* at(Index offset) const { return memory_ + offset; }
   bool inside(const Place& key) const { return key.y < t_.inside_rows && key.x < t_.inside_cols; }
   Index kv_offset(const Place& key) const { return (key.y * t_.grid_width + key.x) * t_.kv_token; }
@@ -140,8 +155,8 @@ class Kernel {
     float* q = at(s_.q) + lane0 * d_;
     const T factor = V::set1(rel ? kLog2e : t_.scale * kLog2e);
     for (Index n = 0; n < NV; ++n) {
-      const auto* q_rows = static_cast<const float*>(t_.q);
-      const float* rows[V::kWidth];
+      const auto* q_rows = static_cast<const E*>(t_.q);
+      const E* rows[V::kWidth];
       for (Index i = 0; i < V::kWidth; ++i) {
         rows[i] = q_rows + token(lane0 + n * V::kWidth + i) * t_.q_token;
       }
@@ -209,18 +224,20 @@ class Kernel {
   }
 
   [[gnu::noinline]] void pack_tile(Index begin, float* k, float* v) {
-    const auto* keys = static_cast<const float*>(t_.k);
-    const auto* values = static_cast<const float*>(t_.v);
+    const auto* keys = static_cast<const E*>(t_.k);
+    const auto* values = static_cast<const E*>(t_.v);
+    const E* pad_k = t_.pad_k == nullptr ? nullptr : pad_k_;
+    const E* pad_v = t_.pad_v == nullptr ? nullptr : pad_v_;
     Place place(begin, t_.key_cols);
     for (Index key = 0; key < tile_.padded; key += V::kWidth) {
-      const float* rows[V::kWidth];
+      const E* rows[V::kWidth];
       for (Index i = 0; i < V::kWidth; ++i) {
         rows[i] = nullptr;
         if (key + i >= tile_.count) continue;
         const bool own = inside(place);
         const Index offset = kv_offset(place);
-        rows[i] = own ? keys + offset : t_.pad_k;
-        Packer<V>::value(own ? values + offset : t_.pad_v, key + i, tile_.padded, d_, width_, v);
+        rows[i] = own ? keys + offset : pad_k;
+        Packer<V>::value(own ? values + offset : pad_v, key + i, tile_.padded, d_, width_, v);
         place.step();
       }
       Packer<V>::keys(rows, key, tile_.padded, d_, k);
@@ -238,8 +255,8 @@ class Kernel {
       if (!inside(key)) continue;
       const Index offset = kv_offset(key);
       for (Index i = 0; i < d_; i += kLine) {
-        V::prefetch(static_cast<const float*>(t_.k) + offset + i);
-        V::prefetch(static_cast<const float*>(t_.v) + offset + i);
+        V::prefetch(static_cast<const E*>(t_.k) + offset + i);
+        V::prefetch(static_cast<const E*>(t_.v) + offset + i);
       }
     }
   }
@@ -261,7 +278,7 @@ class Kernel {
         }
         V::transpose(x);
         for (Index r = 0; r < lanes; ++r) {
-          float* to = static_cast<float*>(t_.out) + token(lane0 + r) * t_.out_token + i;
+          E* to = static_cast<E*>(t_.out) + token(lane0 + r) * t_.out_token + i;
           if (i + V::kWidth <= d_) {
             V::store(to, x[r]);
           } else {
@@ -282,6 +299,8 @@ class Kernel {
   KeyTile tile_;
   std::int32_t query_y_[kMaxQueryTile];
   std::int32_t query_x_[kMaxQueryTile];
+  E pad_k_[kMaxWidth];
+  E pad_v_[kMaxWidth];
 };
 
 }  // namespace lasso::kernels::streaming

@@ -14,6 +14,7 @@ constexpr Index kMaxQueryTile = 240;
 constexpr Index kKeyTile = 64;
 constexpr Index kBf16KeyTile = 128;
 constexpr Index kRowStep = 8;      // rows of K and widths of V are filled up to a multiple of this
+constexpr Index kMaxWidth = 128;   // of a head
 constexpr Index kMaxPanel = 48;    // queries: 3 vectors of 16
 constexpr Index kLine = 16;        // floats of a cache line
 constexpr float kMasked = -1e30F;  // the score of a row that fills up a tile
@@ -93,6 +94,9 @@ struct Entry {
 extern const Entry kAvx2;
 extern const Entry kAvx512;
 extern const Entry kAvx512Bf16;  // q, k, v and the result are bfloat16
+// The same types, multiplied as float32 numbers.
+extern const Entry kAvx2Widened;
+extern const Entry kAvx512Widened;
 
 }  // namespace lasso::kernels::streaming
 

@@ -45,11 +45,11 @@ template <typename Problem>
 Floats run_kernel(const Kernel<Problem>& kernel, const Problem& problem,
                   const std::vector<const float*>& inputs, std::int64_t outputs, int threads) {
   ThreadLimit limit(threads);
-  const Target target{usable_isa(), threads};
-  const KernelPlan plan = kernel.plan(problem, target);
-  if (kernel.isa != Isa::kReference) {
+  const TargetInfo target = backend::test_target(threads);
+  const Offer plan = ask(kernel, problem, target);
+  if (!kernel.is_reference()) {
     // What one thread more needs is a thread's scratch.
-    const KernelPlan wider = kernel.plan(problem, {usable_isa(), threads + 1});
+    const Offer wider = ask(kernel, problem, backend::test_target(threads + 1));
     EXPECT_LT(wider.workspace_bytes - plan.workspace_bytes, kMaxAttentionScratchBytes);
   }
   constexpr std::size_t kGuard = 256;
@@ -63,8 +63,8 @@ Floats run_kernel(const Kernel<Problem>& kernel, const Problem& problem,
 
   std::vector<const void*> in(inputs.begin(), inputs.end());
   void* out_pointer = result;
-  const auto state = kernel.create(problem, target);
-  kernel.run(*state, {in.data(), &out_pointer, nullptr, memory.data() + kGuard});
+  const auto state = kernel.create(problem, target, plan);
+  kernel.run(*state, {in, {&out_pointer, 1}, nullptr, memory.data() + kGuard});
 
   const auto untouched = [](std::byte b) { return b == std::byte{0xFF}; };
   EXPECT_TRUE(std::all_of(memory.data(), memory.data() + kGuard, untouched));
@@ -99,18 +99,21 @@ void check_window(const WindowCase& c, bool against_definition) {
                                             p.has_pad ? pad.data() : nullptr};
   const std::int64_t outputs = p.batch * p.height * p.width * p.heads * p.head_dim;
   const auto kernels = usable(window_attention_kernels());
-  ASSERT_EQ(kernels.back().isa, Isa::kReference);
+  ASSERT_TRUE(kernels.back().is_reference());
   const Floats reference = run_kernel(kernels.back(), p, inputs, outputs, 2);
   if (against_definition) expect_close(reference, naive_window(p, in), in.tolerance);
+  int fast = 0;
   for (const auto& kernel : kernels) {
     SCOPED_TRACE(kernel.name);
-    if (kernel.isa == Isa::kReference || kernel.isa == Isa::kAvx512Bf16) continue;
-    ASSERT_TRUE(kernel.supports(p, {usable_isa(), 2}));
+    // Those for bfloat16 are tested beside this.
+    if (kernel.is_reference() || !ask(kernel, p, backend::test_target(2))) continue;
+    ++fast;
     const Floats one = run_kernel(kernel, p, inputs, outputs, 1);
     expect_close(one, reference, in.tolerance);
     const Floats two = run_kernel(kernel, p, inputs, outputs, 2);
     EXPECT_EQ(std::memcmp(one.data(), two.data(), one.size() * sizeof(float)), 0);
   }
+  EXPECT_GT(fast, 0);
 }
 
 TEST(WindowAttention, EveryKernel) {
@@ -189,8 +192,8 @@ void check_plain(const PlainCase& c) {
   expect_close(reference, naive_attention(p, q, k, v), tolerance);
   for (const auto& kernel : kernels) {
     SCOPED_TRACE(kernel.name);
-    if (kernel.isa == Isa::kReference) continue;
-    ASSERT_TRUE(kernel.supports(p, {usable_isa(), 2}));
+    if (kernel.is_reference()) continue;
+    ASSERT_TRUE(ask(kernel, p, backend::test_target(2)));
     const Floats one = run_kernel(kernel, p, inputs, outputs, 1);
     expect_close(one, reference, tolerance);
     const Floats two = run_kernel(kernel, p, inputs, outputs, 2);
@@ -239,32 +242,36 @@ TEST(Families, ReadTheProblemOffTheCall) {
                  {false, DType::kF32, {}, false}};
   call.outputs = {{true, DType::kF32, {1, 9, 10, 32}, false}};
   const Family& family = window_attention_family();
-  const Target target{usable_isa(), 2};
-  EXPECT_EQ(family.kernel_isa(family.size() - 1), Isa::kReference);
-  const auto expect_support = [&] {
-    const DType dtype = call.inputs[0].dtype;
-    for (std::size_t i = 0; i < family.size(); ++i) {
-      const Isa isa = family.kernel_isa(i);
-      const bool same =
-          isa == Isa::kReference || (isa == Isa::kAvx512Bf16) == (dtype == DType::kBF16);
-      const Support support = family.supports(i, call, target);
-      EXPECT_EQ(static_cast<bool>(support), isa <= target.isa && same);
-      EXPECT_EQ(static_cast<bool>(support), support.reason().empty());
+  const TargetInfo target = backend::test_target(2);
+  EXPECT_TRUE(family.is_reference(family.size() - 1));
+  // The names of the fast rows that take the call.
+  const auto taken = [&] {
+    std::vector<std::string> names;
+    for (std::size_t i = 0; i + 1 < family.size(); ++i) {
+      const Offer offer = family.ask(i, call, target);
+      EXPECT_EQ(static_cast<bool>(offer), offer.reason.empty());
+      if (offer) names.emplace_back(family.kernel_name(i));
     }
+    EXPECT_TRUE(family.ask(family.size() - 1, call, target));
+    return names;
   };
-  expect_support();
+  const std::vector<std::string> float32 = taken();
+  EXPECT_EQ(float32.back(), "streaming_avx2");
   call.inputs[0].dtype = DType::kBF16;
   call.outputs[0].dtype = DType::kBF16;
-  expect_support();
+  const std::vector<std::string> bfloat16 = taken();
+  EXPECT_EQ(bfloat16.back(), "widened_avx2");
+  for (const std::string& name : float32) {
+    EXPECT_EQ(std::count(bfloat16.begin(), bfloat16.end(), name), 0) << name;
+  }
   call.outputs[0].dtype = DType::kF32;
-  EXPECT_THROW(family.supports(0, call, {Isa::kAvx512Bf16, 2}), Error);
+  EXPECT_THROW(family.ask(family.size() - 1, call, target), Error);
 }
 
 TEST(Families, FastKernelsSayWhatTheyCannotDo) {
   for (const auto& kernel : attention_kernels()) {
     AttentionProblem p{1, 1, 1, 1, 4, 4, 1, 256, 1.0F, true};
-    EXPECT_EQ(static_cast<bool>(kernel.supports(p, {usable_isa(), 1})),
-              kernel.isa == Isa::kReference);
+    EXPECT_EQ(static_cast<bool>(ask(kernel, p, backend::test_target(1))), kernel.is_reference());
   }
 }
 

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "backend/test_target.h"
 #include "kernels/attention/attention.h"
 
 namespace lasso::kernels::attention_test {
@@ -58,7 +59,7 @@ template <typename Problem>
 std::vector<Kernel<Problem>> usable(const std::vector<Kernel<Problem>>& list) {
   std::vector<Kernel<Problem>> kernels;
   for (const auto& kernel : list) {
-    if (kernel.isa <= usable_isa()) kernels.push_back(kernel);
+    if (missing(kernel.needs, backend::test_target(1)).empty()) kernels.push_back(kernel);
   }
   return kernels;
 }

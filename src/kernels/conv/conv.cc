@@ -1,7 +1,7 @@
 #include "kernels/conv/conv.h"
 
 #include "core/check.h"
-#include "kernels/constant.h"
+#include "kernels/cpu/constant.h"
 
 namespace lasso::kernels {
 
@@ -36,7 +36,9 @@ Conv2dProblem make_conv2d_problem(const Call& call) {
           .stride = op.stride,
           .padding = op.padding,
           .bias = has_operand(call.inputs, 2),
-          .activation = op.activation};
+          .activation = op.activation,
+          .weights = op.weights,
+          .input = call.inputs[0].dtype};
 }
 
 ConvTranspose2dProblem make_conv_transpose2d_problem(const Call& call) {
@@ -54,18 +56,24 @@ ConvTranspose2dProblem make_conv_transpose2d_problem(const Call& call) {
           .filters = w[1],
           .stride = op.stride,
           .bias = has_operand(call.inputs, 2),
-          .activation = op.activation};
+          .activation = op.activation,
+          .weights = op.weights,
+          .input = call.inputs[0].dtype,
+          .output = op.output};
 }
 
 const std::vector<Kernel<Conv2dProblem>>& conv2d_kernels() {
-  static const std::vector<Kernel<Conv2dProblem>> list{kConv2dProductAvx512, kConv2dProductAvx2,
-                                                       kConv2dRef};
+  static const std::vector<Kernel<Conv2dProblem>> list{
+      kConv2dProductAvx512,     kConv2dProductAvx2,     kConv2dBf16Product,
+      kConv2dBf16WidenedAvx512, kConv2dBf16WidenedAvx2, kConv2dRef};
   return list;
 }
 
 const std::vector<Kernel<ConvTranspose2dProblem>>& conv_transpose2d_kernels() {
   static const std::vector<Kernel<ConvTranspose2dProblem>> list{
-      kConvTranspose2dProductAvx512, kConvTranspose2dProductAvx2, kConvTranspose2dRef};
+      kConvTranspose2dProductAvx512,   kConvTranspose2dProductAvx2,
+      kConvTranspose2dBf16Product,     kConvTranspose2dBf16WidenedAvx512,
+      kConvTranspose2dBf16WidenedAvx2, kConvTranspose2dRef};
   return list;
 }
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "core/dtype.h"
 #include "graph/op.h"
 #include "kernels/family.h"
 #include "kernels/kernel.h"
@@ -12,7 +13,9 @@
 namespace lasso::kernels {
 
 // Cross-correlation of x [batch, height, width, channels] with W [filters, channels, kernel_h,
-// kernel_w]. Inputs x, W, b?; W and b are packed.
+// kernel_w]. Inputs x, W, b?; W and b are packed. With weights in bfloat16, W is rounded to it, and
+// x is bfloat16, or float32 and rounded to it; otherwise everything is float32. The result and sums
+// are float32.
 struct Conv2dProblem {
   std::int64_t batch = 1;
   std::int64_t height = 1;
@@ -25,6 +28,8 @@ struct Conv2dProblem {
   std::int64_t padding = 0;
   bool bias = false;
   graph::Activation activation = graph::Activation::kNone;
+  DType weights = DType::kF32;
+  DType input = DType::kF32;
 
   std::int64_t out_h() const { return (height + 2 * padding - kernel_h) / stride + 1; }
   std::int64_t out_w() const { return (width + 2 * padding - kernel_w) / stride + 1; }
@@ -34,7 +39,8 @@ struct Conv2dProblem {
 // stride*height, stride*width, filters]:
 //   y[b, s*i + u, s*j + v, n] = activation(sum_c x[b, i, j, c] W[c, n, u, v] + bias[n]),   0 <= u,
 //   v < s.
-// Inputs x, W, b?; W and b are packed.
+// Inputs x, W, b?; W and b are packed. Types as of Conv2dProblem; with weights in bfloat16 the
+// result is float32 or bfloat16.
 struct ConvTranspose2dProblem {
   std::int64_t batch = 1;
   std::int64_t height = 1;
@@ -44,7 +50,20 @@ struct ConvTranspose2dProblem {
   std::int64_t stride = 2;
   bool bias = false;
   graph::Activation activation = graph::Activation::kNone;
+  DType weights = DType::kF32;
+  DType input = DType::kF32;
+  DType output = DType::kF32;
 };
+
+// Multiplications and additions.
+inline double operations(const Conv2dProblem& p) {
+  return 2.0 * static_cast<double>(p.batch * p.out_h() * p.out_w()) *
+         static_cast<double>(p.filters * p.channels * p.kernel_h * p.kernel_w);
+}
+inline double operations(const ConvTranspose2dProblem& p) {
+  return 2.0 * static_cast<double>(p.batch * p.height * p.width) *
+         static_cast<double>(p.filters * p.channels * p.stride * p.stride);
+}
 
 Conv2dProblem make_conv2d_problem(const Call& call);
 ConvTranspose2dProblem make_conv_transpose2d_problem(const Call& call);
@@ -59,9 +78,15 @@ const Family& conv_transpose2d_family();
 // The rows of the lists.
 extern const Kernel<Conv2dProblem> kConv2dProductAvx512;
 extern const Kernel<Conv2dProblem> kConv2dProductAvx2;
+extern const Kernel<Conv2dProblem> kConv2dBf16Product;
+extern const Kernel<Conv2dProblem> kConv2dBf16WidenedAvx512;
+extern const Kernel<Conv2dProblem> kConv2dBf16WidenedAvx2;
 extern const Kernel<Conv2dProblem> kConv2dRef;
 extern const Kernel<ConvTranspose2dProblem> kConvTranspose2dProductAvx512;
 extern const Kernel<ConvTranspose2dProblem> kConvTranspose2dProductAvx2;
+extern const Kernel<ConvTranspose2dProblem> kConvTranspose2dBf16Product;
+extern const Kernel<ConvTranspose2dProblem> kConvTranspose2dBf16WidenedAvx512;
+extern const Kernel<ConvTranspose2dProblem> kConvTranspose2dBf16WidenedAvx2;
 extern const Kernel<ConvTranspose2dProblem> kConvTranspose2dRef;
 
 }  // namespace lasso::kernels

@@ -1,6 +1,5 @@
 // Every kernel of the lists on Segment Anything's convolutions.
 #include "kernels/conv/conv.h"
-#include "kernels/conv/conv_bf16.h"
 #include "kernels/kernel_bench.h"
 
 namespace lasso::kernels {
@@ -13,46 +12,43 @@ std::size_t size(std::int64_t count) { return static_cast<std::size_t>(count); }
 
 // The instructions whose rate bounds a kernel of the problem.
 template <typename Problem>
-auto instructions(const Problem& /*p*/, Isa isa) {
-  if constexpr (requires(Problem p) { p.input; }) {
-    return MultiplyAdd::kBf16Avx512;
-  } else {
-    return isa;
-  }
+MultiplyAdd instructions(const Problem& p, const TargetInfo& target) {
+  const bool bf16 = p.weights == DType::kBF16 && target.features.has(CpuFeature::kAvx512Bf16);
+  return bf16 ? MultiplyAdd::kBf16Avx512 : fp32_multiply_add(target.features);
 }
 
 template <typename Problem>
 void bench_conv(benchmark::State& state, const Kernel<Problem>& kernel, const Problem& p) {
-  const Target target{.isa = usable_isa(), .threads = omp_get_max_threads()};
-  const Support support = kernel.supports(p, target);
-  if (kernel.isa > target.isa || !support) {
-    state.SkipWithError(support ? "ISA" : support.reason().c_str());
+  const TargetInfo target = bench::target();
+  const Offer offer = ask(kernel, p, target);
+  if (!offer) {
+    state.SkipWithError(offer.reason.c_str());
     return;
   }
   const std::int64_t k = p.channels * p.kernel_h * p.kernel_w;
   const std::vector<float> w(size(p.filters * k), 0.01F);
   const std::int64_t out = p.batch * p.out_h() * p.out_w() * p.filters;
-  bench::Call call(kernel, p, target,
+  bench::Call call(kernel, p, target, offer,
                    {{DType::kF32, {p.filters, p.channels, p.kernel_h, p.kernel_w}, w.data()}},
                    {size(p.batch * p.height * p.width * p.channels)}, size(out));
-  bench::time_call(state, call, instructions(p, target.isa), 2.0 * static_cast<double>(out * k), 0);
+  bench::time_call(state, call, instructions(p, target), 2.0 * static_cast<double>(out * k), 0);
 }
 
 template <typename Problem>
 void bench_transpose(benchmark::State& state, const Kernel<Problem>& kernel, const Problem& p) {
-  const Target target{.isa = usable_isa(), .threads = omp_get_max_threads()};
-  const Support support = kernel.supports(p, target);
-  if (kernel.isa > target.isa || !support) {
-    state.SkipWithError(support ? "ISA" : support.reason().c_str());
+  const TargetInfo target = bench::target();
+  const Offer offer = ask(kernel, p, target);
+  if (!offer) {
+    state.SkipWithError(offer.reason.c_str());
     return;
   }
   const std::vector<float> w(size(p.filters * p.channels * p.stride * p.stride), 0.01F);
   const std::int64_t pixels = p.batch * p.height * p.width;
   const std::int64_t out = pixels * p.stride * p.stride * p.filters;
-  bench::Call call(kernel, p, target,
+  bench::Call call(kernel, p, target, offer,
                    {{DType::kF32, {p.channels, p.filters, p.stride, p.stride}, w.data()}},
                    {size(pixels * p.channels)}, size(out));
-  bench::time_call(state, call, instructions(p, target.isa),
+  bench::time_call(state, call, instructions(p, target),
                    2.0 * static_cast<double>(out * p.channels),
                    4.0 * static_cast<double>(pixels * p.channels + out));
 }
@@ -62,8 +58,7 @@ template <typename Problem, typename Bench>
 void add(const std::string& name, const std::vector<Kernel<Problem>>& kernels, Bench bench,
          const Problem& p) {
   for (const Kernel<Problem>& kernel : kernels) {
-    const std::string full =
-        name + "/" + std::string(kernel.name) + "." + std::string(to_string(kernel.isa));
+    const std::string full = name + "/" + bench::label(kernel);
     benchmark::RegisterBenchmark(full.c_str(), bench, kernel, p);
   }
 }
@@ -107,8 +102,9 @@ const int kRegistered = [] {
   };
   for (const auto& [title, p] : convs) {
     add(std::string("conv/") + title, conv2d_kernels(), bench_conv<Conv2dProblem>, p);
-    add(std::string("conv_bf16/") + title, conv2d_bf16_kernels(), bench_conv<Conv2dBf16Problem>,
-        Conv2dBf16Problem{p});
+    Conv2dProblem bf16 = p;
+    bf16.weights = DType::kBF16;
+    add(std::string("conv_bf16/") + title, conv2d_kernels(), bench_conv<Conv2dProblem>, bf16);
   }
   const std::pair<const char*, ConvTranspose2dProblem> transposes[] = {
       {"up_256_64", {.height = 64, .width = 64, .channels = 256, .filters = 64}},
@@ -122,9 +118,11 @@ const int kRegistered = [] {
   for (const auto& [title, p] : transposes) {
     add(std::string("conv_transpose/") + title, conv_transpose2d_kernels(),
         bench_transpose<ConvTranspose2dProblem>, p);
-    add(std::string("conv_transpose_bf16/") + title, conv_transpose2d_bf16_kernels(),
-        bench_transpose<ConvTranspose2dBf16Problem>,
-        {p, DType::kF32, p.filters == 32 ? DType::kBF16 : DType::kF32});
+    ConvTranspose2dProblem bf16 = p;
+    bf16.weights = DType::kBF16;
+    bf16.output = p.filters == 32 ? DType::kBF16 : DType::kF32;
+    add(std::string("conv_transpose_bf16/") + title, conv_transpose2d_kernels(),
+        bench_transpose<ConvTranspose2dProblem>, bf16);
   }
   return 0;
 }();

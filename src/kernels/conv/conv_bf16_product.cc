@@ -1,39 +1,40 @@
-// Convolutions as products in bfloat16 (gemm_bf16/product_bf16.h): output pixels are the rows of A.
+// Convolutions as products in bfloat16 (cpu/bf16_arithmetic.h): output pixels are the rows of A.
 // What a window covers is copied, a few pixels at a time, since VDPBF16PS reads A in pairs.
 #include <algorithm>
 #include <cstring>
 #include <string>
 #include <vector>
 
-#include "kernels/conv/conv_bf16.h"
+#include "kernels/conv/conv.h"
 #include "kernels/conv/conv_filters.h"
-#include "kernels/gemm_bf16/product_bf16.h"
+#include "kernels/cpu/bf16_arithmetic.h"
 
 namespace lasso::kernels {
 
 namespace {
 
-template <typename Problem>
-Support always(const Problem&, const Target&) {
-  return Support::yes();
-}
-
 // out[0:count] = x[at:at + count], rounded where it is float32.
-void copy_rounded(const void* x, DType input, std::int64_t at, std::int64_t count,
-                  std::uint16_t* out) {
+void copy_rounded(const bf16::Arithmetic& arithmetic, const void* x, DType input, std::int64_t at,
+                  std::int64_t count, std::uint16_t* out) {
   if (input == DType::kBF16) {
     std::memcpy(out, static_cast<const std::uint16_t*>(x) + at,
                 static_cast<std::size_t>(count) * sizeof(*out));
   } else {
-    bf16::kAvx512Bf16.round(static_cast<const float*>(x) + at, count, out);
+    arithmetic.round(static_cast<const float*>(x) + at, count, out);
   }
 }
 
-double seconds(const bf16::Product& p, const Target& target) {
-  return 2.0 * static_cast<double>(p.rows * p.n * p.k * p.weights) / (4e11 * target.threads) + 1e-6;
+template <CpuFeature kFeature>
+Offer offer_product(const bf16::Product& product, const TargetInfo& target) {
+  const bf16::Arithmetic& arithmetic = bf16::arithmetic_of(kFeature);
+  Offer offer;
+  offer.workspace_bytes =
+      arithmetic.scratch_bytes(product) * static_cast<std::size_t>(target.threads);
+  offer.cost = arithmetic.cost(product, target);
+  return offer;
 }
 
-bf16::Product product_of(const Conv2dBf16Problem& p, const std::byte* packed) {
+bf16::Product product_of(const Conv2dProblem& p, const std::byte* packed) {
   return {.rows = p.batch * p.out_h() * p.out_w(),
           .n = p.filters,
           .k = p.kernel_h * p.kernel_w * p.channels,
@@ -41,17 +42,17 @@ bf16::Product product_of(const Conv2dBf16Problem& p, const std::byte* packed) {
           .activation = p.activation};
 }
 
-KernelPlan plan_conv(const Conv2dBf16Problem& p, const Target& target) {
+template <CpuFeature kFeature>
+Offer offer_conv(const Conv2dProblem& p, const TargetInfo& target) {
+  if (p.weights != DType::kBF16) return Offer::no("weights other than bfloat16");
   const bf16::Product product = product_of(p, nullptr);
-  KernelPlan result;
-  result.workspace_bytes = bf16::scratch_bytes(product) * static_cast<std::size_t>(target.threads);
-  result.packed_bytes = bf16::packed_bytes(product.n, product.k);
-  result.packed_layout = "k = (kh, kw, c): " + std::string(bf16::kPanelLayout);
-  result.cost = seconds(product, target);
-  return result;
+  Offer offer = offer_product<kFeature>(product, target);
+  offer.packed_bytes = bf16::packed_bytes(product.n, product.k);
+  offer.packed_layout = "k = (kh, kw, c): " + std::string(bf16::kPanelLayout);
+  return offer;
 }
 
-void pack_conv(const Conv2dBf16Problem& p, const std::vector<TensorView>& constants,
+void pack_conv(const Conv2dProblem& p, const std::vector<TensorView>& constants,
                std::byte* packed) {
   pack_filters(p, constants,
                [&](std::int64_t n, std::int64_t k, const auto& element, const float* bias) {
@@ -61,8 +62,8 @@ void pack_conv(const Conv2dBf16Problem& p, const std::vector<TensorView>& consta
 
 // The window of output pixel (b, top, left): the part of each of its rows that lies in the image,
 // between zeros.
-void copy_window(const Conv2dBf16Problem& p, const void* x, std::int64_t b, std::int64_t top,
-                 std::int64_t left, std::uint16_t* out) {
+void copy_window(const bf16::Arithmetic& arithmetic, const Conv2dProblem& p, const void* x,
+                 std::int64_t b, std::int64_t top, std::int64_t left, std::uint16_t* out) {
   const std::int64_t size = p.kernel_w * p.channels;
   const std::int64_t skipped = std::clamp<std::int64_t>(-left, 0, p.kernel_w);
   const std::int64_t end = std::clamp<std::int64_t>(p.width - left, skipped, p.kernel_w);
@@ -71,14 +72,17 @@ void copy_window(const Conv2dBf16Problem& p, const void* x, std::int64_t b, std:
     const bool inside = row >= 0 && row < p.height && skipped < end;
     if (!inside || skipped > 0 || end < p.kernel_w) std::fill_n(out, size, std::uint16_t{0});
     if (!inside) continue;
-    copy_rounded(x, p.input, ((b * p.height + row) * p.width + left + skipped) * p.channels,
+    copy_rounded(arithmetic, x, p.input,
+                 ((b * p.height + row) * p.width + left + skipped) * p.channels,
                  (end - skipped) * p.channels, out + skipped * p.channels);
   }
 }
 
+template <CpuFeature kFeature>
 void run_conv(const KernelState& state, const KernelArgs& args) {
-  const auto& s = static_cast<const ProblemState<Conv2dBf16Problem>&>(state);
-  const Conv2dBf16Problem& p = s.problem;
+  const bf16::Arithmetic& arithmetic = bf16::arithmetic_of(kFeature);
+  const auto& s = static_cast<const ProblemState<Conv2dProblem>&>(state);
+  const Conv2dProblem& p = s.problem;
   const bf16::Product product = product_of(p, args.packed);
   const std::int64_t out_h = p.out_h();
   const std::int64_t out_w = p.out_w();
@@ -86,7 +90,7 @@ void run_conv(const KernelState& state, const KernelArgs& args) {
                           std::uint16_t* rows) -> const std::uint16_t* {
     for (int r = 0; r < count; ++r) {
       const std::int64_t pixel = first + r;
-      copy_window(p, args.inputs[0], pixel / (out_h * out_w),
+      copy_window(arithmetic, p, args.inputs[0], pixel / (out_h * out_w),
                   pixel / out_w % out_h * p.stride - p.padding,
                   pixel % out_w * p.stride - p.padding, rows + r * product.k);
     }
@@ -96,11 +100,11 @@ void run_conv(const KernelState& state, const KernelArgs& args) {
   const auto locate = [&](std::int64_t /*w*/, std::int64_t pixel) -> bf16::ProductRow {
     return {y + pixel * p.filters};
   };
-  bf16::run_product(product, s.target.threads, args.workspace, gather, locate);
+  bf16::run_product(arithmetic, product, s.target.threads, args.workspace, gather, locate);
 }
 
 // One product for each kernel row (conv_filters.h).
-bf16::Product product_of(const ConvTranspose2dBf16Problem& p, const std::byte* packed) {
+bf16::Product product_of(const ConvTranspose2dProblem& p, const std::byte* packed) {
   return {.rows = p.batch * p.height * p.width,
           .n = p.stride * p.filters,
           .k = p.channels,
@@ -110,18 +114,18 @@ bf16::Product product_of(const ConvTranspose2dBf16Problem& p, const std::byte* p
           .activation = p.activation};
 }
 
-KernelPlan plan_transpose(const ConvTranspose2dBf16Problem& p, const Target& target) {
+template <CpuFeature kFeature>
+Offer offer_transpose(const ConvTranspose2dProblem& p, const TargetInfo& target) {
+  if (p.weights != DType::kBF16) return Offer::no("weights other than bfloat16");
   const bf16::Product product = product_of(p, nullptr);
-  KernelPlan result;
-  result.workspace_bytes = bf16::scratch_bytes(product) * static_cast<std::size_t>(target.threads);
-  result.packed_bytes =
+  Offer offer = offer_product<kFeature>(product, target);
+  offer.packed_bytes =
       static_cast<std::size_t>(p.stride) * bf16::packed_bytes(product.n, product.k);
-  result.packed_layout = "kernel rows of [kw*n, c]: " + std::string(bf16::kPanelLayout);
-  result.cost = seconds(product, target);
-  return result;
+  offer.packed_layout = "kernel rows of [kw*n, c]: " + std::string(bf16::kPanelLayout);
+  return offer;
 }
 
-void pack_transpose(const ConvTranspose2dBf16Problem& p, const std::vector<TensorView>& constants,
+void pack_transpose(const ConvTranspose2dProblem& p, const std::vector<TensorView>& constants,
                     std::byte* packed) {
   pack_kernel_rows(
       p, constants,
@@ -131,16 +135,18 @@ void pack_transpose(const ConvTranspose2dBf16Problem& p, const std::vector<Tenso
       });
 }
 
+template <CpuFeature kFeature>
 void run_transpose(const KernelState& state, const KernelArgs& args) {
-  const auto& s = static_cast<const ProblemState<ConvTranspose2dBf16Problem>&>(state);
-  const ConvTranspose2dBf16Problem& p = s.problem;
+  const bf16::Arithmetic& arithmetic = bf16::arithmetic_of(kFeature);
+  const auto& s = static_cast<const ProblemState<ConvTranspose2dProblem>&>(state);
+  const ConvTranspose2dProblem& p = s.problem;
   const bf16::Product product = product_of(p, args.packed);
   const auto gather = [&](std::int64_t row, int count,
                           std::uint16_t* rows) -> const std::uint16_t* {
     if (p.input == DType::kBF16) {
       return static_cast<const std::uint16_t*>(args.inputs[0]) + row * p.channels;
     }
-    copy_rounded(args.inputs[0], p.input, row * p.channels, count * p.channels, rows);
+    copy_rounded(arithmetic, args.inputs[0], p.input, row * p.channels, count * p.channels, rows);
     return rows;
   };
   const std::int64_t pixel_bytes = product.n * static_cast<std::int64_t>(size_of(p.output));
@@ -149,29 +155,43 @@ void run_transpose(const KernelState& state, const KernelArgs& args) {
     const std::int64_t at = (row * p.stride + u) * p.width + pixel % p.width;
     return {static_cast<std::byte*>(args.outputs[0]) + at * pixel_bytes};
   };
-  bf16::run_product(product, s.target.threads, args.workspace, gather, locate);
+  bf16::run_product(arithmetic, product, s.target.threads, args.workspace, gather, locate);
+}
+
+template <CpuFeature kFeature>
+constexpr Kernel<Conv2dProblem> conv_kernel(std::string_view name) {
+  return {
+      .name = name,
+      .needs = {.features = kFeature},
+      .offer = offer_conv<kFeature>,
+      .pack = pack_conv,
+      .create = create_problem_state<Conv2dProblem>,
+      .run = run_conv<kFeature>,
+  };
+}
+
+template <CpuFeature kFeature>
+constexpr Kernel<ConvTranspose2dProblem> transpose_kernel(std::string_view name) {
+  return {
+      .name = name,
+      .needs = {.features = kFeature},
+      .offer = offer_transpose<kFeature>,
+      .pack = pack_transpose,
+      .create = create_problem_state<ConvTranspose2dProblem>,
+      .run = run_transpose<kFeature>,
+  };
 }
 
 }  // namespace
 
-const Kernel<Conv2dBf16Problem> kConv2dBf16Product{
-    .name = "product",
-    .isa = Isa::kAvx512Bf16,
-    .supports = always<Conv2dBf16Problem>,
-    .plan = plan_conv,
-    .pack = pack_conv,
-    .create = create_problem_state<Conv2dBf16Problem>,
-    .run = run_conv,
-};
-
-const Kernel<ConvTranspose2dBf16Problem> kConvTranspose2dBf16Product{
-    .name = "product",
-    .isa = Isa::kAvx512Bf16,
-    .supports = always<ConvTranspose2dBf16Problem>,
-    .plan = plan_transpose,
-    .pack = pack_transpose,
-    .create = create_problem_state<ConvTranspose2dBf16Problem>,
-    .run = run_transpose,
-};
+const Kernel<Conv2dProblem> kConv2dBf16Product = conv_kernel<CpuFeature::kAvx512Bf16>("product");
+const Kernel<Conv2dProblem> kConv2dBf16WidenedAvx512 = conv_kernel<CpuFeature::kAvx512>("widened");
+const Kernel<Conv2dProblem> kConv2dBf16WidenedAvx2 = conv_kernel<CpuFeature::kAvx2>("widened");
+const Kernel<ConvTranspose2dProblem> kConvTranspose2dBf16Product =
+    transpose_kernel<CpuFeature::kAvx512Bf16>("product");
+const Kernel<ConvTranspose2dProblem> kConvTranspose2dBf16WidenedAvx512 =
+    transpose_kernel<CpuFeature::kAvx512>("widened");
+const Kernel<ConvTranspose2dProblem> kConvTranspose2dBf16WidenedAvx2 =
+    transpose_kernel<CpuFeature::kAvx2>("widened");
 
 }  // namespace lasso::kernels

@@ -3,11 +3,11 @@
 #include <vector>
 
 #include "core/threads.h"
-#include "kernels/activation.h"
-#include "kernels/constant.h"
-#include "kernels/conv/conv_bf16.h"
+#include "kernels/conv/conv_reference.h"
+#include "kernels/cpu/activation.h"
+#include "kernels/cpu/constant.h"
 
-namespace lasso::kernels {
+namespace lasso::kernels::conv_bf16_reference {
 
 namespace {
 
@@ -18,36 +18,29 @@ float rounded(const void* x, DType input, std::int64_t i) {
 }
 
 // The values that the weights' bfloat16 numbers stand for, in their own order, then the bias.
-KernelPlan plan(std::int64_t weights, std::int64_t filters) {
-  KernelPlan plan;
-  plan.packed_bytes = static_cast<std::size_t>(weights + filters) * sizeof(float);
-  plan.packed_layout = "f32 of bf16 W as it is, b [n]";
-  return plan;
+Offer offer_packed(std::int64_t weights, std::int64_t filters) {
+  Offer offer;
+  offer.packed_bytes = static_cast<std::size_t>(weights + filters) * sizeof(float);
+  offer.packed_layout = "f32 of bf16 W as it is, b [n]";
+  return offer;
 }
 
-void pack(const std::vector<TensorView>& constants, std::int64_t filters, float* out) {
+void pack_values(const std::vector<TensorView>& constants, std::int64_t filters,
+                 std::byte* packed) {
+  auto* out = reinterpret_cast<float*>(packed);
   for (const float value : read_f32(constants.at(0))) *out++ = bf16_to_f32(f32_to_bf16(value));
   read_bias(constants, filters, out);
 }
 
-std::int64_t weight_count(const Conv2dBf16Problem& p) {
+std::int64_t weight_count(const Conv2dProblem& p) {
   return p.filters * p.channels * p.kernel_h * p.kernel_w;
 }
-std::int64_t weight_count(const ConvTranspose2dBf16Problem& p) {
+std::int64_t weight_count(const ConvTranspose2dProblem& p) {
   return p.channels * p.filters * p.stride * p.stride;
 }
 
-constexpr double kRate = 1e9;  // operations per second and thread
-
-KernelPlan plan_conv(const Conv2dBf16Problem& p, const Target& target) {
-  KernelPlan result = plan(weight_count(p), p.filters);
-  result.cost = 2.0 * static_cast<double>(p.batch * p.out_h() * p.out_w() * weight_count(p)) /
-                (kRate * target.threads);
-  return result;
-}
-
 // The sum over the window of output pixel (b, i, j) and filter n.
-float sum_window(const Conv2dBf16Problem& p, const void* x, const float* w, std::int64_t b,
+float sum_window(const Conv2dProblem& p, const void* x, const float* w, std::int64_t b,
                  std::int64_t i, std::int64_t j, std::int64_t n) {
   float sum = 0.0F;
   for (std::int64_t u = 0; u < p.kernel_h; ++u) {
@@ -65,8 +58,20 @@ float sum_window(const Conv2dBf16Problem& p, const void* x, const float* w, std:
   return sum;
 }
 
-void run_conv(const KernelState& state, const KernelArgs& args) {
-  const auto& p = static_cast<const ProblemState<Conv2dBf16Problem>&>(state).problem;
+}  // namespace
+
+Offer offer(const Conv2dProblem& p) { return offer_packed(weight_count(p), p.filters); }
+Offer offer(const ConvTranspose2dProblem& p) { return offer_packed(weight_count(p), p.filters); }
+
+void pack(const Conv2dProblem& p, const std::vector<TensorView>& constants, std::byte* packed) {
+  pack_values(constants, p.filters, packed);
+}
+void pack(const ConvTranspose2dProblem& p, const std::vector<TensorView>& constants,
+          std::byte* packed) {
+  pack_values(constants, p.filters, packed);
+}
+
+void run(const Conv2dProblem& p, const KernelArgs& args) {
   const auto* w = reinterpret_cast<const float*>(args.packed);
   const float* bias = w + weight_count(p);
   auto* y = static_cast<float*>(args.outputs[0]);
@@ -83,15 +88,7 @@ void run_conv(const KernelState& state, const KernelArgs& args) {
   });
 }
 
-KernelPlan plan_transpose(const ConvTranspose2dBf16Problem& p, const Target& target) {
-  KernelPlan result = plan(weight_count(p), p.filters);
-  result.cost = 2.0 * static_cast<double>(p.batch * p.height * p.width * weight_count(p)) /
-                (kRate * target.threads);
-  return result;
-}
-
-void run_transpose(const KernelState& state, const KernelArgs& args) {
-  const auto& p = static_cast<const ProblemState<ConvTranspose2dBf16Problem>&>(state).problem;
+void run(const ConvTranspose2dProblem& p, const KernelArgs& args) {
   const auto* w = reinterpret_cast<const float*>(args.packed);
   const float* bias = w + weight_count(p);
   const std::int64_t out_w = p.stride * p.width;
@@ -119,28 +116,4 @@ void run_transpose(const KernelState& state, const KernelArgs& args) {
   });
 }
 
-}  // namespace
-
-const Kernel<Conv2dBf16Problem> kConv2dBf16Ref{
-    .name = "reference",
-    .isa = Isa::kReference,
-    .supports = [](const Conv2dBf16Problem&, const Target&) { return Support::yes(); },
-    .plan = plan_conv,
-    .pack = [](const Conv2dBf16Problem& p, const std::vector<TensorView>& constants,
-               std::byte* packed) { pack(constants, p.filters, reinterpret_cast<float*>(packed)); },
-    .create = create_problem_state<Conv2dBf16Problem>,
-    .run = run_conv,
-};
-
-const Kernel<ConvTranspose2dBf16Problem> kConvTranspose2dBf16Ref{
-    .name = "reference",
-    .isa = Isa::kReference,
-    .supports = [](const ConvTranspose2dBf16Problem&, const Target&) { return Support::yes(); },
-    .plan = plan_transpose,
-    .pack = [](const ConvTranspose2dBf16Problem& p, const std::vector<TensorView>& constants,
-               std::byte* packed) { pack(constants, p.filters, reinterpret_cast<float*>(packed)); },
-    .create = create_problem_state<ConvTranspose2dBf16Problem>,
-    .run = run_transpose,
-};
-
-}  // namespace lasso::kernels
+}  // namespace lasso::kernels::conv_bf16_reference

@@ -1,8 +1,7 @@
-#include "kernels/conv/conv_bf16.h"
-
 #include <array>
 #include <string>
 
+#include "kernels/conv/conv.h"
 #include "kernels/kernel_test.h"
 
 namespace lasso::kernels {
@@ -58,13 +57,13 @@ void expect(Case<Problem>& c, const Sum& sum, std::int64_t k) {
       (c.output == DType::kBF16 ? 0x1p-11 * std::abs(y) : 0.0));
 }
 
-void check_conv(Conv2dBf16Problem p, test::Ran& ran) {
+void check_conv(Conv2dProblem p, test::Ran& ran) {
   test::Random random(static_cast<std::uint64_t>(p.height * 7919 + p.channels * 31 + p.filters));
   const Rounded x(random.vector(p.batch * p.height * p.width * p.channels));
   const Rounded w(random.vector(p.filters * p.channels * p.kernel_h * p.kernel_w));
   const auto bias = random.vector(p.filters);
   for (const DType input : {DType::kF32, DType::kBF16}) {
-    Case<Conv2dBf16Problem> c;
+    Case<Conv2dProblem> c;
     p.input = input;
     c.name = to_string(Dims{p.batch, p.height, p.width, p.channels}) + " by " +
              to_string(Dims{p.filters, p.kernel_h, p.kernel_w}) + " of " +
@@ -92,13 +91,13 @@ void check_conv(Conv2dBf16Problem p, test::Ran& ran) {
       }
       expect(c, sum, p.channels * p.kernel_h * p.kernel_w);
     }
-    test::check_case(conv2d_bf16_kernels(), c, ran);
+    test::check_case(conv2d_kernels(), c, ran);
   }
 }
 
 // [batch, height, width, channels, filters, kernel_h, kernel_w, stride, padding]
-Conv2dBf16Problem conv(const std::array<std::int64_t, 9>& sizes, bool bias, Activation activation) {
-  Conv2dBf16Problem p;
+Conv2dProblem conv(const std::array<std::int64_t, 9>& sizes, bool bias, Activation activation) {
+  Conv2dProblem p;
   p.batch = sizes[0];
   p.height = sizes[1];
   p.width = sizes[2];
@@ -110,10 +109,9 @@ Conv2dBf16Problem conv(const std::array<std::int64_t, 9>& sizes, bool bias, Acti
   p.padding = sizes[8];
   p.bias = bias;
   p.activation = activation;
+  p.weights = DType::kBF16;
   return p;
 }
-
-std::size_t kernels_here() { return usable_isa() >= Isa::kAvx512Bf16 ? 2U : 1U; }
 
 TEST(Conv2dBf16, EveryKernelAgreesWithDoublePrecision) {
   test::Ran ran;
@@ -131,16 +129,16 @@ TEST(Conv2dBf16, EveryKernelAgreesWithDoublePrecision) {
   check_conv(conv({2, 1, 1, 8, 8, 3, 3, 1, 1}, true, Activation::kNone), ran);
   // More rows than a block of the product has.
   check_conv(conv({1, 20, 21, 40, 66, 3, 3, 1, 1}, true, Activation::kNone), ran);
-  EXPECT_EQ(ran.size(), kernels_here());
+  test::expect_all_ran(conv2d_kernels(), {.weights = DType::kBF16}, ran);
 }
 
-void check_transpose(ConvTranspose2dBf16Problem p, test::Ran& ran) {
+void check_transpose(ConvTranspose2dProblem p, test::Ran& ran) {
   test::Random random(static_cast<std::uint64_t>(p.height * 7919 + p.channels * 31 + p.filters));
   const Rounded x(random.vector(p.batch * p.height * p.width * p.channels));
   const Rounded w(random.vector(p.filters * p.channels * p.stride * p.stride));
   const auto bias = random.vector(p.filters);
   for (const DType input : {DType::kF32, DType::kBF16}) {
-    Case<ConvTranspose2dBf16Problem> c;
+    Case<ConvTranspose2dProblem> c;
     p.input = input;
     c.name = to_string(Dims{p.batch, p.height, p.width, p.channels}) + " to " +
              std::to_string(p.filters) + " by " + std::to_string(p.stride) + ", " +
@@ -164,7 +162,7 @@ void check_transpose(ConvTranspose2dBf16Problem p, test::Ran& ran) {
       }
       expect(c, sum, p.channels);
     }
-    test::check_case(conv_transpose2d_bf16_kernels(), c, ran);
+    test::check_case(conv_transpose2d_kernels(), c, ran);
   }
 }
 
@@ -173,7 +171,7 @@ TEST(ConvTranspose2dBf16, EveryKernelAgreesWithDoublePrecision) {
   for (const std::int64_t filters : {1, 16, 31, 32, 100}) {
     for (const std::int64_t channels : {1, 17, 64}) {
       for (const std::int64_t stride : {1, 2, 3}) {
-        ConvTranspose2dBf16Problem p;
+        ConvTranspose2dProblem p{.weights = DType::kBF16};
         p.batch = 2;
         p.height = 5;
         p.width = 3;
@@ -189,7 +187,7 @@ TEST(ConvTranspose2dBf16, EveryKernelAgreesWithDoublePrecision) {
     }
   }
   // More rows than a block of the product has.
-  ConvTranspose2dBf16Problem p;
+  ConvTranspose2dProblem p{.weights = DType::kBF16};
   p.height = 30;
   p.width = 31;
   p.channels = 64;
@@ -197,7 +195,7 @@ TEST(ConvTranspose2dBf16, EveryKernelAgreesWithDoublePrecision) {
   p.activation = Activation::kGelu;
   p.output = DType::kBF16;
   check_transpose(p, ran);
-  EXPECT_EQ(ran.size(), kernels_here());
+  test::expect_all_ran(conv_transpose2d_kernels(), {.weights = DType::kBF16}, ran);
 }
 
 }  // namespace

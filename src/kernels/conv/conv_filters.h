@@ -7,8 +7,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "kernels/constant.h"
 #include "kernels/conv/conv.h"
+#include "kernels/cpu/constant.h"
 
 namespace lasso::kernels {
 

@@ -1,11 +1,11 @@
-// Convolutions as products (gemm/product.h) that read the image where it lies: output pixels are
+// Convolutions as products (cpu/product.h) that read the image where it lies: output pixels are
 // the rows of A, and a row's pieces are what the window covers. No patches are copied.
 #include <algorithm>
 #include <vector>
 
 #include "kernels/conv/conv.h"
 #include "kernels/conv/conv_filters.h"
-#include "kernels/gemm/product.h"
+#include "kernels/cpu/product.h"
 
 namespace lasso::kernels {
 
@@ -29,11 +29,6 @@ Pieces pieces_of(const Conv2dProblem& p) {
       .depth = p.channels};
 }
 
-Support supports(const Conv2dProblem& p, const Target& /*target*/) {
-  return pieces_of(p).count <= kMaxSegments ? Support::yes()
-                                            : Support::no("the window has too many rows");
-}
-
 class State final : public KernelState {
  public:
   explicit State(const Conv2dProblem& p)
@@ -45,16 +40,15 @@ class State final : public KernelState {
   std::vector<float> zeros;
 };
 
-template <Isa kIsa>
-KernelPlan plan(const Conv2dProblem& p, const Target& target) {
-  const std::int64_t k = p.kernel_h * p.kernel_w * p.channels;
-  const double rate = (kIsa == Isa::kAvx512 ? 1.8e11 : 1e11) * target.threads;
-  KernelPlan result;
-  result.packed_bytes = panel_bytes(p.filters, k);
-  result.packed_layout = "k = (kh, kw, c): " + std::string(kPanelLayout);
-  result.cost =
-      2.0 * static_cast<double>(p.batch * p.out_h() * p.out_w() * p.filters * k) / rate + 1e-6;
-  return result;
+template <CpuFeature kFeature>
+Offer offer(const Conv2dProblem& p, const TargetInfo& target) {
+  if (p.weights != DType::kF32) return Offer::no("weights other than float32");
+  if (pieces_of(p).count > kMaxSegments) return Offer::no("the window has too many rows");
+  Offer offer;
+  offer.packed_bytes = panel_bytes(p.filters, p.kernel_h * p.kernel_w * p.channels);
+  offer.packed_layout = "k = (kh, kw, c): " + std::string(kPanelLayout);
+  offer.cost = operations(p) / target.rate(fp32_multiply_add(kFeature));
+  return offer;
 }
 
 void pack(const Conv2dProblem& p, const std::vector<TensorView>& constants, std::byte* packed) {
@@ -86,7 +80,7 @@ void locate_pieces(const State& s, const float* x, std::int64_t b, std::int64_t 
   }
 }
 
-template <Isa kIsa>
+template <CpuFeature kFeature>
 void run(const KernelState& state, const KernelArgs& args) {
   const auto& s = static_cast<const State&>(state);
   const Conv2dProblem& p = s.problem;
@@ -101,17 +95,19 @@ void run(const KernelState& state, const KernelArgs& args) {
                         .packed = reinterpret_cast<const float*>(args.packed),
                         .residual = false,
                         .activation = p.activation};
-  run_product(product_isa(kIsa), product, [&](std::int64_t first, int count, ProductRows& rows) {
-    for (int r = 0; r < count; ++r) {
-      const std::int64_t pixel = first + r;
-      locate_pieces(s, x, pixel / (out_h * out_w), pixel / out_w % out_h * p.stride - p.padding,
-                    pixel % out_w * p.stride - p.padding, rows.a + r, count);
-      rows.y[r] = y + pixel * p.filters;
-    }
-  });
+  run_product(
+      product_isa(kFeature), product, [&](std::int64_t first, int count, ProductRows& rows) {
+        for (int r = 0; r < count; ++r) {
+          const std::int64_t pixel = first + r;
+          locate_pieces(s, x, pixel / (out_h * out_w), pixel / out_w % out_h * p.stride - p.padding,
+                        pixel % out_w * p.stride - p.padding, rows.a + r, count);
+          rows.y[r] = y + pixel * p.filters;
+        }
+      });
 }
 
-std::unique_ptr<KernelState> create(const Conv2dProblem& p, const Target& /*target*/) {
+std::unique_ptr<KernelState> create(const Conv2dProblem& p, const TargetInfo& /*target*/,
+                                    const Offer& /*offer*/) {
   return std::make_unique<State>(p);
 }
 
@@ -120,18 +116,14 @@ std::int64_t product_floats(const ConvTranspose2dProblem& p) {
   return static_cast<std::int64_t>(panel_bytes(p.stride * p.filters, p.channels) / sizeof(float));
 }
 
-template <Isa kIsa>
-KernelPlan plan_transpose(const ConvTranspose2dProblem& p, const Target& target) {
-  const double rate = (kIsa == Isa::kAvx512 ? 1.8e11 : 1e11) * target.threads;
-  KernelPlan result;
-  result.packed_bytes = static_cast<std::size_t>(p.stride * product_floats(p)) * sizeof(float);
-  result.packed_layout = "kernel rows of [kw*n, c]: " + std::string(kPanelLayout);
-  result.cost = 2.0 *
-                    static_cast<double>(p.batch * p.height * p.width * p.filters * p.channels *
-                                        p.stride * p.stride) /
-                    rate +
-                1e-6;
-  return result;
+template <CpuFeature kFeature>
+Offer offer_transpose(const ConvTranspose2dProblem& p, const TargetInfo& target) {
+  if (p.weights != DType::kF32) return Offer::no("weights other than float32");
+  Offer offer;
+  offer.packed_bytes = static_cast<std::size_t>(p.stride * product_floats(p)) * sizeof(float);
+  offer.packed_layout = "kernel rows of [kw*n, c]: " + std::string(kPanelLayout);
+  offer.cost = operations(p) / target.rate(fp32_multiply_add(kFeature));
+  return offer;
 }
 
 void pack_transpose(const ConvTranspose2dProblem& p, const std::vector<TensorView>& constants,
@@ -143,7 +135,7 @@ void pack_transpose(const ConvTranspose2dProblem& p, const std::vector<TensorVie
       });
 }
 
-template <Isa kIsa>
+template <CpuFeature kFeature>
 void run_transpose(const KernelState& state, const KernelArgs& args) {
   const auto& p = static_cast<const ProblemState<ConvTranspose2dProblem>&>(state).problem;
   const auto* x = static_cast<const float*>(args.inputs[0]);
@@ -158,7 +150,7 @@ void run_transpose(const KernelState& state, const KernelArgs& args) {
         .packed = reinterpret_cast<const float*>(args.packed) + u * product_floats(p),
         .residual = false,
         .activation = p.activation};
-    run_product_range(product_isa(kIsa), product, product_range(product, thread, threads),
+    run_product_range(product_isa(kFeature), product, product_range(product, thread, threads),
                       [&](std::int64_t first, int count, ProductRows& rows) {
                         for (int r = 0; r < count; ++r) {
                           const std::int64_t row = (first + r) / p.width;  // of all images
@@ -173,51 +165,37 @@ void run_transpose(const KernelState& state, const KernelArgs& args) {
   });
 }
 
-template <typename Problem>
-Support always(const Problem&, const Target&) {
-  return Support::yes();
+template <CpuFeature kFeature>
+constexpr Kernel<Conv2dProblem> conv_kernel() {
+  return {
+      .name = "product",
+      .needs = {.features = kFeature},
+      .offer = offer<kFeature>,
+      .pack = pack,
+      .create = create,
+      .run = run<kFeature>,
+  };
+}
+
+template <CpuFeature kFeature>
+constexpr Kernel<ConvTranspose2dProblem> transpose_kernel() {
+  return {
+      .name = "product",
+      .needs = {.features = kFeature},
+      .offer = offer_transpose<kFeature>,
+      .pack = pack_transpose,
+      .create = create_problem_state<ConvTranspose2dProblem>,
+      .run = run_transpose<kFeature>,
+  };
 }
 
 }  // namespace
 
-const Kernel<Conv2dProblem> kConv2dProductAvx512{
-    .name = "product",
-    .isa = Isa::kAvx512,
-    .supports = supports,
-    .plan = plan<Isa::kAvx512>,
-    .pack = pack,
-    .create = create,
-    .run = run<Isa::kAvx512>,
-};
-
-const Kernel<Conv2dProblem> kConv2dProductAvx2{
-    .name = "product",
-    .isa = Isa::kAvx2,
-    .supports = supports,
-    .plan = plan<Isa::kAvx2>,
-    .pack = pack,
-    .create = create,
-    .run = run<Isa::kAvx2>,
-};
-
-const Kernel<ConvTranspose2dProblem> kConvTranspose2dProductAvx512{
-    .name = "product",
-    .isa = Isa::kAvx512,
-    .supports = always<ConvTranspose2dProblem>,
-    .plan = plan_transpose<Isa::kAvx512>,
-    .pack = pack_transpose,
-    .create = create_problem_state<ConvTranspose2dProblem>,
-    .run = run_transpose<Isa::kAvx512>,
-};
-
-const Kernel<ConvTranspose2dProblem> kConvTranspose2dProductAvx2{
-    .name = "product",
-    .isa = Isa::kAvx2,
-    .supports = always<ConvTranspose2dProblem>,
-    .plan = plan_transpose<Isa::kAvx2>,
-    .pack = pack_transpose,
-    .create = create_problem_state<ConvTranspose2dProblem>,
-    .run = run_transpose<Isa::kAvx2>,
-};
+const Kernel<Conv2dProblem> kConv2dProductAvx512 = conv_kernel<CpuFeature::kAvx512>();
+const Kernel<Conv2dProblem> kConv2dProductAvx2 = conv_kernel<CpuFeature::kAvx2>();
+const Kernel<ConvTranspose2dProblem> kConvTranspose2dProductAvx512 =
+    transpose_kernel<CpuFeature::kAvx512>();
+const Kernel<ConvTranspose2dProblem> kConvTranspose2dProductAvx2 =
+    transpose_kernel<CpuFeature::kAvx2>();
 
 }  // namespace lasso::kernels

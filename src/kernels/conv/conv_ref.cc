@@ -3,9 +3,9 @@
 #include <vector>
 
 #include "core/threads.h"
-#include "kernels/activation.h"
-#include "kernels/constant.h"
-#include "kernels/conv/conv.h"
+#include "kernels/conv/conv_reference.h"
+#include "kernels/cpu/activation.h"
+#include "kernels/cpu/constant.h"
 
 namespace lasso::kernels {
 
@@ -29,14 +29,11 @@ void accumulate(const float* x, const float* w, std::int64_t channels, std::int6
   }
 }
 
-KernelPlan plan_conv(const Conv2dProblem& p, const Target& target) {
-  const std::int64_t weights = p.filters * p.channels * p.kernel_h * p.kernel_w;
-  KernelPlan plan;
-  plan.packed_bytes = packed_bytes(weights, p.filters);
-  plan.packed_layout = "f32 [kh, kw, C, N], b [N]";
-  plan.cost =
-      2.0 * static_cast<double>(p.batch * p.out_h() * p.out_w() * weights) / (2e9 * target.threads);
-  return plan;
+Offer offer_conv(const Conv2dProblem& p) {
+  Offer offer;
+  offer.packed_bytes = packed_bytes(p.filters * p.channels * p.kernel_h * p.kernel_w, p.filters);
+  offer.packed_layout = "f32 [kh, kw, C, N], b [N]";
+  return offer;
 }
 
 void pack_conv(const Conv2dProblem& p, const std::vector<TensorView>& constants,
@@ -55,8 +52,7 @@ void pack_conv(const Conv2dProblem& p, const std::vector<TensorView>& constants,
   read_bias(constants, p.filters, out + area * p.channels * p.filters);
 }
 
-void run_conv(const KernelState& state, const KernelArgs& args) {
-  const Conv2dProblem& p = static_cast<const ProblemState<Conv2dProblem>&>(state).problem;
+void run_conv(const Conv2dProblem& p, const KernelArgs& args) {
   const auto* x = static_cast<const float*>(args.inputs[0]);
   const auto* w = reinterpret_cast<const float*>(args.packed);
   const float* bias = w + p.kernel_h * p.kernel_w * p.channels * p.filters;
@@ -89,14 +85,11 @@ void run_conv(const KernelState& state, const KernelArgs& args) {
   });
 }
 
-KernelPlan plan_transpose(const ConvTranspose2dProblem& p, const Target& target) {
-  const std::int64_t weights = p.filters * p.channels * p.stride * p.stride;
-  KernelPlan plan;
-  plan.packed_bytes = packed_bytes(weights, p.filters);
-  plan.packed_layout = "f32 [s, s, C, N], b [N]";
-  plan.cost =
-      2.0 * static_cast<double>(p.batch * p.height * p.width * weights) / (2e9 * target.threads);
-  return plan;
+Offer offer_transpose(const ConvTranspose2dProblem& p) {
+  Offer offer;
+  offer.packed_bytes = packed_bytes(p.filters * p.channels * p.stride * p.stride, p.filters);
+  offer.packed_layout = "f32 [s, s, C, N], b [N]";
+  return offer;
 }
 
 void pack_transpose(const ConvTranspose2dProblem& p, const std::vector<TensorView>& constants,
@@ -115,8 +108,7 @@ void pack_transpose(const ConvTranspose2dProblem& p, const std::vector<TensorVie
   read_bias(constants, p.filters, out + area * p.channels * p.filters);
 }
 
-void run_transpose(const KernelState& state, const KernelArgs& args) {
-  const auto& p = static_cast<const ProblemState<ConvTranspose2dProblem>&>(state).problem;
+void run_transpose(const ConvTranspose2dProblem& p, const KernelArgs& args) {
   const auto* x = static_cast<const float*>(args.inputs[0]);
   const auto* w = reinterpret_cast<const float*>(args.packed);
   const float* bias = w + p.stride * p.stride * p.channels * p.filters;
@@ -143,26 +135,57 @@ void run_transpose(const KernelState& state, const KernelArgs& args) {
   });
 }
 
+Offer offer(const Conv2dProblem& p, const TargetInfo& /*target*/) {
+  if (p.weights == DType::kBF16) return conv_bf16_reference::offer(p);
+  return offer_conv(p);
+}
+
+void pack(const Conv2dProblem& p, const std::vector<TensorView>& constants, std::byte* packed) {
+  if (p.weights == DType::kBF16) return conv_bf16_reference::pack(p, constants, packed);
+  pack_conv(p, constants, packed);
+}
+
+void run_one(const Conv2dProblem& p, const KernelArgs& args) {
+  if (p.weights == DType::kBF16) return conv_bf16_reference::run(p, args);
+  run_conv(p, args);
+}
+
+Offer offer(const ConvTranspose2dProblem& p, const TargetInfo& /*target*/) {
+  if (p.weights == DType::kBF16) return conv_bf16_reference::offer(p);
+  return offer_transpose(p);
+}
+
+void pack(const ConvTranspose2dProblem& p, const std::vector<TensorView>& constants,
+          std::byte* packed) {
+  if (p.weights == DType::kBF16) return conv_bf16_reference::pack(p, constants, packed);
+  pack_transpose(p, constants, packed);
+}
+
+void run_one(const ConvTranspose2dProblem& p, const KernelArgs& args) {
+  if (p.weights == DType::kBF16) return conv_bf16_reference::run(p, args);
+  run_transpose(p, args);
+}
+
+template <typename Problem>
+void run(const KernelState& state, const KernelArgs& args) {
+  run_one(static_cast<const ProblemState<Problem>&>(state).problem, args);
+}
+
+template <typename Problem>
+constexpr Kernel<Problem> reference() {
+  return {
+      .name = "reference",
+      .needs = {},
+      .offer = offer,
+      .pack = pack,
+      .create = create_problem_state<Problem>,
+      .run = run<Problem>,
+  };
+}
+
 }  // namespace
 
-const Kernel<Conv2dProblem> kConv2dRef{
-    .name = "reference",
-    .isa = Isa::kReference,
-    .supports = [](const Conv2dProblem&, const Target&) { return Support::yes(); },
-    .plan = plan_conv,
-    .pack = pack_conv,
-    .create = create_problem_state<Conv2dProblem>,
-    .run = run_conv,
-};
-
-const Kernel<ConvTranspose2dProblem> kConvTranspose2dRef{
-    .name = "reference",
-    .isa = Isa::kReference,
-    .supports = [](const ConvTranspose2dProblem&, const Target&) { return Support::yes(); },
-    .plan = plan_transpose,
-    .pack = pack_transpose,
-    .create = create_problem_state<ConvTranspose2dProblem>,
-    .run = run_transpose,
-};
+const Kernel<Conv2dProblem> kConv2dRef = reference<Conv2dProblem>();
+const Kernel<ConvTranspose2dProblem> kConvTranspose2dRef = reference<ConvTranspose2dProblem>();
 
 }  // namespace lasso::kernels

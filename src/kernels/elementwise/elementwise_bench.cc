@@ -12,27 +12,29 @@ std::size_t size(std::int64_t count) { return static_cast<std::size_t>(count); }
 
 void bench_binary(benchmark::State& state, const Kernel<BinaryProblem>& kernel, const Dims& a,
                   const Dims& b) {
-  const Target target{.isa = usable_isa(), .threads = omp_get_max_threads()};
-  if (kernel.isa > target.isa) {
-    state.SkipWithError("ISA");
+  const BinaryProblem p = make_binary_problem({}, a, b);
+  const TargetInfo target = bench::target();
+  const Offer offer = ask(kernel, p, target);
+  if (!offer) {
+    state.SkipWithError(offer.reason.c_str());
     return;
   }
-  const BinaryProblem p = make_binary_problem({}, a, b);
-  bench::Call call(kernel, p, target, {}, {size(element_count(a)), size(element_count(b))},
+  bench::Call call(kernel, p, target, offer, {}, {size(element_count(a)), size(element_count(b))},
                    size(p.count()));
-  bench::time_call(state, call, target.isa, 0,
+  bench::time_call(state, call, 0,
                    4.0 * static_cast<double>(element_count(a) + element_count(b) + p.count()));
 }
 
 void bench_unary(benchmark::State& state, const Kernel<UnaryProblem>& kernel,
                  const UnaryProblem& p) {
-  const Target target{.isa = usable_isa(), .threads = omp_get_max_threads()};
-  if (kernel.isa > target.isa) {
-    state.SkipWithError("ISA");
+  const TargetInfo target = bench::target();
+  const Offer offer = ask(kernel, p, target);
+  if (!offer) {
+    state.SkipWithError(offer.reason.c_str());
     return;
   }
-  bench::Call call(kernel, p, target, {}, {size(p.count)}, size(p.count));
-  bench::time_call(state, call, target.isa, 0, 8.0 * static_cast<double>(p.count));
+  bench::Call call(kernel, p, target, offer, {}, {size(p.count)}, size(p.count));
+  bench::time_call(state, call, 0, 8.0 * static_cast<double>(p.count));
 }
 
 const int kRegistered = [] {
@@ -44,15 +46,15 @@ const int kRegistered = [] {
   };
   for (const auto& [a, b] : shapes) {
     for (const auto& kernel : binary_kernels()) {
-      const std::string name = "binary/" + to_string(a) + "+" + to_string(b) + "/" +
-                               std::string(kernel.name) + "." + std::string(to_string(kernel.isa));
+      const std::string name =
+          "binary/" + to_string(a) + "+" + to_string(b) + "/" + bench::label(kernel);
       benchmark::RegisterBenchmark(name.c_str(), bench_binary, kernel, a, b);
     }
   }
   for (const Activation activation : {Activation::kGelu, Activation::kRelu, Activation::kSigmoid}) {
     for (const auto& kernel : unary_kernels()) {
-      const std::string name = "unary/" + std::string(to_string(activation)) + "/" +
-                               std::string(kernel.name) + "." + std::string(to_string(kernel.isa));
+      const std::string name =
+          "unary/" + std::string(to_string(activation)) + "/" + bench::label(kernel);
       benchmark::RegisterBenchmark(name.c_str(), bench_unary, kernel,
                                    UnaryProblem{.activation = activation, .count = 4096 * 256});
     }

@@ -10,17 +10,6 @@ namespace lasso::kernels {
 
 namespace {
 
-template <typename Problem>
-Support always(const Problem&, const Target&) {
-  return Support::yes();
-}
-
-KernelPlan estimate(std::int64_t elements, const Target& target) {
-  KernelPlan plan;
-  plan.cost = static_cast<double>(elements) / (2e9 * target.threads) + 1e-6;
-  return plan;
-}
-
 // Calls part(begin, end) on the ranges of [0, count), in this thread alone where there is little to
 // do. Ranges begin at multiples of a cache line, so that no two threads write to one.
 template <typename F>
@@ -36,7 +25,7 @@ void divide(std::int64_t count, const F& part) {
   });
 }
 
-template <Isa kIsa>
+template <CpuFeature kFeature>
 void run_binary(const KernelState& state, const KernelArgs& args) {
   const auto& p = static_cast<const ProblemState<BinaryProblem>&>(state).problem;
   const BroadcastLoop inner = p.loops.back();
@@ -60,7 +49,7 @@ void run_binary(const KernelState& state, const KernelArgs& args) {
                           .repeat_b = inner.b_stride == 0,
                           .kind = p.kind,
                           .activation = p.activation};
-      if constexpr (kIsa == Isa::kAvx512) {
+      if constexpr (kFeature == CpuFeature::kAvx512) {
         binary_avx512(run);
       } else {
         binary_avx2(run);
@@ -70,7 +59,7 @@ void run_binary(const KernelState& state, const KernelArgs& args) {
   });
 }
 
-template <Isa kIsa>
+template <CpuFeature kFeature>
 void run_unary(const KernelState& state, const KernelArgs& args) {
   const auto& p = static_cast<const ProblemState<UnaryProblem>&>(state).problem;
   divide(p.count, [&](std::int64_t begin, std::int64_t end) {
@@ -78,7 +67,7 @@ void run_unary(const KernelState& state, const KernelArgs& args) {
                        .y = static_cast<float*>(args.outputs[0]) + begin,
                        .count = end - begin,
                        .activation = p.activation};
-    if constexpr (kIsa == Isa::kAvx512) {
+    if constexpr (kFeature == CpuFeature::kAvx512) {
       unary_avx512(run);
     } else {
       unary_avx2(run);
@@ -86,38 +75,35 @@ void run_unary(const KernelState& state, const KernelArgs& args) {
   });
 }
 
-template <Isa kIsa>
+template <CpuFeature kFeature>
 constexpr Kernel<BinaryProblem> binary_kernel() {
   return {
       .name = "vector",
-      .isa = kIsa,
-      .supports = always<BinaryProblem>,
-      .plan = [](const BinaryProblem& p,
-                 const Target& target) { return estimate(p.count(), target); },
+      .needs = {.features = kFeature},
+      .offer = always<BinaryProblem>,
       .pack = nullptr,
       .create = create_problem_state<BinaryProblem>,
-      .run = run_binary<kIsa>,
+      .run = run_binary<kFeature>,
   };
 }
 
-template <Isa kIsa>
+template <CpuFeature kFeature>
 constexpr Kernel<UnaryProblem> unary_kernel() {
   return {
       .name = "vector",
-      .isa = kIsa,
-      .supports = always<UnaryProblem>,
-      .plan = [](const UnaryProblem& p, const Target& target) { return estimate(p.count, target); },
+      .needs = {.features = kFeature},
+      .offer = always<UnaryProblem>,
       .pack = nullptr,
       .create = create_problem_state<UnaryProblem>,
-      .run = run_unary<kIsa>,
+      .run = run_unary<kFeature>,
   };
 }
 
 }  // namespace
 
-const Kernel<BinaryProblem> kBinaryAvx512 = binary_kernel<Isa::kAvx512>();
-const Kernel<BinaryProblem> kBinaryAvx2 = binary_kernel<Isa::kAvx2>();
-const Kernel<UnaryProblem> kUnaryAvx512 = unary_kernel<Isa::kAvx512>();
-const Kernel<UnaryProblem> kUnaryAvx2 = unary_kernel<Isa::kAvx2>();
+const Kernel<BinaryProblem> kBinaryAvx512 = binary_kernel<CpuFeature::kAvx512>();
+const Kernel<BinaryProblem> kBinaryAvx2 = binary_kernel<CpuFeature::kAvx2>();
+const Kernel<UnaryProblem> kUnaryAvx512 = unary_kernel<CpuFeature::kAvx512>();
+const Kernel<UnaryProblem> kUnaryAvx2 = unary_kernel<CpuFeature::kAvx2>();
 
 }  // namespace lasso::kernels

@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "core/threads.h"
-#include "kernels/activation.h"
+#include "kernels/cpu/activation.h"
 #include "kernels/elementwise/elementwise.h"
 
 namespace lasso::kernels {
@@ -80,25 +80,12 @@ void run_fourier(const KernelState& state, const KernelArgs& args) {
   });
 }
 
-template <typename Problem>
-Support always(const Problem&, const Target&) {
-  return Support::yes();
-}
-
-KernelPlan estimate(double elements, const Target& target) {
-  KernelPlan plan;
-  plan.cost = elements / (3e8 * target.threads);
-  return plan;
-}
-
 }  // namespace
 
 const Kernel<BinaryProblem> kBinaryRef{
     .name = "reference",
-    .isa = Isa::kReference,
-    .supports = always<BinaryProblem>,
-    .plan = [](const BinaryProblem& p,
-               const Target& target) { return estimate(static_cast<double>(p.count()), target); },
+    .needs = {},
+    .offer = always<BinaryProblem>,
     .pack = nullptr,
     .create = create_problem_state<BinaryProblem>,
     .run = run_binary,
@@ -106,10 +93,8 @@ const Kernel<BinaryProblem> kBinaryRef{
 
 const Kernel<UnaryProblem> kUnaryRef{
     .name = "reference",
-    .isa = Isa::kReference,
-    .supports = always<UnaryProblem>,
-    .plan = [](const UnaryProblem& p,
-               const Target& target) { return estimate(static_cast<double>(p.count), target); },
+    .needs = {},
+    .offer = always<UnaryProblem>,
     .pack = nullptr,
     .create = create_problem_state<UnaryProblem>,
     .run = run_unary,
@@ -117,12 +102,8 @@ const Kernel<UnaryProblem> kUnaryRef{
 
 const Kernel<FourierFeaturesProblem> kFourierFeaturesRef{
     .name = "reference",
-    .isa = Isa::kReference,
-    .supports = always<FourierFeaturesProblem>,
-    .plan =
-        [](const FourierFeaturesProblem& p, const Target& target) {
-          return estimate(10.0 * static_cast<double>(p.rows * p.features), target);
-        },
+    .needs = {},
+    .offer = always<FourierFeaturesProblem>,
     .pack = nullptr,
     .create = create_problem_state<FourierFeaturesProblem>,
     .run = run_fourier,

@@ -2,9 +2,9 @@
 #ifndef LASSO_KERNELS_ELEMENTWISE_ELEMENTWISE_RUN_H_
 #define LASSO_KERNELS_ELEMENTWISE_ELEMENTWISE_RUN_H_
 
+#include "kernels/cpu/simd.h"
+#include "kernels/cpu/vector_math.h"
 #include "kernels/elementwise/elementwise_isa.h"
-#include "kernels/simd.h"
-#include "kernels/vector_math.h"
 
 namespace lasso::kernels {
 

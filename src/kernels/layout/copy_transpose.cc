@@ -3,31 +3,23 @@
 #include <algorithm>
 
 #include "core/threads.h"
+#include "kernels/cpu/transpose.h"
 #include "kernels/layout/layout.h"
-#include "kernels/transpose.h"
 
 namespace lasso::kernels {
 
 namespace {
 
 // The innermost loop runs over rows of the source, the one before it along them.
-Support supports(const CopyProblem& p, const Target& /*target*/) {
-  if (p.bytes != 4 || p.loops.size() < 2) return Support::no("not a transpose of 32-bit elements");
+Offer offer(const CopyProblem& p, const TargetInfo& /*target*/) {
+  if (p.bytes != 4 || p.loops.size() < 2) return Offer::no("not a transpose of 32-bit elements");
   const CopyLoop& rows = p.loops.back();
   const CopyLoop& columns = p.loops[p.loops.size() - 2];
   if (columns.source_stride != 4 || rows.source_stride % 4 != 0 ||
       rows.source_stride < 4 * columns.count) {
-    return Support::no("not a transpose of the last two dimensions");
+    return Offer::no("not a transpose of the last two dimensions");
   }
-  return Support::yes();
-}
-
-KernelPlan plan(const CopyProblem& p, const Target& target) {
-  KernelPlan result;
-  double bytes = 8;
-  for (const CopyLoop& loop : p.loops) bytes *= static_cast<double>(loop.count);
-  result.cost = bytes / (1e10 * target.threads) + 1e-6;
-  return result;
+  return {};
 }
 
 void run(const KernelState& state, const KernelArgs& args) {
@@ -77,9 +69,8 @@ void run(const KernelState& state, const KernelArgs& args) {
 
 const Kernel<CopyProblem> kCopyTransposeAvx2{
     .name = "transpose",
-    .isa = Isa::kAvx2,
-    .supports = supports,
-    .plan = plan,
+    .needs = {.features = CpuFeature::kAvx2},
+    .offer = offer,
     .pack = nullptr,
     .create = create_problem_state<CopyProblem>,
     .run = run,

@@ -9,20 +9,21 @@ namespace {
 template <typename Problem>
 void bench_layout(benchmark::State& state, const Kernel<Problem>& kernel, const Problem& problem,
                   std::size_t in_floats, std::size_t out_floats) {
-  const Target target{.isa = usable_isa(), .threads = omp_get_max_threads()};
-  if (kernel.isa > target.isa || !kernel.supports(problem, target)) {
-    state.SkipWithError("not supported");
+  const TargetInfo target = bench::target();
+  const Offer offer = ask(kernel, problem, target);
+  if (!offer) {
+    state.SkipWithError(offer.reason.c_str());
     return;
   }
-  bench::Call call(kernel, problem, target, {}, {in_floats, out_floats - in_floats}, out_floats);
-  bench::time_call(state, call, target.isa, 0, 8.0 * static_cast<double>(out_floats));
+  bench::Call call(kernel, problem, target, offer, {}, {in_floats, out_floats - in_floats},
+                   out_floats);
+  bench::time_call(state, call, 0, 8.0 * static_cast<double>(out_floats));
 }
 
 void register_copy(const std::string& title, const CopyProblem& problem, std::int64_t in,
                    std::int64_t out) {
   for (const auto& kernel : copy_kernels()) {
-    const std::string name =
-        title + "/" + std::string(kernel.name) + "." + std::string(to_string(kernel.isa));
+    const std::string name = title + "/" + bench::label(kernel);
     benchmark::RegisterBenchmark(name.c_str(), bench_layout<CopyProblem>, kernel, problem,
                                  static_cast<std::size_t>(in), static_cast<std::size_t>(out));
   }

@@ -94,29 +94,12 @@ void run_gather(const KernelState& state, const KernelArgs& args) {
   });
 }
 
-template <typename Problem>
-Support always(const Problem&, const Target&) {
-  return Support::yes();
-}
-
-KernelPlan estimate(double bytes) {
-  KernelPlan plan;
-  plan.cost = bytes / 1e10;
-  return plan;
-}
-
 }  // namespace
 
 const Kernel<CopyProblem> kCopyRef{
     .name = "reference",
-    .isa = Isa::kReference,
-    .supports = always<CopyProblem>,
-    .plan =
-        [](const CopyProblem& p, const Target&) {
-          auto copies = 1.0;
-          for (const CopyLoop& loop : p.loops) copies *= static_cast<double>(loop.count);
-          return estimate(copies * static_cast<double>(p.bytes + 16));
-        },
+    .needs = {},
+    .offer = always<CopyProblem>,
     .pack = nullptr,
     .create = create_problem_state<CopyProblem>,
     .run = run_copy,
@@ -124,14 +107,8 @@ const Kernel<CopyProblem> kCopyRef{
 
 const Kernel<ConcatProblem> kConcatRef{
     .name = "reference",
-    .isa = Isa::kReference,
-    .supports = always<ConcatProblem>,
-    .plan =
-        [](const ConcatProblem& p, const Target&) {
-          std::int64_t row = 0;
-          for (const std::int64_t bytes : p.bytes) row += bytes;
-          return estimate(static_cast<double>(p.outer * row));
-        },
+    .needs = {},
+    .offer = always<ConcatProblem>,
     .pack = nullptr,
     .create = create_problem_state<ConcatProblem>,
     .run = run_concat,
@@ -139,10 +116,8 @@ const Kernel<ConcatProblem> kConcatRef{
 
 const Kernel<GatherProblem> kGatherRef{
     .name = "reference",
-    .isa = Isa::kReference,
-    .supports = always<GatherProblem>,
-    .plan = [](const GatherProblem& p,
-               const Target&) { return estimate(static_cast<double>(p.count * p.row_bytes)); },
+    .needs = {},
+    .offer = always<GatherProblem>,
     .pack = nullptr,
     .create = create_problem_state<GatherProblem>,
     .run = run_gather,

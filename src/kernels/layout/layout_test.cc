@@ -5,7 +5,7 @@
 #include <cstring>
 #include <numeric>
 
-#include "core/isa.h"
+#include "backend/test_target.h"
 #include "core/threads.h"
 
 namespace lasso::kernels {
@@ -17,17 +17,18 @@ void check(const std::vector<Kernel<Problem>>& list, const Problem& problem,
            const std::vector<const void*>& inputs, const std::vector<T>& expected) {
   for (const Kernel<Problem>& kernel : list) {
     for (const int threads : {1, 2}) {
-      const Target target{.isa = usable_isa(), .threads = threads};
-      if (kernel.isa > target.isa || !kernel.supports(problem, target)) continue;
-      SCOPED_TRACE(std::string(kernel.name) + "." + std::string(to_string(kernel.isa)));
+      const TargetInfo target = backend::test_target(threads);
+      const Offer offer = ask(kernel, problem, target);
+      if (!offer) continue;
+      SCOPED_TRACE(std::string(kernel.name) + "." + std::string(isa_name(kernel.needs)));
       const ThreadLimit limit(threads);
-      ASSERT_EQ(kernel.plan(problem, target).workspace_bytes, 0U);
+      ASSERT_EQ(offer.workspace_bytes, 0U);
       constexpr std::size_t kGuard = 64;
       std::vector<T> y(expected.size() + 2 * kGuard);
       std::memset(y.data(), 0xA5, y.size() * sizeof(T));
       const std::vector<T> guard(y.begin(), y.begin() + kGuard);
       void* outputs[] = {y.data() + kGuard};
-      kernel.run(*kernel.create(problem, target), {.inputs = inputs.data(), .outputs = outputs});
+      kernel.run(*kernel.create(problem, target, offer), {.inputs = inputs, .outputs = outputs});
       EXPECT_EQ(std::vector<T>(y.begin() + kGuard, y.end() - kGuard), expected);
       EXPECT_EQ(std::vector<T>(y.begin(), y.begin() + kGuard), guard);
       EXPECT_EQ(std::vector<T>(y.end() - kGuard, y.end()), guard);
@@ -210,7 +211,8 @@ TEST(Families, ReadProblems) {
   void* outputs[] = {y.data()};
   const auto run = [&](const Family& family) {
     const std::size_t last = family.size() - 1;
-    family.run(last)(*family.create(last, call, {}), {.inputs = inputs, .outputs = outputs});
+    const Offer offer = family.ask(last, call, {});
+    family.run(last)(*family.create(last, call, {}, offer), {.inputs = inputs, .outputs = outputs});
   };
   run(slice_family());
   EXPECT_EQ(y, (std::vector<float>{3, 4, 8, 9}));

@@ -10,17 +10,18 @@ using graph::Activation;
 
 void bench_norm(benchmark::State& state, const Kernel<LayerNormProblem>& kernel,
                 const LayerNormProblem& p) {
-  const Target target{.isa = usable_isa(), .threads = omp_get_max_threads()};
-  if (kernel.isa > target.isa) {
-    state.SkipWithError("ISA");
+  const TargetInfo target = bench::target();
+  const Offer offer = ask(kernel, p, target);
+  if (!offer) {
+    state.SkipWithError(offer.reason.c_str());
     return;
   }
   const auto channels = static_cast<std::size_t>(p.channels);
   const auto count = static_cast<std::size_t>(p.rows) * channels;
-  bench::Call call(kernel, p, target, {}, {count, channels, channels}, count,
+  bench::Call call(kernel, p, target, offer, {}, {count, channels, channels}, count,
                    static_cast<std::size_t>(p.rows));
   const auto moved = static_cast<double>(count * (sizeof(float) + size_of(p.output)));
-  bench::time_call(state, call, target.isa, 0, moved);
+  bench::time_call(state, call, 0, moved);
 }
 
 const int kRegistered = [] {
@@ -35,10 +36,10 @@ const int kRegistered = [] {
   };
   for (const LayerNormProblem& p : problems) {
     for (const auto& kernel : layer_norm_kernels()) {
-      const std::string name =
-          "layer_norm/" + std::to_string(p.rows) + "x" + std::to_string(p.channels) + "/" +
-          std::string(to_string(p.activation)) + "/" + std::string(to_string(p.output)) + "/" +
-          std::string(kernel.name) + "." + std::string(to_string(kernel.isa));
+      const std::string name = "layer_norm/" + std::to_string(p.rows) + "x" +
+                               std::to_string(p.channels) + "/" +
+                               std::string(to_string(p.activation)) + "/" +
+                               std::string(to_string(p.output)) + "/" + bench::label(kernel);
       benchmark::RegisterBenchmark(name.c_str(), bench_norm, kernel, p);
     }
   }

@@ -7,8 +7,6 @@ namespace lasso::kernels {
 
 namespace {
 
-Support supports(const LayerNormProblem&, const Target&) { return Support::yes(); }
-
 // Of a row of float32 that becomes another type, for each thread.
 std::int64_t scratch_bytes(const LayerNormProblem& p) {
   constexpr std::int64_t kLine = 64;
@@ -16,16 +14,13 @@ std::int64_t scratch_bytes(const LayerNormProblem& p) {
   return p.output == DType::kF32 ? 0 : (bytes + kLine - 1) / kLine * kLine;
 }
 
-template <Isa kIsa>
-KernelPlan plan(const LayerNormProblem& p, const Target& target) {
-  KernelPlan result;
-  result.workspace_bytes = static_cast<std::size_t>(scratch_bytes(p) * target.threads);
-  const double rate = kIsa == Isa::kAvx512 ? 5e9 : 3e9;  // elements per second and thread
-  result.cost = static_cast<double>(p.rows * p.channels) / (rate * target.threads) + 1e-6;
-  return result;
+Offer offer(const LayerNormProblem& p, const TargetInfo& target) {
+  Offer offer;
+  offer.workspace_bytes = static_cast<std::size_t>(scratch_bytes(p) * target.threads);
+  return offer;
 }
 
-template <Isa kIsa>
+template <CpuFeature kFeature>
 void run(const KernelState& state, const KernelArgs& args) {
   const auto& p = static_cast<const ProblemState<LayerNormProblem>&>(state).problem;
   const auto* x = static_cast<const float*>(args.inputs[0]);
@@ -43,7 +38,7 @@ void run(const KernelState& state, const KernelArgs& args) {
         .epsilon = p.epsilon,
         .activation = p.activation,
         .output = p.output};
-    if constexpr (kIsa == Isa::kAvx512) {
+    if constexpr (kFeature == CpuFeature::kAvx512) {
       layer_norm_avx512(rows);
     } else {
       layer_norm_avx2(rows);
@@ -63,22 +58,20 @@ void run(const KernelState& state, const KernelArgs& args) {
 
 const Kernel<LayerNormProblem> kLayerNormAvx512{
     .name = "rows",
-    .isa = Isa::kAvx512,
-    .supports = supports,
-    .plan = plan<Isa::kAvx512>,
+    .needs = {.features = CpuFeature::kAvx512},
+    .offer = offer,
     .pack = nullptr,
     .create = create_problem_state<LayerNormProblem>,
-    .run = run<Isa::kAvx512>,
+    .run = run<CpuFeature::kAvx512>,
 };
 
 const Kernel<LayerNormProblem> kLayerNormAvx2{
     .name = "rows",
-    .isa = Isa::kAvx2,
-    .supports = supports,
-    .plan = plan<Isa::kAvx2>,
+    .needs = {.features = CpuFeature::kAvx2},
+    .offer = offer,
     .pack = nullptr,
     .create = create_problem_state<LayerNormProblem>,
-    .run = run<Isa::kAvx2>,
+    .run = run<CpuFeature::kAvx2>,
 };
 
 }  // namespace lasso::kernels

@@ -2,7 +2,7 @@
 #include <cmath>
 
 #include "core/threads.h"
-#include "kernels/activation.h"
+#include "kernels/cpu/activation.h"
 #include "kernels/norm/norm.h"
 #include "kernels/quantize/quantize.h"
 
@@ -47,17 +47,15 @@ void run(const KernelState& state, const KernelArgs& args) {
 
 const Kernel<LayerNormProblem> kLayerNormRef{
     .name = "reference",
-    .isa = Isa::kReference,
-    .supports = [](const LayerNormProblem&, const Target&) { return Support::yes(); },
-    .plan =
-        [](const LayerNormProblem& p, const Target& target) {
-          KernelPlan plan;
+    .needs = {},
+    .offer =
+        [](const LayerNormProblem& p, const TargetInfo& target) {
+          Offer offer;
           if (p.output != DType::kF32) {
-            plan.workspace_bytes = static_cast<std::size_t>(p.channels) * sizeof(float) *
-                                   static_cast<std::size_t>(target.threads);
+            offer.workspace_bytes = static_cast<std::size_t>(p.channels) * sizeof(float) *
+                                    static_cast<std::size_t>(target.threads);
           }
-          plan.cost = static_cast<double>(p.rows * p.channels) / (3e8 * target.threads);
-          return plan;
+          return offer;
         },
     .pack = nullptr,
     .create = create_problem_state<LayerNormProblem>,

@@ -2,10 +2,10 @@
 #ifndef LASSO_KERNELS_NORM_NORM_ROWS_H_
 #define LASSO_KERNELS_NORM_NORM_ROWS_H_
 
-#include "kernels/narrow.h"
+#include "kernels/cpu/narrow.h"
+#include "kernels/cpu/simd.h"
+#include "kernels/cpu/vector_math.h"
 #include "kernels/norm/norm_isa.h"
-#include "kernels/simd.h"
-#include "kernels/vector_math.h"
 
 namespace lasso::kernels {
 

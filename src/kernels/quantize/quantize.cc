@@ -1,7 +1,7 @@
 #include "kernels/quantize/quantize.h"
 
 #include "core/check.h"
-#include "kernels/constant.h"
+#include "kernels/cpu/constant.h"
 
 namespace lasso::kernels {
 

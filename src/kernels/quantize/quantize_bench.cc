@@ -9,21 +9,21 @@ namespace {
 template <typename Problem>
 void bench_rows(benchmark::State& state, const Kernel<Problem>& kernel, const Problem& problem,
                 std::size_t count, std::size_t channels, double bytes) {
-  const Target target{.isa = usable_isa(), .threads = omp_get_max_threads()};
-  const Support support = kernel.supports(problem, target);
-  if (kernel.isa > target.isa || !support) {
-    state.SkipWithError(support ? "ISA" : support.reason().c_str());
+  const TargetInfo target = bench::target();
+  const Offer offer = ask(kernel, problem, target);
+  if (!offer) {
+    state.SkipWithError(offer.reason.c_str());
     return;
   }
-  bench::Call call(kernel, problem, target, {}, {count, channels}, count, count / channels);
-  bench::time_call(state, call, target.isa, 0, bytes);
+  bench::Call call(kernel, problem, target, offer, {}, {count, channels}, count, count / channels);
+  bench::time_call(state, call, 0, bytes);
 }
 
 template <typename Problem, typename Register>
 void each_kernel(const std::string& name, const std::vector<Kernel<Problem>>& list,
                  const Register& add) {
   for (const Kernel<Problem>& kernel : list) {
-    add(name + std::string(kernel.name) + "." + std::string(to_string(kernel.isa)), kernel);
+    add(name + bench::label(kernel), kernel);
   }
 }
 

@@ -11,13 +11,7 @@ namespace {
 
 constexpr std::int64_t kSmall = 16384;  // elements, a few microseconds: not worth waking the team
 
-KernelPlan estimate(std::int64_t elements, const Target& target) {
-  KernelPlan plan;
-  plan.cost = static_cast<double>(elements) / (3e9 * target.threads) + 1e-6;
-  return plan;
-}
-
-template <Isa kIsa>
+template <CpuFeature kFeature>
 void run_quantize(const KernelState& state, const KernelArgs& args) {
   const auto& p = static_cast<const ProblemState<QuantizeProblem>&>(state).problem;
   const std::int64_t size = p.input == DType::kBF16 ? 2 : 4;
@@ -30,7 +24,7 @@ void run_quantize(const KernelState& state, const KernelArgs& args) {
         .scales = static_cast<float*>(args.outputs[1]) + begin,
         .rows = end - begin,
         .channels = p.channels};
-    if constexpr (kIsa == Isa::kAvx512) {
+    if constexpr (kFeature == CpuFeature::kAvx512) {
       quantize_avx512(rows);
     } else {
       quantize_avx2(rows);
@@ -43,7 +37,7 @@ void run_quantize(const KernelState& state, const KernelArgs& args) {
   }
 }
 
-template <Isa kIsa>
+template <CpuFeature kFeature>
 void run_cast(const KernelState& state, const KernelArgs& args) {
   const auto& p = static_cast<const ProblemState<CastProblem>&>(state).problem;
   const std::int64_t from = p.from == DType::kBF16 ? 2 : 4;
@@ -53,7 +47,7 @@ void run_cast(const KernelState& state, const KernelArgs& args) {
                       .y = static_cast<std::byte*>(args.outputs[0]) + begin * to,
                       .count = end - begin,
                       .to_bf16 = p.to == DType::kBF16};
-    if constexpr (kIsa == Isa::kAvx512) {
+    if constexpr (kFeature == CpuFeature::kAvx512) {
       cast_avx512(run);
     } else {
       cast_avx2(run);
@@ -70,41 +64,38 @@ void run_cast(const KernelState& state, const KernelArgs& args) {
   });
 }
 
-template <Isa kIsa>
+template <CpuFeature kFeature>
 constexpr Kernel<QuantizeProblem> quantize_kernel() {
   return {
       .name = "rows",
-      .isa = kIsa,
-      .supports = [](const QuantizeProblem&, const Target&) { return Support::yes(); },
-      .plan = [](const QuantizeProblem& p,
-                 const Target& target) { return estimate(p.rows * p.channels, target); },
+      .needs = {.features = kFeature},
+      .offer = always<QuantizeProblem>,
       .pack = nullptr,
       .create = create_problem_state<QuantizeProblem>,
-      .run = run_quantize<kIsa>,
+      .run = run_quantize<kFeature>,
   };
 }
 
-template <Isa kIsa>
+template <CpuFeature kFeature>
 constexpr Kernel<CastProblem> cast_kernel() {
   return {
       .name = "vector",
-      .isa = kIsa,
-      .supports =
-          [](const CastProblem& p, const Target&) {
-            return p.from != p.to ? Support::yes() : Support::no("nothing to convert");
+      .needs = {.features = kFeature},
+      .offer =
+          [](const CastProblem& p, const TargetInfo&) {
+            return p.from != p.to ? Offer{} : Offer::no("nothing to convert");
           },
-      .plan = [](const CastProblem& p, const Target& target) { return estimate(p.count, target); },
       .pack = nullptr,
       .create = create_problem_state<CastProblem>,
-      .run = run_cast<kIsa>,
+      .run = run_cast<kFeature>,
   };
 }
 
 }  // namespace
 
-const Kernel<QuantizeProblem> kQuantizeAvx512 = quantize_kernel<Isa::kAvx512>();
-const Kernel<QuantizeProblem> kQuantizeAvx2 = quantize_kernel<Isa::kAvx2>();
-const Kernel<CastProblem> kCastAvx512 = cast_kernel<Isa::kAvx512>();
-const Kernel<CastProblem> kCastAvx2 = cast_kernel<Isa::kAvx2>();
+const Kernel<QuantizeProblem> kQuantizeAvx512 = quantize_kernel<CpuFeature::kAvx512>();
+const Kernel<QuantizeProblem> kQuantizeAvx2 = quantize_kernel<CpuFeature::kAvx2>();
+const Kernel<CastProblem> kCastAvx512 = cast_kernel<CpuFeature::kAvx512>();
+const Kernel<CastProblem> kCastAvx2 = cast_kernel<CpuFeature::kAvx2>();
 
 }  // namespace lasso::kernels

@@ -47,15 +47,13 @@ void run_cast(const KernelState& state, const KernelArgs& args) {
 
 const Kernel<QuantizeProblem> kQuantizeRef{
     .name = "reference",
-    .isa = Isa::kReference,
-    .supports = [](const QuantizeProblem&, const Target&) { return Support::yes(); },
-    .plan =
-        [](const QuantizeProblem& p, const Target& target) {
-          KernelPlan plan;
-          plan.workspace_bytes = static_cast<std::size_t>(p.channels) * sizeof(float) *
-                                 static_cast<std::size_t>(target.threads);
-          plan.cost = static_cast<double>(p.rows * p.channels) / (3e8 * target.threads);
-          return plan;
+    .needs = {},
+    .offer =
+        [](const QuantizeProblem& p, const TargetInfo& target) {
+          Offer offer;
+          offer.workspace_bytes = static_cast<std::size_t>(p.channels) * sizeof(float) *
+                                  static_cast<std::size_t>(target.threads);
+          return offer;
         },
     .pack = nullptr,
     .create = create_problem_state<QuantizeProblem>,
@@ -64,14 +62,8 @@ const Kernel<QuantizeProblem> kQuantizeRef{
 
 const Kernel<CastProblem> kCastRef{
     .name = "reference",
-    .isa = Isa::kReference,
-    .supports = [](const CastProblem&, const Target&) { return Support::yes(); },
-    .plan =
-        [](const CastProblem& p, const Target& target) {
-          KernelPlan plan;
-          plan.cost = static_cast<double>(p.count) / (3e8 * target.threads);
-          return plan;
-        },
+    .needs = {},
+    .offer = always<CastProblem>,
     .pack = nullptr,
     .create = create_problem_state<CastProblem>,
     .run = run_cast,

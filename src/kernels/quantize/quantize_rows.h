@@ -2,7 +2,7 @@
 #ifndef LASSO_KERNELS_QUANTIZE_QUANTIZE_ROWS_H_
 #define LASSO_KERNELS_QUANTIZE_QUANTIZE_ROWS_H_
 
-#include "kernels/narrow.h"
+#include "kernels/cpu/narrow.h"
 #include "kernels/quantize/quantize_isa.h"
 
 namespace lasso::kernels {

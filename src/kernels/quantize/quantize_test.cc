@@ -17,23 +17,23 @@ void each_kernel(const std::vector<Kernel<Problem>>& list, const Problem& proble
   for (const Kernel<Problem>& kernel : list) {
     for (const int threads : {1, 2}) {
       const ThreadLimit limit(threads);
-      const Target target{.isa = usable_isa(), .threads = threads};
-      if (kernel.isa > target.isa || !kernel.supports(problem, target)) continue;
-      SCOPED_TRACE(std::string(kernel.name) + "." + std::string(to_string(kernel.isa)));
+      const TargetInfo target = test::test_target(threads);
+      if (!ask(kernel, problem, target)) continue;
+      SCOPED_TRACE(test::label(kernel));
       check(kernel, target);
     }
   }
 }
 
 template <typename Problem>
-void run(const Kernel<Problem>& kernel, const Problem& problem, const Target& target,
+void run(const Kernel<Problem>& kernel, const Problem& problem, const TargetInfo& target,
          std::vector<const void*> inputs, std::vector<void*> outputs) {
-  const test::Guarded workspace(kernel.plan(problem, target).workspace_bytes);
-  const auto state = kernel.create(problem, target);
-  kernel.run(*state, {.inputs = inputs.data(),
-                      .outputs = outputs.data(),
-                      .packed = nullptr,
-                      .workspace = workspace.data()});
+  const Offer offer = ask(kernel, problem, target);
+  const test::Guarded workspace(offer.workspace_bytes);
+  const auto state = kernel.create(problem, target, offer);
+  kernel.run(
+      *state,
+      {.inputs = inputs, .outputs = outputs, .packed = nullptr, .workspace = workspace.data()});
   EXPECT_TRUE(workspace.intact());
 }
 
@@ -68,7 +68,7 @@ void check_quantize(const QuantizeProblem& p, const std::vector<float>& x,
           static_cast<std::uint8_t>(128 + (q >= -127 ? std::min(q, 127.0F) : -127.0F));
     }
   }
-  each_kernel(quantize_kernels(), p, [&](const auto& kernel, const Target& target) {
+  each_kernel(quantize_kernels(), p, [&](const auto& kernel, const TargetInfo& target) {
     const test::Guarded q(x.size());
     const test::Guarded scales(expected_scales.size() * sizeof(float));
     run(kernel, p, target,
@@ -143,7 +143,7 @@ TEST(Cast, EveryKernelRoundsAsTheScalarFunctions) {
     for (const DType to : {DType::kF32, DType::kBF16}) {
       for (const DType from : {DType::kF32, DType::kBF16}) {
         const CastProblem p{static_cast<std::int64_t>(count), from, to};
-        each_kernel(cast_kernels(), p, [&](const auto& kernel, const Target& target) {
+        each_kernel(cast_kernels(), p, [&](const auto& kernel, const TargetInfo& target) {
           const test::Guarded y(count * size_of(to));
           const void* input = x.data();
           if (from == DType::kBF16) input = narrow.data();

@@ -45,9 +45,8 @@ class Calibration {
         names_(lowerable_layers(checkpoint.config)),
         smoothing_(names_.size()),
         // Says no before the work begins.
-        has_bf16_(
-            precision_plan(checkpoint.config, lowest(), compile.isa, compile.reference).attention ==
-            DType::kBF16) {
+        has_bf16_(precision_plan(checkpoint.config, lowest(), compile.target, compile.reference)
+                      .attention == DType::kBF16) {
     report_.precision = precision;
     compile_.precision = {};
     base_.preprocess = preprocess;
@@ -162,7 +161,7 @@ class Calibration {
     return model;
   }
 
-  int threads() const { return compile_.threads; }
+  int threads() const { return compile_.target.threads; }
 
   Agreement measure(const std::shared_ptr<const SamModel>& model, Pictures pictures,
                     const References& references) const {

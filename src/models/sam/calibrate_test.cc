@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "core/isa.h"
+#include "backend/test_target.h"
 #include "core/random.h"
 #include "image/random_picture.h"
 #include "models/sam/calibration_prompts.h"
@@ -33,7 +33,7 @@ const SamCheckpoint& micro() {
 
 engine::CompileOptions compile_options() {
   engine::CompileOptions options;
-  options.isa = usable_isa();
+  options.target = backend::test_target(1);
   return options;
 }
 

@@ -252,8 +252,11 @@ void build_model_file(const SamCheckpoint& checkpoint, const Preprocess& preproc
 }
 
 SamModel load_model(const std::string& path, const engine::CompileOptions& options, bool verify) {
-  const engine::LoadedEngine engine = engine::read_engine_file(
-      path, {.family = kFamily, .isa = options.isa, .threads = options.threads, .verify = verify});
+  const engine::LoadedEngine engine =
+      engine::read_engine_file(path, {.family = kFamily,
+                                      .features = options.target.features,
+                                      .threads = options.target.threads,
+                                      .verify = verify});
   try {
     return read_model(engine, path);
   } catch (const Error& error) {

@@ -45,21 +45,23 @@ void lower_the_rest(const SamConfig& config, passes::PrecisionPlan& plan) {
   for (const std::string& layer : decoder_layers(config)) lower("mask_decoder." + layer);
 }
 
-passes::PrecisionPlan precision_plan(const SamConfig& config, Precision precision, Isa isa,
-                                     bool reference) {
+passes::PrecisionPlan precision_plan(const SamConfig& config, Precision precision,
+                                     const backend::TargetInfo& target, bool reference) {
   passes::PrecisionPlan plan;
   if (precision == Precision::kFp32) return plan;
   LASSO_CHECK(precision != Precision::kAuto, ErrorCode::kInvalidArgument,
               "precision auto is chosen by calibration; expected fp32, bf16 or int8");
-  const bool has_bf16 = reference || isa >= Isa::kAvx512Bf16;
+  const bool has_bf16 = reference || target.features.has(CpuFeature::kAvx512Bf16);
   LASSO_CHECK(precision != Precision::kBf16 || has_bf16, ErrorCode::kUnsupported,
               "precision bf16 needs avx512_bf16, and {} is what this CPU has or may use: int8 and "
               "fp32 run on it",
-              to_string(isa));
+              best_name(target.features));
   passes::LayerPrecision layer;
   layer.weights = precision == Precision::kBf16 ? DType::kBF16 : DType::kI8;
   for (const std::string& name : lowerable_layers(config)) plan.layers[name] = layer;
-  if (has_bf16) lower_the_rest(config, plan);
+  // Beside int8, bfloat16 must be faster than float32 to be worth its rounding.
+  const bool rest = precision == Precision::kBf16 ? has_bf16 : reference || target.bf16_is_faster();
+  if (rest) lower_the_rest(config, plan);
   return plan;
 }
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "core/isa.h"
+#include "backend/target_info.h"
 #include "lasso/engine.h"
 #include "models/sam/config.h"
 #include "passes/lower_precision.h"
@@ -21,11 +21,11 @@ std::vector<std::string> lowerable_layers(const SamConfig& config);
 // than it saves time.
 void lower_the_rest(const SamConfig& config, passes::PrecisionPlan& plan);
 
-// All lowerable layers in one precision, and the rest lowered where the instructions for bfloat16
-// are there. Throws kUnsupported for bf16 on a CPU without AVX-512 BF16, unless the reference
-// kernels run it.
-passes::PrecisionPlan precision_plan(const SamConfig& config, Precision precision, Isa isa,
-                                     bool reference);
+// All lowerable layers in one precision, and the rest lowered: for bf16, and for int8 where the
+// target's instructions for bfloat16 are faster than those for float32. Throws kUnsupported for
+// bf16 on a CPU without AVX-512 BF16, unless the reference kernels run it.
+passes::PrecisionPlan precision_plan(const SamConfig& config, Precision precision,
+                                     const backend::TargetInfo& target, bool reference);
 
 }  // namespace lasso::sam
 

@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <cmath>
 
 #include "core/access.h"
 #include "core/check.h"
+#include "core/stopwatch.h"
 #include "core/threads.h"
 #include "models/sam/describe.h"
 #include "models/sam/embedding.h"
@@ -28,17 +28,6 @@ constexpr std::size_t kImagesPerRun = 4;
 constexpr std::int32_t kPadding = -1;
 constexpr std::int32_t kTopLeft = 2;
 constexpr std::int32_t kBottomRight = 3;
-
-class Stopwatch {
- public:
-  double milliseconds() const {
-    return std::chrono::duration<double, std::milli>(Clock::now() - start_).count();
-  }
-
- private:
-  using Clock = std::chrono::steady_clock;
-  Clock::time_point start_ = Clock::now();
-};
 
 // Points of the prompt as the decoder counts them: a box is two, and its absence is one of padding.
 std::size_t decoder_points(const Prompt& prompt) {
@@ -147,8 +136,8 @@ void Predictor::run_encoder(const ImageView* images, std::size_t count,
   const auto grid = static_cast<std::size_t>(config.grid());
   const std::size_t values = grid * grid * static_cast<std::size_t>(config.prompt_dim);
   const std::array<std::int64_t, 1> batch{static_cast<std::int64_t>(count)};
-  const std::array<const void*, 1> inputs{image_.data()};
-  const std::array<void*, 1> outputs{embeddings_.get(count * values)};
+  const std::array<engine::ConstTensorRef, 1> inputs{image_.data()};
+  const std::array<engine::TensorRef, 1> outputs{embeddings_.get(count * values)};
   session_.run(encoder_, batch, inputs, outputs);
   for (std::size_t i = 0; i < count; ++i) {
     auto impl = new_embedding(images[i].width, images[i].height);
@@ -162,8 +151,8 @@ Embedding Predictor::run_encoder(int image_width, int image_height) {
   const Stopwatch watch;
   auto impl = new_embedding(image_width, image_height);
   const std::array<std::int64_t, 1> batch{1};
-  const std::array<const void*, 1> inputs{image_.data()};
-  const std::array<void*, 1> outputs{impl->data()};
+  const std::array<engine::ConstTensorRef, 1> inputs{image_.data()};
+  const std::array<engine::TensorRef, 1> outputs{impl->data()};
   session_.run(encoder_, batch, inputs, outputs);
   timings_.encode_ms = watch.milliseconds();
   return Access::make<Embedding>(std::move(impl));
@@ -280,11 +269,11 @@ void Predictor::need_image_tokens(const Embedding& embedding) {
       const auto values =
           static_cast<std::size_t>(element_count(graph::evaluate(graph.value(id).shape, {})));
       image_tokens_.emplace_back(values * sizeof(float));
-      image_token_results_.push_back(image_tokens_.back().data());
+      image_token_results_.emplace_back(reinterpret_cast<float*>(image_tokens_.back().data()));
     }
   }
   image_tokens_of_.reset();
-  const std::array<const void*, 1> inputs{embedding.data()};
+  const std::array<engine::ConstTensorRef, 1> inputs{embedding.data()};
   session_.run(image_tokens_program_, {}, inputs, image_token_results_);
   image_tokens_of_ = Access::impl(embedding);
 }
@@ -299,15 +288,17 @@ void Predictor::run_decoder(const Embedding& embedding, const Batch& batch) {
                                             static_cast<std::int64_t>(batch.points)};
   decoder_inputs_.clear();
   if (batch.mask_input) {
-    decoder_inputs_.push_back(embedding.data());
+    decoder_inputs_.emplace_back(embedding.data());
   } else {
     need_image_tokens(embedding);
-    decoder_inputs_.assign(image_token_results_.begin(), image_token_results_.end());
+    for (const engine::TensorRef& result : image_token_results_) {
+      decoder_inputs_.emplace_back(result.data, result.dtype, result.space);
+    }
   }
-  decoder_inputs_.push_back(coords_.data());
-  decoder_inputs_.push_back(labels_.data());
-  if (batch.mask_input) decoder_inputs_.push_back(mask_inputs_.data());
-  const std::array<void*, 2> outputs{logits_.data(), iou_.data()};
+  decoder_inputs_.emplace_back(coords_.data());
+  decoder_inputs_.emplace_back(labels_.data());
+  if (batch.mask_input) decoder_inputs_.emplace_back(mask_inputs_.data());
+  const std::array<engine::TensorRef, 2> outputs{logits_.data(), iou_.data()};
   session_.run(batch.mask_input ? decoder_with_mask_ : decoder_, symbols, decoder_inputs_, outputs);
 }
 
@@ -320,8 +311,9 @@ void Predictor::store_results(const Embedding& embedding, const Batch& batch,
   const std::size_t first = options.multimask ? 1 : 0;
   const std::size_t masks = options.multimask ? tokens - 1 : 1;
   const auto side = static_cast<std::size_t>(embedding.low_res_side());
-  const MaskUpsample upsample = mask_upsample_of(model_->preprocess, embedding.low_res_side(),
-                                                 e.image_size, e.image_width, e.image_height);
+  const MaskUpsample upsample =
+      mask_upsample_of(model_->preprocess, embedding.low_res_side(), e.image_size, e.image_width,
+                       e.image_height, session_.target().features);
   for (std::size_t k = 0; k < batch.prompts.size(); ++k) {
     Segmentation& result = results[batch.prompts[k]];
     const float* logits = logits_.data() + (k * tokens + first) * side * side;
@@ -349,7 +341,7 @@ void Predictor::upsample(const Embedding& embedding, const float* low_res_logits
   const ThreadLimit limit(session_.threads());
   const Embedding::Impl& e = *Access::impl(embedding);
   upsample_mask(mask_upsample_of(model_->preprocess, embedding.low_res_side(), e.image_size,
-                                 e.image_width, e.image_height),
+                                 e.image_width, e.image_height, session_.target().features),
                 low_res_logits, threshold, mask_scratch_, out, stride);
 }
 
@@ -430,9 +422,9 @@ void Predictor::warm_up_image(int width, int height) {
   preprocess_image(model_->preprocess, blank.view(), config.image_size, preprocess_scratch_,
                    image_.get(side * side * 3));
   std::vector<std::uint8_t> mask(pixels);
-  upsample_mask(
-      mask_upsample_of(model_->preprocess, 4 * config.grid(), config.image_size, width, height),
-      logits_.data(), 0.0F, mask_scratch_, mask.data(), width);
+  upsample_mask(mask_upsample_of(model_->preprocess, 4 * config.grid(), config.image_size, width,
+                                 height, session_.target().features),
+                logits_.data(), 0.0F, mask_scratch_, mask.data(), width);
 }
 
 }  // namespace lasso::sam

@@ -78,8 +78,8 @@ class Predictor {
   MaskScratch mask_scratch_;
   std::weak_ptr<const Embedding::Impl> image_tokens_of_;  // the embedding that was used last
   std::vector<AlignedBuffer> image_tokens_;
-  std::vector<void*> image_token_results_;
-  std::vector<const void*> decoder_inputs_;
+  std::vector<engine::TensorRef> image_token_results_;
+  std::vector<engine::ConstTensorRef> decoder_inputs_;
   Batch batch_;
   std::vector<bool> done_;
   std::vector<float> coords_;

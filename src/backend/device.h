@@ -1,0 +1,77 @@
+// Devices: where programs run, what memory there is, and the order of work on it. A backend
+// implements these three classes; nothing here knows an operation.
+#ifndef LASSO_BACKEND_DEVICE_H_
+#define LASSO_BACKEND_DEVICE_H_
+
+#include <cstddef>
+#include <memory>
+#include <utility>
+
+#include "backend/launch.h"
+#include "backend/target_info.h"
+
+namespace lasso::backend {
+
+// A block of a device's memory, which lives until the buffer does.
+class Buffer {
+ public:
+  Buffer() = default;
+  Buffer(std::shared_ptr<void> owner, std::byte* data, std::size_t bytes)
+      : owner_(std::move(owner)), data_(data), bytes_(bytes) {}
+
+  std::byte* data() const { return data_; }
+  std::size_t size() const { return bytes_; }
+
+ private:
+  std::shared_ptr<void> owner_;  // frees the memory
+  std::byte* data_ = nullptr;
+  std::size_t bytes_ = 0;
+};
+
+// Work in order: each call may return before what it asks for is done, and nothing of it begins
+// before what was asked earlier is done. A stream belongs to one thread at a time. What fails on
+// the stream is thrown by the next wait().
+class Stream {
+ public:
+  Stream() = default;
+  virtual ~Stream() = default;
+  Stream(const Stream&) = delete;
+  Stream& operator=(const Stream&) = delete;
+
+  // Runs a kernel. The arrays of pointers in `args` may change as soon as the call returns; state
+  // and memory must live until the work is done. `args.stream` is set by the stream.
+  virtual void launch(KernelRun run, const KernelState& state, const KernelArgs& args) = 0;
+  // From the host's memory to the device's. `from` may change as soon as the call returns.
+  virtual void upload(void* to, const void* from, std::size_t bytes) = 0;
+  // From the device's memory to the host's, which holds the bytes after the next wait().
+  virtual void download(void* to, const void* from, std::size_t bytes) = 0;
+  // Sets bytes of the device's memory.
+  virtual void fill(void* to, std::byte value, std::size_t bytes) = 0;
+  // Returns when everything that was asked for is done.
+  virtual void wait() = 0;
+};
+
+class Device {
+ public:
+  Device() = default;
+  virtual ~Device() = default;
+  Device(const Device&) = delete;
+  Device& operator=(const Device&) = delete;
+
+  virtual const TargetInfo& target() const = 0;
+  // Whether the host may read and write the device's memory, while no stream works on it. Then
+  // host pointers may be given to kernels, too.
+  virtual bool is_host() const = 0;
+  // Of blocks of memory, and of values inside the arena.
+  virtual std::size_t alignment() const = 0;
+  // Throws kOutOfMemory.
+  virtual Buffer allocate(std::size_t bytes) const = 0;
+  virtual std::unique_ptr<Stream> make_stream() const = 0;
+};
+
+// The CPU with this target, which says how many threads its streams' kernels run on.
+std::shared_ptr<const Device> make_cpu_device(const TargetInfo& target);
+
+}  // namespace lasso::backend
+
+#endif  // LASSO_BACKEND_DEVICE_H_

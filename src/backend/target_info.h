@@ -1,0 +1,39 @@
+// What passes and kernels may assume of the device that a program runs on, and nothing else.
+#ifndef LASSO_BACKEND_TARGET_INFO_H_
+#define LASSO_BACKEND_TARGET_INFO_H_
+
+#include <cstdint>
+#include <string_view>
+
+#include "core/cpu_features.h"
+#include "core/peak.h"
+
+namespace lasso::backend {
+
+enum class DeviceKind : std::uint8_t { kCpu };
+
+std::string_view to_string(DeviceKind kind);  // "cpu"
+
+struct TargetInfo {
+  DeviceKind kind = DeviceKind::kCpu;
+  // That kernels may use: what the CPU has, or less where the caller caps it.
+  CpuFeatures features = CpuFeature::kAvx2;
+  // Of the OpenMP team that runs; part of the plan (workspace per thread).
+  int threads = 1;
+  RateClasses rates;
+
+  double rate(MultiplyAdd multiply_add) const { return rates.rate(multiply_add); }
+  // Whether products of bfloat16 numbers are faster here than those of float32 ones.
+  bool bf16_is_faster() const {
+    return features.has(CpuFeature::kAvx512Bf16) &&
+           rate(MultiplyAdd::kBf16Avx512) > rate(fp32_multiply_add(features));
+  }
+};
+
+// This CPU with at most the features of `cap`, and its rates as they were measured. Throws
+// kUnsupported for a CPU without the baseline.
+TargetInfo cpu_target(CpuFeatures cap, int threads);
+
+}  // namespace lasso::backend
+
+#endif  // LASSO_BACKEND_TARGET_INFO_H_

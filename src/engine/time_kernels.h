@@ -1,0 +1,29 @@
+// Timing the kernels that take a node, one against another.
+#ifndef LASSO_ENGINE_TIME_KERNELS_H_
+#define LASSO_ENGINE_TIME_KERNELS_H_
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "engine/compile.h"
+#include "kernels/family.h"
+
+namespace lasso::engine {
+
+struct TimedChoice {
+  std::vector<KernelTime> times;  // of every row that was timed, the best of its rounds
+  std::string preferred;          // label of the row that displaces the default; empty: none
+};
+
+// Runs all rows but the reference that take the call, in turn, on random operands and the node's
+// own weights. A row displaces `default_kernel` only where it is at least a tenth faster in each of
+// three rounds. Nothing is timed where fewer than two rows offer. `constants` are what pack()
+// takes.
+TimedChoice time_kernels(const kernels::Family& family, const kernels::Call& call,
+                         const backend::TargetInfo& target, std::size_t default_kernel,
+                         const std::vector<TensorView>& constants);
+
+}  // namespace lasso::engine
+
+#endif  // LASSO_ENGINE_TIME_KERNELS_H_

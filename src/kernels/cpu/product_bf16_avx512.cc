@@ -1,0 +1,206 @@
+// Twelve rows and two vectors: 24 accumulators of 32 registers.
+#include <immintrin.h>
+
+#include "kernels/cpu/product_bf16_isa.h"
+#include "kernels/cpu/simd.h"
+#include "kernels/cpu/transpose.h"
+#include "kernels/cpu/vector_math.h"
+
+namespace lasso::kernels::bf16 {
+
+namespace {
+
+using graph::Activation;
+
+constexpr int kWidth = 16;
+
+__m512bh as_pairs(__m512 x) { return reinterpret_cast<__m512bh&>(x); }
+
+void pack_rows(const std::uint16_t* x, int rows, std::int64_t k, std::uint16_t* out) {
+  for (std::int64_t begin = 0; begin < k; begin += 2 * kWidth) {
+    const std::int64_t count = k - begin < 2 * kWidth ? k - begin : 2 * kWidth;
+    const auto mask = static_cast<__mmask32>((std::uint64_t{1} << count) - 1);
+    __m512 block[16];
+#pragma GCC unroll 16
+    for (int r = 0; r < 16; ++r) {
+      block[r] = r < rows ? _mm512_castsi512_ps(_mm512_maskz_loadu_epi16(mask, x + r * k + begin))
+                          : _mm512_setzero_ps();
+    }
+    transpose_16x16(block);
+    const __mmask16 lanes = Avx512::first(rows);
+    const auto pairs = static_cast<int>((count + 1) / 2);
+    auto* to = reinterpret_cast<float*>(out + begin * rows);
+#pragma GCC unroll 16
+    for (int i = 0; i < 16; ++i) {
+      if (i < pairs) _mm512_mask_storeu_ps(to + i * rows, lanes, block[i]);
+    }
+  }
+}
+
+void round(const float* x, std::int64_t count, std::uint16_t* out) {
+  std::int64_t i = 0;
+  for (; i + 2 * kWidth <= count; i += 2 * kWidth) {
+    const __m512bh rounded = _mm512_cvtne2ps_pbh(Avx512::load(x + i + kWidth), Avx512::load(x + i));
+    _mm512_storeu_si512(out + i, reinterpret_cast<const __m512i&>(rounded));
+  }
+  for (; i < count; i += kWidth) {
+    const __mmask16 mask = Avx512::first(count - i);
+    const __m256bh rounded = _mm512_cvtneps_pbh(Avx512::load(x + i, mask));
+    _mm256_mask_storeu_epi16(out + i, mask, reinterpret_cast<const __m256i&>(rounded));
+  }
+}
+
+// GELU for a result that will be rounded to bfloat16, as max(x, 0) - z Q(z) with z = |x| and the
+// normal distribution's tail Q(z) = 2^P(z). P is a minimax polynomial on [0, 5.5] (Q's relative
+// error 2.5e-4), and so is 2^r on [-1/2, 1/2] (7.5e-5); beyond, z Q(z) is below 1.1e-7. Together
+// below 2^-11 |y| + 1.1e-7.
+__m512 short_gelu(__m512 x) {
+  using V = Avx512;
+  const __m512 z = V::min(V::set1(5.5F), V::abs(x));
+  __m512 p = V::set1(-0.00023325109341385287F);
+  p = V::fma(p, z, V::set1(0.00486977034619692F));
+  p = V::fma(p, z, V::set1(-0.04459899348571174F));
+  p = V::fma(p, z, V::set1(-0.4696811333469908F));
+  p = V::fma(p, z, V::set1(-1.1462607609046238F));
+  p = V::fma(p, z, V::set1(-1.000359102957209F));
+  const __m512 n = V::round(p);
+  const __m512 r = V::sub(p, n);
+  __m512 e = V::set1(0.0551716649302992F);
+  e = V::fma(e, r, V::set1(0.24261112187715417F));
+  e = V::fma(e, r, V::set1(0.693260986222539F));
+  e = V::fma(e, r, V::set1(0.9999280735783096F));
+  const __m512 tail = _mm512_maskz_scalef_ps(V::kAll, e, n);
+  return V::fnma(z, tail, V::max(x, V::zero()));
+}
+
+template <Activation kActivation, bool kBf16Output>
+__m512 activate(__m512 x) {
+  if constexpr (kBf16Output && kActivation == Activation::kGelu) return short_gelu(x);
+  return vector_activate<Avx512, kActivation>(x);
+}
+
+// y = activation(sums + b) + r for the tile's rows and the columns from `column` on; `sums` has
+// rows of kPanel.
+template <Activation kActivation, bool kBf16Output>
+void finish(const Tile& t, const float* sums, int column, int vectors) {
+  for (int v = 0; v < vectors; ++v) {
+    const int c = column + v * kWidth;
+    if (c >= t.columns) return;
+    const __mmask16 mask = Avx512::first(t.columns - c);
+    const __m512 bias = Avx512::load(t.bias + c);
+    for (int r = 0; r < t.rows; ++r) {
+      __m512 y = activate<kActivation, kBf16Output>(
+          Avx512::add(Avx512::load(sums + r * kPanel + c), bias));
+      if (t.has_residual) y = Avx512::add(y, Avx512::load(t.residual[r] + c, mask));
+      if constexpr (kBf16Output) {
+        const __m256bh rounded = _mm512_cvtneps_pbh(y);
+        _mm256_mask_storeu_epi16(static_cast<std::uint16_t*>(t.y[r]) + c, mask,
+                                 reinterpret_cast<const __m256i&>(rounded));
+      } else {
+        Avx512::store(static_cast<float*>(t.y[r]) + c, mask, y);
+      }
+    }
+  }
+}
+
+template <Activation kActivation>
+void finish(const Tile& t, const float* sums, int column, int vectors) {
+  if (t.bf16_output) {
+    finish<kActivation, true>(t, sums, column, vectors);
+  } else {
+    finish<kActivation, false>(t, sums, column, vectors);
+  }
+}
+
+void finish(const Tile& t, const float* sums, int column, int vectors) {
+  switch (t.activation) {
+    case Activation::kNone:
+      return finish<Activation::kNone>(t, sums, column, vectors);
+    case Activation::kGelu:
+      return finish<Activation::kGelu>(t, sums, column, vectors);
+    case Activation::kRelu:
+      return finish<Activation::kRelu>(t, sums, column, vectors);
+    case Activation::kSigmoid:
+      return finish<Activation::kSigmoid>(t, sums, column, vectors);
+  }
+}
+
+// Asks for `shares` of as many parts of what lies ahead as the tile has elements of y: all at once
+// would be more than the caches can wait for beside the sums. Inlined by force: GCC 12 takes a
+// function that only prefetches for one without effects, and drops calls.
+[[gnu::always_inline]] inline void prefetch(const Tile& t, std::int64_t first,
+                                            std::int64_t shares) {
+  const std::int64_t all = t.rows * kPanel;
+  const std::int64_t end = t.ahead_size * (first + shares) / all;
+  constexpr std::int64_t kLine = 32;
+  for (std::int64_t i = t.ahead_size * first / all; i < end; i += kLine) {
+    __builtin_prefetch(t.ahead + i, 0, 2);
+  }
+}
+
+// The sums of kRows rows and kVectors vectors of columns stay in registers over the whole of k.
+template <int kRows, int kVectors>
+void sum_tile(const Tile& t, float* sums, int column) {
+  __m512 acc[kRows][kVectors];
+#pragma GCC unroll 16
+  for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 4
+    for (int v = 0; v < kVectors; ++v) acc[r][v] = Avx512::zero();
+  }
+  const auto* a = reinterpret_cast<const float*>(t.a);
+  const auto* w = reinterpret_cast<const float*>(t.weights) + column;
+  for (int part = 0; part < kRows; ++part) {
+    prefetch(t, part * kPanel + column, kVectors * kWidth);
+    const float* end = a + (t.pairs * (part + 1) / kRows - t.pairs * part / kRows) * kRows;
+    for (; a < end; a += kRows, w += kPanel) {
+      __m512bh b[kVectors];
+#pragma GCC unroll 4
+      for (int v = 0; v < kVectors; ++v) b[v] = as_pairs(Avx512::load(w + v * kWidth));
+#pragma GCC unroll 16
+      for (int r = 0; r < kRows; ++r) {
+        const __m512bh x = as_pairs(Avx512::set1(a[r]));
+#pragma GCC unroll 4
+        for (int v = 0; v < kVectors; ++v) acc[r][v] = _mm512_dpbf16_ps(acc[r][v], x, b[v]);
+      }
+    }
+  }
+#pragma GCC unroll 16
+  for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 4
+    for (int v = 0; v < kVectors; ++v) {
+      Avx512::store(sums + r * kPanel + column + v * kWidth, acc[r][v]);
+    }
+  }
+}
+
+// The tile in strips as wide as registers allow for kRows rows: an accumulator for each vector of
+// the strip, W's vectors and one of A.
+template <int kRows>
+void run_rows(const Tile& t) {
+  alignas(64) float sums[kRows * kPanel];
+  constexpr int kWide = kRows <= 6 ? 4 : 2;
+  int column = 0;
+  for (; t.columns - column > (kWide / 2) * kWidth; column += kWide * kWidth) {
+    sum_tile<kRows, kWide>(t, sums, column);
+    finish(t, sums, column, kWide);
+  }
+  for (; column < t.columns; column += kWidth) {
+    sum_tile<kRows, 1>(t, sums, column);
+    finish(t, sums, column, 1);
+  }
+}
+
+template <int kRows>
+void run_up_to(const Tile& t) {
+  if (t.rows == kRows) {
+    run_rows<kRows>(t);
+  } else if constexpr (kRows > 1) {
+    run_up_to<kRows - 1>(t);
+  }
+}
+
+}  // namespace
+
+const Entry kAvx512Bf16{pack_rows, round, run_up_to<kMaxTileRows>};
+
+}  // namespace lasso::kernels::bf16

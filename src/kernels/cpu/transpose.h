@@ -1,0 +1,103 @@
+// The transpose of small blocks of 32-bit elements, in registers. Internal linkage, as in simd.h.
+#ifndef LASSO_KERNELS_CPU_TRANSPOSE_H_
+#define LASSO_KERNELS_CPU_TRANSPOSE_H_
+
+#include <immintrin.h>
+
+#include <cstdint>
+
+namespace lasso::kernels {
+
+namespace {  // NOLINT(google-build-namespaces): see above
+
+// out[j * out_stride + i] = in[i * in_stride + j] for i, j < 8. Pairs of rows are interleaved, then
+// pairs of pairs, then the halves of the registers are exchanged.
+inline void transpose_8x8(const float* in, std::int64_t in_stride, float* out,
+                          std::int64_t out_stride) {
+  __m256 rows[8];
+  __m256 pairs[8];
+#pragma GCC unroll 8
+  for (int i = 0; i < 8; ++i) rows[i] = _mm256_loadu_ps(in + i * in_stride);
+#pragma GCC unroll 4
+  for (int i = 0; i < 8; i += 2) {
+    pairs[i] = _mm256_unpacklo_ps(rows[i], rows[i + 1]);
+    pairs[i + 1] = _mm256_unpackhi_ps(rows[i], rows[i + 1]);
+  }
+#pragma GCC unroll 2
+  for (int i = 0; i < 8; i += 4) {
+    rows[i] = _mm256_shuffle_ps(pairs[i], pairs[i + 2], 0x44);
+    rows[i + 1] = _mm256_shuffle_ps(pairs[i], pairs[i + 2], 0xEE);
+    rows[i + 2] = _mm256_shuffle_ps(pairs[i + 1], pairs[i + 3], 0x44);
+    rows[i + 3] = _mm256_shuffle_ps(pairs[i + 1], pairs[i + 3], 0xEE);
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; ++i) {
+    _mm256_storeu_ps(out + i * out_stride, _mm256_permute2f128_ps(rows[i], rows[i + 4], 0x20));
+    _mm256_storeu_ps(out + (i + 4) * out_stride,
+                     _mm256_permute2f128_ps(rows[i], rows[i + 4], 0x31));
+  }
+}
+
+// The same for any number of rows and columns.
+inline void transpose_block(const float* in, std::int64_t in_stride, std::int64_t rows,
+                            std::int64_t columns, float* out, std::int64_t out_stride) {
+  std::int64_t i = 0;
+  for (; i + 8 <= rows; i += 8) {
+    std::int64_t j = 0;
+    for (; j + 8 <= columns; j += 8) {
+      transpose_8x8(in + i * in_stride + j, in_stride, out + j * out_stride + i, out_stride);
+    }
+    for (; j < columns; ++j) {
+      for (std::int64_t r = i; r < i + 8; ++r) out[j * out_stride + r] = in[r * in_stride + j];
+    }
+  }
+  for (; i < rows; ++i) {
+    for (std::int64_t j = 0; j < columns; ++j) out[j * out_stride + i] = in[i * in_stride + j];
+  }
+}
+
+#ifdef __AVX512F__
+
+// x[j][i] = x[i][j] for i, j < 16. In pairs of rows, then of pairs: after the two steps with
+// unpack, x[4 i + j] has in each lane of 128 bits the transposed 4 x 4 block; the two shuffles then
+// transpose the blocks.
+inline void transpose_16x16(__m512 (&x)[16]) {
+  const auto pair_low = [](__m512 a, __m512 b) {
+    return _mm512_castpd_ps(_mm512_unpacklo_pd(_mm512_castps_pd(a), _mm512_castps_pd(b)));
+  };
+  const auto pair_high = [](__m512 a, __m512 b) {
+    return _mm512_castpd_ps(_mm512_unpackhi_pd(_mm512_castps_pd(a), _mm512_castps_pd(b)));
+  };
+  __m512 a[16];
+#pragma GCC unroll 8
+  for (int i = 0; i < 8; ++i) {
+    a[2 * i] = _mm512_unpacklo_ps(x[2 * i], x[2 * i + 1]);
+    a[2 * i + 1] = _mm512_unpackhi_ps(x[2 * i], x[2 * i + 1]);
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < 16; i += 4) {
+    x[i] = pair_low(a[i], a[i + 2]);
+    x[i + 1] = pair_high(a[i], a[i + 2]);
+    x[i + 2] = pair_low(a[i + 1], a[i + 3]);
+    x[i + 3] = pair_high(a[i + 1], a[i + 3]);
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; ++i) {
+    const __m512 even_low = _mm512_shuffle_f32x4(x[i], x[i + 4], 0x88);
+    const __m512 odd_low = _mm512_shuffle_f32x4(x[i], x[i + 4], 0xDD);
+    const __m512 even_high = _mm512_shuffle_f32x4(x[i + 8], x[i + 12], 0x88);
+    const __m512 odd_high = _mm512_shuffle_f32x4(x[i + 8], x[i + 12], 0xDD);
+    x[i] = _mm512_shuffle_f32x4(even_low, even_high, 0x88);
+    x[i + 4] = _mm512_shuffle_f32x4(odd_low, odd_high, 0x88);
+    x[i + 8] = _mm512_shuffle_f32x4(even_low, even_high, 0xDD);
+    x[i + 12] = _mm512_shuffle_f32x4(odd_low, odd_high, 0xDD);
+  }
+}
+
+#endif  // __AVX512F__
+
+}  // namespace
+
+}  // namespace lasso::kernels
+
+#endif  // LASSO_KERNELS_CPU_TRANSPOSE_H_

@@ -1,0 +1,165 @@
+// A tile of an int8 product, written once for all instruction sets. Internal linkage, as in simd.h.
+//
+// An instruction set D has: V, its vectors of float32; kRows and kVectors, the accumulators of a
+// tile; kColumns, those of one of them; X, the element type of x; and on its integers I
+//   zero(correction): what a sum starts from
+//   weights(w): of kColumns columns and four k
+//   broadcast(x): four elements of x for every column
+//   dot(sum, x, w): sum + x w
+//   store(sums, out): kVectors accumulators as kVectors * kColumns int32
+#ifndef LASSO_KERNELS_LINEAR_INT8_TILE_H_
+#define LASSO_KERNELS_LINEAR_INT8_TILE_H_
+
+#include <cstring>
+
+#include "kernels/cpu/narrow.h"
+#include "kernels/cpu/simd.h"
+#include "kernels/cpu/vector_math.h"
+#include "kernels/linear/int8_product.h"
+
+namespace lasso::kernels {
+
+namespace {  // NOLINT(google-build-namespaces): see above
+
+template <typename D>
+constexpr int kStrip = D::kVectors* D::kColumns;
+
+// The sums of kRows rows and a strip of columns stay in registers over the whole of k.
+template <typename D, int kRows>
+void sum_tile(const Int8Tile& t, std::int32_t* sums) {
+  typename D::I acc[kRows][D::kVectors];
+#pragma GCC unroll 16
+  for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 4
+    for (int v = 0; v < D::kVectors; ++v) acc[r][v] = D::zero(t.correction + v * D::kColumns);
+  }
+  // A pointer for three rows, which the others are reached from by the stride: more would not fit
+  // into the registers.
+  constexpr int kPointers = (kRows + 2) / 3;
+  const std::int64_t stride = t.x_stride;
+  const typename D::X* x[kPointers];
+#pragma GCC unroll 4
+  for (int i = 0; i < kPointers; ++i) {
+    x[i] = static_cast<const typename D::X*>(t.x) + 3 * i * stride;
+  }
+  const std::int8_t* weights = t.weights;
+  for (std::int64_t g = 0; g < t.groups; ++g) {
+    typename D::I w[D::kVectors];
+#pragma GCC unroll 4
+    for (int v = 0; v < D::kVectors; ++v) {
+      w[v] = D::weights(weights + v * D::kColumns * kInt8Group);
+    }
+#pragma GCC unroll 16
+    for (int r = 0; r < kRows; ++r) {
+      const auto four = D::broadcast(x[r / 3] + (r % 3) * stride + g * kInt8Group);
+#pragma GCC unroll 4
+      for (int v = 0; v < D::kVectors; ++v) acc[r][v] = D::dot(acc[r][v], four, w[v]);
+    }
+    weights += kInt8Panel * kInt8Group;
+  }
+#pragma GCC unroll 16
+  for (int r = 0; r < kRows; ++r) D::store(acc[r], sums + r * kStrip<D>);
+}
+
+// y = activation(x_scale s sum + b) + r, times the output's gain.
+template <typename V, graph::Activation kActivation, bool kNarrow>
+void finish_tile(const Int8Tile& t, const std::int32_t* sums, int strip) {
+  for (int c = 0; c < t.columns; c += V::kWidth) {
+    const int lanes = t.columns - c < V::kWidth ? t.columns - c : V::kWidth;
+    const auto mask = V::first(lanes);
+    const auto scales = V::load(t.scales + c);
+    const auto bias = V::load(t.bias + c);
+    const auto gain = t.output_gain != nullptr ? V::load(t.output_gain + c) : V::set1(1.0F);
+    for (int r = 0; r < t.rows; ++r) {
+      const auto scale = V::mul(V::set1(t.x_scales[r]), scales);
+      auto y = V::fma(Narrow<V>::load_i32(sums + r * strip + c), scale, bias);
+      if constexpr (kNarrow && kActivation == graph::Activation::kGelu) {
+        y = vector_gelu_narrow<V>(y);
+      } else {
+        y = vector_activate<V, kActivation>(y);
+      }
+      if (t.residual != nullptr) {
+        y = V::add(y, V::load(t.residual + r * t.residual_stride + c, mask));
+      }
+      if (t.output_gain != nullptr) y = V::mul(y, gain);
+      if (t.bf16) {
+        auto* out = static_cast<std::uint16_t*>(t.y) + r * t.y_stride + c;
+        if (lanes == V::kWidth) {
+          Narrow<V>::store_bf16(out, y);
+        } else {
+          std::uint16_t values[V::kWidth];
+          Narrow<V>::store_bf16(values, y);
+          std::memcpy(out, values, static_cast<std::size_t>(lanes) * sizeof(*out));
+        }
+      } else {
+        V::store(static_cast<float*>(t.y) + r * t.y_stride + c, mask, y);
+      }
+    }
+  }
+}
+
+template <typename V>
+void finish_tile(const Int8Tile& t, const std::int32_t* sums, int strip) {
+  using graph::Activation;
+  switch (t.activation) {
+    case Activation::kNone:
+      return finish_tile<V, Activation::kNone, false>(t, sums, strip);
+    case Activation::kGelu:
+      return t.narrow ? finish_tile<V, Activation::kGelu, true>(t, sums, strip)
+                      : finish_tile<V, Activation::kGelu, false>(t, sums, strip);
+    case Activation::kRelu:
+      return finish_tile<V, Activation::kRelu, false>(t, sums, strip);
+    case Activation::kSigmoid:
+      return finish_tile<V, Activation::kSigmoid, false>(t, sums, strip);
+  }
+}
+
+// Asks for the lines of y and r before the sums are taken. Inlined by force: GCC 12 takes a
+// function that only prefetches for one without effect, and drops the call.
+__attribute__((always_inline)) inline void prefetch_results(const Int8Tile& t) {
+  constexpr int kLine = 64;
+  const int y_bytes = t.columns * (t.bf16 ? 2 : 4);
+  for (int r = 0; r < t.rows; ++r) {
+    const char* y = static_cast<const char*>(t.y) + r * t.y_stride * (t.bf16 ? 2 : 4);
+    for (int i = 0; i < y_bytes; i += kLine) __builtin_prefetch(y + i, 1);
+    if (t.residual == nullptr) continue;
+    const float* residual = t.residual + r * t.residual_stride;
+    for (int i = 0; i < t.columns; i += kLine / 4) __builtin_prefetch(residual + i);
+  }
+}
+
+template <typename D, int kRows = D::kRows>
+void run_tile(const Int8Tile& t) {
+  if (t.rows == kRows) {
+    alignas(64) std::int32_t sums[kRows * kStrip<D>];
+    prefetch_results(t);
+    sum_tile<D, kRows>(t, sums);
+    finish_tile<typename D::V>(t, sums, kStrip<D>);
+  } else if constexpr (kRows > 1) {
+    run_tile<D, kRows - 1>(t);
+  }
+}
+
+// Rows of uint8 filled up to whole groups. The weights there are zero: any value will do.
+inline void prepare_u8(const std::uint8_t* x, std::int64_t count, void* prepared) {
+  const std::int64_t padded = (count + kInt8Group - 1) / kInt8Group * kInt8Group;
+  std::memcpy(prepared, x, static_cast<std::size_t>(count));
+  std::memset(static_cast<std::uint8_t*>(prepared) + count, 0,
+              static_cast<std::size_t>(padded - count));
+}
+
+template <typename D>
+constexpr Int8Isa int8_isa() {
+  return {.rows = D::kRows,
+          .columns = kStrip<D>,
+          .x_bytes = sizeof(typename D::X),
+          .prepare = D::kPrepare,
+          .run = run_tile<D>,
+          .quantize = quantize_vectors<typename D::V>};
+}
+
+}  // namespace
+
+}  // namespace lasso::kernels
+
+#endif  // LASSO_KERNELS_LINEAR_INT8_TILE_H_

@@ -1,0 +1,61 @@
+// The specification: plain float32 loops over the values that bfloat16 numbers stand for.
+#include "core/threads.h"
+#include "kernels/cpu/activation.h"
+#include "kernels/cpu/constant.h"
+#include "kernels/linear/linear_reference.h"
+
+namespace lasso::kernels::linear_bf16_reference {
+
+// W^T [k, n] in float32, rounded to bfloat16, then the bias [n].
+Offer offer(const LinearProblem& p) {
+  Offer offer;
+  offer.packed_bytes = static_cast<std::size_t>(p.k * p.n + p.n) * sizeof(float);
+  offer.packed_layout = "f32 of bf16 W^T [k, n], b [n]";
+  return offer;
+}
+
+void pack(const LinearProblem& p, const std::vector<TensorView>& constants, std::byte* packed) {
+  const std::vector<float> w = read_f32(constants.at(0));
+  auto* out = reinterpret_cast<float*>(packed);
+  for (std::int64_t n = 0; n < p.n; ++n) {
+    for (std::int64_t k = 0; k < p.k; ++k) {
+      out[k * p.n + n] = bf16_to_f32(f32_to_bf16(w[static_cast<std::size_t>(n * p.k + k)]));
+    }
+  }
+  read_bias(constants, p.n, out + p.k * p.n);
+}
+
+void run(const LinearProblem& p, const KernelArgs& args) {
+  const auto x = [&](std::int64_t i) {
+    if (p.input == DType::kBF16) {
+      return bf16_to_f32(static_cast<const std::uint16_t*>(args.inputs[0])[i]);
+    }
+    return bf16_to_f32(f32_to_bf16(static_cast<const float*>(args.inputs[0])[i]));
+  };
+  const auto* w = reinterpret_cast<const float*>(args.packed);
+  const auto* residual = p.residual ? static_cast<const float*>(args.inputs[3]) : nullptr;
+  parallel_ranges(p.m, [&](std::int64_t begin, std::int64_t end) {
+    std::vector<float> sums(static_cast<std::size_t>(p.n));
+    for (std::int64_t m = begin; m < end; ++m) {
+      std::fill(sums.begin(), sums.end(), 0.0F);
+      for (std::int64_t k = 0; k < p.k; ++k) {
+        const float value = x(m * p.k + k);
+        for (std::int64_t n = 0; n < p.n; ++n) {
+          sums[static_cast<std::size_t>(n)] += value * w[k * p.n + n];
+        }
+      }
+      for (std::int64_t n = 0; n < p.n; ++n) {
+        const std::int64_t i = m * p.n + n;
+        const float sum = sums[static_cast<std::size_t>(n)] + w[p.k * p.n + n];
+        const float y = activate(p.activation, sum) + (residual != nullptr ? residual[i] : 0.0F);
+        if (p.output == DType::kBF16) {
+          static_cast<std::uint16_t*>(args.outputs[0])[i] = f32_to_bf16(y);
+        } else {
+          static_cast<float*>(args.outputs[0])[i] = y;
+        }
+      }
+    }
+  });
+}
+
+}  // namespace lasso::kernels::linear_bf16_reference

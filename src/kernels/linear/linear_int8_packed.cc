@@ -1,0 +1,261 @@
+// Linear in int8 on packed weights, for AVX-512 VNNI, AVX-VNNI and AVX2: sums are exact, and the
+// rest the same operations in the same order, so that all three give the same bits.
+#include <algorithm>
+
+#include "core/threads.h"
+#include "kernels/linear/int8_product.h"
+#include "kernels/linear/linear.h"
+
+namespace lasso::kernels {
+
+namespace {
+
+constexpr std::int64_t kLine = 16;  // floats of a cache line
+
+constexpr std::int64_t round_up(std::int64_t value, std::int64_t unit) {
+  return (value + unit - 1) / unit * unit;
+}
+
+// Packed: panels of 64 columns, each as [k/4, 64, 4], and then the columns' corrections, scales,
+// biases and output gains, all padded with zeros to whole groups and panels.
+struct Layout {
+  explicit Layout(const LinearProblem& p)
+      : groups(round_up(p.k, kInt8Group) / kInt8Group), columns(round_up(p.n, kInt8Panel)) {}
+  std::int64_t bytes() const { return columns * (groups * kInt8Group + 4 * 4); }
+  std::int64_t offset(std::int64_t n, std::int64_t k) const {
+    return ((n / kInt8Panel * groups + k / kInt8Group) * kInt8Panel + n % kInt8Panel) * kInt8Group +
+           k % kInt8Group;
+  }
+
+  std::int64_t groups;
+  std::int64_t columns;
+};
+
+struct Packed : Layout {
+  Packed(const LinearProblem& p, const std::byte* bytes)
+      : Layout(p),
+        weights(reinterpret_cast<const std::int8_t*>(bytes)),
+        correction(reinterpret_cast<const std::int32_t*>(weights + columns * groups * kInt8Group)),
+        scales(reinterpret_cast<const float*>(correction + columns)),
+        bias(scales + columns),
+        output_gain(bias + columns) {}
+
+  const std::int8_t* weights;
+  const std::int32_t* correction;
+  const float* scales;
+  const float* bias;
+  const float* output_gain;
+};
+
+void pack(const LinearProblem& p, const std::vector<TensorView>& constants, std::byte* packed) {
+  const Int8Weights weights = quantize_weights(p, constants);
+  const Layout layout(p);
+  std::fill_n(packed, layout.bytes(), std::byte{0});
+  auto* w = reinterpret_cast<std::int8_t*>(packed);
+  auto* correction = reinterpret_cast<std::int32_t*>(w + layout.offset(layout.columns, 0));
+  for (std::int64_t n = 0; n < p.n; ++n) {
+    for (std::int64_t k = 0; k < p.k; ++k) {
+      const std::int8_t q = weights.q[static_cast<std::size_t>(n * p.k + k)];
+      w[layout.offset(n, k)] = q;
+      correction[n] -= 128 * q;
+    }
+  }
+  auto* out = reinterpret_cast<float*>(correction + layout.columns);
+  for (const auto* values : {&weights.scales, &weights.bias, &weights.output_gain}) {
+    std::copy(values->begin(), values->end(), out);
+    out += layout.columns;
+  }
+}
+
+const Int8Isa& int8_isa(CpuFeature feature) {
+  if (feature == CpuFeature::kAvx512Vnni) return kInt8Avx512Vnni;
+  return feature == CpuFeature::kAvxVnni ? kInt8AvxVnni : kInt8Avx2;
+}
+
+// How the product is cut, and what lies in the workspace: y as float32 where its rows must be
+// quantised once they are whole, and x where it cannot be read as it is.
+struct Cut {
+  Cut(const LinearProblem& p, const Int8Isa& isa, int threads) {
+    const std::int64_t groups = round_up(p.k, kInt8Group);
+    by_columns = p.m < 4 * isa.rows * threads;
+    const bool prepared = isa.x_bytes > 1 || groups != p.k;
+    x_stride = prepared ? groups * isa.x_bytes : 0;
+    // An odd number of cache lines: rows at a multiple of 4096 bytes would share places in the
+    // first cache.
+    y_stride = p.output == DType::kU8 ? round_up(p.n, kLine) | kLine : 0;
+    // A block's x, and y where it is kept, stay in the second cache while the weights pass through.
+    constexpr std::int64_t kBytes = std::int64_t{512} << 10;
+    const std::int64_t row = groups * isa.x_bytes + y_stride * 4;
+    rows = std::clamp<std::int64_t>(kBytes / row / isa.rows * isa.rows, 2 * isa.rows, 240);
+    if (by_columns) rows = p.m;
+    y_bytes = round_up(rows * y_stride * 4, 64);
+    x_bytes = round_up(rows * x_stride, 64);
+  }
+  std::int64_t workspace(int threads) const {
+    return y_bytes * (by_columns ? 1 : threads) + x_bytes * threads;
+  }
+  float* y(std::byte* workspace, int thread) const {
+    return reinterpret_cast<float*>(workspace + y_bytes * (by_columns ? 0 : thread));
+  }
+  std::byte* x(std::byte* workspace, int thread, int threads) const {
+    return workspace + y_bytes * (by_columns ? 1 : threads) + x_bytes * thread;
+  }
+
+  bool by_columns = false;    // few rows: threads divide the columns, and share y in the workspace
+  std::int64_t rows = 0;      // of a block
+  std::int64_t x_stride = 0;  // bytes, 0: x is read where it lies
+  std::int64_t y_stride = 0;  // floats, 0: y is written where it belongs
+  std::int64_t y_bytes = 0;
+  std::int64_t x_bytes = 0;
+};
+
+// Relative to fp32 with AVX2: AVX-VNNI sums up four products in place of one; without it, two
+// halves of as many int16 take an instruction more.
+double rate(CpuFeature feature, const TargetInfo& target) {
+  if (feature == CpuFeature::kAvx512Vnni) return target.rate(MultiplyAdd::kInt8Avx512);
+  return feature == CpuFeature::kAvxVnni ? 4.0 : 1.5;
+}
+
+template <CpuFeature kFeature>
+Offer offer(const LinearProblem& p, const TargetInfo& target) {
+  if (p.weights != DType::kI8) return Offer::no("weights other than int8");
+  if (p.k == 0 || p.k > kInt8MostInputs) return Offer::no("sums of none, or over 65536");
+  Offer offer;
+  offer.packed_bytes = static_cast<std::size_t>(Layout(p).bytes());
+  offer.packed_layout = "int8 W [n/64, k/4, 64, 4], correction, s, b, output gain [n/64, 64]";
+  offer.workspace_bytes = static_cast<std::size_t>(
+      Cut(p, int8_isa(kFeature), target.threads).workspace(target.threads));
+  offer.cost = operations(p) / rate(kFeature, target);
+  return offer;
+}
+
+// One call: its arguments by name.
+struct Run {
+  Run(const LinearProblem& p, const Int8Isa& isa, const Cut& cut, const KernelArgs& args)
+      : p(p), isa(isa), cut(cut), args(args), packed(p, args.packed) {}
+
+  // Rows [begin, end), one block, of the panels [panel_begin, panel_end).
+  void block(std::int64_t begin, std::int64_t end, std::int64_t panel_begin, std::int64_t panel_end,
+             int thread, int threads) const {
+    Int8Tile tile;
+    tile.groups = packed.groups;
+    tile.activation = p.activation;
+    tile.bf16 = p.output == DType::kBF16;
+    tile.narrow = p.output != DType::kF32;
+    tile.residual_stride = p.n;
+    tile.y_stride = cut.y_stride != 0 ? cut.y_stride : p.n;
+    const auto* x = static_cast<const std::byte*>(args.inputs[0]) + begin * p.k;
+    std::int64_t x_bytes = p.k;
+    if (cut.x_stride != 0) {
+      std::byte* prepared = cut.x(args.workspace, thread, threads);
+      for (std::int64_t row = 0; row < end - begin; ++row) {
+        isa.prepare(reinterpret_cast<const std::uint8_t*>(x + row * p.k), p.k,
+                    prepared + row * cut.x_stride);
+      }
+      x = prepared;
+      x_bytes = cut.x_stride;
+    }
+    tile.x_stride = x_bytes / isa.x_bytes;
+    const std::int64_t y_size = tile.bf16 ? 2 : 4;
+    auto* y = cut.y_stride != 0 ? reinterpret_cast<std::byte*>(cut.y(args.workspace, thread))
+                                : static_cast<std::byte*>(args.outputs[0]) + begin * p.n * y_size;
+    const std::int64_t tiles = (end - begin + isa.rows - 1) / isa.rows;
+    const std::int64_t column_end = std::min(panel_end * kInt8Panel, p.n);
+    for (std::int64_t column = panel_begin * kInt8Panel; column < column_end;
+         column += isa.columns) {
+      tile.columns = static_cast<int>(std::min<std::int64_t>(isa.columns, p.n - column));
+      tile.weights = packed.weights + packed.offset(column, 0);
+      tile.correction = packed.correction + column;
+      tile.scales = packed.scales + column;
+      tile.bias = packed.bias + column;
+      tile.output_gain = p.output_gain ? packed.output_gain + column : nullptr;
+      for (std::int64_t i = 0; i < tiles; ++i) {
+        const std::int64_t row = (end - begin) * i / tiles;
+        tile.rows = static_cast<int>((end - begin) * (i + 1) / tiles - row);
+        tile.x = x + row * x_bytes;
+        tile.x_scales = static_cast<const float*>(args.inputs[4]) + begin + row;
+        tile.y = y + (row * tile.y_stride + column) * y_size;
+        if (p.residual) {
+          tile.residual = static_cast<const float*>(args.inputs[3]) + (begin + row) * p.n + column;
+        }
+        if (column == panel_begin * kInt8Panel && i + 1 < tiles) {
+          // The next tile's rows are too many short streams for the hardware to foresee.
+          const std::int64_t next = row + tile.rows;
+          const std::int64_t bytes = ((end - begin) * (i + 2) / tiles - next) * x_bytes;
+          for (std::int64_t b = 0; b < bytes; b += 64)
+            __builtin_prefetch(x + next * x_bytes + b, 0, 2);
+        }
+        isa.run(tile);
+      }
+    }
+  }
+
+  void quantize(std::int64_t begin, std::int64_t end, const float* y) const {
+    for (std::int64_t row = begin; row < end; ++row, y += cut.y_stride) {
+      static_cast<float*>(args.outputs[1])[row] =
+          isa.quantize(y, p.n, static_cast<std::uint8_t*>(args.outputs[0]) + row * p.n);
+    }
+  }
+
+  const LinearProblem& p;
+  const Int8Isa& isa;
+  const Cut& cut;
+  const KernelArgs& args;
+  Packed packed;
+};
+
+template <CpuFeature kFeature>
+void run(const KernelState& state, const KernelArgs& args) {
+  const auto& s = static_cast<const ProblemState<LinearProblem>&>(state);
+  const LinearProblem& p = s.problem;
+  const Int8Isa& isa = int8_isa(kFeature);
+  const Cut cut(p, isa, s.target.threads);
+  const Run run(p, isa, cut, args);
+  const std::int64_t panels = run.packed.columns / kInt8Panel;
+  const bool quantize = p.output == DType::kU8;
+  if (cut.by_columns) {
+    const auto part = [&](int thread, int threads) {
+      run.block(0, p.m, panels * thread / threads, panels * (thread + 1) / threads, thread,
+                threads);
+    };
+    // To start and to join a team costs some microseconds, in which one core does megaflops.
+    if (p.m * p.n * p.k < 2'000'000) {
+      part(0, 1);
+    } else {
+      parallel(part);
+    }
+    if (quantize) run.quantize(0, p.m, cut.y(args.workspace, 0));
+    return;
+  }
+  parallel([&](int thread, int threads) {
+    const std::int64_t begin = p.m * thread / threads;
+    const std::int64_t rows = p.m * (thread + 1) / threads - begin;
+    const std::int64_t blocks = (rows + cut.rows - 1) / cut.rows;
+    for (std::int64_t i = 0; i < blocks; ++i) {
+      const std::int64_t first = begin + rows * i / blocks;
+      const std::int64_t last = begin + rows * (i + 1) / blocks;
+      run.block(first, last, 0, panels, thread, threads);
+      if (quantize) run.quantize(first, last, cut.y(args.workspace, thread));
+    }
+  });
+}
+
+template <CpuFeature kFeature>
+constexpr Kernel<LinearProblem> packed_kernel() {
+  return {
+      .name = "packed",
+      .needs = {.features = kFeature},
+      .offer = offer<kFeature>,
+      .pack = pack,
+      .create = create_problem_state<LinearProblem>,
+      .run = run<kFeature>,
+  };
+}
+
+}  // namespace
+
+const Kernel<LinearProblem> kLinearInt8Avx512Vnni = packed_kernel<CpuFeature::kAvx512Vnni>();
+const Kernel<LinearProblem> kLinearInt8AvxVnni = packed_kernel<CpuFeature::kAvxVnni>();
+const Kernel<LinearProblem> kLinearInt8Avx2 = packed_kernel<CpuFeature::kAvx2>();
+
+}  // namespace lasso::kernels

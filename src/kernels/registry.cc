@@ -1,0 +1,59 @@
+#include "kernels/registry.h"
+
+#include "kernels/attention/attention.h"
+#include "kernels/conv/conv.h"
+#include "kernels/cpu/onednn.h"
+#include "kernels/elementwise/elementwise.h"
+#include "kernels/layout/layout.h"
+#include "kernels/linear/linear.h"
+#include "kernels/matmul/matmul.h"
+#include "kernels/norm/norm.h"
+#include "kernels/quantize/quantize.h"
+
+namespace lasso::kernels {
+
+namespace {
+
+struct FamilyOf {
+  const Family& operator()(const graph::Linear&) const { return linear_family(); }
+  const Family& operator()(const graph::MatMul&) const { return matmul_family(); }
+  const Family& operator()(const graph::Conv2d&) const { return conv2d_family(); }
+  const Family& operator()(const graph::ConvTranspose2d&) const {
+    return conv_transpose2d_family();
+  }
+  const Family& operator()(const graph::LayerNorm&) const { return layer_norm_family(); }
+  const Family& operator()(const graph::WindowAttention&) const {
+    return window_attention_family();
+  }
+  const Family& operator()(const graph::Attention&) const { return attention_family(); }
+  const Family& operator()(const graph::Binary&) const { return binary_family(); }
+  const Family& operator()(const graph::Unary&) const { return unary_family(); }
+  const Family& operator()(const graph::Concat&) const { return concat_family(); }
+  const Family& operator()(const graph::Slice&) const { return slice_family(); }
+  const Family& operator()(const graph::Reshape&) const { return copy_family(); }
+  const Family& operator()(const graph::Transpose&) const { return transpose_family(); }
+  const Family& operator()(const graph::Expand&) const { return expand_family(); }
+  const Family& operator()(const graph::Gather&) const { return gather_family(); }
+  const Family& operator()(const graph::FourierFeatures&) const {
+    return fourier_features_family();
+  }
+  const Family& operator()(const graph::Quantize&) const { return quantize_family(); }
+  const Family& operator()(const graph::Cast&) const { return cast_family(); }
+};
+
+}  // namespace
+
+const Family& family_of(const graph::Op& op) { return std::visit(FamilyOf{}, op); }
+
+const std::map<std::string, std::string>& libraries() {
+  static const std::map<std::string, std::string> libraries = [] {
+    std::map<std::string, std::string> found;
+    if (const std::string version = onednn::version(); !version.empty()) {
+      found["oneDNN"] = version;
+    }
+    return found;
+  }();
+  return libraries;
+}
+
+}  // namespace lasso::kernels

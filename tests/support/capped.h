@@ -1,0 +1,20 @@
+// Engines for tests that run once for each instruction set.
+#ifndef LASSO_TESTS_SUPPORT_CAPPED_H_
+#define LASSO_TESTS_SUPPORT_CAPPED_H_
+
+#include <cstdlib>
+
+#include "lasso/engine.h"
+
+namespace lasso::test {
+
+// Options with the cap that the environment variable LASSO_TEST_ISA names.
+inline EngineOptions capped() {
+  EngineOptions options;
+  if (const char* isa = std::getenv("LASSO_TEST_ISA")) options.isa = isa;
+  return options;
+}
+
+}  // namespace lasso::test
+
+#endif  // LASSO_TESTS_SUPPORT_CAPPED_H_
