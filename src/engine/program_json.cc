@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "core/dtype.h"
-#include "engine/op_fields.h"
+#include "graph/dim_json.h"
 
 namespace lasso::engine {
 
@@ -47,9 +47,9 @@ std::vector<ValueId> read_ids(const Json& json, std::size_t count, bool may_be_a
 
 Json write_op(const Op& op) {
   return std::visit(
-      [](const auto& o) {
+      []<typename T>(const T& o) {
         Json json = write_fields(o);
-        json["op"] = OpTypeName{}(o);
+        json["op"] = T::kName;
         return json;
       },
       op);
@@ -62,9 +62,9 @@ Op read_op(const std::string& name, FieldReader& reader) {
     refuse(reader.where("op"), fmt::format("an operation of this release, not \"{}\"", name));
   } else {
     using T = std::variant_alternative_t<kIndex, Op>;
-    if (OpTypeName{}(T{}) != name) return read_op<kIndex + 1>(name, reader);
+    if (T::kName != name) return read_op<kIndex + 1>(name, reader);
     T op;
-    fields(reader, op);
+    T::fields(op, reader);
     return op;
   }
 }

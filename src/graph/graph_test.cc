@@ -33,6 +33,29 @@ TEST(Graph, PrintsOneLinePerNode) {
             "  output %y\n");
 }
 
+TEST(Op, PrintsAttributesThatSaySomething) {
+  EXPECT_EQ(attributes(Linear{}), "");
+  EXPECT_EQ(attributes(Linear{Activation::kGelu, DType::kI8, DType::kU8}),
+            "activation=gelu, weights=int8, output=uint8");
+  EXPECT_EQ(attributes(WindowAttention{2, 0, 0.5F}), "heads=2, window=global, scale=0.5");
+  EXPECT_EQ(attributes(WindowAttention{2, 14, 0.5F}), "heads=2, window=14, scale=0.5");
+  EXPECT_EQ(attributes(Slice{1, kBatch, kBatch + 2}), "axis=1, begin=batch, end=batch + 2");
+  EXPECT_EQ(attributes(Transpose{{0, 2, 1}}), "permutation=0,2,1");
+  EXPECT_EQ(attributes(Reshape{{kBatch, 3}}), "");
+  EXPECT_EQ(op_name(Binary{BinaryKind::kMul}), "mul");
+  EXPECT_EQ(op_name(LayerNorm{}), "layer_norm");
+}
+
+TEST(Op, EqualWhereAllAttributesAre) {
+  const Op a = Reshape{{kBatch, 3}};
+  EXPECT_EQ(a, Op(Reshape{{kBatch, 3}}));
+  EXPECT_EQ(OpHash()(a), OpHash()(Reshape{{kBatch, 3}}));
+  EXPECT_NE(a, Op(Reshape{{kBatch, 4}}));
+  EXPECT_NE(OpHash()(a), OpHash()(Reshape{{kBatch, 4}}));
+  EXPECT_NE(a, Op(Expand{{kBatch, 3}}));
+  EXPECT_NE(OpHash()(a), OpHash()(Expand{{kBatch, 3}}));
+}
+
 TEST(Graph, CountsOperations) {
   const Graph graph = two_layers();
   EXPECT_EQ(flops(graph, graph.nodes[0], {{"batch", 3}}), 2.0 * 3 * 16 * 8);

@@ -1,60 +1,127 @@
 #include "graph/op.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <functional>
+#include <type_traits>
+
 namespace lasso::graph {
 
-std::string_view to_string(Activation activation) {
-  switch (activation) {
-    case Activation::kNone:
-      return "none";
-    case Activation::kGelu:
-      return "gelu";
-    case Activation::kRelu:
-      return "relu";
-    case Activation::kSigmoid:
-      return "sigmoid";
-  }
-  return "unknown";
+const EnumNames<Activation>& names_of(EnumTag<Activation> /*tag*/) {
+  static const EnumNames<Activation> names{{Activation::kNone, "none"},
+                                           {Activation::kGelu, "gelu"},
+                                           {Activation::kRelu, "relu"},
+                                           {Activation::kSigmoid, "sigmoid"}};
+  return names;
 }
+std::string_view to_string(Activation activation) { return name_of(activation); }
 
-std::string_view to_string(BinaryKind kind) {
-  switch (kind) {
-    case BinaryKind::kAdd:
-      return "add";
-    case BinaryKind::kSub:
-      return "sub";
-    case BinaryKind::kMul:
-      return "mul";
-  }
-  return "unknown";
+const EnumNames<BinaryKind>& names_of(EnumTag<BinaryKind> /*tag*/) {
+  static const EnumNames<BinaryKind> names{
+      {BinaryKind::kAdd, "add"}, {BinaryKind::kSub, "sub"}, {BinaryKind::kMul, "mul"}};
+  return names;
 }
+std::string_view to_string(BinaryKind kind) { return name_of(kind); }
 
 namespace {
 
-struct NameOf {
-  std::string_view operator()(const Linear&) const { return "linear"; }
-  std::string_view operator()(const MatMul&) const { return "matmul"; }
-  std::string_view operator()(const Conv2d&) const { return "conv2d"; }
-  std::string_view operator()(const ConvTranspose2d&) const { return "conv_transpose2d"; }
-  std::string_view operator()(const LayerNorm&) const { return "layer_norm"; }
-  std::string_view operator()(const WindowAttention&) const { return "window_attention"; }
-  std::string_view operator()(const Attention&) const { return "attention"; }
-  std::string_view operator()(const Binary& op) const { return to_string(op.kind); }
-  std::string_view operator()(const Unary& op) const {
-    return op.activation == Activation::kNone ? "identity" : to_string(op.activation);
+std::string text_of(std::int64_t value) { return fmt::format("{}", value); }
+std::string text_of(float value) { return fmt::format("{}", value); }
+std::string text_of(const Dim& dim) { return to_string(dim); }
+std::string text_of(const Shape& shape) { return to_string(shape); }
+std::string text_of(const std::vector<std::int64_t>& values) {
+  return fmt::format("{}", fmt::join(values, ","));
+}
+template <typename E>
+requires std::is_enum_v<E> std::string text_of(E value) { return std::string(name_of(value)); }
+
+// One attribute after another.
+struct Texts {
+  template <typename T, typename... Hints>
+  void operator()(const char* /*name*/, const T& value, const Hints&... /*hints*/) {
+    values.push_back(text_of(value));
   }
-  std::string_view operator()(const Concat&) const { return "concat"; }
-  std::string_view operator()(const Slice&) const { return "slice"; }
-  std::string_view operator()(const Reshape&) const { return "reshape"; }
-  std::string_view operator()(const Transpose&) const { return "transpose"; }
-  std::string_view operator()(const Expand&) const { return "expand"; }
-  std::string_view operator()(const Gather&) const { return "gather"; }
-  std::string_view operator()(const FourierFeatures&) const { return "fourier_features"; }
-  std::string_view operator()(const Quantize&) const { return "quantize"; }
-  std::string_view operator()(const Cast&) const { return "cast"; }
+  std::vector<std::string> values;
 };
+
+class Printer {
+ public:
+  explicit Printer(std::vector<std::string> defaults) : defaults_(std::move(defaults)) {}
+
+  template <typename T>
+  void operator()(const char* name, const T& value) {
+    add(name, text_of(value));
+  }
+  template <typename T>
+  void operator()(const char* name, const T& value, IfSet /*hint*/) {
+    const std::string text = text_of(value);
+    if (text == defaults_[count_]) {
+      ++count_;
+    } else {
+      add(name, text);
+    }
+  }
+  template <typename T>
+  void operator()(const char* /*name*/, const T& /*value*/, Unprinted /*hint*/) {
+    ++count_;
+  }
+  void operator()(const char* name, std::int64_t value, ZeroIs hint) {
+    add(name, value == 0 ? std::string(hint.name) : text_of(value));
+  }
+
+  std::string take() { return std::move(text_); }
+
+ private:
+  void add(const char* name, const std::string& text) {
+    if (!text_.empty()) text_ += ", ";
+    text_ += fmt::format("{}={}", name, text);
+    ++count_;
+  }
+
+  std::vector<std::string> defaults_;
+  std::size_t count_ = 0;
+  std::string text_;
+};
+
+template <typename T>
+std::vector<std::string> texts(const T& op) {
+  Texts all;
+  T::fields(op, all);
+  return std::move(all.values);
+}
 
 }  // namespace
 
-std::string_view op_name(const Op& op) { return std::visit(NameOf{}, op); }
+std::string_view op_name(const Op& op) {
+  return std::visit(
+      [](const auto& o) -> std::string_view {
+        if constexpr (requires { o.name(); }) {
+          return o.name();
+        } else {
+          return o.kName;
+        }
+      },
+      op);
+}
+
+std::string attributes(const Op& op) {
+  return std::visit(
+      []<typename T>(const T& o) {
+        Printer printer(texts(T{}));
+        T::fields(o, printer);
+        return printer.take();
+      },
+      op);
+}
+
+std::size_t OpHash::operator()(const Op& op) const {
+  return std::visit(
+      []<typename T>(const T& o) {
+        const std::string text = fmt::format("{} {}", T::kName, fmt::join(texts(o), " "));
+        return std::hash<std::string>()(text);
+      },
+      op);
+}
 
 }  // namespace lasso::graph

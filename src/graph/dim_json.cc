@@ -1,13 +1,9 @@
-#include "engine/json_fields.h"
+#include "graph/dim_json.h"
 
-namespace lasso::engine {
-
-using graph::Dim;
-using graph::Shape;
+namespace lasso::graph {
 
 namespace {
 
-constexpr int kMaxDepth = 16;
 constexpr std::size_t kMaxRank = 8;
 constexpr std::size_t kMaxTerms = 8;
 constexpr std::size_t kMaxDegree = 3;
@@ -41,7 +37,7 @@ void read_value(const Json& json, Dim& dim, const std::string& where) {
     Dim term = read_coefficient(entry[0], where);
     for (std::size_t i = 1; i < entry.size(); ++i) {
       std::string symbol;
-      read_value(entry[i], symbol, where);
+      lasso::read_value(entry[i], symbol, where);
       term = term * Dim::symbol(symbol);
     }
     dim = dim + term;
@@ -55,16 +51,4 @@ void read_value(const Json& json, Shape& shape, const std::string& where) {
   }
 }
 
-Json parse_json(std::string_view text, const std::string& where) {
-  const auto limit_depth = [&](int depth, Json::parse_event_t /*event*/, Json& /*parsed*/) {
-    if (depth > kMaxDepth) refuse(where, "JSON of little depth");
-    return true;
-  };
-  try {
-    return Json::parse(text, limit_depth);
-  } catch (const Json::exception&) {
-    refuse(where, "JSON");
-  }
-}
-
-}  // namespace lasso::engine
+}  // namespace lasso::graph
