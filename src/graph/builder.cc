@@ -31,7 +31,7 @@ ValueId Builder::add(const std::string& name, Op op, std::vector<ValueId> inputs
   std::vector<const Value*> values;
   values.reserve(inputs.size());
   for (const ValueId id : inputs) values.push_back(id == kNoValue ? nullptr : &graph_.value(id));
-  std::vector<Value> results;
+  Results results;
   try {
     results = infer(op, values);
   } catch (const Error& error) {

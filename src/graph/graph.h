@@ -62,9 +62,9 @@ void verify(const Graph& graph);
 // Readable text, one line per node.
 std::string to_string(const Graph& graph);
 
-// The types and shapes of a node's results; throws kInvalidArgument with the op, the shapes seen
-// and what was expected.
-std::vector<Value> infer(const Op& op, const std::vector<const Value*>& inputs);
+// The types and shapes of a node's results by the op's rule; throws kInvalidArgument with the op,
+// the shapes seen and what was expected.
+Results infer(const Op& op, const std::vector<const Value*>& inputs);
 
 // Floating-point operations (a multiply-add counts two) of a node at the given binding.
 double flops(const Graph& graph, const Node& node, const Bindings& bindings);

@@ -1,7 +1,9 @@
 // The operations of the graph: one small struct each, which is all that is written down about one.
-// It holds its name in engine files, its attributes, and one function that visits them by name, in
-// the order of its members; printing, JSON, equality and hashing derive from that. Spatial values
-// are channels-last. Inputs are listed as in the comments; those marked ? may be absent (kNoValue).
+// It holds its name in engine files, its attributes, one function that visits them by name, in the
+// order of its members, and its rule: the types and shapes of its results (infer_*.cc), which
+// throws kInvalidArgument with the inputs seen and what was expected. Printing, JSON, equality and
+// hashing derive from that. Spatial values are channels-last. Inputs are listed as in the comments;
+// those marked ? may be absent (kNoValue).
 #ifndef LASSO_GRAPH_OP_H_
 #define LASSO_GRAPH_OP_H_
 
@@ -17,6 +19,10 @@
 #include "graph/dim.h"
 
 namespace lasso::graph {
+
+struct Value;
+class Inputs;
+using Results = std::vector<Value>;
 
 // How an attribute is printed, where not as name=value.
 struct IfSet {};      // only where it differs from the default
@@ -54,6 +60,7 @@ struct Linear {
     v("weights", op.weights, IfSet{});
     v("output", op.output, IfSet{});
   }
+  Results infer(const Inputs& in) const;
   bool operator==(const Linear&) const = default;
 };
 
@@ -64,6 +71,7 @@ struct MatMul {
   Activation activation = Activation::kNone;
 
   static void fields(auto& op, auto& v) { v("activation", op.activation, IfSet{}); }
+  Results infer(const Inputs& in) const;
   bool operator==(const MatMul&) const = default;
 };
 
@@ -87,6 +95,7 @@ struct Conv2d {
     v("activation", op.activation, IfSet{});
     v("weights", op.weights, IfSet{});
   }
+  Results infer(const Inputs& in) const;
   bool operator==(const Conv2d&) const = default;
 };
 
@@ -106,6 +115,7 @@ struct ConvTranspose2d {
     v("weights", op.weights, IfSet{});
     v("output", op.output, IfSet{});
   }
+  Results infer(const Inputs& in) const;
   bool operator==(const ConvTranspose2d&) const = default;
 };
 
@@ -122,6 +132,7 @@ struct LayerNorm {
     v("activation", op.activation, IfSet{});
     v("output", op.output, IfSet{});
   }
+  Results infer(const Inputs& in) const;
   bool operator==(const LayerNorm&) const = default;
 };
 
@@ -132,6 +143,7 @@ struct Quantize {
   static constexpr std::string_view kName = "quantize";
 
   static void fields(auto& /*op*/, auto& /*v*/) {}
+  Results infer(const Inputs& in) const;
   bool operator==(const Quantize&) const = default;
 };
 
@@ -141,6 +153,7 @@ struct Cast {
   DType to = DType::kF32;  // or bfloat16
 
   static void fields(auto& op, auto& v) { v("to", op.to, Unprinted{}); }
+  Results infer(const Inputs& in) const;
   bool operator==(const Cast&) const = default;
 };
 
@@ -164,6 +177,7 @@ struct WindowAttention {
     v("window", op.window, ZeroIs{"global"});
     v("scale", op.scale);
   }
+  Results infer(const Inputs& in) const;
   bool operator==(const WindowAttention&) const = default;
 };
 
@@ -178,6 +192,7 @@ struct Attention {
     v("heads", op.heads);
     v("scale", op.scale);
   }
+  Results infer(const Inputs& in) const;
   bool operator==(const Attention&) const = default;
 };
 
@@ -196,6 +211,7 @@ struct Binary {
     v("activation", op.activation, IfSet{});
   }
   std::string_view name() const { return to_string(kind); }
+  Results infer(const Inputs& in) const;
   bool operator==(const Binary&) const = default;
 };
 
@@ -208,6 +224,7 @@ struct Unary {
   std::string_view name() const {
     return activation == Activation::kNone ? "identity" : to_string(activation);
   }
+  Results infer(const Inputs& in) const;
   bool operator==(const Unary&) const = default;
 };
 
@@ -217,6 +234,7 @@ struct Concat {
   std::int64_t axis = 0;
 
   static void fields(auto& op, auto& v) { v("axis", op.axis); }
+  Results infer(const Inputs& in) const;
   bool operator==(const Concat&) const = default;
 };
 
@@ -232,6 +250,7 @@ struct Slice {
     v("begin", op.begin);
     v("end", op.end);
   }
+  Results infer(const Inputs& in) const;
   bool operator==(const Slice&) const = default;
 };
 
@@ -241,6 +260,7 @@ struct Reshape {
   Shape shape;
 
   static void fields(auto& op, auto& v) { v("shape", op.shape, Unprinted{}); }
+  Results infer(const Inputs& in) const;
   bool operator==(const Reshape&) const = default;
 };
 
@@ -250,6 +270,7 @@ struct Transpose {
   std::vector<std::int64_t> permutation;
 
   static void fields(auto& op, auto& v) { v("permutation", op.permutation); }
+  Results infer(const Inputs& in) const;
   bool operator==(const Transpose&) const = default;
 };
 
@@ -259,6 +280,7 @@ struct Expand {
   Shape shape;
 
   static void fields(auto& op, auto& v) { v("shape", op.shape, Unprinted{}); }
+  Results infer(const Inputs& in) const;
   bool operator==(const Expand&) const = default;
 };
 
@@ -269,6 +291,7 @@ struct Gather {
   std::int64_t offset = 0;
 
   static void fields(auto& op, auto& v) { v("offset", op.offset); }
+  Results infer(const Inputs& in) const;
   bool operator==(const Gather&) const = default;
 };
 
@@ -278,6 +301,7 @@ struct FourierFeatures {
   static constexpr std::string_view kName = "fourier_features";
 
   static void fields(auto& /*op*/, auto& /*v*/) {}
+  Results infer(const Inputs& in) const;
   bool operator==(const FourierFeatures&) const = default;
 };
 

@@ -60,7 +60,7 @@ class Verifier {
         check(is_defined(id), id, fmt::format("is used by {} before it is made", op_name(node.op)));
       }
     }
-    const std::vector<Value> expected = infer(node.op, inputs);
+    const Results expected = infer(node.op, inputs);
     LASSO_CHECK(node.outputs.size() == expected.size(), ErrorCode::kInternal,
                 "program {}: {} has {} results, and {} are expected", graph_.name, op_name(node.op),
                 node.outputs.size(), expected.size());
