@@ -214,6 +214,14 @@ class ProgramCompiler {
   Isa needed_isa_ = Isa::kAvx2;
 };
 
+// Every op has a kernel on this device: the reference, if no other.
+passes::PassContext pass_context(const CompileOptions& options) {
+  passes::PassContext context;
+  context.target = {"cpu", options.isa, options.threads};
+  context.precision = options.precision;
+  return context;
+}
+
 }  // namespace
 
 bool outputs_are_separate(const Graph& graph) {
@@ -248,8 +256,9 @@ CompiledModule compile(graph::Module module, const CompileOptions& options, Weig
   compiled.build.isa = options.isa;
   const ThreadLimit limit(options.threads);
   ConstantStore store(sink);
+  module = passes::optimize(std::move(module), pass_context(options));
   for (Graph& graph : module.programs) {
-    ProgramCompiler compiler(passes::optimize(std::move(graph), options.precision), options, store);
+    ProgramCompiler compiler(std::move(graph), options, store);
     compiled.programs.push_back(compiler.run());
     compiled.build.needed_isa = std::max(compiled.build.needed_isa, compiler.needed_isa());
   }

@@ -44,9 +44,18 @@ struct Graph {
   Value& value(ValueId id) { return values.at(static_cast<std::size_t>(id)); }
 };
 
+// Work that is the same for many runs of a program: what it computes from the named inputs, and
+// from no others, is to become the program `name`, whose results the rest reads (passes/hoist.cc).
+struct Split {
+  std::string program;
+  std::string name;
+  std::vector<std::string> inputs;
+};
+
 // What one model consists of. Programs share constants: the same Tensor stands in several graphs.
 struct Module {
   std::vector<Graph> programs;
+  std::vector<Split> splits;  // that are still to be done
 };
 
 // How often each value is used, as an input of a node or an output of the program.

@@ -7,7 +7,7 @@ namespace lasso::passes {
 using graph::kNoValue;
 using graph::ValueId;
 
-graph::Graph eliminate_dead(graph::Graph graph) {
+graph::Graph eliminate_dead(graph::Graph graph, const PassContext& /*context*/) {
   std::vector<bool> needed(graph.values.size(), false);
   const auto need = [&](ValueId id) {
     if (id != kNoValue) needed[static_cast<std::size_t>(id)] = true;

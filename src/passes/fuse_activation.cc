@@ -21,7 +21,7 @@ struct ActivationOf {
 
 }  // namespace
 
-graph::Graph fuse_activation(graph::Graph graph) {
+graph::Graph fuse_activation(graph::Graph graph, const PassContext& /*context*/) {
   const std::vector<std::int32_t> uses = graph::use_counts(graph);
   const std::vector<std::size_t> producer = producers(graph);
   std::vector<bool> merged(graph.nodes.size(), false);

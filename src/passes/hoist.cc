@@ -1,8 +1,7 @@
-#include "passes/hoist.h"
-
 #include <algorithm>
 #include <utility>
 
+#include "core/check.h"
 #include "passes/pass.h"
 
 namespace lasso::passes {
@@ -32,16 +31,14 @@ std::vector<bool> moved_values(const graph::Graph& graph, const std::vector<std:
   return moved;
 }
 
-}  // namespace
-
-graph::Graph hoist(graph::Graph& graph, const std::string& name,
-                   const std::vector<std::string>& inputs) {
-  const std::vector<bool> moved = moved_values(graph, inputs);
+// Returns the program that is split off; `graph` becomes the rest.
+graph::Graph split_off(graph::Graph& graph, const graph::Split& split, const PassContext& context) {
+  const std::vector<bool> moved = moved_values(graph, split.inputs);
   const auto is_moved = [&](ValueId id) {
     return id != kNoValue && moved[static_cast<std::size_t>(id)];
   };
   graph::Graph first = graph;
-  first.name = name;
+  first.name = split.name;
   first.outputs.clear();
   std::erase_if(first.inputs, [&](ValueId id) { return !is_moved(id); });
   std::erase_if(first.nodes, [&](const graph::Node& node) { return !is_moved(node.outputs[0]); });
@@ -81,8 +78,24 @@ graph::Graph hoist(graph::Graph& graph, const std::string& name,
   std::erase_if(first.typical, [&](const auto& binding) {
     return std::find(names.begin(), names.end(), binding.first) == names.end();
   });
-  graph = eliminate_dead(std::move(graph));
-  return eliminate_dead(std::move(first));
+  graph = eliminate_dead(std::move(graph), context);
+  return eliminate_dead(std::move(first), context);
+}
+
+}  // namespace
+
+graph::Module hoist(graph::Module module, const PassContext& context) {
+  for (const graph::Split& split : module.splits) {
+    const auto program =
+        std::find_if(module.programs.begin(), module.programs.end(),
+                     [&](const graph::Graph& graph) { return graph.name == split.program; });
+    LASSO_CHECK(program != module.programs.end(), ErrorCode::kInternal,
+                "the program {} is to be split, and there is none", split.program);
+    graph::Graph first = split_off(*program, split, context);
+    module.programs.insert(program, std::move(first));
+  }
+  module.splits.clear();
+  return module;
 }
 
 }  // namespace lasso::passes

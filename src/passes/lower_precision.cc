@@ -6,7 +6,7 @@
 
 #include "core/check.h"
 #include "core/convert.h"
-#include "passes/producers.h"
+#include "passes/pass.h"
 
 namespace lasso::passes {
 
@@ -271,7 +271,8 @@ class Lowering {
 
 }  // namespace
 
-Graph lower_precision(Graph graph, const PrecisionPlan& plan) {
+Graph lower_precision(Graph graph, const PassContext& context) {
+  const PrecisionPlan& plan = context.precision;
   if (plan.layers.empty() && plan.attention == DType::kF32) return graph;
   return Lowering(std::move(graph), plan).run();
 }

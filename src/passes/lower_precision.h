@@ -24,13 +24,6 @@ struct PrecisionPlan {
   DType attention = DType::kF32;  // of WindowAttention: float32 or bfloat16
 };
 
-// The types of the graph's values as the plan wants them. A layer's input is made in its type by
-// the node that makes it, where all readers agree and the node can. Else int8 layers read what
-// Quantize makes of it, attention what Cast does, and bfloat16 layers float32, which they round
-// themselves. The sums that residuals make stay float32. Throws kInvalidArgument for a smoothing of
-// another length and for convolutions in int8.
-graph::Graph lower_precision(graph::Graph graph, const PrecisionPlan& plan);
-
 }  // namespace lasso::passes
 
 #endif  // LASSO_PASSES_LOWER_PRECISION_H_
