@@ -16,7 +16,7 @@
 #include "engine/weight_sink.h"
 #include "graph/graph.h"
 #include "kernels/family.h"
-#include "passes/lower_precision.h"
+#include "quant/precision_plan.h"
 
 namespace lasso::engine {
 
@@ -24,7 +24,7 @@ struct CompileOptions {
   bool reference = false;  // the last kernel of every list
   Isa isa = Isa::kAvx2;    // no kernel above it
   int threads = 1;         // of the team that packs; kernels are chosen for it
-  passes::PrecisionPlan precision;
+  quant::PrecisionPlan precision;
 };
 
 // A node, the kernel that computes it and its packed constants.

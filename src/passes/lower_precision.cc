@@ -1,8 +1,11 @@
-#include "passes/lower_precision.h"
-
+// Lower precisions: which linear layers take bfloat16 or int8 weights and which convolutions
+// bfloat16 ones, and what stands between them.
 #include <algorithm>
+#include <map>
+#include <string>
 #include <tuple>
 #include <utility>
+#include <vector>
 
 #include "core/check.h"
 #include "core/convert.h"
@@ -16,6 +19,8 @@ using graph::Linear;
 using graph::Node;
 using graph::Value;
 using graph::ValueId;
+using quant::LayerPrecision;
+using quant::PrecisionPlan;
 
 namespace {
 

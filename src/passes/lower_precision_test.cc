@@ -1,5 +1,3 @@
-#include "passes/lower_precision.h"
-
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -15,6 +13,7 @@ namespace {
 
 using graph::Linear;
 using graph::ValueId;
+using quant::PrecisionPlan;
 
 // x -> norm -> qkv -> attention -> proj + x -> norm -> lin1 -> GELU -> lin2 + sum: a block of a
 // ViT.

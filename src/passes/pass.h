@@ -10,7 +10,7 @@
 
 #include "core/isa.h"
 #include "graph/graph.h"
-#include "passes/lower_precision.h"
+#include "quant/precision_plan.h"
 
 namespace lasso::passes {
 
@@ -23,7 +23,7 @@ struct PassTarget {
 
 struct PassContext {
   PassTarget target;
-  PrecisionPlan precision;
+  quant::PrecisionPlan precision;
   // Whether the target has a kernel for a node of a graph. Empty: it has one for every op.
   std::function<bool(const graph::Graph& graph, const graph::Node& node)> has_kernel;
 };

@@ -40,8 +40,8 @@ const std::vector<Kernel<LinearInt8Problem>>& linear_int8_kernels();
 
 const Family& linear_int8_family();
 
-// What the kernels pack: Q [n, k], s [n], b [n] (zeros where absent) and output_gain [n] (ones
-// where absent), from the constants W, b, gain and output_gain.
+// What the kernels pack: Q [n, k] and s [n] (quant/number_schemes.h), b [n] (zeros where absent)
+// and output_gain [n] (ones where absent), from the constants W, b, gain and output_gain.
 struct Int8Weights {
   std::vector<std::int8_t> q;
   std::vector<float> scales;

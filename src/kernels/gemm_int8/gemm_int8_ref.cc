@@ -4,7 +4,7 @@
 #include "core/threads.h"
 #include "kernels/activation.h"
 #include "kernels/gemm_int8/gemm_int8.h"
-#include "kernels/quantize/quantize.h"
+#include "quant/number_schemes.h"
 
 namespace lasso::kernels {
 
@@ -65,7 +65,7 @@ void run(const KernelState& state, const KernelArgs& args) {
           break;
         case DType::kU8:
           static_cast<float*>(args.outputs[1])[m] =
-              quantize_row(row, p.n, static_cast<std::uint8_t*>(args.outputs[0]) + m * p.n);
+              quant::quantize_row(row, p.n, static_cast<std::uint8_t*>(args.outputs[0]) + m * p.n);
           break;
         default:
           std::memcpy(static_cast<float*>(args.outputs[0]) + m * p.n, row,

@@ -3,6 +3,7 @@
 
 #include "core/threads.h"
 #include "kernels/quantize/quantize.h"
+#include "quant/number_schemes.h"
 
 namespace lasso::kernels {
 
@@ -23,7 +24,7 @@ void run_quantize(const KernelState& state, const KernelArgs& args) {
         row[c] = value(args.inputs[0], p.input, m * p.channels + c);
         if (gain != nullptr) row[c] *= gain[c];
       }
-      static_cast<float*>(args.outputs[1])[m] = quantize_row(
+      static_cast<float*>(args.outputs[1])[m] = quant::quantize_row(
           row, p.channels, static_cast<std::uint8_t*>(args.outputs[0]) + m * p.channels);
     }
   });

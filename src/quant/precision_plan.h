@@ -1,15 +1,14 @@
-// Lower precisions: which linear layers take bfloat16 or int8 weights and which convolutions
-// bfloat16 ones, and what stands between them.
-#ifndef LASSO_PASSES_LOWER_PRECISION_H_
-#define LASSO_PASSES_LOWER_PRECISION_H_
+// Which layers of a module run in which precision.
+#ifndef LASSO_QUANT_PRECISION_PLAN_H_
+#define LASSO_QUANT_PRECISION_PLAN_H_
 
 #include <map>
 #include <string>
 #include <vector>
 
-#include "graph/graph.h"
+#include "core/dtype.h"
 
-namespace lasso::passes {
+namespace lasso::quant {
 
 struct LayerPrecision {
   DType weights = DType::kF32;  // or bfloat16, or, of a linear layer, int8
@@ -24,6 +23,14 @@ struct PrecisionPlan {
   DType attention = DType::kF32;  // of WindowAttention: float32 or bfloat16
 };
 
-}  // namespace lasso::passes
+// All the named layers in one type.
+inline PrecisionPlan uniform_plan(const std::vector<std::string>& layers, DType weights) {
+  PrecisionPlan plan;
+  if (weights == DType::kF32) return plan;
+  for (const std::string& name : layers) plan.layers[name].weights = weights;
+  return plan;
+}
 
-#endif  // LASSO_PASSES_LOWER_PRECISION_H_
+}  // namespace lasso::quant
+
+#endif  // LASSO_QUANT_PRECISION_PLAN_H_
