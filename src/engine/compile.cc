@@ -153,7 +153,9 @@ class ProgramCompiler {
     Graph& graph = program_.graph;
     graph::verify(graph);
     program_.symbols = graph::symbols(graph);
-    for (const std::string& symbol : program_.symbols) graph.typical.try_emplace(symbol, 1);
+    for (const std::string& symbol : program_.symbols) {
+      graph.typical.try_emplace(symbol, graph::range_of(graph.profile, symbol).opt);
+    }
     program_.constants.resize(graph.values.size());
     for (const Node& node : graph.nodes) program_.nodes.push_back(compile_node(node));
     return std::move(program_);
@@ -242,7 +244,7 @@ kernels::Call make_call(const Graph& graph, const Node& node, const graph::Bindi
     return result;
   };
   kernels::Call call;
-  call.op = node.op;
+  call.op = graph::bound(node.op, bindings);
   for (const ValueId id : node.inputs) call.inputs.push_back(operand(id));
   for (const ValueId id : node.outputs) call.outputs.push_back(operand(id));
   return call;

@@ -11,6 +11,7 @@
 #include "core/tensor.h"
 #include "graph/dim.h"
 #include "graph/op.h"
+#include "graph/profile.h"
 
 namespace lasso::graph {
 
@@ -21,8 +22,13 @@ struct Value {
   std::string name;
   DType dtype = DType::kF32;
   Shape shape;
-  std::optional<Tensor>
-      constant;  // its bytes may have another float type than `dtype` (float16 weights)
+  // Its bytes may have another float type than `dtype` (float16 weights).
+  std::optional<Tensor> constant;
+  // Where how much there is depends on the data (what survives a threshold), the shape is a
+  // capacity, and this int32 value the number of entries that count at run time: with shape [] of
+  // the first dimension, with the shape of the first n dimensions of the next one, for each of
+  // their entries.
+  std::optional<ValueId> count;
 };
 
 struct Node {
@@ -39,6 +45,7 @@ struct Graph {
   std::vector<ValueId> outputs;
   // What symbols usually stand for: kernels are chosen and costs are stated for these sizes.
   Bindings typical;
+  Profile profile;  // what they may stand for
 
   const Value& value(ValueId id) const { return values.at(static_cast<std::size_t>(id)); }
   Value& value(ValueId id) { return values.at(static_cast<std::size_t>(id)); }
@@ -58,14 +65,15 @@ struct Module {
   std::vector<Split> splits;  // that are still to be done
 };
 
-// How often each value is used, as an input of a node or an output of the program.
+// How often each value is used: as an input of a node, an output of the program, or a count.
 std::vector<std::int32_t> use_counts(const Graph& graph);
 
 // The symbols that stand alone as a dimension of an input, in order of appearance: the binding key.
 std::vector<std::string> symbols(const Graph& graph);
 
 // Throws kInternal, naming program and value, unless the graph is well-formed: ids in range, single
-// assignment, definitions before uses, shapes and types as inference gives them, no unused output.
+// assignment, definitions before uses, shapes and types as inference gives them, counts beside what
+// they count, every symbol bound by an input. Throws kInvalidArgument for a profile that is none.
 void verify(const Graph& graph);
 
 // Readable text, one line per node.

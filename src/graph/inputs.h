@@ -43,7 +43,10 @@ class Inputs {
 };
 
 inline Value result(DType dtype, Shape shape) {
-  return {{}, dtype, std::move(shape), std::nullopt};
+  Value value;
+  value.dtype = dtype;
+  value.shape = std::move(shape);
+  return value;
 }
 
 // A result in `dtype`; in uint8 it has scales of its rows beside it (see Quantize).

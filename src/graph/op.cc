@@ -84,6 +84,18 @@ class Printer {
   std::string text_;
 };
 
+// Replaces dimensions by their values.
+struct Bind {
+  template <typename T, typename... Hints>
+  void operator()(const char* /*name*/, T& value, const Hints&... /*hints*/) const {
+    if constexpr (std::is_same_v<T, Dim>) value = value.evaluate(bindings);
+    if constexpr (std::is_same_v<T, Shape>) {
+      for (Dim& dim : value) dim = dim.evaluate(bindings);
+    }
+  }
+  const Bindings& bindings;
+};
+
 template <typename T>
 std::vector<std::string> texts(const T& op) {
   Texts all;
@@ -113,6 +125,17 @@ std::string attributes(const Op& op) {
         return printer.take();
       },
       op);
+}
+
+Op bound(const Op& op, const Bindings& bindings) {
+  Op result = op;
+  std::visit(
+      [&]<typename T>(T& o) {
+        const Bind bind{bindings};
+        T::fields(o, bind);
+      },
+      result);
+  return result;
 }
 
 std::size_t OpHash::operator()(const Op& op) const {

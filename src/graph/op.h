@@ -316,6 +316,9 @@ std::string_view op_name(const Op& op);
 // The attributes as they are printed: "heads=2, window=global, scale=0.5".
 std::string attributes(const Op& op);
 
+// The op with the values of symbols in its attributes.
+Op bound(const Op& op, const Bindings& bindings);
+
 struct OpHash {
   std::size_t operator()(const Op& op) const;
 };

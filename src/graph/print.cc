@@ -12,25 +12,38 @@ std::string reference(const Graph& graph, ValueId id) {
   return (value.constant ? "@" : "%") + value.name;
 }
 
+// "%boxes: float32 [300, 4] count=%kept"
+std::string declaration(const Graph& graph, ValueId id) {
+  const Value& value = graph.value(id);
+  std::string text =
+      fmt::format("%{}: {} {}", value.name, to_string(value.dtype), to_string(value.shape));
+  if (value.count) text += fmt::format(" count={}", reference(graph, *value.count));
+  return text;
+}
+
+template <typename F>
+std::string list(const std::vector<ValueId>& ids, const F& text_of) {
+  std::string text;
+  for (const ValueId id : ids) {
+    if (!text.empty()) text += ", ";
+    text += text_of(id);
+  }
+  return text;
+}
+
 }  // namespace
 
 std::string to_string(const Graph& graph) {
   std::string text = fmt::format("program {}\n", graph.name);
   for (const ValueId id : graph.inputs) {
-    const Value& value = graph.value(id);
-    text += fmt::format("  input  %{}: {} {}\n", value.name, to_string(value.dtype),
-                        to_string(value.shape));
+    text += fmt::format("  input  {}\n", declaration(graph, id));
   }
   for (const Node& node : graph.nodes) {
-    const Value& result = graph.value(node.outputs.front());
-    std::string inputs;
-    for (const ValueId id : node.inputs) {
-      if (!inputs.empty()) inputs += ", ";
-      inputs += reference(graph, id);
-    }
+    const std::string results =
+        list(node.outputs, [&](ValueId id) { return declaration(graph, id); });
+    const std::string inputs = list(node.inputs, [&](ValueId id) { return reference(graph, id); });
     const std::string shown = attributes(node.op);
-    text += fmt::format("  %{}: {} {} = {}({}){}\n", result.name, to_string(result.dtype),
-                        to_string(result.shape), op_name(node.op), inputs,
+    text += fmt::format("  {} = {}({}){}\n", results, op_name(node.op), inputs,
                         shown.empty() ? "" : " {" + shown + "}");
   }
   for (const ValueId id : graph.outputs) {

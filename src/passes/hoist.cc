@@ -44,16 +44,17 @@ graph::Graph split_off(graph::Graph& graph, const graph::Split& split, const Pas
   std::erase_if(first.nodes, [&](const graph::Node& node) { return !is_moved(node.outputs[0]); });
   std::erase_if(graph.nodes, [&](const graph::Node& node) { return is_moved(node.outputs[0]); });
 
-  // What of the moved values is still read here.
+  // What of the moved values is still read here, counts beside what they count.
   std::vector<bool> read(graph.values.size(), false);
+  const auto mark = [&](ValueId id) {
+    if (!is_moved(id)) return;
+    read[static_cast<std::size_t>(id)] = true;
+    if (const auto count = graph.value(id).count) read[static_cast<std::size_t>(*count)] = true;
+  };
   for (const graph::Node& node : graph.nodes) {
-    for (const ValueId id : node.inputs) {
-      if (is_moved(id)) read[static_cast<std::size_t>(id)] = true;
-    }
+    std::for_each(node.inputs.begin(), node.inputs.end(), mark);
   }
-  for (const ValueId id : graph.outputs) {
-    if (is_moved(id)) read[static_cast<std::size_t>(id)] = true;
-  }
+  std::for_each(graph.outputs.begin(), graph.outputs.end(), mark);
   std::vector<ValueId> remaining;
   for (const ValueId id : graph.inputs) {
     if (!is_moved(id) || read[static_cast<std::size_t>(id)]) remaining.push_back(id);
@@ -75,9 +76,11 @@ graph::Graph split_off(graph::Graph& graph, const graph::Split& split, const Pas
   }
   std::erase_if(first.inputs, [&](ValueId id) { return !used[static_cast<std::size_t>(id)]; });
   const std::vector<std::string> names = graph::symbols(first);
-  std::erase_if(first.typical, [&](const auto& binding) {
-    return std::find(names.begin(), names.end(), binding.first) == names.end();
-  });
+  const auto is_gone = [&](const auto& entry) {
+    return std::find(names.begin(), names.end(), entry.first) == names.end();
+  };
+  std::erase_if(first.typical, is_gone);
+  std::erase_if(first.profile, is_gone);
   graph = eliminate_dead(std::move(graph), context);
   return eliminate_dead(std::move(first), context);
 }

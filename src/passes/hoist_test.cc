@@ -78,6 +78,29 @@ TEST(Hoist, AnInputThatIsStillReadStays) {
   EXPECT_EQ(graph.value(graph.inputs[2]).name, "x");
 }
 
+// What counts a value goes where the value goes.
+TEST(Hoist, CountsStayWithWhatTheyCount) {
+  Builder b("decoder");
+  const ValueId image = b.input("image", DType::kF32, {4, 8});
+  const ValueId number = b.input("number", DType::kI32, {});
+  b.input("unused", DType::kI32, {});
+  const ValueId x = b.input("x", DType::kF32, {kRows, 8});
+  const ValueId shared = b.add("shared", Linear{}, {image, b.constant("w", zeros({8, 8}))});
+  const ValueId count = b.add("count", graph::Reshape{{}}, {number});
+  b.set_count(shared, count);
+  b.output(b.add("y", graph::Concat{0}, {x, shared}), "y");
+  graph::Module module;
+  module.programs.push_back(b.finish());
+  module.splits = {{"decoder", "of_image", {"image", "number"}}};
+  module = hoist(std::move(module), {});
+  for (const graph::Graph& each : module.programs) graph::verify(each);
+  ASSERT_EQ(module.programs[0].outputs.size(), 2U);
+  const graph::Graph& rest = module.programs[1];
+  ASSERT_EQ(rest.inputs.size(), 4U);
+  EXPECT_EQ(rest.value(rest.inputs[0]).name, "shared");
+  EXPECT_EQ(rest.value(rest.inputs[0]).count, rest.inputs[1]);
+}
+
 TEST(Hoist, NamesAProgramThatIsNotThere) {
   graph::Module module;
   module.programs.push_back(program());
