@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "core/dtype.h"
-#include "graph/dim_json.h"
+#include "graph/op_json.h"
 
 namespace lasso::engine {
 

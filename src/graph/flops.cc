@@ -24,7 +24,7 @@ struct FlopsOf {
     return 2 * out() * dim(0, graph.value(node.inputs[0]).shape.size() - 1);
   }
   double operator()(const Conv2d& op) const {
-    return 2 * out() * dim(0, 3) * static_cast<double>(op.kernel_h * op.kernel_w);
+    return 2 * out() * dim(1, 1) * static_cast<double>(op.kernel_h * op.kernel_w);
   }
   double operator()(const ConvTranspose2d&) const { return 2 * out() * dim(0, 3); }
   double operator()(const LayerNorm&) const { return 8 * out(); }

@@ -185,6 +185,35 @@ TEST(Infer, NamesOpAndShapes) {
   }
 }
 
+TEST(Infer, ConvolutionsOfAllKinds) {
+  Builder b("p");
+  const Dim height = Dim::symbol("height");
+  const Dim width = Dim::symbol("width");
+  const ValueId image = b.input("image", DType::kF32, {1, height, width, 6});
+  const ValueId w = b.constant("w", zeros({4, 3, 3, 5}));
+  Conv2d op{3, 5, {2, 1}, {1, 0, 2, 4}};
+  op.groups = 2;
+  const ValueId y = b.add("y", op, {image, w});
+  EXPECT_EQ(to_string(b.shape(y)), "[1, floor(height/2) + 1, width, 4]");
+  EXPECT_EQ(attributes(op), "kernel_h=3, kernel_w=5, stride=2x1, padding=1,0,2,4, groups=2");
+  op.dilation = {1, 2};
+  EXPECT_EQ(to_string(b.shape(b.add("z", op, {image, w}))),
+            "[1, floor(height/2) + 1, width - 4, 4]");
+  const ValueId small = b.input("small", DType::kF32, {1, 4, 4, 6});
+  EXPECT_THROW(b.add("w2", op, {small, w}), Error);  // the window has 9 columns, and there are 8
+  op.dilation = 1;
+  op.groups = 4;
+  EXPECT_THROW(b.add("w3", op, {image, w}), Error);
+  op.groups = 0;
+  EXPECT_THROW(b.add("w4", op, {image, w}), Error);
+  op.groups = 2;
+  op.stride.w = 0;
+  EXPECT_THROW(b.add("w5", op, {image, w}), Error);
+  op.stride.w = 1;
+  op.padding.right = -1;
+  EXPECT_THROW(b.add("w6", op, {image, w}), Error);
+}
+
 TEST(Infer, Shapes) {
   Builder b("p");
   const ValueId image = b.input("image", DType::kF32, {kBatch, 32, 48, 3});

@@ -1,4 +1,7 @@
 // The rules of layers with weights and of products.
+#include <algorithm>
+#include <optional>
+
 #include "core/check.h"
 #include "graph/inputs.h"
 
@@ -73,17 +76,22 @@ Results Conv2d::infer(const Inputs& in) const {
   in.require_rank(1, 4);
   const Shape& x = in.shape(0);
   const Dim out = in.shape(1)[0];
-  in.require_shape(1, {out, x[3], kernel_h, kernel_w});
+  const auto channels = groups > 0 ? x[3].divided_by(groups) : std::nullopt;
+  in.require(channels && out.divided_by(groups), "channels and filters that groups divide");
+  in.require_shape(1, {out, *channels, kernel_h, kernel_w});
   if (in.has(2)) in.require_shape(2, {out});
-  in.require(stride > 0 && padding >= 0, "a positive stride and no negative padding");
-  const auto size = [&](const Dim& dim, std::int64_t kernel) -> Dim {
-    const Dim span = dim + Dim(2 * padding - kernel);
-    if (stride == 1) return span + 1;
-    in.require(span.is_constant() && span.constant() >= 0,
-               "an image size that is known and not below the kernel's");
-    return span.constant() / stride + 1;
+  in.require(stride.h > 0 && stride.w > 0 && dilation.h > 0 && dilation.w > 0 &&
+                 std::min({padding.top, padding.left, padding.bottom, padding.right}) >= 0,
+             "a positive stride and dilation and no negative padding");
+  const auto size = [&](const Dim& dim, std::int64_t pads, std::int64_t kernel, std::int64_t step,
+                        std::int64_t distance) -> Dim {
+    const Dim span = dim + Dim(pads - distance * (kernel - 1) - 1);
+    in.require(!span.is_constant() || span.constant() >= 0, "an image not smaller than the window");
+    return span.floor_divided_by(step) + 1;
   };
-  return {result(DType::kF32, {x[0], size(x[1], kernel_h), size(x[2], kernel_w), out})};
+  return {result(DType::kF32,
+                 {x[0], size(x[1], padding.top + padding.bottom, kernel_h, stride.h, dilation.h),
+                  size(x[2], padding.left + padding.right, kernel_w, stride.w, dilation.w), out})};
 }
 
 Results ConvTranspose2d::infer(const Inputs& in) const {

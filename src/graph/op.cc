@@ -28,6 +28,13 @@ namespace {
 
 std::string text_of(std::int64_t value) { return fmt::format("{}", value); }
 std::string text_of(float value) { return fmt::format("{}", value); }
+std::string text_of(const Size2d& size) {
+  return size.h == size.w ? text_of(size.h) : fmt::format("{}x{}", size.h, size.w);
+}
+std::string text_of(const Pads2d& pads) {
+  if (pads == Pads2d(pads.top)) return text_of(pads.top);
+  return fmt::format("{},{},{},{}", pads.top, pads.left, pads.bottom, pads.right);
+}
 std::string text_of(const Dim& dim) { return to_string(dim); }
 std::string text_of(const Shape& shape) { return to_string(shape); }
 std::string text_of(const std::vector<std::int64_t>& values) {

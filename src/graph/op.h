@@ -40,6 +40,32 @@ enum class Activation : std::uint8_t {
 const EnumNames<Activation>& names_of(EnumTag<Activation> tag);
 std::string_view to_string(Activation activation);
 
+// Of height and width; one number stands for both.
+struct Size2d {
+  std::int64_t h = 1;
+  std::int64_t w = 1;
+
+  Size2d() = default;
+  Size2d(std::int64_t both) : h(both), w(both) {}  // NOLINT(google-explicit-constructor)
+  Size2d(std::int64_t height, std::int64_t width) : h(height), w(width) {}
+  bool operator==(const Size2d&) const = default;
+};
+
+// What surrounds an image; one number stands for all sides.
+struct Pads2d {
+  std::int64_t top = 0;
+  std::int64_t left = 0;
+  std::int64_t bottom = 0;
+  std::int64_t right = 0;
+
+  Pads2d() = default;
+  Pads2d(std::int64_t all)  // NOLINT(google-explicit-constructor)
+      : top(all), left(all), bottom(all), right(all) {}
+  Pads2d(std::int64_t top, std::int64_t left, std::int64_t bottom, std::int64_t right)
+      : top(top), left(left), bottom(bottom), right(right) {}
+  bool operator==(const Pads2d&) const = default;
+};
+
 // y = activation(x W^T + b) + r.   (x [..., K], W [N, K], b? [N], r? [..., N], scales? [...],
 // gain? [K], output_gain? [N]) -> [..., N], or (q [..., N], scales [...]) where `output` is uint8
 //
@@ -75,17 +101,21 @@ struct MatMul {
   bool operator==(const MatMul&) const = default;
 };
 
-// Cross-correlation.   (x [B, H, W, C], W [N, C, kh, kw], b? [N]) -> [B, H', W', N]
-// With weights bfloat16, x is bfloat16, or float32 and rounded to it, and W is rounded to it; sums
-// and the result are float32.
+// Cross-correlation.   (x [B, H, W, C], W [N, C/groups, kh, kw], b? [N]) -> [B, H', W', N] with
+//   H' = floor((H + top + bottom - dilation (kh - 1) - 1) / stride) + 1
+// and W' in the same way. The result's channels and x's are divided into `groups`; those of one
+// read those of the same one. With weights bfloat16, x is bfloat16, or float32 and rounded to it,
+// and W is rounded to it; sums and the result are float32.
 struct Conv2d {
   static constexpr std::string_view kName = "conv2d";
   std::int64_t kernel_h = 1;
   std::int64_t kernel_w = 1;
-  std::int64_t stride = 1;
-  std::int64_t padding = 0;  // zeros on each side
+  Size2d stride = 1;
+  Pads2d padding = 0;  // of zeros
   Activation activation = Activation::kNone;
   DType weights = DType::kF32;  // or bfloat16
+  Size2d dilation = 1;          // distance of the window's pixels
+  std::int64_t groups = 1;
 
   static void fields(auto& op, auto& v) {
     v("kernel_h", op.kernel_h);
@@ -94,6 +124,8 @@ struct Conv2d {
     v("padding", op.padding);
     v("activation", op.activation, IfSet{});
     v("weights", op.weights, IfSet{});
+    v("dilation", op.dilation, IfSet{});
+    v("groups", op.groups, IfSet{});
   }
   Results infer(const Inputs& in) const;
   bool operator==(const Conv2d&) const = default;

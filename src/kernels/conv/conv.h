@@ -11,7 +11,7 @@
 
 namespace lasso::kernels {
 
-// Cross-correlation of x [batch, height, width, channels] with W [filters, channels, kernel_h,
+// graph::Conv2d of x [batch, height, width, channels] and W [filters, channels / groups, kernel_h,
 // kernel_w]. Inputs x, W, b?; W and b are packed.
 struct Conv2dProblem {
   std::int64_t batch = 1;
@@ -21,13 +21,26 @@ struct Conv2dProblem {
   std::int64_t filters = 1;
   std::int64_t kernel_h = 1;
   std::int64_t kernel_w = 1;
-  std::int64_t stride = 1;
-  std::int64_t padding = 0;
+  graph::Size2d stride = 1;
+  graph::Pads2d padding = 0;
+  graph::Size2d dilation = 1;
+  std::int64_t groups = 1;
   bool bias = false;
   graph::Activation activation = graph::Activation::kNone;
 
-  std::int64_t out_h() const { return (height + 2 * padding - kernel_h) / stride + 1; }
-  std::int64_t out_w() const { return (width + 2 * padding - kernel_w) / stride + 1; }
+  std::int64_t out_h() const {
+    const std::int64_t span = height + padding.top + padding.bottom - dilation.h * (kernel_h - 1);
+    return (span - 1) / stride.h + 1;
+  }
+  std::int64_t out_w() const {
+    const std::int64_t span = width + padding.left + padding.right - dilation.w * (kernel_w - 1);
+    return (span - 1) / stride.w + 1;
+  }
+  std::int64_t group_channels() const { return channels / groups; }
+  std::int64_t group_filters() const { return filters / groups; }
+  // Top and left end of the window of an output row or column, outside of the image if negative.
+  std::int64_t top(std::int64_t out_row) const { return out_row * stride.h - padding.top; }
+  std::int64_t left(std::int64_t out_column) const { return out_column * stride.w - padding.left; }
 };
 
 // x [batch, height, width, channels], W [channels, filters, stride, stride] -> y [batch,
@@ -47,6 +60,8 @@ struct ConvTranspose2dProblem {
 };
 
 Conv2dProblem make_conv2d_problem(const Call& call);
+// Whether the window is dense and reads all channels, as the fast kernels assume, or why not.
+Support supports_window(const Conv2dProblem& problem);
 ConvTranspose2dProblem make_conv_transpose2d_problem(const Call& call);
 
 // Best first, reference last.

@@ -86,9 +86,8 @@ void run_conv(const KernelState& state, const KernelArgs& args) {
                           std::uint16_t* rows) -> const std::uint16_t* {
     for (int r = 0; r < count; ++r) {
       const std::int64_t pixel = first + r;
-      copy_window(p, args.inputs[0], pixel / (out_h * out_w),
-                  pixel / out_w % out_h * p.stride - p.padding,
-                  pixel % out_w * p.stride - p.padding, rows + r * product.k);
+      copy_window(p, args.inputs[0], pixel / (out_h * out_w), p.top(pixel / out_w % out_h),
+                  p.left(pixel % out_w), rows + r * product.k);
     }
     return rows;
   };
@@ -157,7 +156,7 @@ void run_transpose(const KernelState& state, const KernelArgs& args) {
 const Kernel<Conv2dBf16Problem> kConv2dBf16Product{
     .name = "product",
     .isa = Isa::kAvx512Bf16,
-    .supports = always<Conv2dBf16Problem>,
+    .supports = [](const Conv2dBf16Problem& p, const Target&) { return supports_window(p); },
     .plan = plan_conv,
     .pack = pack_conv,
     .create = create_problem_state<Conv2dBf16Problem>,

@@ -30,6 +30,8 @@ Pieces pieces_of(const Conv2dProblem& p) {
 }
 
 Support supports(const Conv2dProblem& p, const Target& /*target*/) {
+  const Support window = supports_window(p);
+  if (!window) return window;
   return pieces_of(p).count <= kMaxSegments ? Support::yes()
                                             : Support::no("the window has too many rows");
 }
@@ -39,7 +41,7 @@ class State final : public KernelState {
   explicit State(const Conv2dProblem& p)
       : problem(p),
         pieces(pieces_of(p)),
-        zeros(static_cast<std::size_t>(p.padding > 0 ? p.channels : 0), 0.0F) {}
+        zeros(static_cast<std::size_t>(p.padding == 0 ? 0 : p.channels), 0.0F) {}
   Conv2dProblem problem;
   Pieces pieces;
   std::vector<float> zeros;
@@ -104,8 +106,8 @@ void run(const KernelState& state, const KernelArgs& args) {
   run_product(product_isa(kIsa), product, [&](std::int64_t first, int count, ProductRows& rows) {
     for (int r = 0; r < count; ++r) {
       const std::int64_t pixel = first + r;
-      locate_pieces(s, x, pixel / (out_h * out_w), pixel / out_w % out_h * p.stride - p.padding,
-                    pixel % out_w * p.stride - p.padding, rows.a + r, count);
+      locate_pieces(s, x, pixel / (out_h * out_w), p.top(pixel / out_w % out_h),
+                    p.left(pixel % out_w), rows.a + r, count);
       rows.y[r] = y + pixel * p.filters;
     }
   });
