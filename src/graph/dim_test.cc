@@ -104,7 +104,7 @@ TEST(FloorDivision, Prints) {
 TEST(FloorDivision, RefusesDepthWithoutEnd) {
   Dim dim = kHeight;
   EXPECT_EQ(dim.depth(), 0);
-  const auto deeper = [&] { return (dim * 2 + kPoints).floor_divided_by(3) * 2 + kPoints; };
+  const auto deeper = [&] { return (dim * kPoints + dim).floor_divided_by(3); };
   dim = deeper();
   EXPECT_EQ(dim.depth(), 1);
   dim = deeper();

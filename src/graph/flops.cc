@@ -37,6 +37,8 @@ struct FlopsOf {
   double operator()(const Attention&) const { return 4 * out() * dim(1, 1); }
   double operator()(const Binary&) const { return out(); }
   double operator()(const Unary&) const { return out(); }
+  double operator()(const Reduce&) const { return size(0); }
+  double operator()(const Softmax&) const { return 4 * out(); }
   double operator()(const FourierFeatures&) const { return 2 * out() * dim(1, 0); }
   template <typename Movement>
   double operator()(const Movement&) const {

@@ -43,6 +43,21 @@ Results Reshape::infer(const Inputs& in) const {
   return {result(in.dtype(0), shape)};
 }
 
+Results Pad::infer(const Inputs& in) const {
+  in.require_count(1, 1);
+  Shape y = in.shape(0);
+  in.require(!y.empty() && before.size() == y.size() && after.size() == y.size(),
+             "a size before and one after for each dimension");
+  in.require(value == 0.0F || in.dtype(0) == DType::kF32, "zeros around other types than float32");
+  for (std::size_t i = 0; i < y.size(); ++i) {
+    for (const Dim& side : {before[i], after[i]}) {
+      in.require(!side.is_constant() || side.constant() >= 0, "no negative sizes");
+      y[i] = y[i] + side;
+    }
+  }
+  return {result(in.dtype(0), std::move(y))};
+}
+
 Results Transpose::infer(const Inputs& in) const {
   in.require_count(1, 1);
   const Shape& x = in.shape(0);

@@ -18,15 +18,71 @@ const EnumNames<Activation>& names_of(EnumTag<Activation> /*tag*/) {
 std::string_view to_string(Activation activation) { return name_of(activation); }
 
 const EnumNames<BinaryKind>& names_of(EnumTag<BinaryKind> /*tag*/) {
-  static const EnumNames<BinaryKind> names{
-      {BinaryKind::kAdd, "add"}, {BinaryKind::kSub, "sub"}, {BinaryKind::kMul, "mul"}};
+  static const EnumNames<BinaryKind> names{{BinaryKind::kAdd, "add"}, {BinaryKind::kSub, "sub"},
+                                           {BinaryKind::kMul, "mul"}, {BinaryKind::kDiv, "div"},
+                                           {BinaryKind::kMax, "max"}, {BinaryKind::kMin, "min"},
+                                           {BinaryKind::kPow, "pow"}};
   return names;
 }
 std::string_view to_string(BinaryKind kind) { return name_of(kind); }
 
+const EnumNames<UnaryKind>& names_of(EnumTag<UnaryKind> /*tag*/) {
+  static const EnumNames<UnaryKind> names{{UnaryKind::kIdentity, "identity"},
+                                          {UnaryKind::kGelu, "gelu"},
+                                          {UnaryKind::kRelu, "relu"},
+                                          {UnaryKind::kSigmoid, "sigmoid"},
+                                          {UnaryKind::kAbs, "abs"},
+                                          {UnaryKind::kNegate, "negate"},
+                                          {UnaryKind::kSign, "sign"},
+                                          {UnaryKind::kExp, "exp"},
+                                          {UnaryKind::kLog, "log"},
+                                          {UnaryKind::kSqrt, "sqrt"},
+                                          {UnaryKind::kReciprocal, "reciprocal"},
+                                          {UnaryKind::kSin, "sin"},
+                                          {UnaryKind::kCos, "cos"},
+                                          {UnaryKind::kTanh, "tanh"},
+                                          {UnaryKind::kErf, "erf"},
+                                          {UnaryKind::kRound, "round"},
+                                          {UnaryKind::kFloor, "floor"},
+                                          {UnaryKind::kCeil, "ceil"}};
+  return names;
+}
+std::string_view to_string(UnaryKind kind) { return name_of(kind); }
+
+UnaryKind unary_of(Activation activation) {
+  switch (activation) {
+    case Activation::kNone:
+      break;
+    case Activation::kGelu:
+      return UnaryKind::kGelu;
+    case Activation::kRelu:
+      return UnaryKind::kRelu;
+    case Activation::kSigmoid:
+      return UnaryKind::kSigmoid;
+  }
+  return UnaryKind::kIdentity;
+}
+
+std::optional<Activation> activation_of(UnaryKind kind) {
+  for (const auto& [activation, name] : names_of(EnumTag<Activation>())) {
+    if (unary_of(activation) == kind) return activation;
+  }
+  return std::nullopt;
+}
+
+const EnumNames<ReduceKind>& names_of(EnumTag<ReduceKind> /*tag*/) {
+  static const EnumNames<ReduceKind> names{{ReduceKind::kSum, "sum"},
+                                           {ReduceKind::kMean, "mean"},
+                                           {ReduceKind::kMax, "max"},
+                                           {ReduceKind::kMin, "min"}};
+  return names;
+}
+std::string_view to_string(ReduceKind kind) { return name_of(kind); }
+
 namespace {
 
 std::string text_of(std::int64_t value) { return fmt::format("{}", value); }
+std::string text_of(bool value) { return value ? "true" : "false"; }
 std::string text_of(float value) { return fmt::format("{}", value); }
 std::string text_of(const Size2d& size) {
   return size.h == size.w ? text_of(size.h) : fmt::format("{}x{}", size.h, size.w);

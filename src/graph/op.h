@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -179,10 +180,11 @@ struct Quantize {
   bool operator==(const Quantize&) const = default;
 };
 
-// Rounds to the nearest, ties to even.   (x float32 or bfloat16) -> the same in `to`
+// The same numbers in another type: to the nearest, ties to even, where a float type is narrower,
+// and towards zero where an integer is.   (x) -> the same in `to`
 struct Cast {
   static constexpr std::string_view kName = "cast";
-  DType to = DType::kF32;  // or bfloat16
+  DType to = DType::kF32;
 
   static void fields(auto& op, auto& v) { v("to", op.to, Unprinted{}); }
   Results infer(const Inputs& in) const;
@@ -228,11 +230,11 @@ struct Attention {
   bool operator==(const Attention&) const = default;
 };
 
-enum class BinaryKind : std::uint8_t { kAdd, kSub, kMul };
+enum class BinaryKind : std::uint8_t { kAdd, kSub, kMul, kDiv, kMax, kMin, kPow };
 const EnumNames<BinaryKind>& names_of(EnumTag<BinaryKind> tag);
 std::string_view to_string(BinaryKind kind);
 
-// y = activation(a (+|-|*) b), NumPy's broadcasting.
+// y = activation(f(a, b)) in the type of both, NumPy's broadcasting. Activations are of float32.
 struct Binary {
   static constexpr std::string_view kName = "binary";
   BinaryKind kind = BinaryKind::kAdd;
@@ -247,17 +249,96 @@ struct Binary {
   bool operator==(const Binary&) const = default;
 };
 
-// y = activation(x)
+enum class UnaryKind : std::uint8_t {
+  kIdentity,
+  kGelu,  // the activations
+  kRelu,
+  kSigmoid,
+  kAbs,
+  kNegate,
+  kSign,  // -1, 0 or 1
+  kExp,
+  kLog,
+  kSqrt,
+  kReciprocal,
+  kSin,
+  kCos,
+  kTanh,
+  kErf,
+  kRound,  // to the nearest, ties to even
+  kFloor,
+  kCeil,
+};
+const EnumNames<UnaryKind>& names_of(EnumTag<UnaryKind> tag);
+std::string_view to_string(UnaryKind kind);
+
+// An activation as a function of its own, and the inverse, where there is one. kNone is the
+// identity.
+UnaryKind unary_of(Activation activation);
+std::optional<Activation> activation_of(UnaryKind kind);
+
+// y = f(x)
 struct Unary {
   static constexpr std::string_view kName = "unary";
-  Activation activation = Activation::kNone;
+  UnaryKind kind = UnaryKind::kIdentity;
 
-  static void fields(auto& op, auto& v) { v("activation", op.activation, Unprinted{}); }
-  std::string_view name() const {
-    return activation == Activation::kNone ? "identity" : to_string(activation);
-  }
+  Unary() = default;
+  Unary(UnaryKind kind) : kind(kind) {}  // NOLINT(google-explicit-constructor): it is nothing else
+  Unary(Activation activation)           // NOLINT(google-explicit-constructor)
+      : kind(unary_of(activation)) {}
+
+  static void fields(auto& op, auto& v) { v("kind", op.kind, Unprinted{}); }
+  std::string_view name() const { return to_string(kind); }
   Results infer(const Inputs& in) const;
   bool operator==(const Unary&) const = default;
+};
+
+enum class ReduceKind : std::uint8_t { kSum, kMean, kMax, kMin };
+const EnumNames<ReduceKind>& names_of(EnumTag<ReduceKind> tag);
+std::string_view to_string(ReduceKind kind);
+
+// Over all elements along `axes` (different, none negative), which stay as dimensions of 1 or go.
+// A sum of nothing is 0, the maximum -infinity, the minimum infinity.
+struct Reduce {
+  static constexpr std::string_view kName = "reduce";
+  ReduceKind kind = ReduceKind::kSum;
+  std::vector<std::int64_t> axes;
+  bool keep = true;
+
+  static void fields(auto& op, auto& v) {
+    v("kind", op.kind);
+    v("axes", op.axes);
+    v("keep", op.keep, IfSet{});
+  }
+  Results infer(const Inputs& in) const;
+  bool operator==(const Reduce&) const = default;
+};
+
+// y = exp(x) / sum exp(x) along `axis` (not negative).
+struct Softmax {
+  static constexpr std::string_view kName = "softmax";
+  std::int64_t axis = 0;
+
+  static void fields(auto& op, auto& v) { v("axis", op.axis); }
+  Results infer(const Inputs& in) const;
+  bool operator==(const Softmax&) const = default;
+};
+
+// x between so many elements of a value, for each dimension, none negative. The value is 0 but for
+// float32.
+struct Pad {
+  static constexpr std::string_view kName = "pad";
+  Shape before;
+  Shape after;
+  float value = 0.0F;
+
+  static void fields(auto& op, auto& v) {
+    v("before", op.before);
+    v("after", op.after);
+    v("value", op.value, IfSet{});
+  }
+  Results infer(const Inputs& in) const;
+  bool operator==(const Pad&) const = default;
 };
 
 // Joins along `axis` (not negative).   (x0, x1, ...) -> y
@@ -339,7 +420,7 @@ struct FourierFeatures {
 
 using Op = std::variant<Linear, MatMul, Conv2d, ConvTranspose2d, LayerNorm, WindowAttention,
                         Attention, Binary, Unary, Concat, Slice, Reshape, Transpose, Expand, Gather,
-                        FourierFeatures, Quantize, Cast>;
+                        FourierFeatures, Quantize, Cast, Reduce, Softmax, Pad>;
 
 // What an op is called: its name, or what it computes where one op computes several functions
 // ("layer_norm", "add").

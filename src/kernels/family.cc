@@ -9,7 +9,10 @@
 #include "kernels/gemm_int8/gemm_int8.h"
 #include "kernels/layout/layout.h"
 #include "kernels/norm/norm.h"
+#include "kernels/pad/pad.h"
 #include "kernels/quantize/quantize.h"
+#include "kernels/reduce/reduce.h"
+#include "kernels/softmax/softmax.h"
 
 namespace lasso::kernels {
 
@@ -46,6 +49,9 @@ struct FamilyOf {
   }
   const Family& operator()(const graph::Quantize&) const { return quantize_family(); }
   const Family& operator()(const graph::Cast&) const { return cast_family(); }
+  const Family& operator()(const graph::Reduce&) const { return reduce_family(); }
+  const Family& operator()(const graph::Softmax&) const { return softmax_family(); }
+  const Family& operator()(const graph::Pad&) const { return pad_family(); }
 };
 
 }  // namespace

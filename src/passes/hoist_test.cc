@@ -85,8 +85,8 @@ TEST(Hoist, CountsStayWithWhatTheyCount) {
   const ValueId number = b.input("number", DType::kI32, {});
   b.input("unused", DType::kI32, {});
   const ValueId x = b.input("x", DType::kF32, {kRows, 8});
-  const ValueId shared = b.add("shared", Linear{}, {image, b.constant("w", zeros({8, 8}))});
   const ValueId count = b.add("count", graph::Reshape{{}}, {number});
+  const ValueId shared = b.add("shared", Linear{}, {image, b.constant("w", zeros({8, 8}))});
   b.set_count(shared, count);
   b.output(b.add("y", graph::Concat{0}, {x, shared}), "y");
   graph::Module module;
@@ -97,8 +97,8 @@ TEST(Hoist, CountsStayWithWhatTheyCount) {
   ASSERT_EQ(module.programs[0].outputs.size(), 2U);
   const graph::Graph& rest = module.programs[1];
   ASSERT_EQ(rest.inputs.size(), 4U);
-  EXPECT_EQ(rest.value(rest.inputs[0]).name, "shared");
-  EXPECT_EQ(rest.value(rest.inputs[0]).count, rest.inputs[1]);
+  EXPECT_EQ(rest.value(rest.inputs[1]).name, "shared");
+  EXPECT_EQ(rest.value(rest.inputs[1]).count, rest.inputs[0]);
 }
 
 TEST(Hoist, NamesAProgramThatIsNotThere) {

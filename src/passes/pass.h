@@ -58,6 +58,9 @@ graph::Graph fuse_residual(graph::Graph graph, const PassContext& context);
 // round themselves. The sums that residuals make stay float32. Throws kInvalidArgument for a
 // smoothing of another length and for convolutions in int8.
 graph::Graph lower_precision(graph::Graph graph, const PassContext& context);
+// Ops that the target has no kernel for become plainer ones, which compute the same with more
+// memory between them; those that have none stay.
+graph::Graph decompose(graph::Graph graph, const PassContext& context);
 // Removes nodes and constants that no output needs.
 graph::Graph eliminate_dead(graph::Graph graph, const PassContext& context);
 

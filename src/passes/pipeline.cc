@@ -36,6 +36,9 @@ const std::vector<Pass>& pipeline() {
       // Behind the fusions, which know float32 alone.
       {"lower_precision", each<lower_precision>},
       {"eliminate_dead", each<eliminate_dead>},
+      // Last: whether there is a kernel depends on what was fused and lowered.
+      {"decompose", each<decompose>},
+      {"eliminate_dead", each<eliminate_dead>},
   };
   return passes;
 }

@@ -10,9 +10,16 @@ namespace lasso::kernels {
 
 namespace {
 
-template <typename Problem>
-Support always(const Problem&, const Target&) {
-  return Support::yes();
+Support supports_binary(const BinaryProblem& p, const Target&) {
+  if (!p.float32) return Support::no("another type than float32");
+  const bool is_simple = p.kind == graph::BinaryKind::kAdd || p.kind == graph::BinaryKind::kSub ||
+                         p.kind == graph::BinaryKind::kMul;
+  return is_simple ? Support::yes() : Support::no("only sums, differences and products");
+}
+
+Support supports_unary(const UnaryProblem& p, const Target&) {
+  if (!p.float32) return Support::no("another type than float32");
+  return graph::activation_of(p.kind) ? Support::yes() : Support::no("only activations");
 }
 
 KernelPlan estimate(std::int64_t elements, const Target& target) {
@@ -77,7 +84,7 @@ void run_unary(const KernelState& state, const KernelArgs& args) {
     const UnaryRun run{.x = static_cast<const float*>(args.inputs[0]) + begin,
                        .y = static_cast<float*>(args.outputs[0]) + begin,
                        .count = end - begin,
-                       .activation = p.activation};
+                       .activation = *graph::activation_of(p.kind)};
     if constexpr (kIsa == Isa::kAvx512) {
       unary_avx512(run);
     } else {
@@ -91,7 +98,7 @@ constexpr Kernel<BinaryProblem> binary_kernel() {
   return {
       .name = "vector",
       .isa = kIsa,
-      .supports = always<BinaryProblem>,
+      .supports = supports_binary,
       .plan = [](const BinaryProblem& p,
                  const Target& target) { return estimate(p.count(), target); },
       .pack = nullptr,
@@ -105,7 +112,7 @@ constexpr Kernel<UnaryProblem> unary_kernel() {
   return {
       .name = "vector",
       .isa = kIsa,
-      .supports = always<UnaryProblem>,
+      .supports = supports_unary,
       .plan = [](const UnaryProblem& p, const Target& target) { return estimate(p.count, target); },
       .pack = nullptr,
       .create = create_problem_state<UnaryProblem>,

@@ -91,6 +91,12 @@ constexpr Kernel<CastProblem> cast_kernel() {
       .isa = kIsa,
       .supports =
           [](const CastProblem& p, const Target&) {
+            const auto is_float = [](DType dtype) {
+              return dtype == DType::kF32 || dtype == DType::kBF16;
+            };
+            if (!is_float(p.from) || !is_float(p.to)) {
+              return Support::no("only float32 and bfloat16");
+            }
             return p.from != p.to ? Support::yes() : Support::no("nothing to convert");
           },
       .plan = [](const CastProblem& p, const Target& target) { return estimate(p.count, target); },
