@@ -74,7 +74,12 @@ graph::Module every_op() {
     const ValueId relu = b.add("relu", graph::Unary{Activation::kRelu}, {joined});
     const ValueId waves = b.add("waves", graph::FourierFeatures{},
                                 {relu, b.constant("matrix", random_tensor({64, 32}, 14))});
-    b.output(b.add("sum", graph::Binary{graph::BinaryKind::kAdd}, {waves, scaled}), "sum");
+    const ValueId chances = b.add("chances", graph::Softmax{2}, {scaled});
+    const ValueId largest =
+        b.add("largest", graph::Reduce{graph::ReduceKind::kMax, {2}, true}, {chances});
+    const ValueId padded = b.add("padded", graph::Pad{{0, 0, 1}, {0, 0, 62}, 0.5F}, {largest});
+    const ValueId all = b.add("all", graph::Binary{graph::BinaryKind::kAdd}, {waves, padded});
+    b.output(b.add("sum", graph::Binary{graph::BinaryKind::kAdd}, {all, scaled}), "sum");
     b.output(logits, "logits");
     module.programs.push_back(b.finish());
     module.programs.back().typical = {{"batch", 1}, {"points", 3}};
@@ -316,6 +321,11 @@ TEST_F(EngineFile, LyingProgramsAreRefused) {
       {R"("heads":2)", R"("heads":0)", "3 * heads"},
       {R"("heads":2)", R"("heads":-2)", "3 * heads"},
       {R"("window":4)", R"("window":1000000)", "shape"},
+      {R"("axes":[2])", R"("axes":[2,2])", "different axes"},
+      {R"("axes":[2])", R"("axes":[3])", "different axes"},
+      {R"("keep":true)", R"("keep":1)", "true or false"},
+      {R"("before":[0,0,1])", R"("before":[0,0,-1])", "no negative sizes"},
+      {R"("before":[0,0,1])", R"("before":[0,0])", "for each dimension"},
       {R"("epsilon")", R"("delta")", "a field \"epsilon\""},
       {R"("scale":0.25)", R"("scale":1e60)", "a finite number"},
       {R"("axis":1)", R"("axis":9)", "an axis"},
