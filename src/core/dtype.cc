@@ -6,31 +6,16 @@
 
 namespace lasso {
 
-std::string_view to_string(DType dtype) {
-  switch (dtype) {
-    case DType::kF32:
-      return "float32";
-    case DType::kF16:
-      return "float16";
-    case DType::kBF16:
-      return "bfloat16";
-    case DType::kF64:
-      return "float64";
-    case DType::kI8:
-      return "int8";
-    case DType::kU8:
-      return "uint8";
-    case DType::kI16:
-      return "int16";
-    case DType::kI32:
-      return "int32";
-    case DType::kI64:
-      return "int64";
-    case DType::kBool:
-      return "bool";
-  }
-  return "unknown";
+const EnumNames<DType>& names_of(EnumTag<DType> /*tag*/) {
+  static const EnumNames<DType> names{{DType::kF32, "float32"},   {DType::kF16, "float16"},
+                                      {DType::kBF16, "bfloat16"}, {DType::kF64, "float64"},
+                                      {DType::kI8, "int8"},       {DType::kU8, "uint8"},
+                                      {DType::kI16, "int16"},     {DType::kI32, "int32"},
+                                      {DType::kI64, "int64"},     {DType::kBool, "bool"}};
+  return names;
 }
+
+std::string_view to_string(DType dtype) { return name_of(dtype); }
 
 float f16_to_f32(std::uint16_t bits) { return _cvtsh_ss(bits); }
 

@@ -7,9 +7,12 @@
 #include <cstdint>
 #include <string_view>
 
+#include "core/enum_names.h"
+
 namespace lasso {
 
 enum class DType : std::uint8_t { kF32, kF16, kBF16, kF64, kI8, kU8, kI16, kI32, kI64, kBool };
+const EnumNames<DType>& names_of(EnumTag<DType> tag);
 
 constexpr std::size_t size_of(DType dtype) {
   switch (dtype) {

@@ -58,9 +58,11 @@ class Binder {
     graph::verify(graph_);
     check(outputs_are_separate(graph_), "an output that is also something else");
     program_.symbols = graph::symbols(graph_);
-    for (const std::string& symbol : program_.symbols) ones_[symbol] = 1;
-    check(graph_.typical.size() == ones_.size() &&
-              std::equal(ones_.begin(), ones_.end(), graph_.typical.begin(),
+    for (const std::string& symbol : program_.symbols) {
+      least_[symbol] = graph::range_of(graph_.profile, symbol).min;
+    }
+    check(graph_.typical.size() == least_.size() &&
+              std::equal(least_.begin(), least_.end(), graph_.typical.begin(),
                          [](const auto& a, const auto& b) { return a.first == b.first; }),
           "typical sizes of other symbols than its inputs'");
     for (const Value& value : graph_.values) check_value(value);
@@ -77,15 +79,11 @@ class Binder {
     LASSO_CHECK(condition, ErrorCode::kCorruptFile, "program {} has {}", graph_.name, seen);
   }
 
-  // No dimension shrinks as a symbol grows, and with all of them at 1, their least, every dimension
-  // is at least 1: so it is for all bindings.
+  // No dimension shrinks as a symbol grows, and with all of them at their least every dimension is
+  // at least 1: so it is for all bindings.
   void check_value(const Value& value) const {
     for (const Dim& dim : value.shape) {
-      for (const auto& [symbols, coefficient] : dim.terms()) {
-        check(symbols.empty() || coefficient > 0,
-              fmt::format("dimension {} in \"{}\"", to_string(dim), value.name));
-      }
-      check(dim.evaluate(ones_) >= 1,
+      check(dim.grows_from(least_) && dim.evaluate(least_) >= 1,
             fmt::format("dimension {} in \"{}\"", to_string(dim), value.name));
     }
     const std::int64_t elements = element_count(graph::evaluate(value.shape, graph_.typical));
@@ -99,8 +97,10 @@ class Binder {
     if (const auto* slice = std::get_if<graph::Slice>(&node.op)) {
       const auto axis = static_cast<std::size_t>(slice->axis);
       const Dim& size = graph_.value(node.inputs.front()).shape[axis];
-      check(slice->begin.is_constant() && slice->end.is_constant() &&
-                slice->begin.constant() >= 0 && slice->end.constant() <= size.evaluate(ones_),
+      const auto never_negative = [&](const Dim& dim) {
+        return dim.grows_from(least_) && dim.evaluate(least_) >= 0;
+      };
+      check(never_negative(slice->begin) && never_negative(size - slice->end),
             fmt::format("a slice beyond its input in \"{}\"", name));
     }
   }
@@ -152,7 +152,7 @@ class Binder {
   backend::TargetInfo target_;
   bool times_hold_;
   WeightsSection& weights_;
-  Bindings ones_;
+  Bindings least_;
 };
 
 }  // namespace

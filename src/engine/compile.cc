@@ -180,7 +180,9 @@ class ProgramCompiler {
     Graph& graph = program_.graph;
     graph::verify(graph);
     program_.symbols = graph::symbols(graph);
-    for (const std::string& symbol : program_.symbols) graph.typical.try_emplace(symbol, 1);
+    for (const std::string& symbol : program_.symbols) {
+      graph.typical.try_emplace(symbol, graph::range_of(graph.profile, symbol).opt);
+    }
     program_.constants.resize(graph.values.size());
     for (const Node& node : graph.nodes) program_.nodes.push_back(compile_node(node));
     return std::move(program_);
@@ -280,6 +282,14 @@ class ProgramCompiler {
   std::map<std::string, TimedChoice> timed_;
 };
 
+// Every op has a kernel on this device: the reference, if no other.
+passes::PassContext pass_context(const CompileOptions& options) {
+  passes::PassContext context;
+  context.target = options.target;
+  context.precision = options.precision;
+  return context;
+}
+
 }  // namespace
 
 bool CompiledModule::times_hold(const backend::TargetInfo& target) const {
@@ -305,7 +315,7 @@ kernels::Call make_call(const Graph& graph, const Node& node, const graph::Bindi
     return result;
   };
   kernels::Call call;
-  call.op = node.op;
+  call.op = graph::bound(node.op, bindings);
   for (const ValueId id : node.inputs) call.inputs.push_back(operand(id));
   for (const ValueId id : node.outputs) call.outputs.push_back(operand(id));
   return call;
@@ -320,8 +330,9 @@ CompiledModule compile(graph::Module module, const CompileOptions& options, Weig
   compiled.build.cpu_model = cpu_model();
   const ThreadLimit limit(options.target.threads);
   ConstantStore store;
+  module = passes::optimize(std::move(module), pass_context(options));
   for (Graph& graph : module.programs) {
-    ProgramCompiler compiler(passes::optimize(std::move(graph), options.precision), options, store);
+    ProgramCompiler compiler(std::move(graph), options, store);
     compiled.programs.push_back(compiler.run());
     compiled.build.needed = compiled.build.needed | compiler.needed();
   }

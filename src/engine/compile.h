@@ -14,7 +14,7 @@
 #include "engine/weights.h"
 #include "graph/graph.h"
 #include "kernels/family.h"
-#include "passes/lower_precision.h"
+#include "quant/precision_plan.h"
 
 namespace lasso::engine {
 
@@ -22,7 +22,7 @@ struct CompileOptions {
   bool reference = false;  // the last kernel of every list
   // Kernels are chosen for it; the team that packs has its threads.
   backend::TargetInfo target;
-  passes::PrecisionPlan precision;
+  quant::PrecisionPlan precision;
   // Where several kernels of a list take a node, all are timed, and one that is clearly faster than
   // the one of the least estimated cost is preferred to it.
   bool time_kernels = false;

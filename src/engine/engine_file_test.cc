@@ -75,7 +75,12 @@ graph::Module every_op() {
     const ValueId relu = b.add("relu", graph::Unary{Activation::kRelu}, {joined});
     const ValueId waves = b.add("waves", graph::FourierFeatures{},
                                 {relu, b.constant("matrix", random_tensor({64, 32}, 14))});
-    b.output(b.add("sum", graph::Binary{graph::BinaryKind::kAdd}, {waves, scaled}), "sum");
+    const ValueId chances = b.add("chances", graph::Softmax{2}, {scaled});
+    const ValueId largest =
+        b.add("largest", graph::Reduce{graph::ReduceKind::kMax, {2}, true}, {chances});
+    const ValueId padded = b.add("padded", graph::Pad{{0, 0, 1}, {0, 0, 62}, 0.5F}, {largest});
+    const ValueId all = b.add("all", graph::Binary{graph::BinaryKind::kAdd}, {waves, padded});
+    b.output(b.add("sum", graph::Binary{graph::BinaryKind::kAdd}, {all, scaled}), "sum");
     b.output(logits, "logits");
     module.programs.push_back(b.finish());
     module.programs.back().typical = {{"batch", 1}, {"points", 3}};
@@ -315,11 +320,23 @@ TEST_F(EngineFile, LyingProgramsAreRefused) {
       {R"("padding":1)", R"("padding":-1)", "no negative padding"},
       {R"("padding":1)", R"("padding":99999999999)", "an integer"},
       {R"("stride":1)", R"("stride":0)", "a positive stride"},
+      {R"("stride":1)", R"("stride":[1,0])", "a positive stride"},
+      {R"("stride":1)", R"("stride":[1,1,1])", "an array of 2 elements"},
+      {R"("padding":1)", R"("padding":[1,1,1,-1])", "no negative padding"},
+      {R"("dilation":1)", R"("dilation":0)", "dilation"},
+      {R"("dilation":1)", R"("dilation":2147483647)", "window"},
+      {R"("groups":1)", R"("groups":5)", "groups divide"},
+      {R"("groups":1)", R"("groups":-1)", "groups divide"},
       {R"("stride":2)", R"("stride":3)", "shape"},
       {R"("kernel_h":3)", R"("kernel_h":-3)", "shape"},
       {R"("heads":2)", R"("heads":0)", "3 * heads"},
       {R"("heads":2)", R"("heads":-2)", "3 * heads"},
       {R"("window":4)", R"("window":1000000)", "shape"},
+      {R"("axes":[2])", R"("axes":[2,2])", "different axes"},
+      {R"("axes":[2])", R"("axes":[3])", "different axes"},
+      {R"("keep":true)", R"("keep":1)", "true or false"},
+      {R"("before":[0,0,1])", R"("before":[0,0,-1])", "no negative sizes"},
+      {R"("before":[0,0,1])", R"("before":[0,0])", "for each dimension"},
       {R"("epsilon")", R"("delta")", "a field \"epsilon\""},
       {R"("scale":0.25)", R"("scale":1e60)", "a finite number"},
       {R"("axis":1)", R"("axis":9)", "an axis"},
@@ -337,10 +354,19 @@ TEST_F(EngineFile, LyingProgramsAreRefused) {
       {R"("outputs":[4])", R"("outputs":[])", "at least one"},
       {R"("outputs":[4])", R"("outputs":[0])", ""},
       {R"("points":3)", R"("points":0)", "an integer from 1"},
+      {R"("typical")", R"("profile":{"points":[1,2]},"typical")", "[min, opt, max]"},
+      {R"("typical")", R"("profile":{"points":[4,5,6]},"typical")", "points is 3"},
+      {R"("typical")", R"("profile":{"points":[3,2,1]},"typical")", "the profile of points"},
+      {R"("typical")", R"("profile":{"dots":[1,2,3]},"typical")", "no symbol"},
+      {R"("dtype":"int32")", R"("count":0,"dtype":"int32")", "counted by"},
+      {R"("dtype":"int32")", R"("count":30000,"dtype":"int32")", "does not exist"},
+      {R"("dtype":"int32")", R"("count":-1,"dtype":"int32")", "an integer from 0"},
       {R"("points":3)", R"("dots":3)", "typical sizes"},
       {R"([1,"points"])", R"([-1,"points"])", ""},
       {R"([1,"points"])", R"([1,"points","points","points","points"])", "an array"},
       {R"([1,"points"])", R"([])", "terms"},
+      {R"([1,"points"])", R"([1,[[[1,"points"]],0]])", "an integer from 1"},
+      {R"([1,"points"])", R"([1,[[[1,[[[1,[[[1,"points"]],2]]],2]]],2]])", "a symbol"},
       {R"([[1,"batch"]],8)", R"([[1,"batch"]],0)", ""},
       {R"([[1,"batch"]],8)", R"([[1,"batch"]],1099511627776)", ""},
       {R"("layout":"f32 W)", R"("layout":"f99 W)", "no linear kernel of this release reads"},

@@ -14,9 +14,6 @@ using graph::ValueId;
 
 namespace {
 
-// Far beyond what memory holds, and small enough for kernels to count operations in 64 bits.
-constexpr std::int64_t kMaxSymbol = std::int64_t{1} << 24;
-
 std::size_t bytes_of(const Graph& graph, ValueId id, const graph::Bindings& bindings) {
   const graph::Value& value = graph.value(id);
   const std::int64_t count = element_count(graph::evaluate(value.shape, bindings));
@@ -48,11 +45,9 @@ Plan::Plan(const CompiledModule& module, const CompiledProgram& program,
               "program {} has {} symbols, and {} values came", program.graph.name,
               program.symbols.size(), symbols.size());
   for (std::size_t i = 0; i < symbols.size(); ++i) {
-    LASSO_CHECK(symbols[i] >= 1 && symbols[i] <= kMaxSymbol, ErrorCode::kInvalidArgument,
-                "program {}: {} is {}, and 1 to {} is expected", program.graph.name,
-                program.symbols[i], symbols[i], kMaxSymbol);
     bindings_[program.symbols[i]] = symbols[i];
   }
+  graph::check_bindings(program.graph.name, program.graph.profile, bindings_);
   check_sizes();
   place_values(weights);
   place_arguments();

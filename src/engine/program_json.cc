@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "core/dtype.h"
-#include "engine/op_fields.h"
+#include "graph/op_json.h"
 
 namespace lasso::engine {
 
@@ -53,9 +53,9 @@ Op read_op(const std::string& name, FieldReader& reader) {
     refuse(reader.where("op"), fmt::format("an operation of this release, not \"{}\"", name));
   } else {
     using T = std::variant_alternative_t<kIndex, Op>;
-    if (OpTypeName{}(T{}) != name) return read_op<kIndex + 1>(name, reader);
+    if (T::kName != name) return read_op<kIndex + 1>(name, reader);
     T op;
-    fields(reader, op);
+    T::fields(op, reader);
     return op;
   }
 }
@@ -81,6 +81,14 @@ Json write_timed(const CompiledNode& node) {
   return json;
 }
 
+Json write_profile(const graph::Profile& profile) {
+  Json json = Json::object();
+  for (const auto& [symbol, range] : profile) {
+    json[symbol] = Json::array({range.min, range.opt, range.max});
+  }
+  return json;
+}
+
 Json write_program(const CompiledProgram& program) {
   const Graph& graph = program.graph;
   Json json = {{"name", graph.name},
@@ -89,12 +97,14 @@ Json write_program(const CompiledProgram& program) {
                {"outputs", write_ids(graph.outputs)},
                {"values", Json::array()},
                {"nodes", Json::array()}};
+  if (!graph.profile.empty()) json["profile"] = write_profile(graph.profile);
   for (std::size_t i = 0; i < graph.values.size(); ++i) {
     const Value& value = graph.values[i];
     Json entry = {{"name", value.name},
                   {"dtype", write_value(value.dtype)},
                   {"shape", write_value(value.shape)}};
     if (value.constant) entry["constant"] = write_constant(program.constants[i]);
+    if (value.count) entry["count"] = *value.count;
     json["values"].push_back(std::move(entry));
   }
   for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
@@ -117,6 +127,7 @@ class ProgramReader {
     Graph& graph = program_.graph;
     reader_("name", graph.name);
     read_typical();
+    if (reader_.has("profile")) read_profile();
     read_each("values", kMaxValues, [&](FieldReader& value) { read_one_value(value); });
     read_each("nodes", kMaxNodes, [&](FieldReader& node) { read_node(node); });
     graph.inputs = ids(reader_, "inputs", false);
@@ -126,14 +137,32 @@ class ProgramReader {
   }
 
  private:
-  void read_typical() {
-    const Json& json = reader_.at("typical");
-    const std::string where = reader_.where("typical");
+  // Calls read(symbol, its entry, where) for a key that is an object of symbols.
+  template <typename F>
+  void read_symbols(const char* name, const F& read) {
+    const Json& json = reader_.at(name);
+    const std::string where = reader_.where(name);
     if (!json.is_object() || json.size() > kMaxSymbols) refuse(where, "sizes by symbol");
-    for (const auto& [symbol, size] : json.items()) {
+    for (const auto& [symbol, entry] : json.items()) {
       if (!is_plain_text(symbol, kMaxTextBytes)) refuse(where, "names of printable characters");
-      program_.graph.typical[symbol] = read_integer(size, 1, kMaxTypical, where);
+      read(symbol, entry, where);
     }
+  }
+
+  void read_typical() {
+    read_symbols("typical", [&](const auto& symbol, const Json& size, const std::string& where) {
+      program_.graph.typical[symbol] = read_integer(size, 1, kMaxTypical, where);
+    });
+  }
+
+  void read_profile() {
+    read_symbols("profile", [&](const auto& symbol, const Json& entry, const std::string& where) {
+      if (!entry.is_array() || entry.size() != 3) refuse(where, "[min, opt, max]");
+      const auto size = [&](std::size_t i) {
+        return read_integer(entry[i], 1, graph::kMaxSymbol, where);
+      };
+      program_.graph.profile[symbol] = {size(0), size(1), size(2)};
+    });
   }
 
   template <typename F>
@@ -165,6 +194,11 @@ class ProgramReader {
       }
       constant.finish();
       value.constant = std::move(tensor);
+    }
+    if (reader.has("count")) {
+      // The verifier knows which values there are.
+      value.count = static_cast<ValueId>(read_integer(
+          reader.at("count"), 0, static_cast<std::int64_t>(kMaxValues) - 1, reader.where("count")));
     }
     program_.graph.values.push_back(std::move(value));
     program_.constants.push_back(stored);
@@ -230,9 +264,9 @@ class ProgramReader {
 
 Json write_op(const Op& op) {
   return std::visit(
-      [](const auto& o) {
+      []<typename T>(const T& o) {
         Json json = write_fields(o);
-        json["op"] = OpTypeName{}(o);
+        json["op"] = T::kName;
         return json;
       },
       op);

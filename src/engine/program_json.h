@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "core/json_fields.h"
 #include "engine/compile.h"
-#include "engine/json_fields.h"
 
 namespace lasso::engine {
 

@@ -216,6 +216,33 @@ TEST_P(SessionTest, SameBitsEveryRun) {
   }
 }
 
+// Sizes that are computed from symbols, in shapes and in an op's attributes.
+TEST(Session, ComputesWithSymbolsAndWithinTheProfile) {
+  Builder b("program");
+  const Dim half = kRows.floor_divided_by(2);
+  const ValueId x = b.input("x", DType::kF32, {kRows, 3});
+  const ValueId first = b.add("first", graph::Slice{0, 0, half}, {x});
+  const ValueId last = b.add("last", graph::Slice{0, kRows - half, kRows}, {x});
+  b.output(b.add("sum", Binary{BinaryKind::kAdd}, {first, last}), "sum");
+  graph::Module module;
+  module.programs.push_back(b.finish());
+  module.programs[0].profile = {{"rows", {2, 4, 7}}};
+  Session session(compile(std::move(module), CompileOptions{}), SessionOptions{});
+  const auto run = [&](std::int64_t rows) {
+    const std::vector<float> in = random_values(rows * 3, 1);
+    std::vector<float> out(static_cast<std::size_t>(rows / 2 * 3));
+    const std::vector<std::int64_t> symbols{rows};
+    const std::vector<const void*> inputs{in.data()};
+    const std::vector<void*> outputs{out.data()};
+    session.run(0, symbols, inputs, outputs);
+    const std::size_t offset = in.size() - out.size();
+    for (std::size_t i = 0; i < out.size(); ++i) EXPECT_EQ(out[i], in[i] + in[offset + i]);
+  };
+  for (const std::int64_t rows : {2, 3, 6, 7}) run(rows);
+  EXPECT_THROW(run(1), Error);
+  EXPECT_THROW(run(8), Error);
+}
+
 TEST(Session, GoesOnAfterRunningOutOfMemory) {
   Builder b("program");
   const ValueId x = b.input("x", DType::kF32, {kRows, 64});

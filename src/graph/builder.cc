@@ -14,36 +14,49 @@ ValueId append(Graph& graph, Value value) {
 }  // namespace
 
 ValueId Builder::input(const std::string& name, DType dtype, Shape shape) {
-  const ValueId id = append(graph_, {name, dtype, std::move(shape), std::nullopt});
+  const ValueId id = append(graph_, {name, dtype, std::move(shape), {}, {}});
   graph_.inputs.push_back(id);
   return id;
 }
 
 ValueId Builder::constant(const std::string& name, Tensor tensor) {
   const bool is_half = tensor.dtype == DType::kF16 || tensor.dtype == DType::kBF16;
-  Value value{name, is_half ? DType::kF32 : tensor.dtype,
-              Shape(tensor.dims.begin(), tensor.dims.end()), std::nullopt};
+  Value value{name,
+              is_half ? DType::kF32 : tensor.dtype,
+              Shape(tensor.dims.begin(), tensor.dims.end()),
+              {},
+              {}};
   value.constant = std::move(tensor);
   return append(graph_, std::move(value));
 }
 
 ValueId Builder::add(const std::string& name, Op op, std::vector<ValueId> inputs) {
+  const std::string_view called = op_name(op);
+  const std::vector<ValueId> results = add_results({name}, std::move(op), std::move(inputs));
+  LASSO_CHECK(results.size() == 1, ErrorCode::kInternal,
+              "program {}, value \"{}\": {} has {} results", graph_.name, name, called,
+              results.size());
+  return results.front();
+}
+
+std::vector<ValueId> Builder::add_results(const std::vector<std::string>& names, Op op,
+                                          std::vector<ValueId> inputs) {
   std::vector<const Value*> values;
   values.reserve(inputs.size());
   for (const ValueId id : inputs) values.push_back(id == kNoValue ? nullptr : &graph_.value(id));
-  std::vector<Value> results;
+  Results results;
   try {
     results = infer(op, values);
   } catch (const Error& error) {
-    fail(error.code(), "program {}, value \"{}\": {}", graph_.name, name, error.what());
+    fail(error.code(), "program {}, value \"{}\": {}", graph_.name, names.at(0), error.what());
   }
-  LASSO_CHECK(results.size() == 1, ErrorCode::kInternal,
-              "program {}, value \"{}\": {} has {} results", graph_.name, name, op_name(op),
-              results.size());
-  results.front().name = name;
-  const ValueId id = append(graph_, std::move(results.front()));
-  graph_.nodes.push_back({std::move(op), std::move(inputs), {id}});
-  return id;
+  Node node{std::move(op), std::move(inputs), {}};
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    results[i].name = i < names.size() ? names[i] : fmt::format("{}.{}", names.at(0), i);
+    node.outputs.push_back(append(graph_, std::move(results[i])));
+  }
+  graph_.nodes.push_back(std::move(node));
+  return graph_.nodes.back().outputs;
 }
 
 void Builder::output(ValueId value, const std::string& name) {

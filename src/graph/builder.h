@@ -18,6 +18,12 @@ class Builder {
   ValueId constant(const std::string& name, Tensor tensor);
   // Appends a node with one result and returns it.
   ValueId add(const std::string& name, Op op, std::vector<ValueId> inputs);
+  // Appends a node with any number of results; those that `names` does not name are called after
+  // the first.
+  std::vector<ValueId> add_results(const std::vector<std::string>& names, Op op,
+                                   std::vector<ValueId> inputs);
+  // The shape of `value` is a capacity, and `count` says how much of it counts.
+  void set_count(ValueId value, ValueId count) { graph_.value(value).count = count; }
   void output(ValueId value, const std::string& name);
 
   const Shape& shape(ValueId value) const { return graph_.value(value).shape; }

@@ -1,10 +1,63 @@
 #include "graph/dim.h"
 
 #include <algorithm>
+#include <numeric>
+#include <utility>
 
 #include "core/check.h"
 
 namespace lasso::graph {
+
+struct Factor::Division {
+  Dim numerator;
+  std::int64_t divisor = 1;
+};
+
+Factor::Factor(Dim numerator, std::int64_t divisor)
+    : division_(std::make_shared<const Division>(Division{std::move(numerator), divisor})) {}
+
+const Dim& Factor::numerator() const { return division_->numerator; }
+std::int64_t Factor::divisor() const { return division_->divisor; }
+
+bool Factor::operator==(const Factor& other) const {
+  if (is_symbol() || other.is_symbol()) {
+    return is_symbol() == other.is_symbol() && symbol_ == other.symbol_;
+  }
+  return divisor() == other.divisor() && numerator() == other.numerator();
+}
+
+bool Factor::operator<(const Factor& other) const {
+  if (is_symbol() != other.is_symbol()) return is_symbol();
+  if (is_symbol()) return symbol_ < other.symbol_;
+  if (divisor() != other.divisor()) return divisor() < other.divisor();
+  return numerator().terms() < other.numerator().terms();
+}
+
+namespace {
+
+std::int64_t floor_quotient(std::int64_t value, std::int64_t divisor) {
+  return value / divisor - (value % divisor < 0 ? 1 : 0);
+}
+
+std::int64_t value_of(const Factor& factor, const Bindings& bindings) {
+  if (!factor.is_symbol()) {
+    return floor_quotient(factor.numerator().evaluate(bindings), factor.divisor());
+  }
+  const auto it = bindings.find(factor.symbol());
+  LASSO_CHECK(it != bindings.end(), ErrorCode::kInternal, "symbol {} is not bound",
+              factor.symbol());
+  return it->second;
+}
+
+std::string text_of(const Factor& factor) {
+  if (factor.is_symbol()) return factor.symbol();
+  const std::string numerator = to_string(factor.numerator());
+  if (factor.numerator().as_symbol())
+    return fmt::format("floor({}/{})", numerator, factor.divisor());
+  return fmt::format("floor(({})/{})", numerator, factor.divisor());
+}
+
+}  // namespace
 
 Dim::Dim(std::int64_t constant) {
   if (constant != 0) terms_.emplace(Monomial{}, constant);
@@ -12,7 +65,7 @@ Dim::Dim(std::int64_t constant) {
 
 Dim Dim::symbol(const std::string& name) {
   Dim dim;
-  dim.terms_.emplace(Monomial{name}, 1);
+  dim.terms_.emplace(Monomial{Factor(name)}, 1);
   return dim;
 }
 
@@ -28,20 +81,18 @@ std::int64_t Dim::constant() const {
 
 std::optional<std::string> Dim::as_symbol() const {
   if (terms_.size() != 1) return std::nullopt;
-  const auto& [symbols, coefficient] = *terms_.begin();
-  if (coefficient != 1 || symbols.size() != 1) return std::nullopt;
-  return symbols.front();
+  const auto& [factors, coefficient] = *terms_.begin();
+  if (coefficient != 1 || factors.size() != 1 || !factors.front().is_symbol()) return std::nullopt;
+  return factors.front().symbol();
 }
 
 std::int64_t Dim::evaluate(const Bindings& bindings) const {
   std::int64_t sum = 0;
-  for (const auto& [symbols, coefficient] : terms_) {
+  for (const auto& [factors, coefficient] : terms_) {
     std::int64_t product = coefficient;
     bool overflow = false;
-    for (const std::string& symbol : symbols) {
-      const auto it = bindings.find(symbol);
-      LASSO_CHECK(it != bindings.end(), ErrorCode::kInternal, "symbol {} is not bound", symbol);
-      overflow = overflow || __builtin_mul_overflow(product, it->second, &product);
+    for (const Factor& factor : factors) {
+      overflow = overflow || __builtin_mul_overflow(product, value_of(factor, bindings), &product);
     }
     overflow = overflow || __builtin_add_overflow(sum, product, &sum);
     LASSO_CHECK(!overflow, ErrorCode::kInvalidArgument, "dimension {} is too large",
@@ -52,17 +103,85 @@ std::int64_t Dim::evaluate(const Bindings& bindings) const {
 
 std::optional<Dim> Dim::divided_by(std::int64_t divisor) const {
   Dim quotient;
-  for (const auto& [symbols, coefficient] : terms_) {
+  for (const auto& [factors, coefficient] : terms_) {
     if (divisor == 0 || coefficient % divisor != 0) return std::nullopt;
-    quotient.terms_.emplace(symbols, coefficient / divisor);
+    quotient.terms_.emplace(factors, coefficient / divisor);
   }
   return quotient;
 }
 
-void Dim::add(const Monomial& symbols, std::int64_t coefficient) {
+// With coefficients c = k d + r, 0 <= r < d: floor(sum c t / d) = sum k t + floor(sum r t / d),
+// since the values of terms are integers. What is left is brought to its lowest terms, where
+//   floor((g m + c) / (g e)) = floor((m + floor(c / g)) / e)
+//   floor((floor(x / a) + c) / b) = floor((x + a c) / (a b))
+Dim Dim::floor_divided_by(std::int64_t divisor) const {
+  constexpr int kMaxDepth = 2;
+  LASSO_CHECK(divisor > 0, ErrorCode::kInvalidArgument, "{} is divided by {}", to_string(*this),
+              divisor);
+  Dim quotient;
+  Dim rest;
+  for (const auto& [factors, coefficient] : terms_) {
+    const std::int64_t whole = floor_quotient(coefficient, divisor);
+    quotient.add(factors, whole);
+    rest.add(factors, coefficient - whole * divisor);
+  }
+  if (rest.is_constant()) return quotient;
+
+  std::int64_t common = divisor;
+  for (const auto& [factors, coefficient] : rest.terms_) {
+    if (!factors.empty()) common = std::gcd(common, coefficient);
+  }
+  Dim numerator;
+  for (const auto& [factors, coefficient] : rest.terms_) {
+    numerator.add(factors, coefficient / common);
+  }
+  divisor /= common;
+
+  const std::int64_t constant =
+      numerator.terms_.begin()->first.empty() ? numerator.terms_.begin()->second : 0;
+  const auto& [factors, coefficient] = *numerator.terms_.rbegin();
+  const std::size_t constants = constant == 0 ? 0 : 1;
+  if (numerator.terms_.size() == constants + 1 && coefficient == 1 && factors.size() == 1 &&
+      !factors.front().is_symbol()) {
+    const Factor& inner = factors.front();
+    std::int64_t both = 0;
+    LASSO_CHECK(!__builtin_mul_overflow(inner.divisor(), divisor, &both),
+                ErrorCode::kInvalidArgument, "a dimension is divided by too much");
+    return quotient + (inner.numerator() + Dim(inner.divisor()) * constant).floor_divided_by(both);
+  }
+  LASSO_CHECK(numerator.depth() < kMaxDepth, ErrorCode::kInvalidArgument,
+              "a dimension has more than {} divisions inside of each other", kMaxDepth);
+  quotient.add(Monomial{Factor(std::move(numerator), divisor)}, 1);
+  return quotient;
+}
+
+// Products of factors that grow and are not negative grow.
+bool Dim::grows_from(const Bindings& least) const {
+  for (const auto& [factors, coefficient] : terms_) {
+    if (factors.empty()) continue;
+    if (coefficient < 0) return false;
+    for (const Factor& factor : factors) {
+      if (value_of(factor, least) < 0) return false;
+      if (!factor.is_symbol() && !factor.numerator().grows_from(least)) return false;
+    }
+  }
+  return true;
+}
+
+int Dim::depth() const {
+  int depth = 0;
+  for (const auto& [factors, coefficient] : terms_) {
+    for (const Factor& factor : factors) {
+      if (!factor.is_symbol()) depth = std::max(depth, 1 + factor.numerator().depth());
+    }
+  }
+  return depth;
+}
+
+void Dim::add(const Monomial& factors, std::int64_t coefficient) {
   constexpr std::size_t kMaxTerms = 16;
   constexpr std::int64_t kMaxCoefficient = std::int64_t{1} << 62;
-  const auto it = terms_.try_emplace(symbols, 0).first;
+  const auto it = terms_.try_emplace(factors, 0).first;
   LASSO_CHECK(!__builtin_add_overflow(it->second, coefficient, &it->second) &&
                   it->second <= kMaxCoefficient && it->second >= -kMaxCoefficient,
               ErrorCode::kInvalidArgument, "a dimension is too large");
@@ -73,7 +192,7 @@ void Dim::add(const Monomial& symbols, std::int64_t coefficient) {
 
 Dim Dim::operator+(const Dim& other) const {
   Dim sum = *this;
-  for (const auto& [symbols, coefficient] : other.terms_) sum.add(symbols, coefficient);
+  for (const auto& [factors, coefficient] : other.terms_) sum.add(factors, coefficient);
   return sum;
 }
 
@@ -83,34 +202,37 @@ Dim Dim::operator*(const Dim& other) const {
   Dim product;
   for (const auto& [left, left_coefficient] : terms_) {
     for (const auto& [right, right_coefficient] : other.terms_) {
-      Monomial symbols = left;
-      symbols.insert(symbols.end(), right.begin(), right.end());
-      std::sort(symbols.begin(), symbols.end());
+      Monomial factors = left;
+      factors.insert(factors.end(), right.begin(), right.end());
+      std::sort(factors.begin(), factors.end());
       std::int64_t coefficient = 0;
       LASSO_CHECK(!__builtin_mul_overflow(left_coefficient, right_coefficient, &coefficient),
                   ErrorCode::kInvalidArgument, "a dimension is too large");
-      product.add(symbols, coefficient);
+      product.add(factors, coefficient);
     }
   }
   return product;
 }
 
-// The term with the most symbols first, the constant last: "4096*prompts + points + 5".
+// The term with the most factors first, the constant last: "4096*prompts + points + 5".
 std::string to_string(const Dim& dim) {
-  if (dim.terms_.empty()) return "0";
-  std::vector<std::pair<Dim::Monomial, std::int64_t>> terms(dim.terms_.begin(), dim.terms_.end());
+  if (dim.terms().empty()) return "0";
+  std::vector<std::pair<Dim::Monomial, std::int64_t>> terms(dim.terms().begin(), dim.terms().end());
   std::stable_sort(terms.begin(), terms.end(),
                    [](const auto& a, const auto& b) { return a.first.size() > b.first.size(); });
   std::string text;
-  for (const auto& [symbols, coefficient] : terms) {
+  for (const auto& [factors, coefficient] : terms) {
     if (!text.empty()) text += coefficient < 0 ? " - " : " + ";
     const std::int64_t shown = text.empty() ? coefficient : std::abs(coefficient);
-    if (symbols.empty()) {
+    if (factors.empty()) {
       text += fmt::format("{}", shown);
-    } else {
-      if (shown == -1) text += '-';
-      if (std::abs(shown) != 1) text += fmt::format("{}*", shown);
-      text += fmt::format("{}", fmt::join(symbols, "*"));
+      continue;
+    }
+    if (shown == -1) text += '-';
+    if (std::abs(shown) != 1) text += fmt::format("{}*", shown);
+    for (std::size_t i = 0; i < factors.size(); ++i) {
+      if (i > 0) text += '*';
+      text += text_of(factors[i]);
     }
   }
   return text;

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
+#include "graph/dim_json.h"
 #include "lasso/error.h"
 
 namespace lasso::graph {
@@ -44,6 +47,120 @@ TEST(Dim, DividesWhereEveryTermDoes) {
   EXPECT_EQ((kPoints * 6 + 9).divided_by(3), kPoints * 2 + 3);
   EXPECT_FALSE((kPoints * 6 + 8).divided_by(3).has_value());
   EXPECT_FALSE(Dim(6).divided_by(0).has_value());
+}
+
+const Dim kHeight = Dim::symbol("height");
+
+// The size of what a convolution makes of an image's side.
+Dim convolved(const Dim& side, std::int64_t kernel, std::int64_t padding, std::int64_t stride) {
+  return (side + (2 * padding - kernel)).floor_divided_by(stride) + 1;
+}
+
+TEST(FloorDivision, IsThatOfIntegers) {
+  for (std::int64_t a = -3; a <= 3; ++a) {
+    for (std::int64_t c = -7; c <= 7; ++c) {
+      for (std::int64_t divisor = 1; divisor <= 6; ++divisor) {
+        const Dim dim = (kHeight * a + c).floor_divided_by(divisor);
+        for (std::int64_t height = 0; height < 9; ++height) {
+          const double exact = static_cast<double>(a * height + c) / static_cast<double>(divisor);
+          ASSERT_EQ(dim.evaluate({{"height", height}}), std::floor(exact)) << to_string(dim);
+        }
+      }
+    }
+  }
+  EXPECT_EQ(Dim(-7).floor_divided_by(2), Dim(-4));
+  EXPECT_THROW(kHeight.floor_divided_by(0), Error);
+}
+
+TEST(FloorDivision, HasANormalForm) {
+  EXPECT_EQ((kHeight * 4 + 6).floor_divided_by(2), kHeight * 2 + 3);
+  EXPECT_EQ((kHeight - 1).floor_divided_by(2), (kHeight + 1).floor_divided_by(2) - 1);
+  EXPECT_EQ((kHeight * 2 + 3).floor_divided_by(4), (kHeight + 1).floor_divided_by(2));
+  EXPECT_EQ((kHeight * kPoints + 2).floor_divided_by(2),
+            (kPoints * kHeight).floor_divided_by(2) + 1);
+  EXPECT_EQ(kHeight.floor_divided_by(2).floor_divided_by(3), kHeight.floor_divided_by(6));
+  // Two convolutions of stride 2 that halve, against one of stride 4.
+  EXPECT_EQ(convolved(convolved(kHeight, 2, 0, 2), 2, 0, 2), convolved(kHeight, 4, 0, 4));
+  EXPECT_EQ(convolved(convolved(kHeight, 3, 1, 2), 3, 1, 2), (kHeight + 3).floor_divided_by(4));
+  EXPECT_NE(kHeight.floor_divided_by(2), kHeight.floor_divided_by(3));
+  EXPECT_FALSE(kHeight.floor_divided_by(2).as_symbol().has_value());
+  EXPECT_FALSE(kHeight.floor_divided_by(2).is_constant());
+}
+
+TEST(FloorDivision, IsAFactorLikeASymbol) {
+  const Dim half = kHeight.floor_divided_by(2);
+  EXPECT_EQ((half + 1) * (half - 1), half * half - 1);
+  EXPECT_EQ((half * 3).evaluate({{"height", 7}}), 9);
+  EXPECT_EQ((half * kPoints * 2).divided_by(2), half * kPoints);
+  EXPECT_THROW(half.evaluate({{"points", 1}}), Error);
+}
+
+TEST(FloorDivision, Prints) {
+  EXPECT_EQ(to_string(kHeight.floor_divided_by(2)), "floor(height/2)");
+  EXPECT_EQ(to_string((kHeight - 1).floor_divided_by(2) * kPoints),
+            "points*floor((height + 1)/2) - points");
+}
+
+TEST(FloorDivision, RefusesDepthWithoutEnd) {
+  Dim dim = kHeight;
+  EXPECT_EQ(dim.depth(), 0);
+  const auto deeper = [&] { return (dim * kPoints + dim).floor_divided_by(3); };
+  dim = deeper();
+  EXPECT_EQ(dim.depth(), 1);
+  dim = deeper();
+  EXPECT_EQ(dim.depth(), 2);
+  EXPECT_THROW(deeper(), Error);
+}
+
+TEST(FloorDivision, GrowsWhereItsFormShowsIt) {
+  const Bindings ones{{"height", 1}, {"points", 1}};
+  EXPECT_TRUE(convolved(kHeight, 3, 1, 2).grows_from(ones));
+  EXPECT_TRUE((kPoints * kHeight.floor_divided_by(2)).grows_from(ones));
+  EXPECT_FALSE((Dim(9) - kHeight.floor_divided_by(2)).grows_from(ones));
+  EXPECT_FALSE((Dim(9) - kHeight).floor_divided_by(2).grows_from(ones));
+  // Growth that takes more than the signs of terms to see is not seen.
+  EXPECT_FALSE(((kHeight - 5).floor_divided_by(2) * kPoints).grows_from(ones));
+  // A factor that may be negative: -2 floor(...) would shrink as points grow.
+  EXPECT_FALSE(((kHeight - 5) * kPoints).floor_divided_by(2).grows_from(ones));
+}
+
+Dim through_json(const Dim& dim) {
+  Dim again;
+  read_value(parse_json(write_value(dim).dump(), "test"), again, "test");
+  return again;
+}
+
+TEST(DimJson, KeepsDimensions) {
+  const Dim half = (kHeight + 1).floor_divided_by(2);
+  for (const Dim& dim : {Dim(0), Dim(-3), kPoints, kPoints * 4096 + 5, half,
+                         half * kPoints * 2 - half + 7, (half * 2 + kPoints).floor_divided_by(3)}) {
+    EXPECT_EQ(through_json(dim), dim) << to_string(dim);
+  }
+  EXPECT_EQ(write_value(kPoints + 5).dump(), R"([[5],[1,"points"]])");
+  EXPECT_EQ(write_value(half).dump(), R"([[1,[[[1],[1,"height"]],2]]])");
+}
+
+TEST(DimJson, RefusesWhatNoModelHas) {
+  const auto read = [](const char* text) {
+    Dim dim;
+    read_value(Json::parse(text), dim, "test");
+    return dim;
+  };
+  EXPECT_EQ(read(R"([[1,[[[1,"h"]],2]]])"), Dim::symbol("h").floor_divided_by(2));
+  for (const char* text : {
+           R"([[1,[[[1,"h"]],0]]])",                                          // divided by 0
+           R"([[1,[[[1,"h"]],-2]]])",                                         // or less
+           R"([[1,[[[1,"h"]],4294967296]]])",                                 // or by too much
+           R"([[1,[[[1,"h"]]]]])",                                            // by nothing
+           R"([[1,[[[1,"h"]],2,2]]])",                                        // twice
+           R"([[1,[]]])",                                                     // nothing
+           R"([[1,{"h":2}]])",                                                // another type
+           R"([[1,[[[1,[[[1,[[[1,"h"],[1]],2]],[1,"g"]],2]],[1,"g"]],2]]])",  // three deep
+           R"([[1,"a"],[1,"b"],[1,"c"],[1,"d"],[1,"e"],[1,"f"],[1,"g"],[1,"h"],[1,"i"]])",
+           R"([[9007199254740992,"h"]])",
+       }) {
+    EXPECT_THROW(read(text), Error) << text;
+  }
 }
 
 TEST(Dim, TellsSymbolsFromExpressions) {

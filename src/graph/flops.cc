@@ -24,7 +24,7 @@ struct FlopsOf {
     return 2 * out() * dim(0, graph.value(node.inputs[0]).shape.size() - 1);
   }
   double operator()(const Conv2d& op) const {
-    return 2 * out() * dim(0, 3) * static_cast<double>(op.kernel_h * op.kernel_w);
+    return 2 * out() * dim(1, 1) * static_cast<double>(op.kernel_h * op.kernel_w);
   }
   double operator()(const ConvTranspose2d&) const { return 2 * out() * dim(0, 3); }
   double operator()(const LayerNorm&) const { return 8 * out(); }
@@ -37,6 +37,8 @@ struct FlopsOf {
   double operator()(const Attention&) const { return 4 * out() * dim(1, 1); }
   double operator()(const Binary&) const { return out(); }
   double operator()(const Unary&) const { return out(); }
+  double operator()(const Reduce&) const { return size(0); }
+  double operator()(const Softmax&) const { return 4 * out(); }
   double operator()(const FourierFeatures&) const { return 2 * out() * dim(1, 0); }
   template <typename Movement>
   double operator()(const Movement&) const {

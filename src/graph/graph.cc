@@ -11,6 +11,9 @@ std::vector<std::int32_t> use_counts(const Graph& graph) {
   };
   for (const Node& node : graph.nodes) std::for_each(node.inputs.begin(), node.inputs.end(), use);
   std::for_each(graph.outputs.begin(), graph.outputs.end(), use);
+  for (const Value& value : graph.values) {
+    if (value.count) use(*value.count);
+  }
   return counts;
 }
 

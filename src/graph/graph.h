@@ -11,6 +11,7 @@
 #include "core/tensor.h"
 #include "graph/dim.h"
 #include "graph/op.h"
+#include "graph/profile.h"
 
 namespace lasso::graph {
 
@@ -21,8 +22,13 @@ struct Value {
   std::string name;
   DType dtype = DType::kF32;
   Shape shape;
-  std::optional<Tensor>
-      constant;  // its bytes may have another float type than `dtype` (float16 weights)
+  // Its bytes may have another float type than `dtype` (float16 weights).
+  std::optional<Tensor> constant;
+  // Where how much there is depends on the data (what survives a threshold), the shape is a
+  // capacity, and this int32 value the number of entries that count at run time: with shape [] of
+  // the first dimension, with the shape of the first n dimensions of the next one, for each of
+  // their entries.
+  std::optional<ValueId> count;
 };
 
 struct Node {
@@ -39,32 +45,43 @@ struct Graph {
   std::vector<ValueId> outputs;
   // What symbols usually stand for: kernels are chosen and costs are stated for these sizes.
   Bindings typical;
+  Profile profile;  // what they may stand for
 
   const Value& value(ValueId id) const { return values.at(static_cast<std::size_t>(id)); }
   Value& value(ValueId id) { return values.at(static_cast<std::size_t>(id)); }
 };
 
+// Work that is the same for many runs of a program: what it computes from the named inputs, and
+// from no others, is to become the program `name`, whose results the rest reads (passes/hoist.cc).
+struct Split {
+  std::string program;
+  std::string name;
+  std::vector<std::string> inputs;
+};
+
 // What one model consists of. Programs share constants: the same Tensor stands in several graphs.
 struct Module {
   std::vector<Graph> programs;
+  std::vector<Split> splits;  // that are still to be done
 };
 
-// How often each value is used, as an input of a node or an output of the program.
+// How often each value is used: as an input of a node, an output of the program, or a count.
 std::vector<std::int32_t> use_counts(const Graph& graph);
 
 // The symbols that stand alone as a dimension of an input, in order of appearance: the binding key.
 std::vector<std::string> symbols(const Graph& graph);
 
 // Throws kInternal, naming program and value, unless the graph is well-formed: ids in range, single
-// assignment, definitions before uses, shapes and types as inference gives them, no unused output.
+// assignment, definitions before uses, shapes and types as inference gives them, counts beside what
+// they count, every symbol bound by an input. Throws kInvalidArgument for a profile that is none.
 void verify(const Graph& graph);
 
 // Readable text, one line per node.
 std::string to_string(const Graph& graph);
 
-// The types and shapes of a node's results; throws kInvalidArgument with the op, the shapes seen
-// and what was expected.
-std::vector<Value> infer(const Op& op, const std::vector<const Value*>& inputs);
+// The types and shapes of a node's results by the op's rule; throws kInvalidArgument with the op,
+// the shapes seen and what was expected.
+Results infer(const Op& op, const std::vector<const Value*>& inputs);
 
 // Floating-point operations (a multiply-add counts two) of a node at the given binding.
 double flops(const Graph& graph, const Node& node, const Bindings& bindings);

@@ -33,6 +33,29 @@ TEST(Graph, PrintsOneLinePerNode) {
             "  output %y\n");
 }
 
+TEST(Op, PrintsAttributesThatSaySomething) {
+  EXPECT_EQ(attributes(Linear{}), "");
+  EXPECT_EQ(attributes(Linear{Activation::kGelu, DType::kI8, DType::kU8}),
+            "activation=gelu, weights=int8, output=uint8");
+  EXPECT_EQ(attributes(WindowAttention{2, 0, 0.5F}), "heads=2, window=global, scale=0.5");
+  EXPECT_EQ(attributes(WindowAttention{2, 14, 0.5F}), "heads=2, window=14, scale=0.5");
+  EXPECT_EQ(attributes(Slice{1, kBatch, kBatch + 2}), "axis=1, begin=batch, end=batch + 2");
+  EXPECT_EQ(attributes(Transpose{{0, 2, 1}}), "permutation=0,2,1");
+  EXPECT_EQ(attributes(Reshape{{kBatch, 3}}), "");
+  EXPECT_EQ(op_name(Binary{BinaryKind::kMul}), "mul");
+  EXPECT_EQ(op_name(LayerNorm{}), "layer_norm");
+}
+
+TEST(Op, EqualWhereAllAttributesAre) {
+  const Op a = Reshape{{kBatch, 3}};
+  EXPECT_EQ(a, Op(Reshape{{kBatch, 3}}));
+  EXPECT_EQ(OpHash()(a), OpHash()(Reshape{{kBatch, 3}}));
+  EXPECT_NE(a, Op(Reshape{{kBatch, 4}}));
+  EXPECT_NE(OpHash()(a), OpHash()(Reshape{{kBatch, 4}}));
+  EXPECT_NE(a, Op(Expand{{kBatch, 3}}));
+  EXPECT_NE(OpHash()(a), OpHash()(Expand{{kBatch, 3}}));
+}
+
 TEST(Graph, CountsOperations) {
   const Graph graph = two_layers();
   EXPECT_EQ(flops(graph, graph.nodes[0], {{"batch", 3}}), 2.0 * 3 * 16 * 8);
@@ -68,6 +91,84 @@ TEST(Verify, FindsUnboundSymbols) {
   EXPECT_THROW(verify(graph), Error);
 }
 
+// What survives of each image's boxes, of which there is room for 8.
+Graph counted() {
+  Builder b("counted");
+  const ValueId boxes = b.input("boxes", DType::kF32, {kBatch, 8, 4});
+  const ValueId kept = b.input("kept", DType::kI32, {kBatch});
+  b.set_count(boxes, kept);
+  const ValueId index = b.input("index", DType::kI32, {2});
+  b.output(b.add("chosen", Gather{}, {boxes, index}), "chosen");
+  return b.finish();
+}
+
+TEST(Graph, ValuesMayHaveACount) {
+  const Graph graph = counted();
+  EXPECT_EQ(to_string(graph),
+            "program counted\n"
+            "  input  %boxes: float32 [batch, 8, 4] count=%kept\n"
+            "  input  %kept: int32 [batch]\n"
+            "  input  %index: int32 [2]\n"
+            "  %chosen: float32 [2, 8, 4] = gather(%boxes, %index) {offset=0}\n"
+            "  output %chosen\n");
+  EXPECT_EQ(use_counts(graph)[static_cast<std::size_t>(graph.inputs[1])], 1);
+}
+
+TEST(Verify, FindsCountsThatCountSomethingElse) {
+  const auto count_by = [](DType dtype, Shape shape) {
+    Graph graph = counted();
+    graph.value(graph.inputs[1]).dtype = dtype;
+    graph.value(graph.inputs[1]).shape = std::move(shape);
+    verify(graph);
+  };
+  EXPECT_NO_THROW(count_by(DType::kI32, {}));
+  EXPECT_NO_THROW(count_by(DType::kI32, {kBatch, 8}));
+  EXPECT_THROW(count_by(DType::kI64, {kBatch}), Error);
+  EXPECT_THROW(count_by(DType::kI32, {8}), Error);
+  EXPECT_THROW(count_by(DType::kI32, {kBatch, 8, 4}), Error);
+  Graph graph = counted();
+  graph.value(graph.inputs[0]).count = 99;
+  EXPECT_THROW(verify(graph), Error);
+  graph = counted();
+  graph.value(graph.inputs[0]).count = graph.outputs[0];  // made later
+  EXPECT_THROW(verify(graph), Error);
+}
+
+TEST(Profile, BoundsBindings) {
+  const Profile profile{{"batch", {2, 4, 8}}};
+  EXPECT_NO_THROW(check_profile("p", profile));
+  for (const Range range :
+       {Range{0, 1, 2}, Range{3, 2, 4}, Range{1, 5, 4}, Range{1, 1, kMaxSymbol + 1}}) {
+    EXPECT_THROW(check_profile("p", {{"batch", range}}), Error);
+  }
+  EXPECT_NO_THROW(check_bindings("p", profile, {{"batch", 8}, {"points", 1}}));
+  EXPECT_THROW(check_bindings("p", profile, {{"batch", 2}, {"points", 0}}), Error);
+  try {
+    check_bindings("p", profile, {{"batch", 9}});
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::kInvalidArgument);
+    EXPECT_STREQ(error.what(), "program p: batch is 9, and 2 to 8 is expected");
+  }
+}
+
+TEST(Verify, FindsProfilesOfOtherSymbols) {
+  Graph graph = two_layers();
+  graph.profile = {{"batch", {1, 2, 4}}};
+  EXPECT_NO_THROW(verify(graph));
+  graph.typical = {{"batch", 5}};
+  EXPECT_THROW(verify(graph), Error);
+  graph.typical = {};
+  graph.profile = {{"rows", {1, 2, 4}}};
+  EXPECT_THROW(verify(graph), Error);
+}
+
+TEST(Op, TakesTheValuesOfSymbols) {
+  EXPECT_EQ(bound(Reshape{{kBatch * 2, 3}}, {{"batch", 5}}), Op(Reshape{{10, 3}}));
+  EXPECT_EQ(bound(Slice{1, 0, kBatch - 1}, {{"batch", 5}}), Op(Slice{1, 0, 4}));
+  EXPECT_THROW(bound(Slice{1, kBatch, kBatch + 2}, {}), Error);
+}
+
 TEST(Infer, NamesOpAndShapes) {
   Builder b("p");
   const ValueId x = b.input("x", DType::kF32, {kBatch, 8});
@@ -82,6 +183,35 @@ TEST(Infer, NamesOpAndShapes) {
         "program p, value \"y\": linear(float32 [batch, 8], float32 [16, 9]): expected the "
         "last dimension of x to be the second one of W");
   }
+}
+
+TEST(Infer, ConvolutionsOfAllKinds) {
+  Builder b("p");
+  const Dim height = Dim::symbol("height");
+  const Dim width = Dim::symbol("width");
+  const ValueId image = b.input("image", DType::kF32, {1, height, width, 6});
+  const ValueId w = b.constant("w", zeros({4, 3, 3, 5}));
+  Conv2d op{3, 5, {2, 1}, {1, 0, 2, 4}};
+  op.groups = 2;
+  const ValueId y = b.add("y", op, {image, w});
+  EXPECT_EQ(to_string(b.shape(y)), "[1, floor(height/2) + 1, width, 4]");
+  EXPECT_EQ(attributes(op), "kernel_h=3, kernel_w=5, stride=2x1, padding=1,0,2,4, groups=2");
+  op.dilation = {1, 2};
+  EXPECT_EQ(to_string(b.shape(b.add("z", op, {image, w}))),
+            "[1, floor(height/2) + 1, width - 4, 4]");
+  const ValueId small = b.input("small", DType::kF32, {1, 4, 4, 6});
+  EXPECT_THROW(b.add("w2", op, {small, w}), Error);  // the window has 9 columns, and there are 8
+  op.dilation = 1;
+  op.groups = 4;
+  EXPECT_THROW(b.add("w3", op, {image, w}), Error);
+  op.groups = 0;
+  EXPECT_THROW(b.add("w4", op, {image, w}), Error);
+  op.groups = 2;
+  op.stride.w = 0;
+  EXPECT_THROW(b.add("w5", op, {image, w}), Error);
+  op.stride.w = 1;
+  op.padding.right = -1;
+  EXPECT_THROW(b.add("w6", op, {image, w}), Error);
 }
 
 TEST(Infer, Shapes) {

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "core/check.h"
 #include "graph/graph.h"
 
@@ -17,6 +19,7 @@ class Verifier {
     for (std::size_t i = 0; i < graph_.values.size(); ++i) {
       if (graph_.values[i].constant) check_constant(static_cast<ValueId>(i));
     }
+    for (const ValueId id : graph_.inputs) check_count(id);
     for (const Node& node : graph_.nodes) check_node(node);
     LASSO_CHECK(!graph_.outputs.empty(), ErrorCode::kInternal, "program {} has no output",
                 graph_.name);
@@ -49,6 +52,7 @@ class Verifier {
     const Value& v = value(id);
     Shape shape(v.constant->dims.begin(), v.constant->dims.end());
     check(v.shape == shape, id, "has another shape than its constant");
+    check(!v.count, id, "is a constant and has a count");
     define(id);
   }
 
@@ -60,7 +64,7 @@ class Verifier {
         check(is_defined(id), id, fmt::format("is used by {} before it is made", op_name(node.op)));
       }
     }
-    const std::vector<Value> expected = infer(node.op, inputs);
+    const Results expected = infer(node.op, inputs);
     LASSO_CHECK(node.outputs.size() == expected.size(), ErrorCode::kInternal,
                 "program {}: {} has {} results, and {} are expected", graph_.name, op_name(node.op),
                 node.outputs.size(), expected.size());
@@ -72,13 +76,37 @@ class Verifier {
                         to_string(expected[i].shape)));
       define(out);
     }
+    for (const ValueId id : node.outputs) check_count(id);
+  }
+
+  // Whoever reads the value may read its count.
+  void check_count(ValueId id) const {
+    const Value& v = value(id);
+    if (!v.count) return;
+    check(is_defined(*v.count), id, "has a count that is made later");
+    const Value& count = value(*v.count);
+    check(count.dtype == DType::kI32 && count.shape.size() < v.shape.size() &&
+              std::equal(count.shape.begin(), count.shape.end(), v.shape.begin()),
+          id,
+          fmt::format(
+              "of shape {} is counted by {} {}, and int32 of its first dimensions is expected",
+              to_string(v.shape), to_string(count.dtype), to_string(count.shape)));
   }
 
   // Every symbol must be given by an input's dimension, or a plan could not be bound.
   void check_symbols() const {
     Bindings bindings;
-    for (const std::string& name : symbols(graph_)) bindings[name] = 1;
+    check_profile(graph_.name, graph_.profile);
+    check_bindings(graph_.name, graph_.profile, graph_.typical);
+    for (const std::string& name : symbols(graph_))
+      bindings[name] = range_of(graph_.profile, name).min;
+    for (const auto& [symbol, range] : graph_.profile) {
+      LASSO_CHECK(bindings.count(symbol) == 1, ErrorCode::kInternal,
+                  "program {} has a profile of {}, which is no symbol of its inputs", graph_.name,
+                  symbol);
+    }
     for (const Value& v : graph_.values) evaluate(v.shape, bindings);
+    for (const Node& node : graph_.nodes) bound(node.op, bindings);
   }
 
   const Graph& graph_;

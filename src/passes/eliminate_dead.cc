@@ -7,10 +7,12 @@ namespace lasso::passes {
 using graph::kNoValue;
 using graph::ValueId;
 
-graph::Graph eliminate_dead(graph::Graph graph) {
+graph::Graph eliminate_dead(graph::Graph graph, const PassContext& /*context*/) {
   std::vector<bool> needed(graph.values.size(), false);
   const auto need = [&](ValueId id) {
-    if (id != kNoValue) needed[static_cast<std::size_t>(id)] = true;
+    if (id == kNoValue) return;
+    needed[static_cast<std::size_t>(id)] = true;
+    if (const auto count = graph.value(id).count) needed[static_cast<std::size_t>(*count)] = true;
   };
   std::for_each(graph.outputs.begin(), graph.outputs.end(), need);
   std::for_each(graph.inputs.begin(), graph.inputs.end(), need);  // the program's signature stays
@@ -41,6 +43,9 @@ graph::Graph eliminate_dead(graph::Graph graph) {
   }
   std::for_each(graph.inputs.begin(), graph.inputs.end(), renumber);
   std::for_each(graph.outputs.begin(), graph.outputs.end(), renumber);
+  for (graph::Value& value : values) {
+    if (value.count) renumber(*value.count);
+  }
   graph.nodes = std::move(nodes);
   graph.values = std::move(values);
   return graph;

@@ -14,7 +14,7 @@ bool takes_residual(const graph::Node& node) {
 
 }  // namespace
 
-graph::Graph fuse_residual(graph::Graph graph) {
+graph::Graph fuse_residual(graph::Graph graph, const PassContext& /*context*/) {
   const std::vector<std::int32_t> uses = graph::use_counts(graph);
   const std::vector<std::size_t> producer = producers(graph);
   std::vector<bool> merged(graph.nodes.size(), false);

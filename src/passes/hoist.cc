@@ -1,8 +1,7 @@
-#include "passes/hoist.h"
-
 #include <algorithm>
 #include <utility>
 
+#include "core/check.h"
 #include "passes/pass.h"
 
 namespace lasso::passes {
@@ -32,31 +31,30 @@ std::vector<bool> moved_values(const graph::Graph& graph, const std::vector<std:
   return moved;
 }
 
-}  // namespace
-
-graph::Graph hoist(graph::Graph& graph, const std::string& name,
-                   const std::vector<std::string>& inputs) {
-  const std::vector<bool> moved = moved_values(graph, inputs);
+// Returns the program that is split off; `graph` becomes the rest.
+graph::Graph split_off(graph::Graph& graph, const graph::Split& split, const PassContext& context) {
+  const std::vector<bool> moved = moved_values(graph, split.inputs);
   const auto is_moved = [&](ValueId id) {
     return id != kNoValue && moved[static_cast<std::size_t>(id)];
   };
   graph::Graph first = graph;
-  first.name = name;
+  first.name = split.name;
   first.outputs.clear();
   std::erase_if(first.inputs, [&](ValueId id) { return !is_moved(id); });
   std::erase_if(first.nodes, [&](const graph::Node& node) { return !is_moved(node.outputs[0]); });
   std::erase_if(graph.nodes, [&](const graph::Node& node) { return is_moved(node.outputs[0]); });
 
-  // What of the moved values is still read here.
+  // What of the moved values is still read here, counts beside what they count.
   std::vector<bool> read(graph.values.size(), false);
+  const auto mark = [&](ValueId id) {
+    if (!is_moved(id)) return;
+    read[static_cast<std::size_t>(id)] = true;
+    if (const auto count = graph.value(id).count) read[static_cast<std::size_t>(*count)] = true;
+  };
   for (const graph::Node& node : graph.nodes) {
-    for (const ValueId id : node.inputs) {
-      if (is_moved(id)) read[static_cast<std::size_t>(id)] = true;
-    }
+    std::for_each(node.inputs.begin(), node.inputs.end(), mark);
   }
-  for (const ValueId id : graph.outputs) {
-    if (is_moved(id)) read[static_cast<std::size_t>(id)] = true;
-  }
+  std::for_each(graph.outputs.begin(), graph.outputs.end(), mark);
   std::vector<ValueId> remaining;
   for (const ValueId id : graph.inputs) {
     if (!is_moved(id) || read[static_cast<std::size_t>(id)]) remaining.push_back(id);
@@ -78,11 +76,29 @@ graph::Graph hoist(graph::Graph& graph, const std::string& name,
   }
   std::erase_if(first.inputs, [&](ValueId id) { return !used[static_cast<std::size_t>(id)]; });
   const std::vector<std::string> names = graph::symbols(first);
-  std::erase_if(first.typical, [&](const auto& binding) {
-    return std::find(names.begin(), names.end(), binding.first) == names.end();
-  });
-  graph = eliminate_dead(std::move(graph));
-  return eliminate_dead(std::move(first));
+  const auto is_gone = [&](const auto& entry) {
+    return std::find(names.begin(), names.end(), entry.first) == names.end();
+  };
+  std::erase_if(first.typical, is_gone);
+  std::erase_if(first.profile, is_gone);
+  graph = eliminate_dead(std::move(graph), context);
+  return eliminate_dead(std::move(first), context);
+}
+
+}  // namespace
+
+graph::Module hoist(graph::Module module, const PassContext& context) {
+  for (const graph::Split& split : module.splits) {
+    const auto program =
+        std::find_if(module.programs.begin(), module.programs.end(),
+                     [&](const graph::Graph& graph) { return graph.name == split.program; });
+    LASSO_CHECK(program != module.programs.end(), ErrorCode::kInternal,
+                "the program {} is to be split, and there is none", split.program);
+    graph::Graph first = split_off(*program, split, context);
+    module.programs.insert(program, std::move(first));
+  }
+  module.splits.clear();
+  return module;
 }
 
 }  // namespace lasso::passes

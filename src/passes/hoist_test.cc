@@ -1,8 +1,8 @@
-#include "passes/hoist.h"
-
 #include <gtest/gtest.h>
 
 #include "graph/builder.h"
+#include "lasso/error.h"
+#include "passes/pass.h"
 
 namespace lasso::passes {
 namespace {
@@ -32,11 +32,22 @@ graph::Graph program() {
   return graph;
 }
 
+// The program of_image and the rest of the decoder, both verified.
+graph::Module split(graph::Graph graph) {
+  graph::Module module;
+  module.programs.push_back(std::move(graph));
+  module.splits = {{"decoder", "of_image", {"image"}}};
+  module = hoist(std::move(module), {});
+  EXPECT_TRUE(module.splits.empty());
+  for (const graph::Graph& each : module.programs) graph::verify(each);
+  return module;
+}
+
 TEST(Hoist, WhatDependsOnTheNamedInputsAloneIsAProgramOfItsOwn) {
-  graph::Graph graph = program();
-  const graph::Graph first = hoist(graph, "of_image", {"image"});
-  graph::verify(first);
-  graph::verify(graph);
+  const graph::Module module = split(program());
+  ASSERT_EQ(module.programs.size(), 2U);
+  const graph::Graph& first = module.programs[0];
+  const graph::Graph& graph = module.programs[1];
   EXPECT_EQ(to_string(first),
             "program of_image\n"
             "  input  %image: float32 [1, 8]\n"
@@ -60,14 +71,41 @@ TEST(Hoist, AnInputThatIsStillReadStays) {
   const ValueId shared = b.add("shared", Linear{}, {image, b.constant("w", zeros({8, 8}))});
   const ValueId sum = b.add("sum", Binary{BinaryKind::kAdd}, {x, shared});
   b.output(b.add("y", Binary{BinaryKind::kMul}, {sum, image}), "y");
-  graph::Graph graph = b.finish();
-  const graph::Graph first = hoist(graph, "of_image", {"image"});
-  graph::verify(first);
-  graph::verify(graph);
+  const graph::Graph graph = split(b.finish()).programs.at(1);
   ASSERT_EQ(graph.inputs.size(), 3U);
   EXPECT_EQ(graph.value(graph.inputs[0]).name, "shared");
   EXPECT_EQ(graph.value(graph.inputs[1]).name, "image");
   EXPECT_EQ(graph.value(graph.inputs[2]).name, "x");
+}
+
+// What counts a value goes where the value goes.
+TEST(Hoist, CountsStayWithWhatTheyCount) {
+  Builder b("decoder");
+  const ValueId image = b.input("image", DType::kF32, {4, 8});
+  const ValueId number = b.input("number", DType::kI32, {});
+  b.input("unused", DType::kI32, {});
+  const ValueId x = b.input("x", DType::kF32, {kRows, 8});
+  const ValueId count = b.add("count", graph::Reshape{{}}, {number});
+  const ValueId shared = b.add("shared", Linear{}, {image, b.constant("w", zeros({8, 8}))});
+  b.set_count(shared, count);
+  b.output(b.add("y", graph::Concat{0}, {x, shared}), "y");
+  graph::Module module;
+  module.programs.push_back(b.finish());
+  module.splits = {{"decoder", "of_image", {"image", "number"}}};
+  module = hoist(std::move(module), {});
+  for (const graph::Graph& each : module.programs) graph::verify(each);
+  ASSERT_EQ(module.programs[0].outputs.size(), 2U);
+  const graph::Graph& rest = module.programs[1];
+  ASSERT_EQ(rest.inputs.size(), 4U);
+  EXPECT_EQ(rest.value(rest.inputs[1]).name, "shared");
+  EXPECT_EQ(rest.value(rest.inputs[1]).count, rest.inputs[0]);
+}
+
+TEST(Hoist, NamesAProgramThatIsNotThere) {
+  graph::Module module;
+  module.programs.push_back(program());
+  module.splits = {{"encoder", "of_image", {"image"}}};
+  EXPECT_THROW(hoist(std::move(module), {}), Error);
 }
 
 }  // namespace

@@ -1,12 +1,15 @@
-#include "passes/lower_precision.h"
-
+// Lower precisions: which linear layers take bfloat16 or int8 weights and which convolutions
+// bfloat16 ones, and what stands between them.
 #include <algorithm>
+#include <map>
+#include <string>
 #include <tuple>
 #include <utility>
+#include <vector>
 
 #include "core/check.h"
 #include "core/convert.h"
-#include "passes/producers.h"
+#include "passes/pass.h"
 
 namespace lasso::passes {
 
@@ -16,6 +19,8 @@ using graph::Linear;
 using graph::Node;
 using graph::Value;
 using graph::ValueId;
+using quant::LayerPrecision;
+using quant::PrecisionPlan;
 
 namespace {
 
@@ -271,7 +276,8 @@ class Lowering {
 
 }  // namespace
 
-Graph lower_precision(Graph graph, const PrecisionPlan& plan) {
+Graph lower_precision(Graph graph, const PassContext& context) {
+  const PrecisionPlan& plan = context.precision;
   if (plan.layers.empty() && plan.attention == DType::kF32) return graph;
   return Lowering(std::move(graph), plan).run();
 }

@@ -1,5 +1,3 @@
-#include "passes/lower_precision.h"
-
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -15,6 +13,7 @@ namespace {
 
 using graph::Linear;
 using graph::ValueId;
+using quant::PrecisionPlan;
 
 // x -> norm -> qkv -> attention -> proj + x -> norm -> lin1 -> GELU -> lin2 + sum: a block of a
 // ViT.
@@ -52,6 +51,12 @@ PrecisionPlan plan_of(DType weights, DType attention) {
   return plan;
 }
 
+graph::Graph lowered(graph::Graph graph, const PrecisionPlan& plan) {
+  PassContext context;
+  context.precision = plan;
+  return optimize(std::move(graph), context);
+}
+
 // "op:type of the first result" of each node.
 std::vector<std::string> types(const graph::Graph& graph) {
   std::vector<std::string> result;
@@ -72,11 +77,12 @@ const graph::Node& node_of(const graph::Graph& graph, const std::string& weights
 }
 
 TEST(LowerPrecision, AnEmptyPlanChangesNothing) {
-  EXPECT_EQ(graph::to_string(optimize(block())), graph::to_string(optimize(block(), {})));
+  EXPECT_EQ(graph::to_string(optimize(block())),
+            graph::to_string(optimize(block(), PassContext{})));
 }
 
 TEST(LowerPrecision, Bf16FlowsBetweenLayersAndResidualsStayFloat32) {
-  const graph::Graph graph = optimize(block(), plan_of(DType::kBF16, DType::kBF16));
+  const graph::Graph graph = lowered(block(), plan_of(DType::kBF16, DType::kBF16));
   EXPECT_EQ(types(graph),
             (std::vector<std::string>{"layer_norm:bfloat16", "linear:bfloat16",
                                       "window_attention:bfloat16", "linear:float32",
@@ -84,7 +90,7 @@ TEST(LowerPrecision, Bf16FlowsBetweenLayersAndResidualsStayFloat32) {
 }
 
 TEST(LowerPrecision, Int8IsQuantisedByWhoMakesItAndBehindAttention) {
-  const graph::Graph graph = optimize(block(), plan_of(DType::kI8, DType::kBF16));
+  const graph::Graph graph = lowered(block(), plan_of(DType::kI8, DType::kBF16));
   EXPECT_EQ(types(graph), (std::vector<std::string>{"layer_norm:uint8", "linear:bfloat16",
                                                     "window_attention:bfloat16", "quantize:uint8",
                                                     "linear:float32", "layer_norm:uint8",
@@ -96,7 +102,7 @@ TEST(LowerPrecision, NeighboursMayDiffer) {
   PrecisionPlan plan = plan_of(DType::kI8, DType::kF32);
   plan.layers.erase("lin1.weight");
   plan.layers["proj.weight"].weights = DType::kBF16;
-  const graph::Graph graph = optimize(block(), plan);
+  const graph::Graph graph = lowered(block(), plan);
   EXPECT_EQ(types(graph),
             (std::vector<std::string>{
                 "layer_norm:uint8", "linear:float32", "window_attention:float32", "linear:float32",
@@ -129,7 +135,7 @@ TEST(LowerPrecision, ConvolutionsReadWhatIsThere) {
   for (const char* name : {"conv.weight", "up.weight", "side.weight"}) {
     plan.layers[name].weights = DType::kBF16;
   }
-  const graph::Graph graph = optimize(convolutions(), plan);
+  const graph::Graph graph = lowered(convolutions(), plan);
   EXPECT_EQ(types(graph), (std::vector<std::string>{"conv2d:float32", "layer_norm:bfloat16",
                                                     "conv_transpose2d:float32", "linear:float32"}));
   EXPECT_EQ(std::get<graph::Conv2d>(graph.nodes[0].op).weights, DType::kBF16);
@@ -139,7 +145,7 @@ TEST(LowerPrecision, ConvolutionsReadWhatIsThere) {
 TEST(LowerPrecision, RefusesConvolutionsInInt8) {
   PrecisionPlan plan;
   plan.layers["conv.weight"].weights = DType::kI8;
-  EXPECT_THROW(optimize(convolutions(), plan), Error);
+  EXPECT_THROW(lowered(convolutions(), plan), Error);
 }
 
 TEST(LowerPrecision, SmoothingDividesTheInputAndMultipliesTheWeights) {
@@ -147,7 +153,7 @@ TEST(LowerPrecision, SmoothingDividesTheInputAndMultipliesTheWeights) {
   plan.layers["qkv.weight"].smoothing = {1, 2, 4, 8, 1, 2, 4, 8};
   plan.layers["proj.weight"].smoothing = std::vector<float>(8, 2.0F);
   plan.layers["lin2.weight"].smoothing = std::vector<float>(16, 4.0F);
-  const graph::Graph graph = optimize(block(), plan);
+  const graph::Graph graph = lowered(block(), plan);
   const auto first = [&](ValueId id, std::size_t i) {
     return graph.value(id).constant->view().as<float>()[i];
   };
@@ -167,7 +173,7 @@ TEST(LowerPrecision, SmoothingDividesTheInputAndMultipliesTheWeights) {
 TEST(LowerPrecision, RefusesASmoothingOfAnotherLength) {
   PrecisionPlan plan = plan_of(DType::kI8, DType::kF32);
   plan.layers["qkv.weight"].smoothing = {1, 2};
-  EXPECT_THROW(optimize(block(), plan), Error);
+  EXPECT_THROW(lowered(block(), plan), Error);
 }
 
 }  // namespace

@@ -1,35 +1,61 @@
-// Passes: each rewrites a graph into a graph that computes the same outputs.
+// Passes: each rewrites a module into one that computes the same outputs. A pass is one function in
+// a file of its own; pipeline.cc is the whole list, in the order in which they run.
 #ifndef LASSO_PASSES_PASS_H_
 #define LASSO_PASSES_PASS_H_
 
+#include <functional>
+#include <string>
 #include <string_view>
 #include <vector>
 
+#include "backend/target_info.h"
 #include "graph/graph.h"
-#include "passes/lower_precision.h"
+#include "quant/precision_plan.h"
 
 namespace lasso::passes {
 
-struct Pass {
-  std::string_view name;
-  graph::Graph (*run)(graph::Graph graph);
+struct PassContext {
+  backend::TargetInfo target;
+  quant::PrecisionPlan precision;
+  // Whether the target has a kernel for a node of a graph. Empty: it has one for every op.
+  std::function<bool(const graph::Graph& graph, const graph::Node& node)> has_kernel;
 };
 
-// The passes in the order in which they run (pipeline.cc).
+struct Pass {
+  std::string_view name;
+  graph::Module (*run)(graph::Module module, const PassContext& context);
+};
+
 const std::vector<Pass>& pipeline();
 
-// Runs the pipeline and then lowers the precision; the graph is verified after every pass, and an
-// error names the pass.
-graph::Graph optimize(graph::Graph graph, const PrecisionPlan& precision = {});
+// Runs the pipeline; every program is verified after every pass, and an error names the pass.
+graph::Module optimize(graph::Module module, const PassContext& context);
+// The same for one program.
+graph::Graph optimize(graph::Graph graph, const PassContext& context = {});
 
+// Does the module's splits: moves all nodes that depend on the named inputs, and on no others, into
+// a program of their own, which stands before the one that they come from. Its inputs are those of
+// them that it reads; its outputs, those of its values that are still read where they come from,
+// stand first among the inputs there, in the same order. An input that is no longer read there is
+// not an input any more. Throws kInternal if there is no such program.
+graph::Module hoist(graph::Module module, const PassContext& context);
 // activation(op(...)) where nothing else reads op's result: the activation becomes an attribute of
 // op.
-graph::Graph fuse_activation(graph::Graph graph);
+graph::Graph fuse_activation(graph::Graph graph, const PassContext& context);
 // linear(...) + r where nothing else reads linear's result: r becomes the residual input of the
 // linear.
-graph::Graph fuse_residual(graph::Graph graph);
+graph::Graph fuse_residual(graph::Graph graph, const PassContext& context);
+// The types of the graph's values as the context's precision wants them. A layer's input is made in
+// its type by the node that makes it, where all readers agree and the node can. Else int8 layers
+// read what Quantize makes of it, attention what Cast does, and bfloat16 layers float32, which they
+// round themselves. The sums that residuals make stay float32. Throws kInvalidArgument for a
+// smoothing of another length and for convolutions in int8.
+graph::Graph lower_precision(graph::Graph graph, const PassContext& context);
+// Ops that the target has no kernel for become plainer ones, which compute the same with more
+// memory between them; those that have none stay.
+graph::Graph decompose(graph::Graph graph, const PassContext& context);
 // Removes nodes and constants that no output needs.
-graph::Graph eliminate_dead(graph::Graph graph);
+graph::Graph eliminate_dead(graph::Graph graph, const PassContext& context);
 
 }  // namespace lasso::passes
 

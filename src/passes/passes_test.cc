@@ -80,5 +80,18 @@ TEST(Passes, ActivationBehindAResidualStays) {
   EXPECT_EQ(std::get<Binary>(graph.nodes[2].op).activation, Activation::kRelu);
 }
 
+TEST(Passes, SplitsAreDone) {
+  Mlp m;
+  m.b.output(m.b.add("h", Linear{}, {m.x, m.w1}), "h");
+  graph::Module module;
+  module.programs.push_back(m.b.finish());
+  module.splits = {{"mlp", "all", {"x"}}};
+  // All of the program depends on x: nothing is left to compute.
+  const graph::Module split = optimize(std::move(module), {});
+  ASSERT_EQ(split.programs.size(), 2U);
+  EXPECT_EQ(split.programs[0].name, "all");
+  EXPECT_TRUE(split.programs[1].nodes.empty());
+}
+
 }  // namespace
 }  // namespace lasso::passes

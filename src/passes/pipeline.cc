@@ -1,25 +1,22 @@
+#include <utility>
+
 #include "core/check.h"
 #include "passes/pass.h"
 
 namespace lasso::passes {
 
-const std::vector<Pass>& pipeline() {
-  static const std::vector<Pass> passes{
-      // A fusion leaves the merged node behind, whose reads would hide other single uses.
-      {"fuse_activation", fuse_activation},
-      {"eliminate_dead", eliminate_dead},
-      // Behind the activation, which stands before the sum in a linear layer.
-      {"fuse_residual", fuse_residual},
-      {"eliminate_dead", eliminate_dead},
-  };
-  return passes;
-}
-
 namespace {
 
-void verify_after(std::string_view pass, const graph::Graph& graph) {
+// A pass that looks at one program at a time.
+template <graph::Graph (*kPass)(graph::Graph, const PassContext&)>
+graph::Module each(graph::Module module, const PassContext& context) {
+  for (graph::Graph& program : module.programs) program = kPass(std::move(program), context);
+  return module;
+}
+
+void verify_after(std::string_view pass, const graph::Module& module) {
   try {
-    graph::verify(graph);
+    for (const graph::Graph& program : module.programs) graph::verify(program);
   } catch (const Error& error) {
     fail(ErrorCode::kInternal, "after pass {}: {}", pass, error.what());
   }
@@ -27,18 +24,38 @@ void verify_after(std::string_view pass, const graph::Graph& graph) {
 
 }  // namespace
 
-graph::Graph optimize(graph::Graph graph, const PrecisionPlan& precision) {
-  graph::verify(graph);
+const std::vector<Pass>& pipeline() {
+  static const std::vector<Pass> passes{
+      {"hoist", hoist},
+      // A fusion leaves the merged node behind, whose reads would hide other single uses.
+      {"fuse_activation", each<fuse_activation>},
+      {"eliminate_dead", each<eliminate_dead>},
+      // Behind the activation, which stands before the sum in a linear layer.
+      {"fuse_residual", each<fuse_residual>},
+      {"eliminate_dead", each<eliminate_dead>},
+      // Behind the fusions, which know float32 alone.
+      {"lower_precision", each<lower_precision>},
+      {"eliminate_dead", each<eliminate_dead>},
+      // Last: whether there is a kernel depends on what was fused and lowered.
+      {"decompose", each<decompose>},
+      {"eliminate_dead", each<eliminate_dead>},
+  };
+  return passes;
+}
+
+graph::Module optimize(graph::Module module, const PassContext& context) {
+  for (const graph::Graph& program : module.programs) graph::verify(program);
   for (const Pass& pass : pipeline()) {
-    graph = pass.run(std::move(graph));
-    verify_after(pass.name, graph);
+    module = pass.run(std::move(module), context);
+    verify_after(pass.name, module);
   }
-  // Behind the fusions, which know float32 alone.
-  graph = lower_precision(std::move(graph), precision);
-  verify_after("lower_precision", graph);
-  graph = eliminate_dead(std::move(graph));
-  verify_after("eliminate_dead", graph);
-  return graph;
+  return module;
+}
+
+graph::Graph optimize(graph::Graph graph, const PassContext& context) {
+  graph::Module module;
+  module.programs.push_back(std::move(graph));
+  return std::move(optimize(std::move(module), context).programs.front());
 }
 
 }  // namespace lasso::passes

@@ -1,10 +1,14 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 #include <random>
 #include <set>
 #include <vector>
 
+#include "lasso/error.h"
+#include "quant/calibrate.h"
+#include "quant/number_schemes.h"
 #include "quant/observe.h"
 #include "quant/search.h"
 #include "quant/smoothing.h"
@@ -104,6 +108,19 @@ TEST(Smoothing, NeverIncreasesTheError) {
   }
 }
 
+TEST(NumberSchemes, WeightsAreRoundedWithTheirGain) {
+  const std::vector<float> w{1, -2, 0, 0, 3, 4};
+  const TensorView view{DType::kF32, {3, 2}, w.data()};
+  const Int8Weights plain = quantize_weights(view, {});
+  EXPECT_EQ(plain.q, (std::vector<std::int8_t>{64, -127, 0, 0, 95, 127}));
+  EXPECT_EQ(plain.scales, (std::vector<float>{2.0F / 127, 1, 4.0F / 127}));
+  const Int8Weights gained = quantize_weights(view, {4, 1});
+  EXPECT_EQ(gained.q, (std::vector<std::int8_t>{127, -64, 0, 0, 127, 42}));
+  EXPECT_EQ(gained.scales[0], 4.0F / 127);
+  const std::vector<float> broken{1, std::numeric_limits<float>::infinity()};
+  EXPECT_THROW(quantize_weights({DType::kF32, {1, 2}, broken.data()}, {}), Error);
+}
+
 TEST(LeastThatReaches, FindsTheLeastWithFewQuestions) {
   for (const int count : {0, 1, 5, 24, 128}) {
     for (int least = 0; least <= count; ++least) {
@@ -119,9 +136,9 @@ TEST(LeastThatReaches, FindsTheLeastWithFewQuestions) {
   }
 }
 
-constexpr auto kInt8 = Precision::kInt8;
-constexpr auto kBf16 = Precision::kBf16;
-constexpr auto kFp32 = Precision::kFp32;
+constexpr auto kInt8 = DType::kI8;
+constexpr auto kBf16 = DType::kBF16;
+constexpr auto kFp32 = DType::kF32;
 
 // A model whose masks lose a fixed part for each layer, by its precision, and for the rest.
 struct Losses {
@@ -165,16 +182,16 @@ TEST(ChoosePrecisions, AllInt8IsTakenAndNothingRankedWhereItReaches) {
 TEST(ChoosePrecisions, TheMostSensitiveLayersAreKept) {
   // All in int8: 49.5. Without layer 3: 20.5; without 3 and 1 as well: 12.
   const Assignment chosen = kSix.choose(12, true);
-  EXPECT_EQ(chosen.layers, (std::vector<Precision>{kInt8, kBf16, kInt8, kBf16, kInt8, kInt8}));
+  EXPECT_EQ(chosen.layers, (std::vector<DType>{kInt8, kBf16, kInt8, kBf16, kInt8, kInt8}));
   EXPECT_EQ(chosen.rest, kBf16);
   // One less does not reach.
   EXPECT_EQ(kSix.choose(20.5, true).layers,
-            (std::vector<Precision>{kInt8, kInt8, kInt8, kBf16, kInt8, kInt8}));
+            (std::vector<DType>{kInt8, kInt8, kInt8, kBf16, kInt8, kInt8}));
 }
 
 TEST(ChoosePrecisions, WithoutBf16LayersAreKeptInFloat32) {
   const Assignment chosen = kSix.choose(12, false);
-  EXPECT_EQ(chosen.layers, (std::vector<Precision>{kInt8, kFp32, kInt8, kFp32, kInt8, kInt8}));
+  EXPECT_EQ(chosen.layers, (std::vector<DType>{kInt8, kFp32, kInt8, kFp32, kInt8, kInt8}));
   EXPECT_EQ(chosen.rest, kFp32);
   EXPECT_EQ(kSix.choose(0, false), uniform(6, kFp32, kFp32));
 }
@@ -182,7 +199,7 @@ TEST(ChoosePrecisions, WithoutBf16LayersAreKeptInFloat32) {
 TEST(ChoosePrecisions, WhereBf16IsNotEnoughSomeLayersTakeFloat32) {
   // All in bfloat16: 3 with the rest. Layer 3 in float32 takes 1 off, layer 1 another 0.5.
   EXPECT_EQ(kSix.choose(1.5, true).layers,
-            (std::vector<Precision>{kBf16, kFp32, kBf16, kFp32, kBf16, kBf16}));
+            (std::vector<DType>{kBf16, kFp32, kBf16, kFp32, kBf16, kBf16}));
   EXPECT_EQ(kSix.choose(0, true), uniform(6, kFp32, kFp32));
 }
 
@@ -192,8 +209,42 @@ TEST(ChoosePrecisions, ARestThatHurtsStaysFloat32) {
   // Layers need not pay for it.
   EXPECT_EQ(losses.choose(49, true), uniform(6, kInt8, kFp32));
   const Assignment chosen = losses.choose(11.5, true);
-  EXPECT_EQ(chosen.layers, (std::vector<Precision>{kInt8, kBf16, kInt8, kBf16, kInt8, kInt8}));
+  EXPECT_EQ(chosen.layers, (std::vector<DType>{kInt8, kBf16, kInt8, kBf16, kInt8, kInt8}));
   EXPECT_EQ(chosen.rest, kFp32);
+}
+
+// A model of two layers whose results are exact but for what int8 costs its second one.
+TEST(Calibration, MeasuresEachAssignmentOnce) {
+  CalibrationTask task;
+  task.layers = {"a", "b"};
+  task.has_bf16 = true;
+  task.aim = 0.9;
+  task.lower_rest = [](PrecisionPlan& plan) { plan.attention = DType::kBF16; };
+  int built = 0;
+  const auto mean = [](const PrecisionPlan& plan) {
+    const auto b = plan.layers.find("b");
+    return b != plan.layers.end() && b->second.weights == DType::kI8 ? 0.8 : 1.0;
+  };
+  task.measure = [&](const PrecisionPlan& plan) {
+    ++built;
+    return Score{mean(plan), mean(plan), 0.01, 1};
+  };
+  task.measure_few = mean;
+  Calibration calibration(task);
+  EXPECT_EQ(calibration.uniform(kInt8), uniform(2, kInt8, kBf16));
+  EXPECT_EQ(calibration.uniform(kFp32), uniform(2, kFp32, kFp32));
+  const Assignment chosen = calibration.choose();
+  EXPECT_EQ(chosen.layers, (std::vector<DType>{kInt8, kBf16}));
+  EXPECT_EQ(chosen.rest, kBf16);
+  EXPECT_EQ(calibration.losses(), (std::vector<double>{0, 1 - 0.8}));
+  const int before = built;
+  calibration.trial(chosen);
+  EXPECT_EQ(built, before);
+  EXPECT_EQ(static_cast<int>(calibration.trials().size()), built);
+  const PrecisionPlan plan = calibration.plan(chosen);
+  EXPECT_EQ(plan.attention, DType::kBF16);
+  EXPECT_EQ(plan.layers.at("a").weights, DType::kI8);
+  EXPECT_TRUE(plan.layers.at("a").smoothing.empty());
 }
 
 }  // namespace

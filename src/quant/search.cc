@@ -15,23 +15,23 @@ class Search {
   explicit Search(const SearchProblem& problem) : problem_(problem) {}
 
   Assignment run() {
-    if (!problem_.has_bf16) return *least(Precision::kFp32, Precision::kInt8);
-    Assignment lowest = all(Precision::kInt8, Precision::kBf16);
+    if (!problem_.has_bf16) return *least(DType::kF32, DType::kI8);
+    Assignment lowest = all(DType::kI8, DType::kBF16);
     if (problem_.reaches(lowest)) return lowest;
-    Assignment exact_rest = all(Precision::kInt8, Precision::kFp32);
+    Assignment exact_rest = all(DType::kI8, DType::kF32);
     if (problem_.reaches(exact_rest)) return exact_rest;
-    if (problem_.reaches(all(Precision::kFp32, Precision::kBf16))) rest_ = Precision::kBf16;
-    if (auto found = least(Precision::kBf16, Precision::kInt8)) return *found;
-    return *least(Precision::kFp32, Precision::kBf16);
+    if (problem_.reaches(all(DType::kF32, DType::kBF16))) rest_ = DType::kBF16;
+    if (auto found = least(DType::kBF16, DType::kI8)) return *found;
+    return *least(DType::kF32, DType::kBF16);
   }
 
  private:
-  Assignment all(Precision precision, Precision rest) const {
-    return uniform(problem_.layers, precision, rest);
+  Assignment all(DType weights, DType rest) const {
+    return uniform(problem_.layers, weights, rest);
   }
 
   // The layers of the greatest losses in `high`, the others in `low`.
-  Assignment split(int count, Precision high, Precision low) {
+  Assignment split(int count, DType high, DType low) {
     Assignment assignment = all(low, rest_);
     if (count > 0) rank();
     for (int i = 0; i < count; ++i) {
@@ -41,10 +41,10 @@ class Search {
   }
 
   // With float32 for `high` there is one: all of it reaches.
-  std::optional<Assignment> least(Precision high, Precision low) {
+  std::optional<Assignment> least(DType high, DType low) {
     const int count = static_cast<int>(problem_.layers);
     const auto found = least_that_reaches(count, [&](int k) {
-      return (high == Precision::kFp32 && k == count) || problem_.reaches(split(k, high, low));
+      return (high == DType::kF32 && k == count) || problem_.reaches(split(k, high, low));
     });
     if (!found) return std::nullopt;
     return split(*found, high, low);
@@ -62,7 +62,7 @@ class Search {
   }
 
   const SearchProblem& problem_;
-  Precision rest_ = Precision::kFp32;
+  DType rest_ = DType::kF32;
   std::vector<std::size_t> order_;  // of layers, the greatest loss first
 };
 
@@ -83,16 +83,16 @@ std::optional<int> least_that_reaches(int count, const std::function<bool(int)>&
   return candidate;
 }
 
-int Assignment::count(Precision precision) const {
-  return static_cast<int>(std::count(layers.begin(), layers.end(), precision));
+int Assignment::count(DType weights) const {
+  return static_cast<int>(std::count(layers.begin(), layers.end(), weights));
 }
 
 bool Assignment::operator<(const Assignment& other) const {
   return std::tie(layers, rest) < std::tie(other.layers, other.rest);
 }
 
-Assignment uniform(std::size_t layers, Precision precision, Precision rest) {
-  return {std::vector<Precision>(layers, precision), rest};
+Assignment uniform(std::size_t layers, DType weights, DType rest) {
+  return {std::vector<DType>(layers, weights), rest};
 }
 
 Assignment choose_precisions(const SearchProblem& problem) { return Search(problem).run(); }

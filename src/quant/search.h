@@ -6,7 +6,7 @@
 #include <optional>
 #include <vector>
 
-#include "lasso/engine.h"
+#include "core/dtype.h"
 
 namespace lasso::quant {
 
@@ -15,23 +15,23 @@ namespace lasso::quant {
 // asked and reaches. None if `count` does not.
 std::optional<int> least_that_reaches(int count, const std::function<bool(int)>& reaches);
 
-// The precision of every linear layer, and of the rest that may be lowered (attention, neck,
-// decoder) together: float32 or bfloat16.
+// The type of every chosen layer's weights, float32, bfloat16 or int8, and of the rest that may be
+// lowered together: float32 or bfloat16.
 struct Assignment {
-  std::vector<Precision> layers;
-  Precision rest = Precision::kFp32;
+  std::vector<DType> layers;
+  DType rest = DType::kF32;
 
-  int count(Precision precision) const;
+  int count(DType weights) const;
   bool operator==(const Assignment&) const = default;
   bool operator<(const Assignment& other) const;
 };
 
-Assignment uniform(std::size_t layers, Precision precision, Precision rest);
+Assignment uniform(std::size_t layers, DType weights, DType rest);
 
 struct SearchProblem {
   std::size_t layers = 0;
   bool has_bf16 = false;
-  // Whether the masks of an engine are good enough. That of all float32 is, unasked or asked.
+  // Whether the results of an engine are good enough. That of all float32 is, unasked or asked.
   std::function<bool(const Assignment&)> reaches;
   // What int8 costs each layer when it alone is lowered. Called once at most.
   std::function<std::vector<double>()> losses;

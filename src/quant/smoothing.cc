@@ -8,8 +8,7 @@
 #include "core/check.h"
 #include "core/convert.h"
 #include "core/threads.h"
-#include "kernels/linear/linear.h"
-#include "kernels/quantize/quantize.h"
+#include "quant/number_schemes.h"
 
 namespace lasso::quant {
 
@@ -48,18 +47,12 @@ Rounded rounded(const InputObserver& input, const Layer& layer, const std::vecto
   for (std::int64_t r = 0; r < input.row_count(); ++r) {
     float* row = result.rows.data() + r * layer.k;
     for (std::size_t i = 0; i < factors.size(); ++i) row[i] /= factors[i];
-    const float scale = kernels::quantize_row(row, layer.k, q.data());
+    const float scale = quantize_row(row, layer.k, q.data());
     for (std::size_t i = 0; i < k; ++i) {
       row[i] = scale * static_cast<float>(static_cast<int>(q[i]) - 128);
     }
   }
-  kernels::LinearProblem problem;
-  problem.n = layer.n;
-  problem.k = layer.k;
-  problem.gain = !factors.empty();
-  const TensorView gain{DType::kF32, {layer.k}, factors.empty() ? nullptr : factors.data()};
-  const kernels::Int8Weights weights =
-      kernels::quantize_weights(problem, {layer.view(), {}, gain, {}});
+  const Int8Weights weights = quantize_weights(layer.view(), factors);
   result.weights.resize(weights.q.size());
   for (std::size_t i = 0; i < weights.q.size(); ++i) {
     result.weights[i] = weights.scales[i / k] * static_cast<float>(weights.q[i]);

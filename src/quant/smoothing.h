@@ -25,7 +25,7 @@ std::vector<float> smoothing_factors(const std::vector<float>& largest_input,
                                      const std::vector<float>& largest_weight, double exponent);
 
 // The error of a layer with weights [n, k] in int8, its inputs divided by `factors` (empty: 1).
-// Rows and weights are rounded as the kernels round them.
+// Rows and weights are rounded as in number_schemes.h, as kernels do.
 double int8_error(const InputObserver& input, const TensorView& weights,
                   const std::vector<float>& factors);
 

@@ -23,8 +23,8 @@ Conv2dProblem make_conv2d_problem(const Call& call) {
   const auto& op = std::get<graph::Conv2d>(call.op);
   const Dims& x = call.inputs.at(0).dims;
   const Dims& w = call.inputs.at(1).dims;
-  LASSO_CHECK(x.size() == 4 && w.size() == 4 && x[3] == w[1] && w[2] == op.kernel_h &&
-                  w[3] == op.kernel_w && op.stride > 0,
+  LASSO_CHECK(x.size() == 4 && w.size() == 4 && op.groups > 0 && x[3] == w[1] * op.groups &&
+                  w[0] % op.groups == 0 && w[2] == op.kernel_h && w[3] == op.kernel_w,
               ErrorCode::kInternal, "conv2d: x {} and weights {}", to_string(x), to_string(w));
   return {.batch = x[0],
           .height = x[1],
@@ -35,10 +35,17 @@ Conv2dProblem make_conv2d_problem(const Call& call) {
           .kernel_w = op.kernel_w,
           .stride = op.stride,
           .padding = op.padding,
+          .dilation = op.dilation,
+          .groups = op.groups,
           .bias = has_operand(call.inputs, 2),
           .activation = op.activation,
           .weights = op.weights,
           .input = call.inputs[0].dtype};
+}
+
+std::string refused_window(const Conv2dProblem& problem) {
+  if (problem.groups != 1) return "groups of channels";
+  return problem.dilation == 1 ? "" : "a dilated window";
 }
 
 ConvTranspose2dProblem make_conv_transpose2d_problem(const Call& call) {

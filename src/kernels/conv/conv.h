@@ -3,6 +3,7 @@
 #define LASSO_KERNELS_CONV_CONV_H_
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "core/dtype.h"
@@ -12,7 +13,7 @@
 
 namespace lasso::kernels {
 
-// Cross-correlation of x [batch, height, width, channels] with W [filters, channels, kernel_h,
+// graph::Conv2d of x [batch, height, width, channels] and W [filters, channels / groups, kernel_h,
 // kernel_w]. Inputs x, W, b?; W and b are packed. With weights in bfloat16, W is rounded to it, and
 // x is bfloat16, or float32 and rounded to it; otherwise everything is float32. The result and sums
 // are float32.
@@ -24,15 +25,28 @@ struct Conv2dProblem {
   std::int64_t filters = 1;
   std::int64_t kernel_h = 1;
   std::int64_t kernel_w = 1;
-  std::int64_t stride = 1;
-  std::int64_t padding = 0;
+  graph::Size2d stride = 1;
+  graph::Pads2d padding = 0;
+  graph::Size2d dilation = 1;
+  std::int64_t groups = 1;
   bool bias = false;
   graph::Activation activation = graph::Activation::kNone;
   DType weights = DType::kF32;
   DType input = DType::kF32;
 
-  std::int64_t out_h() const { return (height + 2 * padding - kernel_h) / stride + 1; }
-  std::int64_t out_w() const { return (width + 2 * padding - kernel_w) / stride + 1; }
+  std::int64_t out_h() const {
+    const std::int64_t span = height + padding.top + padding.bottom - dilation.h * (kernel_h - 1);
+    return (span - 1) / stride.h + 1;
+  }
+  std::int64_t out_w() const {
+    const std::int64_t span = width + padding.left + padding.right - dilation.w * (kernel_w - 1);
+    return (span - 1) / stride.w + 1;
+  }
+  std::int64_t group_channels() const { return channels / groups; }
+  std::int64_t group_filters() const { return filters / groups; }
+  // Top and left end of the window of an output row or column, outside of the image if negative.
+  std::int64_t top(std::int64_t out_row) const { return out_row * stride.h - padding.top; }
+  std::int64_t left(std::int64_t out_column) const { return out_column * stride.w - padding.left; }
 };
 
 // x [batch, height, width, channels], W [channels, filters, stride, stride] -> y [batch,
@@ -58,7 +72,7 @@ struct ConvTranspose2dProblem {
 // Multiplications and additions.
 inline double operations(const Conv2dProblem& p) {
   return 2.0 * static_cast<double>(p.batch * p.out_h() * p.out_w()) *
-         static_cast<double>(p.filters * p.channels * p.kernel_h * p.kernel_w);
+         static_cast<double>(p.filters * p.group_channels() * p.kernel_h * p.kernel_w);
 }
 inline double operations(const ConvTranspose2dProblem& p) {
   return 2.0 * static_cast<double>(p.batch * p.height * p.width) *
@@ -66,6 +80,9 @@ inline double operations(const ConvTranspose2dProblem& p) {
 }
 
 Conv2dProblem make_conv2d_problem(const Call& call);
+// Why fast kernels don't take the window, which they assume to be dense and to read all channels;
+// empty where they do.
+std::string refused_window(const Conv2dProblem& problem);
 ConvTranspose2dProblem make_conv_transpose2d_problem(const Call& call);
 
 // Best first, reference last.

@@ -45,6 +45,7 @@ bf16::Product product_of(const Conv2dProblem& p, const std::byte* packed) {
 template <CpuFeature kFeature>
 Offer offer_conv(const Conv2dProblem& p, const TargetInfo& target) {
   if (p.weights != DType::kBF16) return Offer::no("weights other than bfloat16");
+  if (std::string reason = refused_window(p); !reason.empty()) return Offer::no(std::move(reason));
   const bf16::Product product = product_of(p, nullptr);
   Offer offer = offer_product<kFeature>(product, target);
   offer.packed_bytes = bf16::packed_bytes(product.n, product.k);
@@ -91,8 +92,7 @@ void run_conv(const KernelState& state, const KernelArgs& args) {
     for (int r = 0; r < count; ++r) {
       const std::int64_t pixel = first + r;
       copy_window(arithmetic, p, args.inputs[0], pixel / (out_h * out_w),
-                  pixel / out_w % out_h * p.stride - p.padding,
-                  pixel % out_w * p.stride - p.padding, rows + r * product.k);
+                  p.top(pixel / out_w % out_h), p.left(pixel % out_w), rows + r * product.k);
     }
     return rows;
   };

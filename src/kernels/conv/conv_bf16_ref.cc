@@ -33,7 +33,7 @@ void pack_values(const std::vector<TensorView>& constants, std::int64_t filters,
 }
 
 std::int64_t weight_count(const Conv2dProblem& p) {
-  return p.filters * p.channels * p.kernel_h * p.kernel_w;
+  return p.filters * p.group_channels() * p.kernel_h * p.kernel_w;
 }
 std::int64_t weight_count(const ConvTranspose2dProblem& p) {
   return p.channels * p.filters * p.stride * p.stride;
@@ -42,16 +42,19 @@ std::int64_t weight_count(const ConvTranspose2dProblem& p) {
 // The sum over the window of output pixel (b, i, j) and filter n.
 float sum_window(const Conv2dProblem& p, const void* x, const float* w, std::int64_t b,
                  std::int64_t i, std::int64_t j, std::int64_t n) {
+  const std::int64_t channels = p.group_channels();
+  const std::int64_t first_channel = n / p.group_filters() * channels;
   float sum = 0.0F;
   for (std::int64_t u = 0; u < p.kernel_h; ++u) {
     for (std::int64_t v = 0; v < p.kernel_w; ++v) {
-      const std::int64_t row = i * p.stride - p.padding + u;
-      const std::int64_t column = j * p.stride - p.padding + v;
+      const std::int64_t row = p.top(i) + u * p.dilation.h;
+      const std::int64_t column = p.left(j) + v * p.dilation.w;
       if (row < 0 || row >= p.height || column < 0 || column >= p.width) continue;
-      const std::int64_t pixel = ((b * p.height + row) * p.width + column) * p.channels;
-      for (std::int64_t c = 0; c < p.channels; ++c) {
-        sum += rounded(x, p.input, pixel + c) *
-               w[((n * p.channels + c) * p.kernel_h + u) * p.kernel_w + v];
+      const std::int64_t at =
+          ((b * p.height + row) * p.width + column) * p.channels + first_channel;
+      for (std::int64_t c = 0; c < channels; ++c) {
+        sum +=
+            rounded(x, p.input, at + c) * w[((n * channels + c) * p.kernel_h + u) * p.kernel_w + v];
       }
     }
   }

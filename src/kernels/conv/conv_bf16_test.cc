@@ -60,7 +60,7 @@ void expect(Case<Problem>& c, const Sum& sum, std::int64_t k) {
 void check_conv(Conv2dProblem p, test::Ran& ran) {
   test::Random random(static_cast<std::uint64_t>(p.height * 7919 + p.channels * 31 + p.filters));
   const Rounded x(random.vector(p.batch * p.height * p.width * p.channels));
-  const Rounded w(random.vector(p.filters * p.channels * p.kernel_h * p.kernel_w));
+  const Rounded w(random.vector(p.filters * p.group_channels() * p.kernel_h * p.kernel_w));
   const auto bias = random.vector(p.filters);
   for (const DType input : {DType::kF32, DType::kBF16}) {
     Case<Conv2dProblem> c;
@@ -70,7 +70,8 @@ void check_conv(Conv2dProblem p, test::Ran& ran) {
              std::string(to_string(input));
     c.problem = p;
     set_input(c, x);
-    c.constants = {{DType::kF32, {p.filters, p.channels, p.kernel_h, p.kernel_w}, w.exact.data()},
+    const std::int64_t channels = p.group_channels();
+    c.constants = {{DType::kF32, {p.filters, channels, p.kernel_h, p.kernel_w}, w.exact.data()},
                    p.bias ? TensorView{DType::kF32, {p.filters}, bias.data()} : TensorView{}};
     for (std::int64_t i = 0; i < p.batch * p.out_h() * p.out_w() * p.filters; ++i) {
       const std::int64_t n = i % p.filters;
@@ -80,16 +81,19 @@ void check_conv(Conv2dProblem p, test::Ran& ran) {
       if (p.bias) sum.add(bias[static_cast<std::size_t>(n)]);
       for (std::int64_t u = 0; u < p.kernel_h; ++u) {
         for (std::int64_t v = 0; v < p.kernel_w; ++v) {
-          const std::int64_t row = pixel / p.out_w() % p.out_h() * p.stride - p.padding + u;
-          const std::int64_t column = pixel % p.out_w() * p.stride - p.padding + v;
+          const std::int64_t row =
+              pixel / p.out_w() % p.out_h() * p.stride.h - p.padding.top + u * p.dilation.h;
+          const std::int64_t column =
+              pixel % p.out_w() * p.stride.w - p.padding.left + v * p.dilation.w;
           if (row < 0 || row >= p.height || column < 0 || column >= p.width) continue;
-          for (std::int64_t ch = 0; ch < p.channels; ++ch) {
-            sum.add(x[((b * p.height + row) * p.width + column) * p.channels + ch] *
-                    w[((n * p.channels + ch) * p.kernel_h + u) * p.kernel_w + v]);
+          const std::int64_t first = n / p.group_filters() * channels;
+          for (std::int64_t ch = 0; ch < channels; ++ch) {
+            sum.add(x[((b * p.height + row) * p.width + column) * p.channels + first + ch] *
+                    w[((n * channels + ch) * p.kernel_h + u) * p.kernel_w + v]);
           }
         }
       }
-      expect(c, sum, p.channels * p.kernel_h * p.kernel_w);
+      expect(c, sum, channels * p.kernel_h * p.kernel_w);
     }
     test::check_case(conv2d_kernels(), c, ran);
   }
@@ -111,6 +115,19 @@ Conv2dProblem conv(const std::array<std::int64_t, 9>& sizes, bool bias, Activati
   p.activation = activation;
   p.weights = DType::kBF16;
   return p;
+}
+
+TEST(Conv2dBf16, WindowsOfAllKinds) {
+  test::Ran ran;
+  Conv2dProblem p = conv({2, 11, 14, 6, 9, 3, 2, 1, 0}, true, Activation::kNone);
+  p.stride = {2, 3};
+  p.padding = {1, 0, 2, 1};
+  check_conv(p, ran);
+  p.dilation = {3, 2};
+  check_conv(p, ran);
+  p.padding = {4, 3, 0, 1};
+  p.groups = 3;
+  check_conv(p, ran);
 }
 
 TEST(Conv2dBf16, EveryKernelAgreesWithDoublePrecision) {

@@ -34,7 +34,7 @@ class State final : public KernelState {
   explicit State(const Conv2dProblem& p)
       : problem(p),
         pieces(pieces_of(p)),
-        zeros(static_cast<std::size_t>(p.padding > 0 ? p.channels : 0), 0.0F) {}
+        zeros(static_cast<std::size_t>(p.padding == 0 ? 0 : p.channels), 0.0F) {}
   Conv2dProblem problem;
   Pieces pieces;
   std::vector<float> zeros;
@@ -43,6 +43,7 @@ class State final : public KernelState {
 template <CpuFeature kFeature>
 Offer offer(const Conv2dProblem& p, const TargetInfo& target) {
   if (p.weights != DType::kF32) return Offer::no("weights other than float32");
+  if (std::string reason = refused_window(p); !reason.empty()) return Offer::no(std::move(reason));
   if (pieces_of(p).count > kMaxSegments) return Offer::no("the window has too many rows");
   Offer offer;
   offer.packed_bytes = panel_bytes(p.filters, p.kernel_h * p.kernel_w * p.channels);
@@ -99,8 +100,8 @@ void run(const KernelState& state, const KernelArgs& args) {
       product_isa(kFeature), product, [&](std::int64_t first, int count, ProductRows& rows) {
         for (int r = 0; r < count; ++r) {
           const std::int64_t pixel = first + r;
-          locate_pieces(s, x, pixel / (out_h * out_w), pixel / out_w % out_h * p.stride - p.padding,
-                        pixel % out_w * p.stride - p.padding, rows.a + r, count);
+          locate_pieces(s, x, pixel / (out_h * out_w), p.top(pixel / out_w % out_h),
+                        p.left(pixel % out_w), rows.a + r, count);
           rows.y[r] = y + pixel * p.filters;
         }
       });

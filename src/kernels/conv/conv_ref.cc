@@ -31,7 +31,8 @@ void accumulate(const float* x, const float* w, std::int64_t channels, std::int6
 
 Offer offer_conv(const Conv2dProblem& p) {
   Offer offer;
-  offer.packed_bytes = packed_bytes(p.filters * p.channels * p.kernel_h * p.kernel_w, p.filters);
+  offer.packed_bytes =
+      packed_bytes(p.filters * p.group_channels() * p.kernel_h * p.kernel_w, p.filters);
   offer.packed_layout = "f32 [kh, kw, C, N], b [N]";
   return offer;
 }
@@ -41,42 +42,53 @@ void pack_conv(const Conv2dProblem& p, const std::vector<TensorView>& constants,
   const std::vector<float> w = read_f32(constants.at(0));
   auto* out = reinterpret_cast<float*>(packed);
   const std::int64_t area = p.kernel_h * p.kernel_w;
+  const std::int64_t channels = p.group_channels();
   for (std::int64_t n = 0; n < p.filters; ++n) {
-    for (std::int64_t c = 0; c < p.channels; ++c) {
+    for (std::int64_t c = 0; c < channels; ++c) {
       for (std::int64_t i = 0; i < area; ++i) {
-        out[(i * p.channels + c) * p.filters + n] =
-            w[static_cast<std::size_t>((n * p.channels + c) * area + i)];
+        out[(i * channels + c) * p.filters + n] =
+            w[static_cast<std::size_t>((n * channels + c) * area + i)];
       }
     }
   }
-  read_bias(constants, p.filters, out + area * p.channels * p.filters);
+  read_bias(constants, p.filters, out + area * channels * p.filters);
+}
+
+// The sums over the window of output pixel (b, i, j) for the filters [n0, n0 + filters), all of one
+// group.
+void sum_window(const Conv2dProblem& p, const float* x, const float* w, std::int64_t b,
+                std::int64_t i, std::int64_t j, std::int64_t n0, std::int64_t filters,
+                float* sums) {
+  const std::int64_t channels = p.group_channels();
+  const std::int64_t first_channel = n0 / p.group_filters() * channels;
+  for (std::int64_t u = 0; u < p.kernel_h; ++u) {
+    for (std::int64_t v = 0; v < p.kernel_w; ++v) {
+      const std::int64_t row = p.top(i) + u * p.dilation.h;
+      const std::int64_t column = p.left(j) + v * p.dilation.w;
+      if (row < 0 || row >= p.height || column < 0 || column >= p.width) continue;
+      accumulate(x + ((b * p.height + row) * p.width + column) * p.channels + first_channel,
+                 w + (u * p.kernel_w + v) * channels * p.filters + n0, channels, p.filters, filters,
+                 sums);
+    }
+  }
 }
 
 void run_conv(const Conv2dProblem& p, const KernelArgs& args) {
   const auto* x = static_cast<const float*>(args.inputs[0]);
   const auto* w = reinterpret_cast<const float*>(args.packed);
-  const float* bias = w + p.kernel_h * p.kernel_w * p.channels * p.filters;
+  const float* bias = w + p.kernel_h * p.kernel_w * p.group_channels() * p.filters;
   auto* y = static_cast<float*>(args.outputs[0]);
   const std::int64_t out_h = p.out_h();
   const std::int64_t out_w = p.out_w();
   parallel_ranges(p.batch * out_h * out_w, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t n0 = 0; n0 < p.filters; n0 += kFilters) {
-      const std::int64_t filters = std::min(kFilters, p.filters - n0);
+    std::int64_t filters = 0;
+    for (std::int64_t n0 = 0; n0 < p.filters; n0 += filters) {
+      // Up to the end of the block, and of the group.
+      filters = std::min(kFilters, p.group_filters() - n0 % p.group_filters());
       for (std::int64_t pixel = begin; pixel < end; ++pixel) {
-        const std::int64_t b = pixel / (out_h * out_w);
-        const std::int64_t top = pixel / out_w % out_h * p.stride - p.padding;
-        const std::int64_t left = pixel % out_w * p.stride - p.padding;
         float sums[kFilters] = {};
-        for (std::int64_t u = 0; u < p.kernel_h; ++u) {
-          for (std::int64_t v = 0; v < p.kernel_w; ++v) {
-            const std::int64_t row = top + u;
-            const std::int64_t column = left + v;
-            if (row < 0 || row >= p.height || column < 0 || column >= p.width) continue;
-            accumulate(x + ((b * p.height + row) * p.width + column) * p.channels,
-                       w + (u * p.kernel_w + v) * p.channels * p.filters + n0, p.channels,
-                       p.filters, filters, sums);
-          }
-        }
+        sum_window(p, x, w, pixel / (out_h * out_w), pixel / out_w % out_h, pixel % out_w, n0,
+                   filters, sums);
         for (std::int64_t n = 0; n < filters; ++n) {
           y[pixel * p.filters + n0 + n] = activate(p.activation, sums[n] + bias[n0 + n]);
         }

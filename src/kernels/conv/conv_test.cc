@@ -35,7 +35,7 @@ void expect(Case<Problem>& c, const Sum& sum, std::int64_t k) {
 void check_conv(const Conv2dProblem& p, test::Ran& ran, DType dtype = DType::kF32) {
   test::Random random(static_cast<std::uint64_t>(p.height * 7919 + p.channels * 31 + p.filters));
   const auto x = random.vector(p.batch * p.height * p.width * p.channels);
-  auto w = random.vector(p.filters * p.channels * p.kernel_h * p.kernel_w);
+  auto w = random.vector(p.filters * p.group_channels() * p.kernel_h * p.kernel_w);
   const auto bias = random.vector(p.filters);
   std::vector<std::uint16_t> bits;
   for (float& value : w) {
@@ -49,7 +49,7 @@ void check_conv(const Conv2dProblem& p, test::Ran& ran, DType dtype = DType::kF3
   c.problem = p;
   c.inputs = {x};
   c.constants = {{dtype,
-                  {p.filters, p.channels, p.kernel_h, p.kernel_w},
+                  {p.filters, p.group_channels(), p.kernel_h, p.kernel_w},
                   bits.empty() ? static_cast<const void*>(w.data()) : bits.data()},
                  p.bias ? TensorView{DType::kF32, {p.filters}, bias.data()} : TensorView{}};
   for (std::int64_t b = 0; b < p.batch; ++b) {
@@ -58,17 +58,20 @@ void check_conv(const Conv2dProblem& p, test::Ran& ran, DType dtype = DType::kF3
         for (std::int64_t n = 0; n < p.filters; ++n) {
           Sum sum;
           if (p.bias) sum.add(bias[static_cast<std::size_t>(n)]);
-          const float* filter = w.data() + n * p.channels * p.kernel_h * p.kernel_w;
-          for (std::int64_t ch = 0; ch < p.channels; ++ch) {
+          const std::int64_t channels = p.group_channels();
+          const std::int64_t first = n / p.group_filters() * channels;
+          const float* filter = w.data() + n * channels * p.kernel_h * p.kernel_w;
+          for (std::int64_t ch = 0; ch < channels; ++ch) {
             for (std::int64_t u = 0; u < p.kernel_h; ++u) {
               for (std::int64_t v = 0; v < p.kernel_w; ++v) {
-                sum.add(
-                    at(p, x, b, i * p.stride - p.padding + u, j * p.stride - p.padding + v, ch) *
-                    filter[(ch * p.kernel_h + u) * p.kernel_w + v]);
+                const std::int64_t row = i * p.stride.h - p.padding.top + u * p.dilation.h;
+                const std::int64_t column = j * p.stride.w - p.padding.left + v * p.dilation.w;
+                sum.add(at(p, x, b, row, column, first + ch) *
+                        filter[(ch * p.kernel_h + u) * p.kernel_w + v]);
               }
             }
           }
-          expect(c, sum, p.channels * p.kernel_h * p.kernel_w);
+          expect(c, sum, channels * p.kernel_h * p.kernel_w);
         }
       }
     }
@@ -163,6 +166,47 @@ TEST(Conv2d, EveryKernelAgreesWithDoublePrecision) {
        .bias = true};
   check_conv(p, ran);
   test::expect_all_ran(conv2d_kernels(), {}, ran);
+}
+
+// Strides, paddings and dilations that differ by side and axis, and groups; what a fast kernel does
+// not do it refuses.
+TEST(Conv2d, WindowsOfAllKinds) {
+  test::Ran ran;
+  Conv2dProblem p{.batch = 2,
+                  .height = 11,
+                  .width = 14,
+                  .channels = 6,
+                  .filters = 9,
+                  .kernel_h = 3,
+                  .kernel_w = 2,
+                  .stride = {2, 3},
+                  .padding = {1, 0, 2, 1},
+                  .bias = true};
+  check_conv(p, ran);
+  p.padding = {0, 0, 0, 3};
+  check_conv(p, ran);
+  p.dilation = {3, 2};
+  check_conv(p, ran);
+  p.padding = {4, 3, 0, 1};
+  p.activation = Activation::kRelu;
+  check_conv(p, ran);
+  p.groups = 3;
+  check_conv(p, ran);
+  p.dilation = 1;
+  check_conv(p, ran);
+  // Groups of more filters than a block has, and one for each channel.
+  p = {.height = 4, .width = 5, .channels = 4, .filters = 140, .kernel_h = 2, .groups = 2};
+  check_conv(p, ran);
+  p = {.height = 7,
+       .width = 6,
+       .channels = 37,
+       .filters = 37,
+       .kernel_h = 3,
+       .kernel_w = 3,
+       .padding = 1,
+       .groups = 37,
+       .bias = true};
+  check_conv(p, ran);
 }
 
 TEST(Conv2d, HalfPrecisionWeights) {

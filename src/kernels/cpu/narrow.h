@@ -1,5 +1,5 @@
 // Vectors of simd.h from and to bfloat16, uint8 and int32, and rows of them. The results are those
-// of core/dtype.h and quantize.h bit for bit.
+// of core/dtype.h and quant/number_schemes.h bit for bit.
 #ifndef LASSO_KERNELS_CPU_NARROW_H_
 #define LASSO_KERNELS_CPU_NARROW_H_
 
@@ -140,7 +140,7 @@ void round_row(const float* x, std::int64_t count, std::uint16_t* y) {
       });
 }
 
-// quantize_row() of quantize.h on x gain, or on x where gain is null: the products are rounded, and
+// quant::quantize_row() on x gain, or on x where gain is null: the products are rounded, and
 // the same in both passes.
 template <typename V, bool kGain, typename T>
 float quantize_vectors(const T* x, const float* gain, std::int64_t count, std::uint8_t* q) {

@@ -13,7 +13,7 @@ std::int64_t BinaryProblem::count() const {
 }
 
 BinaryProblem make_binary_problem(const graph::Binary& op, const Dims& a, const Dims& b) {
-  BinaryProblem problem{.kind = op.kind, .activation = op.activation, .loops = {}};
+  BinaryProblem problem{.kind = op.kind, .activation = op.activation, .loops = {}, .float32 = true};
   const std::size_t rank = std::max(a.size(), b.size());
   std::int64_t a_stride = 1;
   std::int64_t b_stride = 1;
@@ -63,16 +63,19 @@ const std::vector<Kernel<FourierFeaturesProblem>>& fourier_features_kernels() {
 
 const Family& binary_family() {
   static const ListFamily<BinaryProblem> family("binary", binary_kernels(), [](const Call& call) {
-    return make_binary_problem(std::get<graph::Binary>(call.op), call.inputs.at(0).dims,
-                               call.inputs.at(1).dims);
+    BinaryProblem problem = make_binary_problem(std::get<graph::Binary>(call.op),
+                                                call.inputs.at(0).dims, call.inputs.at(1).dims);
+    problem.float32 = call.inputs[0].dtype == DType::kF32;
+    return problem;
   });
   return family;
 }
 
 const Family& unary_family() {
   static const ListFamily<UnaryProblem> family("unary", unary_kernels(), [](const Call& call) {
-    return UnaryProblem{.activation = std::get<graph::Unary>(call.op).activation,
-                        .count = element_count(call.inputs.at(0).dims)};
+    return UnaryProblem{.kind = std::get<graph::Unary>(call.op).kind,
+                        .count = element_count(call.inputs.at(0).dims),
+                        .float32 = call.inputs[0].dtype == DType::kF32};
   });
   return family;
 }

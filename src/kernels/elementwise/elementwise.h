@@ -27,14 +27,16 @@ struct BinaryProblem {
   graph::BinaryKind kind = graph::BinaryKind::kAdd;
   graph::Activation activation = graph::Activation::kNone;
   std::vector<BroadcastLoop> loops;
+  bool float32 = true;  // or another type, which no kernel takes
 
   std::int64_t count() const;  // of the result's elements
 };
 
-// y = activation(x). y may be x.
+// y = f(x). y may be x.
 struct UnaryProblem {
-  graph::Activation activation = graph::Activation::kNone;
+  graph::UnaryKind kind = graph::UnaryKind::kIdentity;
   std::int64_t count = 0;
+  bool float32 = true;  // or another type, which no kernel takes
 };
 
 // t = 2 pi (2 x - 1) M, y = [sin t, cos t]; x [rows, dims], M [dims, features], y [rows,

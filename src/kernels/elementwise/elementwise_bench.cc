@@ -55,8 +55,9 @@ const int kRegistered = [] {
     for (const auto& kernel : unary_kernels()) {
       const std::string name =
           "unary/" + std::string(to_string(activation)) + "/" + bench::label(kernel);
-      benchmark::RegisterBenchmark(name.c_str(), bench_unary, kernel,
-                                   UnaryProblem{.activation = activation, .count = 4096 * 256});
+      benchmark::RegisterBenchmark(
+          name.c_str(), bench_unary, kernel,
+          UnaryProblem{.kind = graph::unary_of(activation), .count = 4096 * 256});
     }
   }
   return 0;

@@ -10,6 +10,18 @@ namespace lasso::kernels {
 
 namespace {
 
+Offer offer_binary(const BinaryProblem& p, const TargetInfo& /*target*/) {
+  if (!p.float32) return Offer::no("another type than float32");
+  const bool is_simple = p.kind == graph::BinaryKind::kAdd || p.kind == graph::BinaryKind::kSub ||
+                         p.kind == graph::BinaryKind::kMul;
+  return is_simple ? Offer{} : Offer::no("only sums, differences and products");
+}
+
+Offer offer_unary(const UnaryProblem& p, const TargetInfo& /*target*/) {
+  if (!p.float32) return Offer::no("another type than float32");
+  return graph::activation_of(p.kind) ? Offer{} : Offer::no("only activations");
+}
+
 // Calls part(begin, end) on the ranges of [0, count), in this thread alone where there is little to
 // do. Ranges begin at multiples of a cache line, so that no two threads write to one.
 template <typename F>
@@ -66,7 +78,7 @@ void run_unary(const KernelState& state, const KernelArgs& args) {
     const UnaryRun run{.x = static_cast<const float*>(args.inputs[0]) + begin,
                        .y = static_cast<float*>(args.outputs[0]) + begin,
                        .count = end - begin,
-                       .activation = p.activation};
+                       .activation = *graph::activation_of(p.kind)};
     if constexpr (kFeature == CpuFeature::kAvx512) {
       unary_avx512(run);
     } else {
@@ -80,7 +92,7 @@ constexpr Kernel<BinaryProblem> binary_kernel() {
   return {
       .name = "vector",
       .needs = {.features = kFeature},
-      .offer = always<BinaryProblem>,
+      .offer = offer_binary,
       .pack = nullptr,
       .create = create_problem_state<BinaryProblem>,
       .run = run_binary<kFeature>,
@@ -92,7 +104,7 @@ constexpr Kernel<UnaryProblem> unary_kernel() {
   return {
       .name = "vector",
       .needs = {.features = kFeature},
-      .offer = always<UnaryProblem>,
+      .offer = offer_unary,
       .pack = nullptr,
       .create = create_problem_state<UnaryProblem>,
       .run = run_unary<kFeature>,

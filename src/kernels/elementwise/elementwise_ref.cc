@@ -18,8 +18,59 @@ float combine(graph::BinaryKind kind, float a, float b) {
       return a - b;
     case graph::BinaryKind::kMul:
       return a * b;
+    case graph::BinaryKind::kDiv:
+      return a / b;
+    case graph::BinaryKind::kMax:  // NaN wins
+      return a > b || a != a ? a : b;
+    case graph::BinaryKind::kMin:
+      return a < b || a != a ? a : b;
+    case graph::BinaryKind::kPow:
+      return std::pow(a, b);
   }
   return a;
+}
+
+float apply(graph::UnaryKind kind, float x) {
+  using graph::UnaryKind;
+  switch (kind) {
+    case UnaryKind::kIdentity:
+      return x;
+    case UnaryKind::kGelu:
+      return activate(graph::Activation::kGelu, x);
+    case UnaryKind::kRelu:
+      return activate(graph::Activation::kRelu, x);
+    case UnaryKind::kSigmoid:
+      return activate(graph::Activation::kSigmoid, x);
+    case UnaryKind::kAbs:
+      return std::fabs(x);
+    case UnaryKind::kNegate:
+      return -x;
+    case UnaryKind::kSign:
+      return x > 0.0F ? 1.0F : x < 0.0F ? -1.0F : x;
+    case UnaryKind::kExp:
+      return std::exp(x);
+    case UnaryKind::kLog:
+      return std::log(x);
+    case UnaryKind::kSqrt:
+      return std::sqrt(x);
+    case UnaryKind::kReciprocal:
+      return 1.0F / x;
+    case UnaryKind::kSin:
+      return std::sin(x);
+    case UnaryKind::kCos:
+      return std::cos(x);
+    case UnaryKind::kTanh:
+      return std::tanh(x);
+    case UnaryKind::kErf:
+      return std::erf(x);
+    case UnaryKind::kRound:
+      return std::nearbyint(x);
+    case UnaryKind::kFloor:
+      return std::floor(x);
+    case UnaryKind::kCeil:
+      return std::ceil(x);
+  }
+  return x;
 }
 
 void run_binary(const KernelState& state, const KernelArgs& args) {
@@ -54,7 +105,7 @@ void run_unary(const KernelState& state, const KernelArgs& args) {
   const auto* x = static_cast<const float*>(args.inputs[0]);
   auto* y = static_cast<float*>(args.outputs[0]);
   parallel_ranges(p.count, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i) y[i] = activate(p.activation, x[i]);
+    for (std::int64_t i = begin; i < end; ++i) y[i] = apply(p.kind, x[i]);
   });
 }
 
@@ -80,12 +131,17 @@ void run_fourier(const KernelState& state, const KernelArgs& args) {
   });
 }
 
+template <typename Problem>
+Offer offer_float(const Problem& p, const TargetInfo& /*target*/) {
+  return p.float32 ? Offer{} : Offer::no("another type than float32");
+}
+
 }  // namespace
 
 const Kernel<BinaryProblem> kBinaryRef{
     .name = "reference",
     .needs = {},
-    .offer = always<BinaryProblem>,
+    .offer = offer_float<BinaryProblem>,
     .pack = nullptr,
     .create = create_problem_state<BinaryProblem>,
     .run = run_binary,
@@ -94,7 +150,7 @@ const Kernel<BinaryProblem> kBinaryRef{
 const Kernel<UnaryProblem> kUnaryRef{
     .name = "reference",
     .needs = {},
-    .offer = always<UnaryProblem>,
+    .offer = offer_float<UnaryProblem>,
     .pack = nullptr,
     .create = create_problem_state<UnaryProblem>,
     .run = run_unary,

@@ -77,6 +77,48 @@ TEST(Binary, EveryKernelBroadcastsAsNumPyDoes) {
   test::expect_all_ran(binary_kernels(), make_binary_problem({}, {8}, {8}), ran);
 }
 
+TEST(Binary, OtherFunctions) {
+  test::Random random(7);
+  auto a = random.vector(100, 4.0F);
+  const auto b = random.vector(100, 4.0F);
+  const std::vector<std::pair<BinaryKind, double (*)(double, double)>> functions{
+      {BinaryKind::kDiv, [](double x, double z) { return x / z; }},
+      {BinaryKind::kMax, [](double x, double z) { return std::max(x, z); }},
+      {BinaryKind::kMin, [](double x, double z) { return std::min(x, z); }},
+      {BinaryKind::kPow, [](double x, double z) { return std::pow(x, z); }},
+  };
+  for (const auto& [kind, function] : functions) {
+    if (kind == BinaryKind::kPow) {
+      for (float& value : a) value = std::fabs(value);
+    }
+    test::Ran ran;
+    test::Case<BinaryProblem> c;
+    c.name = to_string(kind);
+    c.problem = make_binary_problem({.kind = kind}, {100}, {100});
+    c.inputs = {a, b};
+    for (std::size_t i = 0; i < a.size(); ++i) {
+      const double y = function(a[i], b[i]);
+      c.expected.push_back(y);
+      // One rounding; the library's power is off by one in the last place.
+      c.tolerance.push_back(test::kEpsilon * std::abs(y));
+    }
+    test::check_case(binary_kernels(), c, ran);
+    EXPECT_FALSE(ran.empty());
+  }
+}
+
+TEST(Elementwise, OtherTypesThanFloat32AreRefused) {
+  BinaryProblem binary = make_binary_problem({}, {4}, {4});
+  binary.float32 = false;
+  for (const auto& kernel : binary_kernels()) {
+    EXPECT_FALSE(ask(kernel, binary, test::test_target(1)));
+  }
+  const UnaryProblem unary{.kind = graph::UnaryKind::kAbs, .count = 4, .float32 = false};
+  for (const auto& kernel : unary_kernels()) {
+    EXPECT_FALSE(ask(kernel, unary, test::test_target(1)));
+  }
+}
+
 TEST(Binary, LoopsThatRunOnAreMerged) {
   EXPECT_EQ(make_binary_problem({}, {2, 3, 4}, {2, 3, 4}).loops.size(), 1U);
   EXPECT_EQ(make_binary_problem({}, {2, 3, 4}, {3, 4}).loops.size(), 2U);
@@ -97,7 +139,7 @@ TEST(Unary, ActivationsOverTheirRange) {
     x.push_back(0.0F);
     test::Case<UnaryProblem> c;
     c.name = to_string(activation);
-    c.problem = {.activation = activation, .count = static_cast<std::int64_t>(x.size())};
+    c.problem = {.kind = graph::unary_of(activation), .count = static_cast<std::int64_t>(x.size())};
     c.inputs = {x};
     for (const float value : x) {
       const double y = test::activate(activation, value);
@@ -109,6 +151,48 @@ TEST(Unary, ActivationsOverTheirRange) {
   test::expect_all_ran(unary_kernels(), {.count = 8}, ran);
 }
 
+TEST(Unary, OtherFunctions) {
+  using graph::UnaryKind;
+  const std::vector<std::pair<UnaryKind, double (*)(double)>> functions{
+      {UnaryKind::kAbs, [](double x) { return std::abs(x); }},
+      {UnaryKind::kNegate, [](double x) { return -x; }},
+      {UnaryKind::kSign, [](double x) { return x > 0   ? 1.0
+                                               : x < 0 ? -1.0
+                                                       : 0.0; }},
+      {UnaryKind::kExp, [](double x) { return std::exp(x); }},
+      {UnaryKind::kLog, [](double x) { return std::log(x); }},
+      {UnaryKind::kSqrt, [](double x) { return std::sqrt(x); }},
+      {UnaryKind::kReciprocal, [](double x) { return 1 / x; }},
+      {UnaryKind::kSin, [](double x) { return std::sin(x); }},
+      {UnaryKind::kCos, [](double x) { return std::cos(x); }},
+      {UnaryKind::kTanh, [](double x) { return std::tanh(x); }},
+      {UnaryKind::kErf, [](double x) { return std::erf(x); }},
+      {UnaryKind::kRound, [](double x) { return std::nearbyint(x); }},
+      {UnaryKind::kFloor, [](double x) { return std::floor(x); }},
+      {UnaryKind::kCeil, [](double x) { return std::ceil(x); }},
+  };
+  for (const auto& [kind, function] : functions) {
+    std::vector<float> x;
+    for (float value = -9.0F; value <= 9.0F; value += 0.0625F) x.push_back(value);
+    if (kind == UnaryKind::kLog || kind == UnaryKind::kSqrt || kind == UnaryKind::kReciprocal) {
+      for (float& value : x) value = std::fabs(value) + 0.0625F;
+    }
+    test::Ran ran;
+    test::Case<UnaryProblem> c;
+    c.name = to_string(kind);
+    c.problem = {.kind = kind, .count = static_cast<std::int64_t>(x.size())};
+    c.inputs = {x};
+    for (const float value : x) {
+      const double y = function(value);
+      c.expected.push_back(y);
+      // One rounding, and the library's functions are off by one in the last place.
+      c.tolerance.push_back(test::kEpsilon * std::abs(y) + 1e-38);
+    }
+    test::check_case(unary_kernels(), c, ran);
+    EXPECT_FALSE(ran.empty());
+  }
+}
+
 TEST(Unary, NotANumberStaysOne) {
   std::vector<float> x(40, std::numeric_limits<float>::quiet_NaN());
   std::vector<float> y(40);
@@ -116,7 +200,7 @@ TEST(Unary, NotANumberStaysOne) {
   void* outputs[] = {y.data()};
   for (const Activation activation : {Activation::kNone, Activation::kGelu, Activation::kSigmoid}) {
     for (const auto& kernel : unary_kernels()) {
-      const UnaryProblem p{.activation = activation, .count = 40};
+      const UnaryProblem p{.kind = graph::unary_of(activation), .count = 40};
       const TargetInfo target = test::test_target(1);
       const Offer offer = ask(kernel, p, target);
       if (!offer) continue;

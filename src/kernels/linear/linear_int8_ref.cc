@@ -4,7 +4,7 @@
 #include "core/threads.h"
 #include "kernels/cpu/activation.h"
 #include "kernels/linear/linear_reference.h"
-#include "kernels/quantize/quantize.h"
+#include "quant/number_schemes.h"
 
 namespace lasso::kernels::linear_int8_reference {
 
@@ -66,7 +66,7 @@ void run(const LinearProblem& p, const KernelArgs& args) {
           break;
         case DType::kU8:
           static_cast<float*>(args.outputs[1])[m] =
-              quantize_row(row, p.n, static_cast<std::uint8_t*>(args.outputs[0]) + m * p.n);
+              quant::quantize_row(row, p.n, static_cast<std::uint8_t*>(args.outputs[0]) + m * p.n);
           break;
         default:
           std::memcpy(static_cast<float*>(args.outputs[0]) + m * p.n, row,

@@ -4,7 +4,7 @@
 #include "core/threads.h"
 #include "kernels/cpu/activation.h"
 #include "kernels/norm/norm.h"
-#include "kernels/quantize/quantize.h"
+#include "quant/number_schemes.h"
 
 namespace lasso::kernels {
 
@@ -36,7 +36,7 @@ void run(const KernelState& state, const KernelArgs& args) {
         auto* y = static_cast<std::uint16_t*>(args.outputs[0]) + row * p.channels;
         for (std::int64_t c = 0; c < p.channels; ++c) y[c] = f32_to_bf16(out[c]);
       } else if (p.output == DType::kU8) {
-        static_cast<float*>(args.outputs[1])[row] = quantize_row(
+        static_cast<float*>(args.outputs[1])[row] = quant::quantize_row(
             out, p.channels, static_cast<std::uint8_t*>(args.outputs[0]) + row * p.channels);
       }
     }

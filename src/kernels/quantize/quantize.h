@@ -2,8 +2,6 @@
 #ifndef LASSO_KERNELS_QUANTIZE_QUANTIZE_H_
 #define LASSO_KERNELS_QUANTIZE_QUANTIZE_H_
 
-#include <algorithm>
-#include <cmath>
 #include <cstdint>
 #include <vector>
 
@@ -34,20 +32,6 @@ const std::vector<Kernel<CastProblem>>& cast_kernels();
 
 const Family& quantize_family();
 const Family& cast_family();
-
-// A row as the specification quantises it; returns the scale. Products with the reciprocal of the
-// scale are rounded, as all kernels do, so that they agree bit for bit.
-inline float quantize_row(const float* x, std::int64_t count, std::uint8_t* q) {
-  float largest = 0.0F;
-  for (std::int64_t i = 0; i < count; ++i) largest = std::max(largest, std::fabs(x[i]));
-  const float scale = largest > 0.0F ? largest / 127.0F : 1.0F;
-  const float inverse = 1.0F / scale;
-  for (std::int64_t i = 0; i < count; ++i) {
-    const float rounded = std::nearbyint(x[i] * inverse);
-    q[i] = static_cast<std::uint8_t>(std::fmin(std::fmax(rounded, -127.0F), 127.0F) + 128.0F);
-  }
-  return scale;
-}
 
 // The rows of the lists.
 extern const Kernel<QuantizeProblem> kQuantizeAvx512;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstdint>
 #include <limits>
 
 #include "kernels/kernel_test.h"
@@ -118,6 +119,31 @@ TEST(Quantize, RowsOfZerosTiesAndExtremes) {
   for (const DType input : {DType::kF32, DType::kBF16}) {
     check_quantize({6, kChannels, input, false}, x, {});
     check_quantize({6, kChannels, input, true}, x, ones);
+  }
+}
+
+TEST(Cast, FromAndToIntegers) {
+  const auto cast = [](DType from, DType to, const void* x, std::int64_t count, void* y) {
+    const CastProblem p{count, from, to};
+    each_kernel(cast_kernels(), p, [&](const auto& kernel, const TargetInfo& target) {
+      run(kernel, p, target, {x}, {y});
+    });
+  };
+  const std::vector<float> x{0.9F, -0.9F, 127.5F, 300.0F, -1e20F, 1e20F, std::nanf("")};
+  std::vector<std::uint8_t> bytes(x.size());
+  cast(DType::kF32, DType::kU8, x.data(), 7, bytes.data());
+  EXPECT_EQ(bytes, (std::vector<std::uint8_t>{0, 0, 127, 255, 0, 255, 0}));
+  std::vector<std::int32_t> integers(x.size());
+  cast(DType::kF32, DType::kI32, x.data(), 7, integers.data());
+  EXPECT_EQ(integers, (std::vector<std::int32_t>{0, 0, 127, 300, INT32_MIN, INT32_MAX, 0}));
+  std::vector<float> floats(x.size());
+  cast(DType::kU8, DType::kF32, bytes.data(), 7, floats.data());
+  EXPECT_EQ(floats, (std::vector<float>{0, 0, 127, 255, 0, 255, 0}));
+  cast(DType::kI32, DType::kF32, integers.data(), 4, floats.data());
+  EXPECT_EQ(floats[3], 300.0F);
+  for (const auto& kernel : cast_kernels()) {
+    const CastProblem p{1, DType::kF32, DType::kI64};
+    EXPECT_FALSE(ask(kernel, p, test::test_target(1))) << kernel.name;
   }
 }
 

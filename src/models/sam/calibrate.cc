@@ -1,24 +1,21 @@
 #include "models/sam/calibrate.h"
 
 #include <algorithm>
-#include <map>
 #include <memory>
-#include <optional>
 #include <span>
 #include <tuple>
 #include <utility>
+#include <vector>
 
-#include "core/check.h"
 #include "models/sam/calibration_prompts.h"
 #include "models/sam/calibration_set.h"
 #include "models/sam/describe.h"
 #include "models/sam/mask_agreement.h"
 #include "models/sam/model_file.h"
-#include "models/sam/observe_layers.h"
 #include "models/sam/precision.h"
 #include "models/sam/predictor.h"
-#include "quant/search.h"
-#include "quant/smoothing.h"
+#include "quant/calibrate.h"
+#include "quant/observe_layers.h"
 
 namespace lasso::sam {
 
@@ -27,11 +24,25 @@ namespace {
 // Rows of each layer's inputs that the search for smoothing looks at, over all images.
 constexpr std::int64_t kSampledRows = 128;
 
-constexpr double kMargin = 1;
-
 using quant::Assignment;
 using Pictures = std::span<const CalibrationPicture>;
 using References = std::vector<PictureMasks>;
+
+// While one lives, a session reports to an observer.
+class Tracing {
+ public:
+  Tracing(engine::Session& session, quant::LayerObserver& observer) : session_(session) {
+    session_.set_trace([&observer](const std::string& program, const std::string& value,
+                                   const Dims& dims, const float* data,
+                                   double /*ms*/) { observer.add(program, value, dims, data); });
+  }
+  ~Tracing() { session_.set_trace({}); }
+  Tracing(const Tracing&) = delete;
+  Tracing& operator=(const Tracing&) = delete;
+
+ private:
+  engine::Session& session_;
+};
 
 class Calibration {
  public:
@@ -43,10 +54,7 @@ class Calibration {
         options_(options),
         precision_(precision),
         names_(lowerable_layers(checkpoint.config)),
-        smoothing_(names_.size()),
-        // Says no before the work begins.
-        has_bf16_(precision_plan(checkpoint.config, lowest(), compile.target, compile.reference)
-                      .attention == DType::kBF16) {
+        layers_(task()) {
     report_.precision = precision;
     compile_.precision = {};
     base_.preprocess = preprocess;
@@ -56,8 +64,9 @@ class Calibration {
     set_ = gather_pictures(options_, checkpoint_.config.image_size);
     list_pictures();
     run_reference();
-    const Assignment chosen = precision_ == Precision::kAuto ? choose() : uniform(precision_);
-    trial(chosen);
+    const Assignment chosen =
+        precision_ == Precision::kAuto ? choose() : layers_.uniform(weights_of(precision_));
+    layers_.trial(chosen);
     return accept(chosen);
   }
 
@@ -69,6 +78,33 @@ class Calibration {
     if (options_.progress) {
       options_.progress(stage, static_cast<int>(done), static_cast<int>(total));
     }
+  }
+
+  // Throws where this CPU can't run the precision, before the work begins.
+  quant::CalibrationTask task() {
+    quant::CalibrationTask task;
+    task.layers = names_;
+    task.has_bf16 =
+        precision_plan(checkpoint_.config, lowest(), compile_.isa, compile_.reference).attention ==
+        DType::kBF16;
+    task.aim = options_.min_iou;
+    task.lower_rest = [this](quant::PrecisionPlan& plan) {
+      lower_the_rest(checkpoint_.config, plan);
+    };
+    task.measure = [this](const quant::PrecisionPlan& plan) {
+      const Agreement agreement = measure(compile(plan), set_.choosing, chosen_masks_);
+      return quant::Score{agreement.mean(), agreement.lowest(), agreement.standard_error(),
+                          agreement.median_encode_ms()};
+    };
+    task.measure_few = [this](const quant::PrecisionPlan& plan) {
+      const std::size_t images =
+          std::min(set_.choosing.size(), static_cast<std::size_t>(options_.ranking_images));
+      return measure(compile(plan), Pictures(set_.choosing).first(images), chosen_masks_).mean();
+    };
+    task.progress = [this](const std::string& stage, std::size_t done, std::size_t total) {
+      report(stage, done, total);
+    };
+    return task;
   }
 
   void list_pictures() {
@@ -89,7 +125,8 @@ class Calibration {
     base_.module = nullptr;
     Predictor predictor(model, threads());
     engine::Session& session = predictor.session();
-    describe_layers(linear_layers(session.module().programs[session.program(kImageEncoder)]));
+    const graph::Graph& encoder = session.module().programs[session.program(kImageEncoder)].graph;
+    describe_layers(quant::shares_of_work(encoder, names_));
     const std::size_t total = set_.choosing.size() + set_.accepting.size();
     const auto answer = [&](CalibrationPicture& picture, References& references) {
       const std::size_t done = chosen_masks_.size() + accepted_masks_.size();
@@ -101,62 +138,33 @@ class Calibration {
     };
     if (lowest() == Precision::kInt8) {
       const auto images = static_cast<std::int64_t>(set_.choosing.size());
-      const LayerObserver observer(session, kImageEncoder, names_,
-                                   std::max<std::int64_t>(1, kSampledRows / images));
-      for (CalibrationPicture& picture : set_.choosing) answer(picture, chosen_masks_);
-      search_smoothings(observer.inputs());
+      quant::LayerObserver observer({&encoder}, names_,
+                                    std::max<std::int64_t>(1, kSampledRows / images));
+      {
+        const Tracing tracing(session, observer);
+        for (CalibrationPicture& picture : set_.choosing) answer(picture, chosen_masks_);
+      }
+      layers_.search_smoothings(
+          observer.inputs(), [&](std::size_t i) { return checkpoint_.weights.dense(names_[i]); });
     } else {
       for (CalibrationPicture& picture : set_.choosing) answer(picture, chosen_masks_);
     }
     for (CalibrationPicture& picture : set_.accepting) answer(picture, accepted_masks_);
   }
 
-  void describe_layers(const std::map<std::string, LinearLayer>& linear) {
-    double flops = 0;
-    for (const auto& [name, layer] : linear) flops += layer.flops;
-    for (const std::string& name : names_) {
+  void describe_layers(const std::vector<double>& work) {
+    for (std::size_t i = 0; i < names_.size(); ++i) {
       CalibratedLayer layer;
-      layer.name = name;
-      layer.work = linear.at(name).flops / flops;
+      layer.name = names_[i];
+      layer.work = work[i];
       report_.layers.push_back(std::move(layer));
     }
   }
 
-  void search_smoothings(const std::vector<quant::InputObserver>& inputs) {
-    for (std::size_t i = 0; i < names_.size(); ++i) {
-      report("smoothing", i, names_.size());
-      const Tensor weights = checkpoint_.weights.dense(names_[i]);
-      quant::Smoothing found = quant::search_smoothing(inputs[i], weights.view());
-      weights.release_pages();
-      report_.layers[i].smoothing = found.exponent;
-      report_.layers[i].error = found.error;
-      report_.layers[i].plain_error = found.plain_error;
-      smoothing_[i] = std::move(found.factors);
-    }
-  }
-
-  Assignment uniform(Precision precision) const {
-    const bool lowered = precision == Precision::kBf16 || precision == Precision::kInt8;
-    return quant::uniform(names_.size(), precision,
-                          lowered && has_bf16_ ? Precision::kBf16 : Precision::kFp32);
-  }
-
-  passes::PrecisionPlan plan_of(const Assignment& assignment) const {
-    passes::PrecisionPlan plan;
-    for (std::size_t i = 0; i < names_.size(); ++i) {
-      if (assignment.layers[i] == Precision::kFp32) continue;
-      passes::LayerPrecision& layer = plan.layers[names_[i]];
-      layer.weights = assignment.layers[i] == Precision::kInt8 ? DType::kI8 : DType::kBF16;
-      if (layer.weights == DType::kI8) layer.smoothing = smoothing_[i];
-    }
-    if (assignment.rest == Precision::kBf16) lower_the_rest(checkpoint_.config, plan);
-    return plan;
-  }
-
-  std::shared_ptr<SamModel> compile(const Assignment& assignment) const {
+  std::shared_ptr<SamModel> compile(const quant::PrecisionPlan& plan) const {
     auto model = std::make_shared<SamModel>(base_);
     engine::CompileOptions options = compile_;
-    options.precision = plan_of(assignment);
+    options.precision = plan;
     model->module = engine::compile(describe(checkpoint_), options);
     return model;
   }
@@ -173,66 +181,43 @@ class Calibration {
     return agreement;
   }
 
-  // Each assignment is measured once.
-  const PrecisionTrial& trial(const Assignment& assignment) {
-    const auto found = trials_.find(assignment);
-    if (found != trials_.end()) return found->second;
-    report("trying engines", trials_.size(), 0);
-    const Agreement agreement = measure(compile(assignment), set_.choosing, chosen_masks_);
-    PrecisionTrial row;
-    row.int8_layers = assignment.count(Precision::kInt8);
-    row.bf16_layers = assignment.count(Precision::kBf16);
-    row.fp32_layers = assignment.count(Precision::kFp32);
-    row.rest = assignment.rest;
-    for (std::size_t i = 0; i < names_.size(); ++i) {
-      if (assignment.layers[i] == Precision::kInt8) row.int8_work += report_.layers[i].work;
-    }
-    row.mean_iou = agreement.mean();
-    row.lowest_iou = agreement.lowest();
-    row.standard_error = agreement.standard_error();
-    row.encode_ms = agreement.median_encode_ms();
-    return trials_.emplace(assignment, row).first->second;
-  }
-
-  // The other images will differ: the mean must lie above the aim by kMargin standard errors.
-  bool reaches(const Assignment& assignment) {
-    const PrecisionTrial& row = trial(assignment);
-    return row.mean_iou - kMargin * row.standard_error >= options_.min_iou;
-  }
-
-  // What int8 costs each layer when nothing else is lowered.
-  const std::vector<double>& losses() {
-    if (!losses_.empty()) return losses_;
-    const std::size_t images =
-        std::min(set_.choosing.size(), static_cast<std::size_t>(options_.ranking_images));
-    for (std::size_t i = 0; i < names_.size(); ++i) {
-      report("sensitivity of layers", i, names_.size());
-      Assignment alone = uniform(Precision::kFp32);
-      alone.layers[i] = Precision::kInt8;
-      losses_.push_back(
-          1 - measure(compile(alone), Pictures(set_.choosing).first(images), chosen_masks_).mean());
-      report_.layers[i].iou_loss = losses_.back();
-    }
-    return losses_;
-  }
-
   Assignment choose() {
-    if (options_.always_rank) losses();
-    return quant::choose_precisions({names_.size(), has_bf16_,
-                                     [&](const Assignment& a) { return reaches(a); },
-                                     [&] { return losses(); }});
+    if (options_.always_rank) layers_.losses();
+    return layers_.choose();
   }
 
-  CalibratedModel accept(const Assignment& chosen) {
-    report("accepting", 0, set_.accepting.size());
-    CalibratedModel result;
-    const auto model = compile(chosen);
-    const Agreement agreement = measure(model, set_.accepting, accepted_masks_);
+  PrecisionTrial row_of(const Assignment& assignment, const quant::Score& score) const {
+    PrecisionTrial row;
+    row.int8_layers = assignment.count(DType::kI8);
+    row.bf16_layers = assignment.count(DType::kBF16);
+    row.fp32_layers = assignment.count(DType::kF32);
+    row.rest = precision_of(assignment.rest);
     for (std::size_t i = 0; i < names_.size(); ++i) {
-      report_.layers[i].precision = chosen.layers[i];
+      if (assignment.layers[i] == DType::kI8) row.int8_work += report_.layers[i].work;
     }
-    for (const auto& [assignment, row] : trials_) {
-      report_.trials.push_back(row);
+    row.mean_iou = score.mean;
+    row.lowest_iou = score.lowest;
+    row.standard_error = score.standard_error;
+    row.encode_ms = score.run_ms;
+    return row;
+  }
+
+  void report_layers(const Assignment& chosen) {
+    for (std::size_t i = 0; i < names_.size(); ++i) {
+      CalibratedLayer& layer = report_.layers[i];
+      layer.precision = precision_of(chosen.layers[i]);
+      if (layers_.has_losses()) layer.iou_loss = layers_.losses()[i];
+      if (layers_.smoothings().empty()) continue;
+      const quant::Smoothing& smoothing = layers_.smoothings()[i];
+      layer.smoothing = smoothing.exponent;
+      layer.error = smoothing.error;
+      layer.plain_error = smoothing.plain_error;
+    }
+  }
+
+  void report_trials(const Assignment& chosen) {
+    for (const auto& [assignment, score] : layers_.trials()) {
+      report_.trials.push_back(row_of(assignment, score));
       report_.trials.back().chosen = assignment == chosen;
     }
     std::sort(report_.trials.begin(), report_.trials.end(),
@@ -243,6 +228,15 @@ class Calibration {
                 };
                 return key(a) > key(b);
               });
+  }
+
+  CalibratedModel accept(const Assignment& chosen) {
+    report("accepting", 0, set_.accepting.size());
+    CalibratedModel result;
+    const auto model = compile(layers_.plan(chosen));
+    const Agreement agreement = measure(model, set_.accepting, accepted_masks_);
+    report_layers(chosen);
+    report_trials(chosen);
     AccuracyRecord& accuracy = report_.accuracy;
     accuracy.min_iou = options_.min_iou;
     accuracy.mean_iou = agreement.mean();
@@ -264,14 +258,11 @@ class Calibration {
   const CalibrationOptions& options_;
   Precision precision_;
   std::vector<std::string> names_;
-  std::vector<std::vector<float>> smoothing_;  // by layer; empty: none
-  bool has_bf16_;
+  quant::Calibration layers_;
   SamModel base_;  // without programs
   CalibrationSet set_;
   References chosen_masks_;
   References accepted_masks_;
-  std::vector<double> losses_;  // by layer; empty: not measured
-  std::map<Assignment, PrecisionTrial> trials_;
   CalibrationReport report_;
 };
 

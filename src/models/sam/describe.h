@@ -15,7 +15,8 @@ inline constexpr char kMaskDecoderWithMask[] = "mask_decoder_with_mask_input";
 
 // image_encoder: image float32 [batch, S, S, 3], normalised and padded
 //   -> image_embeddings float32 [batch, g, g, D]
-// image_tokens: image_embeddings float32 [1, g, g, D]
+// image_tokens, which is split off the mask decoder when the module is compiled:
+//   image_embeddings float32 [1, g, g, D]
 //   -> what the mask decoder computes from the image alone: its tokens, and their keys, values and
 //   queries in the first layer
 // mask_decoder (prompt encoder and mask decoder):

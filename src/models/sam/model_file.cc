@@ -5,50 +5,46 @@
 #include <vector>
 
 #include "core/check.h"
+#include "core/json_fields.h"
 #include "core/memory.h"
 #include "engine/engine_file.h"
-#include "engine/json_fields.h"
 #include "models/sam/config_fields.h"
 #include "models/sam/describe.h"
 
 namespace lasso {
 
-inline const engine::EnumNames<Preprocess::Resize>& names_of(
-    engine::EnumTag<Preprocess::Resize> /*tag*/) {
+inline const EnumNames<Preprocess::Resize>& names_of(EnumTag<Preprocess::Resize> /*tag*/) {
   using Resize = Preprocess::Resize;
-  static const engine::EnumNames<Resize> names{{Resize::kLongestSide, "longest_side"},
-                                               {Resize::kStretch, "stretch"},
-                                               {Resize::kNone, "none"}};
+  static const EnumNames<Resize> names{{Resize::kLongestSide, "longest_side"},
+                                       {Resize::kStretch, "stretch"},
+                                       {Resize::kNone, "none"}};
   return names;
 }
 
-inline const engine::EnumNames<Preprocess::Padding>& names_of(
-    engine::EnumTag<Preprocess::Padding> /*tag*/) {
+inline const EnumNames<Preprocess::Padding>& names_of(EnumTag<Preprocess::Padding> /*tag*/) {
   using Padding = Preprocess::Padding;
-  static const engine::EnumNames<Padding> names{{Padding::kRightBottom, "right_bottom"},
-                                                {Padding::kCenter, "center"}};
+  static const EnumNames<Padding> names{{Padding::kRightBottom, "right_bottom"},
+                                        {Padding::kCenter, "center"}};
   return names;
 }
 
-inline const engine::EnumNames<Preprocess::Scale>& names_of(
-    engine::EnumTag<Preprocess::Scale> /*tag*/) {
+inline const EnumNames<Preprocess::Scale>& names_of(EnumTag<Preprocess::Scale> /*tag*/) {
   using Scale = Preprocess::Scale;
-  static const engine::EnumNames<Scale> names{
+  static const EnumNames<Scale> names{
       {Scale::kMeanStd, "mean_std"}, {Scale::kMinMax, "min_max"}, {Scale::kUnit, "unit"}};
   return names;
 }
 
-inline const engine::EnumNames<Preprocess::MaskResize>& names_of(
-    engine::EnumTag<Preprocess::MaskResize> /*tag*/) {
+inline const EnumNames<Preprocess::MaskResize>& names_of(EnumTag<Preprocess::MaskResize> /*tag*/) {
   using MaskResize = Preprocess::MaskResize;
-  static const engine::EnumNames<MaskResize> names{{MaskResize::kThroughModel, "through_model"},
-                                                   {MaskResize::kProbabilities, "probabilities"}};
+  static const EnumNames<MaskResize> names{{MaskResize::kThroughModel, "through_model"},
+                                           {MaskResize::kProbabilities, "probabilities"}};
   return names;
 }
 
-inline const engine::EnumNames<ResizeFilter>& names_of(engine::EnumTag<ResizeFilter> /*tag*/) {
-  static const engine::EnumNames<ResizeFilter> names{{ResizeFilter::kBilinear, "bilinear"},
-                                                     {ResizeFilter::kBicubic, "bicubic"}};
+inline const EnumNames<ResizeFilter>& names_of(EnumTag<ResizeFilter> /*tag*/) {
+  static const EnumNames<ResizeFilter> names{{ResizeFilter::kBilinear, "bilinear"},
+                                             {ResizeFilter::kBicubic, "bicubic"}};
   return names;
 }
 
@@ -93,13 +89,13 @@ constexpr char kFamily[] = "sam";
 
 engine::ModelRecord record_of(const SamConfig& config, const Preprocess& preprocess,
                               const std::string& hash, const std::string& precision) {
-  const engine::Json description = {{"config", engine::write_fields(config)},
-                                    {"preprocess", engine::write_fields(preprocess)}};
+  const Json description = {{"config", write_fields(config)},
+                            {"preprocess", write_fields(preprocess)}};
   return {kFamily, hash, precision, description.dump(), {}};
 }
 
-Preprocess read_preprocess(const engine::Json& json, const std::string& where) {
-  auto preprocess = engine::read_fields<Preprocess>(json, where);
+Preprocess read_preprocess(const Json& json, const std::string& where) {
+  auto preprocess = read_fields<Preprocess>(json, where);
   const bool divides = std::all_of(preprocess.std.begin(), preprocess.std.end(),
                                    [](float deviation) { return deviation > 0; });
   LASSO_CHECK(divides, ErrorCode::kCorruptFile, "{}: a deviation is not positive", where);
@@ -190,18 +186,17 @@ bool has_arguments(const graph::Graph& graph, const std::vector<graph::ValueId>&
 
 SamModel read_model(const engine::LoadedEngine& engine, const std::string& path) {
   const std::string where = path + ": meta.model";
-  const engine::Json json = engine::parse_json(engine.model.description, where);
-  engine::FieldReader description(json, where);
+  const Json json = parse_json(engine.model.description, where);
+  FieldReader description(json, where);
   SamModel model;
-  model.config =
-      engine::read_fields<SamConfig>(description.at("config"), description.where("config"));
+  model.config = read_fields<SamConfig>(description.at("config"), description.where("config"));
   model.preprocess = read_preprocess(description.at("preprocess"), description.where("preprocess"));
   description.finish();
   check_config(model.config, path);
   if (!engine.model.accuracy.empty()) {
     const std::string accuracy = path + ": meta.accuracy";
-    model.accuracy = engine::read_fields<AccuracyRecord>(
-        engine::parse_json(engine.model.accuracy, accuracy), accuracy);
+    model.accuracy =
+        read_fields<AccuracyRecord>(parse_json(engine.model.accuracy, accuracy), accuracy);
     check_accuracy(*model.accuracy, accuracy);
   }
   model.hash = engine.model.hash;
@@ -237,7 +232,7 @@ void check_programs(const engine::CompiledModule& module, const SamConfig& confi
 void save_model(const SamModel& model, const std::string& path) {
   engine::ModelRecord record =
       record_of(model.config, model.preprocess, model.hash, model.precision);
-  if (model.accuracy) record.accuracy = engine::write_fields(*model.accuracy).dump();
+  if (model.accuracy) record.accuracy = write_fields(*model.accuracy).dump();
   engine::write_engine_file(path, *model.module, record);
 }
 

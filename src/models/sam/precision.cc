@@ -4,6 +4,26 @@
 
 namespace lasso::sam {
 
+DType weights_of(Precision precision) {
+  switch (precision) {
+    case Precision::kFp32:
+      return DType::kF32;
+    case Precision::kBf16:
+      return DType::kBF16;
+    case Precision::kInt8:
+      return DType::kI8;
+    case Precision::kAuto:
+      break;
+  }
+  fail(ErrorCode::kInvalidArgument,
+       "precision auto is chosen by calibration; expected fp32, bf16 or int8");
+}
+
+Precision precision_of(DType weights) {
+  if (weights == DType::kI8) return Precision::kInt8;
+  return weights == DType::kBF16 ? Precision::kBf16 : Precision::kFp32;
+}
+
 std::vector<std::string> lowerable_layers(const SamConfig& config) {
   std::vector<std::string> names;
   for (int i = 0; i < config.depth; ++i) {
@@ -35,7 +55,7 @@ std::vector<std::string> decoder_layers(const SamConfig& config) {
 
 }  // namespace
 
-void lower_the_rest(const SamConfig& config, passes::PrecisionPlan& plan) {
+void lower_the_rest(const SamConfig& config, quant::PrecisionPlan& plan) {
   plan.attention = DType::kBF16;
   const auto lower = [&](const std::string& layer) {
     plan.layers[layer + ".weight"].weights = DType::kBF16;
@@ -45,22 +65,18 @@ void lower_the_rest(const SamConfig& config, passes::PrecisionPlan& plan) {
   for (const std::string& layer : decoder_layers(config)) lower("mask_decoder." + layer);
 }
 
-passes::PrecisionPlan precision_plan(const SamConfig& config, Precision precision,
-                                     const backend::TargetInfo& target, bool reference) {
-  passes::PrecisionPlan plan;
-  if (precision == Precision::kFp32) return plan;
-  LASSO_CHECK(precision != Precision::kAuto, ErrorCode::kInvalidArgument,
-              "precision auto is chosen by calibration; expected fp32, bf16 or int8");
+quant::PrecisionPlan precision_plan(const SamConfig& config, Precision precision,
+                                    const backend::TargetInfo& target, bool reference) {
+  const DType weights = weights_of(precision);
+  if (weights == DType::kF32) return {};
   const bool has_bf16 = reference || target.features.has(CpuFeature::kAvx512Bf16);
-  LASSO_CHECK(precision != Precision::kBf16 || has_bf16, ErrorCode::kUnsupported,
+  LASSO_CHECK(weights != DType::kBF16 || has_bf16, ErrorCode::kUnsupported,
               "precision bf16 needs avx512_bf16, and {} is what this CPU has or may use: int8 and "
               "fp32 run on it",
               best_name(target.features));
-  passes::LayerPrecision layer;
-  layer.weights = precision == Precision::kBf16 ? DType::kBF16 : DType::kI8;
-  for (const std::string& name : lowerable_layers(config)) plan.layers[name] = layer;
+  quant::PrecisionPlan plan = quant::uniform_plan(lowerable_layers(config), weights);
   // Beside int8, bfloat16 must be faster than float32 to be worth its rounding.
-  const bool rest = precision == Precision::kBf16 ? has_bf16 : reference || target.bf16_is_faster();
+  const bool rest = weights == DType::kBF16 ? has_bf16 : reference || target.bf16_is_faster();
   if (rest) lower_the_rest(config, plan);
   return plan;
 }

@@ -1,17 +1,19 @@
-// Structs as JSON objects. A struct has one function that names its fields,
+// Structs as JSON objects. A struct has one function that names its fields, either a member or,
+// where the struct is another room's, a free one beside it:
 //
-//   template <class V> void fields(V& v, LayerNorm& op) { v("epsilon", op.epsilon); }
+//   static void fields(auto& op, auto& v) { v("epsilon", op.epsilon); }
+//   template <class V> void fields(V& v, Preprocess& preprocess) { v("name", preprocess.name); }
 //
-// which writes, and which reads: then every field must be there, of its type and within its limits,
-// and no other. What is read may come from anywhere.
-#ifndef LASSO_ENGINE_JSON_FIELDS_H_
-#define LASSO_ENGINE_JSON_FIELDS_H_
+// It writes, and it reads: then every field must be there, of its type and within its limits, and
+// no other. What is read may come from anywhere. A type becomes a field by functions write_value
+// and read_value beside it.
+#ifndef LASSO_CORE_JSON_FIELDS_H_
+#define LASSO_CORE_JSON_FIELDS_H_
 
 #include <array>
 #include <cmath>
 #include <cstdint>
 #include <limits>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -19,23 +21,15 @@
 #include <vector>
 
 #include "core/check.h"
-#include "graph/dim.h"
+#include "core/enum_names.h"
+#include "core/json.h"
 
-namespace lasso::engine {
-
-using Json = nlohmann::json;
+namespace lasso {
 
 // What is wrong, in an error that names the place. The code is kCorruptFile.
 [[noreturn]] inline void refuse(const std::string& where, const std::string& expected) {
   fail(ErrorCode::kCorruptFile, "{}: expected {}", where, expected);
 }
-
-// An enumeration's values by name; names_of(EnumTag<E>()), found by argument-dependent lookup,
-// gives them.
-template <typename E>
-using EnumNames = std::vector<std::pair<E, std::string_view>>;
-template <typename E>
-struct EnumTag {};
 
 // Text that may be shown: printable ASCII.
 inline bool is_plain_text(std::string_view text, std::size_t limit) {
@@ -99,11 +93,6 @@ inline void read_value(const Json& json, std::string& value, const std::string& 
   value = json.get<std::string>();
 }
 
-// A dimension is a number, or a list of terms [coefficient, symbol...].
-Json write_value(const graph::Dim& dim);
-void read_value(const Json& json, graph::Dim& dim, const std::string& where);
-void read_value(const Json& json, graph::Shape& shape, const std::string& where);
-
 template <typename E>
 requires std::is_enum_v<E> Json write_value(E value) {
   for (const auto& [entry, name] : names_of(EnumTag<E>())) {
@@ -163,10 +152,21 @@ void read_value(const Json& json, std::array<T, kCount>& values, const std::stri
   for (std::size_t i = 0; i < kCount; ++i) read_value(json[i], values[i], where);
 }
 
+// Calls v(name, member, hints...) for every field of the struct.
+template <typename T, typename V>
+void visit_fields(T& value, V& v) {
+  if constexpr (requires { T::fields(value, v); }) {
+    T::fields(value, v);
+  } else {
+    fields(v, value);
+  }
+}
+
+// Hints are about printing, and mean nothing here.
 class FieldWriter {
  public:
-  template <typename T>
-  void operator()(const char* name, const T& value) {
+  template <typename T, typename... Hints>
+  void operator()(const char* name, const T& value, const Hints&... /*hints*/) {
     json_[name] = write_value(value);
   }
   Json take() { return std::move(json_); }
@@ -181,8 +181,8 @@ class FieldReader {
     if (!json.is_object()) refuse(where_, "an object");
   }
 
-  template <typename T>
-  void operator()(const char* name, T& value) {
+  template <typename T, typename... Hints>
+  void operator()(const char* name, T& value, const Hints&... /*hints*/) {
     read_value(at(name), value, where_ + "." + name);
   }
   const Json& at(const char* name) {
@@ -208,7 +208,7 @@ class FieldReader {
 template <typename T>
 Json write_fields(T value) {
   FieldWriter writer;
-  fields(writer, value);
+  visit_fields(value, writer);
   return writer.take();
 }
 
@@ -216,7 +216,7 @@ template <typename T>
 T read_fields(const Json& json, const std::string& where) {
   T value;
   FieldReader reader(json, where);
-  fields(reader, value);
+  visit_fields(value, reader);
   reader.finish();
   return value;
 }
@@ -224,6 +224,6 @@ T read_fields(const Json& json, const std::string& where) {
 // Parses JSON of limited depth. Throws kCorruptFile.
 Json parse_json(std::string_view text, const std::string& where);
 
-}  // namespace lasso::engine
+}  // namespace lasso
 
-#endif  // LASSO_ENGINE_JSON_FIELDS_H_
+#endif  // LASSO_CORE_JSON_FIELDS_H_

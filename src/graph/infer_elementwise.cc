@@ -1,0 +1,82 @@
+// The rules of ops on elements and rows.
+#include "core/check.h"
+#include "graph/inputs.h"
+
+namespace lasso::graph {
+
+Results LayerNorm::infer(const Inputs& in) const {
+  in.require_count(3, 3);
+  in.require_float_from(0);
+  in.require(output == DType::kF32 || output == DType::kBF16 || output == DType::kU8,
+             "a result in float32, bfloat16 or uint8");
+  in.require_shape(1, {in.last(0)});
+  in.require_shape(2, {in.last(0)});
+  return result_rows(output, in.shape(0));
+}
+
+Results Binary::infer(const Inputs& in) const {
+  in.require_count(2, 2);
+  in.require_type(0, {DType::kF32, DType::kI32, DType::kI64});
+  in.require(in.dtype(0) == in.dtype(1), "operands of one type");
+  in.require(activation == Activation::kNone || in.dtype(0) == DType::kF32,
+             "float32 before an activation");
+  return {result(in.dtype(0), in.broadcast(in.shape(0), in.shape(1)))};
+}
+
+Results Unary::infer(const Inputs& in) const {
+  in.require_count(1, 1);
+  const bool of_integers = kind == UnaryKind::kIdentity || kind == UnaryKind::kAbs ||
+                           kind == UnaryKind::kNegate || kind == UnaryKind::kSign;
+  if (of_integers) {
+    in.require_type(0, {DType::kF32, DType::kI32, DType::kI64});
+  } else {
+    in.require_type(0, {DType::kF32});
+  }
+  return {result(in.dtype(0), in.shape(0))};
+}
+
+Results Reduce::infer(const Inputs& in) const {
+  in.require_count(1, 1);
+  if (kind == ReduceKind::kMean) {
+    in.require_type(0, {DType::kF32});
+  } else {
+    in.require_type(0, {DType::kF32, DType::kI32, DType::kI64});
+  }
+  const auto rank = static_cast<std::int64_t>(in.shape(0).size());
+  std::vector<bool> reduced(in.shape(0).size(), false);
+  for (const std::int64_t axis : axes) {
+    in.require(axis >= 0 && axis < rank && !reduced[static_cast<std::size_t>(axis)],
+               "different axes of the input");
+    reduced[static_cast<std::size_t>(axis)] = true;
+  }
+  Shape y;
+  for (std::size_t i = 0; i < reduced.size(); ++i) {
+    if (!reduced[i]) y.push_back(in.shape(0)[i]);
+    if (reduced[i] && keep) y.emplace_back(1);
+  }
+  return {result(in.dtype(0), std::move(y))};
+}
+
+Results Softmax::infer(const Inputs& in) const {
+  in.require_count(1, 1);
+  in.require_type(0, {DType::kF32});
+  in.require(axis >= 0 && axis < static_cast<std::int64_t>(in.shape(0).size()),
+             "an axis of the input");
+  return {result(DType::kF32, in.shape(0))};
+}
+
+Results Quantize::infer(const Inputs& in) const {
+  in.require_count(1, 2);
+  in.require_type(0, {DType::kF32, DType::kBF16});
+  in.require_float_from(1);
+  const Dim channels = in.last(0);
+  if (in.has(1)) in.require_shape(1, {channels});
+  return result_rows(DType::kU8, in.shape(0));
+}
+
+Results Cast::infer(const Inputs& in) const {
+  in.require_count(1, 1);
+  return {result(to, in.shape(0))};
+}
+
+}  // namespace lasso::graph

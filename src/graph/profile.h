@@ -1,0 +1,36 @@
+// The sizes that symbols may take.
+#ifndef LASSO_GRAPH_PROFILE_H_
+#define LASSO_GRAPH_PROFILE_H_
+
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include "graph/dim.h"
+
+namespace lasso::graph {
+
+// Far beyond what memory holds, and small enough for kernels to count operations in 64 bits.
+inline constexpr std::int64_t kMaxSymbol = std::int64_t{1} << 24;
+
+struct Range {
+  std::int64_t min = 1;
+  std::int64_t opt = 1;  // for which kernels are chosen
+  std::int64_t max = kMaxSymbol;
+
+  bool operator==(const Range&) const = default;
+};
+
+// By symbol. A symbol that is not named takes any size from 1 to kMaxSymbol.
+using Profile = std::map<std::string, Range>;
+Range range_of(const Profile& profile, const std::string& symbol);
+
+// Throws kInvalidArgument, naming program and symbol, unless 1 <= min <= opt <= max <= kMaxSymbol.
+void check_profile(const std::string& program, const Profile& profile);
+
+// Throws kInvalidArgument, naming program, symbol, value and range, for a value out of its range.
+void check_bindings(const std::string& program, const Profile& profile, const Bindings& bindings);
+
+}  // namespace lasso::graph
+
+#endif  // LASSO_GRAPH_PROFILE_H_

@@ -1,0 +1,82 @@
+#include "quant/observe_layers.h"
+
+#include <optional>
+#include <variant>
+
+#include "core/check.h"
+
+namespace lasso::quant {
+
+namespace {
+
+// The value whose memory a value is: reshapes are no steps, and nobody reports them.
+graph::ValueId origin(const graph::Graph& graph, graph::ValueId id) {
+  for (auto node = graph.nodes.rbegin(); node != graph.nodes.rend(); ++node) {
+    if (node->outputs.front() == id && std::holds_alternative<graph::Reshape>(node->op)) {
+      id = node->inputs.front();
+    }
+  }
+  return id;
+}
+
+[[noreturn]] void fail_unknown(const std::string& layer) {
+  fail(ErrorCode::kInternal, "\"{}\" are the weights of no linear layer", layer);
+}
+
+}  // namespace
+
+std::map<std::string, LinearLayer> linear_layers(const graph::Graph& program) {
+  std::map<std::string, LinearLayer> layers;
+  for (const graph::Node& node : program.nodes) {
+    if (!std::holds_alternative<graph::Linear>(node.op)) continue;
+    const graph::Value& weights = program.value(node.inputs[1]);
+    if (!weights.constant) continue;
+    layers[weights.name] = {program.value(origin(program, node.inputs[0])).name,
+                            weights.constant->dims[1],
+                            graph::flops(program, node, program.typical)};
+  }
+  return layers;
+}
+
+std::vector<double> shares_of_work(const graph::Graph& program,
+                                   const std::vector<std::string>& layers) {
+  const auto all = linear_layers(program);
+  double flops = 0;
+  for (const auto& [name, layer] : all) flops += layer.flops;
+  std::vector<double> shares;
+  for (const std::string& name : layers) {
+    const auto found = all.find(name);
+    if (found == all.end()) fail_unknown(name);
+    shares.push_back(found->second.flops / flops);
+  }
+  return shares;
+}
+
+LayerObserver::LayerObserver(const std::vector<const graph::Graph*>& programs,
+                             const std::vector<std::string>& layers, std::int64_t rows_per_run) {
+  std::vector<std::optional<std::int64_t>> channels(layers.size());
+  for (const graph::Graph* program : programs) {
+    const auto all = linear_layers(*program);
+    for (std::size_t i = 0; i < layers.size(); ++i) {
+      const auto found = all.find(layers[i]);
+      if (found == all.end()) continue;
+      channels[i] = found->second.channels;
+      readers_[{program->name, found->second.input}].push_back(i);
+    }
+  }
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    if (!channels[i]) fail_unknown(layers[i]);
+    inputs_.emplace_back(*channels[i], rows_per_run);
+  }
+}
+
+void LayerObserver::add(const std::string& program, const std::string& value, const Dims& dims,
+                        const float* data) {
+  const auto found = readers_.find({program, value});
+  if (found == readers_.end() || data == nullptr) return;
+  for (const std::size_t i : found->second) {
+    inputs_[i].add(data, element_count(dims) / inputs_[i].channels());
+  }
+}
+
+}  // namespace lasso::quant

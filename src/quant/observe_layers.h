@@ -1,0 +1,52 @@
+// Observing what goes into the linear layers of a module while it runs in float32.
+#ifndef LASSO_QUANT_OBSERVE_LAYERS_H_
+#define LASSO_QUANT_OBSERVE_LAYERS_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "graph/graph.h"
+#include "quant/observe.h"
+
+namespace lasso::quant {
+
+// Linear layers of a program, by the names of their weights.
+struct LinearLayer {
+  std::string input;  // the value that is multiplied, under the name by which it is reported
+  std::int64_t channels = 0;
+  double flops = 0;  // at the typical sizes
+};
+std::map<std::string, LinearLayer> linear_layers(const graph::Graph& program);
+
+// Their shares of the floating-point operations in all linear layers of the program. Throws
+// kInternal for a name that is none of its layers'.
+std::vector<double> shares_of_work(const graph::Graph& program,
+                                   const std::vector<std::string>& layers);
+
+// Sees the values of programs as a session reports them, and keeps what layers read.
+class LayerObserver {
+ public:
+  // `layers` are names of weights, each of one or more of the programs. Throws kInternal for a name
+  // that is none of theirs.
+  LayerObserver(const std::vector<const graph::Graph*>& programs,
+                const std::vector<std::string>& layers, std::int64_t rows_per_run);
+
+  // The value, of that shape, that a program has just made; null data is passed over.
+  void add(const std::string& program, const std::string& value, const Dims& dims,
+           const float* data);
+
+  // By layer.
+  const std::vector<InputObserver>& inputs() const { return inputs_; }
+
+ private:
+  std::vector<InputObserver> inputs_;
+  std::map<std::pair<std::string, std::string>, std::vector<std::size_t>> readers_;  // of a value
+};
+
+}  // namespace lasso::quant
+
+#endif  // LASSO_QUANT_OBSERVE_LAYERS_H_

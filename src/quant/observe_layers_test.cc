@@ -1,0 +1,62 @@
+#include "quant/observe_layers.h"
+
+#include <gtest/gtest.h>
+
+#include "graph/builder.h"
+#include "lasso/error.h"
+
+namespace lasso::quant {
+namespace {
+
+using graph::ValueId;
+
+Tensor zeros(const Dims& dims) {
+  return make_tensor(dims, std::vector<float>(static_cast<std::size_t>(element_count(dims))));
+}
+
+// x -> tokens (a reshape) -> hidden -> y, and of x a second layer beside it.
+graph::Graph program(const std::string& name) {
+  graph::Builder b(name);
+  const ValueId x = b.input("x", DType::kF32, {graph::Dim::symbol("batch"), 2, 2, 4});
+  const ValueId tokens = b.add("tokens", graph::Reshape{{graph::Dim::symbol("batch") * 4, 4}}, {x});
+  const ValueId hidden =
+      b.add("hidden", graph::Linear{}, {tokens, b.constant("w1", zeros({6, 4}))});
+  b.output(b.add("y", graph::Linear{}, {hidden, b.constant("w2", zeros({3, 6}))}), "y");
+  b.output(b.add("side", graph::Linear{}, {x, b.constant("w3", zeros({2, 4}))}), "side");
+  graph::Graph graph = b.finish();
+  graph.typical = {{"batch", 1}};
+  return graph;
+}
+
+TEST(LinearLayers, AreKnownByTheirWeights) {
+  const auto layers = linear_layers(program("first"));
+  ASSERT_EQ(layers.size(), 3U);
+  // A reshape is no step of its own: x is what is reported.
+  EXPECT_EQ(layers.at("w1").input, "x");
+  EXPECT_EQ(layers.at("w2").input, "hidden");
+  EXPECT_EQ(layers.at("w2").channels, 6);
+  const std::vector<double> shares = shares_of_work(program("first"), {"w1", "w2"});
+  EXPECT_DOUBLE_EQ(shares[0], 24.0 / (24 + 18 + 8));
+  EXPECT_DOUBLE_EQ(shares[1], 18.0 / (24 + 18 + 8));
+  EXPECT_THROW(shares_of_work(program("first"), {"w4"}), Error);
+}
+
+TEST(LayerObserver, SeesTheLayersOfAllItsPrograms) {
+  const graph::Graph first = program("first");
+  const graph::Graph second = program("second");
+  LayerObserver observer({&first, &second}, {"w3", "w2", "w1"}, 8);
+  const std::vector<float> x{1, -2, 3, 4, 5, 6, 7, -8};
+  observer.add("first", "x", {1, 1, 2, 4}, x.data());
+  observer.add("second", "x", {1, 1, 1, 4}, x.data());
+  observer.add("third", "x", {1, 1, 1, 4}, x.data());
+  observer.add("first", "y", {1, 4}, x.data());
+  observer.add("first", "x", {1, 1, 1, 4}, nullptr);
+  EXPECT_EQ(observer.inputs()[0].largest(), (std::vector<float>{5, 6, 7, 8}));
+  EXPECT_EQ(observer.inputs()[0].row_count(), 3);
+  EXPECT_EQ(observer.inputs()[1].row_count(), 0);
+  EXPECT_EQ(observer.inputs()[2].row_count(), 3);
+  EXPECT_THROW(LayerObserver({&first}, {"w4"}, 8), Error);
+}
+
+}  // namespace
+}  // namespace lasso::quant

@@ -1,0 +1,36 @@
+// Which layers of a module run in which precision.
+#ifndef LASSO_QUANT_PRECISION_PLAN_H_
+#define LASSO_QUANT_PRECISION_PLAN_H_
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "core/dtype.h"
+
+namespace lasso::quant {
+
+struct LayerPrecision {
+  DType weights = DType::kF32;  // or bfloat16, or, of a linear layer, int8
+  // For int8: what the layer's inputs are divided by before they are rounded, and the columns of W
+  // multiplied by [K], so that both have less to lose ("SmoothQuant", Xiao et al., 2023). Empty: 1.
+  std::vector<float> smoothing;
+};
+
+struct PrecisionPlan {
+  // By the name of the weights' constant. Layers that are not named keep float32.
+  std::map<std::string, LayerPrecision> layers;
+  DType attention = DType::kF32;  // of WindowAttention: float32 or bfloat16
+};
+
+// All the named layers in one type.
+inline PrecisionPlan uniform_plan(const std::vector<std::string>& layers, DType weights) {
+  PrecisionPlan plan;
+  if (weights == DType::kF32) return plan;
+  for (const std::string& name : layers) plan.layers[name].weights = weights;
+  return plan;
+}
+
+}  // namespace lasso::quant
+
+#endif  // LASSO_QUANT_PRECISION_PLAN_H_
