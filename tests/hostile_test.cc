@@ -10,8 +10,8 @@
 #include <chrono>
 #include <random>
 
-#include "frontend/safetensors/safetensors_writer.h"
-#include "frontend/zip/zip_reader.h"
+#include "formats/safetensors/safetensors_writer.h"
+#include "formats/zip/zip_reader.h"
 #include "models/sam/checkpoint.h"
 #include "support/files.h"
 #include "support/pickles.h"

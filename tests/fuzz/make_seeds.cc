@@ -5,9 +5,9 @@
 #include <filesystem>
 
 #include "engine_input.h"
-#include "frontend/npy/npy.h"
-#include "frontend/pytorch/torch_writer.h"
-#include "frontend/safetensors/safetensors_writer.h"
+#include "formats/npy/npy.h"
+#include "formats/pytorch/torch_writer.h"
+#include "formats/safetensors/safetensors_writer.h"
 #include "make_image_seeds.h"
 #include "models/sam/checkpoint.h"
 #include "models/sam/model_file.h"

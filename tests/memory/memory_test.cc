@@ -11,7 +11,7 @@
 #include <functional>
 #include <string>
 
-#include "frontend/pytorch/torch_writer.h"
+#include "formats/pytorch/torch_writer.h"
 #include "lasso/context.h"
 #include "models/sam/checkpoint.h"
 #include "support/files.h"

@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
-#include "frontend/npy/npy.h"
+#include "formats/npy/npy.h"
 
 namespace lasso::test {
 

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <string>
 
-#include "frontend/npy/npz.h"
+#include "formats/npy/npz.h"
 #include "image/mask_upsample.h"
 #include "lasso/context.h"
 #include "parity/golden.h"

@@ -8,8 +8,8 @@
 
 #include "core/check.h"
 #include "core/log.h"
-#include "frontend/checkpoint.h"
-#include "frontend/text.h"
+#include "formats/checkpoint.h"
+#include "formats/text.h"
 #include "models/sam/families.h"
 
 namespace lasso::sam {

@@ -5,10 +5,10 @@
 #include <chrono>
 #include <cmath>
 
-#include "frontend/checkpoint.h"
-#include "frontend/npy/npz.h"
-#include "frontend/pytorch/torch_writer.h"
-#include "frontend/safetensors/safetensors_writer.h"
+#include "formats/checkpoint.h"
+#include "formats/npy/npz.h"
+#include "formats/pytorch/torch_writer.h"
+#include "formats/safetensors/safetensors_writer.h"
 #include "models/sam/families.h"
 #include "support/files.h"
 

@@ -5,7 +5,7 @@
 
 #include "core/check.h"
 #include "core/file.h"
-#include "frontend/text.h"
+#include "formats/text.h"
 #include "models/sam/config.h"
 #include "models/sam/config_fields.h"
 
