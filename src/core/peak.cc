@@ -3,10 +3,10 @@
 #include <immintrin.h>
 
 #include <algorithm>
-#include <chrono>
 #include <ctime>
 #include <vector>
 
+#include "core/stopwatch.h"
 #include "core/threads.h"
 
 namespace lasso {
@@ -113,11 +113,10 @@ double multiply_add_rate(MultiplyAdd multiply_add, int threads) {
 }
 
 double peak_rate(MultiplyAdd multiply_add, int threads) {
-  using Clock = std::chrono::steady_clock;
   constexpr int kFewestTries = 8;
-  const auto end = Clock::now() + std::chrono::milliseconds(100);
+  const Stopwatch watch;
   double peak = 0;
-  for (int i = 0; i < kFewestTries || Clock::now() < end; ++i) {
+  for (int i = 0; i < kFewestTries || watch.milliseconds() < 100; ++i) {
     peak = std::max(peak, multiply_add_rate(multiply_add, threads));
   }
   return peak;

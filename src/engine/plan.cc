@@ -1,10 +1,10 @@
 #include "engine/plan.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cstring>
 
 #include "core/check.h"
+#include "core/stopwatch.h"
 
 namespace lasso::engine {
 
@@ -214,11 +214,10 @@ void Plan::run(bool poison, const AfterStep& after) const {
     if (poison) poison_before(step);
     const KernelArgs args{step.inputs.data(), step.outputs.data(), step.packed, step.workspace};
     if (after) {
-      const auto start = std::chrono::steady_clock::now();
+      const Stopwatch watch;
       step.run(*step.state, args);
-      const std::chrono::duration<double, std::milli> time =
-          std::chrono::steady_clock::now() - start;
-      after(program_.graph.nodes[step.node], step.dims, step.outputs.data(), time.count());
+      const double ms = watch.milliseconds();
+      after(program_.graph.nodes[step.node], step.dims, step.outputs.data(), ms);
     } else {
       step.run(*step.state, args);
     }

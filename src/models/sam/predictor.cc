@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <cmath>
 
 #include "core/access.h"
 #include "core/check.h"
+#include "core/stopwatch.h"
 #include "core/threads.h"
 #include "models/sam/describe.h"
 #include "models/sam/embedding.h"
@@ -28,17 +28,6 @@ constexpr std::size_t kImagesPerRun = 4;
 constexpr std::int32_t kPadding = -1;
 constexpr std::int32_t kTopLeft = 2;
 constexpr std::int32_t kBottomRight = 3;
-
-class Stopwatch {
- public:
-  double milliseconds() const {
-    return std::chrono::duration<double, std::milli>(Clock::now() - start_).count();
-  }
-
- private:
-  using Clock = std::chrono::steady_clock;
-  Clock::time_point start_ = Clock::now();
-};
 
 // Points of the prompt as the decoder counts them: a box is two, and its absence is one of padding.
 std::size_t decoder_points(const Prompt& prompt) {
