@@ -61,8 +61,7 @@ bool looks_like_html(std::string_view head) {
       text += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
     }
   }
-  return text.rfind("<!doctype", 0) == 0 || text.rfind("<html", 0) == 0 ||
-         text.rfind("<?xml", 0) == 0;
+  return text.starts_with("<!doctype") || text.starts_with("<html") || text.starts_with("<?xml");
 }
 
 // A ModelProto begins with its IR version (field 1, a small number), then another of its first

@@ -6,6 +6,7 @@
 
 #include "core/aligned_buffer.h"
 #include "core/checksum.h"
+#include "core/memory.h"
 #include "formats/text.h"
 
 namespace lasso {
@@ -57,6 +58,15 @@ bool WeightTensor::is_contiguous() const {
 
 bool WeightTensor::lies_dense() const {
   return is_contiguous() && reinterpret_cast<std::uintptr_t>(data) % size_of(dtype) == 0;
+}
+
+std::size_t WeightTensor::reach_bytes() const {
+  std::int64_t last = 0;  // element; it lies in the storage
+  for (std::size_t d = 0; d < dims.size(); ++d) {
+    if (dims[d] == 0) return 0;
+    last += (dims[d] - 1) * strides[d];
+  }
+  return static_cast<std::size_t>(last + 1) * size_of(dtype);
 }
 
 std::size_t WeightTensor::dense_bytes() const {
@@ -123,17 +133,11 @@ Tensor Weights::dense(const std::string& name) const {
 void Weights::release(const std::string& name) const {
   const WeightTensor& tensor = at(name);
   if (!tensor.file) return;
-  std::size_t elements = 1;  // from the first to the last one; it lies in the storage
-  for (std::size_t d = 0; d < tensor.dims.size(); ++d) {
-    if (tensor.dims[d] == 0) return;
-    elements += static_cast<std::size_t>((tensor.dims[d] - 1) * tensor.strides[d]);
-  }
-  tensor.file->release(tensor.data,
-                       std::min(elements * size_of(tensor.dtype), tensor.storage_bytes));
+  tensor.file->release(tensor.data, std::min(tensor.reach_bytes(), tensor.storage_bytes));
 }
 
 std::string Weights::fingerprint(const std::string& salt) const {
-  constexpr std::size_t kChunk = std::size_t{8} << 20U;
+  constexpr std::size_t kChunk = 8 * kMiB;
   Checksum hash;
   hash.update(salt);
   for (const auto& [name, tensor] : tensors_) {

@@ -29,6 +29,8 @@ struct WeightTensor {
   bool is_contiguous() const;
   // Whether the elements can be used where they lie: contiguous and aligned.
   bool lies_dense() const;
+  // Bytes from the first element to the end of the last one, gaps included; 0 if there is none.
+  std::size_t reach_bytes() const;
   // Bytes of the dense tensor; throws kCorruptFile where that overflows.
   std::size_t dense_bytes() const;
 };

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/file.h"
+#include "core/memory.h"
 #include "formats/pytorch/pickle_opcodes.h"
 #include "formats/text.h"
 
@@ -12,7 +13,7 @@ namespace {
 
 using namespace pickle_opcode;  // NOLINT(google-build-using-namespace)
 
-constexpr std::size_t kMaxPickleBytes = std::size_t{64} << 20U;
+constexpr std::size_t kMaxPickleBytes = 64 * kMiB;
 constexpr std::size_t kMaxValues = std::size_t{1} << 21U;
 // Of all collections together: a call can copy a list, so that its items are not bounded by the
 // bytes.

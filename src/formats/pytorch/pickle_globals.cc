@@ -92,7 +92,7 @@ constexpr auto kGlobals = std::to_array<PickleGlobal>({
 
 bool starts_with_any(std::string_view text, std::initializer_list<std::string_view> prefixes) {
   for (const std::string_view prefix : prefixes) {
-    if (text.substr(0, prefix.size()) == prefix) return true;
+    if (text.starts_with(prefix)) return true;
   }
   return false;
 }
@@ -118,12 +118,12 @@ void refuse_pickle_global(const std::string& file, std::string_view module, std:
          "and a YOLO model must be exported to ONNX first",
          file, full);
   }
-  if (module == "torch" && name.size() > 7 && name.substr(name.size() - 7) == "Storage") {
+  if (module == "torch" && name != "Storage" && name.ends_with("Storage")) {
     fail(ErrorCode::kUnsupported,
          "{}: tensors of type {} are not supported; convert them to float32 and {}", file, full,
          kResave);
   }
-  if (starts_with_any(module, {"__torch__"})) {
+  if (module.starts_with("__torch__")) {
     fail(ErrorCode::kUnsupported, "{}: a TorchScript program (class {}); {}", file, full, kResave);
   }
   if (starts_with_any(module, {"torch.nn.", "torchvision.", "transformers.", "timm.", "sam2.",

@@ -20,10 +20,6 @@ constexpr std::size_t kMaxTensors = 200'000;
 constexpr std::size_t kMaxVisits = 1'000'000;  // dictionary entries; shared ones count each time
 constexpr std::size_t kMaxNameBytes = 512;
 
-bool ends_with(std::string_view text, std::string_view end) {
-  return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
-}
-
 const ZipEntry& stored_entry(const ZipArchive& zip, const std::string& name) {
   const ZipEntry* entry = zip.find(name);
   LASSO_CHECK(entry != nullptr, ErrorCode::kCorruptFile, "{}: zip entry {} misses", zip.name(),
@@ -40,8 +36,8 @@ std::string find_root(const ZipArchive& zip) {
   std::string root;
   bool arrays = false;
   for (const ZipEntry& entry : zip.entries()) {
-    arrays |= ends_with(entry.name, ".npy");
-    if (!ends_with(entry.name, kPickleName)) continue;
+    arrays |= entry.name.ends_with(".npy");
+    if (!entry.name.ends_with(kPickleName)) continue;
     const std::string folder = entry.name.substr(0, entry.name.size() - kPickleName.size());
     if (folder.find('/') != folder.npos) continue;
     LASSO_CHECK(root.empty(), ErrorCode::kCorruptFile,
@@ -54,7 +50,7 @@ std::string find_root(const ZipArchive& zip) {
               arrays ? "a NumPy .npz archive" : "a zip archive");
   const bool script = zip.find(root + "/constants.pkl") != nullptr ||
                       std::any_of(zip.entries().begin(), zip.entries().end(), [&](const auto& e) {
-                        return e.name.rfind(root + "/code/", 0) == 0;
+                        return e.name.starts_with(root + "/code/");
                       });
   LASSO_CHECK(!script, ErrorCode::kUnsupported,
               "{}: a TorchScript archive, which is a program; save the weights instead: "

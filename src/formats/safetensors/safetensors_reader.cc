@@ -1,14 +1,14 @@
 #include "formats/safetensors/safetensors_reader.h"
 
 #include <algorithm>
-#include <array>
 #include <cstdint>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
 #include <string_view>
 #include <vector>
 
+#include "core/json.h"
+#include "formats/safetensors/safetensors_types.h"
 #include "formats/text.h"
 
 namespace lasso {
@@ -32,7 +32,7 @@ struct HeaderEntry {
 // Takes the header's JSON event by event, so that nothing but its rightful content is ever kept: an
 // object of objects {"dtype": string, "shape": [integers], "data_offsets": [begin, end]}, and one
 // of strings.
-class HeaderHandler : public nlohmann::json_sax<nlohmann::json> {
+class HeaderHandler : public Json::json_sax_t {
  public:
   explicit HeaderHandler(const std::string& file) : file_(file) {}
 
@@ -117,8 +117,7 @@ class HeaderHandler : public nlohmann::json_sax<nlohmann::json> {
     }
     return true;
   }
-  bool parse_error(std::size_t position, const std::string&,
-                   const nlohmann::json::exception&) override {
+  bool parse_error(std::size_t position, const std::string&, const Json::exception&) override {
     fail(ErrorCode::kCorruptFile, "{}: its safetensors header is no JSON at byte {}", file_,
          position);
   }
@@ -144,22 +143,8 @@ class HeaderHandler : public nlohmann::json_sax<nlohmann::json> {
 };
 
 std::optional<DType> dtype_from(std::string_view name) {
-  struct Pair {
-    std::string_view name;
-    DType dtype;
-  };
-  constexpr auto kPairs = std::to_array<Pair>({{"F32", DType::kF32},
-                                               {"F16", DType::kF16},
-                                               {"BF16", DType::kBF16},
-                                               {"F64", DType::kF64},
-                                               {"I8", DType::kI8},
-                                               {"U8", DType::kU8},
-                                               {"I16", DType::kI16},
-                                               {"I32", DType::kI32},
-                                               {"I64", DType::kI64},
-                                               {"BOOL", DType::kBool}});
-  for (const Pair& pair : kPairs) {
-    if (pair.name == name) return pair.dtype;
+  for (const SafetensorsType& type : kSafetensorsTypes) {
+    if (type.name == name) return type.dtype;
   }
   return std::nullopt;
 }
@@ -193,7 +178,7 @@ SafetensorsFile parse_safetensors(const std::byte* data, std::size_t size, const
   LASSO_CHECK(!header.empty() && header.front() == '{', ErrorCode::kCorruptFile,
               "{}: its safetensors header does not begin with {{", name);
   HeaderHandler handler(name);
-  nlohmann::json::sax_parse(header.begin(), header.end(), &handler);
+  Json::sax_parse(header.begin(), header.end(), &handler);
 
   const std::byte* base = data + reader.position();
   const std::uint64_t total = reader.remaining();

@@ -1,64 +1,43 @@
 #include "formats/safetensors/safetensors_writer.h"
 
+#include <algorithm>
 #include <fstream>
-#include <nlohmann/json.hpp>
 
 #include "core/aligned_buffer.h"
 #include "core/check.h"
-#include "formats/text.h"
+#include "core/json.h"
+#include "formats/safetensors/safetensors_types.h"
 
 namespace lasso {
 
 namespace {
 
-const char* dtype_name(DType dtype) {
-  switch (dtype) {
-    case DType::kF32:
-      return "F32";
-    case DType::kF16:
-      return "F16";
-    case DType::kBF16:
-      return "BF16";
-    case DType::kF64:
-      return "F64";
-    case DType::kI8:
-      return "I8";
-    case DType::kU8:
-      return "U8";
-    case DType::kI16:
-      return "I16";
-    case DType::kI32:
-      return "I32";
-    case DType::kI64:
-      return "I64";
-    case DType::kBool:
-      return "BOOL";
-  }
-  return "";
-}
-
-std::size_t bytes_of(const TensorView& tensor) {
-  return static_cast<std::size_t>(element_count(tensor.dims)) * size_of(tensor.dtype);
+std::string_view name_of(DType dtype) {
+  const auto* type = std::find_if(kSafetensorsTypes.begin(), kSafetensorsTypes.end(),
+                                  [&](const SafetensorsType& t) { return t.dtype == dtype; });
+  LASSO_CHECK(type != kSafetensorsTypes.end(), ErrorCode::kInternal,
+              "safetensors has no element type {}", to_string(dtype));
+  return type->name;
 }
 
 }  // namespace
 
 void write_safetensors(const std::string& path, const std::map<std::string, TensorView>& tensors,
                        const Metadata& metadata) {
-  nlohmann::json header = nlohmann::json::object();
+  Json header = Json::object();
   std::size_t offset = 0;
   for (const auto& [name, tensor] : tensors) {
     LASSO_CHECK(name != "__metadata__", ErrorCode::kInvalidArgument,
                 "{}: a tensor can't be named __metadata__", path);
-    const std::size_t bytes = bytes_of(tensor);
-    header[name] = {{"dtype", dtype_name(tensor.dtype)},
+    const std::size_t bytes = tensor.bytes();
+    header[name] = {{"dtype", name_of(tensor.dtype)},
                     {"shape", tensor.dims},
                     {"data_offsets", {offset, offset + bytes}}};
     offset += bytes;
   }
   if (!metadata.empty()) header["__metadata__"] = metadata;
   // Text that is not UTF-8 is replaced rather than refused: names of files may be anything.
-  std::string text = header.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  std::string text = header.dump(-1, ' ', false, Json::error_handler_t::replace);
   constexpr std::size_t kLengthBytes = 8;
   text.resize(align_up(kLengthBytes + text.size()) - kLengthBytes, ' ');
   const std::uint64_t length = text.size();
@@ -68,7 +47,7 @@ void write_safetensors(const std::string& path, const std::map<std::string, Tens
     out.write(text.data(), static_cast<std::streamsize>(text.size()));
     for (const auto& [name, tensor] : tensors) {
       out.write(static_cast<const char*>(tensor.data),
-                static_cast<std::streamsize>(bytes_of(tensor)));
+                static_cast<std::streamsize>(tensor.bytes()));
     }
     out.close();
     LASSO_CHECK(out.good(), ErrorCode::kInvalidArgument, "{}: can't be written", path);

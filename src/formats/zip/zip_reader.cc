@@ -5,29 +5,19 @@
 #include <optional>
 
 #include "formats/text.h"
+#include "formats/zip/zip_records.h"
 
 namespace lasso {
 
+using namespace zip_record;  // NOLINT(google-build-using-namespace)
+
 namespace {
 
-constexpr std::uint32_t kLocalSignature = 0x04034b50;
-constexpr std::uint32_t kCentralSignature = 0x02014b50;
-constexpr std::uint32_t kEndSignature = 0x06054b50;
-constexpr std::uint32_t kZip64EndSignature = 0x06064b50;
-constexpr std::uint32_t kZip64LocatorSignature = 0x07064b50;
-constexpr std::size_t kLocalHeaderBytes = 30;
-constexpr std::size_t kCentralHeaderBytes = 46;
-constexpr std::size_t kEndRecordBytes = 22;
-constexpr std::size_t kZip64EndRecordBytes = 56;
-constexpr std::size_t kZip64LocatorBytes = 20;
 constexpr std::size_t kMaxComment = 0xffff;
 constexpr std::uint64_t kMaxEntries = 1'000'000;
 constexpr std::size_t kMaxNameBytes = 4096;
-constexpr std::uint16_t kZip64Extra = 1;
 constexpr std::uint16_t kEncrypted = 1U << 0U;
 constexpr std::uint16_t kHasDescriptor = 1U << 3U;  // sizes may follow the data
-constexpr std::uint16_t kMaxU16 = 0xffff;
-constexpr std::uint32_t kMaxU32 = 0xffffffff;
 
 // The payload of the zip64 field among the extra fields.
 std::optional<ByteReader> zip64_extra(const std::byte* extra, std::size_t bytes,

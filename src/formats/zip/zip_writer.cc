@@ -6,15 +6,15 @@
 
 #include "core/aligned_buffer.h"
 #include "core/check.h"
+#include "formats/zip/zip_records.h"
 
 namespace lasso {
 
+using namespace zip_record;  // NOLINT(google-build-using-namespace)
+
 namespace {
 
-constexpr std::uint64_t kMaxU32 = 0xffffffff;
-constexpr std::uint64_t kMaxU16 = 0xffff;
-constexpr std::uint16_t kVersion = 45;  // the first with zip64
-constexpr std::size_t kLocalHeaderBytes = 30;
+constexpr std::uint16_t kVersion = 45;           // the first with zip64
 constexpr std::uint16_t kPaddingExtra = 0x4246;  // "FB", as PyTorch names its padding
 
 template <typename T>
@@ -23,7 +23,7 @@ void put(std::string* out, std::uint64_t value) {
   out->append(reinterpret_cast<const char*>(&number), sizeof(number));
 }
 
-std::uint64_t narrow(std::uint64_t value) { return std::min(value, kMaxU32); }
+std::uint64_t narrow(std::uint64_t value) { return std::min<std::uint64_t>(value, kMaxU32); }
 
 }  // namespace
 
@@ -46,7 +46,7 @@ void ZipWriter::add(const std::string& name, const void* data, std::size_t bytes
   }
   std::string extra;
   if (bytes >= kMaxU32) {
-    put<std::uint16_t>(&extra, 1);
+    put<std::uint16_t>(&extra, kZip64Extra);
     put<std::uint16_t>(&extra, 16);
     put<std::uint64_t>(&extra, bytes);
     put<std::uint64_t>(&extra, bytes);
@@ -58,7 +58,7 @@ void ZipWriter::add(const std::string& name, const void* data, std::size_t bytes
   extra.append(padding, 'Z');
 
   std::string header;
-  put<std::uint32_t>(&header, 0x04034b50);
+  put<std::uint32_t>(&header, kLocalSignature);
   put<std::uint16_t>(&header, kVersion);
   put<std::uint16_t>(&header, 0);           // flags
   put<std::uint16_t>(&header, 0);           // stored
@@ -88,12 +88,12 @@ void ZipWriter::finish() {
     if (entry.offset >= kMaxU32) put<std::uint64_t>(&extra, entry.offset);
     if (!extra.empty()) {
       std::string field;
-      put<std::uint16_t>(&field, 1);
+      put<std::uint16_t>(&field, kZip64Extra);
       put<std::uint16_t>(&field, extra.size());
       extra.insert(0, field);
     }
     std::string header;
-    put<std::uint32_t>(&header, 0x02014b50);
+    put<std::uint32_t>(&header, kCentralSignature);
     put<std::uint16_t>(&header, kVersion);
     put<std::uint16_t>(&header, kVersion);
     put<std::uint16_t>(&header, 0);
@@ -114,8 +114,8 @@ void ZipWriter::finish() {
   const std::uint64_t count = entries_.size();
   std::string tail;
   if (count >= kMaxU16 || end >= kMaxU32) {
-    put<std::uint32_t>(&tail, 0x06064b50);
-    put<std::uint64_t>(&tail, 44);
+    put<std::uint32_t>(&tail, kZip64EndSignature);
+    put<std::uint64_t>(&tail, kZip64EndRecordBytes - 12);  // of what follows
     put<std::uint16_t>(&tail, kVersion);
     put<std::uint16_t>(&tail, kVersion);
     put<std::uint64_t>(&tail, 0);  // disks
@@ -123,15 +123,15 @@ void ZipWriter::finish() {
     put<std::uint64_t>(&tail, count);
     put<std::uint64_t>(&tail, end - directory);
     put<std::uint64_t>(&tail, directory);
-    put<std::uint32_t>(&tail, 0x07064b50);
+    put<std::uint32_t>(&tail, kZip64LocatorSignature);
     put<std::uint32_t>(&tail, 0);
     put<std::uint64_t>(&tail, end);
     put<std::uint32_t>(&tail, 1);
   }
-  put<std::uint32_t>(&tail, 0x06054b50);
+  put<std::uint32_t>(&tail, kEndSignature);
   put<std::uint32_t>(&tail, 0);  // disks
-  put<std::uint16_t>(&tail, std::min(count, kMaxU16));
-  put<std::uint16_t>(&tail, std::min(count, kMaxU16));
+  put<std::uint16_t>(&tail, std::min<std::uint64_t>(count, kMaxU16));
+  put<std::uint16_t>(&tail, std::min<std::uint64_t>(count, kMaxU16));
   put<std::uint32_t>(&tail, narrow(end - directory));
   put<std::uint32_t>(&tail, narrow(directory));
   put<std::uint16_t>(&tail, 0);
