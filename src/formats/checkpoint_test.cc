@@ -3,9 +3,10 @@
 #include <gtest/gtest.h>
 
 #include "core/log.h"
-#include "formats/pytorch/torch_writer.h"
+#include "support/errors.h"
 #include "support/files.h"
 #include "support/pickles.h"
+#include "support/torch_writer.h"
 
 namespace lasso {
 namespace {

@@ -8,6 +8,7 @@
 #include "core/aligned_buffer.h"
 #include "formats/checkpoint.h"
 #include "formats/safetensors/safetensors_writer.h"
+#include "support/errors.h"
 #include "support/files.h"
 #include "support/pickles.h"
 

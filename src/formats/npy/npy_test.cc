@@ -7,6 +7,7 @@
 
 #include "formats/npy/npz.h"
 #include "formats/zip/zip_writer.h"
+#include "support/errors.h"
 #include "support/files.h"
 #include "support/pickles.h"
 

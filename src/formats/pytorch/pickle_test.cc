@@ -4,7 +4,7 @@
 
 #include <deque>
 
-#include "support/files.h"
+#include "support/errors.h"
 #include "support/pickles.h"
 
 namespace lasso {

@@ -2,6 +2,7 @@
 
 #include "formats/safetensors/safetensors_reader.h"
 #include "formats/safetensors/safetensors_writer.h"
+#include "support/errors.h"
 #include "support/files.h"
 #include "support/pickles.h"
 

@@ -2,6 +2,7 @@
 
 #include "formats/zip/zip_reader.h"
 #include "formats/zip/zip_writer.h"
+#include "support/errors.h"
 #include "support/files.h"
 #include "support/pickles.h"
 

@@ -1,4 +1,4 @@
-#include "image/image_test_files.h"
+#include "support/image_files.h"
 
 #include <png.h>
 

@@ -1,6 +1,6 @@
-// JPEG and PNG files that the tests of this room make by themselves.
-#ifndef LASSO_IMAGE_IMAGE_TEST_FILES_H_
-#define LASSO_IMAGE_IMAGE_TEST_FILES_H_
+// Making JPEG and PNG files of every kind that is read.
+#ifndef LASSO_TESTS_SUPPORT_IMAGE_FILES_H_
+#define LASSO_TESTS_SUPPORT_IMAGE_FILES_H_
 
 #include <cstdint>
 #include <functional>
@@ -42,4 +42,4 @@ std::string make_png(const PngSpec& spec, const Sample& sample);
 
 }  // namespace lasso::test
 
-#endif  // LASSO_IMAGE_IMAGE_TEST_FILES_H_
+#endif  // LASSO_TESTS_SUPPORT_IMAGE_FILES_H_
