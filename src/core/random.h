@@ -16,8 +16,8 @@ constexpr std::uint64_t mix(std::uint64_t z) {
   return z ^ (z >> 31);
 }
 
-// 64 random bits as a number that is nearly normal, of mean 0 and variance 1, and at most 3.47 in
-// magnitude: the sum of four 16-bit uniforms has variance 1/3.
+// Makes of 64 random bits a number that is nearly normal, of mean 0 and variance 1, and at
+// most 3.47 in magnitude: the sum of four 16-bit uniforms has variance 1/3.
 constexpr float nearly_normal(std::uint64_t bits) {
   const auto sum = static_cast<std::int32_t>((bits & 0xffffU) + ((bits >> 16) & 0xffffU) +
                                              ((bits >> 32) & 0xffffU) + (bits >> 48));
@@ -36,7 +36,7 @@ class SplitMix64 {
   // In [0, 1), a multiple of 2^-24.
   float uniform() { return static_cast<float>(next() >> 40) * 0x1p-24F; }
   float uniform(float low, float high) { return low + (high - low) * uniform(); }
-  // Nearly normal, of mean 0.
+  // The number is nearly normal; the mean is 0.
   float normal(float deviation = 1) { return deviation * nearly_normal(next()); }
 
  private:

@@ -16,7 +16,7 @@ struct ProgramWork {
   std::int64_t largest_value = 0;  // elements
 };
 
-// At the programs' typical sizes. Throws what sizes beyond 64 bits throw.
+// Counts at the programs' typical sizes. Throws kInvalidArgument where one does not fit 64 bits.
 inline ProgramWork work_of(const engine::CompiledModule& module) {
   ProgramWork work;
   for (const engine::CompiledProgram& program : module.programs) {

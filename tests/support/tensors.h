@@ -11,7 +11,7 @@
 
 namespace lasso::test {
 
-// Nearly normal, of mean 0.
+// The values are nearly normal, and their mean is 0.
 inline std::vector<float> random_values(std::int64_t count, std::uint64_t seed,
                                         float deviation = 1.0F) {
   SplitMix64 random(seed);

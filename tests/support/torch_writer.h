@@ -1,4 +1,4 @@
-// Writing state dictionaries in PyTorch's zip format.
+// Writes state dictionaries in PyTorch's zip format.
 #ifndef LASSO_TESTS_SUPPORT_TORCH_WRITER_H_
 #define LASSO_TESTS_SUPPORT_TORCH_WRITER_H_
 
@@ -34,7 +34,7 @@ inline std::string storage_type(DType dtype) {
   }
 }
 
-// What torch.save of an OrderedDict of tensors writes, readable by torch.load. content(i) makes
+// Writes what torch.save of an OrderedDict of tensors does; torch.load reads it. content(i) makes
 // entry i's tensor when its turn comes, so that no more than one is in memory.
 inline void write_pytorch(const std::string& path, const std::vector<TorchEntry>& entries,
                           const std::function<Tensor(std::size_t)>& content) {

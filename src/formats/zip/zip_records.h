@@ -12,14 +12,14 @@ constexpr std::uint32_t kCentralSignature = 0x02014b50;
 constexpr std::uint32_t kEndSignature = 0x06054b50;
 constexpr std::uint32_t kZip64EndSignature = 0x06064b50;
 constexpr std::uint32_t kZip64LocatorSignature = 0x07064b50;
-// Without names, extra fields and comments.
+// The sizes do not count names, extra fields and comments.
 constexpr std::size_t kLocalHeaderBytes = 30;
 constexpr std::size_t kCentralHeaderBytes = 46;
 constexpr std::size_t kEndRecordBytes = 22;
 constexpr std::size_t kZip64EndRecordBytes = 56;
 constexpr std::size_t kZip64LocatorBytes = 20;
 constexpr std::uint16_t kZip64Extra = 1;
-// What stands in a field of 16 or 32 bits whose value stands in a zip64 record.
+// A field of 16 or 32 bits holds this where its value stands in a zip64 record.
 constexpr std::uint16_t kMaxU16 = 0xffff;
 constexpr std::uint32_t kMaxU32 = 0xffffffff;
 
