@@ -5,15 +5,16 @@
 
 #include <cctype>
 #include <cstdio>
-#include <random>
 
+#include "core/random.h"
 #include "core/threads.h"
-#include "graph/graph.h"
 #include "models/sam/model_file.h"
 #include "models/sam/precision.h"
 #include "models/sam/predictor.h"
 #include "support/engine_bytes.h"
+#include "support/errors.h"
 #include "support/files.h"
+#include "support/program_work.h"
 #include "support/small_sam.h"
 
 namespace lasso {
@@ -35,16 +36,9 @@ engine::CompileOptions compile_options() {
 bool is_small(const sam::SamModel& model) {
   constexpr double kMaxFlops = 1e9;
   constexpr std::int64_t kMaxElements = 1 << 24;
-  double flops = 0;
-  for (const engine::CompiledProgram& program : model.module->programs) {
-    const graph::Graph& graph = program.graph;
-    for (const graph::Node& node : graph.nodes) flops += graph::flops(graph, node, graph.typical);
-    for (const graph::Value& value : graph.values) {
-      const std::int64_t count = element_count(graph::evaluate(value.shape, graph.typical));
-      if (count > kMaxElements) return false;
-    }
-  }
-  return flops < kMaxFlops && model.config.image_size <= 1024;
+  const test::ProgramWork work = test::work_of(*model.module);
+  return work.flops < kMaxFlops && work.largest_value <= kMaxElements &&
+         model.config.image_size <= 1024;
 }
 
 // One image, two prompts at once, and one with a mask.
@@ -71,7 +65,7 @@ class HostileEngine : public testing::Test {
   HostileEngine() { build(Precision::kFp32, "fp32"); }
 
   void build(Precision precision, const std::string& name) {
-    const sam::SamCheckpoint checkpoint = test::small_checkpoint();
+    const sam::SamCheckpoint checkpoint = test::random_checkpoint(test::small_sam());
     engine::CompileOptions options = compile_options();
     options.precision = sam::precision_plan(checkpoint.config, precision, options.isa, false);
     sam::build_model_file(checkpoint, preprocess_preset("sam"), options, name, path_);
@@ -114,24 +108,24 @@ class HostileEngine : public testing::Test {
 };
 
 // Changes at a place: one bit, one byte, a number in place of eight bytes, a byte less or more.
-void mutate(std::string& text, std::size_t at, std::mt19937_64& random) {
+void mutate(std::string& text, std::size_t at, SplitMix64& random) {
   static const std::uint64_t numbers[] = {
       0, 1, ~std::uint64_t{0}, std::uint64_t{1} << 63, 0x7fffffff, std::uint64_t{1} << 40};
-  switch (random() % 5) {
+  switch (random.below(5)) {
     case 0:
-      text[at] = static_cast<char>(text[at] ^ (1 << random() % 8));
+      text[at] = static_cast<char>(text[at] ^ (1 << random.below(8)));
       break;
     case 1:
-      text[at] = static_cast<char>(random());
+      text[at] = static_cast<char>(random.next());
       break;
     case 2:
-      if (at + 8 <= text.size()) std::memcpy(text.data() + at, &numbers[random() % 6], 8);
+      if (at + 8 <= text.size()) std::memcpy(text.data() + at, &numbers[random.below(6)], 8);
       break;
     case 3:
-      text.erase(at, 1 + random() % 8);
+      text.erase(at, 1 + random.below(8));
       break;
     default:
-      text.insert(at, 1, static_cast<char>(random()));
+      text.insert(at, 1, static_cast<char>(random.next()));
   }
 }
 
@@ -152,16 +146,16 @@ class DamagedEngine : public HostileEngine, public testing::WithParamInterface<P
 
 // Half in the header, its tables, the programs and the description, half anywhere.
 TEST_P(DamagedEngine, AThousandMutationsAreRefusedOrHarmless) {
-  std::mt19937_64 random(1);
+  SplitMix64 random(1);
   const std::size_t after_weights = bytes_.find(parts_.programs);
   const std::size_t structure = test::kEngineHeaderBytes + bytes_.size() - after_weights;
   int loads = 0;
   int runs = 0;
   for (int i = 0; i < kMutations; ++i) {
     std::string changed = bytes_;
-    std::size_t at = random() % bytes_.size();
+    std::size_t at = random.below(bytes_.size());
     if (i % 2 == 0) {
-      at = random() % structure;
+      at = random.below(structure);
       if (at >= test::kEngineHeaderBytes) at += after_weights - test::kEngineHeaderBytes;
     }
     mutate(changed, at, random);
@@ -183,7 +177,7 @@ TEST_P(DamagedEngine, AThousandMutationsAreRefusedOrHarmless) {
 // The same in programs and description with checksums that match, as somebody who means harm would
 // write them. A number becomes another one, or a token another token.
 TEST_P(DamagedEngine, LiesWithMatchingChecksumsAreRefusedOrHarmless) {
-  std::mt19937_64 random(2);
+  SplitMix64 random(2);
   static const char* numbers[] = {"0",  "1",   "2",    "-1",         "3",          "5",
                                   "7",  "16",  "63",   "64",         "65",         "127",
                                   "96", "128", "4096", "2147483647", "4294967296", "1e9"};
@@ -192,8 +186,8 @@ TEST_P(DamagedEngine, LiesWithMatchingChecksumsAreRefusedOrHarmless) {
   for (int i = 0; i < kLies; ++i) {
     EngineBytes changed = parts_;
     std::string& json = i % 8 == 0 ? changed.meta : changed.programs;
-    for (std::size_t repeat = random() % 3 + 1; repeat > 0; --repeat) {
-      std::size_t at = random() % json.size();
+    for (std::size_t repeat = random.below(3) + 1; repeat > 0; --repeat) {
+      std::size_t at = random.below(json.size());
       if (i % 4 == 3) {
         mutate(json, at, random);
         continue;
@@ -201,7 +195,7 @@ TEST_P(DamagedEngine, LiesWithMatchingChecksumsAreRefusedOrHarmless) {
       while (at < json.size() && std::isdigit(static_cast<unsigned char>(json[at])) == 0) ++at;
       std::size_t end = at;
       while (end < json.size() && std::isdigit(static_cast<unsigned char>(json[end])) != 0) ++end;
-      json.replace(at, end - at, numbers[random() % std::size(numbers)]);
+      json.replace(at, end - at, numbers[random.below(std::size(numbers))]);
     }
     const Outcome outcome = try_file(test::join_engine(changed));
     loads += outcome.loads ? 1 : 0;
@@ -220,13 +214,13 @@ INSTANTIATE_TEST_SUITE_P(Precisions, DamagedEngine,
 
 // With the checksum of the weights no byte of a file goes unread.
 TEST_F(HostileEngine, EveryFlippedByteIsFoundWithVerify) {
-  std::mt19937_64 random(3);
+  SplitMix64 random(3);
   for (int i = 0; i < 300; ++i) {
     // The first bytes of the file, where the header's tables and the zeros behind them are, and
     // any.
-    const std::size_t at = random() % (i % 2 == 0 ? 2 * test::kEngineHeaderBytes : bytes_.size());
+    const std::size_t at = random.below(i % 2 == 0 ? 2 * test::kEngineHeaderBytes : bytes_.size());
     std::string changed = bytes_;
-    changed[at] = static_cast<char>(changed[at] ^ (1 + random() % 255));
+    changed[at] = static_cast<char>(changed[at] ^ (1 + random.below(255)));
     test::write_bytes(path_, changed);
     EXPECT_THROW(sam::load_model(path_, compile_options(), true), Error) << "byte " << at;
   }

@@ -9,7 +9,7 @@
 #include "core/guard.h"
 #include "core/threads.h"
 #include "engine/plan.h"
-#include "frontend/checkpoint.h"
+#include "formats/checkpoint.h"
 #include "graph/graph.h"
 #include "models/sam/checkpoint.h"
 #include "models/sam/model_file.h"

@@ -26,49 +26,34 @@
 #include "core/log.h"
 #include "core/memory.h"
 #include "core/peak.h"
+#include "core/random.h"
 #include "core/tensor.h"
 #include "core/threads.h"
+#include "support/errors.h"
+#include "support/files.h"
 
 namespace lasso {
 namespace {
 
-// The error that f() throws; its message must hold `part`.
-template <typename F>
-ErrorCode error_of(const std::string& part, F&& f) {
-  try {
-    f();
-  } catch (const Error& error) {
-    EXPECT_NE(std::string(error.what()).find(part), std::string::npos) << error.what();
-    return error.code();
-  }
-  ADD_FAILURE() << "no error; expected one with \"" << part << "\"";
-  return ErrorCode::kInternal;
-}
+using test::code_of;
 
 // A folder of its own for each test, removed afterwards.
 class FileTest : public testing::Test {
  protected:
-  FileTest() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "lasso_core_XXXXXX").string();
-    folder_ = mkdtemp(pattern.data());
-  }
-  ~FileTest() override {
-    chmod(folder_.c_str(), 0700);
-    std::filesystem::remove_all(folder_);
-  }
-  std::string path(const std::string& name) const { return folder_ + "/" + name; }
-  std::string content(const std::string& name) const {
-    std::ifstream in(path(name), std::ios::binary);
-    return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-  }
+  ~FileTest() override { chmod(path("").c_str(), 0700); }
+
+  std::string path(const std::string& name) const { return folder_ / name; }
+  std::string content(const std::string& name) const { return test::read_bytes(path(name)); }
   std::set<std::string> names() const {
     std::set<std::string> found;
-    for (const auto& entry : std::filesystem::directory_iterator(folder_)) {
+    for (const auto& entry : std::filesystem::directory_iterator(path(""))) {
       found.insert(entry.path().filename().string());
     }
     return found;
   }
-  std::string folder_;
+
+ private:
+  test::TempDir folder_;
 };
 
 // The value of a half by the definition of binary16.
@@ -189,7 +174,7 @@ TEST(AlignedBuffer, MovesItsMemory) {
 
 TEST(AlignedBuffer, TooMuchIsOutOfMemory) {
   const auto ask = [](std::size_t bytes) {
-    return error_of("bytes", [&] { const AlignedBuffer buffer(bytes); });
+    return code_of([&] { const AlignedBuffer buffer(bytes); }, "bytes");
   };
   EXPECT_EQ(ask(std::numeric_limits<std::size_t>::max()), ErrorCode::kOutOfMemory);
   EXPECT_EQ(ask(std::size_t{1} << 60), ErrorCode::kOutOfMemory);
@@ -232,22 +217,22 @@ TEST(ByteReader, NeverLeavesItsBytes) {
   const std::string bytes(10, 'x');
   ByteReader reader(reinterpret_cast<const std::byte*>(bytes.data()), bytes.size(), "f.bin");
   const auto corrupt = ErrorCode::kCorruptFile;
-  EXPECT_EQ(error_of("f.bin", [&] { reader.seek(11); }), corrupt);
+  EXPECT_EQ(code_of([&] { reader.seek(11); }, "f.bin"), corrupt);
   reader.seek(10);
-  EXPECT_EQ(error_of("offset 10", [&] { reader.read<std::uint8_t>(); }), corrupt);
+  EXPECT_EQ(code_of([&] { reader.read<std::uint8_t>(); }, "offset 10"), corrupt);
   reader.seek(3);
-  EXPECT_EQ(error_of("8 bytes", [&] { reader.read<std::uint64_t>(); }), corrupt);
+  EXPECT_EQ(code_of([&] { reader.read<std::uint64_t>(); }, "8 bytes"), corrupt);
   // A failed read moves nothing, and a length near the largest number does not wrap around.
   EXPECT_EQ(reader.position(), 3u);
-  EXPECT_EQ(error_of("7 are left", [&] { reader.take(8); }), corrupt);
+  EXPECT_EQ(code_of([&] { reader.take(8); }, "7 are left"), corrupt);
   const std::size_t most = std::numeric_limits<std::size_t>::max();
   for (const std::size_t length : {most, most - 2, most - 3}) {
-    EXPECT_EQ(error_of("f.bin", [&] { reader.take(length); }), corrupt);
-    EXPECT_EQ(error_of("f.bin", [&] { reader.seek(length); }), corrupt);
+    EXPECT_EQ(code_of([&] { reader.take(length); }, "f.bin"), corrupt);
+    EXPECT_EQ(code_of([&] { reader.seek(length); }, "f.bin"), corrupt);
   }
   EXPECT_EQ(reader.take(7), reinterpret_cast<const std::byte*>(bytes.data()) + 3);
   ByteReader empty(nullptr, 0, "empty");
-  EXPECT_EQ(error_of("empty", [&] { empty.read<std::uint8_t>(); }), corrupt);
+  EXPECT_EQ(code_of([&] { empty.read<std::uint8_t>(); }, "empty"), corrupt);
 }
 
 TEST_F(FileTest, MappedFilesShowTheirBytes) {
@@ -268,10 +253,10 @@ TEST_F(FileTest, MappedFilesShowTheirBytes) {
 
 TEST_F(FileTest, WhatIsNoFileIsNotFound) {
   const auto open = [&](const std::string& file) {
-    return error_of(file, [&] { MappedFile::open(file); });
+    return code_of([&] { MappedFile::open(file); }, file);
   };
   EXPECT_EQ(open(path("missing")), ErrorCode::kNotFound);
-  EXPECT_EQ(open(folder_), ErrorCode::kNotFound);
+  EXPECT_EQ(open(path("")), ErrorCode::kNotFound);
   ASSERT_EQ(mkfifo(path("pipe").c_str(), 0600), 0);
   EXPECT_EQ(open(path("pipe")), ErrorCode::kNotFound);  // and does not wait for a writer
 }
@@ -294,9 +279,9 @@ TEST_F(FileTest, AFailedWriteLeavesNothingBehind) {
     std::ofstream(temporary) << "half of the n";
     fail(ErrorCode::kDevice, "interrupted");
   };
-  EXPECT_EQ(error_of("interrupted", [&] { write_atomically(path("a"), interrupted); }),
+  EXPECT_EQ(code_of([&] { write_atomically(path("a"), interrupted); }, "interrupted"),
             ErrorCode::kDevice);
-  EXPECT_EQ(error_of("interrupted", [&] { write_atomically(path("b"), interrupted); }),
+  EXPECT_EQ(code_of([&] { write_atomically(path("b"), interrupted); }, "interrupted"),
             ErrorCode::kDevice);
   EXPECT_EQ(content("a"), "old");
   EXPECT_EQ(names(), std::set<std::string>{"a"});
@@ -326,7 +311,7 @@ TEST_F(FileTest, AKilledWriteLeavesTheOldFileAndNothingElse) {
 TEST_F(FileTest, PlacesThatCannotBeWrittenAreNamed) {
   std::filesystem::create_directory(path("folder"));
   const auto code = [&](const std::string& file) {
-    return error_of(file, [&] { write_file(file, "x"); });
+    return code_of([&] { write_file(file, "x"); }, file);
   };
   EXPECT_EQ(code(path("missing/a")), ErrorCode::kInvalidArgument);
   EXPECT_EQ(code(path("folder")), ErrorCode::kInvalidArgument);  // the rename fails
@@ -370,18 +355,19 @@ TEST(Threads, ExceptionsReachTheCaller) {
   const ThreadLimit limit(4);
   const auto refuse = [](auto&&...) { fail(ErrorCode::kUnsupported, "no"); };
   for (int i = 0; i < 20; ++i) {
-    EXPECT_EQ(error_of("no", [&] { parallel(refuse); }), ErrorCode::kUnsupported);
-    EXPECT_EQ(error_of("no", [&] { parallel_ranges(100, refuse); }), ErrorCode::kUnsupported);
-    EXPECT_EQ(error_of("no", [&] { parallel_tasks(100, refuse); }), ErrorCode::kUnsupported);
+    EXPECT_EQ(code_of([&] { parallel(refuse); }, "no"), ErrorCode::kUnsupported);
+    EXPECT_EQ(code_of([&] { parallel_ranges(100, refuse); }, "no"), ErrorCode::kUnsupported);
+    EXPECT_EQ(code_of([&] { parallel_tasks(100, refuse); }, "no"), ErrorCode::kUnsupported);
   }
   std::atomic<int> done{0};
-  EXPECT_EQ(error_of("third",
-                     [&] {
-                       parallel_tasks(1000, [&](std::int64_t i) {
-                         if (i == 3) fail(ErrorCode::kInternal, "third");
-                         ++done;
-                       });
-                     }),
+  EXPECT_EQ(code_of(
+                [&] {
+                  parallel_tasks(1000, [&](std::int64_t i) {
+                    if (i == 3) fail(ErrorCode::kInternal, "third");
+                    ++done;
+                  });
+                },
+                "third"),
             ErrorCode::kInternal);
   EXPECT_LE(done, 999);
   // The team serves on.
@@ -409,7 +395,7 @@ TEST(WriteAtomically, FollowsLinksAndRefusesWhatIsNoFile) {
   }
   const std::string pipe = (folder / "pipe").string();
   ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
-  EXPECT_EQ(error_of("not a regular file", [&] { write_file(pipe, "x"); }),
+  EXPECT_EQ(code_of([&] { write_file(pipe, "x"); }, "not a regular file"),
             ErrorCode::kInvalidArgument);
   EXPECT_TRUE(std::filesystem::is_fifo(pipe));
   std::filesystem::remove_all(folder);
@@ -422,7 +408,7 @@ TEST(CpuFeatures, NamesConvertThereAndBack) {
     EXPECT_EQ(best_name(cpu_feature_cap(name)), name);
   }
   for (const char* name : {"", "AVX2", "reference", "sse", "avx5122", "avx2+", "+avx2"}) {
-    EXPECT_EQ(error_of("avx512_vnni or avx512_bf16", [&] { cpu_features_from_string(name); }),
+    EXPECT_EQ(code_of([&] { cpu_features_from_string(name); }, "avx512_vnni or avx512_bf16"),
               ErrorCode::kInvalidArgument);
   }
   const CpuFeatures both{CpuFeature::kAvx512Vnni, CpuFeature::kAvx512Bf16};
@@ -455,7 +441,7 @@ TEST(RateClasses, AreBounded) {
   RateClasses rates;
   rates.set_exponent(MultiplyAdd::kBf16Avx512, -2);
   EXPECT_EQ(rates.rate(MultiplyAdd::kBf16Avx512), 0.25);
-  EXPECT_EQ(error_of("vdpbf16ps", [&] { rates.set_exponent(MultiplyAdd::kBf16Avx512, 9); }),
+  EXPECT_EQ(code_of([&] { rates.set_exponent(MultiplyAdd::kBf16Avx512, 9); }, "vdpbf16ps"),
             ErrorCode::kInvalidArgument);
 }
 
@@ -465,7 +451,7 @@ TEST(Tensor, ShapesAreChecked) {
   EXPECT_EQ(element_count({5, 0, 7}), 0);
   EXPECT_EQ(to_string(Dims{1, 64, 64, 256}), "[1, 64, 64, 256]");
   const auto code = [](const Dims& dims) {
-    return error_of(to_string(dims), [&] { element_count(dims); });
+    return code_of([&] { element_count(dims); }, to_string(dims));
   };
   EXPECT_EQ(code({2, -1}), ErrorCode::kInvalidArgument);
   EXPECT_EQ(code({std::int64_t{1} << 40, std::int64_t{1} << 40}), ErrorCode::kInvalidArgument);
@@ -478,10 +464,11 @@ TEST(Tensor, OwnsACopyOfItsValues) {
   EXPECT_EQ(view.dtype, DType::kF32);
   EXPECT_EQ(view.as<float>()[3], 4.0f);
   EXPECT_EQ(make_tensor({1}, std::vector<std::int32_t>{7}).dtype, DType::kI32);
-  EXPECT_EQ(error_of("3",
-                     [] {
-                       make_tensor({2, 2}, std::vector<float>{1, 2, 3});
-                     }),
+  EXPECT_EQ(code_of(
+                [] {
+                  make_tensor({2, 2}, std::vector<float>{1, 2, 3});
+                },
+                "3"),
             ErrorCode::kInternal);
 }
 
@@ -500,10 +487,9 @@ TEST(Check, FormatsOnlyWhenItFails) {
   const auto count = [&] { return ++formatted; };
   LASSO_CHECK(true, ErrorCode::kInternal, "{}", count());
   EXPECT_EQ(formatted, 0);
-  EXPECT_EQ(
-      error_of("value 1",
-               [&] { LASSO_CHECK(formatted > 0, ErrorCode::kNotFound, "value {}", count()); }),
-      ErrorCode::kNotFound);
+  EXPECT_EQ(code_of([&] { LASSO_CHECK(formatted > 0, ErrorCode::kNotFound, "value {}", count()); },
+                    "value 1"),
+            ErrorCode::kNotFound);
 }
 
 TEST(Log, GoesToTheCallbackOrNowhere) {
@@ -514,6 +500,20 @@ TEST(Log, GoesToTheCallbackOrNowhere) {
   set_log_callback(nullptr);
   log(LogLevel::kWarning, "not heard");
   EXPECT_EQ(messages, std::vector<std::string>{"heard"});
+}
+
+// The first numbers of Vigna's splitmix64.c from this state.
+TEST(SplitMix64, IsVignas) {
+  SplitMix64 random(1234567);
+  EXPECT_EQ(random.next(), 6457827717110365317U);
+  EXPECT_EQ(random.next(), 3203168211198807973U);
+  EXPECT_EQ(random.next(), 9817491932198370423U);
+}
+
+TEST(NearlyNormal, ReachesAsFarAsItSays) {
+  EXPECT_NEAR(nearly_normal(0), -3.4640487, 1e-6);
+  EXPECT_NEAR(nearly_normal(~std::uint64_t{0}), 3.4640487, 1e-6);
+  EXPECT_EQ(nearly_normal(0x7fff7fff80008000U), 0);
 }
 
 }  // namespace

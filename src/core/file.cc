@@ -12,6 +12,8 @@
 #include <fstream>
 #include <random>
 
+#include "core/aligned_buffer.h"
+
 namespace lasso {
 
 namespace {
@@ -61,7 +63,7 @@ MappedFile::~MappedFile() {
 void MappedFile::release(const std::byte* begin, std::size_t bytes) const {
   if (begin < data_ || bytes > size_ || begin > data_ + (size_ - bytes)) return;
   const auto offset = static_cast<std::size_t>(begin - data_);
-  const std::size_t first = (offset + kPage - 1) / kPage * kPage;
+  const std::size_t first = align_up(offset, kPage);
   const std::size_t last = (offset + bytes) / kPage * kPage;
   if (first < last) {
     madvise(const_cast<std::byte*>(data_) + first, last - first, MADV_DONTNEED);

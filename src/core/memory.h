@@ -6,6 +6,8 @@
 
 namespace lasso {
 
+constexpr std::int64_t kMiB = 1 << 20;
+
 // Resident bytes, mapped files included; 0 where the system does not tell.
 std::uint64_t resident_bytes();
 

@@ -26,6 +26,9 @@ struct TensorView {
   Dims dims;
   const void* data = nullptr;
 
+  std::size_t bytes() const {
+    return static_cast<std::size_t>(element_count(dims)) * size_of(dtype);
+  }
   template <typename T>
   const T* as() const {
     return static_cast<const T*>(data);
@@ -42,9 +45,7 @@ struct Tensor {
   std::shared_ptr<const MappedFile> file;  // the map that the bytes lie in, if they do
 
   TensorView view() const { return {dtype, dims, data.get()}; }
-  std::size_t bytes() const {
-    return static_cast<std::size_t>(element_count(dims)) * size_of(dtype);
-  }
+  std::size_t bytes() const { return view().bytes(); }
   // Takes the pages of a mapped tensor out of the resident set until they are used again.
   void release_pages() const;
 };

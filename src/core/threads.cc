@@ -54,7 +54,7 @@ int cgroup_cores() {
   int limit = 0;
   std::ifstream groups("/proc/self/cgroup");
   for (std::string line; std::getline(groups, line);) {
-    if (line.rfind("0::", 0) != 0) continue;
+    if (!line.starts_with("0::")) continue;
     for (std::string group = line.substr(3); !group.empty();
          group = group.substr(0, group.rfind('/'))) {
       double quota = 0;

@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <random>
 #include <set>
 #include <string>
 
@@ -11,7 +10,9 @@
 #include "engine/session.h"
 #include "graph/builder.h"
 #include "support/engine_bytes.h"
+#include "support/errors.h"
 #include "support/files.h"
+#include "support/tensors.h"
 
 namespace lasso::engine {
 namespace {
@@ -27,11 +28,7 @@ constexpr char kHash[] = "0123456789abcdef0123456789abcdef";
 const ModelRecord kModel{"test", kHash, "fp32", R"({"size":7})", {}};
 
 Tensor random_tensor(Dims dims, unsigned seed) {
-  std::mt19937 random(seed);
-  std::normal_distribution<float> normal(0.0F, 0.1F);
-  std::vector<float> values(static_cast<std::size_t>(element_count(dims)));
-  for (float& value : values) value = normal(random);
-  return make_tensor(std::move(dims), values);
+  return test::random_tensor(std::move(dims), seed, 0.1F);
 }
 
 // Every operation at least once, on symbolic sizes, in two programs that share weights.

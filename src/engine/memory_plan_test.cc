@@ -2,8 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include <random>
-
+#include "core/random.h"
 #include "lasso/error.h"
 
 namespace lasso::engine {
@@ -17,13 +16,13 @@ TEST(MemoryPlan, BlocksThatNeverMeetShareMemory) {
 }
 
 TEST(MemoryPlan, RandomLifetimesNeverOverlap) {
-  std::mt19937 random(7);
+  SplitMix64 random(7);
   for (int round = 0; round < 200; ++round) {
-    std::vector<Block> blocks(1 + random() % 60);
+    std::vector<Block> blocks(1 + random.below(60));
     std::size_t sum = 0;
     for (Block& block : blocks) {
-      block = {random() % 5000, random() % 40, 0};
-      block.last = block.first + random() % 10;
+      block = {random.below(5000), random.below(40), 0};
+      block.last = block.first + random.below(10);
       sum += block.bytes + 63;
     }
     const MemoryPlan plan = plan_memory(blocks);

@@ -3,12 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <random>
 
 #include "backend/test_target.h"
 #include "graph/builder.h"
 #include "lasso/error.h"
 #include "support/allocation_counter.h"
+#include "support/tensors.h"
 
 namespace lasso::engine {
 namespace {
@@ -23,6 +23,7 @@ using graph::Linear;
 using graph::Reshape;
 using graph::Unary;
 using graph::ValueId;
+using test::random_values;
 
 const Dim kRows = Dim::symbol("rows");
 constexpr std::int64_t kWidth = 64;
@@ -30,14 +31,6 @@ constexpr std::int64_t kHidden = 128;
 // Four products of up to 128 terms of unit variance, one after another: 4 * sqrt(128) * 2^-24, with
 // a margin of 5.
 constexpr double kTolerance = 5 * 4 * 11.3 * 6e-8;
-
-std::vector<float> random_values(std::int64_t count, unsigned seed, float deviation = 1.0F) {
-  std::mt19937 random(seed);
-  std::normal_distribution<float> normal(0.0F, deviation);
-  std::vector<float> values(static_cast<std::size_t>(count));
-  for (float& value : values) value = normal(random);
-  return values;
-}
 
 // y = x + W2 relu(W1 x + b1), twice with the same weights; and the hidden layer as [rows * 128].
 class ResidualMlp {

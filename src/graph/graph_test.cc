@@ -4,15 +4,14 @@
 
 #include "graph/builder.h"
 #include "lasso/error.h"
+#include "support/tensors.h"
 
 namespace lasso::graph {
 namespace {
 
-const Dim kBatch = Dim::symbol("batch");
+using test::zeros;
 
-Tensor zeros(const Dims& dims) {
-  return make_tensor(dims, std::vector<float>(static_cast<std::size_t>(element_count(dims))));
-}
+const Dim kBatch = Dim::symbol("batch");
 
 Graph two_layers() {
   Builder b("mlp");

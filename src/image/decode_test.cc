@@ -5,10 +5,9 @@
 #include <fstream>
 
 #include "image/codecs.h"
-#include "image/image_test_data.h"
-#include "image/image_test_files.h"
 #include "lasso/error.h"
 #include "lasso/image.h"
+#include "support/image_files.h"
 
 namespace lasso {
 namespace {

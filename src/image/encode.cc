@@ -9,7 +9,7 @@
 
 #include "core/check.h"
 #include "core/file.h"
-#include "image/guard.h"
+#include "core/guard.h"
 #include "image/resize.h"
 
 namespace lasso {

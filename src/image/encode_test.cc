@@ -3,23 +3,22 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
-#include <random>
 
-#include "image/image_test_data.h"
+#include "core/random.h"
 #include "lasso/error.h"
 
 namespace lasso {
 namespace {
 
 Image random_image(int width, int height, PixelFormat format, unsigned seed) {
-  std::mt19937 random(seed);
+  SplitMix64 random(seed);
   Image image{width, height, format, {}};
   image.pixels.resize(static_cast<std::size_t>(width) * static_cast<std::size_t>(height) *
                       static_cast<std::size_t>(channels(format)));
   // Half noise, half flat.
   std::uint8_t value = 0;
   for (std::uint8_t& p : image.pixels) {
-    if (random() % 2 == 0) value = static_cast<std::uint8_t>(random());
+    if (random.below(2) == 0) value = static_cast<std::uint8_t>(random.next());
     p = value;
   }
   return image;
@@ -67,10 +66,10 @@ TEST(EncodePng, ReadsOnlyTheRowsOfAStridedView) {
 }
 
 TEST(EncodeMaskPng, BothDepthsReadBack) {
-  std::mt19937 random(4);
+  SplitMix64 random(4);
   for (const int width : {1, 7, 8, 9, 640}) {
     Mask mask{width, 300, {}};
-    for (int i = 0; i < width * 300; ++i) mask.data.push_back(random() % 5 == 0);
+    for (int i = 0; i < width * 300; ++i) mask.data.push_back(random.below(5) == 0);
     for (const MaskDepth depth : {MaskDepth::kOneBit, MaskDepth::kByte}) {
       const Image back = decode(encode_mask_png(mask, depth));
       std::size_t wrong = 0;

@@ -7,6 +7,7 @@
 // jpeglib.h needs FILE and size_t declared before it.
 #include <jpeglib.h>
 
+#include "core/random.h"
 #include "image/encode.h"
 #include "image/mask_upsample.h"
 #include "image/preprocess.h"
@@ -21,14 +22,14 @@ constexpr int kHeight = 1080;
 const Image& scene() {
   static const Image image = [] {
     Image out{kWidth, kHeight, PixelFormat::kRgb, {}};
-    std::uint32_t noise = 1;
+    SplitMix64 random(1);
     for (int y = 0; y < kHeight; ++y) {
       for (int x = 0; x < kWidth; ++x) {
         for (int c = 0; c < 3; ++c) {
-          noise = noise * 1664525u + 1013904223u;
           const double value = 128 + 90 * std::sin(x * 0.011 + c) * std::cos(y * 0.017 - c) +
                                (x / 240 + y / 135) % 2 * 25;
-          out.pixels.push_back(static_cast<std::uint8_t>(value + static_cast<double>(noise >> 29)));
+          out.pixels.push_back(
+              static_cast<std::uint8_t>(value + static_cast<double>(random.below(8))));
         }
       }
     }

@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <random>
 #include <set>
 
+#include "core/random.h"
 #include "lasso/error.h"
 
 namespace lasso {
@@ -22,7 +22,7 @@ Mask mask_of(const std::vector<std::string>& rows) {
 
 // Noise, blobs, stripes of several sizes, among them those around multiples of 64.
 std::vector<Mask> random_masks() {
-  std::mt19937 random(17);
+  SplitMix64 random(17);
   std::vector<Mask> masks;
   for (const auto& [width, height] : std::vector<std::pair<int, int>>{
            {1, 1}, {1, 200}, {200, 1}, {63, 65}, {64, 64}, {65, 63}, {128, 129}, {301, 77}}) {
@@ -38,10 +38,10 @@ std::vector<Mask> random_masks() {
               inside = true;
               break;
             case 2:
-              inside = random() % 2 == 0;
+              inside = random.below(2) == 0;
               break;
             case 3:
-              inside = random() % 50 == 0;
+              inside = random.below(50) == 0;
               break;
             case 4:
               inside = std::hypot(x - width / 2, y - height / 2) < height * 0.4;
@@ -149,11 +149,11 @@ TEST(Rle, HostileCountsAndTexts) {
     EXPECT_EQ(code(text, 2, 2), ErrorCode::kInvalidArgument) << text;
   }
   EXPECT_EQ(rle_from_string("4", 2, 2).counts, (std::vector<std::uint32_t>{4}));
-  std::mt19937 random(3);
+  SplitMix64 random(3);
   for (int i = 0; i < 20000; ++i) {
     std::string text;
-    for (std::size_t n = random() % 12; n > 0; --n)
-      text.push_back(static_cast<char>('0' + random() % 66));
+    for (std::size_t n = random.below(12); n > 0; --n)
+      text.push_back(static_cast<char>('0' + random.below(66)));
     try {
       const Rle rle = rle_from_string(text, 40, 30);
       EXPECT_EQ(mask_area(decode_rle(rle)) >= 0, true);

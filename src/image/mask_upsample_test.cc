@@ -4,13 +4,15 @@
 
 #include <algorithm>
 #include <cmath>
-#include <random>
+#include <filesystem>
 
 #include "backend/test_target.h"
 #include "core/threads.h"
-#include "image/image_test_data.h"
+#include "formats/npy/npy.h"
 #include "image/mask_rows.h"
 #include "lasso/error.h"
+#include "support/files.h"
+#include "support/tensors.h"
 
 namespace lasso {
 namespace {
@@ -73,11 +75,7 @@ Plane reference(const MaskUpsample& u, const std::vector<float>& low_res) {
 }
 
 std::vector<float> random_logits(int side, unsigned seed) {
-  std::mt19937 random(seed);
-  std::normal_distribution<float> normal(0.0f, 4.0f);
-  std::vector<float> values(static_cast<std::size_t>(side) * static_cast<std::size_t>(side));
-  for (float& v : values) v = normal(random);
-  return values;
+  return test::random_values(std::int64_t{side} * side, seed, 4.0F);
 }
 
 std::vector<float> logits(const MaskUpsample& u, const std::vector<float>& low_res) {
@@ -180,27 +178,24 @@ TEST(MaskUpsample, RefusesSizesThatMakeNoSense) {
 // Meta's own masks: equal wherever the logit is not within 1e-3 of the threshold.
 TEST(MaskUpsample, EqualsMetasPostprocessing) {
   const std::vector<std::string> folders = test::reference_folders();
-  if (folders.empty()) {
-    GTEST_SKIP() << "no reference data in " << test::source_dir() << "/tests/data/sam_micro";
-  }
+  ASSERT_FALSE(folders.empty()) << "no reference data in " << test::data_path("sam_micro");
   int compared = 0;
   std::size_t near_threshold = 0;
   for (const std::string& folder : folders) {
     for (const auto& entry : std::filesystem::directory_iterator(folder)) {
       const std::string name = entry.path().filename().string();
       const std::string suffix = "_low_res.npy";
-      if (name.size() < suffix.size() || name.substr(name.size() - suffix.size()) != suffix)
-        continue;
+      if (!name.ends_with(suffix)) continue;
       const std::string stem = name.substr(0, name.size() - suffix.size());
       std::string packed_path = folder;
       packed_path.append("/").append(stem).append("_masks_packed.npy");
       if (!std::filesystem::exists(packed_path)) continue;
-      const auto low = test::read_npy<float>(entry.path().string());
-      const auto packed = test::read_npy<std::uint8_t>(packed_path);
-      const auto side = static_cast<int>(low.shape.back());
-      const auto height = static_cast<int>(packed.shape[packed.shape.size() - 2]);
+      const Tensor low = read_npy(entry.path().string());
+      const Tensor packed = read_npy(packed_path);
+      const auto side = static_cast<int>(low.dims.back());
+      const auto height = static_cast<int>(packed.dims[packed.dims.size() - 2]);
       // Packed rows round the width up to whole bytes; all widths here are multiples of 8.
-      const int width = 8 * static_cast<int>(packed.shape.back());
+      const int width = 8 * static_cast<int>(packed.dims.back());
       const MaskUpsample u = mask_upsample_of(preprocess_preset("sam"), side, 4 * side, width,
                                               height, backend::test_features());
       const std::size_t pixels = static_cast<std::size_t>(width) * static_cast<std::size_t>(height);
@@ -209,15 +204,17 @@ TEST(MaskUpsample, EqualsMetasPostprocessing) {
       MaskScratch scratch;
       std::vector<std::uint8_t> mask(pixels);
       std::vector<float> values(pixels);
-      ASSERT_EQ(packed.values.size() * 8 / pixels, low.values.size() / logits_each) << stem;
-      for (std::size_t m = 0; m < low.values.size() / logits_each; ++m) {
-        const float* in = low.values.data() + m * logits_each;
+      ASSERT_TRUE(low.dtype == DType::kF32 && packed.dtype == DType::kU8) << stem;
+      const std::size_t masks = low.bytes() / sizeof(float) / logits_each;
+      ASSERT_EQ(packed.bytes() * 8 / pixels, masks) << stem;
+      for (std::size_t m = 0; m < masks; ++m) {
+        const float* in = low.view().as<float>() + m * logits_each;
         upsample_mask(u, in, 0.0f, scratch, mask.data(), width);
         upsample_logits(u, in, scratch, values.data());
         std::size_t wrong = 0;
         for (std::size_t i = 0; i < pixels; ++i) {
           const std::size_t bit = m * pixels + i;
-          const int expected = packed.values[bit / 8] >> (7 - bit % 8) & 1;
+          const int expected = packed.view().as<std::uint8_t>()[bit / 8] >> (7 - bit % 8) & 1;
           if (mask[i] == expected) continue;
           std::abs(values[i]) < 1e-3f ? ++near_threshold : ++wrong;
         }

@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "core/check.h"
+#include "core/guard.h"
 #include "core/threads.h"
-#include "image/guard.h"
 #include "image/mask_check.h"
 #include "image/resize.h"
 #include "image/stroke.h"

@@ -4,7 +4,7 @@
 #include <cstring>
 #include <vector>
 
-#include "image/guard.h"
+#include "core/guard.h"
 #include "image/mask_check.h"
 #include "lasso/mask.h"
 

@@ -3,23 +3,19 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <random>
+#include <cstring>
+#include <filesystem>
 
 #include "core/threads.h"
-#include "image/image_test_data.h"
+#include "formats/npy/npy.h"
 #include "lasso/error.h"
+#include "support/files.h"
+#include "support/random_image.h"
 
 namespace lasso {
 namespace {
 
-Image random_image(int width, int height, PixelFormat format, unsigned seed) {
-  std::mt19937 random(seed);
-  Image image{width, height, format, {}};
-  image.pixels.resize(static_cast<std::size_t>(width) * static_cast<std::size_t>(height) *
-                      static_cast<std::size_t>(channels(format)));
-  for (std::uint8_t& p : image.pixels) p = static_cast<std::uint8_t>(random());
-  return image;
-}
+using test::random_image;
 
 std::vector<std::uint8_t> resized(const ImageView& image, int width, int height,
                                   ResizeFilter filter) {
@@ -153,23 +149,23 @@ TEST(Resize, RefusesEmptyViewsAndShortStrides) {
 // The resized images that Meta's predictor gave to its model, bit for bit.
 TEST(Resize, EqualsPillowBitForBit) {
   const std::vector<std::string> folders = test::reference_folders();
-  if (folders.empty()) {
-    GTEST_SKIP() << "no reference data in " << test::source_dir() << "/tests/data/sam_micro";
-  }
+  ASSERT_FALSE(folders.empty()) << "no reference data in " << test::data_path("sam_micro");
   for (const std::string& folder : folders) {
     for (const char* stem : {"image0", "image1"}) {
       const std::string path = folder + "/" + stem + ".png";
       if (!std::filesystem::exists(path)) continue;
-      const auto expected = test::read_npy<std::uint8_t>(folder + "/" + stem + "_resized.npy");
+      const Tensor expected = read_npy(folder + "/" + stem + "_resized.npy");
       const Image image = read_image(path);
-      const auto target = static_cast<int>(std::max(expected.shape[0], expected.shape[1]));
+      const auto target = static_cast<int>(std::max(expected.dims[0], expected.dims[1]));
       const ResizedSize size =
           resized_size(preprocess_preset("sam"), image.width, image.height, target);
-      EXPECT_EQ(size.height, expected.shape[0]);
-      EXPECT_EQ(size.width, expected.shape[1]);
-      EXPECT_TRUE(resized(image.view(), size.width, size.height, ResizeFilter::kBilinear) ==
-                  expected.values)
-          << path;
+      EXPECT_EQ(size.height, expected.dims[0]);
+      EXPECT_EQ(size.width, expected.dims[1]);
+      const std::vector<std::uint8_t> pixels =
+          resized(image.view(), size.width, size.height, ResizeFilter::kBilinear);
+      ASSERT_EQ(expected.dtype, DType::kU8);
+      ASSERT_EQ(expected.bytes(), pixels.size());
+      EXPECT_EQ(std::memcmp(expected.data.get(), pixels.data(), pixels.size()), 0) << path;
     }
   }
 }

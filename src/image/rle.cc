@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "core/check.h"
-#include "image/guard.h"
+#include "core/guard.h"
 #include "image/mask_check.h"
 #include "lasso/mask.h"
 

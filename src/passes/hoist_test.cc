@@ -3,6 +3,7 @@
 #include "graph/builder.h"
 #include "lasso/error.h"
 #include "passes/pass.h"
+#include "support/tensors.h"
 
 namespace lasso::passes {
 namespace {
@@ -12,12 +13,9 @@ using graph::BinaryKind;
 using graph::Builder;
 using graph::Linear;
 using graph::ValueId;
+using test::zeros;
 
 const graph::Dim kRows = graph::Dim::symbol("rows");
-
-Tensor zeros(const Dims& dims) {
-  return make_tensor(dims, std::vector<float>(static_cast<std::size_t>(element_count(dims))));
-}
 
 // y = x + shared(image): all but the sum does without x.
 graph::Graph program() {

@@ -2,6 +2,7 @@
 
 #include "graph/builder.h"
 #include "passes/pass.h"
+#include "support/tensors.h"
 
 namespace lasso::passes {
 namespace {
@@ -13,12 +14,9 @@ using graph::Builder;
 using graph::Linear;
 using graph::Unary;
 using graph::ValueId;
+using test::zeros;
 
 const graph::Dim kRows = graph::Dim::symbol("rows");
-
-Tensor zeros(const Dims& dims) {
-  return make_tensor(dims, std::vector<float>(static_cast<std::size_t>(element_count(dims))));
-}
 
 struct Mlp {
   Builder b{"mlp"};

@@ -2,7 +2,6 @@
 
 #include <cmath>
 #include <limits>
-#include <random>
 #include <set>
 #include <vector>
 
@@ -12,17 +11,12 @@
 #include "quant/observe.h"
 #include "quant/search.h"
 #include "quant/smoothing.h"
+#include "support/tensors.h"
 
 namespace lasso::quant {
 namespace {
 
-std::vector<float> normal(std::size_t count, unsigned seed) {
-  std::mt19937 generator(seed);
-  std::normal_distribution<float> distribution;
-  std::vector<float> values(count);
-  for (float& value : values) value = distribution(generator);
-  return values;
-}
+using test::random_values;
 
 InputObserver observed(const std::vector<float>& x, std::int64_t channels) {
   const auto rows = static_cast<std::int64_t>(x.size()) / channels;
@@ -65,9 +59,9 @@ TEST(Smoothing, DeadChannelsAndDeadLayersKeepFactorsFinite) {
 
 TEST(Smoothing, RepairsAnOutlierChannel) {
   constexpr std::int64_t kChannels = 96;
-  std::vector<float> x = normal(64 * kChannels, 1);
+  std::vector<float> x = random_values(64 * kChannels, 1);
   for (std::size_t i = 5; i < x.size(); i += kChannels) x[i] *= 100;
-  std::vector<float> w = normal(48 * kChannels, 2);
+  std::vector<float> w = random_values(48 * kChannels, 2);
   for (std::size_t i = 5; i < w.size(); i += kChannels) w[i] /= 100;
   const InputObserver input = observed(x, kChannels);
   const Smoothing smoothing = search_smoothing(input, {DType::kF32, {48, kChannels}, w.data()});
@@ -81,8 +75,8 @@ TEST(Smoothing, RepairsAnOutlierChannel) {
 
 TEST(Smoothing, IsLeftAwayWhereItDoesNotHelp) {
   // All inputs of one size, and all weights: nothing to be balanced.
-  std::vector<float> x = normal(32 * 64, 3);
-  std::vector<float> w = normal(64 * 64, 4);
+  std::vector<float> x = random_values(32 * 64, 3);
+  std::vector<float> w = random_values(64 * 64, 4);
   for (float& value : x) value = value < 0 ? -1.0F : 1.0F;
   for (float& value : w) value = value < 0 ? -1.0F : 1.0F;
   const Smoothing smoothing = search_smoothing(observed(x, 64), {DType::kF32, {64, 64}, w.data()});
@@ -93,12 +87,12 @@ TEST(Smoothing, IsLeftAwayWhereItDoesNotHelp) {
 
 TEST(Smoothing, NeverIncreasesTheError) {
   for (unsigned seed = 0; seed < 10; ++seed) {
-    std::vector<float> x = normal(40 * 48, 10 + seed);
-    const std::vector<float> gains = normal(48, 30 + seed);
+    std::vector<float> x = random_values(40 * 48, 10 + seed);
+    const std::vector<float> gains = random_values(48, 30 + seed);
     for (std::size_t i = 0; i < x.size(); ++i) {
       x[i] *= std::exp(static_cast<float>(seed) / 3 * gains[i % 48]);
     }
-    const std::vector<float> w = normal(24 * 48, 50 + seed);
+    const std::vector<float> w = random_values(24 * 48, 50 + seed);
     const TensorView weights{DType::kF32, {24, 48}, w.data()};
     const InputObserver input = observed(x, 48);
     const Smoothing smoothing = search_smoothing(input, weights);

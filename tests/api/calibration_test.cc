@@ -6,14 +6,15 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "core/json.h"
 #include "lasso/context.h"
 #include "lasso/machine.h"
 #include "lasso/mask.h"
+#include "support/errors.h"
 #include "support/files.h"
 
 namespace lasso {
@@ -36,13 +37,13 @@ struct Scene {
 std::vector<Scene> scenes(std::size_t first, std::size_t count) {
   const std::string folder = test::source_dir() + "/models/eval/";
   std::ifstream in(folder + "annotations.json");
-  const nlohmann::json json = nlohmann::json::parse(in);
+  const Json json = Json::parse(in);
   std::vector<Scene> result;
   for (std::size_t i = first; i < first + count; ++i) {
-    const nlohmann::json& image = json.at("images").at(i);
+    const Json& image = json.at("images").at(i);
     Scene scene{folder + image.at("file").get<std::string>(), {}};
-    for (const nlohmann::json& object : image.at("objects")) {
-      const nlohmann::json& click = object.at("click");
+    for (const Json& object : image.at("objects")) {
+      const Json& click = object.at("click");
       Object one;
       one.click.points = {{click[0].get<float>(), click[1].get<float>(), PointLabel::kForeground}};
       one.truth = rle_from_string(object.at("rle").get<std::string>(), image.at("width").get<int>(),

@@ -1,7 +1,6 @@
 """A small evaluation set made in code: flat shapes on a flat ground, with the truth of each."""
 
 import json
-import struct
 import zlib
 
 import pictures
@@ -38,9 +37,7 @@ def png(rows, colors):
     """An RGB picture from rows of indices into colors."""
     height, width = len(rows), len(rows[0])
     raw = b"".join(b"\0" + b"".join(bytes(colors[v]) for v in row) for row in rows)
-    header = struct.pack(">IIBBBBB", width, height, 8, pictures.RGB, 0, 0, 0)
-    return (b"\x89PNG\r\n\x1a\n" + pictures.chunk(b"IHDR", header) +
-            pictures.chunk(b"IDAT", zlib.compress(raw)) + pictures.chunk(b"IEND", b""))
+    return pictures.encode_png(width, height, pictures.RGB, 8, zlib.compress(raw))
 
 
 def write(folder, count=3, width=96, height=72):

@@ -70,6 +70,15 @@ class CliTest(unittest.TestCase):
         self.assertEqual(len(lines), 1, result.err)
         return lines[0]
 
+    def write_changed_model(self, name):
+        """The model with an exponent's bit changed in a thousand of its weights, which lie uncompressed in the
+        archive."""
+        data = bytearray(MODEL.read_bytes())
+        begin = len(data) // 4 // 4 * 4
+        for i in range(begin, begin + 4000, 4):
+            data[i + 2] ^= 0x20
+        (self.folder / name).write_bytes(data)
+
     def names(self):
         return sorted(path.name for path in self.folder.iterdir())
 

@@ -11,6 +11,13 @@ def chunk(kind, body):
     return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
 
+def encode_png(width, height, color, depth, data, palette=b""):
+    """The file of a header, a palette's chunk if there is one, and data as they are."""
+    header = struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, 0)
+    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + palette + chunk(b"IDAT", data) +
+            chunk(b"IEND", b""))
+
+
 def png(width, height, color=RGB, depth=8):
     """A disc on a gradient, as PNG."""
     bytes_per_sample = depth // 8
@@ -24,14 +31,10 @@ def png(width, height, color=RGB, depth=8):
                 if color in (GRAY_ALPHA, RGBA) and c == CHANNELS[color] - 1:
                     value = 128
                 rows += bytes([value]) * bytes_per_sample
-    header = struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, 0)
     palette = chunk(b"PLTE", bytes(i * 7 & 255 for i in range(768))) if color == PALETTE else b""
-    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + palette +
-            chunk(b"IDAT", zlib.compress(bytes(rows), 1)) + chunk(b"IEND", b""))
+    return encode_png(width, height, color, depth, zlib.compress(bytes(rows), 1), palette)
 
 
 def claim(width, height, size):
     """A PNG of about `size` bytes whose header claims a size that its data do not have."""
-    header = struct.pack(">IIBBBBB", width, height, 8, RGB, 0, 0, 0)
-    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", bytes(size)) +
-            chunk(b"IEND", b""))
+    return encode_png(width, height, RGB, 8, bytes(size))

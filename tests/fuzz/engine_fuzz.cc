@@ -8,9 +8,9 @@
 
 #include "engine_input.h"
 #include "fuzz.h"
-#include "graph/graph.h"
 #include "models/sam/model_file.h"
 #include "models/sam/predictor.h"
+#include "support/program_work.h"
 
 namespace {
 
@@ -18,16 +18,8 @@ using namespace lasso;  // NOLINT(google-build-using-namespace)
 
 // What may be run: an input decides how much a program computes, and how much memory that takes.
 bool is_small(const sam::SamModel& model) {
-  double flops = 0;
-  double elements = 0;
-  for (const engine::CompiledProgram& program : model.module->programs) {
-    const graph::Graph& graph = program.graph;
-    for (const graph::Node& node : graph.nodes) flops += graph::flops(graph, node, graph.typical);
-    for (const graph::Value& value : graph.values) {
-      elements += static_cast<double>(element_count(graph::evaluate(value.shape, graph.typical)));
-    }
-  }
-  return flops < 1e7 && elements < 1e7 && model.config.image_size <= 64;
+  const test::ProgramWork work = test::work_of(*model.module);
+  return work.flops < 1e7 && work.elements < 1e7 && model.config.image_size <= 64;
 }
 
 void run(const std::string& path) {

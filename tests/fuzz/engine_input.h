@@ -18,7 +18,7 @@ inline std::string engine_input(const std::string& file) {
 
 // The file of an input; the input itself where it begins as a file does.
 inline std::string engine_file(const std::string& input) {
-  if (input.rfind("LASSO", 0) == 0) return input;
+  if (input.starts_with("LASSO")) return input;
   constexpr unsigned long kMaxWeights = 1 << 20;
   const std::size_t first = std::min(input.find('\n'), input.size());
   const std::size_t second = std::min(input.find('\n', first + 1), input.size());

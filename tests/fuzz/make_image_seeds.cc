@@ -2,8 +2,8 @@
 
 #include <filesystem>
 
-#include "image/image_test_files.h"
 #include "support/files.h"
+#include "support/image_files.h"
 
 namespace lasso::test {
 

@@ -5,39 +5,21 @@
 #include <filesystem>
 
 #include "engine_input.h"
-#include "frontend/npy/npy.h"
-#include "frontend/pytorch/torch_writer.h"
-#include "frontend/safetensors/safetensors_writer.h"
+#include "formats/npy/npy.h"
+#include "formats/safetensors/safetensors_writer.h"
 #include "make_image_seeds.h"
 #include "models/sam/checkpoint.h"
 #include "models/sam/model_file.h"
 #include "models/sam/precision.h"
 #include "support/files.h"
 #include "support/pickles.h"
+#include "support/small_sam.h"
+#include "support/torch_writer.h"
 
 namespace {
 
 using namespace lasso;        // NOLINT(google-build-using-namespace)
 using namespace lasso::test;  // NOLINT(google-build-using-namespace)
-
-// The smallest model that has every tensor.
-sam::SamConfig tiny() {
-  sam::SamConfig config;
-  config.image_size = 2;
-  config.patch_size = 1;
-  config.embed_dim = config.num_heads = config.head_dim = config.mlp_dim = 1;
-  config.depth = 2;
-  config.window_size = 1;
-  config.global_blocks = {1};
-  config.prompt_dim = 16;
-  config.mask_in_chans = 4;
-  config.decoder_depth = 1;
-  config.decoder_mlp_dim = 1;
-  config.num_multimask_outputs = 1;
-  config.iou_head_depth = 2;
-  config.iou_head_hidden = 1;
-  return config;
-}
 
 void write_seeds(const std::string& dir) {
   for (const char* name : {"zip", "pickle", "safetensors", "npy", "checkpoint", "engine"}) {
@@ -65,8 +47,7 @@ void write_seeds(const std::string& dir) {
   write_archive(dir + "/checkpoint/training", program(training), {{"0", std::string(12, '\1')}});
   write_bytes(dir + "/zip/empty", std::string("PK\5\6") + std::string(18, '\0'));
 
-  const sam::SamConfig config = tiny();
-  const auto expected = sam::expected_tensors(config);
+  const auto expected = sam::expected_tensors(tiny_sam());
   std::vector<TorchEntry> entries;
   std::vector<Tensor> tensors;
   std::map<std::string, TensorView> views;
@@ -88,12 +69,12 @@ void write_seeds(const std::string& dir) {
 
 // In both forms of an input; in float32 with fast kernels, and in int8.
 void write_engine_seeds(const std::string& dir) {
-  const sam::SamConfig config = tiny();
-  const sam::SamCheckpoint checkpoint{config, sam::random_weights(config, 1)};
+  const sam::SamCheckpoint checkpoint = random_checkpoint(tiny_sam());
   for (const auto& [precision, name] :
        {std::pair(Precision::kFp32, "fp32"), std::pair(Precision::kInt8, "int8")}) {
     engine::CompileOptions options;
-    options.precision = sam::precision_plan(config, precision, options.target, false);
+    options.precision =
+        sam::precision_plan(checkpoint.config, precision, options.target, false);
     const std::string path = dir + "/engine/" + name;
     sam::build_model_file(checkpoint, preprocess_preset("sam"), options, name, path);
     sam::load_model(path, {}, true);

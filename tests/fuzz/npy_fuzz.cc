@@ -1,7 +1,7 @@
 #include <cstring>
 #include <vector>
 
-#include "frontend/npy/npy.h"
+#include "formats/npy/npy.h"
 #include "fuzz.h"
 
 // NOLINTNEXTLINE(readability-identifier-naming): the name that libFuzzer calls.

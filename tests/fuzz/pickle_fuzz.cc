@@ -1,4 +1,4 @@
-#include "frontend/pytorch/pickle.h"
+#include "formats/pytorch/pickle.h"
 #include "fuzz.h"
 
 // NOLINTNEXTLINE(readability-identifier-naming): the name that libFuzzer calls.

@@ -1,4 +1,4 @@
-#include "frontend/safetensors/safetensors_reader.h"
+#include "formats/safetensors/safetensors_reader.h"
 #include "fuzz.h"
 
 // NOLINTNEXTLINE(readability-identifier-naming): the name that libFuzzer calls.

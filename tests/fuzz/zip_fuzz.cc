@@ -1,4 +1,4 @@
-#include "frontend/zip/zip_reader.h"
+#include "formats/zip/zip_reader.h"
 #include "fuzz.h"
 
 // NOLINTNEXTLINE(readability-identifier-naming): the name that libFuzzer calls.

@@ -1,6 +1,8 @@
 // Peak resident memory of building an engine, mapped pages included: a checkpoint is packed tensor
 // by tensor and its pages are given back. LASSO_MEMORY_TEST_ARCH=vit_h runs it at the size of the
 // largest published model (2.5 GB).
+#include "core/memory.h"
+
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -11,15 +13,13 @@
 #include <functional>
 #include <string>
 
-#include "frontend/pytorch/torch_writer.h"
 #include "lasso/context.h"
 #include "models/sam/checkpoint.h"
 #include "support/files.h"
+#include "support/torch_writer.h"
 
 namespace lasso {
 namespace {
-
-constexpr std::int64_t kMiB = 1 << 20;
 
 // The peak resident set of a child process that calls `work`, in bytes; -1 if it failed.
 std::int64_t peak_resident_bytes(const std::function<void()>& work) {
@@ -51,12 +51,12 @@ TEST(Memory, BuildingHoldsThePackedWeightsAndLittleMore) {
   const std::string path = folder / "random.pth";
   // In a process of its own, so that the writer's memory is not the reader's.
   ASSERT_GE(peak_resident_bytes([&] {
-              std::vector<TorchEntry> entries;
+              std::vector<test::TorchEntry> entries;
               for (const auto& tensor : expected) {
                 entries.push_back({tensor.name, DType::kF32, tensor.dims});
               }
-              write_pytorch(path, entries,
-                            [&](std::size_t i) { return sam::random_tensor(expected[i], 1); });
+              test::write_pytorch(
+                  path, entries, [&](std::size_t i) { return sam::random_tensor(expected[i], 1); });
             }),
             0);
   const auto file_bytes = static_cast<std::int64_t>(std::filesystem::file_size(path));

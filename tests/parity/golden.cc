@@ -1,23 +1,16 @@
 #include "parity/golden.h"
 
-#include <cstdlib>
 #include <fstream>
-#include <nlohmann/json.hpp>
 #include <stdexcept>
 
-#include "frontend/npy/npy.h"
+#include "core/json.h"
+#include "formats/npy/npy.h"
 
 namespace lasso::test {
 
 namespace fs = std::filesystem;
-using nlohmann::json;
 
 namespace {
-
-fs::path source_dir() {
-  const char* folder = std::getenv("LASSO_SOURCE_DIR");
-  return folder == nullptr ? fs::path(".") : fs::path(folder);
-}
 
 std::vector<std::uint8_t> unpack_bits(const Tensor& packed, std::int64_t rows, std::int64_t width) {
   const std::int64_t row_bytes = (width + 7) / 8;
@@ -33,12 +26,12 @@ std::vector<std::uint8_t> unpack_bits(const Tensor& packed, std::int64_t rows, s
   return bits;
 }
 
-Box to_box(const json& value) {
+Box to_box(const Json& value) {
   return {value[0].get<float>(), value[1].get<float>(), value[2].get<float>(),
           value[3].get<float>()};
 }
 
-Prompt to_prompt(const fs::path& folder, const json& value) {
+Prompt to_prompt(const fs::path& folder, const Json& value) {
   Prompt prompt;
   if (!value["points"].is_null()) {
     for (std::size_t i = 0; i < value["points"].size(); ++i) {
@@ -63,7 +56,7 @@ Prompt to_prompt(const fs::path& folder, const json& value) {
   return prompt;
 }
 
-void read_results(const fs::path& folder, const json& mask_shape, GoldenCase& result) {
+void read_results(const fs::path& folder, const Json& mask_shape, GoldenCase& result) {
   const std::string prefix = (folder / result.key).string();
   result.low_res = read_npy(prefix + "_low_res.npy");
   result.iou = read_npy(prefix + "_iou.npy");
@@ -75,14 +68,6 @@ void read_results(const fs::path& folder, const json& mask_shape, GoldenCase& re
 
 }  // namespace
 
-fs::path bundled_data() { return source_dir() / "tests" / "data"; }
-
-std::optional<fs::path> shared_data(const std::string& model) {
-  const fs::path folder = source_dir() / ".." / "shared" / "golden" / model;
-  if (!fs::exists(folder)) return std::nullopt;
-  return folder;
-}
-
 std::vector<float> to_floats(const Tensor& tensor) {
   if (tensor.dtype != DType::kF32) throw std::runtime_error("float32 expected");
   const auto* data = static_cast<const float*>(tensor.data.get());
@@ -92,14 +77,14 @@ std::vector<float> to_floats(const Tensor& tensor) {
 GoldenModel read_golden(const fs::path& folder) {
   GoldenModel model;
   model.checkpoint = (folder / "checkpoint.pth").string();
-  const json description = json::parse(std::ifstream(folder / "cases.json"));
-  for (const json& entry : description["images"]) {
+  const Json description = Json::parse(std::ifstream(folder / "cases.json"));
+  for (const Json& entry : description["images"]) {
     GoldenImage image;
     const auto file = entry["file"].get<std::string>();
     image.path = (folder / file).string();
     const std::string stem = file.substr(0, file.find('.'));
     image.embedding = read_npy((folder / (stem + "_embedding.npy")).string());
-    for (const json& value : entry["cases"]) {
+    for (const Json& value : entry["cases"]) {
       GoldenCase c;
       c.key = value["key"].get<std::string>();
       c.multimask = value["multimask"].get<bool>();
@@ -107,10 +92,10 @@ GoldenModel read_golden(const fs::path& folder) {
       read_results(folder, value["mask_shape"], c);
       image.cases.push_back(std::move(c));
     }
-    const json& boxes = entry["box_batch"];
+    const Json& boxes = entry["box_batch"];
     GoldenCase batch;
     batch.key = boxes["key"].get<std::string>();
-    for (const json& box : boxes["boxes"]) batch.prompts.push_back({{}, to_box(box), {}});
+    for (const Json& box : boxes["boxes"]) batch.prompts.push_back({{}, to_box(box), {}});
     read_results(folder, boxes["mask_shape"], batch);
     image.cases.push_back(std::move(batch));
     model.images.push_back(std::move(image));

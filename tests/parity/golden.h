@@ -4,7 +4,6 @@
 #define LASSO_TESTS_PARITY_GOLDEN_H_
 
 #include <filesystem>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,12 +32,6 @@ struct GoldenModel {
   std::string checkpoint;
   std::vector<GoldenImage> images;
 };
-
-// tests/data of the source tree: always there.
-std::filesystem::path bundled_data();
-// The folder of a model in the reference data that stands beside the source tree; none where it is
-// absent.
-std::optional<std::filesystem::path> shared_data(const std::string& model);
 
 GoldenModel read_golden(const std::filesystem::path& folder);
 

@@ -2,13 +2,15 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <filesystem>
 #include <string>
 
-#include "frontend/npy/npz.h"
+#include "formats/npy/npz.h"
 #include "image/mask_upsample.h"
 #include "lasso/context.h"
 #include "parity/golden.h"
 #include "support/capped.h"
+#include "support/files.h"
 
 namespace lasso::test {
 namespace {
@@ -92,12 +94,8 @@ class Parity : public testing::TestWithParam<GoldenRun> {};
 
 TEST_P(Parity, MatchesSamPredictor) {
   const GoldenRun& run = GetParam();
-  std::filesystem::path folder = bundled_data() / run.model;
-  if (!run.bundled) {
-    const auto shared = shared_data(run.model);
-    if (!shared) GTEST_SKIP() << "../shared/golden/" << run.model << " is not there";
-    folder = *shared;
-  }
+  const std::string folder = run.bundled ? data_path(run.model) : golden_path(run.model);
+  if (!run.bundled && !std::filesystem::exists(folder)) GTEST_SKIP() << folder << " is absent";
   const GoldenModel golden = read_golden(folder);
   const Engine engine = Engine::build(golden.checkpoint, test::capped());
   Context context(engine, {run.threads});
@@ -127,10 +125,10 @@ INSTANTIATE_TEST_SUITE_P(Golden, Parity, testing::ValuesIn(runs()), [](const aut
 
 // transformers' SamModel, from the pixels that its processor made, [1, 3, 256, 256].
 TEST(HuggingFaceParity, MatchesSamModel) {
-  const auto folder = shared_data("sam_hf_micro");
-  if (!folder) GTEST_SKIP() << "../shared/golden/sam_hf_micro is not there";
-  const auto arrays = read_npz((*folder / "reference.npz").string());
-  const Engine engine = Engine::build((*folder / "model.safetensors").string(), test::capped());
+  const std::string folder = golden_path("sam_hf_micro");
+  if (!std::filesystem::exists(folder)) GTEST_SKIP() << folder << " is absent";
+  const auto arrays = read_npz(folder + "/reference.npz");
+  const Engine engine = Engine::build(folder + "/model.safetensors", test::capped());
   for (const int threads : {1, 2}) {
     Context context(engine, {threads});
     const Tensor& planes = arrays.at("pixel_values");

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "core/aligned_buffer.h"
 #include "core/checksum.h"
 
 namespace lasso::test {
@@ -51,7 +52,7 @@ inline std::string join_engine(const EngineBytes& parts) {
   bytes.resize(kEngineHeaderBytes);
   for (std::size_t i = 0; i < 3; ++i) {
     const std::string& section = parts.*EngineBytes::kSections[i];
-    bytes.resize((bytes.size() + kEnginePage - 1) / kEnginePage * kEnginePage);
+    bytes.resize(align_up(bytes.size(), kEnginePage));
     const std::array<std::uint64_t, 2> place{bytes.size(), section.size()};
     const Digest digest = checksum(section.data(), section.size());
     char* entry = bytes.data() + kEngineSectionsAt + i * kEngineSectionBytes;

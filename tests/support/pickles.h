@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "frontend/zip/zip_writer.h"
+#include "formats/zip/zip_writer.h"
 
 namespace lasso::test {
 

@@ -16,6 +16,7 @@
 #include "models/sam/mask_agreement.h"
 #include "models/sam/model_file.h"
 #include "models/sam/precision.h"
+#include "support/errors.h"
 #include "support/files.h"
 
 namespace lasso::sam {
@@ -51,7 +52,7 @@ CalibratedModel calibrate_micro(Precision precision, const CalibrationOptions& o
 
 // Pictures by name: "3" is made with the seed 3; "bad" can't be read.
 Image numbered_picture(const std::string& name) {
-  if (name.rfind("bad", 0) == 0) throw Error(ErrorCode::kCorruptFile, name + ": not an image");
+  if (name.starts_with("bad")) throw Error(ErrorCode::kCorruptFile, name + ": not an image");
   return random_picture(64, 48, std::stoull(name));
 }
 

@@ -7,9 +7,10 @@
 #include <tuple>
 
 #include "core/check.h"
+#include "core/convert.h"
 #include "core/log.h"
-#include "frontend/checkpoint.h"
-#include "frontend/text.h"
+#include "formats/checkpoint.h"
+#include "formats/text.h"
 #include "models/sam/families.h"
 
 namespace lasso::sam {
@@ -48,7 +49,7 @@ Canonical canonical(const Weights& weights) {
               weights.path(), names.size(), names.empty() ? "" : printable(names.front()));
   std::vector<std::string> own;
   for (const std::string& name : names) {
-    if (name.compare(0, prefix->size(), *prefix) == 0) own.push_back(name.substr(prefix->size()));
+    if (name.starts_with(*prefix)) own.push_back(name.substr(prefix->size()));
   }
   if (own.size() < names.size()) {
     log(LogLevel::kInfo,
@@ -81,16 +82,9 @@ Tensor interpolate_rows(const Tensor& table, std::int64_t rows) {
   const std::int64_t from = table.dims[0];
   const std::int64_t width = table.dims[1];
   std::vector<float> values(static_cast<std::size_t>(rows * width));
+  const std::vector<float> elements = read_f32(table.view());
   const auto element = [&](std::int64_t row, std::int64_t column) {
-    const std::int64_t i = row * width + column;
-    switch (table.dtype) {
-      case DType::kF16:
-        return f16_to_f32(table.view().as<std::uint16_t>()[i]);
-      case DType::kBF16:
-        return bf16_to_f32(table.view().as<std::uint16_t>()[i]);
-      default:
-        return table.view().as<float>()[i];
-    }
+    return elements[static_cast<std::size_t>(row * width + column)];
   };
   const float scale = static_cast<float>(from) / static_cast<float>(rows);
   for (std::int64_t r = 0; r < rows; ++r) {
@@ -177,13 +171,8 @@ void check_overlaps(const Weights& weights) {
   std::size_t viewed = 0;
   for (const auto& [name, tensor] : weights.tensors()) {
     if (tensor.dense_bytes() == 0) continue;
-    std::int64_t last = 0;  // element; it lies in the storage
-    for (std::size_t d = 0; d < tensor.dims.size(); ++d) {
-      last += (tensor.dims[d] - 1) * tensor.strides[d];
-    }
     const auto begin = reinterpret_cast<std::uintptr_t>(tensor.data);
-    const std::uintptr_t end =
-        begin + static_cast<std::uintptr_t>(last + 1) * size_of(tensor.dtype);
+    const std::uintptr_t end = begin + tensor.reach_bytes();
     if (views.emplace(begin, end, tensor.dtype, tensor.dims, tensor.strides).second) {
       viewed += tensor.dense_bytes();
     }

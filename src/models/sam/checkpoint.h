@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "core/tensor.h"
-#include "frontend/weights.h"
+#include "formats/weights.h"
 #include "models/sam/config.h"
 
 namespace lasso::sam {

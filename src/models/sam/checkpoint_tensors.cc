@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "core/aligned_buffer.h"
+#include "core/random.h"
 #include "core/threads.h"
 #include "models/sam/checkpoint.h"
 
@@ -130,30 +131,10 @@ class Expected {
   std::vector<ExpectedTensor> tensors_;
 };
 
-// A counter-based generator (Steele et al. 2014, SplitMix64's finaliser): any element on its own,
-// on any thread.
-std::uint64_t mix(std::uint64_t x) {
-  x = (x ^ (x >> 30U)) * 0xbf58476d1ce4e5b9ULL;
-  x = (x ^ (x >> 27U)) * 0x94d049bb133111ebULL;
-  return x ^ (x >> 31U);
-}
-
 std::uint64_t hash_name(std::string_view name) {  // FNV-1a
   std::uint64_t hash = 0xcbf29ce484222325ULL;
   for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;
   return hash;
-}
-
-// Nearly normal, mean 0 and variance 1: four 16-bit uniforms, whose sum has variance 1/3.
-float nearly_normal(std::uint64_t bits) {
-  const auto sum = static_cast<std::int32_t>((bits & 0xffffU) + ((bits >> 16U) & 0xffffU) +
-                                             ((bits >> 32U) & 0xffffU) + (bits >> 48U));
-  constexpr float kScale = 1.7320508F / 65536.0F;
-  return static_cast<float>(sum - 2 * 65535) * kScale;
-}
-
-bool ends_with(std::string_view text, std::string_view end) {
-  return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
 }
 
 struct Distribution {
@@ -163,16 +144,16 @@ struct Distribution {
 
 Distribution distribution(const ExpectedTensor& tensor) {
   const Dims& dims = tensor.dims;
-  if (ends_with(tensor.name, ".bias")) return {0, 0.02F};
+  if (tensor.name.ends_with(".bias")) return {0, 0.02F};
   if (dims.size() == 1) return {1, 0.02F};  // scales of norms
-  if (ends_with(tensor.name, "pos_embed") || tensor.name.find(".rel_pos_") != std::string::npos) {
+  if (tensor.name.ends_with("pos_embed") || tensor.name.find(".rel_pos_") != std::string::npos) {
     return {0, 0.02F};
   }
   // Learned tokens, and the random directions of the positional encoding.
   if (dims.size() == 2 &&
       (tensor.name.find("embed") != std::string::npos ||
        tensor.name.find("token") != std::string::npos ||
-       ends_with(tensor.name, "gaussian_matrix")) &&
+       tensor.name.ends_with("gaussian_matrix")) &&
       tensor.name.find("_attn_") == std::string::npos) {
     return {0, 1};
   }
@@ -199,12 +180,13 @@ Tensor random_tensor(const ExpectedTensor& tensor, std::uint64_t seed) {
   const std::int64_t count = element_count(tensor.dims);
   auto buffer = std::make_shared<AlignedBuffer>(static_cast<std::size_t>(count) * sizeof(float));
   auto* values = reinterpret_cast<float*>(buffer->data());
+  // SplitMix64 as a counter-based generator: any element on its own, on any thread.
   const std::uint64_t start = mix(seed ^ hash_name(tensor.name));
   const Distribution d = distribution(tensor);
   const auto fill = [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
-      values[i] = d.mean + d.deviation * nearly_normal(mix(start + static_cast<std::uint64_t>(i) *
-                                                                       0x9e3779b97f4a7c15ULL));
+      const std::uint64_t bits = mix(start + static_cast<std::uint64_t>(i) * kGoldenRatio);
+      values[i] = d.mean + d.deviation * nearly_normal(bits);
     }
   };
   constexpr std::int64_t kWorthThreads = 1 << 18;

@@ -2,21 +2,22 @@
 
 #include <gtest/gtest.h>
 
-#include <chrono>
 #include <cmath>
 
-#include "frontend/checkpoint.h"
-#include "frontend/npy/npz.h"
-#include "frontend/pytorch/torch_writer.h"
-#include "frontend/safetensors/safetensors_writer.h"
+#include "formats/checkpoint.h"
+#include "formats/safetensors/safetensors_writer.h"
 #include "models/sam/families.h"
+#include "support/errors.h"
 #include "support/files.h"
+#include "support/small_sam.h"
+#include "support/tensors.h"
 
 namespace lasso::sam {
 namespace {
 
 using test::data_path;
 using test::golden_path;
+using test::zeros;
 
 constexpr auto kCorrupt = ErrorCode::kCorruptFile;
 constexpr auto kUnsupported = ErrorCode::kUnsupported;
@@ -36,11 +37,6 @@ Weights renamed(F&& rename) {
     if (!to.empty()) result.add(to, tensor);
   }
   return result;
-}
-
-Tensor zeros(Dims dims) {
-  const auto count = static_cast<std::size_t>(element_count(dims));
-  return make_tensor(std::move(dims), std::vector<float>(count));
 }
 
 TEST(SamCheckpoint, HasExactlyTheExpectedTensors) {
@@ -225,6 +221,15 @@ TEST(RandomWeights, MakeAModelThatValidates) {
   EXPECT_EQ(make_sam_checkpoint(weights).config, config);
   EXPECT_EQ(weights.fingerprint(), random_weights(config, 5).fingerprint());
   EXPECT_NE(weights.fingerprint(), random_weights(config, 6).fingerprint());
+}
+
+// The same weights in every release: figures of random:vit_b are compared from one to the next.
+TEST(RandomWeights, AreTheSameForEver) {
+  EXPECT_EQ(random_weights(test::small_sam(), 1).fingerprint(), "868e7a5b4a110aa575376d61e9d0aede");
+  Weights large("a tensor that several threads fill");
+  const ExpectedTensor qkv{"image_encoder.blocks.0.attn.qkv.weight", {2304, 768}};
+  large.set(qkv.name, random_tensor(qkv, 1));
+  EXPECT_EQ(large.fingerprint(), "1333673a78b3c7ae1fe0f0c14f2cb847");
 }
 
 TEST(RandomWeights, HaveTheStatedDistribution) {

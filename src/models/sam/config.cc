@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <nlohmann/json.hpp>
 #include <string>
 
 #include "core/check.h"
+#include "core/json.h"
 #include "models/sam/config_fields.h"
 
 namespace lasso::sam {
@@ -50,7 +50,7 @@ std::string model_name(const SamConfig& config) {
 }
 
 std::string to_json(const SamConfig& config) {
-  nlohmann::json json;
+  Json json;
   for (const IntegerField& field : kIntegerFields) {
     json[std::string(field.name)] = config.*field.member;
   }

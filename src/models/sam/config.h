@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "frontend/weights.h"
+#include "formats/weights.h"
 
 namespace lasso::sam {
 

@@ -1,11 +1,12 @@
 // Configuration files: SamConfig's own fields, or Hugging Face's config.json.
 #include <algorithm>
 #include <array>
-#include <nlohmann/json.hpp>
 
 #include "core/check.h"
 #include "core/file.h"
-#include "frontend/text.h"
+#include "core/json.h"
+#include "core/memory.h"
+#include "formats/text.h"
 #include "models/sam/config.h"
 #include "models/sam/config_fields.h"
 
@@ -13,9 +14,7 @@ namespace lasso::sam {
 
 namespace {
 
-using Json = nlohmann::json;
-
-constexpr std::size_t kMaxConfigBytes = std::size_t{1} << 20U;
+constexpr std::size_t kMaxConfigBytes = kMiB;
 constexpr int kMaxJsonDepth = 32;
 
 // Where Hugging Face's SamConfig keeps a field. Widths of the prompt encoder and the decoder are

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "models/sam/checkpoint.h"
+#include "support/errors.h"
 #include "support/files.h"
 
 namespace lasso::sam {

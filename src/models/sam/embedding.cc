@@ -10,8 +10,8 @@
 #include "core/check.h"
 #include "core/convert.h"
 #include "core/guard.h"
-#include "frontend/safetensors/safetensors_reader.h"
-#include "frontend/safetensors/safetensors_writer.h"
+#include "formats/safetensors/safetensors_reader.h"
+#include "formats/safetensors/safetensors_writer.h"
 
 namespace lasso {
 

@@ -72,10 +72,6 @@ constexpr auto kAnchors =
     std::to_array<std::string_view>({"image_encoder.", "vision_encoder.", "prompt_encoder.",
                                      "mask_decoder.", "shared_image_embedding."});
 
-bool starts_with(std::string_view text, std::string_view start) {
-  return text.substr(0, start.size()) == start;
-}
-
 // Where SAM's own name begins; npos if nowhere.
 std::size_t own_name(std::string_view name) {
   std::size_t first = name.npos;
@@ -110,7 +106,7 @@ bool is_yolo_name(std::string_view name) {
 
 // Replaces `from` at the start of the name's rest.
 bool replace_start(std::string* name, std::string_view from, std::string_view to) {
-  if (!starts_with(*name, from)) return false;
+  if (!name->starts_with(from)) return false;
   name->replace(0, from.size(), to);
   return true;
 }
@@ -175,7 +171,7 @@ std::optional<std::string> model_prefix(const std::vector<std::string>& names) {
 
 bool is_hugging_face(const std::vector<std::string>& names) {
   return std::any_of(names.begin(), names.end(), [](const std::string& name) {
-    return starts_with(name, "vision_encoder.") || starts_with(name, "shared_image_embedding.");
+    return name.starts_with("vision_encoder.") || name.starts_with("shared_image_embedding.");
   });
 }
 
@@ -183,9 +179,9 @@ MlpDepths hugging_face_mlp_depths(const std::vector<std::string>& names) {
   MlpDepths depths{2, 2};
   for (const std::string& name : names) {
     const int layer = number_after(name, ".layers.");
-    if (starts_with(name, "mask_decoder.iou_prediction_head.")) {
+    if (name.starts_with("mask_decoder.iou_prediction_head.")) {
       depths.iou_head = std::max(depths.iou_head, layer + 3);
-    } else if (starts_with(name, "mask_decoder.output_hypernetworks_mlps.")) {
+    } else if (name.starts_with("mask_decoder.output_hypernetworks_mlps.")) {
       depths.hypernetworks = std::max(depths.hypernetworks, layer + 3);
     }
   }
@@ -225,11 +221,11 @@ std::string meta_name(const std::string& name, const MlpDepths& depths) {
        "mask_decoder.transformer.norm_final_attn."},
   });
   std::string result = name;
-  if (starts_with(name, "mask_decoder.iou_prediction_head.")) {
+  if (name.starts_with("mask_decoder.iou_prediction_head.")) {
     rename_mlp(&result, depths.iou_head);
     return result;
   }
-  if (starts_with(name, "mask_decoder.output_hypernetworks_mlps.")) {
+  if (name.starts_with("mask_decoder.output_hypernetworks_mlps.")) {
     rename_mlp(&result, depths.hypernetworks);
     return result;
   }

@@ -262,7 +262,7 @@ SamModel load_model(const std::string& path, const engine::CompileOptions& optio
 
 std::uint64_t build_memory(const SamCheckpoint& checkpoint, bool into_file) {
   // Graphs, oneDNN's code, buffers of files.
-  constexpr std::uint64_t kRest = std::uint64_t{48} << 20;
+  constexpr std::uint64_t kRest = 48 * kMiB;
   std::uint64_t all = 0;
   std::uint64_t largest = 0;
   std::uint64_t copied = 0;  // tensors that do not lie dense in the file are copied beforehand

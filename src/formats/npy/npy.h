@@ -1,0 +1,31 @@
+// NumPy's .npy format, versions 1 to 3.
+#ifndef LASSO_FORMATS_NPY_NPY_H_
+#define LASSO_FORMATS_NPY_NPY_H_
+
+#include <cstddef>
+#include <memory>
+#include <string>
+
+#include "core/tensor.h"
+
+namespace lasso {
+
+// Reads little-endian bool, int8, uint8, int16, int32, int64, float16, float32 and float64 arrays
+// in C or Fortran order; the tensor is row-major, and shares the mapped file where it can. Throws
+// kNotFound, kCorruptFile, and kUnsupported for other types (objects are never unpickled).
+Tensor read_npy(const std::string& path);
+
+// The same from bytes that `owner` keeps alive; `name` stands in error messages.
+Tensor parse_npy(const std::byte* data, std::size_t size, const std::string& name,
+                 const std::shared_ptr<const void>& owner);
+
+// The header that stands before the array's bytes in a .npy file of version 1.
+std::string npy_header(DType dtype, const Dims& dims);
+
+// Complete or not at all. Throws kInvalidArgument where the file can't be written and for bfloat16,
+// which NumPy lacks.
+void write_npy(const std::string& path, const TensorView& tensor);
+
+}  // namespace lasso
+
+#endif  // LASSO_FORMATS_NPY_NPY_H_

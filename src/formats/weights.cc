@@ -1,0 +1,160 @@
+#include "formats/weights.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+
+#include "core/aligned_buffer.h"
+#include "core/checksum.h"
+#include "core/memory.h"
+#include "formats/text.h"
+
+namespace lasso {
+
+namespace {
+
+// Copies the elements of a strided tensor in row-major order.
+void gather(const WeightTensor& tensor, std::byte* out) {
+  const std::size_t item = size_of(tensor.dtype);
+  const std::size_t rank = tensor.dims.size();
+  const std::int64_t inner = rank == 0 ? 1 : tensor.dims[rank - 1];
+  const std::int64_t inner_stride = rank == 0 ? 0 : tensor.strides[rank - 1];
+  Dims index(rank, 0);
+  std::int64_t offset = 0;
+  const std::int64_t rows = inner == 0 ? 0 : element_count(tensor.dims) / inner;
+  for (std::int64_t row = 0; row < rows; ++row) {
+    for (std::int64_t i = 0; i < inner; ++i, out += item) {
+      std::memcpy(out, tensor.data + static_cast<std::size_t>(offset + i * inner_stride) * item,
+                  item);
+    }
+    for (std::size_t d = rank; d-- > 1;) {  // the next index of the outer dimensions
+      offset += tensor.strides[d - 1];
+      if (++index[d - 1] < tensor.dims[d - 1]) break;
+      offset -= tensor.strides[d - 1] * tensor.dims[d - 1];
+      index[d - 1] = 0;
+    }
+  }
+}
+
+}  // namespace
+
+Dims dense_strides(const Dims& dims) {
+  Dims strides(dims.size(), 1);
+  for (std::size_t d = dims.size(); d-- > 1;) {
+    strides[d - 1] = strides[d] * std::max<std::int64_t>(dims[d], 1);
+  }
+  return strides;
+}
+
+bool WeightTensor::is_contiguous() const {
+  std::int64_t expected = 1;
+  for (std::size_t d = dims.size(); d-- > 0;) {
+    if (dims[d] == 0) return true;
+    if (dims[d] != 1 && strides[d] != expected) return false;
+    if (__builtin_mul_overflow(expected, dims[d], &expected)) return false;
+  }
+  return true;
+}
+
+bool WeightTensor::lies_dense() const {
+  return is_contiguous() && reinterpret_cast<std::uintptr_t>(data) % size_of(dtype) == 0;
+}
+
+std::size_t WeightTensor::reach_bytes() const {
+  std::int64_t last = 0;  // element; it lies in the storage
+  for (std::size_t d = 0; d < dims.size(); ++d) {
+    if (dims[d] == 0) return 0;
+    last += (dims[d] - 1) * strides[d];
+  }
+  return static_cast<std::size_t>(last + 1) * size_of(dtype);
+}
+
+std::size_t WeightTensor::dense_bytes() const {
+  std::int64_t bytes = static_cast<std::int64_t>(size_of(dtype));
+  for (const std::int64_t dim : dims) {
+    LASSO_CHECK(dim >= 0 && !__builtin_mul_overflow(bytes, dim, &bytes), ErrorCode::kCorruptFile,
+                "shape {} is too large", to_string(dims));
+  }
+  return static_cast<std::size_t>(bytes);
+}
+
+std::vector<std::string> Weights::names() const {
+  std::vector<std::string> names;
+  names.reserve(tensors_.size());
+  for (const auto& [name, tensor] : tensors_) names.push_back(name);
+  return names;
+}
+
+const WeightTensor& Weights::at(const std::string& name) const {
+  const auto found = tensors_.find(name);
+  LASSO_CHECK(found != tensors_.end(), ErrorCode::kNotFound, "{}: no tensor is named {}", path_,
+              printable(name));
+  return found->second;
+}
+
+void Weights::add(const std::string& name, WeightTensor tensor) {
+  const bool added = tensors_.emplace(name, std::move(tensor)).second;
+  LASSO_CHECK(added, ErrorCode::kCorruptFile, "{}: two tensors are named {}", path_,
+              printable(name));
+}
+
+void Weights::set(const std::string& name, const Tensor& tensor) {
+  WeightTensor view;
+  view.dtype = tensor.dtype;
+  view.dims = tensor.dims;
+  view.strides = dense_strides(tensor.dims);
+  view.data = static_cast<const std::byte*>(tensor.data.get());
+  view.storage_bytes = tensor.bytes();
+  view.owner = tensor.data;
+  view.file = tensor.file;
+  tensors_[name] = std::move(view);
+}
+
+Tensor Weights::dense(const std::string& name) const {
+  const WeightTensor& tensor = at(name);
+  const std::size_t bytes = tensor.dense_bytes();
+  LASSO_CHECK(bytes <= tensor.storage_bytes, ErrorCode::kCorruptFile,
+              "{}: tensor {} of shape {} would take {} bytes, and its storage has {}: save a copy "
+              "of it instead of an expanded view",
+              path_, printable(name), to_string(tensor.dims), bytes, tensor.storage_bytes);
+  if (tensor.lies_dense()) {
+    return {tensor.dtype, tensor.dims, std::shared_ptr<const void>(tensor.owner, tensor.data),
+            tensor.file};
+  }
+  auto buffer = std::make_shared<AlignedBuffer>(bytes);
+  if (tensor.is_contiguous()) {
+    if (bytes > 0) std::memcpy(buffer->data(), tensor.data, bytes);
+  } else {
+    gather(tensor, buffer->data());
+  }
+  return {tensor.dtype, tensor.dims, std::shared_ptr<const void>(buffer, buffer->data()), nullptr};
+}
+
+void Weights::release(const std::string& name) const {
+  const WeightTensor& tensor = at(name);
+  if (!tensor.file) return;
+  tensor.file->release(tensor.data, std::min(tensor.reach_bytes(), tensor.storage_bytes));
+}
+
+std::string Weights::fingerprint(const std::string& salt) const {
+  constexpr std::size_t kChunk = 8 * kMiB;
+  Checksum hash;
+  hash.update(salt);
+  for (const auto& [name, tensor] : tensors_) {
+    const std::string head =
+        fmt::format("{}\n{}\n{}\n", name, to_string(tensor.dtype), to_string(tensor.dims));
+    hash.update(head);
+    const Tensor dense = this->dense(name);
+    const std::size_t bytes = dense.bytes();
+    const auto* data = static_cast<const std::byte*>(dense.data.get());
+    for (std::size_t begin = 0; begin < bytes; begin += kChunk) {
+      const std::size_t count = std::min(kChunk, bytes - begin);
+      hash.update(data + begin, count);
+      if (tensor.file && data == tensor.data) tensor.file->release(data + begin, count);
+    }
+    release(name);
+  }
+  return to_hex(hash.digest());
+}
+
+}  // namespace lasso
