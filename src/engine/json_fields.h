@@ -7,6 +7,8 @@
 #ifndef LASSO_ENGINE_JSON_FIELDS_H_
 #define LASSO_ENGINE_JSON_FIELDS_H_
 
+#include <fmt/ranges.h>
+
 #include <array>
 #include <cmath>
 #include <cstdint>

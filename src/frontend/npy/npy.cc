@@ -1,5 +1,7 @@
 #include "frontend/npy/npy.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <array>
 #include <cctype>

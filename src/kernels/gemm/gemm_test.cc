@@ -1,5 +1,7 @@
 #include "kernels/gemm/gemm.h"
 
+#include <array>
+
 #include "kernels/gemm/product.h"
 #include "kernels/kernel_test.h"
 

@@ -1,5 +1,6 @@
 #include "kernels/gemm_bf16/gemm_bf16.h"
 
+#include <algorithm>
 #include <array>
 
 #include "kernels/kernel_test.h"
