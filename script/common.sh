@@ -11,9 +11,11 @@ install_missing() {
 }
 
 # configure_preset PRESET [OPTION...]: configures build/PRESET; options stay for later calls.
+# LASSO_BENCHMARKS=OFF in the environment leaves out the benchmarks, which no test needs.
 configure_preset() {
   local preset=$1 log
   shift
+  [[ -z ${LASSO_BENCHMARKS:-} ]] || set -- "$@" -DLASSO_BUILD_BENCHMARKS="$LASSO_BENCHMARKS"
   if command -v ccache >/dev/null; then
     export CMAKE_C_COMPILER_LAUNCHER=ccache CMAKE_CXX_COMPILER_LAUNCHER=ccache
   fi

@@ -1,6 +1,7 @@
 #include "accuracy_report.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <utility>

@@ -4,6 +4,7 @@
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <chrono>
@@ -235,7 +236,7 @@ Exit run_accuracy(const AccuracyArguments& arguments) {
   };
 
   const std::time_t now = std::time(nullptr);
-  const std::tm local = fmt::localtime(now);
+  const std::tm local = local_time(now);
   const auto start = std::chrono::steady_clock::now();
   const AccuracyOutcome outcome = measure_accuracy(task);
   const AccuracyResults& results = outcome.results;

@@ -164,7 +164,7 @@ Exit run_bench_speed(const SpeedArguments& arguments) {
     if (!arguments.history.empty()) make_folder("--history", arguments.history);
   };
   const std::time_t now = std::time(nullptr);
-  const std::tm local = fmt::localtime(now);
+  const std::tm local = local_time(now);
   const auto start = std::chrono::steady_clock::now();
   const SpeedResults results = measure_speed(task);
 

@@ -1,6 +1,7 @@
 // lasso inspect: what is in a checkpoint or an engine file, and how this machine runs it.
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cstdint>

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cerrno>
+#include <system_error>
 #include <utility>
 
 #include "console.h"
@@ -136,6 +138,14 @@ void make_folder(const std::string& option, const std::string& folder) {
   if (!fs::is_directory(folder, error)) {
     usage_error("{} {}: can't be made{}", option, folder, error ? ": " + error.message() : "");
   }
+}
+
+std::tm local_time(std::time_t time) {
+  std::tm local{};
+  if (localtime_r(&time, &local) == nullptr) {
+    throw std::system_error(errno, std::generic_category(), "the local time");
+  }
+  return local;
 }
 
 std::string report_name(const std::string& model, const std::tm& time) {

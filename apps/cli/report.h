@@ -38,6 +38,9 @@ std::string html_page(std::string_view title, std::string_view style, std::strin
 void check_folder(const std::string& option, const std::string& folder);
 void make_folder(const std::string& option, const std::string& folder);
 
+// The local time of day and date. (The function of that name in fmt is gone since its release 12.)
+std::tm local_time(std::time_t time);
+
 // Makes a folder that did not exist: "lasso-tiny-20261121-071500", or with "-2" after it.
 std::filesystem::path make_report_folder(const std::string& parent, const std::string& model,
                                          const std::tm& time);

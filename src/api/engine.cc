@@ -1,5 +1,6 @@
 #include "lasso/engine.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "api/engine_impl.h"

@@ -10,6 +10,8 @@
 #ifndef LASSO_CORE_JSON_FIELDS_H_
 #define LASSO_CORE_JSON_FIELDS_H_
 
+#include <fmt/ranges.h>
+
 #include <array>
 #include <cmath>
 #include <cstdint>

@@ -1,5 +1,7 @@
 #include "core/tensor.h"
 
+#include <fmt/ranges.h>
+
 #include <cstring>
 
 #include "core/aligned_buffer.h"

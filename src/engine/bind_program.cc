@@ -1,5 +1,7 @@
 #include "engine/bind_program.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 
 #include "core/aligned_buffer.h"

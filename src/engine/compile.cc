@@ -1,5 +1,7 @@
 #include "engine/compile.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <cstring>
 #include <optional>

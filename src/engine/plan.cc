@@ -1,5 +1,7 @@
 #include "engine/plan.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 
 #include "core/check.h"

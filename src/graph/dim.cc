@@ -1,6 +1,9 @@
 #include "graph/dim.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
+#include <cstdlib>
 #include <numeric>
 #include <utility>
 

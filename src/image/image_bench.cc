@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 
 // jpeglib.h needs FILE and size_t declared before it.
 #include <jpeglib.h>

@@ -1,5 +1,7 @@
 #include "image/preprocess.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <cmath>
 

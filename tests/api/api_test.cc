@@ -1,6 +1,7 @@
 // The public API as a program of a user calls it, on the bundled checkpoint.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>

@@ -1,6 +1,7 @@
 // Lasso against PyTorch's own results: embeddings, logits, IoU predictions and masks.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <string>

@@ -1,5 +1,7 @@
 #include "formats/npy/npy.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <array>
 #include <cctype>

@@ -1,5 +1,6 @@
 #include "kernels/elementwise/elementwise.h"
 
+#include <array>
 #include <limits>
 
 #include "kernels/kernel_test.h"

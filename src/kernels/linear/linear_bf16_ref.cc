@@ -1,4 +1,6 @@
 // The specification: plain float32 loops over the values that bfloat16 numbers stand for.
+#include <algorithm>
+
 #include "core/threads.h"
 #include "kernels/cpu/activation.h"
 #include "kernels/cpu/constant.h"

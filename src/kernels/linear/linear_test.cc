@@ -1,5 +1,7 @@
 #include "kernels/linear/linear.h"
 
+#include <array>
+
 #include "kernels/cpu/onednn.h"
 #include "kernels/kernel_test.h"
 

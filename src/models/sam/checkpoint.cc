@@ -1,5 +1,7 @@
 #include "models/sam/checkpoint.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstring>

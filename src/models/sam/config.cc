@@ -1,5 +1,7 @@
 #include "models/sam/config.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <cstdint>
 #include <string>
