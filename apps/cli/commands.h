@@ -5,9 +5,9 @@
 
 #include <CLI/CLI.hpp>
 
-#include "options.h"
+#include "cli/options.h"
 
-namespace lasso::cli {
+namespace lasso::app {
 
 void add_segment(CLI::App* parent, Action* action);
 void add_build(CLI::App* parent, Action* action);
@@ -15,6 +15,6 @@ void add_inspect(CLI::App* parent, Action* action);
 void add_compare(CLI::App* parent, Action* action);
 void add_bench(CLI::App* parent, Action* action);
 
-}  // namespace lasso::cli
+}  // namespace lasso::app
 
 #endif  // LASSO_CLI_COMMANDS_H_

@@ -1,4 +1,4 @@
-#include "console.h"
+#include "cli/console.h"
 
 #include <fmt/format.h>
 #include <signal.h>  // NOLINT(modernize-deprecated-headers): POSIX
@@ -15,10 +15,10 @@
 #include <mutex>
 #include <thread>
 
-#include "exit_codes.h"
+#include "cli/exit_codes.h"
 #include "lasso/log.h"
 
-namespace lasso::cli {
+namespace lasso::app {
 
 namespace {
 
@@ -264,4 +264,4 @@ FileGuard::~FileGuard() {
   if (--files_in_flight == 0 && interrupted) leave_interrupted();
 }
 
-}  // namespace lasso::cli
+}  // namespace lasso::app

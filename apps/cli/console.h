@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace lasso::cli {
+namespace lasso::app {
 
 // Called once, when the options are known. Also sends the library's log messages to standard error:
 // warnings unless quiet, all of them if verbose.
@@ -64,6 +64,6 @@ class FileGuard {
   FileGuard& operator=(const FileGuard&) = delete;
 };
 
-}  // namespace lasso::cli
+}  // namespace lasso::app
 
 #endif  // LASSO_CLI_CONSOLE_H_

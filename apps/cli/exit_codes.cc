@@ -1,8 +1,8 @@
-#include "exit_codes.h"
+#include "cli/exit_codes.h"
 
 #include <new>
 
-namespace lasso::cli {
+namespace lasso::app {
 
 bool cpu_is_supported() {
   __builtin_cpu_init();
@@ -60,4 +60,4 @@ Described describe(const std::exception_ptr& error) {
   }
 }
 
-}  // namespace lasso::cli
+}  // namespace lasso::app

@@ -11,7 +11,7 @@
 
 #include "lasso/error.h"
 
-namespace lasso::cli {
+namespace lasso::app {
 
 enum class Exit : int {
   kDone = 0,
@@ -62,6 +62,6 @@ Described describe(const std::exception_ptr& error);
 // True for errors that end the run even when other inputs wait: no memory, a failing device, a bug.
 bool is_fatal(const lasso::Error& error);
 
-}  // namespace lasso::cli
+}  // namespace lasso::app
 
 #endif  // LASSO_CLI_EXIT_CODES_H_

@@ -7,15 +7,15 @@
 #include <string>
 #include <vector>
 
-#include "commands.h"
-#include "console.h"
-#include "exit_codes.h"
+#include "cli/commands.h"
+#include "cli/console.h"
+#include "cli/exit_codes.h"
+#include "cli/options.h"
+#include "cli/values.h"
+#include "common/machine.h"
 #include "lasso/version.h"
-#include "machine.h"
-#include "options.h"
-#include "values.h"
 
-namespace lasso::cli {
+namespace lasso::app {
 
 namespace {
 
@@ -98,15 +98,15 @@ int run(int argc, char** argv) {
 
 }  // namespace
 
-}  // namespace lasso::cli
+}  // namespace lasso::app
 
 int main(int argc, char** argv) {
-  lasso::cli::install_signal_handlers();
+  lasso::app::install_signal_handlers();
   try {
-    return lasso::cli::run(argc, argv);
+    return lasso::app::run(argc, argv);
   } catch (...) {
-    const lasso::cli::Described error = lasso::cli::describe(std::current_exception());
-    lasso::cli::print_error(error.message);
+    const lasso::app::Described error = lasso::app::describe(std::current_exception());
+    lasso::app::print_error(error.message);
     return static_cast<int>(error.exit);
   }
 }

@@ -1,4 +1,4 @@
-#include "options.h"
+#include "cli/options.h"
 
 #include <fmt/format.h>
 
@@ -10,11 +10,11 @@
 #include <string_view>
 #include <vector>
 
-#include "console.h"
+#include "cli/console.h"
+#include "cli/values.h"
 #include "lasso/machine.h"
-#include "values.h"
 
-namespace lasso::cli {
+namespace lasso::app {
 
 namespace {
 
@@ -306,4 +306,4 @@ void add_description_options(CLI::App* app, ModelOptions* options) {
            "What the tensors' shapes do not tell about the model.", kModelGroup);
 }
 
-}  // namespace lasso::cli
+}  // namespace lasso::app

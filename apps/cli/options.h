@@ -9,10 +9,10 @@
 #include <string>
 #include <vector>
 
-#include "exit_codes.h"
+#include "cli/exit_codes.h"
 #include "lasso/engine.h"
 
-namespace lasso::cli {
+namespace lasso::app {
 
 // What a subcommand's options decide to run; empty until one is chosen.
 using Action = std::function<Exit()>;
@@ -99,6 +99,6 @@ std::string closest_option(const CLI::App& app, const std::string& mistyped);
 // The text of synopsis and the examples of a subcommand.
 void describe_command(CLI::App* app, const std::string& usage, const std::string& epilogue);
 
-}  // namespace lasso::cli
+}  // namespace lasso::app
 
 #endif  // LASSO_CLI_OPTIONS_H_

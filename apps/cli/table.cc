@@ -1,11 +1,11 @@
-#include "table.h"
+#include "cli/table.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <utility>
 
-namespace lasso::cli {
+namespace lasso::app {
 
 Table::Table(std::vector<Column> columns) : columns_(std::move(columns)) {}
 
@@ -45,4 +45,4 @@ std::string Table::text() const {
   return result;
 }
 
-}  // namespace lasso::cli
+}  // namespace lasso::app

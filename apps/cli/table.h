@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "console.h"
+#include "cli/console.h"
 
-namespace lasso::cli {
+namespace lasso::app {
 
 enum class Align { kLeft, kRight };
 
@@ -37,6 +37,6 @@ class Table {
   std::vector<Row> rows_;
 };
 
-}  // namespace lasso::cli
+}  // namespace lasso::app
 
 #endif  // LASSO_CLI_TABLE_H_

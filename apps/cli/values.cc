@@ -1,4 +1,4 @@
-#include "values.h"
+#include "cli/values.h"
 
 #include <fmt/format.h>
 
@@ -6,9 +6,9 @@
 #include <charconv>
 #include <cmath>
 
-#include "exit_codes.h"
+#include "cli/exit_codes.h"
 
-namespace lasso::cli {
+namespace lasso::app {
 
 namespace {
 
@@ -187,4 +187,4 @@ std::optional<std::string> prompt_problem(const Prompt& prompt, int width, int h
   return std::nullopt;
 }
 
-}  // namespace lasso::cli
+}  // namespace lasso::app

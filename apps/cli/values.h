@@ -11,7 +11,7 @@
 
 #include "lasso/types.h"
 
-namespace lasso::cli {
+namespace lasso::app {
 
 // A finite float32 without trailing text; none otherwise.
 std::optional<float> to_float(std::string_view text);
@@ -45,6 +45,6 @@ std::optional<std::string> prompt_problem(const Prompt& prompt, int width, int h
 // "a, b or c"
 std::string join_choices(const std::vector<std::string>& choices);
 
-}  // namespace lasso::cli
+}  // namespace lasso::app
 
 #endif  // LASSO_CLI_VALUES_H_

@@ -1,0 +1,401 @@
+// lasso bench accuracy: what a model's masks are worth, against those of a reference and the truth.
+
+#include "cli/bench/accuracy/accuracy.h"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <chrono>
+#include <ctime>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "cli/bench/accuracy/html.h"
+#include "cli/bench/accuracy/report.h"
+#include "cli/bench/accuracy/run.h"
+#include "cli/bench/report/report.h"
+#include "cli/console.h"
+#include "cli/exit_codes.h"
+#include "cli/run/model.h"
+#include "cli/values.h"
+#include "common/files.h"
+
+namespace lasso::app {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+struct AccuracyArguments {
+  std::string images;
+  std::string evaluation_set;
+  std::vector<std::string> candidates;
+  std::string reference;
+  std::string reference_masks;
+  int prompts_per_image = 0;
+  std::string points = "1-5";
+  std::int64_t seed = 1;
+  bool stored_clicks = false;
+  int limit = 0;
+  std::string baseline;
+  std::string min_iou;
+  std::string min_lowest_iou;
+  std::string folder = "lasso-reports";
+  int cases = 100;
+  std::string save_pictures;
+  std::string save_prompts;
+  ModelOptions model;
+  RunOptions run;
+  OutputOptions output;
+};
+
+// "3" or "1-5"
+void parse_points(const std::string& text, DrawOptions* draw) {
+  const std::size_t dash = text.find('-');
+  const bool range = dash != std::string::npos && dash > 0;
+  const auto number = [&](const std::string& part) {
+    const bool digit = part.size() == 1 && part[0] >= '1' && part[0] <= '5';
+    if (!digit) usage_error("--points {}: expected a number from 1 to 5, or two as in 1-5", text);
+    return part[0] - '0';
+  };
+  draw->min_points = number(range ? text.substr(0, dash) : text);
+  draw->max_points = range ? number(text.substr(dash + 1)) : draw->min_points;
+  if (draw->min_points > draw->max_points) {
+    usage_error("--points {}: {} is more than {}", text, draw->min_points, draw->max_points);
+  }
+}
+
+// Negative: no limit.
+double parse_limit(const char* option, const std::string& text) {
+  if (text.empty()) return -1;
+  const double value = parse_positive(option, text);
+  if (value > 1) usage_error("{} {}: expected a number up to 1", option, text);
+  return value;
+}
+
+AccuracySet open_set(const AccuracyArguments& arguments) {
+  if (!arguments.images.empty() && !arguments.evaluation_set.empty()) {
+    usage_error("--images {} and --evaluation-set {}: give one of them", arguments.images,
+                arguments.evaluation_set);
+  }
+  if (!arguments.images.empty()) return read_image_folder("--images", arguments.images);
+  const std::string folder =
+      arguments.evaluation_set.empty() ? default_evaluation_set() : arguments.evaluation_set;
+  if (folder.empty()) {
+    usage_error(
+        "no --images or --evaluation-set given, and the one that comes with Lasso is not "
+        "installed");
+  }
+  return read_evaluation_set(folder);
+}
+
+// The one file that all candidates run, or empty.
+std::string common_file(const std::vector<Operand>& candidates) {
+  const bool one = std::all_of(candidates.begin(), candidates.end(), [&](const Operand& operand) {
+    return operand.file == candidates.front().file;
+  });
+  return one && !candidates.empty() ? candidates.front().file : "";
+}
+
+bool is_engine_name(const std::string& file) { return fs::path(file).extension() == ".lasso"; }
+
+// Which model runs on which side; the text of --help says the defaults.
+void choose_sides(const AccuracyArguments& arguments, AccuracyTask* task) {
+  for (const std::string& text : arguments.candidates) {
+    task->candidates.push_back(parse_operand(text, "fast"));
+  }
+  std::string model = arguments.model.model;
+  if (model.empty()) model = common_file(task->candidates);
+  const bool measure_model = task->candidates.empty();
+  if (measure_model) {
+    model = find_model(model);
+    task->candidates.push_back({model, "fast"});
+  }
+  if (!arguments.reference.empty()) {
+    task->reference = parse_operand(arguments.reference, "fast");
+  } else if (!arguments.reference_masks.empty() || (measure_model && task->set.has_truth)) {
+    return;
+  } else if (!model.empty()) {
+    const bool fast = std::any_of(
+        task->candidates.begin(), task->candidates.end(),
+        [&](const Operand& operand) { return operand.file == model && operand.variant == "fast"; });
+    if (fast && is_engine_name(model)) {
+      usage_error(
+          "{}: an engine file has no reference kernels to be compared with; expected --reference "
+          "with the checkpoint that it was built from",
+          model);
+    }
+    task->reference = Operand{model, fast ? "reference" : "fast"};
+  } else if (!task->set.has_truth) {
+    usage_error(
+        "--candidate: with several models, expected --reference, --reference-masks or "
+        "--model to compare them with");
+  }
+}
+
+AccuracyTask make_task(const AccuracyArguments& arguments) {
+  AccuracyTask task;
+  if (!arguments.reference.empty() && !arguments.reference_masks.empty()) {
+    usage_error("--reference {} and --reference-masks {}: give one of them", arguments.reference,
+                arguments.reference_masks);
+  }
+  task.draw.seed = static_cast<std::uint64_t>(arguments.seed);
+  task.draw.prompts_per_image = arguments.prompts_per_image;
+  task.draw.stored_clicks = arguments.stored_clicks;
+  parse_points(arguments.points, &task.draw);
+  task.set = open_set(arguments);
+  if (!arguments.baseline.empty()) {
+    parse_choice("--baseline", arguments.baseline, {"flood-fill"});
+    if (!task.set.has_truth) {
+      usage_error(
+          "--baseline {}: needs the truth, which --images does not have; give "
+          "--evaluation-set",
+          arguments.baseline);
+    }
+    task.flood_fill = true;
+  }
+  if (arguments.stored_clicks && !task.set.has_truth) {
+    usage_error("--stored-clicks: needs an evaluation set, not --images");
+  }
+  if (!arguments.reference_masks.empty()) {
+    use_reference_masks(arguments.reference_masks, &task.set);
+    task.reference_masks = arguments.reference_masks;
+  }
+  if (arguments.limit > 0 && static_cast<std::size_t>(arguments.limit) < task.set.images.size()) {
+    task.set.images.resize(static_cast<std::size_t>(arguments.limit));
+  }
+  task.pictures = arguments.save_pictures;
+  task.cases = static_cast<std::size_t>(arguments.cases);
+  task.model = arguments.model;
+  task.run = arguments.run;
+  return task;
+}
+
+Exit save_prompts(const AccuracyArguments& arguments, const AccuracyTask& task) {
+  check_output_file("--save-prompts", arguments.save_prompts);
+  for (const AccuracyImage& image : task.set.images) {
+    if (same_file(arguments.save_prompts, image.path)) {
+      usage_error("--save-prompts {}: is one of the images", arguments.save_prompts);
+    }
+  }
+  std::size_t failed = 0;
+  write_file(arguments.save_prompts, draw_all_prompts(task.set, task.draw, &failed));
+  return failed == 0 ? Exit::kDone : Exit::kSomeFailed;
+}
+
+// The verdict on the limits; empty without any.
+HtmlHead judge(const AccuracyResults& results, const IouLimits& limits) {
+  HtmlHead head;
+  if (!limits.any()) return head;
+  std::vector<std::string> below;
+  for (std::size_t i = 1; i < results.sides.size(); ++i) {
+    const IouStatistics iou = results.summarize(i).reference;
+    const std::string& label = results.sides[i].label;
+    if (iou.mean < limits.mean) {
+      below.push_back(fmt::format("{} has a mean IoU of {}, below --min-iou {}", label,
+                                  agreement_text(iou.mean), limits.mean));
+    }
+    if (iou.minimum < limits.lowest) {
+      below.push_back(fmt::format("{} has a lowest IoU of {}, below --min-lowest-iou {}", label,
+                                  agreement_text(iou.minimum), limits.lowest));
+    }
+  }
+  head.missed = !below.empty();
+  head.passed = head.missed
+                    ? fmt::format("{}", fmt::join(below, "; "))
+                    : "Every candidate reaches the IoU with the reference that is asked for.";
+  return head;
+}
+
+Json limit_json(double limit, bool missed) { return {{"limit", limit}, {"missed", missed}}; }
+
+Exit run_accuracy(const AccuracyArguments& arguments) {
+  apply(arguments.run);
+  const IouLimits limits{parse_limit("--min-iou", arguments.min_iou),
+                         parse_limit("--min-lowest-iou", arguments.min_lowest_iou)};
+  AccuracyTask task = make_task(arguments);
+  if (!arguments.save_prompts.empty()) return save_prompts(arguments, task);
+  choose_sides(arguments, &task);
+  if (limits.any() && !task.reference && task.reference_masks.empty()) {
+    usage_error("{} {}: is about the IoU with a reference; give --reference or --reference-masks",
+                limits.mean >= 0 ? "--min-iou" : "--min-lowest-iou",
+                limits.mean >= 0 ? arguments.min_iou : arguments.min_lowest_iou);
+  }
+  check_folder("-o", arguments.folder);
+  check_folder("--save-pictures", task.pictures);
+  // Before hours of work; and not for a model that does not open.
+  task.loaded = [&] {
+    make_folder("-o", arguments.folder);
+    if (!task.pictures.empty()) make_folder("--save-pictures", task.pictures);
+  };
+
+  const std::time_t now = std::time(nullptr);
+  const std::tm local = local_time(now);
+  const auto start = std::chrono::steady_clock::now();
+  const AccuracyOutcome outcome = measure_accuracy(task);
+  const AccuracyResults& results = outcome.results;
+  if (results.images.empty()) {
+    throw Failure(Exit::kSomeFailed, "no image could be measured; there is no report");
+  }
+
+  HtmlHead head = judge(results, limits);
+  std::vector<std::string> names;
+  for (const SideInfo& side : results.sides) {
+    if (!side.is_reference) names.push_back(side.label);
+  }
+  head.model = fmt::format("{}", fmt::join(names, ", "));
+  head.made = fmt::format("{:%Y-%m-%d %H:%M}", local);
+  const std::vector<ReportTable> tables = report_tables(results, limits);
+  const fs::path folder = make_report_folder(arguments.folder, task.candidates.front().file, local);
+  Json json = to_json(results);
+  const auto missed = [&](const IouLimits& one) {
+    for (std::size_t i = 1; i < results.sides.size(); ++i) {
+      if (one.missed_by(results.summarize(i))) return true;
+    }
+    return false;
+  };
+  if (limits.mean >= 0) json["min_iou"] = limit_json(limits.mean, missed({.mean = limits.mean}));
+  if (limits.lowest >= 0) {
+    json["min_lowest_iou"] = limit_json(limits.lowest, missed({.lowest = limits.lowest}));
+  }
+  json["started"] = fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(now));
+  json["elapsed_s"] =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  json["report"] = folder.string();
+  const std::string text = json.dump(-1, ' ', false, Json::error_handler_t::replace);
+  {
+    const Progress progress("writing the report");
+    write_file((folder / "results.json").string(), text + "\n");
+    write_file((folder / "results.csv").string(), to_csv(results));
+    write_file((folder / "report.html").string(),
+               to_html(results, tables, outcome.cases, head, (folder / ".picture.png").string()));
+  }
+  if (arguments.output.json) {
+    print(text);
+  } else if (!quiet()) {
+    print(printable(describe_set(results)));
+    print_tables(tables);
+    print("report: " + printable((folder / "report.html").string()));
+  }
+  if (head.missed) {
+    print_error(head.passed);
+    return Exit::kThresholdMissed;
+  }
+  return results.failures.empty() ? Exit::kDone : Exit::kSomeFailed;
+}
+
+constexpr const char* kEpilogue =
+    R"(Every prompt of every image goes to the reference and to each candidate. Prompts are 1 to 5 random
+points, the same for the same seed: strictly inside the image, or, where the truth is known, inside
+an object, one prompt for each. IoU is that of two masks at the image's size; two empty ones have 1.
+
+Where the truth is known, more is measured for each object: one click (the best of three masks by
+the truth, the model's own choice of the three, the single mask); 3 and 5 clicks, each further one
+in the middle of the largest wrong region, with the logits so far as mask input; and the box.
+
+VARIANT is fast (the default), reference (plain loops, slow), or an instruction set, as with "lasso
+compare". Each side runs in a process of its own. The report is a folder DIR/MODEL-TIME with
+report.html, results.json and results.csv; none is overwritten.
+
+Exit status: 0 done, 1 some images failed, 6 a candidate is below --min-iou or --min-lowest-iou;
+else as with "lasso segment".
+
+Examples:
+  lasso bench accuracy --model lasso-tiny.pth --baseline flood-fill
+  lasso bench accuracy --images photos --model sam_vit_b_01ec64.pth --candidate \
+      sam_vit_b_01ec64.pth@avx2 --min-iou 0.99
+  lasso bench accuracy --images photos --model sam_vit_b_01ec64.pth --reference-masks dump
+)";
+
+void add_side_options(CLI::App* app, AccuracyArguments* a) {
+  const std::string group = "What to compare";
+  app->add_option("--candidate", a->candidates,
+                  "Model to measure; repeatable. Default: the fast kernels of --model.")
+      ->type_name("FILE[@VARIANT]")
+      ->allow_extra_args(false)
+      ->check(not_empty)
+      ->group(group);
+  add_text(app, "--reference", &a->reference, "FILE[@VARIANT]",
+           "Model to compare with. Default: the fast kernels of --model, or of the candidates' "
+           "common file; its reference kernels where the fast ones are a candidate; none for an "
+           "evaluation set without --candidate.",
+           group);
+  add_text(app, "--reference-masks", &a->reference_masks, "DIR",
+           "Compare with masks that another program dumped, for its prompts "
+           "(tools/dump_reference.py makes such a folder with PyTorch).",
+           group);
+  add_text(app, "--min-iou", &a->min_iou, "X",
+           "Status 6 if the mean IoU of a candidate's masks with the reference's is lower.", group);
+  add_text(app, "--min-lowest-iou", &a->min_lowest_iou, "X",
+           "Status 6 if any mask of a candidate has a lower IoU with the reference's.", group);
+  add_text(app, "--baseline", &a->baseline, "NAME",
+           "Also measure flood-fill: growing from the first click over similar colours, with the "
+           "tolerance that is best for the set. Needs the truth.",
+           group);
+}
+
+void add_set_options(CLI::App* app, AccuracyArguments* a) {
+  const std::string group = "What to measure on";
+  add_text(app, "--images", &a->images, "DIR", "The JPEG and PNG files of a folder.", group);
+  add_text(app, "--evaluation-set", &a->evaluation_set, "DIR",
+           "A folder of images with annotations.json, which has the truth. Default: the set that "
+           "comes with Lasso.",
+           group);
+  add_integer(app, "--limit", &a->limit, 1, 1000000000, "Only the first N images.", group);
+  add_integer(app, "--prompts-per-image", &a->prompts_per_image, 1, 100000,
+              "Prompts for each image. Default: 4; one for each object of an evaluation set.",
+              group);
+  add_text(app, "--points", &a->points, "N|MIN-MAX",
+           "Points of each prompt, from 1 to 5, at random within a range. Default: 1-5.", group);
+  add_integer(app, "--seed", &a->seed, 0, std::int64_t{1} << 53,
+              "Other points with another number. Default: 1.", group);
+  add_switch(app, "--stored-clicks", &a->stored_clicks,
+             "First clicks as the evaluation set has them, instead of random ones.", group);
+  add_text(app, "--save-prompts", &a->save_prompts, "F.jsonl",
+           "Only write the prompts to a file, for \"lasso segment --prompts\" and "
+           "tools/dump_reference.py.",
+           group);
+}
+
+}  // namespace
+
+void add_bench_accuracy(CLI::App* parent, Action* action) {
+  CLI::App* app = parent->add_subcommand(
+      "accuracy", "IoU of a model's masks with a reference's and with the truth.");
+  const auto arguments = std::make_shared<AccuracyArguments>();
+  AccuracyArguments& a = *arguments;
+  add_set_options(app, &a);
+  add_side_options(app, &a);
+  const std::string output = "Output";
+  add_text(app, "-o,--output", &a.folder, "DIR",
+           "Folder in which the report's folder is made. Default: lasso-reports.", output);
+  add_integer(app, "--pictures", &a.cases, 0, 100000,
+              "Images to show in the HTML report, the worst ones. Default: 100.", output);
+  add_text(app, "--save-pictures", &a.save_pictures, "DIR",
+           "Write PNG files for each image's worst prompt: original with points, truth, masks, "
+           "difference.",
+           output);
+  add_model_option(app, &a.model);
+  add_description_options(app, &a.model);
+  add_verify_option(app, &a.model);
+  add_run_options(app, &a.run, false);
+  add_output_options(app, &a.output, "The content of results.json on standard output.");
+  describe_command(app,
+                   "lasso bench accuracy [--images DIR | --evaluation-set DIR] [--model FILE]\n"
+                   "       [--candidate FILE[@VARIANT]]... [--reference FILE[@VARIANT] | "
+                   "--reference-masks DIR]\n"
+                   "       [--min-iou X] [-o DIR] [OPTIONS]",
+                   kEpilogue);
+  app->callback([=] {
+    begin(arguments->output);
+    *action = [=] { return run_accuracy(*arguments); };
+  });
+}
+
+}  // namespace lasso::app

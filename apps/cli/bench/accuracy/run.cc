@@ -1,0 +1,211 @@
+#include "cli/bench/accuracy/run.h"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <utility>
+
+#include "cli/bench/accuracy/side.h"
+#include "cli/console.h"
+#include "cli/exit_codes.h"
+#include "eval/clicks.h"
+
+namespace lasso::app {
+
+namespace {
+
+// Does something with one image. What is the image's fault is named, and false returned.
+bool try_image(const AccuracyImage& image, std::vector<std::string>* failures,
+               const std::function<void()>& work) {
+  std::string problem;
+  try {
+    work();
+    return true;
+  } catch (const lasso::Error& error) {
+    if (is_fatal(error)) throw;
+    problem = error.what();
+  } catch (const Failure& failure) {
+    if (failure.exit() != Exit::kSomeFailed) throw;
+    problem = failure.what();
+  }
+  if (problem.find(image.path) == std::string::npos) problem = image.path + ": " + problem;
+  print_error(problem);
+  failures->push_back(problem);
+  return false;
+}
+
+std::string file_name(const std::string& path) {
+  const std::filesystem::path name = std::filesystem::path(path).filename();
+  return name.empty() ? path : name.string();
+}
+
+class Measurement {
+ public:
+  explicit Measurement(const AccuracyTask& task) : task_(task), worst_(task.cases) {}
+
+  AccuracyOutcome run() {
+    start_sides();
+    load_sides();
+    if (task_.loaded) task_.loaded();
+    results_.set.folder = task_.set.folder;
+    results_.set.has_truth = task_.set.has_truth;
+    results_.draw = task_.draw;
+    results_.prompt_source = task_.reference_masks.empty() ? "drawn" : "reference masks";
+    Progress progress("measuring");
+    std::size_t number = 0;
+    for (const AccuracyImage& image : task_.set.images) {
+      progress.set(
+          fmt::format("image {} of {}: {}", ++number, task_.set.images.size(), image.name));
+      try_image(image, &results_.failures, [&] { measure(image); });
+    }
+    return {std::move(results_), worst_.cases()};
+  }
+
+ private:
+  // All children are forked before this process has threads.
+  void start_sides() {
+    if (task_.reference) add_side(*task_.reference, true);
+    if (!task_.reference_masks.empty()) {
+      SideInfo side;
+      side.is_reference = true;
+      side.label = file_name(task_.reference_masks);
+      side.info = {{"masks", task_.reference_masks}};
+      results_.sides.push_back(std::move(side));
+      sides_.push_back(nullptr);
+    }
+    for (const Operand& candidate : task_.candidates) add_side(candidate, false);
+    // Short names, unless they are ambiguous.
+    std::vector<std::string> labels;
+    for (const SideInfo& side : results_.sides) labels.push_back(side.label);
+    for (std::size_t i = 0; i < labels.size(); ++i) {
+      for (std::size_t k = 0; k < labels.size(); ++k) {
+        if (k != i && labels[k] == labels[i] && sides_[i]) results_.sides[i].label = texts_[i];
+      }
+    }
+  }
+
+  void add_side(const Operand& operand, bool is_reference) {
+    SideInfo side;
+    side.is_reference = is_reference;
+    side.label = file_name(operand.file) + "@" + operand.variant;
+    results_.sides.push_back(std::move(side));
+    texts_.resize(results_.sides.size());
+    texts_.back() = operand.text();
+    sides_.push_back(std::make_unique<AccuracySide>(operand, task_.model, task_.run));
+  }
+
+  void load_sides() {
+    for (std::size_t i = 0; i < sides_.size(); ++i) {
+      if (sides_[i]) results_.sides[i].info = sides_[i]->load();
+    }
+  }
+
+  void measure(const AccuracyImage& image) {
+    const Image pixels = read_image(image.path);
+    const std::vector<AccuracyPrompt> prompts =
+        prompts_for(image, pixels.width, pixels.height, task_.draw);
+    AccuracyCase found;
+    found.path = image.path;
+    found.image = {image.name, pixels.width, pixels.height, {}};
+    for (const AccuracyPrompt& prompt : prompts) {
+      found.image.prompts.push_back(
+          {prompt.id, prompt.prompt, std::vector<MaskResult>(sides_.size()), {}, prompt.core});
+    }
+    if (prompts.empty()) return;
+    // RLE of every side and prompt; the reference comes first.
+    std::vector<std::vector<std::string>> masks(sides_.size());
+    for (std::size_t i = 0; i < sides_.size(); ++i) {
+      masks[i] = sides_[i] ? ask(i, image, prompts, &found.image)
+                           : dumped_masks(image, pixels, prompts.size());
+    }
+    for (std::size_t p = 0; p < prompts.size(); ++p) {
+      compare(prompts[p], masks, p, &found.image);
+      if (task_.flood_fill && !prompts[p].truth.empty()) {
+        flood(pixels, prompts[p], &found.image.prompts[p]);
+      }
+    }
+    found.prompt = worst_prompt(found.image);
+    found.truth = prompts[found.prompt].truth;
+    for (const auto& side : masks) found.masks.push_back(side[found.prompt]);
+    if (!task_.pictures.empty()) {
+      save_panels(pixels, found, results_.sides, task_.pictures, &names_);
+    }
+    results_.images.push_back(found.image);
+    worst_.add(std::move(found));
+  }
+
+  std::vector<std::string> ask(std::size_t side, const AccuracyImage& image,
+                               const std::vector<AccuracyPrompt>& prompts, ImageResult* result) {
+    std::vector<SideAnswer> answers = sides_[side]->answer(image.path, prompts);
+    std::vector<std::string> masks;
+    for (std::size_t p = 0; p < answers.size(); ++p) {
+      MaskResult& mask = result->prompts[p].sides[side];
+      mask.iou_prediction = answers[p].iou_prediction;
+      mask.scores = answers[p].scores;
+      masks.push_back(std::move(answers[p].rle));
+    }
+    return masks;
+  }
+
+  static std::vector<std::string> dumped_masks(const AccuracyImage& image, const Image& pixels,
+                                               std::size_t prompts) {
+    std::vector<std::string> masks;
+    for (const Mask& mask : read_reference_masks(image, pixels.width, pixels.height, prompts)) {
+      masks.push_back(rle_to_string(encode_rle(mask)));
+    }
+    return masks;
+  }
+
+  void compare(const AccuracyPrompt& prompt, const std::vector<std::vector<std::string>>& masks,
+               std::size_t p, ImageResult* image) const {
+    const auto decode = [&](const std::string& rle) {
+      return decode_rle(rle_from_string(rle, image->width, image->height));
+    };
+    std::optional<Mask> truth;
+    if (!prompt.truth.empty()) truth = decode(prompt.truth);
+    std::optional<Mask> reference;
+    for (std::size_t i = 0; i < masks.size(); ++i) {
+      Mask mask = decode(masks[i][p]);
+      MaskResult& result = image->prompts[p].sides[i];
+      if (truth) result.with_truth = mask_iou(mask, *truth);
+      if (reference) result.with_reference = mask_iou(mask, *reference);
+      if (results_.sides[i].is_reference) reference = std::move(mask);
+    }
+  }
+
+  static void flood(const Image& pixels, const AccuracyPrompt& prompt, PromptResult* result) {
+    const Mask truth = decode_rle(rle_from_string(prompt.truth, pixels.width, pixels.height));
+    for (const int tolerance : flood_tolerances()) {
+      result->flood.push_back(
+          mask_iou(flood_fill(pixels, prompt.prompt.points.front(), tolerance), truth));
+    }
+  }
+
+  const AccuracyTask& task_;
+  AccuracyResults results_;
+  WorstCases worst_;
+  std::vector<std::unique_ptr<AccuracySide>> sides_;  // null for a dump
+  std::vector<std::string> texts_;                    // operands in full
+  OutputNames names_;
+};
+
+}  // namespace
+
+AccuracyOutcome measure_accuracy(const AccuracyTask& task) { return Measurement(task).run(); }
+
+std::string draw_all_prompts(const AccuracySet& set, const DrawOptions& draw, std::size_t* failed) {
+  std::string lines;
+  std::vector<std::string> failures;
+  for (const AccuracyImage& image : set.images) {
+    try_image(image, &failures, [&] {
+      const Image pixels = read_image(image.path);
+      lines += prompt_lines(image, prompts_for(image, pixels.width, pixels.height, draw));
+    });
+  }
+  *failed = failures.size();
+  return lines;
+}
+
+}  // namespace lasso::app

@@ -1,0 +1,163 @@
+#include "cli/bench/accuracy/side.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <utility>
+
+#include "cli/exit_codes.h"
+#include "cli/run/model.h"
+#include "lasso/context.h"
+#include "lasso/image.h"
+
+namespace lasso::app {
+
+namespace {
+
+// Masks of one call to the decoder are in memory together.
+constexpr std::size_t kMaskBytes = std::size_t{128} << 20;
+constexpr std::size_t kPromptsPerCall = 16;
+
+Json prompt_to_json(const AccuracyPrompt& prompt) {
+  Json json = {{"points", Json::array()}, {"truth", prompt.truth}};
+  for (const Point& point : prompt.prompt.points) {
+    json["points"].push_back({point.x, point.y, static_cast<int>(point.label)});
+  }
+  return json;
+}
+
+AccuracyPrompt prompt_from_json(const Json& json) {
+  AccuracyPrompt prompt;
+  prompt.truth = json.at("truth").get<std::string>();
+  for (const Json& point : json.at("points")) {
+    prompt.prompt.points.push_back({point[0].get<float>(), point[1].get<float>(),
+                                    static_cast<PointLabel>(point[2].get<int>())});
+  }
+  return prompt;
+}
+
+Json answer_to_json(const Mask& mask, float prediction) {
+  return {{"rle", rle_to_string(encode_rle(mask))}, {"iou_prediction", prediction}};
+}
+
+Json scores_to_json(const TruthScores& scores) {
+  return {scores.click_best, scores.click_chosen, scores.click_single, scores.clicks, scores.box};
+}
+
+TruthScores scores_from_json(const Json& json) {
+  TruthScores scores;
+  scores.click_best = json[0].get<double>();
+  scores.click_chosen = json[1].get<double>();
+  scores.click_single = json[2].get<double>();
+  scores.clicks = json[3].get<decltype(scores.clicks)>();
+  scores.box = json[4].get<double>();
+  return scores;
+}
+
+// Prompts first to first + count of a request.
+void answer_chunk(const Embedding& embedding, const std::vector<AccuracyPrompt>& prompts,
+                  std::size_t first, std::size_t count, lasso::Context* context, Json* answers) {
+  std::vector<lasso::Prompt> asked;
+  std::vector<Mask> truths;
+  std::vector<Point> clicks;
+  std::vector<std::size_t> with_truth;
+  for (std::size_t i = first; i < first + count; ++i) {
+    asked.push_back(prompts[i].prompt);
+    if (prompts[i].truth.empty()) continue;
+    with_truth.push_back(i);
+    truths.push_back(decode_rle(
+        rle_from_string(prompts[i].truth, embedding.image_width(), embedding.image_height())));
+    clicks.push_back(prompts[i].prompt.points.front());
+  }
+  for (const Segmentation& answer : context->segment(embedding, asked)) {
+    answers->push_back(answer_to_json(answer.masks.front(), answer.iou_predictions.front()));
+  }
+  if (truths.empty()) return;
+  const std::vector<TruthScores> scores = score_objects(embedding, truths, clicks, context);
+  for (std::size_t i = 0; i < scores.size(); ++i) {
+    (*answers)[with_truth[i]]["scores"] = scores_to_json(scores[i]);
+  }
+}
+
+Json answer_request(const Json& request, lasso::Context* context) {
+  std::vector<AccuracyPrompt> prompts;
+  for (const Json& json : request.at("prompts")) prompts.push_back(prompt_from_json(json));
+  const auto path = request.at("image").get<std::vector<std::uint8_t>>();
+  const Image image = read_image(std::string(path.begin(), path.end()));
+  const Embedding embedding = context->encode(image.view());
+  const std::size_t bytes =
+      4 * static_cast<std::size_t>(image.width) * static_cast<std::size_t>(image.height);
+  const std::size_t step =
+      std::clamp<std::size_t>(kMaskBytes / std::max<std::size_t>(bytes, 1), 1, kPromptsPerCall);
+  Json answers = Json::array();
+  for (std::size_t first = 0; first < prompts.size(); first += step) {
+    answer_chunk(embedding, prompts, first, std::min(step, prompts.size() - first), context,
+                 &answers);
+  }
+  return {{"answers", std::move(answers)}};
+}
+
+void serve(const Operand& operand, const ModelOptions& model, const RunOptions& run_options,
+           Parent* parent) {
+  parent->receive();  // asks for the model
+  const RunOptions run = apply_variant(operand, run_options);
+  ModelOptions options = model;
+  options.model = operand.file;
+  const OpenModel open = open_model(options, run);
+  lasso::Context context(open.engine, {run.threads});
+  const EngineInfo& info = open.engine.info();
+  parent->send(RecordKind::kInfo, {{"file", operand.file},
+                                   {"variant", operand.variant},
+                                   {"model", info.model},
+                                   {"model_hash", info.model_hash},
+                                   {"device", info.device},
+                                   {"precision", info.precision},
+                                   {"preprocess", info.preprocess},
+                                   {"isa", operand.variant == "reference" ? "reference" : info.isa},
+                                   {"threads", context.threads()},
+                                   {"load_ms", open.load_ms}});
+  while (true) {
+    const Record request = parent->receive();
+    Json answer;
+    try {
+      answer = answer_request(request.meta, &context);
+    } catch (const lasso::Error& error) {
+      if (is_fatal(error)) throw;
+      answer = {{"error", error.what()}};
+    }
+    parent->send(RecordKind::kAnswer, answer);
+  }
+}
+
+}  // namespace
+
+AccuracySide::AccuracySide(const Operand& operand, const ModelOptions& model, const RunOptions& run)
+    : child_(operand.text(), [&](Parent* parent) { serve(operand, model, run, parent); }) {}
+
+Json AccuracySide::load() {
+  child_.send(RecordKind::kRequest, Json::object());
+  return child_.next().meta;
+}
+
+std::vector<SideAnswer> AccuracySide::answer(const std::string& image,
+                                             const std::vector<AccuracyPrompt>& prompts) {
+  // Bytes, as a file's name need not be the UTF-8 that JSON takes.
+  Json request = {{"image", std::vector<std::uint8_t>(image.begin(), image.end())},
+                  {"prompts", Json::array()}};
+  for (const AccuracyPrompt& prompt : prompts) request["prompts"].push_back(prompt_to_json(prompt));
+  child_.send(RecordKind::kRequest, request);
+  const Json& reply = child_.next().meta;
+  if (reply.contains("error")) {
+    throw Failure(Exit::kSomeFailed, reply.at("error").get<std::string>());
+  }
+  std::vector<SideAnswer> answers;
+  for (const Json& json : reply.at("answers")) {
+    SideAnswer answer;
+    answer.rle = json.at("rle").get<std::string>();
+    answer.iou_prediction = json.at("iou_prediction").get<float>();
+    if (json.contains("scores")) answer.scores = scores_from_json(json.at("scores"));
+    answers.push_back(std::move(answer));
+  }
+  return answers;
+}
+
+}  // namespace lasso::app

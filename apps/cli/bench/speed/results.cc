@@ -1,0 +1,71 @@
+#include "cli/bench/speed/results.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace lasso::app {
+
+std::string SpeedStage::key() const {
+  if (kind == Kind::kEncode) return "encode";
+  return kind == Kind::kDecode ? fmt::format("decode_{}", prompts) : "end_to_end";
+}
+
+std::string SpeedStage::title() const {
+  if (kind == Kind::kEncode) return "Image encoder";
+  if (kind == Kind::kEndToEnd) return "End to end, from file to mask";
+  return fmt::format("Decoder, {} prompt{}", prompts, prompts == 1 ? "" : "s");
+}
+
+std::vector<SpeedStage> speed_stages(const std::vector<std::int64_t>& prompt_counts) {
+  std::vector<SpeedStage> stages = {{SpeedStage::Kind::kEncode, 0}};
+  for (const std::int64_t count : prompt_counts) {
+    stages.push_back({SpeedStage::Kind::kDecode, static_cast<int>(count)});
+  }
+  stages.push_back({SpeedStage::Kind::kEndToEnd, 0});
+  return stages;
+}
+
+Plan layer_plan(const Plan& plan) {
+  return {std::min(plan.warm_up, 1), std::min(plan.iterations, 5), plan.limit_s};
+}
+
+StageTimes times_of(std::vector<double> samples_ms) {
+  const Statistics statistics = summarize(samples_ms);
+  StageTimes times;
+  times.mean_ms = statistics.mean;
+  times.median_ms = statistics.median;
+  times.p95_ms = statistics.p95;
+  times.min_ms = statistics.min;
+  times.runs = statistics.runs;
+  times.samples_ms = std::move(samples_ms);
+  return times;
+}
+
+std::optional<double> SpeedRow::gflop_per_s(const std::string& stage) const {
+  const auto work = gflop.find(stage);
+  const auto times = stages.find(stage);
+  if (work == gflop.end() || times == stages.end() || !times->second.median_ms) return {};
+  return work->second / *times->second.median_ms * 1000;
+}
+
+std::optional<double> SpeedRow::peak_percent(const std::string& stage) const {
+  const std::optional<double> rate = gflop_per_s(stage);
+  if (!rate || peak_gflop_per_s == 0) return {};
+  return 100 * *rate / peak_gflop_per_s;
+}
+
+int SpeedResults::threads() const {
+  return rows.empty() || rows.back().imported ? 0 : rows.back().info.at("threads").get<int>();
+}
+
+const StageTimes* SpeedResults::first(const SpeedStage& stage) const {
+  for (const SpeedRow& row : rows) {
+    const auto times = row.stages.find(stage.key());
+    if (times != row.stages.end()) return &times->second;
+  }
+  return nullptr;
+}
+
+}  // namespace lasso::app

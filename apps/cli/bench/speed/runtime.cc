@@ -1,0 +1,155 @@
+#include "cli/bench/speed/runtime.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <map>
+#include <utility>
+#include <vector>
+
+#include "cli/console.h"
+#include "cli/exit_codes.h"
+#include "cli/run/layer_json.h"
+#include "cli/run/layer_times.h"
+#include "cli/run/model.h"
+#include "cli/run/synthetic.h"
+#include "lasso/context.h"
+#include "lasso/image.h"
+
+namespace lasso::app {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// Points spread over the image, one a prompt.
+std::vector<Prompt> spread_prompts(int count, int width, int height) {
+  const int columns = static_cast<int>(std::ceil(std::sqrt(count)));
+  const int rows = (count + columns - 1) / columns;
+  std::vector<Prompt> prompts;
+  for (int i = 0; i < count; ++i) {
+    const int column = i % columns;
+    const int row = i / columns;
+    Prompt prompt;
+    prompt.points.push_back(
+        {static_cast<float>(width * (2 * column + 1)) / static_cast<float>(2 * columns),
+         static_cast<float>(height * (2 * row + 1)) / static_cast<float>(2 * rows)});
+    prompts.push_back(std::move(prompt));
+  }
+  return prompts;
+}
+
+double program_gflop(const EngineInfo& info, const std::string& name) {
+  double gflop = 0;
+  for (const ProgramInfo& program : info.programs) {
+    if (program.name != name) continue;
+    for (const LayerInfo& layer : program.layers) gflop += layer.gflop;
+  }
+  return gflop;
+}
+
+OpenModel open_operand(const Operand& operand, const SpeedSetup& setup, const RunOptions& run) {
+  if (is_random(operand)) {
+    return open_random(operand.file.substr(std::string(kRandomPrefix).size()),
+                       model_options(setup.model, run));
+  }
+  ModelOptions options = setup.model;
+  options.model = operand.file;
+  return open_model(options, run);
+}
+
+class LassoRuntime : public SpeedRuntime {
+ public:
+  LassoRuntime(const Operand& operand, const SpeedSetup& setup)
+      : operand_(operand),
+        path_(setup.image),
+        run_(apply_variant(operand, setup.run)),
+        image_(load_picture(setup.image, 0, 0)),
+        model_(open_operand(operand, setup, run_)),
+        context_(model_.engine, {run_.threads}) {}
+
+  Json info() const override {
+    const EngineInfo& info = model_.engine.info();
+    return {{"file", operand_.file},
+            {"variant", operand_.variant},
+            {"runtime", "lasso"},
+            {"model", info.model},
+            {"model_hash", info.model_hash},
+            {"device", info.device},
+            {"precision", info.precision},
+            {"isa", info.isa},
+            {"threads", context_.threads()},
+            {"load_ms", model_.load_ms},
+            {"width", image_.width},
+            {"height", image_.height},
+            {"gflop",
+             {{"encode", program_gflop(info, "image_encoder")},
+              {"decode", program_gflop(info, "mask_decoder")}}}};
+  }
+
+  Json encode() override {
+    embedding_ = context_.encode(image_.view());
+    const Timings& timings = context_.last_timings();
+    return {{"ms", timings.encode_ms}, {"preprocess_ms", timings.preprocess_ms}};
+  }
+
+  Json decode(int prompts) override {
+    if (!embedding_) embedding_ = context_.encode(image_.view());
+    context_.segment(embedding_, spread_prompts(prompts, image_.width, image_.height));
+    const Timings& timings = context_.last_timings();
+    return {{"ms", timings.decode_ms}, {"postprocess_ms", timings.postprocess_ms}};
+  }
+
+  Json end_to_end() override {
+    const auto start = Clock::now();
+    const Image image = read_image(path_);
+    const double read_ms = milliseconds_since(start);
+    const Embedding embedding = context_.encode(image.view());
+    const Timings first = context_.last_timings();
+    context_.segment(embedding, spread_prompts(1, image.width, image.height));
+    const double ms = milliseconds_since(start);
+    const Timings& second = context_.last_timings();
+    return {{"ms", ms},
+            {"read_ms", read_ms},
+            {"preprocess_ms", first.preprocess_ms},
+            {"encode_ms", first.encode_ms},
+            {"decode_ms", second.decode_ms},
+            {"postprocess_ms", second.postprocess_ms}};
+  }
+
+  Json layers() override {
+    const LayerTimes times = time_layers(&context_, image_.view());
+    Json layers = Json::array();
+    for (const ProgramInfo& program : model_.engine.info().programs) {
+      const char* stage = program.name == "image_encoder"  ? "encode"
+                          : program.name == "mask_decoder" ? "decode_1"
+                                                           : nullptr;
+      if (stage == nullptr) continue;
+      for (const LayerInfo& layer : program.layers) {
+        const auto ms = times.find({program.name, layer.name});
+        if (ms == times.end()) continue;
+        layers.push_back(layer_json(layer));
+        layers.back()["stage"] = stage;
+        layers.back()["ms"] = ms->second;
+      }
+    }
+    return layers;
+  }
+
+ private:
+  Operand operand_;
+  std::string path_;
+  RunOptions run_;
+  Image image_;
+  OpenModel model_;
+  lasso::Context context_;
+  Embedding embedding_;
+};
+
+}  // namespace
+
+std::unique_ptr<SpeedRuntime> make_runtime(const Operand& operand, const SpeedSetup& setup) {
+  return std::make_unique<LassoRuntime>(operand, setup);
+}
+
+}  // namespace lasso::app

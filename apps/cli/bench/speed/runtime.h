@@ -1,0 +1,33 @@
+// What a candidate's process times. Lasso itself is the only runtime so far; another one (ONNX
+// Runtime) is a second class here, and a name that make_runtime() knows.
+#ifndef LASSO_CLI_BENCH_SPEED_RUNTIME_H_
+#define LASSO_CLI_BENCH_SPEED_RUNTIME_H_
+
+#include <memory>
+
+#include "cli/bench/speed/side.h"
+#include "cli/compare/compare_side.h"
+
+namespace lasso::app {
+
+// Each call does the work once and returns milliseconds by part; "ms" is what the stage is about,
+// measured by the runtime itself.
+class SpeedRuntime {
+ public:
+  virtual ~SpeedRuntime() = default;
+
+  // See SpeedSide::load().
+  virtual Json info() const = 0;
+  virtual Json encode() = 0;             // the image encoder
+  virtual Json decode(int prompts) = 0;  // prompt encoder and mask decoder, one call
+  virtual Json end_to_end() = 0;         // from the image's file to one mask of its size
+  // See SpeedSide::run_layers().
+  virtual Json layers() = 0;
+};
+
+// Loads the model and the image.
+std::unique_ptr<SpeedRuntime> make_runtime(const Operand& operand, const SpeedSetup& setup);
+
+}  // namespace lasso::app
+
+#endif  // LASSO_CLI_BENCH_SPEED_RUNTIME_H_

@@ -1,0 +1,135 @@
+#include "cli/bench/speed/side.h"
+
+#include <chrono>
+#include <ctime>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "cli/bench/speed/runtime.h"
+#include "cli/exit_codes.h"
+#include "cli/values.h"
+
+namespace lasso::app {
+
+namespace {
+
+// Bytes of the weights in fp32.
+const std::map<std::string, std::uint64_t>& random_archs() {
+  static const std::map<std::string, std::uint64_t> archs = {
+      {"vit_b", 375'000'000}, {"vit_h", 2'565'000'000}, {"vit_l", 1'250'000'000}};
+  return archs;
+}
+
+double process_cpu_ms() {
+  timespec time{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+  return 1e3 * static_cast<double>(time.tv_sec) + 1e-6 * static_cast<double>(time.tv_nsec);
+}
+
+// OpenMP's threads spin for a while before they sleep, and would disturb the next candidate.
+void wait_for_idle_threads() {
+  constexpr int kMostTries = 50;
+  for (int i = 0; i < kMostTries; ++i) {
+    const double before = process_cpu_ms();
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    if (process_cpu_ms() - before < 0.2) return;
+  }
+}
+
+Json run_stage(const Json& request, SpeedRuntime* runtime) {
+  const auto kind = request.at("kind").get<SpeedStage::Kind>();
+  if (kind == SpeedStage::Kind::kEncode) return runtime->encode();
+  if (kind == SpeedStage::Kind::kEndToEnd) return runtime->end_to_end();
+  return runtime->decode(request.at("prompts").get<int>());
+}
+
+Json answer_to(const Json& request, SpeedRuntime* runtime) {
+  if (request.contains("kind")) return run_stage(request, runtime);
+  if (request.contains("layers")) return runtime->layers();
+  return {{"peak_rss_bytes", peak_resident_memory()}};
+}
+
+void serve(const Operand& operand, const SpeedSetup& setup, Parent* parent) {
+  parent->receive();  // asks for the model
+  const std::unique_ptr<SpeedRuntime> runtime = make_runtime(operand, setup);
+  parent->send(RecordKind::kInfo, runtime->info());
+  while (true) {
+    const Record request = parent->receive();
+    const Json answer = answer_to(request.meta, runtime.get());
+    wait_for_idle_threads();
+    parent->send(RecordKind::kAnswer, answer);
+  }
+}
+
+void serve_machine(int threads, Parent* parent) {
+  while (true) {
+    parent->receive();
+    const Machine machine = measure_machine(threads);
+    wait_for_idle_threads();
+    parent->send(RecordKind::kAnswer, to_json(machine));
+  }
+}
+
+}  // namespace
+
+bool is_random(const Operand& operand) { return operand.file.rfind(kRandomPrefix, 0) == 0; }
+
+void check_random(const Operand& operand) {
+  std::vector<std::string> names;
+  for (const auto& [name, bytes] : random_archs()) {
+    if (operand.file == kRandomPrefix + name) return;
+    names.push_back(kRandomPrefix + name);
+  }
+  usage_error("{}: expected {}", operand.file, join_choices(names));
+}
+
+std::uint64_t estimated_memory(const Operand& operand, std::int64_t most_prompts) {
+  constexpr std::uint64_t kMiB = 1 << 20;
+  std::uint64_t weights = 0;
+  if (is_random(operand)) {
+    weights = random_archs().at(operand.file.substr(std::string(kRandomPrefix).size()));
+  } else {
+    std::error_code error;
+    const auto size = std::filesystem::file_size(operand.file, error);
+    if (!error) weights = size;
+  }
+  // Read and packed weights, the encoder's activations, the decoder's for each prompt with its
+  // mask.
+  return 2 * weights + 256 * kMiB + static_cast<std::uint64_t>(most_prompts) * 8 * kMiB;
+}
+
+SpeedSide::SpeedSide(const Operand& operand, const SpeedSetup& setup)
+    : child_(operand.text(), [&](Parent* parent) { serve(operand, setup, parent); }) {}
+
+Json SpeedSide::load() {
+  child_.send(RecordKind::kRequest, Json::object());
+  return child_.next().meta;
+}
+
+Json SpeedSide::run(const SpeedStage& stage) {
+  child_.send(RecordKind::kRequest, {{"kind", stage.kind}, {"prompts", stage.prompts}});
+  return child_.next().meta;
+}
+
+Json SpeedSide::run_layers() {
+  child_.send(RecordKind::kRequest, {{"layers", true}});
+  return child_.next().meta;
+}
+
+std::uint64_t SpeedSide::peak_rss_bytes() {
+  child_.send(RecordKind::kRequest, Json::object());
+  return child_.next().meta.at("peak_rss_bytes").get<std::uint64_t>();
+}
+
+MachineSide::MachineSide(int threads)
+    : child_("the machine's peak", [=](Parent* parent) { serve_machine(threads, parent); }) {}
+
+Machine MachineSide::measure() {
+  child_.send(RecordKind::kRequest, Json::object());
+  return machine_from_json(child_.next().meta);
+}
+
+}  // namespace lasso::app

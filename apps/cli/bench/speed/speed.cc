@@ -1,0 +1,290 @@
+// lasso bench speed: times of the encoder, the decoder and the whole, of several candidates in
+// turn.
+
+#include "cli/bench/speed/speed.h"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <ctime>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "cli/bench/report/report.h"
+#include "cli/bench/speed/baseline.h"
+#include "cli/bench/speed/html.h"
+#include "cli/bench/speed/layer_report.h"
+#include "cli/bench/speed/report.h"
+#include "cli/bench/speed/run.h"
+#include "cli/bench/speed/side.h"
+#include "cli/console.h"
+#include "cli/exit_codes.h"
+#include "cli/run/model.h"
+#include "cli/run/synthetic.h"
+#include "cli/values.h"
+#include "common/files.h"
+
+namespace lasso::app {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+struct SpeedArguments {
+  std::vector<std::string> candidates;
+  std::string arch;
+  bool random = false;
+  std::string baseline;
+  bool sequential = false;
+  bool layers = false;
+  std::string image;
+  std::string prompts = "1,16,64";
+  Plan plan;
+  std::string limit = "60";
+  std::string folder = "lasso-reports";
+  std::string history;
+  std::string commit;
+  ModelOptions model;
+  RunOptions run;
+  OutputOptions output;
+};
+
+// What runs where no --candidate says it.
+Operand default_candidate(const SpeedArguments& arguments) {
+  if (arguments.arch.empty() && !arguments.random) {
+    return {find_model(arguments.model.model), arguments.run.kernels};
+  }
+  if (!arguments.model.model.empty()) {
+    usage_error("--model {} with {}: give a checkpoint, or --arch with --random",
+                arguments.model.model, arguments.random ? "--random" : "--arch");
+  }
+  if (arguments.arch.empty()) {
+    usage_error("--random: expected --arch vit_b, vit_l or vit_h with it");
+  }
+  parse_choice("--arch", arguments.arch, {"vit_b", "vit_l", "vit_h"});
+  if (!arguments.random) {
+    usage_error(
+        "--arch {}: add --random to build it with random weights, or give a checkpoint "
+        "with --model",
+        arguments.arch);
+  }
+  return {kRandomPrefix + arguments.arch, arguments.run.kernels};
+}
+
+std::vector<Operand> choose_candidates(const SpeedArguments& arguments) {
+  if (arguments.candidates.empty()) return {default_candidate(arguments)};
+  if (!arguments.model.model.empty() || !arguments.arch.empty() || arguments.random) {
+    usage_error("--candidate {}: takes the place of --model, --arch and --random",
+                arguments.candidates.front());
+  }
+  std::vector<Operand> candidates;
+  for (const std::string& text : arguments.candidates) {
+    candidates.push_back(parse_operand(text, arguments.run.kernels));
+    if (is_random(candidates.back())) check_random(candidates.back());
+  }
+  return candidates;
+}
+
+// Times that no row will be compared with.
+void warn_of_unmeasured(const SpeedRow& baseline, const std::vector<SpeedStage>& stages,
+                        const std::string& path) {
+  for (const auto& [key, times] : baseline.stages) {
+    const bool measured = std::any_of(stages.begin(), stages.end(),
+                                      [&, name = key](const auto& s) { return s.key() == name; });
+    if (!measured) {
+      print_warning(fmt::format("--baseline {}: {} is not measured here", path, key));
+    }
+  }
+}
+
+SpeedTask make_task(const SpeedArguments& arguments) {
+  SpeedTask task;
+  task.plan = arguments.plan;
+  task.plan.limit_s = parse_positive("--limit", arguments.limit);
+  task.prompt_counts = parse_integers("--prompts-per-call", arguments.prompts, 1, 4096);
+  if (!arguments.history.empty() && arguments.commit.empty()) {
+    usage_error("--history {}: needs --commit, the revision that was built", arguments.history);
+  }
+  check_folder("-o", arguments.folder);
+  if (!arguments.history.empty()) check_folder("--history", arguments.history);
+  if (!arguments.baseline.empty()) {
+    task.baseline = read_baseline(arguments.baseline);
+    warn_of_unmeasured(*task.baseline, speed_stages(task.prompt_counts), arguments.baseline);
+  }
+  task.image = arguments.image;
+  if (!task.image.empty()) load_picture(task.image, 0, 0);  // an error now, not after a while
+  task.candidates = choose_candidates(arguments);
+  task.sequential = arguments.sequential;
+  task.layers = arguments.layers;
+  task.model = arguments.model;
+  task.run = arguments.run;
+  return task;
+}
+
+// A record of its own in the history: all but single times and layers, and the revision.
+std::string write_history(const SpeedArguments& arguments, const SpeedResults& results,
+                          const std::string& started, const std::string& name) {
+  Json record = {{"date", started}, {"commit", arguments.commit}};
+  record.update(to_json(results, false));
+  OutputNames names;
+  std::string path = names.claim(arguments.history, {{name, ".json"}}).front();
+  write_file(path, record.dump(1, ' ', false, Json::error_handler_t::replace) + "\n");
+  return path;
+}
+
+void print_results(const SpeedResults& results) {
+  for (const std::string& line : describe_run(results)) print(printable(line));
+  print_tables({candidate_table(results)});
+  print_tables(stage_tables(results));
+  print_tables({part_table(results)});
+  const std::string note = runs_note(results);
+  if (!note.empty()) print(note);
+  for (const SpeedRow& row : results.rows) print_tables(layer_tables(row));
+}
+
+// After the others' figures, so that the last line says that some are missing.
+Exit report_failures(const SpeedResults& results) {
+  for (const SpeedFailure& failure : results.failures) {
+    print_error(fmt::format("{}: {}", failure.name, failure.message));
+  }
+  return results.failures.empty() ? Exit::kDone : Exit::kSomeFailed;
+}
+
+Exit run_bench_speed(const SpeedArguments& arguments) {
+  apply(arguments.run);
+  SpeedTask task = make_task(arguments);
+  // Before minutes of work; and not for a model that does not open.
+  task.loaded = [&] {
+    make_folder("-o", arguments.folder);
+    if (!arguments.history.empty()) make_folder("--history", arguments.history);
+  };
+  const std::time_t now = std::time(nullptr);
+  const std::tm local = local_time(now);
+  const auto start = std::chrono::steady_clock::now();
+  const SpeedResults results = measure_speed(task);
+
+  const std::string& model = task.candidates.front().file;
+  const std::string started = fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(now));
+  const fs::path folder = make_report_folder(arguments.folder, model, local);
+  Json json = to_json(results, true);
+  json["started"] = started;
+  json["elapsed_s"] = milliseconds_since(start) / 1000;
+  json["report"] = folder.string();
+  const std::string text = json.dump(-1, ' ', false, Json::error_handler_t::replace);
+  write_file((folder / "results.json").string(), text + "\n");
+  write_file((folder / "report.html").string(),
+             to_html(results, fmt::format("{:%Y-%m-%d %H:%M}", local)));
+  std::string record;
+  if (!arguments.history.empty()) {
+    record = write_history(arguments, results, started, report_name(model, fmt::gmtime(now)));
+  }
+  if (arguments.output.json) {
+    print(text);
+    return report_failures(results);
+  }
+  if (quiet()) return report_failures(results);
+  print_results(results);
+  print("report: " + printable((folder / "report.html").string()));
+  if (!record.empty()) print("record: " + printable(record));
+  return report_failures(results);
+}
+
+constexpr const char* kEpilogue =
+    R"(Timed apart: the image encoder; prompt encoder and mask decoder for 1, 16 and 64 prompts of one
+call; everything from the image's file to one mask of its size. Each candidate runs in a process of
+its own, of which one works at a time; they take turns run by run, or follow each other where they
+don't fit in memory together, which is then said. FPS and time in per cent are of the first row's
+mean.
+
+VARIANT is fast (the default), reference (plain loops, slow), or an instruction set, as with "lasso
+compare". FILE may be random:vit_b, random:vit_l or random:vit_h: random weights, which are as slow
+as trained ones. GFLOP/s (a multiplication and an addition are two) are by the median; peak, in per
+cent, is of what the machine was measured to do at most with the precision and instructions; that of
+a layer, with the layer's own precision. The report is a folder DIR/MODEL-TIME with report.html and
+results.json; none is overwritten. Where a candidate fails after others were measured, these are
+reported, and the status is 1.
+
+Examples:
+  lasso bench speed --arch vit_b --random
+  lasso bench speed --candidate sam_vit_b_01ec64.pth --candidate sam_vit_b_01ec64.pth@avx2
+  lasso bench speed --candidate sam_vit_b_01ec64.pth@int8 --layers
+  lasso bench speed --model sam_vit_h_4b8939.pth --image photo.jpg --baseline pytorch.json
+)";
+
+void add_candidate_options(CLI::App* app, SpeedArguments* a) {
+  const std::string group = "What to compare";
+  app->add_option("--candidate", a->candidates,
+                  "Model to measure; repeatable. Default: the fast kernels of --model.")
+      ->type_name("FILE[@VARIANT]")
+      ->allow_extra_args(false)
+      ->check(not_empty)
+      ->group(group);
+  add_text(app, "--baseline", &a->baseline, "F.json",
+           "First row from a file with another system's times, or from a results.json of this "
+           "command (docs/performance.md has the format).",
+           group);
+  add_switch(app, "--sequential", &a->sequential,
+             "One candidate after the other, even where they fit in memory together.", group);
+}
+
+void add_measurement_options(CLI::App* app, SpeedArguments* a) {
+  const std::string group = "What to measure";
+  add_integer(app, "--warmup", &a->plan.warm_up, 0, 1000,
+              "Runs before those that count. Default: 5.", group);
+  add_integer(app, "--iterations", &a->plan.iterations, 1, 1000000000,
+              "Runs that count. Default: 50.", group);
+  add_text(app, "--limit", &a->limit, "SECONDS",
+           "Begin no further run of a stage after so long, and no warm-up after a sixth of it. "
+           "Default: 60.",
+           group);
+  add_text(app, "--prompts-per-call", &a->prompts, "LIST",
+           "Numbers of prompts that the decoder answers in one call. Default: 1,16,64.", group);
+  add_switch(app, "--layers", &a->layers,
+             "Also every layer of the encoder, and of the decoder with one prompt, for each "
+             "candidate: after the rest, in at most 5 runs.",
+             group);
+  add_text(app, "--image", &a->image, "FILE",
+           "Image to segment. Default: a PNG of 1920 x 1080 pixels that is made up.", group);
+}
+
+}  // namespace
+
+void add_bench_speed(CLI::App* parent, Action* action) {
+  CLI::App* app = parent->add_subcommand("speed", "Times of encoder, decoder and the whole.");
+  const auto arguments = std::make_shared<SpeedArguments>();
+  SpeedArguments& a = *arguments;
+  add_candidate_options(app, &a);
+  add_measurement_options(app, &a);
+  const std::string output = "Output";
+  add_text(app, "-o,--output", &a.folder, "DIR",
+           "Folder in which the report's folder is made. Default: lasso-reports.", output);
+  add_text(app, "--history", &a.history, "DIR", "Also add a record of the figures to this folder.",
+           output);
+  add_text(app, "--commit", &a.commit, "ID", "With --history: the revision that was built.",
+           output);
+  add_model_option(app, &a.model);
+  add_text(app, "--arch", &a.arch, "ARCH",
+           "With --random: the architecture to build, vit_b, vit_l or vit_h.", "Model");
+  add_switch(app, "--random", &a.random,
+             "Random weights made in memory: measures speed without a checkpoint.", "Model");
+  add_description_options(app, &a.model);
+  add_verify_option(app, &a.model);
+  add_run_options(app, &a.run, true);
+  add_output_options(app, &a.output, "The content of results.json on standard output.");
+  describe_command(app,
+                   "lasso bench speed [--model FILE | --arch ARCH --random | "
+                   "--candidate FILE[@VARIANT]...]\n"
+                   "       [--baseline F.json] [--image FILE] [-o DIR] [OPTIONS]",
+                   kEpilogue);
+  app->callback([=] {
+    begin(arguments->output);
+    *action = [=] { return run_bench_speed(*arguments); };
+  });
+}
+
+}  // namespace lasso::app

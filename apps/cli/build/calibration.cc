@@ -1,0 +1,253 @@
+#include "cli/build/calibration.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <memory>
+#include <vector>
+
+#include "cli/console.h"
+#include "cli/run/model.h"
+#include "cli/table.h"
+#include "cli/values.h"
+#include "eval/evaluation_set.h"
+
+namespace lasso::app {
+
+namespace {
+
+constexpr const char* kGroup = "Calibration";
+
+std::vector<std::string> images_of(const std::string& folder) {
+  std::vector<std::string> paths;
+  for (const AccuracyImage& image : read_image_folder("--calibrate", folder).images) {
+    paths.push_back(image.path);
+  }
+  return paths;
+}
+
+Json layer_json(const CalibratedLayer& layer) {
+  Json json = {{"name", layer.name},
+               {"precision", to_string(layer.precision)},
+               {"work", layer.work},
+               {"iou_loss", nullptr},
+               {"smoothing", layer.smoothing},
+               {"error", layer.error},
+               {"plain_error", layer.plain_error}};
+  if (layer.iou_loss) json["iou_loss"] = *layer.iou_loss;
+  return json;
+}
+
+Json trial_json(const PrecisionTrial& trial) {
+  return {{"int8_layers", trial.int8_layers}, {"bf16_layers", trial.bf16_layers},
+          {"fp32_layers", trial.fp32_layers}, {"rest", to_string(trial.rest)},
+          {"int8_work", trial.int8_work},     {"mean_iou", trial.mean_iou},
+          {"lowest_iou", trial.lowest_iou},   {"standard_error", trial.standard_error},
+          {"encode_ms", trial.encode_ms},     {"chosen", trial.chosen}};
+}
+
+// "blocks.0.attn.qkv" of "image_encoder.blocks.0.attn.qkv.weight".
+std::string short_name(const std::string& name) {
+  const std::size_t begin = name.find('.') + 1;
+  return name.substr(begin, name.rfind('.') - begin);
+}
+
+// Rounded down, to 4 digits or as many as it takes to tell on which side of the aim it lies.
+std::string mean_iou_text(const AccuracyRecord& accuracy) {
+  constexpr int kMostDigits = 12;
+  constexpr double kRounding = 1e-12;  // of the products below
+  const bool reached = accuracy.mean_iou >= accuracy.min_iou;
+  for (int digits = 4;; ++digits) {
+    const double scale = std::pow(10, digits);
+    const double down = std::floor(accuracy.mean_iou * scale * (1 + kRounding)) / scale;
+    if (digits == kMostDigits || (down >= accuracy.min_iou) == reached) {
+      return fmt::format("{:.{}f}", down, digits);
+    }
+  }
+}
+
+std::string images_text(const AccuracyRecord& accuracy) {
+  return fmt::format("{} {}{}", accuracy.images,
+                     accuracy.random_pictures ? "random picture" : "image",
+                     accuracy.images == 1 ? "" : "s");
+}
+
+// The layers whose sensitivity was measured, the most sensitive first.
+std::vector<CalibratedLayer> ranked(const CalibrationReport& report) {
+  std::vector<CalibratedLayer> layers;
+  for (const CalibratedLayer& layer : report.layers) {
+    if (layer.iou_loss) layers.push_back(layer);
+  }
+  std::stable_sort(layers.begin(), layers.end(),
+                   [](const auto& a, const auto& b) { return *a.iou_loss > *b.iou_loss; });
+  return layers;
+}
+
+void print_sensitivity(const CalibrationReport& report) {
+  const std::vector<CalibratedLayer> layers = ranked(report);
+  if (layers.empty()) return;
+  Table table({{"layer"},
+               {"IoU lost in int8", Align::kRight},
+               {"smoothing", Align::kRight},
+               {"error", Align::kRight},
+               {"without", Align::kRight},
+               {"work", Align::kRight},
+               {"runs in"}});
+  for (const CalibratedLayer& layer : layers) {
+    const bool lowered = layer.precision == Precision::kInt8;
+    table.add({short_name(layer.name), fmt::format("{:.5f}", *layer.iou_loss),
+               layer.smoothing > 0 ? fmt::format("{:.1f}", layer.smoothing) : "none",
+               fmt::format("{:.1e}", layer.error), fmt::format("{:.1e}", layer.plain_error),
+               fmt::format("{:.1f} %", 100 * layer.work), to_string(layer.precision)},
+              lowered ? Style::kPlain : Style::kYellow);
+  }
+  print(table.text());
+}
+
+}  // namespace
+
+bool CalibrationArguments::wanted(const std::string& precision) const {
+  const bool chooses = precision == to_string(Precision::kAuto);
+  if (!given.empty() && (precision.empty() || precision == to_string(Precision::kFp32))) {
+    usage_error("{}: calibration is for --precision bf16, int8 or auto", given.front());
+  }
+  if (sensitivity && !chooses) {
+    usage_error("--sensitivity: layers are ranked with --precision auto only");
+  }
+  return chooses || !given.empty();
+}
+
+void add_calibration_options(CLI::App* app, CalibrationArguments* arguments) {
+  CalibrationArguments& a = *arguments;
+  app->add_option("--calibrate", a.folder,
+                  "Folder of JPEG and PNG images like those that the engine will see: half of them "
+                  "choose precisions, half accept the result; at least 4. Without DIR: random "
+                  "pictures.")
+      ->type_name("[DIR]")
+      ->expected(0, 1)
+      ->group(kGroup);
+  add_text(app, "--min-iou", &a.min_iou, "X",
+           "Mean IoU of the engine's masks with those of fp32, above 0 and at most 1; below it no "
+           "file is written (status 6). Default: 0.99.",
+           kGroup);
+  add_integer(app, "--calibration-images", &a.images, 4, 4096,
+              "Images to use, at most. Default: 32.", kGroup);
+  add_integer(app, "--seed", &a.seed, 0, std::numeric_limits<int>::max(),
+              "Which images, points and random pictures. Default: 1.", kGroup);
+  add_switch(app, "--sensitivity", &a.sensitivity,
+             "With --precision auto, measure and list every layer's sensitivity even where int8 "
+             "alone is good enough.",
+             kGroup);
+}
+
+void note_given_options(const CLI::App& app, CalibrationArguments* arguments) {
+  for (const CLI::Option* option : app.get_options()) {
+    if (option->get_group() == kGroup && option->count() > 0) {
+      arguments->given.push_back(option->get_name());
+    }
+  }
+}
+
+Calibrated run_calibration(const std::string& model, const lasso::EngineOptions& options,
+                           const CalibrationArguments& arguments) {
+  CalibrationOptions calibration;
+  if (!arguments.min_iou.empty()) {
+    calibration.min_iou = parse_positive("--min-iou", arguments.min_iou);
+    if (calibration.min_iou > 1) {
+      usage_error("--min-iou {}: expected a number above 0 and at most 1", arguments.min_iou);
+    }
+  }
+  if (arguments.folder && !arguments.folder->empty()) {
+    calibration.images = images_of(*arguments.folder);
+  } else {
+    print_warning(
+        "calibrating on random pictures: images like those that the engine will see tell more "
+        "(--calibrate DIR)");
+  }
+  calibration.count = arguments.images;
+  calibration.seed = arguments.seed;
+  calibration.always_rank = arguments.sensitivity;
+  Calibrated result;
+  {
+    Progress progress("calibrating");
+    calibration.progress = [&](const std::string& stage, int done, int total) {
+      progress.set(total > 0 ? fmt::format("calibrating: {}, {} of {}", stage, done + 1, total)
+                             : fmt::format("calibrating: {}, {}", stage, done + 1));
+    };
+    result = calibrate(model, options, calibration);
+  }
+  const std::vector<std::string>& skipped = result.report.skipped;
+  for (const std::string& one : skipped) print_warning("not used: " + one);
+  if (!skipped.empty()) {
+    print_warning(fmt::format("{} of {} images were not used", skipped.size(),
+                              skipped.size() + result.report.choosing_images.size() +
+                                  result.report.accepting_images.size()));
+  }
+  return result;
+}
+
+void print_calibration(const CalibrationReport& report) {
+  print_sensitivity(report);
+  Table table({{"layers in int8 / bf16 / fp32"},
+               {"the rest"},
+               {"work in int8", Align::kRight},
+               {"mean IoU", Align::kRight},
+               {"lowest", Align::kRight},
+               {"encode", Align::kRight},
+               {""}});
+  for (const PrecisionTrial& trial : report.trials) {
+    table.add({fmt::format("{} / {} / {}", trial.int8_layers, trial.bf16_layers, trial.fp32_layers),
+               to_string(trial.rest), fmt::format("{:.1f} %", 100 * trial.int8_work),
+               fmt::format("{:.4f} +- {:.4f}", trial.mean_iou, trial.standard_error),
+               fmt::format("{:.3f}", trial.lowest_iou), fmt::format("{:.1f} ms", trial.encode_ms),
+               trial.chosen ? "chosen" : ""},
+              trial.chosen ? Style::kBold : Style::kPlain);
+  }
+  print(table.text());
+  const AccuracyRecord& accuracy = report.accuracy;
+  print(styled(report.accepted ? Style::kGreen : Style::kRed,
+               fmt::format("{}: {} that did not choose ({} masks); asked for {}",
+                           report.accepted ? "accepted" : "refused", accuracy_text(accuracy, ""),
+                           accuracy.masks, accuracy.min_iou)));
+}
+
+std::string accuracy_text(const AccuracyRecord& accuracy, const std::string& reference) {
+  return fmt::format("mean IoU {} +- {:.4f}{}, lowest {:.3f}, on {}", mean_iou_text(accuracy),
+                     accuracy.standard_error, reference, accuracy.lowest_iou,
+                     images_text(accuracy));
+}
+
+Json accuracy_json(const AccuracyRecord& accuracy) {
+  return {{"min_iou", accuracy.min_iou},
+          {"mean_iou", accuracy.mean_iou},
+          {"standard_error", accuracy.standard_error},
+          {"lowest_iou", accuracy.lowest_iou},
+          {"images", accuracy.images},
+          {"masks", accuracy.masks},
+          {"random_pictures", accuracy.random_pictures},
+          {"seed", accuracy.seed}};
+}
+
+Json calibration_json(const CalibrationReport& report) {
+  Json json = {{"precision", to_string(report.precision)},
+               {"accepted", report.accepted},
+               {"accuracy", accuracy_json(report.accuracy)},
+               {"layers", Json::array()},
+               {"trials", Json::array()},
+               {"choosing_images", report.choosing_images},
+               {"accepting_images", report.accepting_images},
+               {"skipped", report.skipped}};
+  for (const CalibratedLayer& layer : report.layers) json["layers"].push_back(layer_json(layer));
+  for (const PrecisionTrial& trial : report.trials) json["trials"].push_back(trial_json(trial));
+  return json;
+}
+
+std::string refusal(const CalibrationReport& report) {
+  const AccuracyRecord& accuracy = report.accuracy;
+  return fmt::format("mean IoU {} on {}, and {} is asked for", mean_iou_text(accuracy),
+                     images_text(accuracy), accuracy.min_iou);
+}
+
+}  // namespace lasso::app

@@ -1,0 +1,50 @@
+// `lasso build` by calibration: its options, and what it tells.
+#ifndef LASSO_CLI_BUILD_CALIBRATION_H_
+#define LASSO_CLI_BUILD_CALIBRATION_H_
+
+#include <CLI/CLI.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/options.h"
+#include "common/prompts.h"
+#include "lasso/calibration.h"
+
+namespace lasso::app {
+
+struct CalibrationArguments {
+  std::optional<std::string> folder;  // --calibrate; empty: random pictures
+  std::string min_iou;                // as it was given; empty: the default
+  int images = 32;
+  int seed = 1;
+  bool sensitivity = false;
+  std::vector<std::string> given;  // the options of calibration on the command line, by name
+
+  // Whether a build in that precision (empty: fp32) measures what it makes. Throws Failure(kUsage)
+  // for options that it has no use for.
+  bool wanted(const std::string& precision) const;
+};
+void add_calibration_options(CLI::App* app, CalibrationArguments* arguments);
+// Sets CalibrationArguments::given, after parsing.
+void note_given_options(const CLI::App& app, CalibrationArguments* arguments);
+
+// Calibrates, with progress on standard error. Throws Failure(kUsage) for a folder without images.
+// What the images lack is told in warnings.
+Calibrated run_calibration(const std::string& model, const lasso::EngineOptions& options,
+                           const CalibrationArguments& arguments);
+
+void print_calibration(const CalibrationReport& report);
+// "mean IoU 0.9868 +- 0.0012 with fp32, lowest 0.712, on 16 images", where `reference` is " with
+// fp32".
+std::string accuracy_text(const AccuracyRecord& accuracy, const std::string& reference);
+Json accuracy_json(const AccuracyRecord& accuracy);
+Json calibration_json(const CalibrationReport& report);
+
+// "mean IoU 0.98999 on 16 images, and 0.99 is asked for": rounded down, to as many digits as it
+// takes to see the difference.
+std::string refusal(const CalibrationReport& report);
+
+}  // namespace lasso::app
+
+#endif  // LASSO_CLI_BUILD_CALIBRATION_H_

@@ -1,0 +1,45 @@
+// One side of a comparison: a model run in a child process, which streams the values of every
+// layer.
+#ifndef LASSO_CLI_COMPARE_COMPARE_SIDE_H_
+#define LASSO_CLI_COMPARE_COMPARE_SIDE_H_
+
+#include <string>
+
+#include "cli/options.h"
+#include "cli/run/child.h"
+#include "lasso/types.h"
+
+namespace lasso::app {
+
+// "FILE@VARIANT"
+struct Operand {
+  std::string file;
+  std::string variant;  // fast, reference, or an instruction set
+
+  std::string text() const { return file + "@" + variant; }
+};
+
+// Splits "FILE[@VARIANT]"; throws Failure(kUsage) for an unknown variant.
+Operand parse_operand(const std::string& text, const std::string& default_variant);
+
+// In a child: caps its instruction set and chooses its kernels as the variant says.
+RunOptions apply_variant(const Operand& operand, const RunOptions& run);
+
+// What both sides do. They read the image themselves: the parent must have no threads when it
+// forks.
+struct SideTask {
+  ModelOptions model;  // but for the file
+  RunOptions run;
+  std::string image;     // empty: a picture that is made up
+  lasso::Prompt prompt;  // empty: the centre of the picture
+};
+
+// The parent's end: the child sends a kInfo record, the tensors, the masks and kEnd.
+class Side : public Child {
+ public:
+  Side(const Operand& operand, const SideTask& task);
+};
+
+}  // namespace lasso::app
+
+#endif  // LASSO_CLI_COMPARE_COMPARE_SIDE_H_

@@ -1,0 +1,284 @@
+// lasso inspect: what is in a checkpoint or an engine file, and how this machine runs it.
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "cli/build/calibration.h"
+#include "cli/commands.h"
+#include "cli/console.h"
+#include "cli/options.h"
+#include "cli/run/layer_json.h"
+#include "cli/run/layer_times.h"
+#include "cli/run/model.h"
+#include "cli/table.h"
+#include "common/prompts.h"
+
+namespace lasso::app {
+
+namespace {
+
+struct InspectArguments {
+  std::string file;
+  bool layers = false;
+  bool why = false;
+  bool graph = false;
+  bool time = false;
+  ModelOptions model;
+  RunOptions run;
+  OutputOptions output;
+};
+
+// What an engine's own description does not say: it depends on the threads, or must be measured.
+struct Measured {
+  int threads = 0;
+  std::vector<std::uint64_t> arena_bytes;  // by program
+  LayerTimes ms;                           // empty without --time
+
+  // None for layers that are no work, and without --time.
+  std::optional<double> time(const ProgramInfo& program, const LayerInfo& layer) const {
+    const auto it = ms.find({program.name, layer.name});
+    return it == ms.end() ? std::nullopt : std::optional<double>(it->second);
+  }
+};
+
+Measured measure(const OpenModel& model, const InspectArguments& arguments) {
+  constexpr int kRuns = 3;
+  Measured measured;
+  Context context(model.engine, {arguments.run.threads});
+  measured.threads = context.threads();
+  measured.arena_bytes = model.engine.arena_bytes(measured.threads);
+  if (arguments.time) {
+    const Progress progress("measuring the layers");
+    measured.ms = measure_layers(&context, kRuns);
+  }
+  return measured;
+}
+
+double total_gflop(const ProgramInfo& program) {
+  double gflop = 0;
+  for (const LayerInfo& layer : program.layers) gflop += layer.gflop;
+  return gflop;
+}
+
+std::string quantity(double value) {
+  if (value >= 1e9) return fmt::format("{:.2f} G", value / 1e9);
+  if (value >= 1e6) return fmt::format("{:.1f} M", value / 1e6);
+  if (value >= 1e3) return fmt::format("{:.1f} k", value / 1e3);
+  return fmt::format("{:.0f} ", value);
+}
+
+// "auto: 22 int8, 2 bf16, 1 fp32": the linear layers of the image encoder.
+std::string precision_text(const EngineInfo& info) {
+  if (info.precision != to_string(Precision::kAuto)) return info.precision;
+  std::vector<std::string> counts;
+  for (const char* precision : {"int8", "bf16", "fp32"}) {
+    int count = 0;
+    for (const ProgramInfo& program : info.programs) {
+      if (program.name != "image_encoder") continue;
+      count += static_cast<int>(
+          std::count_if(program.layers.begin(), program.layers.end(), [&](const LayerInfo& layer) {
+            return layer.op == "linear" && layer.precision == precision;
+          }));
+    }
+    if (count > 0) counts.push_back(fmt::format("{} {}", count, precision));
+  }
+  return fmt::format("{}: {}", info.precision, fmt::join(counts, ", "));
+}
+
+void print_summary(const EngineInfo& info, const Measured& measured, const std::string& path) {
+  const auto row = [](const std::string& name, const std::string& value) {
+    print(fmt::format("  {}{}", styled(Style::kDim, fmt::format("{:<14}", name)), value));
+  };
+  print(fmt::format("{}  {}", styled(Style::kBold, info.model), printable(path)));
+  row("hash", info.model_hash);
+  const int grid = info.patch_size > 0 ? info.image_size / info.patch_size : 0;
+  row("input", fmt::format("{0} x {0} pixels, patches of {1}: a grid of {2} x {2} tokens",
+                           info.image_size, info.patch_size, grid));
+  row("encoder", fmt::format("{} blocks, width {}, {} heads, windows of {}", info.depth,
+                             info.embed_dim, info.num_heads, info.window_size));
+  row("global blocks", fmt::format("{}", fmt::join(info.global_blocks, ", ")));
+  row("embedding", fmt::format("{} channels", info.prompt_dim));
+  row("parameters", quantity(static_cast<double>(info.parameters)));
+  row("weights", fmt::format("{}B packed, {}", quantity(static_cast<double>(info.weight_bytes)),
+                             precision_text(info)));
+  if (info.accuracy) {
+    row("accuracy", fmt::format("{}; asked for {}", accuracy_text(*info.accuracy, " with fp32"),
+                                info.accuracy->min_iou));
+  }
+  const auto arena = std::max_element(measured.arena_bytes.begin(), measured.arena_bytes.end());
+  row("arena", fmt::format("{}B with {} thread{}", quantity(static_cast<double>(*arena)),
+                           measured.threads, measured.threads == 1 ? "" : "s"));
+  row("preprocess", info.preprocess);
+  row("packed by", fmt::format("Lasso {} with oneDNN {}; needs {}", info.lasso_version,
+                               info.onednn_version, info.needed_isa));
+  row("device", fmt::format("{}, {}", info.device, info.isa));
+}
+
+void print_program(const ProgramInfo& program) {
+  print(fmt::format("\n{}  {} layers, {:.3g} GFLOP", styled(Style::kBold, program.name),
+                    program.layers.size(), total_gflop(program)));
+  for (const std::string& input : program.inputs) print("  in   " + input);
+  for (const std::string& output : program.outputs) print("  out  " + output);
+}
+
+void print_layers(const ProgramInfo& program, const Measured& measured, bool why) {
+  std::vector<Column> columns{{"#", Align::kRight},
+                              {"layer"},
+                              {"op"},
+                              {"input"},
+                              {"result"},
+                              {"precision"},
+                              {"kernel"},
+                              {"ISA"},
+                              {"GFLOP", Align::kRight},
+                              {"weights", Align::kRight}};
+  if (!measured.ms.empty()) columns.push_back({"ms", Align::kRight});
+  Table table(columns);
+  for (std::size_t i = 0; i < program.layers.size(); ++i) {
+    const LayerInfo& layer = program.layers[i];
+    std::vector<std::string> cells{
+        fmt::format("{}", i),
+        layer.name,
+        layer.op,
+        layer.input_shapes.front(),
+        layer.shape,
+        layer.precision,
+        layer.kernel,
+        layer.isa,
+        layer.gflop > 0 ? fmt::format("{:.3g}", layer.gflop) : "",
+        layer.weight_bytes > 0 ? quantity(static_cast<double>(layer.weight_bytes)) + "B" : ""};
+    if (!measured.ms.empty()) {
+      const auto ms = measured.time(program, layer);
+      cells.push_back(ms ? fmt::format("{:.3f}", *ms) : "");
+    }
+    table.add(std::move(cells));
+    if (!why) continue;
+    for (const std::string& reason : layer.rejected) table.note("not " + reason);
+  }
+  print(table.text());
+}
+
+Json to_json(const EngineInfo& info, const OpenModel& model, const Measured& measured, bool layers,
+             bool why) {
+  Json json = {{"file", model.path},
+               {"model", info.model},
+               {"model_hash", info.model_hash},
+               {"preprocess", info.preprocess},
+               {"device", info.device},
+               {"isa", info.isa},
+               {"precision", info.precision},
+               {"accuracy", info.accuracy ? accuracy_json(*info.accuracy) : Json(nullptr)},
+               {"lasso_version", info.lasso_version},
+               {"onednn_version", info.onednn_version},
+               {"needed_isa", info.needed_isa},
+               {"threads", measured.threads},
+               {"image_size", info.image_size},
+               {"patch_size", info.patch_size},
+               {"embed_dim", info.embed_dim},
+               {"depth", info.depth},
+               {"num_heads", info.num_heads},
+               {"window_size", info.window_size},
+               {"global_blocks", info.global_blocks},
+               {"prompt_dim", info.prompt_dim},
+               {"parameters", info.parameters},
+               {"weight_bytes", info.weight_bytes},
+               {"load_ms", model.load_ms},
+               {"programs", Json::array()}};
+  for (std::size_t i = 0; i < info.programs.size(); ++i) {
+    const ProgramInfo& program = info.programs[i];
+    Json entry = {{"name", program.name},
+                  {"inputs", program.inputs},
+                  {"outputs", program.outputs},
+                  {"layer_count", program.layers.size()},
+                  {"arena_bytes", measured.arena_bytes.at(i)},
+                  {"gflop", total_gflop(program)}};
+    if (layers) {
+      for (const LayerInfo& layer : program.layers) {
+        Json row = layer_json(layer);
+        if (const auto ms = measured.time(program, layer)) row["ms"] = *ms;
+        if (why) row["rejected"] = layer.rejected;
+        entry["layers"].push_back(std::move(row));
+      }
+    }
+    json["programs"].push_back(std::move(entry));
+  }
+  return json;
+}
+
+Exit run_inspect(const InspectArguments& arguments) {
+  apply(arguments.run);
+  ModelOptions options = arguments.model;
+  options.model = arguments.file;
+  const OpenModel model = open_model(options, arguments.run);
+  const EngineInfo& info = model.engine.info();
+  const Measured measured = measure(model, arguments);
+  const bool layers = arguments.layers || arguments.why || arguments.time;
+  if (arguments.output.json) {
+    Json json = to_json(info, model, measured, layers, arguments.why);
+    if (arguments.graph) json["graph"] = model.engine.dump();
+    print(json.dump(-1, ' ', false, Json::error_handler_t::replace));
+    return Exit::kDone;
+  }
+  if (arguments.graph) {
+    print(model.engine.dump());
+    return Exit::kDone;
+  }
+  print_summary(info, measured, model.path);
+  for (const ProgramInfo& program : info.programs) {
+    print_program(program);
+    if (layers) print_layers(program, measured, arguments.why);
+  }
+  return Exit::kDone;
+}
+
+constexpr const char* kEpilogue =
+    R"(Examples:
+  lasso inspect sam_vit_b_01ec64.pth
+  lasso inspect sam_vit_b_01ec64.pth --why
+  lasso inspect sam_vit_b.lasso --time --threads 8
+  lasso inspect sam_vit_b_01ec64.pth --json | jq .parameters
+)";
+
+}  // namespace
+
+void add_inspect(CLI::App* parent, Action* action) {
+  CLI::App* app = parent->add_subcommand(
+      "inspect", "What a checkpoint or engine file holds and how it will run.");
+  const auto arguments = std::make_shared<InspectArguments>();
+  const std::string group = "What to show";
+  app->add_option("FILE", arguments->file,
+                  "A SAM checkpoint (.pth, .pt or .safetensors) or an engine file (.lasso).")
+      ->check(not_empty)
+      ->required()
+      ->group("Model");
+  add_switch(app, "--layers", &arguments->layers,
+             "Every layer: operation, shapes, precision, kernel, instruction set, GFLOP, bytes of "
+             "weights.",
+             group);
+  add_switch(app, "--why", &arguments->why,
+             "Every layer, with the kernels that were not taken and the reasons.", group);
+  add_switch(app, "--time", &arguments->time,
+             "Every layer, with the milliseconds that it takes here, the median of three runs.",
+             group);
+  add_switch(app, "--graph", &arguments->graph, "The graphs of all programs, as text.", group);
+  add_description_options(app, &arguments->model);
+  add_verify_option(app, &arguments->model);
+  add_run_options(app, &arguments->run, true);
+  add_output_options(app, &arguments->output, "One JSON object on standard output.");
+  describe_command(app, "lasso inspect FILE [--layers] [--why] [--time] [--graph] [OPTIONS]",
+                   kEpilogue);
+  app->callback([=] {
+    begin(arguments->output);
+    *action = [=] { return run_inspect(*arguments); };
+  });
+}
+
+}  // namespace lasso::app

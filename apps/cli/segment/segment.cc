@@ -1,0 +1,441 @@
+// lasso segment: masks for points, boxes and masks in images.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "cli/commands.h"
+#include "cli/console.h"
+#include "cli/options.h"
+#include "cli/run/model.h"
+#include "cli/segment/segment_image.h"
+#include "cli/segment/segment_many.h"
+#include "cli/values.h"
+#include "common/files.h"
+#include "common/npy.h"
+
+namespace lasso::app {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+struct SegmentArguments {
+  std::vector<std::string> images;
+  std::vector<std::string> points;
+  std::vector<std::string> boxes;
+  std::string prompts;
+  std::string mask_input;
+  bool multimask = false;
+  std::string folder = ".";
+  std::string format = "overlay";
+  std::string load_embedding;
+  std::string save_embedding;
+  std::string save_logits;
+  std::int64_t max_pixels = 100'000'000;
+  int jobs = 1;
+  ModelOptions model;
+  RunOptions run;
+  OutputOptions output;
+};
+
+// The prompts of --point, --box and --mask-input: all points are one prompt, which a single box
+// joins; several boxes are a prompt each.
+std::vector<PromptTask> prompts_from_options(const SegmentArguments& arguments) {
+  Prompt points;
+  for (const std::string& text : arguments.points) points.points.push_back(parse_point(text));
+  std::vector<Box> boxes;
+  for (const std::string& text : arguments.boxes) boxes.push_back(parse_box(text));
+  if (boxes.size() > 1 && !points.points.empty()) {
+    usage_error(
+        "--point with {} times --box: unclear which box the points refine; give one --box, or a "
+        "file with --prompts, one JSON object per prompt",
+        boxes.size());
+  }
+  if (boxes.size() > 1 && !arguments.mask_input.empty()) {
+    usage_error("--mask-input with {} times --box: a mask refines one prompt; give one --box",
+                boxes.size());
+  }
+  if (boxes.size() <= 1) {
+    if (!boxes.empty()) points.box = boxes.front();
+    const bool empty = points.points.empty() && !points.box && arguments.mask_input.empty();
+    if (empty) return {};
+    return {{points, "", {}, arguments.multimask}};
+  }
+  std::vector<PromptTask> tasks;
+  for (const Box& box : boxes) {
+    PromptTask task;
+    task.prompt.box = box;
+    task.multimask = arguments.multimask;
+    tasks.push_back(task);
+  }
+  return tasks;
+}
+
+// The values of --mask-input, [side, side] or [1, side, side].
+Array read_mask_input(const std::string& path) {
+  Array mask = parse_npy("--mask-input " + path, read_file("--mask-input", path));
+  const auto& shape = mask.shape;
+  const bool square = shape.size() >= 2 && shape[shape.size() - 1] == shape[shape.size() - 2];
+  if (!square || shape.size() > 3 || (shape.size() == 3 && shape[0] != 1)) {
+    usage_error(
+        "--mask-input {}: has shape {}, expected one mask of logits, [side, side] or "
+        "[1, side, side]; of several masks choose one",
+        path, shape_text(shape));
+  }
+  if (!std::all_of(mask.values.begin(), mask.values.end(),
+                   [](float value) { return std::isfinite(value); })) {
+    usage_error("--mask-input {}: has values that are not finite", path);
+  }
+  return mask;
+}
+
+// Images with their prompts; failures of lines without an image are said at once and kept.
+std::vector<ImageTask> collect_tasks(const SegmentArguments& arguments,
+                                     std::vector<PromptFailure>* homeless) {
+  if (!arguments.prompts.empty()) {
+    if (!arguments.points.empty() || !arguments.boxes.empty() || !arguments.mask_input.empty()) {
+      usage_error("--prompts {}: can't be combined with --point, --box or --mask-input",
+                  arguments.prompts);
+    }
+    if (arguments.images.size() > 1) {
+      usage_error(
+          "--prompts {}: with {} images on the command line; each line names its image, or "
+          "one IMAGE is given for those that do not",
+          arguments.prompts, arguments.images.size());
+    }
+    PromptFile file =
+        read_prompts(arguments.prompts, arguments.images.empty() ? "" : arguments.images.front(),
+                     arguments.multimask);
+    for (const PromptFailure& failure : file.failures) {
+      print_error(fmt::format("{}: {}", failure.source, failure.message));
+    }
+    *homeless = file.failures;
+    if (!arguments.images.empty() && !file.images.empty() &&
+        std::none_of(file.images.begin(), file.images.end(), [&](const ImageTask& task) {
+          return task.path == arguments.images.front();
+        })) {
+      print_warning(fmt::format("{}: is not used; every line of --prompts {} names another image",
+                                arguments.images.front(), arguments.prompts));
+    }
+    return file.images;
+  }
+  const std::vector<PromptTask> prompts = prompts_from_options(arguments);
+  if (prompts.empty() && arguments.save_embedding.empty()) {
+    usage_error(
+        "no prompt: expected --point X,Y[,LABEL], --box X0,Y0,X1,Y1, --mask-input F.npy or "
+        "--prompts F.jsonl (or --save-embedding alone)");
+  }
+  std::vector<ImageTask> tasks;
+  for (const std::string& image : arguments.images) tasks.push_back({image, prompts, {}});
+  if (tasks.empty()) {
+    if (arguments.load_embedding.empty()) usage_error("no image: expected IMAGE...");
+    tasks.push_back({std::nullopt, prompts, {}});
+  }
+  return tasks;
+}
+
+Formats parse_formats(const std::string& text) {
+  const std::vector<std::string> names = parse_choices("--format", text, known_formats());
+  const auto has = [&](const char* name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  };
+  if (has("none") && names.size() > 1) {
+    usage_error("--format {}: \"none\" excludes other formats", text);
+  }
+  return {has("overlay"), has("mask"), has("labelmap"), has("rle"), has("polygon")};
+}
+
+// Options that name one file make sense for one image only.
+void check_single(const std::string& option, const std::string& path, std::size_t images) {
+  std::error_code ignored;
+  if (path.empty() || fs::is_directory(path, ignored)) return;
+  if (images > 1) {
+    usage_error("{} {}: names one file for {} images; name an existing folder instead", option,
+                path, images);
+  }
+  check_output_file(option, path);
+}
+
+// An output that is also an input or another output would destroy it.
+void check_not_input(const std::string& option, const std::string& path, const std::string& input,
+                     const std::string& role) {
+  std::error_code ignored;
+  if (path.empty() || input.empty() || fs::is_directory(path, ignored)) return;
+  if (same_file(path, input)) {
+    usage_error("{} {}: is the same file as {} {}", option, path, role, input);
+  }
+}
+
+void check_outputs(const SegmentArguments& arguments, const std::vector<ImageTask>& tasks) {
+  const std::string embedding = "--save-embedding";
+  const std::string logits = "--save-logits";
+  check_single(embedding, arguments.save_embedding, tasks.size());
+  check_single(logits, arguments.save_logits, tasks.size());
+  check_not_input(logits, arguments.save_logits, arguments.save_embedding, embedding);
+  // Logits may replace those that they refine: --mask-input is read as a whole before.
+  check_not_input(embedding, arguments.save_embedding, arguments.mask_input, "--mask-input");
+  for (const auto& [option, path] :
+       {std::pair(embedding, arguments.save_embedding), std::pair(logits, arguments.save_logits)}) {
+    for (const ImageTask& task : tasks) {
+      check_not_input(option, path, task.path.value_or(""), "the image");
+    }
+    check_not_input(option, path, arguments.load_embedding, "--load-embedding");
+    check_not_input(option, path, arguments.prompts == "-" ? "" : arguments.prompts, "--prompts");
+    check_not_input(option, path, arguments.model.model, "--model");
+    check_not_input(option, path, arguments.model.config, "--config");
+  }
+}
+
+// The logits of an image are one array, in which every prompt has as many masks.
+void check_logits(const SegmentArguments& arguments, const std::vector<ImageTask>& tasks) {
+  if (arguments.save_logits.empty()) return;
+  for (const ImageTask& task : tasks) {
+    for (const PromptTask& prompt : task.prompts) {
+      const PromptTask& first = task.prompts.front();
+      if (prompt.multimask == first.multimask) continue;
+      const PromptTask& several = prompt.multimask ? prompt : first;
+      const PromptTask& one = prompt.multimask ? first : prompt;
+      usage_error(
+          "--save-logits {}: {} asks for several masks, {} of the same image for one; make "
+          "\"multimask\" the same for all prompts of an image",
+          arguments.save_logits, several.source, one.source);
+    }
+  }
+}
+
+void check_folder(const std::string& folder) {
+  std::error_code error;
+  const fs::file_status status = fs::status(folder, error);
+  if (fs::exists(status) && !fs::is_directory(status)) {
+    usage_error("-o {}: is not a folder", folder);
+  }
+}
+
+void make_folder(const std::string& folder) {
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (!fs::is_directory(folder, error)) {
+    usage_error("-o {}: is not a folder and can't be made one{}", folder,
+                error ? ": " + error.message() : "");
+  }
+}
+
+SegmentSettings make_settings(const SegmentArguments& arguments,
+                              const std::vector<ImageTask>& tasks) {
+  SegmentSettings settings;
+  settings.formats = parse_formats(arguments.format);
+  settings.folder = arguments.folder == "." ? fs::path() : fs::path(arguments.folder);
+  settings.json = arguments.output.json;
+  settings.max_pixels = arguments.max_pixels;
+  settings.load_embedding = arguments.load_embedding;
+  settings.save_embedding = arguments.save_embedding;
+  settings.save_logits = arguments.save_logits;
+  check_outputs(arguments, tasks);
+  check_logits(arguments, tasks);
+  check_folder(arguments.folder);
+  if (tasks.size() > 1 && !arguments.load_embedding.empty()) {
+    usage_error("--load-embedding {}: is of one image, but {} are given", arguments.load_embedding,
+                tasks.size());
+  }
+  if (tasks.size() > 1 && !arguments.mask_input.empty()) {
+    usage_error("--mask-input {}: belongs to one image, but {} are given", arguments.mask_input,
+                tasks.size());
+  }
+  const bool pixels = !tasks.empty() && tasks.front().path.has_value();
+  if (settings.formats.overlay && !pixels && !tasks.empty()) {
+    usage_error(
+        "--format {}: an overlay needs the IMAGE besides --load-embedding; name it, or "
+        "choose among mask, labelmap, rle, polygon and none",
+        arguments.format);
+  }
+  return settings;
+}
+
+void set_mask_input(const Array& mask, const std::string& path, int side, ImageTask* task) {
+  if (mask.shape.back() != side) {
+    usage_error("--mask-input {}: has shape {}, but this model's logits are [{}, {}]", path,
+                shape_text(mask.shape), side, side);
+  }
+  for (PromptTask& prompt : task->prompts) prompt.prompt.mask_input = mask.values;
+}
+
+void tell(const ImageReport& report, bool json, double model_load_ms, std::size_t name_width) {
+  if (!report.error.empty()) print_error(report.error);
+  for (const PromptFailure& failure : report.failures) {
+    print_error(fmt::format("{}: {}", failure.source, failure.message));
+  }
+  if (json) {
+    print(to_json(report, model_load_ms).dump(-1, ' ', false, Json::error_handler_t::replace));
+  } else if (report.error.empty() && !quiet()) {
+    print(to_text(report, name_width));
+  }
+}
+
+// The failures of lines without an image, which standard error has named already, for programs.
+void tell_homeless(const std::vector<PromptFailure>& failures, bool json) {
+  if (!json || failures.empty()) return;
+  print(to_json(failures).dump(-1, ' ', false, Json::error_handler_t::replace));
+}
+
+Exit run_segment(const SegmentArguments& arguments) {
+  std::vector<PromptFailure> homeless;
+  std::vector<ImageTask> tasks = collect_tasks(arguments, &homeless);
+  const SegmentSettings settings = make_settings(arguments, tasks);
+  std::optional<Array> mask;
+  if (!arguments.mask_input.empty()) mask = read_mask_input(arguments.mask_input);
+  if (tasks.empty()) {
+    tell_homeless(homeless, settings.json);
+    return Exit::kSomeFailed;
+  }
+
+  apply(arguments.run);
+  const OpenModel model = open_model(arguments.model, arguments.run);
+  const EngineInfo& info = model.engine.info();
+  if (mask && info.patch_size > 0) {
+    const int side = info.image_size / info.patch_size * 4;
+    set_mask_input(*mask, arguments.mask_input, side, &tasks.front());
+  }
+  const int jobs = static_cast<int>(
+      std::min<std::size_t>(static_cast<std::size_t>(arguments.jobs), tasks.size()));
+  std::vector<Context> contexts = make_contexts(model.engine, jobs, arguments.run.threads);
+  print_note(fmt::format("{}: {}, {} threads, {}, loaded in {:.0f} ms", model.path, info.model,
+                         threads_text(contexts), info.isa, model.load_ms));
+
+  // Where no --model is given, this is the first time that its name is known.
+  check_not_input("--save-embedding", arguments.save_embedding, model.path, "the model");
+  check_not_input("--save-logits", arguments.save_logits, model.path, "the model");
+  make_folder(arguments.folder);
+
+  OutputNames names;
+  if (!arguments.save_embedding.empty()) names.reserve(arguments.save_embedding);
+  if (!arguments.save_logits.empty()) names.reserve(arguments.save_logits);
+  bool some_failed = !homeless.empty();
+  std::size_t name_width = 0;
+  for (const ImageTask& task : tasks) {
+    const std::string name = printable(task.path.value_or(settings.load_embedding));
+    name_width = std::max(name_width, std::min<std::size_t>(name.size(), 48));
+  }
+  segment_many(contexts, tasks, settings, &names, [&](const ImageReport& report) {
+    some_failed |= report.failed();
+    tell(report, settings.json, model.load_ms, name_width);
+  });
+  tell_homeless(homeless, settings.json);
+  return some_failed ? Exit::kSomeFailed : Exit::kDone;
+}
+
+constexpr const char* kEpilogue =
+    R"(All points together ask for one object; a single box joins them, and points then refine the box.
+Several boxes are a prompt each. Points with several boxes need --prompts, a file with a JSON object
+per line; lines with the same image share its encoding:
+
+  {"image": "truck.jpg", "points": [[500, 375], [1125, 625]], "labels": [1, 0], "id": "window"}
+  {"image": "truck.jpg", "box": [75, 275, 1725, 850]}
+  {"image": "truck.jpg", "points": [[575, 750]], "multimask": true}
+
+Points and boxes are in pixels of the original image, x to the right and y down. Boxes may leave the
+image; points may not (0 <= x <= width, 0 <= y <= height).
+
+Where only some prompts of an image ask for candidates, its one overlay shows them together: the
+candidate with the highest predicted IoU filled as other masks, the others faintly, in shades.
+
+Files are named after the image: truck_overlay.png. A name that is taken gets a number,
+truck_overlay-2.png; nothing is overwritten but what --save-embedding and --save-logits name.
+
+Exit status: 0 done, 1 some inputs failed (each is named), 2 wrong usage, 3 bad or missing model,
+4 unsupported here, 5 out of memory or device failure, 70 bug in Lasso, 130 interrupted.
+
+Examples:
+  lasso segment truck.jpg --point 500,375 --model sam_vit_b_01ec64.pth
+  lasso segment truck.jpg --box 425,600,700,875 --point 575,750,0 -o out --format overlay,mask
+  lasso segment *.jpg --box 10,10,500,400 --format none --json > masks.jsonl
+  lasso segment truck.jpg --save-embedding truck.safetensors
+  lasso segment truck.jpg --load-embedding truck.safetensors --point 500,375 --multimask
+)";
+
+}  // namespace
+
+void add_segment(CLI::App* parent, Action* action) {
+  CLI::App* app = parent->add_subcommand("segment", "Masks for points and boxes in images.");
+  const auto arguments = std::make_shared<SegmentArguments>();
+  SegmentArguments& a = *arguments;
+  const std::string input = "Images and prompts";
+  const std::string output = "Results";
+
+  app->add_option("IMAGE", a.images,
+                  "JPEG or PNG files. May be left out with --prompts, and with --load-embedding "
+                  "where no overlay is asked for.")
+      ->check(not_empty)
+      ->group(input);
+  const auto repeated = [&](const char* name, std::vector<std::string>* values, const char* text,
+                            const char* type) {
+    app->add_option(name, *values, text)->type_name(type)->allow_extra_args(false)->group(input);
+  };
+  repeated("--point", &a.points,
+           "A point of the object; LABEL 1 (default) says \"this\", 0 \"not this\". Repeatable.",
+           "X,Y[,LABEL]");
+  repeated("--box", &a.boxes, "A box around the object. Repeatable: each box is a prompt.",
+           "X0,Y0,X1,Y1");
+  add_text(app, "--prompts", &a.prompts, "F.jsonl|-",
+           "Prompts from a file, or from standard input: one JSON object per line with image, "
+           "points, labels, box, multimask, id.",
+           input);
+  add_text(app, "--mask-input", &a.mask_input, "F.npy",
+           "Low-resolution logits of an earlier answer (one mask of --save-logits) to refine.",
+           input);
+  add_switch(app, "--multimask", &a.multimask,
+             "Three candidates for each prompt instead of one mask; for ambiguous prompts. With "
+             "--prompts, for lines without multimask.",
+             input);
+  add_integer(app, "--max-pixels", &a.max_pixels, 1, std::int64_t{1} << 40,
+              "Refuse images that claim more pixels. Default: 100000000.", input);
+  add_text(app, "--load-embedding", &a.load_embedding, "F",
+           "Use a saved embedding; the image encoder does not run.", input);
+
+  add_text(app, "-o,--output", &a.folder, "DIR",
+           "Folder for results, made if need be. Default: the current folder.", output);
+  add_text(
+      app, "--format", &a.format, "LIST",
+      "Comma list of overlay (picture with masks and prompts), mask (PNG per mask, 0 and "
+      "255), labelmap (PNG with the index of the prompt, from 1, where its best mask is; where "
+      "masks overlap, the smallest is on top), rle and polygon (COCO JSON), or none. Default: "
+      "overlay.",
+      output);
+  add_text(app, "--save-embedding", &a.save_embedding, "F",
+           "Write the image's embedding (.safetensors). For several images, an existing folder.",
+           output);
+  add_text(app, "--save-logits", &a.save_logits, "F.npy",
+           "Write the low-resolution logits: float32 [masks, side, side], or [prompts, masks, "
+           "side, side] for several prompts. For several images, an existing folder.",
+           output);
+
+  add_model_option(app, &a.model);
+  add_description_options(app, &a.model);
+  add_verify_option(app, &a.model);
+  add_run_options(app, &a.run, true);
+  add_integer(app, "--jobs", &a.jobs, 1, 1024,
+              "Images at a time, which share the threads. More than one gives more images per "
+              "second, and takes the memory of as many. Default: 1.",
+              "Running");
+  add_output_options(app, &a.output,
+                     "One JSON object per image and line on standard output: size, masks "
+                     "(iou_prediction, area, bbox_xyxy, bbox_xywh, rle), timings in ms, files.");
+  describe_command(
+      app,
+      "lasso segment IMAGE... [--model FILE] [--point X,Y[,LABEL]]...\n"
+      "                     [--box X0,Y0,X1,Y1]... [--prompts F.jsonl|-] [-o DIR] [OPTIONS]",
+      kEpilogue);
+  app->callback([=] {
+    begin(arguments->output);
+    *action = [=] { return run_segment(*arguments); };
+  });
+}
+
+}  // namespace lasso::app

@@ -1,0 +1,257 @@
+#include "common/outputs.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <numeric>
+#include <utility>
+
+#include "cli/console.h"
+#include "cli/exit_codes.h"
+
+namespace lasso::app {
+
+namespace {
+
+constexpr std::size_t kMaxLabels = 65535;  // of a label map, which has at most 16 bits
+constexpr float kFaintFill = 0.22f;        // of candidates that are not the best
+
+// A colour on its way to another.
+Rgb mixed(Rgb color, Rgb other, double part) {
+  const auto channel = [&](std::uint8_t from, std::uint8_t to) {
+    return static_cast<std::uint8_t>(std::lround(from + part * (to - from)));
+  };
+  return {channel(color.r, other.r), channel(color.g, other.g), channel(color.b, other.b)};
+}
+
+// The masks of one prompt, to be drawn together: the largest first, so that a part lies on its
+// whole. The best looks like the only mask of another prompt; larger ones are darker, smaller ones
+// lighter.
+std::vector<OverlayItem> candidate_items(const Segmentation& answer, Rgb color) {
+  std::vector<std::int64_t> areas;
+  for (const Mask& mask : answer.masks) areas.push_back(mask_area(mask));
+  std::vector<std::size_t> order(areas.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return areas[a] > areas[b]; });
+  std::vector<OverlayItem> items;
+  bool after_best = false;
+  for (const std::size_t k : order) {
+    OverlayItem item{&answer.masks[k], nullptr, color};
+    if (k == answer.best()) {
+      after_best = true;
+    } else {
+      item.color = after_best ? mixed(color, {255, 255, 255}, 0.55) : mixed(color, {}, 0.45);
+      item.fill = kFaintFill;
+    }
+    items.push_back(item);
+  }
+  return items;
+}
+
+}  // namespace
+
+const std::vector<std::string>& known_formats() {
+  static const std::vector<std::string> formats = {"overlay", "mask",    "labelmap",
+                                                   "rle",     "polygon", "none"};
+  return formats;
+}
+
+double shortest(float value) {
+  const std::string text = fmt::format("{}", value);
+  double result = value;
+  std::from_chars(text.data(), text.data() + text.size(), result);
+  return result;
+}
+
+Json xyxy(const PixelBox& box) { return Json::array({box.x0, box.y0, box.x1, box.y1}); }
+
+Json xywh(const PixelBox& box) {
+  return Json::array({box.x0, box.y0, box.x1 - box.x0, box.y1 - box.y0});
+}
+
+ImageOutputs::ImageOutputs(const Formats& formats, bool rle, std::filesystem::path folder,
+                           OutputNames* names, const OutputSubject& subject)
+    : formats_(formats),
+      rle_(rle || formats.rle),
+      folder_(std::move(folder)),
+      names_(names),
+      subject_(subject) {
+  if (subject_.image == nullptr) formats_.overlay = false;
+  if (formats_.labelmap) {
+    if (subject_.prompts->size() > kMaxLabels) {
+      throw Failure(Exit::kSomeFailed, fmt::format("a label map holds {} labels, not {}",
+                                                   kMaxLabels, subject_.prompts->size()));
+    }
+    labels_.resize(static_cast<std::size_t>(subject_.width) *
+                   static_cast<std::size_t>(subject_.height));
+  }
+}
+
+// Whether some prompts have candidates and others one mask.
+bool ImageOutputs::is_mixed() const {
+  const std::vector<PromptTask>& prompts = *subject_.prompts;
+  return std::any_of(prompts.begin(), prompts.end(), [&](const PromptTask& prompt) {
+    return prompt.multimask != prompts.front().multimask;
+  });
+}
+
+// Files that belong to one image share their suffix, so all names are chosen together.
+void ImageOutputs::choose_names() {
+  named_ = true;
+  std::size_t masks = 0;
+  for (const PromptTask& prompt : *subject_.prompts) {
+    masks += prompt.multimask ? subject_.candidates : 1;
+  }
+  const std::size_t overlays = is_mixed() ? 1 : masks / subject_.prompts->size();
+  const std::string base = stem(subject_.path);
+  std::vector<OutputNames::Name> names;
+  std::vector<std::string> kinds;
+  const auto add = [&](const std::string& kind, std::size_t count, const std::string& extension) {
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::string number = count > 1 ? fmt::format("_{}", i) : "";
+      names.push_back({fmt::format("{}_{}{}", base, kind, number), extension});
+      kinds.push_back(kind);
+    }
+  };
+  if (formats_.overlay) add("overlay", overlays, ".png");
+  if (formats_.mask) add("mask", masks, ".png");
+  if (formats_.labelmap) add("labelmap", 1, ".png");
+  if (formats_.rle) add("rle", 1, ".json");
+  if (formats_.polygon) add("polygon", 1, ".json");
+  const std::vector<std::string> paths = names_->claim(folder_, names);
+  for (std::size_t i = 0; i < paths.size(); ++i) files_[kinds[i]].push_back(paths[i]);
+}
+
+void ImageOutputs::add(std::size_t first, const std::vector<Segmentation>& answers) {
+  if (answers.empty()) return;
+  if (!named_) choose_names();
+  if (formats_.overlay)
+    is_mixed() ? add_to_overlay(first, answers) : add_to_overlays(first, answers);
+  for (std::size_t i = 0; i < answers.size(); ++i) {
+    const Segmentation& answer = answers[i];
+    for (std::size_t k = 0; k < answer.masks.size(); ++k) {
+      const Mask& mask = answer.masks[k];
+      MaskSummary summary;
+      summary.prompt = first + i;
+      summary.candidate = k;
+      summary.iou_prediction = answer.iou_predictions[k];
+      summary.area = mask_area(mask);
+      summary.box = mask_bounding_box(mask);
+      if (rle_) summary.rle = rle_to_string(encode_rle(mask));
+      if (formats_.mask) {
+        const auto path = files_["mask"][masks_.size()].get<std::string>();
+        write_with([&] { write_mask_png(path, mask); });
+      }
+      if (formats_.labelmap && k == answer.best()) add_to_labelmap(first + i, mask, summary.area);
+      if (formats_.rle || formats_.polygon) add_annotation(summary, mask);
+      masks_.push_back(std::move(summary));
+    }
+  }
+}
+
+// All masks in one picture. Masks are drawn as they come, the prompts' marks at the end, above all
+// masks.
+void ImageOutputs::add_to_overlay(std::size_t first, const std::vector<Segmentation>& answers) {
+  std::vector<OverlayItem> items;
+  for (std::size_t i = 0; i < answers.size(); ++i) {
+    const std::vector<OverlayItem> some = candidate_items(answers[i], palette_color(first + i));
+    items.insert(items.end(), some.begin(), some.end());
+  }
+  const bool fresh = overlays_.empty();
+  overlays_.resize(1);
+  overlays_[0] = draw_overlay(fresh ? subject_.image->view() : overlays_[0].view(), items);
+}
+
+// Overlay k shows candidate k of every prompt.
+void ImageOutputs::add_to_overlays(std::size_t first, const std::vector<Segmentation>& answers) {
+  const std::size_t candidates = answers.front().masks.size();
+  const bool fresh = overlays_.empty();
+  overlays_.resize(candidates);
+  for (std::size_t k = 0; k < candidates; ++k) {
+    std::vector<OverlayItem> items;
+    for (std::size_t i = 0; i < answers.size(); ++i) {
+      items.push_back({&answers[i].masks[k], nullptr, palette_color(first + i)});
+    }
+    overlays_[k] = draw_overlay(fresh ? subject_.image->view() : overlays_[k].view(), items);
+  }
+}
+
+// Where masks overlap, the smaller one is on top.
+void ImageOutputs::add_to_labelmap(std::size_t prompt, const Mask& mask, std::int64_t area) {
+  const auto label = static_cast<std::uint16_t>(prompt + 1);
+  label_areas_.resize(label, 0);
+  label_areas_.back() = area;
+  for (std::size_t p = 0; p < mask.data.size(); ++p) {
+    if (mask.data[p] == 0) continue;
+    const std::uint16_t before = labels_[p];
+    if (before == 0 || label_areas_[before - 1U] >= area) labels_[p] = label;
+  }
+}
+
+void ImageOutputs::add_annotation(const MaskSummary& summary, const Mask& mask) {
+  const PixelBox box = summary.box.value_or(PixelBox{});
+  Json annotation;
+  annotation["id"] = masks_.size() + 1;
+  annotation["image_id"] = 1;
+  annotation["category_id"] = 1;
+  annotation["segmentation"] = nullptr;
+  annotation["area"] = summary.area;
+  annotation["bbox"] = xywh(box);
+  annotation["bbox_xyxy"] = xyxy(box);
+  annotation["bbox_xywh"] = xywh(box);
+  annotation["iscrowd"] = 0;
+  annotation["iou_prediction"] = shortest(summary.iou_prediction);
+  annotation["prompt"] = summary.prompt;
+  const PromptTask& task = (*subject_.prompts)[summary.prompt];
+  if (!task.id.is_null()) annotation["prompt_id"] = task.id;
+  if (formats_.rle) {
+    annotation["segmentation"] = {{"size", {mask.height, mask.width}}, {"counts", summary.rle}};
+    rle_annotations_.push_back(annotation);
+  }
+  if (formats_.polygon) {
+    annotation["segmentation"] = mask_polygons(mask);
+    polygon_annotations_.push_back(std::move(annotation));
+  }
+}
+
+Json ImageOutputs::coco_file(const Json& annotations) const {
+  Json file;
+  file["images"] = Json::array({{{"id", 1},
+                                 {"file_name", subject_.path},
+                                 {"width", subject_.width},
+                                 {"height", subject_.height}}});
+  file["categories"] = Json::array({{{"id", 1}, {"name", "object"}}});
+  file["annotations"] = annotations;
+  return file;
+}
+
+Json ImageOutputs::finish() {
+  const auto dump = [](const Json& json) {
+    return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+  };
+  for (std::size_t k = 0; k < overlays_.size(); ++k) {
+    std::vector<OverlayItem> marks;
+    for (std::size_t i = 0; i < subject_.prompts->size(); ++i) {
+      marks.push_back({nullptr, &(*subject_.prompts)[i].prompt, palette_color(i)});
+    }
+    const Image picture = draw_overlay(overlays_[k].view(), marks);
+    const auto path = files_["overlay"][k].get<std::string>();
+    write_with([&] { write_png(path, picture.view()); });
+  }
+  if (named_ && formats_.labelmap) {
+    const auto path = files_["labelmap"][0].get<std::string>();
+    write_with([&] { write_labelmap_png(path, labels_, subject_.width, subject_.height); });
+  }
+  if (named_ && formats_.rle) {
+    write_file(files_["rle"][0].get<std::string>(), dump(coco_file(rle_annotations_)));
+  }
+  if (named_ && formats_.polygon) {
+    write_file(files_["polygon"][0].get<std::string>(), dump(coco_file(polygon_annotations_)));
+  }
+  return files_;
+}
+
+}  // namespace lasso::app

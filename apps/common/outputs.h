@@ -1,0 +1,98 @@
+// Files with the results of one image: overlay, masks, map of labels, COCO files.
+#ifndef LASSO_COMMON_OUTPUTS_H_
+#define LASSO_COMMON_OUTPUTS_H_
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/files.h"
+#include "common/prompts.h"
+#include "lasso/context.h"
+#include "lasso/image.h"
+#include "lasso/mask.h"
+
+namespace lasso::app {
+
+// The values of --format.
+const std::vector<std::string>& known_formats();
+
+struct Formats {
+  bool overlay = false;
+  bool mask = false;
+  bool labelmap = false;
+  bool rle = false;
+  bool polygon = false;
+};
+
+// What is known of one mask once its pixels are gone.
+struct MaskSummary {
+  std::size_t prompt = 0;     // index among the image's prompts
+  std::size_t candidate = 0;  // of the prompt's masks
+  float iou_prediction = 0;
+  std::int64_t area = 0;
+  std::optional<PixelBox> box;  // none for an empty mask
+  std::string rle;              // COCO's compressed counts; empty if nobody asked for it
+};
+
+// What an image's files are made from.
+struct OutputSubject {
+  std::string path;              // of the image, or of the embedding where there is no image
+  const Image* image = nullptr;  // null: no pixels, so no overlay
+  int width = 0;
+  int height = 0;
+  const std::vector<PromptTask>* prompts = nullptr;
+  std::size_t candidates = 1;  // masks of a prompt with PromptTask::multimask
+};
+
+// Takes the masks of an image as they come, so that they need not all be in memory at once.
+class ImageOutputs {
+ public:
+  // `rle`: fill in MaskSummary::rle even if no format needs it.
+  ImageOutputs(const Formats& formats, bool rle, std::filesystem::path folder, OutputNames* names,
+               const OutputSubject& subject);
+
+  // The answers to prompts first, first + 1, ...; the calls cover all prompts in order.
+  void add(std::size_t first, const std::vector<Segmentation>& answers);
+
+  // Writes what is left to write. Returns the paths of all files, {"overlay": [...], ...}.
+  Json finish();
+
+  const std::vector<MaskSummary>& masks() const { return masks_; }
+
+ private:
+  void choose_names();
+  bool is_mixed() const;
+  void add_to_overlay(std::size_t first, const std::vector<Segmentation>& answers);
+  void add_to_overlays(std::size_t first, const std::vector<Segmentation>& answers);
+  void add_to_labelmap(std::size_t prompt, const Mask& mask, std::int64_t area);
+  void add_annotation(const MaskSummary& summary, const Mask& mask);
+  Json coco_file(const Json& annotations) const;
+
+  Formats formats_;
+  bool rle_;
+  std::filesystem::path folder_;
+  OutputNames* names_;
+  OutputSubject subject_;
+
+  Json files_ = Json::object();
+  bool named_ = false;
+  std::vector<MaskSummary> masks_;
+  std::vector<Image> overlays_;            // one per candidate; one for all where is_mixed()
+  std::vector<std::uint16_t> labels_;      // of each pixel: index of the prompt + 1
+  std::vector<std::int64_t> label_areas_;  // of each label's mask
+  Json rle_annotations_ = Json::array();
+  Json polygon_annotations_ = Json::array();
+};
+
+// The shortest decimal number that is the same float.
+double shortest(float value);
+
+Json xyxy(const PixelBox& box);
+Json xywh(const PixelBox& box);
+
+}  // namespace lasso::app
+
+#endif  // LASSO_COMMON_OUTPUTS_H_

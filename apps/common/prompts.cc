@@ -1,0 +1,207 @@
+#include "common/prompts.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <iostream>
+#include <iterator>
+#include <stdexcept>
+#include <unordered_map>
+
+#include "cli/exit_codes.h"
+#include "cli/values.h"
+#include "common/files.h"
+
+namespace lasso::app {
+
+bool is_too_deep(std::string_view text, int max_depth) {
+  int depth = 0;
+  bool in_string = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (in_string) {
+      if (c == '\\') ++i;
+      if (c == '"') in_string = false;
+    } else if (c == '"') {
+      in_string = true;
+    } else if (c == '[' || c == '{') {
+      if (++depth > max_depth) return true;
+    } else if (c == ']' || c == '}') {
+      --depth;
+    }
+  }
+  return false;
+}
+
+namespace {
+
+// What is wrong with a line.
+using Problem = std::invalid_argument;
+
+constexpr int kMaxDepth = 8;  // deeper than any prompt
+
+std::string shown(const Json& value) {
+  std::string text = value.dump(-1, ' ', false, Json::error_handler_t::replace);
+  if (text.size() > 60) text = text.substr(0, 57) + "...";
+  return text;
+}
+
+float coordinate(const Json& value, const char* key) {
+  const bool number = value.is_number();
+  const float result = number ? value.get<float>() : 0.0F;
+  if (!number || !std::isfinite(result)) {
+    throw Problem(fmt::format("\"{}\": expected finite numbers, got {}", key, shown(value)));
+  }
+  return result;
+}
+
+std::vector<Point> read_points(const Json& line) {
+  std::vector<Point> points;
+  const Json& rows = line.at("points");
+  if (!rows.is_array()) {
+    throw Problem(fmt::format("\"points\": expected [[x, y], ...], got {}", shown(rows)));
+  }
+  for (const Json& row : rows) {
+    if (!row.is_array() || row.size() != 2) {
+      throw Problem(fmt::format("\"points\": expected pairs [x, y], got {}", shown(row)));
+    }
+    points.push_back({coordinate(row[0], "points"), coordinate(row[1], "points")});
+  }
+  return points;
+}
+
+void read_labels(const Json& line, std::vector<Point>* points) {
+  const Json& labels = line.at("labels");
+  if (!labels.is_array() || labels.size() != points->size()) {
+    throw Problem(fmt::format("\"labels\": expected one label for each of {} points, got {}",
+                              points->size(), shown(labels)));
+  }
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    if (labels[i] != 0 && labels[i] != 1) {
+      throw Problem(fmt::format("\"labels\": expected 1 (this object) or 0 (not this), got {}",
+                                shown(labels[i])));
+    }
+    (*points)[i].label = labels[i] == 1 ? PointLabel::kForeground : PointLabel::kBackground;
+  }
+}
+
+Box read_box(const Json& line) {
+  const Json& values = line.at("box");
+  if (!values.is_array() || values.size() != 4) {
+    throw Problem(fmt::format("\"box\": expected [x0, y0, x1, y1], got {}", shown(values)));
+  }
+  const Box box{coordinate(values[0], "box"), coordinate(values[1], "box"),
+                coordinate(values[2], "box"), coordinate(values[3], "box")};
+  if (const auto problem = box_problem(box)) throw Problem("\"box\": " + *problem);
+  return box;
+}
+
+lasso::Prompt read_prompt(const Json& line) {
+  constexpr std::array<const char*, 6> kKeys = {"image", "points",    "labels",
+                                                "box",   "multimask", "id"};
+  for (const auto& item : line.items()) {
+    if (std::find(kKeys.begin(), kKeys.end(), item.key()) == kKeys.end()) {
+      throw Problem(fmt::format(
+          "unknown key \"{}\"; expected image, points, labels, box, multimask or id", item.key()));
+    }
+  }
+  lasso::Prompt prompt;
+  if (line.contains("points")) prompt.points = read_points(line);
+  if (line.contains("labels")) read_labels(line, &prompt.points);
+  if (line.contains("box") && !line["box"].is_null()) prompt.box = read_box(line);
+  if (prompt.points.empty() && !prompt.box) throw Problem("no prompt: expected points or a box");
+  return prompt;
+}
+
+bool read_multimask(const Json& line, bool default_multimask) {
+  if (!line.contains("multimask")) return default_multimask;
+  const Json& value = line["multimask"];
+  if (!value.is_boolean()) {
+    throw Problem(fmt::format("\"multimask\": expected true or false, got {}", shown(value)));
+  }
+  return value.get<bool>();
+}
+
+std::string read_image_path(const Json& line, const std::string& default_image) {
+  if (!line.contains("image")) {
+    if (default_image.empty()) throw Problem("\"image\" is missing");
+    return default_image;
+  }
+  const Json& image = line["image"];
+  if (!image.is_string() || image.get_ref<const std::string&>().empty()) {
+    throw Problem(fmt::format("\"image\": expected the path of an image, got {}", shown(image)));
+  }
+  return image.get<std::string>();
+}
+
+std::vector<std::string> split_lines(const std::string& text) {
+  std::vector<std::string> lines;
+  std::size_t begin = 0;
+  while (begin < text.size()) {
+    const std::size_t end = std::min(text.find('\n', begin), text.size());
+    lines.push_back(text.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return lines;
+}
+
+}  // namespace
+
+PromptFile read_prompts(const std::string& path, const std::string& default_image,
+                        bool default_multimask) {
+  std::string text;
+  if (path == "-") {
+    text.assign(std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>());
+  } else {
+    text = read_file("--prompts", path);
+  }
+  const std::string name = path == "-" ? "stdin" : path;
+
+  PromptFile file;
+  std::unordered_map<std::string, std::size_t> index;
+  const std::vector<std::string> lines = split_lines(text);
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    if (lines[i].find_first_not_of(" \t\r") == std::string::npos) continue;
+    PromptTask task;
+    task.source = fmt::format("{}:{}", name, i + 1);
+    ImageTask* image = nullptr;
+    try {
+      if (is_too_deep(lines[i], kMaxDepth)) {
+        throw Problem(fmt::format("is nested more than {} levels deep", kMaxDepth));
+      }
+      const Json line = Json::parse(lines[i], nullptr, false);
+      if (line.is_discarded()) throw Problem("is not JSON");
+      if (!line.is_object()) {
+        throw Problem(fmt::format("expected a JSON object, got {}", shown(line)));
+      }
+      const std::string image_path = read_image_path(line, default_image);
+      const auto [entry, is_new] = index.emplace(image_path, file.images.size());
+      if (is_new) file.images.push_back({image_path, {}, {}});
+      image = &file.images[entry->second];
+      if (line.contains("id")) {
+        if (!line["id"].is_string() && !line["id"].is_number()) {
+          throw Problem(
+              fmt::format("\"id\": expected a string or a number, got {}", shown(line["id"])));
+        }
+        task.id = line["id"];
+      }
+      task.prompt = read_prompt(line);
+      task.multimask = read_multimask(line, default_multimask);
+      image->prompts.push_back(task);
+    } catch (const Problem& error) {
+      auto& failures = image != nullptr ? image->failures : file.failures;
+      failures.push_back({task.source, task.id, error.what()});
+    }
+  }
+  if (file.images.empty() && file.failures.empty()) {
+    usage_error(
+        "--prompts {}: has no prompts; expected a JSON object per line, such as "
+        "{{\"image\": \"truck.jpg\", \"box\": [75, 275, 1725, 850]}}",
+        path);
+  }
+  return file;
+}
+
+}  // namespace lasso::app
