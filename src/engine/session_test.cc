@@ -226,8 +226,8 @@ TEST(Session, ComputesWithSymbolsAndWithinTheProfile) {
     const std::vector<float> in = random_values(rows * 3, 1);
     std::vector<float> out(static_cast<std::size_t>(rows / 2 * 3));
     const std::vector<std::int64_t> symbols{rows};
-    const std::vector<const void*> inputs{in.data()};
-    const std::vector<void*> outputs{out.data()};
+    const std::vector<ConstTensorRef> inputs{in.data()};
+    const std::vector<TensorRef> outputs{out.data()};
     session.run(0, symbols, inputs, outputs);
     const std::size_t offset = in.size() - out.size();
     for (std::size_t i = 0; i < out.size(); ++i) EXPECT_EQ(out[i], in[i] + in[offset + i]);

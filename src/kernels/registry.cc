@@ -9,10 +9,7 @@
 #include "kernels/matmul/matmul.h"
 #include "kernels/norm/norm.h"
 #include "kernels/pad/pad.h"
-#include "kernels/pad/pad.h"
 #include "kernels/quantize/quantize.h"
-#include "kernels/reduce/reduce.h"
-#include "kernels/softmax/softmax.h"
 #include "kernels/reduce/reduce.h"
 #include "kernels/softmax/softmax.h"
 
@@ -45,9 +42,6 @@ struct FamilyOf {
   }
   const Family& operator()(const graph::Quantize&) const { return quantize_family(); }
   const Family& operator()(const graph::Cast&) const { return cast_family(); }
-  const Family& operator()(const graph::Reduce&) const { return reduce_family(); }
-  const Family& operator()(const graph::Softmax&) const { return softmax_family(); }
-  const Family& operator()(const graph::Pad&) const { return pad_family(); }
   const Family& operator()(const graph::Reduce&) const { return reduce_family(); }
   const Family& operator()(const graph::Softmax&) const { return softmax_family(); }
   const Family& operator()(const graph::Pad&) const { return pad_family(); }

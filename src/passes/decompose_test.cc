@@ -81,13 +81,15 @@ std::vector<std::vector<std::byte>> results_of(const graph::Graph& graph) {
   module.programs.push_back(graph);
   engine::CompileOptions options;
   options.reference = true;
-  options.threads = 2;
-  engine::Session session(engine::compile(std::move(module), options), {.threads = 2});
+  options.target.threads = 2;
+  engine::SessionOptions session_options;
+  session_options.threads = 2;
+  engine::Session session(engine::compile(std::move(module), options), session_options);
   const graph::Bindings bindings{{"batch", kImages}};
   std::vector<std::vector<float>> inputs;
   std::vector<std::vector<std::byte>> outputs;
-  std::vector<const void*> in;
-  std::vector<void*> out;
+  std::vector<engine::ConstTensorRef> in;
+  std::vector<engine::TensorRef> out;
   for (const ValueId id : graph.inputs) {
     const auto count = element_count(evaluate(graph.value(id).shape, bindings));
     inputs.push_back(random_values(count, static_cast<unsigned>(100 + inputs.size())));
@@ -96,9 +98,9 @@ std::vector<std::vector<std::byte>> results_of(const graph::Graph& graph) {
     const graph::Value& value = graph.value(id);
     outputs.emplace_back(static_cast<std::size_t>(element_count(evaluate(value.shape, bindings))) *
                          size_of(value.dtype));
+    out.emplace_back(outputs.back().data(), value.dtype);
   }
-  for (const auto& values : inputs) in.push_back(values.data());
-  for (auto& bytes : outputs) out.push_back(bytes.data());
+  for (const auto& values : inputs) in.emplace_back(values.data());
   const std::vector<std::int64_t> symbols(graph::symbols(graph).size(), kImages);
   session.run(0, symbols, in, out);
   return outputs;

@@ -73,8 +73,7 @@ void write_engine_seeds(const std::string& dir) {
   for (const auto& [precision, name] :
        {std::pair(Precision::kFp32, "fp32"), std::pair(Precision::kInt8, "int8")}) {
     engine::CompileOptions options;
-    options.precision =
-        sam::precision_plan(checkpoint.config, precision, options.target, false);
+    options.precision = sam::precision_plan(checkpoint.config, precision, options.target, false);
     const std::string path = dir + "/engine/" + name;
     sam::build_model_file(checkpoint, preprocess_preset("sam"), options, name, path);
     sam::load_model(path, {}, true);

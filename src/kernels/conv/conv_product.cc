@@ -96,15 +96,15 @@ void run(const KernelState& state, const KernelArgs& args) {
                         .packed = reinterpret_cast<const float*>(args.packed),
                         .residual = false,
                         .activation = p.activation};
-  run_product(
-      product_isa(kFeature), product, [&](std::int64_t first, int count, ProductRows& rows) {
-        for (int r = 0; r < count; ++r) {
-          const std::int64_t pixel = first + r;
-          locate_pieces(s, x, pixel / (out_h * out_w), p.top(pixel / out_w % out_h),
-                        p.left(pixel % out_w), rows.a + r, count);
-          rows.y[r] = y + pixel * p.filters;
-        }
-      });
+  run_product(product_isa(kFeature), product,
+              [&](std::int64_t first, int count, ProductRows& rows) {
+                for (int r = 0; r < count; ++r) {
+                  const std::int64_t pixel = first + r;
+                  locate_pieces(s, x, pixel / (out_h * out_w), p.top(pixel / out_w % out_h),
+                                p.left(pixel % out_w), rows.a + r, count);
+                  rows.y[r] = y + pixel * p.filters;
+                }
+              });
 }
 
 std::unique_ptr<KernelState> create(const Conv2dProblem& p, const TargetInfo& /*target*/,

@@ -70,7 +70,7 @@ TEST(Pad, AnySideOfAnyDimension) {
 
 TEST(Pad, RefusesValuesOfOtherTypes) {
   const PadProblem p = make_pad_problem({{1}, {0}, 1.0F}, {3}, 1);
-  EXPECT_FALSE(kPadRef.supports(p, {}));
+  EXPECT_FALSE(ask(kPadRef, p, test::test_target(1)));
   EXPECT_THROW(make_pad_problem({{-1}, {0}, 0.0F}, {3}, 4), Error);
 }
 

@@ -92,8 +92,8 @@ TEST(Reduce, OfNothing) {
     float y = 1.0F;
     const void* inputs[] = {nullptr};
     void* outputs[] = {&y};
-    const auto state =
-        kReduceRef.create(make_reduce_problem({kind, {0}, false}, {0}), {.threads = 1});
+    const ReduceProblem p = make_reduce_problem({kind, {0}, false}, {0});
+    const auto state = kReduceRef.create(p, test::test_target(1), {});
     kReduceRef.run(*state, {.inputs = inputs, .outputs = outputs});
     EXPECT_EQ(y, expected);
   }
@@ -105,8 +105,8 @@ TEST(Reduce, NotANumberStaysOne) {
     float y = 1.0F;
     const void* inputs[] = {x.data()};
     void* outputs[] = {&y};
-    const auto state =
-        kReduceRef.create(make_reduce_problem({kind, {0}, false}, {3}), {.threads = 1});
+    const ReduceProblem p = make_reduce_problem({kind, {0}, false}, {3});
+    const auto state = kReduceRef.create(p, test::test_target(1), {});
     kReduceRef.run(*state, {.inputs = inputs, .outputs = outputs});
     EXPECT_TRUE(std::isnan(y)) << to_string(kind);
   }
