@@ -22,6 +22,8 @@ class SplitMix64 {
   // In [0, 1), a multiple of 2^-24.
   float uniform() { return static_cast<float>(next() >> 40) * 0x1p-24F; }
   float uniform(float low, float high) { return low + (high - low) * uniform(); }
+  // All of it: functions of lasso/clicks.h take it up and leave it where their draws end.
+  std::uint64_t* state() { return &state_; }
 
  private:
   std::uint64_t state_;

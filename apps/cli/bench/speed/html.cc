@@ -1,14 +1,17 @@
 #include "cli/bench/speed/html.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <vector>
 
 #include "cli/bench/report/markup.h"
 #include "cli/bench/report/report.h"
+#include "cli/bench/report/report_folder.h"
 #include "cli/bench/speed/layer_report.h"
 #include "cli/bench/speed/report.h"
+#include "common/machine.h"
 #include "lasso/version.h"
 
 namespace lasso::app {
