@@ -16,6 +16,9 @@
 #include <thread>
 
 #include "cli/exit_codes.h"
+#include "common/file_guard.h"
+#include "common/text.h"
+#include "core/stopwatch.h"
 #include "lasso/log.h"
 
 namespace lasso::app {
@@ -40,7 +43,6 @@ std::mutex& stream_mutex() {
 
 // Read by the signal handler, hence atomic.
 std::atomic<bool> progress_shown{false};
-std::atomic<int> files_in_flight{0};
 std::atomic<bool> interrupted{false};
 
 bool terminal_with_color(int fd) {
@@ -48,21 +50,6 @@ bool terminal_with_color(int fd) {
   const char* no_color = std::getenv("NO_COLOR");
   return isatty(fd) != 0 && (no_color == nullptr || *no_color == '\0') &&
          (term == nullptr || std::strcmp(term, "dumb") != 0);
-}
-
-// Bytes of the UTF-8 character that `text` begins with; 0 if it begins with none. Overlong forms
-// count as none: a terminal may read a control character in them.
-std::size_t character_size(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned first = byte(0);
-  if (first < 0x80) return 1;
-  const std::size_t size = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
-  if (first < 0xc2 || first > 0xf4 || text.size() < size) return 0;
-  for (std::size_t i = 1; i < size; ++i) {
-    if ((byte(i) & 0xc0) != 0x80) return 0;
-  }
-  const bool overlong = (first == 0xe0 && byte(1) < 0xa0) || (first == 0xf0 && byte(1) < 0x90);
-  return overlong ? 0 : size;
 }
 
 void clear_progress() {
@@ -88,7 +75,7 @@ void leave_interrupted() {
 }
 
 void on_interrupt(int) {
-  if (files_in_flight > 0) {
+  if (FileGuard::count() > 0) {
     interrupted = true;
   } else {
     leave_interrupted();
@@ -109,28 +96,6 @@ void configure_console(bool quiet, bool verbose) {
 }
 
 bool quiet() { return settings().quiet; }
-
-std::string printable(std::string_view text) {
-  std::string result;
-  while (!text.empty()) {
-    const std::size_t size = character_size(text);
-    const auto first = static_cast<unsigned char>(text[0]);
-    const bool c0 = first < 0x20 || first == 0x7f;
-    const bool c1 = size == 2 && first == 0xc2 && static_cast<unsigned char>(text[1]) < 0xa0;
-    const std::size_t taken = std::max<std::size_t>(size, 1);
-    if (first == '\n') {
-      result += "\\n";
-    } else if (size == 0 || c0 || c1) {
-      for (const char c : text.substr(0, taken)) {
-        result += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
-      }
-    } else {
-      result += text.substr(0, taken);
-    }
-    text.remove_prefix(taken);
-  }
-  return result;
-}
 
 void print(std::string_view line) {
   const std::lock_guard lock(stream_mutex());
@@ -202,16 +167,14 @@ struct Progress::State {
   std::thread thread;
 
   void run() {
-    using Clock = std::chrono::steady_clock;
-    const auto start = Clock::now();
+    const Stopwatch watch;
     std::unique_lock lock(mutex);
     auto pause = std::chrono::milliseconds(1000);
     while (!changed.wait_for(lock, pause, [this] { return done; })) {
       pause = std::chrono::milliseconds(100);
-      const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
       const std::lock_guard stream_lock(stream_mutex());
       progress_shown = true;
-      fmt::print(stderr, "\r\033[K{}... {:.1f} s", printable(what), seconds);
+      fmt::print(stderr, "\r\033[K{}... {:.1f} s", printable(what), watch.seconds());
       std::fflush(stderr);
     }
     const std::lock_guard stream_lock(stream_mutex());
@@ -244,6 +207,9 @@ void Progress::set(const std::string& what) {
 }
 
 void install_signal_handlers() {
+  FileGuard::when_none([] {
+    if (interrupted) leave_interrupted();
+  });
   struct sigaction action = {};
   action.sa_handler = on_interrupt;
   action.sa_flags = SA_RESTART;
@@ -256,12 +222,6 @@ void restore_signal_handlers() {
   struct sigaction action = {};
   action.sa_handler = SIG_DFL;
   sigaction(SIGINT, &action, nullptr);
-}
-
-FileGuard::FileGuard() { ++files_in_flight; }
-
-FileGuard::~FileGuard() {
-  if (--files_in_flight == 0 && interrupted) leave_interrupted();
 }
 
 }  // namespace lasso::app

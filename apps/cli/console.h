@@ -30,10 +30,6 @@ const char* arrow();
 
 bool quiet();
 
-// The text with control characters (C0 and C1) and bytes that are not UTF-8 escaped, so that a
-// file's name neither breaks the line nor commands the terminal.
-std::string printable(std::string_view text);
-
 // While one lives, a line on the terminal says what is going on if it takes more than a second. At
 // most one at a time. Nothing happens when standard error is not a terminal, or if quiet.
 class Progress {
@@ -55,14 +51,6 @@ class Progress {
 void install_signal_handlers();
 // In a forked child: SIGINT ends it silently.
 void restore_signal_handlers();
-
-class FileGuard {
- public:
-  FileGuard();
-  ~FileGuard();
-  FileGuard(const FileGuard&) = delete;
-  FileGuard& operator=(const FileGuard&) = delete;
-};
 
 }  // namespace lasso::app
 

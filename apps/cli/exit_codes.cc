@@ -29,11 +29,6 @@ Exit exit_for(const lasso::Error& error, Stage stage) {
   return Exit::kInternal;
 }
 
-bool is_fatal(const lasso::Error& error) {
-  return error.code() == ErrorCode::kOutOfMemory || error.code() == ErrorCode::kDevice ||
-         error.code() == ErrorCode::kInternal;
-}
-
 namespace {
 
 std::string please_report(const std::string& message) {
@@ -48,6 +43,8 @@ Described describe(const std::exception_ptr& error) {
   } catch (const Failure& failure) {
     const bool bug = failure.exit() == Exit::kInternal;
     return {failure.exit(), bug ? please_report(failure.what()) : failure.what()};
+  } catch (const OutputError& e) {
+    return {Exit::kSomeFailed, e.what()};
   } catch (const lasso::Error& e) {
     const Exit exit = exit_for(e, Stage::kOther);
     return {exit, exit == Exit::kInternal ? please_report(e.what()) : e.what()};

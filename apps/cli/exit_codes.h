@@ -9,6 +9,7 @@
 #include <string>
 #include <utility>
 
+#include "common/errors.h"
 #include "lasso/error.h"
 
 namespace lasso::app {
@@ -40,6 +41,18 @@ template <typename... Args>
   throw Failure(Exit::kUsage, fmt::format(format, std::forward<Args>(args)...));
 }
 
+// Returns f(), which reads or checks a file or folder that an option names: what is wrong with it
+// is wrong usage, and the message begins with the option. Errors that end the run pass through.
+template <typename F>
+auto for_option(const std::string& option, F&& f) {
+  try {
+    return f();
+  } catch (const lasso::Error& error) {
+    if (is_fatal(error)) throw;
+    usage_error("{} {}", option, error.what());
+  }
+}
+
 // What was being done when the library threw.
 enum class Stage { kModel, kEngineFile, kOther };
 
@@ -58,9 +71,6 @@ struct Described {
 
 // Status and message for any exception.
 Described describe(const std::exception_ptr& error);
-
-// True for errors that end the run even when other inputs wait: no memory, a failing device, a bug.
-bool is_fatal(const lasso::Error& error);
 
 }  // namespace lasso::app
 

@@ -10,6 +10,7 @@
 #include "cli/commands.h"
 #include "cli/console.h"
 #include "cli/exit_codes.h"
+#include "cli/help.h"
 #include "cli/options.h"
 #include "cli/values.h"
 #include "common/machine.h"

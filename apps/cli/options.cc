@@ -4,9 +4,6 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <map>
-#include <numeric>
-#include <sstream>
 #include <string_view>
 #include <vector>
 
@@ -20,133 +17,8 @@ namespace {
 
 constexpr const char* kRunGroup = "Running";
 constexpr const char* kModelGroup = "Model";
-constexpr const char* kOutputGroup = "Messages";
-
-constexpr std::size_t kTextColumn = 28;
-constexpr std::size_t kLineWidth = 96;
-
-// Usage line and epilogue of each command, which CLI11 has no place for.
-std::map<const CLI::App*, std::string>& usages() {
-  static std::map<const CLI::App*, std::string> instance;
-  return instance;
-}
-
-// Breaks `text` at spaces; a line feed in it begins a new line.
-std::string wrap(const std::string& text, std::size_t indent) {
-  std::string result;
-  std::istringstream lines(text);
-  std::string line;
-  bool first_line = true;
-  while (std::getline(lines, line)) {
-    if (!first_line) result += "\n" + std::string(indent, ' ');
-    first_line = false;
-    std::istringstream words(line);
-    std::string word;
-    std::size_t column = indent;
-    while (words >> word) {
-      if (column > indent && column + 1 + word.size() > kLineWidth) {
-        result += "\n" + std::string(indent, ' ');
-        column = indent;
-      }
-      if (column > indent) {
-        result += ' ';
-        ++column;
-      }
-      result += word;
-      column += word.size();
-    }
-  }
-  return result;
-}
-
-std::string entry(const std::string& left, const std::string& text) {
-  std::string line = std::string(2, ' ') + left;
-  if (line.size() + 2 > kTextColumn) {
-    line += "\n" + std::string(kTextColumn, ' ');
-  } else {
-    line.append(kTextColumn - line.size(), ' ');
-  }
-  return line + wrap(text, kTextColumn) + "\n";
-}
-
-std::string option_left(const CLI::Option* option) {
-  std::string left = option->get_name(option->get_positional(), true);
-  std::replace(left.begin(), left.end(), ',', ' ');
-  if (const std::size_t space = left.find(' '); space != std::string::npos) {
-    left.replace(space, 1, ", ");
-  }
-  if (!option->get_positional() && option->get_type_size() > 0) {
-    left += " " + option->get_type_name();
-  }
-  return left;
-}
-
-std::size_t edit_distance(const std::string& a, const std::string& b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), 0);
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    std::size_t diagonal = row[0]++;
-    for (std::size_t j = 0; j < b.size(); ++j) {
-      const std::size_t change = diagonal + (a[i] == b[j] ? 0 : 1);
-      diagonal = row[j + 1];
-      row[j + 1] = std::min({change, row[j] + 1, diagonal + 1});
-    }
-  }
-  return row.back();
-}
 
 }  // namespace
-
-std::string HelpFormatter::make_help(const CLI::App* app, std::string name,
-                                     CLI::AppFormatMode mode) const {
-  (void)name;
-  (void)mode;
-  std::string help;
-  const auto usage = usages().find(app);
-  help += app->get_description() + "\n\n";
-  if (usage != usages().end()) help += "Usage: " + usage->second + "\n";
-
-  const auto commands = app->get_subcommands([](const CLI::App*) { return true; });
-  if (!commands.empty()) {
-    help += "\nCommands:\n";
-    for (const CLI::App* command : commands) {
-      help += entry(command->get_name(), command->get_description());
-    }
-  }
-  for (const std::string& group : app->get_groups()) {
-    const auto options = app->get_options(
-        [&](const CLI::Option* option) { return option->get_group() == group && !group.empty(); });
-    if (options.empty()) continue;
-    help += "\n" + group + ":\n";
-    for (const CLI::Option* option : options) {
-      help += entry(option_left(option), option->get_description());
-    }
-  }
-  if (!app->get_footer().empty()) help += "\n" + app->get_footer();
-  return help;
-}
-
-void describe_command(CLI::App* app, const std::string& usage, const std::string& epilogue) {
-  usages()[app] = usage;
-  app->footer(epilogue);
-  app->set_help_flag("-h,--help", "Show this text and exit.")->group(kOutputGroup);
-}
-
-std::string closest_option(const CLI::App& app, const std::string& mistyped) {
-  const std::string name = mistyped.substr(0, mistyped.find('='));
-  std::string best;
-  std::size_t best_distance = 3;  // more is no typing error
-  for (const CLI::Option* option : app.get_options()) {
-    for (const std::string& candidate : option->get_lnames()) {
-      const std::size_t distance = edit_distance(name, "--" + candidate);
-      if (distance < best_distance) {
-        best_distance = distance;
-        best = "--" + candidate;
-      }
-    }
-  }
-  return best;
-}
 
 std::string not_empty(const std::string& text) { return text.empty() ? "the value is empty" : ""; }
 
@@ -228,15 +100,19 @@ const std::vector<std::string>& precision_names() {
 }
 
 const std::vector<std::string>& isa_names() {
-  static const std::vector<std::string> names = {"avx2", "avx_vnni", "avx512", "avx512_vnni",
-                                                 "avx512_bf16"};
+  static const std::vector<std::string> names = lasso::isa_names();
   return names;
+}
+
+std::string isa_cap() {
+  const char* cap = std::getenv("LASSO_MAX_ISA");
+  return cap == nullptr ? "" : cap;
 }
 
 void cap_isa(const std::string& isa) {
   if (isa.empty()) return;
-  const char* outer = std::getenv("LASSO_MAX_ISA");
-  if (outer != nullptr && *outer != '\0') {
+  const std::string outer = isa_cap();
+  if (!outer.empty()) {
     const auto rank = [](std::string_view name) {
       return std::find(isa_names().begin(), isa_names().end(), name) - isa_names().begin();
     };
@@ -275,7 +151,7 @@ void check_precision(const RunOptions& options, const std::vector<std::string>& 
 
 void require_precision(const RunOptions& options) {
   if (options.precision != "bf16" || options.kernels == "reference") return;
-  const std::string isa = lasso::machine_info().isa;
+  const std::string isa = lasso::machine_info(isa_cap()).isa;
   if (isa == "avx512_bf16") return;
   throw Failure(
       Exit::kUnsupported,
@@ -304,6 +180,23 @@ void add_description_options(CLI::App* app, ModelOptions* options) {
            kModelGroup);
   add_text(app, "--config", &options->config, "F.json",
            "What the tensors' shapes do not tell about the model.", kModelGroup);
+}
+
+void add_common_options(CLI::App* app, CommonArguments* arguments, bool variants,
+                        const std::string& json_help) {
+  add_description_options(app, &arguments->model);
+  add_verify_option(app, &arguments->model);
+  add_run_options(app, &arguments->run, variants);
+  add_output_options(app, &arguments->output, json_help);
+}
+
+void add_candidates(CLI::App* app, std::vector<std::string>* candidates, const std::string& group) {
+  app->add_option("--candidate", *candidates,
+                  "Model to measure; repeatable. Default: the fast kernels of --model.")
+      ->type_name("FILE[@VARIANT]")
+      ->allow_extra_args(false)
+      ->check(not_empty)
+      ->group(group);
 }
 
 }  // namespace lasso::app

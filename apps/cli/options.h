@@ -1,4 +1,4 @@
-// Options that several subcommands share, and the form of the help texts.
+// Options that several subcommands share.
 #ifndef LASSO_CLI_OPTIONS_H_
 #define LASSO_CLI_OPTIONS_H_
 
@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "cli/exit_codes.h"
+#include "cli/help.h"
 #include "lasso/engine.h"
 
 namespace lasso::app {
@@ -42,8 +43,7 @@ struct RunOptions {
 };
 // With `variants` also --isa and --kernels.
 void add_run_options(CLI::App* app, RunOptions* options, bool variants);
-// Refuses what this release or machine lacks with status 4, and caps the instruction set (through
-// the environment, before the library looks).
+// Refuses what this release or machine lacks with status 4, and caps the instruction set.
 void apply(const RunOptions& options);
 // What --precision takes.
 const std::vector<std::string>& precision_names();
@@ -54,6 +54,9 @@ void check_precision(const RunOptions& options, const std::vector<std::string>& 
 void require_precision(const RunOptions& options);
 // The instruction sets that --isa and LASSO_MAX_ISA take, the lowest first.
 const std::vector<std::string>& isa_names();
+// The cap that engines are opened with: what the environment variable LASSO_MAX_ISA says, which
+// cap_isa() lowers for this process and its children. Empty: none.
+std::string isa_cap();
 // Lowers the cap; never raises one that stands in the environment.
 void cap_isa(const std::string& isa);
 
@@ -70,6 +73,30 @@ void add_description_options(CLI::App* app, ModelOptions* options);
 // --verify, for commands that take an engine file.
 void add_verify_option(CLI::App* app, ModelOptions* options);
 
+// What most subcommands take.
+struct CommonArguments {
+  ModelOptions model;
+  RunOptions run;
+  OutputOptions output;
+};
+// --preprocess, --config, --verify, and the options of running and of output.
+void add_common_options(CLI::App* app, CommonArguments* arguments, bool variants,
+                        const std::string& json_help);
+
+// Once the subcommand is chosen and its options are read: sets up the console and makes
+// run(*arguments) the action.
+template <typename Arguments>
+void set_action(CLI::App* app, const std::shared_ptr<Arguments>& arguments,
+                Exit (*run)(const Arguments&), Action* action) {
+  app->callback([=] {
+    begin(arguments->output);
+    *action = [=] { return run(*arguments); };
+  });
+}
+
+// --candidate, for commands that measure several models.
+void add_candidates(CLI::App* app, std::vector<std::string>* candidates, const std::string& group);
+
 // A number with its limits; the help says the default.
 void add_integer(CLI::App* app, const std::string& name, std::int64_t* value, std::int64_t min,
                  std::int64_t max, const std::string& description, const std::string& group,
@@ -77,6 +104,8 @@ void add_integer(CLI::App* app, const std::string& name, std::int64_t* value, st
 void add_integer(CLI::App* app, const std::string& name, int* value, int min, int max,
                  const std::string& description, const std::string& group,
                  const std::string& placeholder = "N");
+// The heading over the options of output, and --help.
+inline constexpr const char* kOutputGroup = "Messages";
 // A check for CLI11: an empty value is most likely a script's variable that is not set.
 std::string not_empty(const std::string& text);
 // A value that may be given once, and is not empty.
@@ -85,19 +114,6 @@ CLI::Option* add_text(CLI::App* app, const std::string& name, std::string* value
                       const std::string& group);
 CLI::Option* add_switch(CLI::App* app, const std::string& name, bool* value,
                         const std::string& description, const std::string& group);
-
-// Help in man-page style: usage, groups of options with wrapped texts, examples.
-class HelpFormatter : public CLI::Formatter {
- public:
-  std::string make_help(const CLI::App* app, std::string name,
-                        CLI::AppFormatMode mode) const override;
-};
-
-// The option that a mistyped one most likely meant, or empty.
-std::string closest_option(const CLI::App& app, const std::string& mistyped);
-
-// The text of synopsis and the examples of a subcommand.
-void describe_command(CLI::App* app, const std::string& usage, const std::string& epilogue);
 
 }  // namespace lasso::app
 

@@ -5,8 +5,11 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <optional>
+#include <string_view>
 
 #include "cli/exit_codes.h"
+#include "common/prompts.h"
 
 namespace lasso::app {
 
@@ -38,6 +41,12 @@ std::optional<double> to_double(std::string_view text) {
   return value;
 }
 
+std::optional<float> to_float(std::string_view text) {
+  const std::optional<double> value = to_double(text);
+  if (!value || !std::isfinite(static_cast<float>(*value))) return std::nullopt;
+  return static_cast<float>(*value);
+}
+
 std::optional<std::int64_t> to_integer(std::string_view text) {
   std::int64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -46,12 +55,6 @@ std::optional<std::int64_t> to_integer(std::string_view text) {
 }
 
 }  // namespace
-
-std::optional<float> to_float(std::string_view text) {
-  const std::optional<double> value = to_double(text);
-  if (!value || !std::isfinite(static_cast<float>(*value))) return std::nullopt;
-  return static_cast<float>(*value);
-}
 
 std::int64_t parse_integer(const std::string& option, const std::string& text, std::int64_t min,
                            std::int64_t max) {
@@ -151,16 +154,6 @@ Point parse_point(const std::string& text) {
   return point;
 }
 
-std::optional<std::string> box_problem(const Box& box) {
-  if (box.x0 >= box.x1) {
-    return fmt::format("the box has no area: x0 = {} must be less than x1 = {}", box.x0, box.x1);
-  }
-  if (box.y0 >= box.y1) {
-    return fmt::format("the box has no area: y0 = {} must be less than y1 = {}", box.y0, box.y1);
-  }
-  return std::nullopt;
-}
-
 Box parse_box(const std::string& text) {
   const std::vector<std::string_view> parts = split(text);
   std::vector<float> values;
@@ -173,18 +166,6 @@ Box parse_box(const std::string& text) {
   const Box box{values[0], values[1], values[2], values[3]};
   if (const auto problem = box_problem(box)) usage_error("--box {}: {}", text, *problem);
   return box;
-}
-
-std::optional<std::string> prompt_problem(const Prompt& prompt, int width, int height) {
-  for (const Point& point : prompt.points) {
-    const bool inside = point.x >= 0 && point.x <= static_cast<float>(width) && point.y >= 0 &&
-                        point.y <= static_cast<float>(height);
-    if (!inside) {
-      return fmt::format("point {},{} lies outside the image of {}x{} pixels", point.x, point.y,
-                         width, height);
-    }
-  }
-  return std::nullopt;
 }
 
 }  // namespace lasso::app

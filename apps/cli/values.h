@@ -4,17 +4,12 @@
 #define LASSO_CLI_VALUES_H_
 
 #include <cstdint>
-#include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "lasso/types.h"
 
 namespace lasso::app {
-
-// A finite float32 without trailing text; none otherwise.
-std::optional<float> to_float(std::string_view text);
 
 std::int64_t parse_integer(const std::string& option, const std::string& text, std::int64_t min,
                            std::int64_t max);
@@ -34,13 +29,6 @@ std::vector<std::int64_t> parse_integers(const std::string& option, const std::s
 
 Point parse_point(const std::string& text);  // --point X,Y[,LABEL]
 Box parse_box(const std::string& text);      // --box X0,Y0,X1,Y1
-
-// What is wrong with a box: no area, or not finite. None if nothing is.
-std::optional<std::string> box_problem(const Box& box);
-
-// What is wrong with the prompt for an image of this size: a point outside. None if nothing is.
-// Points may lie on the border: 0 <= x <= width, 0 <= y <= height.
-std::optional<std::string> prompt_problem(const Prompt& prompt, int width, int height);
 
 // "a, b or c"
 std::string join_choices(const std::vector<std::string>& choices);

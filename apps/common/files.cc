@@ -1,17 +1,13 @@
 #include "common/files.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
-#include <fstream>
-#include <iterator>
 
-#include "cli/console.h"
-#include "cli/exit_codes.h"
+#include "common/errors.h"
+#include "common/file_guard.h"
+#include "core/check.h"
+#include "core/file.h"
 
 namespace lasso::app {
 
@@ -40,18 +36,6 @@ bool can_be_replaced(const fs::path& target) {
   return !fs::exists(status) || fs::is_regular_file(status);
 }
 
-// Opens a new file, never one that is there already, and gives its name; nullptr and errno where
-// that is not possible.
-std::FILE* new_file_beside(const fs::path& target, std::string* name) {
-  for (int attempt = 0; attempt < 100; ++attempt) {
-    const std::string candidate = fmt::format("{}.{}-{}.tmp", target.string(), getpid(), attempt);
-    std::FILE* file = std::fopen(candidate.c_str(), "wbx");
-    if (file != nullptr) *name = candidate;
-    if (file != nullptr || errno != EEXIST) return file;
-  }
-  return nullptr;
-}
-
 // One text for one file, however it is named.
 std::string identity(const fs::path& path) {
   std::error_code error;
@@ -62,43 +46,17 @@ std::string identity(const fs::path& path) {
 
 }  // namespace
 
-std::string read_file(const std::string& option, const std::string& path) {
-  std::error_code ignored;
-  if (fs::is_directory(path, ignored)) {
-    usage_error("{} {}: is a folder, expected a file", option, path);
-  }
-  std::ifstream file(path, std::ios::binary);
-  if (!file) usage_error("{} {}: {}", option, path, std::strerror(errno));
-  std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-  if (file.bad()) usage_error("{} {}: cannot be read", option, path);
-  return text;
-}
-
 void write_file(const std::string& path, std::string_view bytes) {
-  const FileGuard guard;
-  const fs::path target = follow_links(path);
-  if (!can_be_replaced(target)) usage_error("{}: can't be written: not a regular file", path);
-  std::string temporary;
-  const auto fail = [&] {
-    const int reason = errno;
-    if (!temporary.empty()) std::remove(temporary.c_str());
-    throw Failure(Exit::kSomeFailed,
-                  fmt::format("{}: can't be written: {}", path, std::strerror(reason)));
-  };
-  std::FILE* file = new_file_beside(target, &temporary);
-  if (file == nullptr) fail();
-  const bool written = std::fwrite(bytes.data(), 1, bytes.size(), file) == bytes.size();
-  if ((std::fclose(file) != 0) || !written) fail();
-  if (std::rename(temporary.c_str(), target.c_str()) != 0) fail();
+  write_with([&] { lasso::write_file(path, bytes); });
 }
 
 void write_with(const std::function<void()>& write) {
   const FileGuard guard;
   try {
     write();
-  } catch (const lasso::Error& error) {
+  } catch (const Error& error) {
     if (is_fatal(error)) throw;
-    throw Failure(Exit::kSomeFailed, error.what());
+    throw OutputError(error.what());
   }
 }
 
@@ -107,26 +65,41 @@ bool same_file(const std::string& a, const std::string& b) {
   return identity(a) == identity(b) || fs::equivalent(a, b, ignored);
 }
 
-void check_output_file(const std::string& option, const std::string& path) {
+void check_output_file(const std::string& path) {
   const fs::path target = follow_links(path);
-  if (!can_be_replaced(target)) {
-    usage_error("{} {}: can't be written: not a regular file", option, path);
-  }
+  LASSO_CHECK(can_be_replaced(target), ErrorCode::kInvalidArgument,
+              "{}: can't be written: not a regular file", path);
   const fs::path parent = target.parent_path();
   std::error_code ignored;
-  if (!parent.empty() && !fs::is_directory(parent, ignored)) {
-    usage_error("{} {}: there is no folder {}", option, path, parent.string());
+  LASSO_CHECK(parent.empty() || fs::is_directory(parent, ignored), ErrorCode::kInvalidArgument,
+              "{}: there is no folder {}", path, parent.string());
+}
+
+void check_writable(const std::string& path) {
+  check_output_file(path);
+  struct Enough {};
+  const FileGuard guard;
+  try {
+    write_atomically(path, [](const std::string& /*temporary*/) { throw Enough{}; });
+  } catch (const Enough&) {
+    return;  // a new file could be made beside it, and is gone
   }
 }
 
-void check_writable(const std::string& option, const std::string& path) {
-  const FileGuard guard;
-  std::string temporary;
-  std::FILE* file = new_file_beside(follow_links(path), &temporary);
-  if (file == nullptr)
-    usage_error("{} {}: can't be written: {}", option, path, std::strerror(errno));
-  std::fclose(file);
-  std::remove(temporary.c_str());
+void check_output_folder(const std::string& folder) {
+  std::error_code ignored;
+  const fs::file_status status = fs::status(folder, ignored);
+  LASSO_CHECK(!fs::exists(status) || fs::is_directory(status), ErrorCode::kInvalidArgument,
+              "{}: is not a folder", folder);
+}
+
+void make_folder(const std::string& folder) {
+  std::error_code error;
+  fs::create_directories(folder, error);
+  std::error_code ignored;
+  LASSO_CHECK(fs::is_directory(folder, ignored), ErrorCode::kInvalidArgument,
+              "{}: is not a folder and can't be made one{}", folder,
+              error ? ": " + error.message() : "");
 }
 
 std::string stem(const std::string& path) {

@@ -1,4 +1,4 @@
-// Files that the command line reads and writes itself.
+// Files and folders that programs write: checks, and names that never collide.
 #ifndef LASSO_COMMON_FILES_H_
 #define LASSO_COMMON_FILES_H_
 
@@ -11,27 +11,25 @@
 
 namespace lasso::app {
 
-// The whole file; throws Failure(kUsage) that starts with `option` if it can't be read.
-std::string read_file(const std::string& option, const std::string& path);
-
-// Complete or not at all (a temporary file is renamed). Follows links. Throws Failure(kSomeFailed),
-// or Failure(kUsage) if there is something that is not a regular file, such as a device.
+// Complete or not at all, as the library writes its files; follows links. Throws OutputError.
 void write_file(const std::string& path, std::string_view bytes);
 
-// Calls a function of the library that writes a result; what prevents it is Failure(kSomeFailed),
-// as in write_file. Errors that end the run pass through.
+// Calls a function of the library that writes a result; what prevents it is an OutputError. Errors
+// that end the run pass through.
 void write_with(const std::function<void()>& write);
 
 // True where both name one file, which need not exist.
 bool same_file(const std::string& a, const std::string& b);
 
-// For an option that takes the name of a file to write: its folder must exist, and what is there
-// under the name may only be a regular file.
-void check_output_file(const std::string& option, const std::string& path);
-
-// For a file that takes long to make: throws Failure(kUsage) that names the option unless a new
-// file can be made beside `path`, which is tried.
-void check_writable(const std::string& option, const std::string& path);
+// What is said against names before work begins, with kInvalidArgument. A file that is to be
+// written: its folder must exist, and what is there under the name may only be a regular file.
+void check_output_file(const std::string& path);
+// The same for a file that takes long to make: whether it can be written is tried.
+void check_writable(const std::string& path);
+// A folder for results: nothing else may be there under the name.
+void check_output_folder(const std::string& folder);
+// Makes it, and those above it, unless it is there.
+void make_folder(const std::string& folder);
 
 // "truck" from "photos/truck.jpg".
 std::string stem(const std::string& path);

@@ -1,13 +1,9 @@
 #include "common/machine.h"
 
 #include <algorithm>
-#include <cctype>
 #include <cstdlib>
 #include <fstream>
-#include <iterator>
 #include <string_view>
-
-#include "cli/options.h"
 
 namespace lasso::app {
 
@@ -51,21 +47,6 @@ std::uint64_t available_in_group() {
                        "/sys/fs/cgroup/memory/memory.usage_in_bytes"));
 }
 
-std::string shell_word(const std::string& text) {
-  const bool plain = !text.empty() && std::all_of(text.begin(), text.end(), [](unsigned char c) {
-    return std::isalnum(c) != 0 ||
-           std::string_view("-_./,:=@+%").find(static_cast<char>(c)) != std::string_view::npos;
-  });
-  if (plain) return text;
-  std::string result = "'";
-  for (const char c : text) result += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return result + "'";
-}
-
-std::ptrdiff_t rank(const std::string& isa) {
-  return std::find(isa_names().begin(), isa_names().end(), isa) - isa_names().begin();
-}
-
 }  // namespace
 
 std::string build_description() {
@@ -81,15 +62,6 @@ std::string build_description() {
 #endif
 }
 
-std::string command_line() {
-  std::ifstream file("/proc/self/cmdline", std::ios::binary);
-  std::string command = "lasso";
-  std::string argument;
-  std::getline(file, argument, '\0');  // the program's own path
-  while (std::getline(file, argument, '\0')) command += " " + shell_word(argument);
-  return command;
-}
-
 std::string cpu_name() { return proc_value("/proc/cpuinfo", "model name"); }
 
 std::uint64_t total_memory() { return proc_bytes("/proc/meminfo", "MemTotal"); }
@@ -99,50 +71,5 @@ std::uint64_t available_memory() {
 }
 
 std::uint64_t peak_resident_memory() { return proc_bytes("/proc/self/status", "VmHWM"); }
-
-double Machine::peak_gflop_per_s(const std::string& precision, const std::string& isa) const {
-  double peak = 0;
-  for (const PeakRate& rate : peaks) {
-    if (rate.precision != precision || rank(rate.isa) > rank(isa)) continue;
-    peak = std::max(peak, rate.gflop_per_s);
-  }
-  return peak;
-}
-
-Json to_json(const Machine& machine) {
-  Json json = {{"cpu", machine.cpu},
-               {"cores", machine.cores},
-               {"isa", machine.isa},
-               {"memory_bytes", machine.memory_bytes},
-               {"peaks", Json::array()}};
-  for (const PeakRate& peak : machine.peaks) {
-    json["peaks"].push_back({{"precision", peak.precision},
-                             {"isa", peak.isa},
-                             {"instruction", peak.instruction},
-                             {"threads", peak.threads},
-                             {"gflop_per_s", peak.gflop_per_s}});
-  }
-  return json;
-}
-
-Machine machine_from_json(const Json& json) {
-  Machine machine{json.at("cpu").get<std::string>(),
-                  json.at("cores").get<int>(),
-                  json.at("isa").get<std::string>(),
-                  json.at("memory_bytes").get<std::uint64_t>(),
-                  {}};
-  for (const Json& peak : json.at("peaks")) {
-    machine.peaks.push_back({peak.at("precision").get<std::string>(),
-                             peak.at("isa").get<std::string>(),
-                             peak.at("instruction").get<std::string>(),
-                             peak.at("threads").get<int>(), peak.at("gflop_per_s").get<double>()});
-  }
-  return machine;
-}
-
-Machine measure_machine(int threads) {
-  const MachineInfo info = machine_info();
-  return {cpu_name(), info.cores, info.isa, total_memory(), measure_peaks(threads)};
-}
 
 }  // namespace lasso::app

@@ -8,8 +8,7 @@
 #include <numeric>
 #include <utility>
 
-#include "cli/console.h"
-#include "cli/exit_codes.h"
+#include "common/errors.h"
 
 namespace lasso::app {
 
@@ -66,10 +65,12 @@ double shortest(float value) {
   return result;
 }
 
-Json xyxy(const PixelBox& box) { return Json::array({box.x0, box.y0, box.x1, box.y1}); }
+OrderedJson xyxy(const PixelBox& box) {
+  return OrderedJson::array({box.x0, box.y0, box.x1, box.y1});
+}
 
-Json xywh(const PixelBox& box) {
-  return Json::array({box.x0, box.y0, box.x1 - box.x0, box.y1 - box.y0});
+OrderedJson xywh(const PixelBox& box) {
+  return OrderedJson::array({box.x0, box.y0, box.x1 - box.x0, box.y1 - box.y0});
 }
 
 ImageOutputs::ImageOutputs(const Formats& formats, bool rle, std::filesystem::path folder,
@@ -82,8 +83,8 @@ ImageOutputs::ImageOutputs(const Formats& formats, bool rle, std::filesystem::pa
   if (subject_.image == nullptr) formats_.overlay = false;
   if (formats_.labelmap) {
     if (subject_.prompts->size() > kMaxLabels) {
-      throw Failure(Exit::kSomeFailed, fmt::format("a label map holds {} labels, not {}",
-                                                   kMaxLabels, subject_.prompts->size()));
+      throw OutputError(
+          fmt::format("a label map holds {} labels, not {}", kMaxLabels, subject_.prompts->size()));
     }
     labels_.resize(static_cast<std::size_t>(subject_.width) *
                    static_cast<std::size_t>(subject_.height));
@@ -193,7 +194,7 @@ void ImageOutputs::add_to_labelmap(std::size_t prompt, const Mask& mask, std::in
 
 void ImageOutputs::add_annotation(const MaskSummary& summary, const Mask& mask) {
   const PixelBox box = summary.box.value_or(PixelBox{});
-  Json annotation;
+  OrderedJson annotation;
   annotation["id"] = masks_.size() + 1;
   annotation["image_id"] = 1;
   annotation["category_id"] = 1;
@@ -217,21 +218,18 @@ void ImageOutputs::add_annotation(const MaskSummary& summary, const Mask& mask) 
   }
 }
 
-Json ImageOutputs::coco_file(const Json& annotations) const {
-  Json file;
-  file["images"] = Json::array({{{"id", 1},
-                                 {"file_name", subject_.path},
-                                 {"width", subject_.width},
-                                 {"height", subject_.height}}});
-  file["categories"] = Json::array({{{"id", 1}, {"name", "object"}}});
+OrderedJson ImageOutputs::coco_file(const OrderedJson& annotations) const {
+  OrderedJson file;
+  file["images"] = OrderedJson::array({{{"id", 1},
+                                        {"file_name", subject_.path},
+                                        {"width", subject_.width},
+                                        {"height", subject_.height}}});
+  file["categories"] = OrderedJson::array({{{"id", 1}, {"name", "object"}}});
   file["annotations"] = annotations;
   return file;
 }
 
-Json ImageOutputs::finish() {
-  const auto dump = [](const Json& json) {
-    return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
-  };
+OrderedJson ImageOutputs::finish() {
   for (std::size_t k = 0; k < overlays_.size(); ++k) {
     std::vector<OverlayItem> marks;
     for (std::size_t i = 0; i < subject_.prompts->size(); ++i) {
@@ -246,10 +244,11 @@ Json ImageOutputs::finish() {
     write_with([&] { write_labelmap_png(path, labels_, subject_.width, subject_.height); });
   }
   if (named_ && formats_.rle) {
-    write_file(files_["rle"][0].get<std::string>(), dump(coco_file(rle_annotations_)));
+    write_file(files_["rle"][0].get<std::string>(), json_line(coco_file(rle_annotations_)) + "\n");
   }
   if (named_ && formats_.polygon) {
-    write_file(files_["polygon"][0].get<std::string>(), dump(coco_file(polygon_annotations_)));
+    write_file(files_["polygon"][0].get<std::string>(),
+               json_line(coco_file(polygon_annotations_)) + "\n");
   }
   return files_;
 }

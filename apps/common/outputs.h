@@ -58,7 +58,7 @@ class ImageOutputs {
   void add(std::size_t first, const std::vector<Segmentation>& answers);
 
   // Writes what is left to write. Returns the paths of all files, {"overlay": [...], ...}.
-  Json finish();
+  OrderedJson finish();
 
   const std::vector<MaskSummary>& masks() const { return masks_; }
 
@@ -69,7 +69,7 @@ class ImageOutputs {
   void add_to_overlays(std::size_t first, const std::vector<Segmentation>& answers);
   void add_to_labelmap(std::size_t prompt, const Mask& mask, std::int64_t area);
   void add_annotation(const MaskSummary& summary, const Mask& mask);
-  Json coco_file(const Json& annotations) const;
+  OrderedJson coco_file(const OrderedJson& annotations) const;
 
   Formats formats_;
   bool rle_;
@@ -77,21 +77,21 @@ class ImageOutputs {
   OutputNames* names_;
   OutputSubject subject_;
 
-  Json files_ = Json::object();
+  OrderedJson files_ = OrderedJson::object();
   bool named_ = false;
   std::vector<MaskSummary> masks_;
   std::vector<Image> overlays_;            // one per candidate; one for all where is_mixed()
   std::vector<std::uint16_t> labels_;      // of each pixel: index of the prompt + 1
   std::vector<std::int64_t> label_areas_;  // of each label's mask
-  Json rle_annotations_ = Json::array();
-  Json polygon_annotations_ = Json::array();
+  OrderedJson rle_annotations_ = OrderedJson::array();
+  OrderedJson polygon_annotations_ = OrderedJson::array();
 };
 
 // The shortest decimal number that is the same float.
 double shortest(float value);
 
-Json xyxy(const PixelBox& box);
-Json xywh(const PixelBox& box);
+OrderedJson xyxy(const PixelBox& box);
+OrderedJson xywh(const PixelBox& box);
 
 }  // namespace lasso::app
 

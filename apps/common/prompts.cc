@@ -5,35 +5,10 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <iostream>
-#include <iterator>
 #include <stdexcept>
 #include <unordered_map>
 
-#include "cli/exit_codes.h"
-#include "cli/values.h"
-#include "common/files.h"
-
 namespace lasso::app {
-
-bool is_too_deep(std::string_view text, int max_depth) {
-  int depth = 0;
-  bool in_string = false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (in_string) {
-      if (c == '\\') ++i;
-      if (c == '"') in_string = false;
-    } else if (c == '"') {
-      in_string = true;
-    } else if (c == '[' || c == '{') {
-      if (++depth > max_depth) return true;
-    } else if (c == ']' || c == '}') {
-      --depth;
-    }
-  }
-  return false;
-}
 
 namespace {
 
@@ -42,13 +17,7 @@ using Problem = std::invalid_argument;
 
 constexpr int kMaxDepth = 8;  // deeper than any prompt
 
-std::string shown(const Json& value) {
-  std::string text = value.dump(-1, ' ', false, Json::error_handler_t::replace);
-  if (text.size() > 60) text = text.substr(0, 57) + "...";
-  return text;
-}
-
-float coordinate(const Json& value, const char* key) {
+float coordinate(const OrderedJson& value, const char* key) {
   const bool number = value.is_number();
   const float result = number ? value.get<float>() : 0.0F;
   if (!number || !std::isfinite(result)) {
@@ -57,13 +26,13 @@ float coordinate(const Json& value, const char* key) {
   return result;
 }
 
-std::vector<Point> read_points(const Json& line) {
+std::vector<Point> read_points(const OrderedJson& line) {
   std::vector<Point> points;
-  const Json& rows = line.at("points");
+  const OrderedJson& rows = line.at("points");
   if (!rows.is_array()) {
     throw Problem(fmt::format("\"points\": expected [[x, y], ...], got {}", shown(rows)));
   }
-  for (const Json& row : rows) {
+  for (const OrderedJson& row : rows) {
     if (!row.is_array() || row.size() != 2) {
       throw Problem(fmt::format("\"points\": expected pairs [x, y], got {}", shown(row)));
     }
@@ -72,8 +41,8 @@ std::vector<Point> read_points(const Json& line) {
   return points;
 }
 
-void read_labels(const Json& line, std::vector<Point>* points) {
-  const Json& labels = line.at("labels");
+void read_labels(const OrderedJson& line, std::vector<Point>* points) {
+  const OrderedJson& labels = line.at("labels");
   if (!labels.is_array() || labels.size() != points->size()) {
     throw Problem(fmt::format("\"labels\": expected one label for each of {} points, got {}",
                               points->size(), shown(labels)));
@@ -87,8 +56,8 @@ void read_labels(const Json& line, std::vector<Point>* points) {
   }
 }
 
-Box read_box(const Json& line) {
-  const Json& values = line.at("box");
+Box read_box(const OrderedJson& line) {
+  const OrderedJson& values = line.at("box");
   if (!values.is_array() || values.size() != 4) {
     throw Problem(fmt::format("\"box\": expected [x0, y0, x1, y1], got {}", shown(values)));
   }
@@ -98,7 +67,7 @@ Box read_box(const Json& line) {
   return box;
 }
 
-lasso::Prompt read_prompt(const Json& line) {
+lasso::Prompt read_prompt(const OrderedJson& line) {
   constexpr std::array<const char*, 6> kKeys = {"image", "points",    "labels",
                                                 "box",   "multimask", "id"};
   for (const auto& item : line.items()) {
@@ -115,21 +84,21 @@ lasso::Prompt read_prompt(const Json& line) {
   return prompt;
 }
 
-bool read_multimask(const Json& line, bool default_multimask) {
+bool read_multimask(const OrderedJson& line, bool default_multimask) {
   if (!line.contains("multimask")) return default_multimask;
-  const Json& value = line["multimask"];
+  const OrderedJson& value = line["multimask"];
   if (!value.is_boolean()) {
     throw Problem(fmt::format("\"multimask\": expected true or false, got {}", shown(value)));
   }
   return value.get<bool>();
 }
 
-std::string read_image_path(const Json& line, const std::string& default_image) {
+std::string read_image_path(const OrderedJson& line, const std::string& default_image) {
   if (!line.contains("image")) {
     if (default_image.empty()) throw Problem("\"image\" is missing");
     return default_image;
   }
-  const Json& image = line["image"];
+  const OrderedJson& image = line["image"];
   if (!image.is_string() || image.get_ref<const std::string&>().empty()) {
     throw Problem(fmt::format("\"image\": expected the path of an image, got {}", shown(image)));
   }
@@ -149,16 +118,8 @@ std::vector<std::string> split_lines(const std::string& text) {
 
 }  // namespace
 
-PromptFile read_prompts(const std::string& path, const std::string& default_image,
-                        bool default_multimask) {
-  std::string text;
-  if (path == "-") {
-    text.assign(std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>());
-  } else {
-    text = read_file("--prompts", path);
-  }
-  const std::string name = path == "-" ? "stdin" : path;
-
+PromptFile parse_prompts(const std::string& text, const std::string& name,
+                         const std::string& default_image, bool default_multimask) {
   PromptFile file;
   std::unordered_map<std::string, std::size_t> index;
   const std::vector<std::string> lines = split_lines(text);
@@ -171,7 +132,7 @@ PromptFile read_prompts(const std::string& path, const std::string& default_imag
       if (is_too_deep(lines[i], kMaxDepth)) {
         throw Problem(fmt::format("is nested more than {} levels deep", kMaxDepth));
       }
-      const Json line = Json::parse(lines[i], nullptr, false);
+      const OrderedJson line = OrderedJson::parse(lines[i], nullptr, false);
       if (line.is_discarded()) throw Problem("is not JSON");
       if (!line.is_object()) {
         throw Problem(fmt::format("expected a JSON object, got {}", shown(line)));
@@ -195,13 +156,29 @@ PromptFile read_prompts(const std::string& path, const std::string& default_imag
       failures.push_back({task.source, task.id, error.what()});
     }
   }
-  if (file.images.empty() && file.failures.empty()) {
-    usage_error(
-        "--prompts {}: has no prompts; expected a JSON object per line, such as "
-        "{{\"image\": \"truck.jpg\", \"box\": [75, 275, 1725, 850]}}",
-        path);
-  }
   return file;
+}
+
+std::optional<std::string> box_problem(const Box& box) {
+  if (box.x0 >= box.x1) {
+    return fmt::format("the box has no area: x0 = {} must be less than x1 = {}", box.x0, box.x1);
+  }
+  if (box.y0 >= box.y1) {
+    return fmt::format("the box has no area: y0 = {} must be less than y1 = {}", box.y0, box.y1);
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> prompt_problem(const Prompt& prompt, int width, int height) {
+  for (const Point& point : prompt.points) {
+    const bool inside = point.x >= 0 && point.x <= static_cast<float>(width) && point.y >= 0 &&
+                        point.y <= static_cast<float>(height);
+    if (!inside) {
+      return fmt::format("point {},{} lies outside the image of {}x{} pixels", point.x, point.y,
+                         width, height);
+    }
+  }
+  return std::nullopt;
 }
 
 }  // namespace lasso::app

@@ -2,32 +2,25 @@
 #ifndef LASSO_COMMON_PROMPTS_H_
 #define LASSO_COMMON_PROMPTS_H_
 
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
+#include "common/json_text.h"
 #include "lasso/types.h"
 
 namespace lasso::app {
 
-using Json = nlohmann::ordered_json;
-
-// Whether brackets are nested deeper than that. JSON that is nested without end would exhaust the
-// stack when it is shown.
-bool is_too_deep(std::string_view text, int max_depth);
-
 struct PromptTask {
   lasso::Prompt prompt;
   std::string source;      // "prompts.jsonl:3"; empty for a prompt from options
-  Json id;                 // the user's name for it; null if there is none
+  OrderedJson id;          // the user's name for it; null if there is none
   bool multimask = false;  // candidates instead of one mask
 };
 
 struct PromptFailure {
   std::string source;
-  Json id;
+  OrderedJson id;
   std::string message;
 };
 
@@ -42,13 +35,20 @@ struct PromptFile {
   std::vector<PromptFailure> failures;  // lines that belong to no image
 };
 
-// Reads JSON lines from the file, or from standard input for "-". A line has "image" (a path; may
-// be left out if default_image is not empty), "points" [[x, y], ...], "labels" [1, 0, ...] (all 1
-// if left out), "box" [x0, y0, x1, y1], "multimask" (true or false; `default_multimask` if left
-// out) and "id" (a string or number). What is wrong with a line becomes a failure. Throws
-// Failure(kUsage) if the file can't be read or has no lines.
-PromptFile read_prompts(const std::string& path, const std::string& default_image,
-                        bool default_multimask);
+// Reads JSON lines. A line has "image" (a path; may be left out if default_image is not empty),
+// "points" [[x, y], ...], "labels" [1, 0, ...] (all 1 if left out), "box" [x0, y0, x1, y1],
+// "multimask" (true or false; `default_multimask` if left out) and "id" (a string or number). What
+// is wrong with a line becomes a failure; `name` stands in PromptTask::source. Empty lines are
+// passed over, so that there may be neither images nor failures.
+PromptFile parse_prompts(const std::string& text, const std::string& name,
+                         const std::string& default_image, bool default_multimask);
+
+// What is wrong with a box: no area, or not finite. None if nothing is.
+std::optional<std::string> box_problem(const Box& box);
+
+// What is wrong with the prompt for an image of this size: a point outside. None if nothing is.
+// Points may lie on the border: 0 <= x <= width, 0 <= y <= height.
+std::optional<std::string> prompt_problem(const Prompt& prompt, int width, int height);
 
 }  // namespace lasso::app
 

@@ -3,6 +3,7 @@
 #define LASSO_LASSO_H_
 
 #include "lasso/calibration.h"
+#include "lasso/clicks.h"
 #include "lasso/context.h"
 #include "lasso/engine.h"
 #include "lasso/error.h"

@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <random>
 
 #include "core/aligned_buffer.h"
@@ -68,6 +69,17 @@ void MappedFile::release(const std::byte* begin, std::size_t bytes) const {
   if (first < last) {
     madvise(const_cast<std::byte*>(data_) + first, last - first, MADV_DONTNEED);
   }
+}
+
+std::string read_file(const std::string& path) {
+  std::error_code ignored;
+  LASSO_CHECK(!std::filesystem::is_directory(path, ignored), ErrorCode::kNotFound,
+              "{}: is a folder, expected a file", path);
+  std::ifstream file(path, std::ios::binary);
+  LASSO_CHECK(file.good(), ErrorCode::kNotFound, "{}: {}", path, std::strerror(errno));
+  std::string content{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  LASSO_CHECK(!file.bad(), ErrorCode::kNotFound, "{}: can't be read", path);
+  return content;
 }
 
 namespace {

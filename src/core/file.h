@@ -38,6 +38,10 @@ class MappedFile {
   std::size_t size_ = 0;
 };
 
+// The whole of a file, which may be a pipe. Throws kNotFound (no such file, a folder, not
+// readable).
+std::string read_file(const std::string& path);
+
 // Calls write(temporary path), then renames the temporary file, which stands in the same folder, to
 // `path`. On an exception the temporary file is removed and `path` stays as it was. If the process
 // is killed `path` stays as it was, too, and nothing else is left where the file system has files

@@ -38,6 +38,8 @@ class SplitMix64 {
   float uniform(float low, float high) { return low + (high - low) * uniform(); }
   // The number is nearly normal; the mean is 0.
   float normal(float deviation = 1) { return deviation * nearly_normal(next()); }
+  // All of it: functions of lasso/clicks.h take it up and leave it where their draws end.
+  std::uint64_t* state() { return &state_; }
 
  private:
   std::uint64_t state_;

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-namespace lasso::app {
+namespace lasso {
 
 const std::vector<int>& flood_tolerances() {
   static const std::vector<int> tolerances = {2,  4,  6,  8,  10, 12, 16, 20,
@@ -92,4 +92,4 @@ std::size_t worst_prompt(const ImageResult& image) {
   return worst;
 }
 
-}  // namespace lasso::app
+}  // namespace lasso

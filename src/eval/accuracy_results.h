@@ -7,11 +7,12 @@
 #include <string>
 #include <vector>
 
+#include "eval/draw_prompts.h"
 #include "eval/evaluation_set.h"
 #include "eval/iou_statistics.h"
 #include "eval/truth_scores.h"
 
-namespace lasso::app {
+namespace lasso {
 
 // One mask of a side, compared.
 struct MaskResult {
@@ -22,8 +23,8 @@ struct MaskResult {
 };
 
 struct PromptResult {
-  Json id;
-  lasso::Prompt prompt;
+  OrderedJson id;
+  Prompt prompt;
   std::vector<MaskResult> sides;
   std::vector<double> flood;  // IoU with the truth for each tolerance
   bool core = true;           // one of the objects of a set's headline figures
@@ -40,7 +41,7 @@ struct ImageResult {
 struct SideInfo {
   bool is_reference = false;
   std::string label;  // what tables call it
-  Json info;          // about the model; file and kind for a dump
+  OrderedJson info;   // about the model; file and kind for a dump
 };
 
 // Mean IoUs with the truth.
@@ -97,6 +98,6 @@ double lowest_iou(const PromptResult& prompt);
 // The worst prompt of an image, which has at least one.
 std::size_t worst_prompt(const ImageResult& image);
 
-}  // namespace lasso::app
+}  // namespace lasso
 
 #endif  // LASSO_EVAL_ACCURACY_RESULTS_H_

@@ -2,21 +2,18 @@
 #ifndef LASSO_EVAL_EVALUATION_SET_H_
 #define LASSO_EVAL_EVALUATION_SET_H_
 
-#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "common/prompts.h"
-#include "lasso/image.h"
-#include "lasso/mask.h"
+#include "core/json.h"
 #include "lasso/types.h"
 
-namespace lasso::app {
+namespace lasso {
 
 // An object of an evaluation set.
 struct TruthObject {
-  Json id;
+  OrderedJson id;
   std::string rle;             // COCO's compressed counts
   std::optional<Point> click;  // a pixel inside that the set's author chose
   bool core = true;            // one of those that the set's headline figures are about
@@ -24,8 +21,8 @@ struct TruthObject {
 
 // A prompt that is asked of every side.
 struct AccuracyPrompt {
-  Json id;  // of the object, or what a dump of masks calls it; null if there is none
-  lasso::Prompt prompt;
+  OrderedJson id;  // of the object, or what a dump of masks calls it; null if there is none
+  Prompt prompt;
   std::string truth;  // RLE; empty where the truth is not known
   bool core = true;
 };
@@ -46,39 +43,18 @@ struct AccuracySet {
   std::vector<AccuracyImage> images;
 };
 
-// The JPEG and PNG files of a folder, sorted by name, not those of folders in it. Throws
-// Failure(kUsage) that names the option if there are none.
-AccuracySet read_image_folder(const std::string& option, const std::string& folder);
+// The JPEG and PNG files of a folder, sorted by name, not those of folders in it. Throws kNotFound
+// for no folder, and kInvalidArgument where it has no such file.
+AccuracySet read_image_folder(const std::string& folder);
 
-// A folder with annotations.json, described in docs/performance.md. Throws Failure(kUsage).
+// A folder with annotations.json, described in docs/performance.md. Throws kNotFound, and
+// kCorruptFile with the file and what is wrong with it.
 AccuracySet read_evaluation_set(const std::string& folder);
 
-// The folder of the evaluation set that comes with Lasso; empty if there is none.
-std::string default_evaluation_set();
-
-// Leaves the images that a dump of masks has, with its prompts; see docs/performance.md.
+// Leaves the images that a dump of masks has, with its prompts; see docs/performance.md. Throws
+// like read_evaluation_set.
 void use_reference_masks(const std::string& folder, AccuracySet* set);
 
-struct DrawOptions {
-  std::uint64_t seed = 1;
-  int min_points = 1;
-  int max_points = 5;
-  int prompts_per_image = 0;   // 0: one for each object; 4 where there are none
-  bool stored_clicks = false;  // the set's own first clicks in place of random ones
-};
-
-// Draws the prompts of an image that has none, and checks all of them against the image's size.
-// Throws Failure(kSomeFailed) where the annotations do not fit the image.
-std::vector<AccuracyPrompt> prompts_for(const AccuracyImage& image, int width, int height,
-                                        const DrawOptions& options);
-
-// JSON lines as `lasso segment --prompts` and tools/dump_reference.py read them.
-std::string prompt_lines(const AccuracyImage& image, const std::vector<AccuracyPrompt>& prompts);
-
-// The masks of a dump, one for each prompt. Throws Failure(kSomeFailed).
-std::vector<Mask> read_reference_masks(const AccuracyImage& image, int width, int height,
-                                       std::size_t prompts);
-
-}  // namespace lasso::app
+}  // namespace lasso
 
 #endif  // LASSO_EVAL_EVALUATION_SET_H_

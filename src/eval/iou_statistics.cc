@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-namespace lasso::app {
+namespace lasso {
 
 double percentile(std::vector<double> values, double percent) {
   const auto n = static_cast<double>(values.size());
@@ -28,4 +28,4 @@ IouStatistics summarize_ious(const std::vector<double>& values) {
   return statistics;
 }
 
-}  // namespace lasso::app
+}  // namespace lasso

@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <vector>
 
-namespace lasso::app {
+namespace lasso {
 
 // The nearest-rank percentile: the value at rank ceil(percent / 100 * n), at least 1, of the n
 // values in ascending order. With up to 100 values the first percentile is the lowest of them.
@@ -37,6 +37,6 @@ class Mean {
   std::size_t count_ = 0;
 };
 
-}  // namespace lasso::app
+}  // namespace lasso
 
 #endif  // LASSO_EVAL_IOU_STATISTICS_H_

@@ -4,9 +4,9 @@
 #include <cstddef>
 #include <utility>
 
-#include "eval/clicks.h"
+#include "lasso/clicks.h"
 
-namespace lasso::app {
+namespace lasso {
 
 namespace {
 
@@ -20,11 +20,10 @@ std::vector<float> logits_of(const Segmentation& answer, std::size_t k) {
 }  // namespace
 
 std::vector<TruthScores> score_objects(const Embedding& embedding, const std::vector<Mask>& truths,
-                                       const std::vector<Point>& first_clicks,
-                                       lasso::Context* context) {
+                                       const std::vector<Point>& first_clicks, Context* context) {
   const std::size_t count = truths.size();
   std::vector<TruthScores> scores(count);
-  std::vector<lasso::Prompt> prompts(count);
+  std::vector<Prompt> prompts(count);
   std::vector<Mask> shown(count);  // what somebody who clicks has before them
 
   for (std::size_t i = 0; i < count; ++i) prompts[i].points = {first_clicks[i]};
@@ -55,8 +54,8 @@ std::vector<TruthScores> score_objects(const Embedding& embedding, const std::ve
     }
   }
 
-  std::vector<lasso::Prompt> boxes(count);
-  for (std::size_t i = 0; i < count; ++i) boxes[i].box = truth_box(truths[i]);
+  std::vector<Prompt> boxes(count);
+  for (std::size_t i = 0; i < count; ++i) boxes[i].box = prompt_box(truths[i]);
   const std::vector<Segmentation> answers = context->segment(embedding, boxes);
   for (std::size_t i = 0; i < count; ++i) {
     scores[i].box = mask_iou(answers[i].masks.front(), truths[i]);
@@ -64,4 +63,4 @@ std::vector<TruthScores> score_objects(const Embedding& embedding, const std::ve
   return scores;
 }
 
-}  // namespace lasso::app
+}  // namespace lasso

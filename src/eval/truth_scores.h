@@ -8,7 +8,7 @@
 #include "lasso/context.h"
 #include "lasso/mask.h"
 
-namespace lasso::app {
+namespace lasso {
 
 // IoUs with the truth of one object.
 struct TruthScores {
@@ -19,7 +19,7 @@ struct TruthScores {
   // the logits of the mask before as mask input, single mask. What the first click passes on is the
   // mask that the model thinks best.
   std::array<double, 4> clicks{};
-  double box = 0;  // the truth's box (truth_box), single mask
+  double box = 0;  // the truth's box (prompt_box), single mask
 
   double after_3() const { return clicks[1]; }
   double after_5() const { return clicks[3]; }
@@ -27,9 +27,8 @@ struct TruthScores {
 
 // Scores of several objects of one image, whose steps go through the decoder together.
 std::vector<TruthScores> score_objects(const Embedding& embedding, const std::vector<Mask>& truths,
-                                       const std::vector<Point>& first_clicks,
-                                       lasso::Context* context);
+                                       const std::vector<Point>& first_clicks, Context* context);
 
-}  // namespace lasso::app
+}  // namespace lasso
 
 #endif  // LASSO_EVAL_TRUTH_SCORES_H_

@@ -298,6 +298,14 @@ class FilesTest(harness.CliTest):
                                     "l.npy")
         self.assertNotEqual(plain["masks"], refined["masks"])
         self.segment_json("a.png", "--format", "none", "--mask-input", "l.npy")
+        # The same array, column by column.
+        _, values = read_npy(self.folder / "l.npy")
+        columns = [values[row * SIDE + column] for column in range(SIDE) for row in range(SIDE)]
+        array = harness.npy_bytes((1, SIDE, SIDE), columns, order="True")
+        (self.folder / "fortran.npy").write_bytes(array)
+        columns = self.segment_json("a.png", "--point", "9,9", "--format", "none", "--mask-input",
+                                    "fortran.npy")
+        self.assertEqual(columns["masks"], refined["masks"])
 
     def test_embeddings(self):
         (self.folder / "b.png").write_bytes(pictures.png(40, 60))

@@ -219,7 +219,7 @@ class UsageTest(harness.CliTest):
             "truncated": (npy_bytes((side, side), square)[:-1], "bytes of data"),
             "only a header": (b"\x93NUMPY\x01\x00\xff\xff", "truncated"),
             "another type": (npy_bytes((side, side), square, descr="<f8"), "<f8"),
-            "Fortran order": (npy_bytes((side, side), square, order="True"), "Fortran"),
+            "no order": (npy_bytes((side, side), square, order="Fortran"), "neither True nor False"),
             "three masks": (npy_bytes((3, side, side), square * 3), "[3, 64, 64]"),
             "not square": (npy_bytes((2, 8), [0.0] * 16), "[2, 8]"),
             "another size": (npy_bytes((8, 8), [0.0] * 64), "[64, 64]"),

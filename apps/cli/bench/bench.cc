@@ -1,7 +1,7 @@
 // lasso bench: measuring.
 
-#include "cli/bench/accuracy/accuracy.h"
-#include "cli/bench/speed/speed.h"
+#include "cli/bench/bench.h"
+
 #include "cli/commands.h"
 
 namespace lasso::app {

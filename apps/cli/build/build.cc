@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <chrono>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -10,17 +9,17 @@
 #include <utility>
 #include <vector>
 
-#include "cli/bench/speed/side.h"
 #include "cli/build/calibration.h"
 #include "cli/commands.h"
 #include "cli/console.h"
 #include "cli/options.h"
 #include "cli/run/model.h"
-#include "cli/run/statistics.h"
 #include "cli/values.h"
 #include "common/files.h"
+#include "common/json_text.h"
 #include "common/machine.h"
-#include "common/prompts.h"
+#include "common/text.h"
+#include "core/stopwatch.h"
 #include "lasso/version.h"
 
 namespace lasso::app {
@@ -29,20 +28,18 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct BuildArguments {
+struct BuildArguments : CommonArguments {
   std::string file;
-  std::string output;
+  std::string engine_file;
   std::string memory_limit;
+  bool no_timing = false;
   bool verify = false;
   CalibrationArguments calibration;
-  ModelOptions model;
-  RunOptions run;
-  OutputOptions messages;
 };
 
 // Engine files end in .lasso: other names belong to other programs, or to the checkpoint.
 void check_output(const BuildArguments& arguments) {
-  const std::string& output = arguments.output;
+  const std::string& output = arguments.engine_file;
   const std::string extension = fs::path(output).extension().string();
   if (extension == ".engine" || extension == ".plan" || extension == ".trt") {
     usage_error(
@@ -51,8 +48,7 @@ void check_output(const BuildArguments& arguments) {
         output, extension);
   }
   if (extension != ".lasso") usage_error("-o {}: expected a name that ends in .lasso", output);
-  check_output_file("-o", output);
-  check_writable("-o", output);
+  for_option("-o", [&] { check_writable(output); });
   if (!arguments.file.empty() && same_file(arguments.file, output)) {
     usage_error("-o {}: is the checkpoint itself", output);
   }
@@ -61,6 +57,7 @@ void check_output(const BuildArguments& arguments) {
 lasso::EngineOptions engine_options(const BuildArguments& arguments, const RunOptions& run) {
   lasso::EngineOptions options = model_options(arguments.model, run);
   options.threads = run.threads;
+  options.time_kernels = !arguments.no_timing && run.kernels != "reference";
   if (!arguments.memory_limit.empty()) {
     options.memory_limit = parse_bytes("--memory-limit", arguments.memory_limit);
   }
@@ -69,67 +66,63 @@ lasso::EngineOptions engine_options(const BuildArguments& arguments, const RunOp
 
 // Random weights are made in memory, whatever that takes.
 OpenModel build_random(const BuildArguments& arguments, const lasso::EngineOptions& options) {
-  check_random({arguments.file, arguments.run.kernels});
+  check_random(arguments.file);
   if (options.memory_limit > 0) {
     usage_error("--memory-limit with {}: random weights are made in memory", arguments.file);
   }
-  const auto start = std::chrono::steady_clock::now();
-  OpenModel model = open_random(arguments.file.substr(std::string(kRandomPrefix).size()), options);
+  const Stopwatch watch;
+  OpenModel model = open_random(arguments.file, options);
   open_engine([&] {
-    model.engine.save(arguments.output);
+    model.engine.save(arguments.engine_file);
     return model.engine;
   });
-  model.load_ms = milliseconds_since(start);
+  model.load_ms = watch.milliseconds();
   return model;
-}
-
-std::string dump(const Json& json) {
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 // With --json a report of an engine that is written comes with the engine's.
 void tell_unwritten(const BuildArguments& arguments, const CalibrationReport& report) {
-  if (!arguments.messages.json) return;
-  print(dump({{"file", nullptr}, {"calibration", calibration_json(report)}}));
+  if (!arguments.output.json) return;
+  print(json_line({{"file", nullptr}, {"calibration", calibration_json(report)}}));
 }
 
 // Prints the trade-off before anything can fail. Throws Failure(kThresholdMissed), and writes
 // nothing, where the engine is not accepted.
 OpenModel build_calibrated(const BuildArguments& arguments, const lasso::EngineOptions& options,
                            std::optional<CalibrationReport>* report) {
-  if (is_random({arguments.file, arguments.run.kernels})) {
+  if (is_random(arguments.file)) {
     usage_error("calibration with {}: random weights have no masks worth keeping", arguments.file);
   }
   const std::string path = find_model(arguments.file);
-  const auto start = std::chrono::steady_clock::now();
+  const Stopwatch watch;
   lasso::Engine engine = open_engine([&] {
     Calibrated calibrated = run_calibration(path, options, arguments.calibration);
     *report = std::move(calibrated.report);
-    if (!arguments.messages.json && !quiet()) print_calibration(**report);
+    if (!arguments.output.json && !quiet()) print_calibration(**report);
     if (!calibrated.engine) {
       tell_unwritten(arguments, **report);
       throw Failure(Exit::kThresholdMissed,
-                    fmt::format("{}: not written: {}", arguments.output, refusal(**report)));
+                    fmt::format("{}: not written: {}", arguments.engine_file, refusal(**report)));
     }
     try {
-      calibrated.engine->save(arguments.output);
+      calibrated.engine->save(arguments.engine_file);
     } catch (...) {
       tell_unwritten(arguments, **report);
       throw;
     }
     return *calibrated.engine;
   });
-  return {std::move(engine), path, milliseconds_since(start)};
+  return {std::move(engine), path, watch.milliseconds()};
 }
 
 OpenModel build(const BuildArguments& arguments, const lasso::EngineOptions& options) {
-  if (is_random({arguments.file, arguments.run.kernels})) return build_random(arguments, options);
+  if (is_random(arguments.file)) return build_random(arguments, options);
   const std::string path = find_model(arguments.file);
   const Progress progress(fmt::format("building {}", path));
-  const auto start = std::chrono::steady_clock::now();
+  const Stopwatch watch;
   lasso::Engine engine =
-      open_engine([&] { return lasso::Engine::build_file(path, arguments.output, options); });
-  return {std::move(engine), path, milliseconds_since(start)};
+      open_engine([&] { return lasso::Engine::build_file(path, arguments.engine_file, options); });
+  return {std::move(engine), path, watch.milliseconds()};
 }
 
 void print_summary(const EngineInfo& info, const BuildArguments& arguments, std::uint64_t bytes,
@@ -137,7 +130,7 @@ void print_summary(const EngineInfo& info, const BuildArguments& arguments, std:
   const auto row = [](const std::string& name, const std::string& value) {
     print(fmt::format("  {}{}", styled(Style::kDim, fmt::format("{:<10}", name)), value));
   };
-  print(fmt::format("{}  {}", styled(Style::kBold, info.model), printable(arguments.output)));
+  print(fmt::format("{}  {}", styled(Style::kBold, info.model), printable(arguments.engine_file)));
   row("precision", info.precision);
   row("needs", fmt::format("{}, {}", info.device, info.needed_isa));
   row("size", fmt::format("{:.1f} MB", static_cast<double>(bytes) / 1e6));
@@ -163,32 +156,32 @@ Exit run_build(const BuildArguments& arguments) {
   const OpenModel model =
       calibrates ? build_calibrated(arguments, options, &report) : build(arguments, options);
   if (arguments.verify) {
-    open_engine([&] { return lasso::Engine::load(arguments.output, {.verify = true}); });
+    open_engine([&] { return lasso::Engine::load(arguments.engine_file, {.verify = true}); });
   }
   const EngineInfo& info = model.engine.info();
-  const std::uint64_t bytes = fs::file_size(arguments.output);
-  if (!arguments.messages.json) {
+  const std::uint64_t bytes = fs::file_size(arguments.engine_file);
+  if (!arguments.output.json) {
     if (!quiet()) print_summary(info, arguments, bytes, model.load_ms);
     return Exit::kDone;
   }
-  Json json = {{"file", arguments.output},
-               {"source", model.path},
-               {"version", LASSO_VERSION},
-               {"model", info.model},
-               {"model_hash", info.model_hash},
-               {"preprocess", info.preprocess},
-               {"precision", info.precision},
-               {"device", info.device},
-               {"isa", info.isa},
-               {"needed_isa", info.needed_isa},
-               {"onednn_version", info.onednn_version},
-               {"weight_bytes", info.weight_bytes},
-               {"file_bytes", bytes},
-               {"build_ms", model.load_ms},
-               {"peak_rss_bytes", peak_resident_memory()},
-               {"verified", arguments.verify}};
+  OrderedJson json = {{"file", arguments.engine_file},
+                      {"source", model.path},
+                      {"version", LASSO_VERSION},
+                      {"model", info.model},
+                      {"model_hash", info.model_hash},
+                      {"preprocess", info.preprocess},
+                      {"precision", info.precision},
+                      {"device", info.device},
+                      {"isa", info.isa},
+                      {"needed_isa", info.needed_isa},
+                      {"onednn_version", info.onednn_version},
+                      {"weight_bytes", info.weight_bytes},
+                      {"file_bytes", bytes},
+                      {"build_ms", model.load_ms},
+                      {"peak_rss_bytes", peak_resident_memory()},
+                      {"verified", arguments.verify}};
   if (report) json["calibration"] = calibration_json(*report);
-  print(dump(json));
+  print(json_line(json));
   return Exit::kDone;
 }
 
@@ -218,21 +211,23 @@ void add_build(CLI::App* parent, Action* action) {
       ->check(not_empty)
       ->group("Model");
   add_description_options(app, &a.model);
-  add_text(app, "-o,--output", &a.output, "FILE.lasso", "The file to write.", group)->required();
+  add_text(app, "-o,--output", &a.engine_file, "FILE.lasso", "The file to write.", group)
+      ->required();
   add_text(app, "--memory-limit", &a.memory_limit, "BYTES",
            "Build with no more resident memory than that, or say how much is needed; as in 512M or "
            "2G. Default: no limit.",
            group);
+  add_switch(
+      app, "--no-timing", &a.no_timing,
+      "Choose kernels by estimates alone, not by timing those that compute the same layer: the "
+      "file is the same bytes every time.",
+      group);
   add_switch(app, "--verify", &a.verify, "Read the file back and compare all checksums.", group);
   add_calibration_options(app, &a.calibration);
   add_run_options(app, &a.run, true);
-  add_output_options(app, &a.messages, "One JSON object on standard output.");
+  add_output_options(app, &a.output, "One JSON object on standard output.");
   describe_command(app, "lasso build MODEL -o FILE.lasso [OPTIONS]", kEpilogue);
-  app->callback([=] {
-    begin(arguments->messages);
-    note_given_options(*app, &arguments->calibration);
-    *action = [=] { return run_build(*arguments); };
-  });
+  set_action(app, arguments, run_build, action);
 }
 
 }  // namespace lasso::app

@@ -22,25 +22,24 @@ constexpr const char* kGroup = "Calibration";
 
 std::vector<std::string> images_of(const std::string& folder) {
   std::vector<std::string> paths;
-  for (const AccuracyImage& image : read_image_folder("--calibrate", folder).images) {
-    paths.push_back(image.path);
-  }
+  const AccuracySet set = for_option("--calibrate", [&] { return read_image_folder(folder); });
+  for (const AccuracyImage& image : set.images) paths.push_back(image.path);
   return paths;
 }
 
-Json layer_json(const CalibratedLayer& layer) {
-  Json json = {{"name", layer.name},
-               {"precision", to_string(layer.precision)},
-               {"work", layer.work},
-               {"iou_loss", nullptr},
-               {"smoothing", layer.smoothing},
-               {"error", layer.error},
-               {"plain_error", layer.plain_error}};
+OrderedJson layer_json(const CalibratedLayer& layer) {
+  OrderedJson json = {{"name", layer.name},
+                      {"precision", to_string(layer.precision)},
+                      {"work", layer.work},
+                      {"iou_loss", nullptr},
+                      {"smoothing", layer.smoothing},
+                      {"error", layer.error},
+                      {"plain_error", layer.plain_error}};
   if (layer.iou_loss) json["iou_loss"] = *layer.iou_loss;
   return json;
 }
 
-Json trial_json(const PrecisionTrial& trial) {
+OrderedJson trial_json(const PrecisionTrial& trial) {
   return {{"int8_layers", trial.int8_layers}, {"bf16_layers", trial.bf16_layers},
           {"fp32_layers", trial.fp32_layers}, {"rest", to_string(trial.rest)},
           {"int8_work", trial.int8_work},     {"mean_iou", trial.mean_iou},
@@ -108,19 +107,29 @@ void print_sensitivity(const CalibrationReport& report) {
 
 }  // namespace
 
+std::vector<std::string> CalibrationArguments::given() const {
+  std::vector<std::string> names;
+  for (const CLI::Option* option : app->get_options()) {
+    if (option->get_group() == kGroup && option->count() > 0) names.push_back(option->get_name());
+  }
+  return names;
+}
+
 bool CalibrationArguments::wanted(const std::string& precision) const {
   const bool chooses = precision == to_string(Precision::kAuto);
-  if (!given.empty() && (precision.empty() || precision == to_string(Precision::kFp32))) {
-    usage_error("{}: calibration is for --precision bf16, int8 or auto", given.front());
+  const std::vector<std::string> options = given();
+  if (!options.empty() && (precision.empty() || precision == to_string(Precision::kFp32))) {
+    usage_error("{}: calibration is for --precision bf16, int8 or auto", options.front());
   }
   if (sensitivity && !chooses) {
     usage_error("--sensitivity: layers are ranked with --precision auto only");
   }
-  return chooses || !given.empty();
+  return chooses || !options.empty();
 }
 
 void add_calibration_options(CLI::App* app, CalibrationArguments* arguments) {
   CalibrationArguments& a = *arguments;
+  a.app = app;
   app->add_option("--calibrate", a.folder,
                   "Folder of JPEG and PNG images like those that the engine will see: half of them "
                   "choose precisions, half accept the result; at least 4. Without DIR: random "
@@ -140,14 +149,6 @@ void add_calibration_options(CLI::App* app, CalibrationArguments* arguments) {
              "With --precision auto, measure and list every layer's sensitivity even where int8 "
              "alone is good enough.",
              kGroup);
-}
-
-void note_given_options(const CLI::App& app, CalibrationArguments* arguments) {
-  for (const CLI::Option* option : app.get_options()) {
-    if (option->get_group() == kGroup && option->count() > 0) {
-      arguments->given.push_back(option->get_name());
-    }
-  }
 }
 
 Calibrated run_calibration(const std::string& model, const lasso::EngineOptions& options,
@@ -219,7 +220,7 @@ std::string accuracy_text(const AccuracyRecord& accuracy, const std::string& ref
                      images_text(accuracy));
 }
 
-Json accuracy_json(const AccuracyRecord& accuracy) {
+OrderedJson accuracy_json(const AccuracyRecord& accuracy) {
   return {{"min_iou", accuracy.min_iou},
           {"mean_iou", accuracy.mean_iou},
           {"standard_error", accuracy.standard_error},
@@ -230,15 +231,15 @@ Json accuracy_json(const AccuracyRecord& accuracy) {
           {"seed", accuracy.seed}};
 }
 
-Json calibration_json(const CalibrationReport& report) {
-  Json json = {{"precision", to_string(report.precision)},
-               {"accepted", report.accepted},
-               {"accuracy", accuracy_json(report.accuracy)},
-               {"layers", Json::array()},
-               {"trials", Json::array()},
-               {"choosing_images", report.choosing_images},
-               {"accepting_images", report.accepting_images},
-               {"skipped", report.skipped}};
+OrderedJson calibration_json(const CalibrationReport& report) {
+  OrderedJson json = {{"precision", to_string(report.precision)},
+                      {"accepted", report.accepted},
+                      {"accuracy", accuracy_json(report.accuracy)},
+                      {"layers", OrderedJson::array()},
+                      {"trials", OrderedJson::array()},
+                      {"choosing_images", report.choosing_images},
+                      {"accepting_images", report.accepting_images},
+                      {"skipped", report.skipped}};
   for (const CalibratedLayer& layer : report.layers) json["layers"].push_back(layer_json(layer));
   for (const PrecisionTrial& trial : report.trials) json["trials"].push_back(trial_json(trial));
   return json;

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "cli/options.h"
-#include "common/prompts.h"
+#include "common/json_text.h"
 #include "lasso/calibration.h"
 
 namespace lasso::app {
@@ -19,15 +19,15 @@ struct CalibrationArguments {
   int images = 32;
   int seed = 1;
   bool sensitivity = false;
-  std::vector<std::string> given;  // the options of calibration on the command line, by name
+  const CLI::App* app = nullptr;  // which has the options
 
+  // The options of calibration on the command line, by name, after parsing.
+  std::vector<std::string> given() const;
   // Whether a build in that precision (empty: fp32) measures what it makes. Throws Failure(kUsage)
   // for options that it has no use for.
   bool wanted(const std::string& precision) const;
 };
 void add_calibration_options(CLI::App* app, CalibrationArguments* arguments);
-// Sets CalibrationArguments::given, after parsing.
-void note_given_options(const CLI::App& app, CalibrationArguments* arguments);
 
 // Calibrates, with progress on standard error. Throws Failure(kUsage) for a folder without images.
 // What the images lack is told in warnings.
@@ -38,8 +38,8 @@ void print_calibration(const CalibrationReport& report);
 // "mean IoU 0.9868 +- 0.0012 with fp32, lowest 0.712, on 16 images", where `reference` is " with
 // fp32".
 std::string accuracy_text(const AccuracyRecord& accuracy, const std::string& reference);
-Json accuracy_json(const AccuracyRecord& accuracy);
-Json calibration_json(const CalibrationReport& report);
+OrderedJson accuracy_json(const AccuracyRecord& accuracy);
+OrderedJson calibration_json(const CalibrationReport& report);
 
 // "mean IoU 0.98999 on 16 images, and 0.99 is asked for": rounded down, to as many digits as it
 // takes to see the difference.

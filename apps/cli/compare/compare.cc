@@ -18,23 +18,21 @@
 #include "cli/options.h"
 #include "cli/table.h"
 #include "cli/values.h"
-#include "common/npy.h"
+#include "common/text.h"
+#include "core/tensor.h"
 #include "lasso/mask.h"
 
 namespace lasso::app {
 
 namespace {
 
-struct CompareArguments {
+struct CompareArguments : CommonArguments {
   std::vector<std::string> operands;
   bool layers = false;
   std::string tolerance = "1e-4";
   std::string image;
   std::vector<std::string> points;
   std::string box;
-  ModelOptions model;
-  RunOptions run;
-  OutputOptions output;
 };
 
 struct MaskDifference {
@@ -44,8 +42,8 @@ struct MaskDifference {
 };
 
 struct Comparison {
-  Json info_a;
-  Json info_b;
+  OrderedJson info_a;
+  OrderedJson info_b;
   std::vector<LayerDifference> layers;
   std::vector<LayerDifference> results;
   std::vector<std::string> only_a;
@@ -168,14 +166,16 @@ const LayerDifference* worst_layer(const Comparison& comparison) {
 }
 
 // JSON has no infinity.
-Json number(double value) { return std::isfinite(value) ? Json(value) : Json("inf"); }
-Json number(float value) {
+OrderedJson number(double value) {
+  return std::isfinite(value) ? OrderedJson(value) : OrderedJson("inf");
+}
+OrderedJson number(float value) {
   if (std::isnan(value)) return "nan";
-  return std::isfinite(value) ? Json(value) : Json(value > 0 ? "inf" : "-inf");
+  return std::isfinite(value) ? OrderedJson(value) : OrderedJson(value > 0 ? "inf" : "-inf");
 }
 
-Json layer_json(const LayerDifference& layer) {
-  Json json = {
+OrderedJson layer_json(const LayerDifference& layer) {
+  OrderedJson json = {
       {"layer", layer.key}, {"shape", layer.shape_a}, {"relative_error", number(layer.relative())}};
   if (layer.shape_a != layer.shape_b) {
     json["shape_b"] = layer.shape_b;
@@ -190,26 +190,26 @@ Json layer_json(const LayerDifference& layer) {
   return json;
 }
 
-Json to_json(const Comparison& comparison, const Operand& a, const Operand& b, double tolerance,
-             bool layers) {
-  const auto side = [](const Operand& operand, const Json& info) {
-    return Json{{"file", operand.file},      {"variant", operand.variant},
-                {"model", info.at("model")}, {"model_hash", info.at("model_hash")},
-                {"isa", info.at("isa")},     {"threads", info.at("threads")}};
+OrderedJson to_json(const Comparison& comparison, const Operand& a, const Operand& b,
+                    double tolerance, bool layers) {
+  const auto side = [](const Operand& operand, const OrderedJson& info) {
+    return OrderedJson{{"file", operand.file},      {"variant", operand.variant},
+                       {"model", info.at("model")}, {"model_hash", info.at("model_hash")},
+                       {"isa", info.at("isa")},     {"threads", info.at("threads")}};
   };
   const LayerDifference* first = first_divergence(comparison, tolerance);
   const LayerDifference* worst = worst_layer(comparison);
-  Json json = {{"a", side(a, comparison.info_a)},
-               {"b", side(b, comparison.info_b)},
-               {"tolerance", tolerance},
-               {"equal_within_tolerance", first == nullptr},
-               {"layer_count", comparison.layers.size()},
-               {"worst", worst != nullptr ? layer_json(*worst) : Json()},
-               {"first_divergence", first != nullptr ? layer_json(*first) : Json()},
-               {"results", Json::array()},
-               {"masks", Json::array()},
-               {"only_a", comparison.only_a},
-               {"only_b", comparison.only_b}};
+  OrderedJson json = {{"a", side(a, comparison.info_a)},
+                      {"b", side(b, comparison.info_b)},
+                      {"tolerance", tolerance},
+                      {"equal_within_tolerance", first == nullptr},
+                      {"layer_count", comparison.layers.size()},
+                      {"worst", worst != nullptr ? layer_json(*worst) : OrderedJson()},
+                      {"first_divergence", first != nullptr ? layer_json(*first) : OrderedJson()},
+                      {"results", OrderedJson::array()},
+                      {"masks", OrderedJson::array()},
+                      {"only_a", comparison.only_a},
+                      {"only_b", comparison.only_b}};
   for (const LayerDifference& result : comparison.results) {
     json["results"].push_back(layer_json(result));
   }
@@ -218,7 +218,7 @@ Json to_json(const Comparison& comparison, const Operand& a, const Operand& b, d
         {{"iou", mask.iou}, {"pixels", mask.pixels}, {"differing_pixels", mask.differing}});
   }
   if (layers) {
-    json["layers"] = Json::array();
+    json["layers"] = OrderedJson::array();
     for (const LayerDifference& layer : comparison.layers) {
       json["layers"].push_back(layer_json(layer));
     }
@@ -238,8 +238,8 @@ void add_row(Table* table, const LayerDifference& layer, double tolerance,
     mark = "<- above";
   }
   table->add({layer.key,
-              same_shape ? shape_text(layer.shape_a)
-                         : shape_text(layer.shape_a) + " " + shape_text(layer.shape_b),
+              same_shape ? to_string(layer.shape_a)
+                         : to_string(layer.shape_a) + " " + to_string(layer.shape_b),
               same_shape ? fmt::format("{:.2e}", std::max(layer.values.max_abs(), 0.0)) : "",
               fmt::format("{:.2e}", layer.relative()),
               bad_a + bad_b > 0 ? fmt::format("{}/{}", bad_a, bad_b) : "", mark},
@@ -249,7 +249,7 @@ void add_row(Table* table, const LayerDifference& layer, double tolerance,
 std::string divergence_text(const LayerDifference& layer) {
   if (layer.shape_a != layer.shape_b) {
     return fmt::format("first divergence: {}, shapes {} and {}", layer.key,
-                       shape_text(layer.shape_a), shape_text(layer.shape_b));
+                       to_string(layer.shape_a), to_string(layer.shape_b));
   }
   return fmt::format("first divergence: {} (relative error {:.2e}), most at {}: A {}, B {}",
                      layer.key, layer.relative(), layer.index_text(), layer.values.a(),
@@ -258,7 +258,7 @@ std::string divergence_text(const LayerDifference& layer) {
 
 void print_comparison(const Comparison& comparison, const Operand& a, const Operand& b,
                       double tolerance, bool layers) {
-  const auto side = [](const char* name, const Operand& operand, const Json& info) {
+  const auto side = [](const char* name, const Operand& operand, const OrderedJson& info) {
     const bool reference = operand.variant == "reference";
     print(fmt::format("{}  {}  {}, {}", styled(Style::kBold, name), printable(operand.text()),
                       info.at("model").get<std::string>(),
@@ -366,16 +366,10 @@ void add_compare(CLI::App* parent, Action* action) {
       ->group(input);
   add_text(app, "--box", &arguments->box, "X0,Y0,X1,Y1", "Box of the prompt.", input);
   add_switch(app, "--layers", &arguments->layers, "Show every layer.", input);
-  add_description_options(app, &arguments->model);
-  add_verify_option(app, &arguments->model);
-  add_run_options(app, &arguments->run, false);
-  add_output_options(app, &arguments->output, "One JSON object on standard output.");
+  add_common_options(app, arguments.get(), false, "One JSON object on standard output.");
   describe_command(app, "lasso compare FILE[@VARIANT] [FILE[@VARIANT]] [--layers] [OPTIONS]",
                    kEpilogue);
-  app->callback([=] {
-    begin(arguments->output);
-    *action = [=] { return run_compare(*arguments); };
-  });
+  set_action(app, arguments, run_compare, action);
 }
 
 }  // namespace lasso::app

@@ -3,7 +3,7 @@
 #include <cmath>
 #include <limits>
 
-#include "common/npy.h"
+#include "core/tensor.h"
 
 namespace lasso::app {
 
@@ -59,7 +59,7 @@ std::string LayerDifference::index_text() const {
     index[d] = static_cast<std::int64_t>(rest % size);
     rest /= size;
   }
-  return shape_text(index);
+  return to_string(index);
 }
 
 }  // namespace lasso::app

@@ -1,65 +1,16 @@
 #include "cli/compare/compare_side.h"
 
-#include <cpuid.h>
-#include <fmt/format.h>
-
-#include <algorithm>
-#include <filesystem>
+#include <vector>
 
 #include "cli/exit_codes.h"
-#include "cli/run/model.h"
-#include "cli/run/synthetic.h"
-#include "cli/values.h"
+#include "cli/run/picture.h"
+#include "common/prompts.h"
 #include "lasso/context.h"
 #include "lasso/image.h"
 
 namespace lasso::app {
 
 namespace {
-
-const std::vector<std::string>& variants() {
-  static const std::vector<std::string> names = [] {
-    std::vector<std::string> all = {"fast", "reference"};
-    all.insert(all.end(), precision_names().begin(), precision_names().end());
-    all.insert(all.end(), isa_names().begin(), isa_names().end());
-    return all;
-  }();
-  return names;
-}
-
-bool is_one_of(const std::vector<std::string>& names, const std::string& name) {
-  return std::find(names.begin(), names.end(), name) != names.end();
-}
-
-// "int8+avx2" names two.
-std::vector<std::string> split(const std::string& variant) {
-  std::vector<std::string> parts;
-  std::size_t begin = 0;
-  while (true) {
-    const std::size_t end = variant.find('+', begin);
-    parts.push_back(variant.substr(begin, end - begin));
-    if (end == std::string::npos) return parts;
-    begin = end + 1;
-  }
-}
-
-// Whether the CPU has the instructions of a variant that begins with "avx512", or "avx_vnni".
-bool cpu_has(const std::string& variant) {
-  if (variant == "avx_vnni") {
-    // CPUID leaf 7, subleaf 1, EAX bit 4.
-    unsigned eax = 0;
-    unsigned ebx = 0;
-    unsigned ecx = 0;
-    unsigned edx = 0;
-    return __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) != 0 && (eax & 0x10U) != 0;
-  }
-  const bool base =
-      __builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512bw") != 0 &&
-      __builtin_cpu_supports("avx512dq") != 0 && __builtin_cpu_supports("avx512vl") != 0;
-  const bool vnni = base && __builtin_cpu_supports("avx512vnni") != 0;
-  if (variant == "avx512_bf16") return vnni && __builtin_cpu_supports("avx512bf16") != 0;
-  return variant == "avx512_vnni" ? vnni : base;
-}
 
 void send_tensor(const std::string& program, const std::string& name,
                  const std::vector<std::int64_t>& shape, const float* values, Parent* parent) {
@@ -69,8 +20,8 @@ void send_tensor(const std::string& program, const std::string& name,
                values, count);
 }
 
-Json engine_json(const EngineInfo& info, int threads) {
-  Json layers = Json::array();
+OrderedJson engine_json(const EngineInfo& info, int threads) {
+  OrderedJson layers = OrderedJson::array();
   for (const ProgramInfo& program : info.programs) {
     for (const LayerInfo& layer : program.layers) {
       layers.push_back(program.name + "/" + layer.name);
@@ -100,9 +51,7 @@ void run_model(const Operand& operand, const SideTask& task, Parent* parent) {
   const Image image = load_picture(task.image, 640, 480);
   const lasso::Prompt prompt = make_prompt(task.prompt, image);
   const RunOptions run = apply_variant(operand, task.run);
-  ModelOptions options = task.model;
-  options.model = operand.file;
-  const OpenModel model = open_model(options, run);
+  const OpenModel model = open_operand(operand, task.model, run);
   Context context(model.engine, {run.threads});
   parent->send(RecordKind::kInfo, engine_json(model.engine.info(), context.threads()));
 
@@ -125,41 +74,10 @@ void run_model(const Operand& operand, const SideTask& task, Parent* parent) {
         RecordKind::kMask,
         {{"width", mask.width}, {"height", mask.height}, {"rle", rle_to_string(encode_rle(mask))}});
   }
-  parent->send(RecordKind::kEnd, Json::object());
+  parent->send(RecordKind::kEnd, OrderedJson::object());
 }
 
 }  // namespace
-
-Operand parse_operand(const std::string& text, const std::string& default_variant) {
-  std::error_code ignored;
-  const std::size_t at = text.rfind('@');
-  if (at == std::string::npos || std::filesystem::exists(text, ignored)) {
-    return {text, default_variant};
-  }
-  const std::string variant = text.substr(at + 1);
-  for (const std::string& part : split(variant)) {
-    if (!is_one_of(variants(), part)) {
-      usage_error("{}: variant \"{}\": expected FILE@VARIANT with {}, or several of them with +",
-                  text, part, join_choices(variants()));
-    }
-    if ((part == "avx_vnni" || part.rfind("avx512", 0) == 0) && !cpu_has(part)) {
-      throw Failure(Exit::kUnsupported, fmt::format("{}: this CPU has no {}", text, part));
-    }
-  }
-  return {text.substr(0, at), variant};
-}
-
-RunOptions apply_variant(const Operand& operand, const RunOptions& run) {
-  RunOptions result = run;
-  result.kernels = "fast";
-  for (const std::string& part : split(operand.variant)) {
-    if (part == "reference") result.kernels = part;
-    if (is_one_of(precision_names(), part)) result.precision = part;
-    if (is_one_of(isa_names(), part)) cap_isa(part);
-  }
-  require_precision(result);
-  return result;
-}
 
 Side::Side(const Operand& operand, const SideTask& task)
     : Child(operand.text(), [&](Parent* parent) { run_model(operand, task, parent); }) {}

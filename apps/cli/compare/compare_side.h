@@ -7,23 +7,10 @@
 
 #include "cli/options.h"
 #include "cli/run/child.h"
+#include "cli/run/operand.h"
 #include "lasso/types.h"
 
 namespace lasso::app {
-
-// "FILE@VARIANT"
-struct Operand {
-  std::string file;
-  std::string variant;  // fast, reference, or an instruction set
-
-  std::string text() const { return file + "@" + variant; }
-};
-
-// Splits "FILE[@VARIANT]"; throws Failure(kUsage) for an unknown variant.
-Operand parse_operand(const std::string& text, const std::string& default_variant);
-
-// In a child: caps its instruction set and chooses its kernels as the variant says.
-RunOptions apply_variant(const Operand& operand, const RunOptions& run);
 
 // What both sides do. They read the image themselves: the parent must have no threads when it
 // forks.

@@ -19,21 +19,19 @@
 #include "cli/run/layer_times.h"
 #include "cli/run/model.h"
 #include "cli/table.h"
-#include "common/prompts.h"
+#include "common/json_text.h"
+#include "common/text.h"
 
 namespace lasso::app {
 
 namespace {
 
-struct InspectArguments {
+struct InspectArguments : CommonArguments {
   std::string file;
   bool layers = false;
   bool why = false;
   bool graph = false;
   bool time = false;
-  ModelOptions model;
-  RunOptions run;
-  OutputOptions output;
 };
 
 // What an engine's own description does not say: it depends on the threads, or must be measured.
@@ -166,43 +164,44 @@ void print_layers(const ProgramInfo& program, const Measured& measured, bool why
   print(table.text());
 }
 
-Json to_json(const EngineInfo& info, const OpenModel& model, const Measured& measured, bool layers,
-             bool why) {
-  Json json = {{"file", model.path},
-               {"model", info.model},
-               {"model_hash", info.model_hash},
-               {"preprocess", info.preprocess},
-               {"device", info.device},
-               {"isa", info.isa},
-               {"precision", info.precision},
-               {"accuracy", info.accuracy ? accuracy_json(*info.accuracy) : Json(nullptr)},
-               {"lasso_version", info.lasso_version},
-               {"onednn_version", info.onednn_version},
-               {"needed_isa", info.needed_isa},
-               {"threads", measured.threads},
-               {"image_size", info.image_size},
-               {"patch_size", info.patch_size},
-               {"embed_dim", info.embed_dim},
-               {"depth", info.depth},
-               {"num_heads", info.num_heads},
-               {"window_size", info.window_size},
-               {"global_blocks", info.global_blocks},
-               {"prompt_dim", info.prompt_dim},
-               {"parameters", info.parameters},
-               {"weight_bytes", info.weight_bytes},
-               {"load_ms", model.load_ms},
-               {"programs", Json::array()}};
+OrderedJson to_json(const EngineInfo& info, const OpenModel& model, const Measured& measured,
+                    bool layers, bool why) {
+  OrderedJson json = {
+      {"file", model.path},
+      {"model", info.model},
+      {"model_hash", info.model_hash},
+      {"preprocess", info.preprocess},
+      {"device", info.device},
+      {"isa", info.isa},
+      {"precision", info.precision},
+      {"accuracy", info.accuracy ? accuracy_json(*info.accuracy) : OrderedJson(nullptr)},
+      {"lasso_version", info.lasso_version},
+      {"onednn_version", info.onednn_version},
+      {"needed_isa", info.needed_isa},
+      {"threads", measured.threads},
+      {"image_size", info.image_size},
+      {"patch_size", info.patch_size},
+      {"embed_dim", info.embed_dim},
+      {"depth", info.depth},
+      {"num_heads", info.num_heads},
+      {"window_size", info.window_size},
+      {"global_blocks", info.global_blocks},
+      {"prompt_dim", info.prompt_dim},
+      {"parameters", info.parameters},
+      {"weight_bytes", info.weight_bytes},
+      {"load_ms", model.load_ms},
+      {"programs", OrderedJson::array()}};
   for (std::size_t i = 0; i < info.programs.size(); ++i) {
     const ProgramInfo& program = info.programs[i];
-    Json entry = {{"name", program.name},
-                  {"inputs", program.inputs},
-                  {"outputs", program.outputs},
-                  {"layer_count", program.layers.size()},
-                  {"arena_bytes", measured.arena_bytes.at(i)},
-                  {"gflop", total_gflop(program)}};
+    OrderedJson entry = {{"name", program.name},
+                         {"inputs", program.inputs},
+                         {"outputs", program.outputs},
+                         {"layer_count", program.layers.size()},
+                         {"arena_bytes", measured.arena_bytes.at(i)},
+                         {"gflop", total_gflop(program)}};
     if (layers) {
       for (const LayerInfo& layer : program.layers) {
-        Json row = layer_json(layer);
+        OrderedJson row = layer_json(layer);
         if (const auto ms = measured.time(program, layer)) row["ms"] = *ms;
         if (why) row["rejected"] = layer.rejected;
         entry["layers"].push_back(std::move(row));
@@ -222,9 +221,9 @@ Exit run_inspect(const InspectArguments& arguments) {
   const Measured measured = measure(model, arguments);
   const bool layers = arguments.layers || arguments.why || arguments.time;
   if (arguments.output.json) {
-    Json json = to_json(info, model, measured, layers, arguments.why);
+    OrderedJson json = to_json(info, model, measured, layers, arguments.why);
     if (arguments.graph) json["graph"] = model.engine.dump();
-    print(json.dump(-1, ' ', false, Json::error_handler_t::replace));
+    print(json_line(json));
     return Exit::kDone;
   }
   if (arguments.graph) {
@@ -269,16 +268,10 @@ void add_inspect(CLI::App* parent, Action* action) {
              "Every layer, with the milliseconds that it takes here, the median of three runs.",
              group);
   add_switch(app, "--graph", &arguments->graph, "The graphs of all programs, as text.", group);
-  add_description_options(app, &arguments->model);
-  add_verify_option(app, &arguments->model);
-  add_run_options(app, &arguments->run, true);
-  add_output_options(app, &arguments->output, "One JSON object on standard output.");
+  add_common_options(app, arguments.get(), true, "One JSON object on standard output.");
   describe_command(app, "lasso inspect FILE [--layers] [--why] [--time] [--graph] [OPTIONS]",
                    kEpilogue);
-  app->callback([=] {
-    begin(arguments->output);
-    *action = [=] { return run_inspect(*arguments); };
-  });
+  set_action(app, arguments, run_inspect, action);
 }
 
 }  // namespace lasso::app

@@ -51,9 +51,9 @@ bool read_all(int socket, void* data, std::size_t size) {
   return true;
 }
 
-bool write_record(int socket, RecordKind kind, const Json& meta, const float* values,
+bool write_record(int socket, RecordKind kind, const OrderedJson& meta, const float* values,
                   std::uint64_t count) {
-  const std::string text = meta.dump(-1, ' ', false, Json::error_handler_t::replace);
+  const std::string text = json_line(meta);
   const Header header{static_cast<std::uint32_t>(kind), static_cast<std::uint32_t>(text.size()),
                       count};
   return write_all(socket, &header, sizeof(header)) &&
@@ -80,7 +80,8 @@ std::string Record::key() const {
   return meta.at("program").get<std::string>() + "/" + meta.at("name").get<std::string>();
 }
 
-void Parent::send(RecordKind kind, const Json& meta, const float* values, std::uint64_t count) {
+void Parent::send(RecordKind kind, const OrderedJson& meta, const float* values,
+                  std::uint64_t count) {
   if (!write_record(socket_, kind, meta, values, count)) _exit(static_cast<int>(Exit::kDone));
 }
 
@@ -89,7 +90,7 @@ Record Parent::receive() {
   if (!read_all(socket_, &header, sizeof(header))) _exit(static_cast<int>(Exit::kDone));
   std::string text(header.text_size, '\0');
   if (!read_all(socket_, text.data(), text.size())) _exit(static_cast<int>(Exit::kDone));
-  return {static_cast<RecordKind>(header.kind), Json::parse(text), header.count};
+  return {static_cast<RecordKind>(header.kind), OrderedJson::parse(text), header.count};
 }
 
 Child::Child(std::string name, const std::function<void(Parent*)>& work) : name_(std::move(name)) {
@@ -131,7 +132,7 @@ void Child::fail() {
                             WIFSIGNALED(status) ? strsignal(WTERMSIG(status)) : "no signal"));
 }
 
-void Child::send(RecordKind kind, const Json& meta) {
+void Child::send(RecordKind kind, const OrderedJson& meta) {
   if (!write_record(socket_, kind, meta, nullptr, 0)) fail();
 }
 
@@ -148,7 +149,7 @@ const Record& Child::next() {
   read_exactly(&header, sizeof(header));
   std::string text(header.text_size, '\0');
   read_exactly(text.data(), text.size());
-  record_ = {static_cast<RecordKind>(header.kind), Json::parse(text), header.count};
+  record_ = {static_cast<RecordKind>(header.kind), OrderedJson::parse(text), header.count};
   unread_ = header.count;
   if (record_.kind == RecordKind::kError) {
     throw Failure(static_cast<Exit>(record_.meta.at("exit").get<int>()),

@@ -10,7 +10,7 @@
 #include <functional>
 #include <string>
 
-#include "common/prompts.h"
+#include "common/json_text.h"
 
 namespace lasso::app {
 
@@ -26,7 +26,7 @@ enum class RecordKind : std::uint32_t {
 
 struct Record {
   RecordKind kind = RecordKind::kEnd;
-  Json meta;                // kTensor: program, name, shape
+  OrderedJson meta;         // kTensor: program, name, shape
   std::uint64_t count = 0;  // values that follow
 
   std::string key() const;  // "program/name" of a tensor
@@ -38,7 +38,7 @@ class Parent {
   explicit Parent(int socket) : socket_(socket) {}
 
   // Ends the process if the parent has gone.
-  void send(RecordKind kind, const Json& meta, const float* values = nullptr,
+  void send(RecordKind kind, const OrderedJson& meta, const float* values = nullptr,
             std::uint64_t count = 0);
   // The next record, which has no values. Ends the process when there is none.
   Record receive();
@@ -58,7 +58,7 @@ class Child {
   Child(const Child&) = delete;
   Child& operator=(const Child&) = delete;
 
-  void send(RecordKind kind, const Json& meta);
+  void send(RecordKind kind, const OrderedJson& meta);
   // The next record; what is left of the last one's values is passed over. A failure of the child
   // becomes a Failure of the same status.
   const Record& next();

@@ -6,21 +6,21 @@
 
 namespace lasso::app {
 
-Json layer_json(const LayerInfo& layer) {
-  Json json = {{"name", layer.name},
-               {"op", layer.op},
-               {"inputs", layer.input_shapes},
-               {"shape", layer.shape},
-               {"precision", layer.precision},
-               {"kernel", layer.kernel},
-               {"isa", layer.isa},
-               {"gflop", layer.gflop},
-               {"weight_bytes", layer.weight_bytes}};
+OrderedJson layer_json(const LayerInfo& layer) {
+  OrderedJson json = {{"name", layer.name},
+                      {"op", layer.op},
+                      {"inputs", layer.input_shapes},
+                      {"shape", layer.shape},
+                      {"precision", layer.precision},
+                      {"kernel", layer.kernel},
+                      {"isa", layer.isa},
+                      {"gflop", layer.gflop},
+                      {"weight_bytes", layer.weight_bytes}};
   if (layer.op == "window_attention") json["window"] = layer.window;
   return json;
 }
 
-LayerInfo layer_from_json(const Json& json) {
+LayerInfo layer_from_json(const OrderedJson& json) {
   LayerInfo layer;
   layer.name = json.at("name").get<std::string>();
   layer.op = json.at("op").get<std::string>();

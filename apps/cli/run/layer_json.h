@@ -2,14 +2,14 @@
 #ifndef LASSO_CLI_RUN_LAYER_JSON_H_
 #define LASSO_CLI_RUN_LAYER_JSON_H_
 
-#include "common/prompts.h"
+#include "common/json_text.h"
 #include "lasso/engine.h"
 
 namespace lasso::app {
 
 // All but the kernels that were not taken.
-Json layer_json(const LayerInfo& layer);
-LayerInfo layer_from_json(const Json& json);
+OrderedJson layer_json(const LayerInfo& layer);
+LayerInfo layer_from_json(const OrderedJson& json);
 
 }  // namespace lasso::app
 

@@ -4,8 +4,8 @@
 #include <utility>
 #include <vector>
 
+#include "cli/run/picture.h"
 #include "cli/run/statistics.h"
-#include "cli/run/synthetic.h"
 
 namespace lasso::app {
 

@@ -2,86 +2,48 @@
 
 #include <fmt/format.h>
 
-#include <chrono>
-#include <cstdlib>
 #include <filesystem>
-#include <fstream>
+#include <map>
 #include <new>
+#include <utility>
+#include <vector>
 
 #include "cli/console.h"
-#include "cli/run/statistics.h"
 #include "cli/values.h"
+#include "common/model_files.h"
+#include "core/stopwatch.h"
 
 namespace lasso::app {
 
-namespace fs = std::filesystem;
-
 namespace {
 
-constexpr const char* kCheckpoints =
-    "https://github.com/facebookresearch/segment-anything#model-checkpoints";
+constexpr std::string_view kRandomPrefix = "random:";
+
+struct RandomModel {
+  SamArch arch;
+  std::uint64_t weight_bytes;  // in fp32
+};
+
+// By the text that names them.
+const std::map<std::string, RandomModel>& random_models() {
+  static const std::map<std::string, RandomModel> models = {
+      {random_name("vit_b"), {SamArch::kVitB, 375'000'000}},
+      {random_name("vit_h"), {SamArch::kVitH, 2'565'000'000}},
+      {random_name("vit_l"), {SamArch::kVitL, 1'250'000'000}}};
+  return models;
+}
 
 }  // namespace
-
-std::vector<fs::path> model_folders() {
-  std::vector<fs::path> folders;
-  std::error_code error;
-  const fs::path program = fs::read_symlink("/proc/self/exe", error);
-  if (!error) {
-    folders.push_back((program.parent_path().parent_path() / "share/lasso/models"));
-  }
-#ifdef LASSO_SOURCE_MODELS
-  folders.emplace_back(LASSO_SOURCE_MODELS);
-#endif
-  return folders;
-}
 
 std::string find_model(const std::string& model) {
-  std::string path = model;
-  if (path.empty()) {
-    const char* variable = std::getenv("LASSO_MODEL");
-    if (variable != nullptr) path = variable;
+  try {
+    const ModelFile file = find_model_file(model);
+    if (!file.warning.empty()) print_warning(file.warning);
+    return file.path;
+  } catch (const lasso::Error& error) {
+    throw Failure(Exit::kBadModel, error.what());
   }
-  std::error_code ignored;
-  if (!path.empty()) {
-    if (fs::is_directory(path, ignored)) {
-      throw Failure(Exit::kBadModel,
-                    fmt::format("{}: is a folder; this release of Lasso reads a model from one "
-                                "file, a SAM checkpoint (.pth, .pt or .safetensors) or an engine "
-                                "(.lasso)",
-                                path));
-    }
-    return path;
-  }
-  std::string looked;
-  for (const fs::path& folder : model_folders()) {
-    for (const char* name : {"lasso-tiny.pth", "lasso-micro.pth"}) {
-      const fs::path candidate = folder / name;
-      if (!fs::is_regular_file(candidate, ignored)) continue;
-      print_warning(fmt::format(
-          "no model given: using the small demo checkpoint {}, far from the accuracy of Meta's; "
-          "those are at {}",
-          candidate.string(), kCheckpoints));
-      return candidate.string();
-    }
-    looked += (looked.empty() ? "" : " and ") + folder.string();
-  }
-  throw Failure(Exit::kBadModel,
-                fmt::format("no model given, and there is no demo checkpoint (lasso-tiny.pth or "
-                            "lasso-micro.pth) in {}; Meta's checkpoints are at {}",
-                            looked, kCheckpoints));
 }
-
-namespace {
-
-// What an engine file begins with, whatever its version.
-bool begins_like_engine(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::string head(5, '\0');
-  return file.read(head.data(), static_cast<std::streamsize>(head.size())) && head == "LASSO";
-}
-
-}  // namespace
 
 lasso::Engine open_engine(const std::function<lasso::Engine()>& open, Stage stage) {
   try {
@@ -98,11 +60,12 @@ lasso::EngineOptions model_options(const ModelOptions& model, const RunOptions& 
     parse_choice("--preprocess", model.preprocess, {"sam", "medsam"});
   }
   std::error_code ignored;
-  if (!model.config.empty() && !fs::is_regular_file(model.config, ignored)) {
+  if (!model.config.empty() && !std::filesystem::is_regular_file(model.config, ignored)) {
     usage_error("--config {}: there is no such file", model.config);
   }
   lasso::EngineOptions options;
   options.kernels = run.kernel_choice();
+  options.isa = isa_cap();
   if (!run.precision.empty()) options.precision = lasso::precision_from_string(run.precision);
   options.preprocess = model.preprocess;
   options.config_path = model.config;
@@ -113,21 +76,36 @@ OpenModel open_model(const ModelOptions& model, const RunOptions& run) {
   const lasso::EngineOptions options = model_options(model, run);
   const std::string path = find_model(model.model);
   const Progress progress(fmt::format("loading {}", path));
-  const auto start = std::chrono::steady_clock::now();
+  const Stopwatch watch;
   lasso::Engine engine =
       open_engine([&] { return lasso::Engine::open(path, options, {model.verify}); },
                   begins_like_engine(path) ? Stage::kEngineFile : Stage::kModel);
-  return {std::move(engine), path, milliseconds_since(start)};
+  return {std::move(engine), path, watch.milliseconds()};
 }
 
-OpenModel open_random(const std::string& arch, const lasso::EngineOptions& options) {
-  const SamArch value = arch == "vit_b"   ? SamArch::kVitB
-                        : arch == "vit_l" ? SamArch::kVitL
-                                          : SamArch::kVitH;
+bool is_random(const std::string& file) { return file.rfind(kRandomPrefix, 0) == 0; }
+
+std::string random_name(const std::string& arch) { return std::string(kRandomPrefix) + arch; }
+
+void check_random(const std::string& file) {
+  std::vector<std::string> names;
+  for (const auto& [name, model] : random_models()) names.push_back(name);
+  if (random_models().count(file) == 0) {
+    usage_error("{}: expected {}", file, join_choices(names));
+  }
+}
+
+std::uint64_t random_weight_bytes(const std::string& file) {
+  return random_models().at(file).weight_bytes;
+}
+
+OpenModel open_random(const std::string& file, const lasso::EngineOptions& options) {
+  const std::string arch = file.substr(kRandomPrefix.size());
   const Progress progress("building " + arch + " with random weights");
-  const auto start = std::chrono::steady_clock::now();
-  lasso::Engine engine = open_engine([&] { return lasso::Engine::random(value, 1, options); });
-  return {std::move(engine), arch, milliseconds_since(start)};
+  const Stopwatch watch;
+  lasso::Engine engine =
+      open_engine([&] { return lasso::Engine::random(random_models().at(file).arch, 1, options); });
+  return {std::move(engine), arch, watch.milliseconds()};
 }
 
 }  // namespace lasso::app

@@ -2,18 +2,14 @@
 #ifndef LASSO_CLI_RUN_MODEL_H_
 #define LASSO_CLI_RUN_MODEL_H_
 
-#include <filesystem>
+#include <cstdint>
+#include <functional>
 #include <string>
-#include <vector>
 
 #include "cli/options.h"
 #include "lasso/engine.h"
 
 namespace lasso::app {
-
-// Folders with demo checkpoints and the evaluation set, the most specific first; they need not
-// exist.
-std::vector<std::filesystem::path> model_folders();
 
 // The file that --model names, or the demo checkpoint, which is said in a warning. Throws
 // Failure(kBadModel) when there is none, with where it was looked for.
@@ -33,8 +29,15 @@ struct OpenModel {
 
 OpenModel open_model(const ModelOptions& model, const RunOptions& run);
 
-// vit_b, vit_l or vit_h with random weights.
-OpenModel open_random(const std::string& arch, const lasso::EngineOptions& options);
+// In place of a file: "random:vit_b", "random:vit_l" or "random:vit_h", random weights that are
+// made in memory.
+bool is_random(const std::string& file);
+std::string random_name(const std::string& arch);
+// Throws Failure(kUsage) for an architecture that does not exist.
+void check_random(const std::string& file);
+// Of the weights in fp32.
+std::uint64_t random_weight_bytes(const std::string& file);
+OpenModel open_random(const std::string& file, const lasso::EngineOptions& options);
 
 }  // namespace lasso::app
 

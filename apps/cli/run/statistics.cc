@@ -1,15 +1,11 @@
 #include "cli/run/statistics.h"
 
 #include <algorithm>
-#include <cmath>
 #include <numeric>
 
-namespace lasso::app {
+#include "eval/iou_statistics.h"
 
-double milliseconds_since(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start)
-      .count();
-}
+namespace lasso::app {
 
 Statistics summarize(std::vector<double> samples) {
   Statistics statistics;
@@ -18,8 +14,7 @@ Statistics summarize(std::vector<double> samples) {
   const std::size_t n = samples.size();
   statistics.runs = n;
   statistics.median = n % 2 == 1 ? samples[n / 2] : (samples[n / 2 - 1] + samples[n / 2]) / 2;
-  const auto rank = static_cast<std::size_t>(std::ceil(0.95 * static_cast<double>(n)));
-  statistics.p95 = samples[rank - 1];
+  statistics.p95 = percentile(samples, 95);
   statistics.mean = std::accumulate(samples.begin(), samples.end(), 0.0) / static_cast<double>(n);
   statistics.min = samples.front();
   return statistics;

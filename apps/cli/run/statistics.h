@@ -2,13 +2,10 @@
 #ifndef LASSO_CLI_RUN_STATISTICS_H_
 #define LASSO_CLI_RUN_STATISTICS_H_
 
-#include <chrono>
 #include <cstddef>
 #include <vector>
 
 namespace lasso::app {
-
-double milliseconds_since(std::chrono::steady_clock::time_point start);
 
 struct Statistics {
   std::size_t runs = 0;

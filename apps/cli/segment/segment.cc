@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <iostream>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
@@ -15,11 +17,14 @@
 #include "cli/console.h"
 #include "cli/options.h"
 #include "cli/run/model.h"
+#include "cli/segment/report_text.h"
 #include "cli/segment/segment_image.h"
 #include "cli/segment/segment_many.h"
 #include "cli/values.h"
 #include "common/files.h"
-#include "common/npy.h"
+#include "common/text.h"
+#include "core/file.h"
+#include "formats/npy/npy.h"
 
 namespace lasso::app {
 
@@ -27,7 +32,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-struct SegmentArguments {
+struct SegmentArguments : CommonArguments {
   std::vector<std::string> images;
   std::vector<std::string> points;
   std::vector<std::string> boxes;
@@ -41,9 +46,6 @@ struct SegmentArguments {
   std::string save_logits;
   std::int64_t max_pixels = 100'000'000;
   int jobs = 1;
-  ModelOptions model;
-  RunOptions run;
-  OutputOptions output;
 };
 
 // The prompts of --point, --box and --mask-input: all points are one prompt, which a single box
@@ -79,22 +81,50 @@ std::vector<PromptTask> prompts_from_options(const SegmentArguments& arguments) 
   return tasks;
 }
 
-// The values of --mask-input, [side, side] or [1, side, side].
-Array read_mask_input(const std::string& path) {
-  Array mask = parse_npy("--mask-input " + path, read_file("--mask-input", path));
-  const auto& shape = mask.shape;
+// The values of --mask-input, [side, side] or [1, side, side]. Read as a whole before, since
+// --save-logits may replace the file.
+Tensor read_mask_input(const std::string& path) {
+  Tensor mask = for_option("--mask-input", [&] {
+    const auto bytes = std::make_shared<const std::string>(read_file(path));
+    return parse_npy(reinterpret_cast<const std::byte*>(bytes->data()), bytes->size(), path, bytes);
+  });
+  if (mask.dtype != DType::kF32) {
+    usage_error("--mask-input {}: has elements of type {} (\"{}\"), expected {} (\"{}\")", path,
+                to_string(mask.dtype), npy_type(mask.dtype), to_string(DType::kF32),
+                npy_type(DType::kF32));
+  }
+  const Dims& shape = mask.dims;
   const bool square = shape.size() >= 2 && shape[shape.size() - 1] == shape[shape.size() - 2];
   if (!square || shape.size() > 3 || (shape.size() == 3 && shape[0] != 1)) {
     usage_error(
         "--mask-input {}: has shape {}, expected one mask of logits, [side, side] or "
         "[1, side, side]; of several masks choose one",
-        path, shape_text(shape));
+        path, to_string(shape));
   }
-  if (!std::all_of(mask.values.begin(), mask.values.end(),
+  const float* values = mask.view().as<float>();
+  if (!std::all_of(values, values + element_count(shape),
                    [](float value) { return std::isfinite(value); })) {
     usage_error("--mask-input {}: has values that are not finite", path);
   }
   return mask;
+}
+
+// The prompts of --prompts.
+PromptFile read_prompts(const SegmentArguments& arguments) {
+  const std::string& path = arguments.prompts;
+  const bool piped = path == "-";
+  const std::string text = piped ? std::string(std::istreambuf_iterator<char>(std::cin),
+                                               std::istreambuf_iterator<char>())
+                                 : for_option("--prompts", [&] { return read_file(path); });
+  const std::string image = arguments.images.empty() ? "" : arguments.images.front();
+  PromptFile file = parse_prompts(text, piped ? "stdin" : path, image, arguments.multimask);
+  if (file.images.empty() && file.failures.empty()) {
+    usage_error(
+        "--prompts {}: has no prompts; expected a JSON object per line, such as "
+        "{{\"image\": \"truck.jpg\", \"box\": [75, 275, 1725, 850]}}",
+        path);
+  }
+  return file;
 }
 
 // Images with their prompts; failures of lines without an image are said at once and kept.
@@ -111,9 +141,7 @@ std::vector<ImageTask> collect_tasks(const SegmentArguments& arguments,
           "one IMAGE is given for those that do not",
           arguments.prompts, arguments.images.size());
     }
-    PromptFile file =
-        read_prompts(arguments.prompts, arguments.images.empty() ? "" : arguments.images.front(),
-                     arguments.multimask);
+    PromptFile file = read_prompts(arguments);
     for (const PromptFailure& failure : file.failures) {
       print_error(fmt::format("{}: {}", failure.source, failure.message));
     }
@@ -161,7 +189,7 @@ void check_single(const std::string& option, const std::string& path, std::size_
     usage_error("{} {}: names one file for {} images; name an existing folder instead", option,
                 path, images);
   }
-  check_output_file(option, path);
+  for_option(option, [&] { check_output_file(path); });
 }
 
 // An output that is also an input or another output would destroy it.
@@ -211,23 +239,6 @@ void check_logits(const SegmentArguments& arguments, const std::vector<ImageTask
   }
 }
 
-void check_folder(const std::string& folder) {
-  std::error_code error;
-  const fs::file_status status = fs::status(folder, error);
-  if (fs::exists(status) && !fs::is_directory(status)) {
-    usage_error("-o {}: is not a folder", folder);
-  }
-}
-
-void make_folder(const std::string& folder) {
-  std::error_code error;
-  fs::create_directories(folder, error);
-  if (!fs::is_directory(folder, error)) {
-    usage_error("-o {}: is not a folder and can't be made one{}", folder,
-                error ? ": " + error.message() : "");
-  }
-}
-
 SegmentSettings make_settings(const SegmentArguments& arguments,
                               const std::vector<ImageTask>& tasks) {
   SegmentSettings settings;
@@ -240,7 +251,7 @@ SegmentSettings make_settings(const SegmentArguments& arguments,
   settings.save_logits = arguments.save_logits;
   check_outputs(arguments, tasks);
   check_logits(arguments, tasks);
-  check_folder(arguments.folder);
+  for_option("-o", [&] { check_output_folder(arguments.folder); });
   if (tasks.size() > 1 && !arguments.load_embedding.empty()) {
     usage_error("--load-embedding {}: is of one image, but {} are given", arguments.load_embedding,
                 tasks.size());
@@ -259,12 +270,15 @@ SegmentSettings make_settings(const SegmentArguments& arguments,
   return settings;
 }
 
-void set_mask_input(const Array& mask, const std::string& path, int side, ImageTask* task) {
-  if (mask.shape.back() != side) {
+void set_mask_input(const Tensor& mask, const std::string& path, int side, ImageTask* task) {
+  if (mask.dims.back() != side) {
     usage_error("--mask-input {}: has shape {}, but this model's logits are [{}, {}]", path,
-                shape_text(mask.shape), side, side);
+                to_string(mask.dims), side, side);
   }
-  for (PromptTask& prompt : task->prompts) prompt.prompt.mask_input = mask.values;
+  const float* values = mask.view().as<float>();
+  for (PromptTask& prompt : task->prompts) {
+    prompt.prompt.mask_input.assign(values, values + element_count(mask.dims));
+  }
 }
 
 void tell(const ImageReport& report, bool json, double model_load_ms, std::size_t name_width) {
@@ -273,7 +287,7 @@ void tell(const ImageReport& report, bool json, double model_load_ms, std::size_
     print_error(fmt::format("{}: {}", failure.source, failure.message));
   }
   if (json) {
-    print(to_json(report, model_load_ms).dump(-1, ' ', false, Json::error_handler_t::replace));
+    print(json_line(to_json(report, model_load_ms)));
   } else if (report.error.empty() && !quiet()) {
     print(to_text(report, name_width));
   }
@@ -282,14 +296,14 @@ void tell(const ImageReport& report, bool json, double model_load_ms, std::size_
 // The failures of lines without an image, which standard error has named already, for programs.
 void tell_homeless(const std::vector<PromptFailure>& failures, bool json) {
   if (!json || failures.empty()) return;
-  print(to_json(failures).dump(-1, ' ', false, Json::error_handler_t::replace));
+  print(json_line(to_json(failures)));
 }
 
 Exit run_segment(const SegmentArguments& arguments) {
   std::vector<PromptFailure> homeless;
   std::vector<ImageTask> tasks = collect_tasks(arguments, &homeless);
   const SegmentSettings settings = make_settings(arguments, tasks);
-  std::optional<Array> mask;
+  std::optional<Tensor> mask;
   if (!arguments.mask_input.empty()) mask = read_mask_input(arguments.mask_input);
   if (tasks.empty()) {
     tell_homeless(homeless, settings.json);
@@ -312,7 +326,7 @@ Exit run_segment(const SegmentArguments& arguments) {
   // Where no --model is given, this is the first time that its name is known.
   check_not_input("--save-embedding", arguments.save_embedding, model.path, "the model");
   check_not_input("--save-logits", arguments.save_logits, model.path, "the model");
-  make_folder(arguments.folder);
+  for_option("-o", [&] { make_folder(arguments.folder); });
 
   OutputNames names;
   if (!arguments.save_embedding.empty()) names.reserve(arguments.save_embedding);
@@ -417,25 +431,19 @@ void add_segment(CLI::App* parent, Action* action) {
            output);
 
   add_model_option(app, &a.model);
-  add_description_options(app, &a.model);
-  add_verify_option(app, &a.model);
-  add_run_options(app, &a.run, true);
+  add_common_options(app, &a, true,
+                     "One JSON object per image and line on standard output: size, masks "
+                     "(iou_prediction, area, bbox_xyxy, bbox_xywh, rle), timings in ms, files.");
   add_integer(app, "--jobs", &a.jobs, 1, 1024,
               "Images at a time, which share the threads. More than one gives more images per "
               "second, and takes the memory of as many. Default: 1.",
               "Running");
-  add_output_options(app, &a.output,
-                     "One JSON object per image and line on standard output: size, masks "
-                     "(iou_prediction, area, bbox_xyxy, bbox_xywh, rle), timings in ms, files.");
   describe_command(
       app,
       "lasso segment IMAGE... [--model FILE] [--point X,Y[,LABEL]]...\n"
       "                     [--box X0,Y0,X1,Y1]... [--prompts F.jsonl|-] [-o DIR] [OPTIONS]",
       kEpilogue);
-  app->callback([=] {
-    begin(arguments->output);
-    *action = [=] { return run_segment(*arguments); };
-  });
+  set_action(app, arguments, run_segment, action);
 }
 
 }  // namespace lasso::app

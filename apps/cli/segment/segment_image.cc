@@ -3,15 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <optional>
 #include <utility>
+#include <vector>
 
-#include "cli/console.h"
-#include "cli/exit_codes.h"
-#include "cli/run/statistics.h"
-#include "cli/values.h"
-#include "common/npy.h"
+#include "common/errors.h"
+#include "core/stopwatch.h"
+#include "formats/npy/npy.h"
 
 namespace lasso::app {
 
@@ -56,7 +54,7 @@ class ImageJob {
   bool encoder_is_needed() const { return settings_.load_embedding.empty(); }
 
   void read() {
-    const auto start = std::chrono::steady_clock::now();
+    const Stopwatch watch;
     if (task_.path) {
       ReadImageOptions options;
       options.max_pixels = settings_.max_pixels;
@@ -78,7 +76,7 @@ class ImageJob {
       report_->width = width;
       report_->height = height;
     }
-    report_->load_ms = milliseconds_since(start);
+    report_->load_ms = watch.milliseconds();
   }
 
   // A prompt that does not fit the image fails alone when it comes from a file of prompts; one from
@@ -145,7 +143,7 @@ class ImageJob {
         logits.insert(logits.end(), answer.low_res_logits.begin(), answer.low_res_logits.end());
       }
     }
-    const Json files = outputs.finish();
+    const OrderedJson files = outputs.finish();
     report_->files.update(files);
     report_->masks = outputs.masks();
     if (!settings_.save_logits.empty()) {
@@ -179,11 +177,11 @@ class ImageJob {
   // [masks, side, side] for one prompt, [prompts, masks, side, side] for several.
   void save_logits(const std::vector<float>& logits, std::size_t prompts, std::size_t candidates,
                    int side) {
-    std::vector<std::int64_t> shape = {static_cast<std::int64_t>(candidates), side, side};
+    Dims shape = {static_cast<std::int64_t>(candidates), side, side};
     if (prompts > 1) shape.insert(shape.begin(), static_cast<std::int64_t>(prompts));
     const std::string path =
         resolve(settings_.save_logits, report_->path, "logits", ".npy", names_);
-    write_file(path, format_npy(shape, logits));
+    write_with([&] { write_npy(path, {DType::kF32, shape, logits.data()}); });
     report_->files["logits"].push_back(path);
   }
 
@@ -207,6 +205,9 @@ ImageReport segment_image(lasso::Context* context, const ImageTask& task,
   report.failures = task.failures;
   try {
     ImageJob(context, task, settings, names, wait, &report).run();
+  } catch (const OutputError& error) {
+    report.error_code = "output";
+    report.error = error.what();
   } catch (const lasso::Error& error) {
     if (is_fatal(error)) throw;
     report.error_code = to_string(error.code());
@@ -214,10 +215,6 @@ ImageReport segment_image(lasso::Context* context, const ImageTask& task,
     if (report.error.find(report.path) == std::string::npos) {
       report.error = report.path + ": " + report.error;
     }
-  } catch (const Failure& failure) {
-    if (failure.exit() != Exit::kSomeFailed) throw;
-    report.error_code = "output";
-    report.error = failure.what();
   }
   return report;
 }

@@ -6,10 +6,10 @@
 #include <filesystem>
 #include <functional>
 #include <string>
-#include <vector>
 
 #include "common/outputs.h"
 #include "common/prompts.h"
+#include "common/result_json.h"
 #include "lasso/context.h"
 
 namespace lasso::app {
@@ -25,36 +25,12 @@ struct SegmentSettings {
   std::string save_logits;     // the same
 };
 
-// What became of one image.
-struct ImageReport {
-  std::string path;
-  int width = 0;
-  int height = 0;
-  std::string error_code;  // empty: the image was done, though single prompts may have failed
-  std::string error;
-  std::vector<PromptTask> prompts;  // those that were answered
-  std::vector<PromptFailure> failures;
-  std::vector<MaskSummary> masks;
-  Json files = Json::object();
-  double load_ms = 0;  // reading and decoding the image, or the embedding
-  Timings timings;
-
-  bool failed() const { return !error.empty() || !failures.empty(); }
-};
-
 // Never throws because of the image or its prompts: what failed stands in the report. Throws what
 // concerns the whole run (no memory, a failing device, a bug).
 // `wait` is called before names are claimed for the image's files.
 ImageReport segment_image(lasso::Context* context, const ImageTask& task,
                           const SegmentSettings& settings, OutputNames* names,
                           const std::function<void()>& wait);
-
-// One JSON object.
-Json to_json(const ImageReport& report, double model_load_ms);
-// One JSON object for the prompts that belong to no image.
-Json to_json(const std::vector<PromptFailure>& failures);
-// Lines for a person; names are padded to `name_width`.
-std::string to_text(const ImageReport& report, std::size_t name_width);
 
 }  // namespace lasso::app
 

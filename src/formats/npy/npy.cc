@@ -78,6 +78,8 @@ class HeaderParser {
         break;
       }
     }
+    skip_spaces();
+    if (at_ < text_.size()) bad("something behind its dictionary");
     if (!descr || !order || !shape) bad("no descr, fortran_order or shape");
     return header;
   }
@@ -132,7 +134,7 @@ class HeaderParser {
           bad("a dimension beyond 2^63");
         }
       }
-      if (at_ == begin) bad("no dimension");
+      if (at_ == begin) bad("no dimension in its shape");
       if (peek() == 'L') ++at_;  // Python 2
       if (dims.size() >= kMaxRank) bad("more than 32 dimensions");
       dims.push_back(value);
@@ -166,6 +168,14 @@ DType type_of(const std::string& descr, const std::string& name) {
        name, printable(descr));
 }
 
+const TypeName& name_of(DType dtype) {
+  const auto* type = std::find_if(kTypes.begin(), kTypes.end(),
+                                  [&](const TypeName& t) { return t.dtype == dtype; });
+  LASSO_CHECK(type != kTypes.end(), ErrorCode::kInvalidArgument, "NumPy has no element type {}",
+              to_string(dtype));
+  return *type;
+}
+
 // Fortran order is row-major order of the reversed shape: a view with reversed strides.
 Dims fortran_strides(const Dims& dims) {
   Dims strides(dims.size(), 1);
@@ -181,7 +191,7 @@ Tensor parse_npy(const std::byte* data, std::size_t size, const std::string& nam
                  const std::shared_ptr<const void>& owner) {
   ByteReader reader(data, size, name);
   LASSO_CHECK(size >= kMagic.size() + 2 && reader.text(kMagic.size()) == kMagic,
-              ErrorCode::kCorruptFile, "{}: not a .npy file", name);
+              ErrorCode::kCorruptFile, "{}: is not a .npy file", name);
   const auto major = reader.read<std::uint8_t>();
   reader.read<std::uint8_t>();  // minor
   LASSO_CHECK(major >= 1 && major <= 3, ErrorCode::kUnsupported,
@@ -190,6 +200,9 @@ Tensor parse_npy(const std::byte* data, std::size_t size, const std::string& nam
       major == 1 ? reader.read<std::uint16_t>() : reader.read<std::uint32_t>();
   LASSO_CHECK(header_bytes <= kMaxHeaderBytes, ErrorCode::kCorruptFile,
               "{}: a .npy header of {} bytes", name, header_bytes);
+  LASSO_CHECK(header_bytes <= reader.remaining(), ErrorCode::kCorruptFile,
+              "{}: is truncated: a .npy header of {} bytes, and {} follow", name, header_bytes,
+              reader.remaining());
   const Header header = HeaderParser(reader.text(header_bytes), name).parse();
 
   Weights weights(name);
@@ -204,8 +217,8 @@ Tensor parse_npy(const std::byte* data, std::size_t size, const std::string& nam
   }
   const std::size_t bytes = tensor.dense_bytes();
   LASSO_CHECK(bytes == reader.remaining(), ErrorCode::kCorruptFile,
-              "{}: {} elements of {} take {} bytes, and {} follow the header", name,
-              to_string(tensor.dims), to_string(tensor.dtype), bytes, reader.remaining());
+              "{}: shape {} of '{}' would take {} bytes, and {} bytes of data follow the header",
+              name, to_string(tensor.dims), npy_type(tensor.dtype), bytes, reader.remaining());
   tensor.strides = header.fortran ? fortran_strides(tensor.dims) : dense_strides(tensor.dims);
   tensor.data = reader.take(bytes);
   tensor.storage_bytes = bytes;
@@ -219,14 +232,14 @@ Tensor read_npy(const std::string& path) {
   return parse_npy(file->data(), file->size(), path, file);
 }
 
+std::string npy_type(DType dtype) {
+  return (size_of(dtype) == 1 ? "|" : "<") + std::string(name_of(dtype).code);
+}
+
 std::string npy_header(DType dtype, const Dims& dims) {
-  const auto* type = std::find_if(kTypes.begin(), kTypes.end(),
-                                  [&](const TypeName& t) { return t.dtype == dtype; });
-  LASSO_CHECK(type != kTypes.end(), ErrorCode::kInvalidArgument, "NumPy has no element type {}",
-              to_string(dtype));
-  std::string header = fmt::format("{{'descr': '{}{}', 'fortran_order': False, 'shape': ({}{}), }}",
-                                   size_of(dtype) == 1 ? '|' : '<', type->code,
-                                   fmt::join(dims, ", "), dims.size() == 1 ? "," : "");
+  std::string header =
+      fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}{}), }}", npy_type(dtype),
+                  fmt::join(dims, ", "), dims.size() == 1 ? "," : "");
   constexpr std::size_t kPreamble = 10;  // magic, version, length
   header.resize(align_up(kPreamble + header.size() + 1) - kPreamble - 1, ' ');
   header += '\n';

@@ -19,11 +19,13 @@ Tensor read_npy(const std::string& path);
 Tensor parse_npy(const std::byte* data, std::size_t size, const std::string& name,
                  const std::shared_ptr<const void>& owner);
 
+// NumPy's name of a type, such as "<f4". Throws kInvalidArgument for bfloat16, which it lacks.
+std::string npy_type(DType dtype);
+
 // The header that stands before the array's bytes in a .npy file of version 1.
 std::string npy_header(DType dtype, const Dims& dims);
 
-// Complete or not at all. Throws kInvalidArgument where the file can't be written and for bfloat16,
-// which NumPy lacks.
+// Complete or not at all. Throws kInvalidArgument where the file can't be written and for bfloat16.
 void write_npy(const std::string& path, const TensorView& tensor);
 
 }  // namespace lasso

@@ -45,6 +45,8 @@ TEST(Npy, WritesAndReadsEveryType) {
       EXPECT_EQ(std::memcmp(tensor.data.get(), bytes.data(), bytes.size()), 0);
     }
   }
+  EXPECT_EQ(npy_type(DType::kF64), "<f8");
+  EXPECT_EQ(npy_type(DType::kBool), "|b1");
   const float scalar = 1;
   write_npy(dir / "scalar.npy", {DType::kF32, {}, &scalar});
   EXPECT_EQ(read_npy(dir / "scalar.npy").dims, Dims{});
@@ -97,7 +99,10 @@ TEST(Npy, RefusesBrokenFiles) {
   EXPECT_ERROR(parse(npy("{'descr': '<f4'}", "")), kCorrupt, "no descr, fortran_order or shape");
   EXPECT_ERROR(parse(npy("{'descr': '<f4', 'descr': '<f4'}", "")), kCorrupt, "repeated key");
   EXPECT_ERROR(parse(npy("{'descr", "")), kCorrupt, "without an end");
+  EXPECT_ERROR(parse(npy(header("<f4", "False", "(1,)") + "x", "1234")), kCorrupt,
+               "something behind its dictionary");
   EXPECT_ERROR(parse(npy("", "")), kCorrupt, "no '{'");
+  EXPECT_ERROR(parse(npy("{'descr': '<f4'", "").substr(0, 20)), kCorrupt, "is truncated");
   std::string giant = npy("{}", "", 2);
   giant.replace(8, 4, "\xff\xff\xff\x7f");
   EXPECT_ERROR(parse(giant), kCorrupt, "header of 2147483647 bytes");

@@ -138,28 +138,6 @@ TEST(SpreadPoints, AreStrictlyInsideAndInEveryQuarter) {
   EXPECT_EQ(spread_points(1, 1, 1, 0).front().points.front().x, 0);
 }
 
-TEST(InnerPoints, LieInsideOfTheMaskAsFarAsItIsThick) {
-  // Rows 2 to 8 of 6 to 14, and a pixel by itself.
-  Mask mask{20, 12, std::vector<std::uint8_t>(240, 0)};
-  for (std::size_t y = 2; y <= 8; ++y) {
-    for (std::size_t x = 6; x <= 14; ++x) mask.data[y * 20 + x] = 1;
-  }
-  mask.data[11 * 20] = 1;
-  SplitMix64 random(1);
-  const std::vector<Point> points = inner_points(mask, 100, &random);
-  std::set<std::pair<float, float>> different;
-  for (const Point& point : points) {
-    EXPECT_TRUE(point.x >= 8 && point.x <= 12 && point.y >= 4 && point.y <= 6);
-    EXPECT_EQ(point.label, PointLabel::kForeground);
-    different.emplace(point.x, point.y);
-  }
-  EXPECT_EQ(different.size(), 15U);
-  EXPECT_EQ(inner_points(mask, 4, &random).size(), 4U);
-  const Mask thin{3, 1, {0, 1, 0}};
-  EXPECT_EQ(inner_points(thin, 2, &random).size(), 1U);
-  EXPECT_TRUE(inner_points({3, 1, {0, 0, 0}}, 2, &random).empty());
-}
-
 TEST(DrawnPrompts, AreTheSameForTheSameSeedAndHaveOneToFivePoints) {
   const auto model = std::make_shared<const SamModel>(
       compile_model(micro(), preprocess_preset("sam"), compile_options()));

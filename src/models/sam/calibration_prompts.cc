@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "core/random.h"
+#include "lasso/clicks.h"
 
 namespace lasso::sam {
 
@@ -17,7 +18,6 @@ constexpr double kSameMask = 0.7;
 
 constexpr double kLeastCertainty = 0.5;  // predicted IoU times stability, of an object
 
-constexpr int kInside = 2;      // pixels between a point and the border of its mask
 constexpr int kMostPoints = 5;  // of a prompt
 
 std::size_t count_above(const std::vector<float>& logits, float threshold) {
@@ -66,26 +66,6 @@ std::vector<std::size_t> distinct_objects(const std::vector<Segmentation>& answe
   return kept;
 }
 
-// Pixels whose neighbourhood of (2 * radius + 1)^2 pixels belongs to the mask.
-std::vector<Point> pixels_inside(const Mask& mask, int radius) {
-  const auto is_set = [&](int x, int y) {
-    return x >= 0 && x < mask.width && y >= 0 && y < mask.height &&
-           mask.data[static_cast<std::size_t>(y) * static_cast<std::size_t>(mask.width) +
-                     static_cast<std::size_t>(x)] != 0;
-  };
-  std::vector<Point> points;
-  for (int y = 0; y < mask.height; ++y) {
-    for (int x = 0; x < mask.width; ++x) {
-      bool all = true;
-      for (int v = y - radius; v <= y + radius && all; ++v) {
-        for (int u = x - radius; u <= x + radius && all; ++u) all = is_set(u, v);
-      }
-      if (all) points.push_back({static_cast<float>(x), static_cast<float>(y)});
-    }
-  }
-  return points;
-}
-
 }  // namespace
 
 std::vector<Prompt> spread_points(int width, int height, int count, std::uint64_t seed) {
@@ -112,20 +92,6 @@ std::vector<Prompt> spread_points(int width, int height, int count, std::uint64_
   return prompts;
 }
 
-std::vector<Point> inner_points(const Mask& mask, int count, SplitMix64* random) {
-  std::vector<Point> candidates;
-  for (int radius = kInside; radius >= 0 && candidates.empty(); --radius) {
-    candidates = pixels_inside(mask, radius);
-  }
-  std::vector<Point> points;
-  while (points.size() < static_cast<std::size_t>(count) && !candidates.empty()) {
-    std::swap(candidates[random->below(candidates.size())], candidates.back());
-    points.push_back(candidates.back());
-    candidates.pop_back();
-  }
-  return points;
-}
-
 std::vector<Prompt> drawn_prompts(Predictor& predictor, const Embedding& embedding, int count,
                                   std::uint64_t seed) {
   SplitMix64 random(seed);
@@ -146,7 +112,7 @@ std::vector<Prompt> drawn_prompts(Predictor& predictor, const Embedding& embeddi
     predictor.segment(embedding, &tries[object], 1, {}, &answer);
     Prompt prompt;
     const int points = 1 + static_cast<int>(random.below(kMostPoints));
-    prompt.points = inner_points(answer.masks.front(), points, &random);
+    prompt.points = random_clicks(answer.masks.front(), points, random.state());
     if (!prompt.points.empty()) prompts.push_back(std::move(prompt));
   }
   if (prompts.empty()) prompts.push_back(tries.front());  // nothing is seen: any point will do

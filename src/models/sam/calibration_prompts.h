@@ -5,9 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "core/random.h"
 #include "lasso/context.h"
-#include "lasso/mask.h"
 #include "lasso/types.h"
 #include "models/sam/predictor.h"
 
@@ -19,10 +17,6 @@ std::vector<Prompt> spread_points(int width, int height, int count, std::uint64_
 
 // Points that look for objects, for each prompt that is drawn.
 inline constexpr int kTriesPerPrompt = 4;
-
-// Up to `count` different pixels of the mask, at random among those whose 5 x 5 neighbourhood
-// belongs to it; 3 x 3 or the pixel alone where there is none.
-std::vector<Point> inner_points(const Mask& mask, int count, SplitMix64* random);
 
 // At most `count` prompts for one image, at least one, as somebody would click at what is there:
 // objects are the fp32 model's masks of 4 * count spread points, where masks that overlap by an IoU

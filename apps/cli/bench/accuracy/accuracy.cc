@@ -1,17 +1,11 @@
 // lasso bench accuracy: what a model's masks are worth, against those of a reference and the truth.
 
-#include "cli/bench/accuracy/accuracy.h"
-
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <chrono>
-#include <ctime>
 #include <filesystem>
 #include <memory>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,12 +13,16 @@
 #include "cli/bench/accuracy/html.h"
 #include "cli/bench/accuracy/report.h"
 #include "cli/bench/accuracy/run.h"
+#include "cli/bench/bench.h"
 #include "cli/bench/report/report.h"
+#include "cli/bench/report/report_folder.h"
 #include "cli/console.h"
 #include "cli/exit_codes.h"
 #include "cli/run/model.h"
 #include "cli/values.h"
 #include "common/files.h"
+#include "common/model_files.h"
+#include "common/text.h"
 
 namespace lasso::app {
 
@@ -32,7 +30,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-struct AccuracyArguments {
+struct AccuracyArguments : CommonArguments {
   std::string images;
   std::string evaluation_set;
   std::vector<std::string> candidates;
@@ -50,9 +48,6 @@ struct AccuracyArguments {
   int cases = 100;
   std::string save_pictures;
   std::string save_prompts;
-  ModelOptions model;
-  RunOptions run;
-  OutputOptions output;
 };
 
 // "3" or "1-5"
@@ -84,7 +79,9 @@ AccuracySet open_set(const AccuracyArguments& arguments) {
     usage_error("--images {} and --evaluation-set {}: give one of them", arguments.images,
                 arguments.evaluation_set);
   }
-  if (!arguments.images.empty()) return read_image_folder("--images", arguments.images);
+  if (!arguments.images.empty()) {
+    return for_option("--images", [&] { return read_image_folder(arguments.images); });
+  }
   const std::string folder =
       arguments.evaluation_set.empty() ? default_evaluation_set() : arguments.evaluation_set;
   if (folder.empty()) {
@@ -92,7 +89,7 @@ AccuracySet open_set(const AccuracyArguments& arguments) {
         "no --images or --evaluation-set given, and the one that comes with Lasso is not "
         "installed");
   }
-  return read_evaluation_set(folder);
+  return for_option("--evaluation-set", [&] { return read_evaluation_set(folder); });
 }
 
 // The one file that all candidates run, or empty.
@@ -164,7 +161,8 @@ AccuracyTask make_task(const AccuracyArguments& arguments) {
     usage_error("--stored-clicks: needs an evaluation set, not --images");
   }
   if (!arguments.reference_masks.empty()) {
-    use_reference_masks(arguments.reference_masks, &task.set);
+    for_option("--reference-masks",
+               [&] { use_reference_masks(arguments.reference_masks, &task.set); });
     task.reference_masks = arguments.reference_masks;
   }
   if (arguments.limit > 0 && static_cast<std::size_t>(arguments.limit) < task.set.images.size()) {
@@ -178,7 +176,7 @@ AccuracyTask make_task(const AccuracyArguments& arguments) {
 }
 
 Exit save_prompts(const AccuracyArguments& arguments, const AccuracyTask& task) {
-  check_output_file("--save-prompts", arguments.save_prompts);
+  for_option("--save-prompts", [&] { check_output_file(arguments.save_prompts); });
   for (const AccuracyImage& image : task.set.images) {
     if (same_file(arguments.save_prompts, image.path)) {
       usage_error("--save-prompts {}: is one of the images", arguments.save_prompts);
@@ -213,7 +211,7 @@ HtmlHead judge(const AccuracyResults& results, const IouLimits& limits) {
   return head;
 }
 
-Json limit_json(double limit, bool missed) { return {{"limit", limit}, {"missed", missed}}; }
+OrderedJson limit_json(double limit, bool missed) { return {{"limit", limit}, {"missed", missed}}; }
 
 Exit run_accuracy(const AccuracyArguments& arguments) {
   apply(arguments.run);
@@ -227,17 +225,15 @@ Exit run_accuracy(const AccuracyArguments& arguments) {
                 limits.mean >= 0 ? "--min-iou" : "--min-lowest-iou",
                 limits.mean >= 0 ? arguments.min_iou : arguments.min_lowest_iou);
   }
-  check_folder("-o", arguments.folder);
-  check_folder("--save-pictures", task.pictures);
+  for_option("-o", [&] { check_output_folder(arguments.folder); });
+  for_option("--save-pictures", [&] { check_output_folder(task.pictures); });
   // Before hours of work; and not for a model that does not open.
   task.loaded = [&] {
-    make_folder("-o", arguments.folder);
-    if (!task.pictures.empty()) make_folder("--save-pictures", task.pictures);
+    for_option("-o", [&] { make_folder(arguments.folder); });
+    if (!task.pictures.empty()) for_option("--save-pictures", [&] { make_folder(task.pictures); });
   };
 
-  const std::time_t now = std::time(nullptr);
-  const std::tm local = local_time(now);
-  const auto start = std::chrono::steady_clock::now();
+  ReportFolder report;
   const AccuracyOutcome outcome = measure_accuracy(task);
   const AccuracyResults& results = outcome.results;
   if (results.images.empty()) {
@@ -250,10 +246,10 @@ Exit run_accuracy(const AccuracyArguments& arguments) {
     if (!side.is_reference) names.push_back(side.label);
   }
   head.model = fmt::format("{}", fmt::join(names, ", "));
-  head.made = fmt::format("{:%Y-%m-%d %H:%M}", local);
+  head.made = report.made();
   const std::vector<ReportTable> tables = report_tables(results, limits);
-  const fs::path folder = make_report_folder(arguments.folder, task.candidates.front().file, local);
-  Json json = to_json(results);
+  report.make(arguments.folder, task.candidates.front().file);
+  OrderedJson json = to_json(results);
   const auto missed = [&](const IouLimits& one) {
     for (std::size_t i = 1; i < results.sides.size(); ++i) {
       if (one.missed_by(results.summarize(i))) return true;
@@ -264,24 +260,20 @@ Exit run_accuracy(const AccuracyArguments& arguments) {
   if (limits.lowest >= 0) {
     json["min_lowest_iou"] = limit_json(limits.lowest, missed({.lowest = limits.lowest}));
   }
-  json["started"] = fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(now));
-  json["elapsed_s"] =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  json["report"] = folder.string();
-  const std::string text = json.dump(-1, ' ', false, Json::error_handler_t::replace);
+  std::string line;
   {
     const Progress progress("writing the report");
-    write_file((folder / "results.json").string(), text + "\n");
-    write_file((folder / "results.csv").string(), to_csv(results));
-    write_file((folder / "report.html").string(),
-               to_html(results, tables, outcome.cases, head, (folder / ".picture.png").string()));
+    line = report.write_results(std::move(json));
+    report.write("results.csv", to_csv(results));
+    report.write("report.html",
+                 to_html(results, tables, outcome.cases, head, report.path(".picture.png")));
   }
   if (arguments.output.json) {
-    print(text);
+    print(line);
   } else if (!quiet()) {
     print(printable(describe_set(results)));
     print_tables(tables);
-    print("report: " + printable((folder / "report.html").string()));
+    print("report: " + printable(report.path("report.html")));
   }
   if (head.missed) {
     print_error(head.passed);
@@ -315,12 +307,7 @@ Examples:
 
 void add_side_options(CLI::App* app, AccuracyArguments* a) {
   const std::string group = "What to compare";
-  app->add_option("--candidate", a->candidates,
-                  "Model to measure; repeatable. Default: the fast kernels of --model.")
-      ->type_name("FILE[@VARIANT]")
-      ->allow_extra_args(false)
-      ->check(not_empty)
-      ->group(group);
+  add_candidates(app, &a->candidates, group);
   add_text(app, "--reference", &a->reference, "FILE[@VARIANT]",
            "Model to compare with. Default: the fast kernels of --model, or of the candidates' "
            "common file; its reference kernels where the fast ones are a candidate; none for an "
@@ -373,8 +360,7 @@ void add_bench_accuracy(CLI::App* parent, Action* action) {
   add_set_options(app, &a);
   add_side_options(app, &a);
   const std::string output = "Output";
-  add_text(app, "-o,--output", &a.folder, "DIR",
-           "Folder in which the report's folder is made. Default: lasso-reports.", output);
+  add_report_option(app, &a.folder, output);
   add_integer(app, "--pictures", &a.cases, 0, 100000,
               "Images to show in the HTML report, the worst ones. Default: 100.", output);
   add_text(app, "--save-pictures", &a.save_pictures, "DIR",
@@ -382,20 +368,14 @@ void add_bench_accuracy(CLI::App* parent, Action* action) {
            "difference.",
            output);
   add_model_option(app, &a.model);
-  add_description_options(app, &a.model);
-  add_verify_option(app, &a.model);
-  add_run_options(app, &a.run, false);
-  add_output_options(app, &a.output, "The content of results.json on standard output.");
+  add_common_options(app, &a, false, "The content of results.json on standard output.");
   describe_command(app,
                    "lasso bench accuracy [--images DIR | --evaluation-set DIR] [--model FILE]\n"
                    "       [--candidate FILE[@VARIANT]]... [--reference FILE[@VARIANT] | "
                    "--reference-masks DIR]\n"
                    "       [--min-iou X] [-o DIR] [OPTIONS]",
                    kEpilogue);
-  app->callback([=] {
-    begin(arguments->output);
-    *action = [=] { return run_accuracy(*arguments); };
-  });
+  set_action(app, arguments, run_accuracy, action);
 }
 
 }  // namespace lasso::app

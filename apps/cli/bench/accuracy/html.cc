@@ -8,8 +8,8 @@
 #include <cstdio>
 
 #include "cli/bench/report/markup.h"
-#include "cli/exit_codes.h"
 #include "common/files.h"
+#include "core/file.h"
 #include "lasso/version.h"
 
 namespace lasso::app {
@@ -96,7 +96,7 @@ std::string point_svg(const Point& point, double scale, double size) {
 
 std::string png_base64(const Image& image, const std::string& scratch) {
   write_with([&] { write_png(scratch, image.view()); });
-  std::string text = base64(read_file("picture", scratch));
+  std::string text = base64(read_file(scratch));
   std::remove(scratch.c_str());
   return text;
 }

@@ -81,9 +81,11 @@ ReportTable truth_table(const AccuracyResults& results, bool core_only) {
   return table;
 }
 
-Json mean_json(const Mean& mean) { return mean.count() == 0 ? Json() : Json(mean.value()); }
+OrderedJson mean_json(const Mean& mean) {
+  return mean.count() == 0 ? OrderedJson() : OrderedJson(mean.value());
+}
 
-Json truth_json(const TruthSummary& summary) {
+OrderedJson truth_json(const TruthSummary& summary) {
   return {{"objects", summary.points.count()},
           {"points", mean_json(summary.points)},
           {"click_1_best_of_3", mean_json(summary.click_best)},
@@ -94,7 +96,7 @@ Json truth_json(const TruthSummary& summary) {
           {"box", mean_json(summary.box)}};
 }
 
-Json flood_json(const FloodSummary& flood) {
+OrderedJson flood_json(const FloodSummary& flood) {
   return {
       {"objects", flood.objects}, {"tolerance", flood.tolerance}, {"click_1_single", flood.mean}};
 }
@@ -107,10 +109,10 @@ std::vector<std::pair<const char*, double>> named(const TruthScores& scores) {
           {"clicks_5", scores.clicks[3]},           {"box", scores.box}};
 }
 
-Json side_json(const AccuracyResults& results, std::size_t index) {
+OrderedJson side_json(const AccuracyResults& results, std::size_t index) {
   const SideInfo& side = results.sides[index];
   const SideSummary summary = results.summarize(index);
-  Json json = {{"name", side.label}};
+  OrderedJson json = {{"name", side.label}};
   json.update(side.info);
   if (summary.reference.count > 0) {
     json["with_reference"] = {{"prompts", summary.reference.count},
@@ -125,8 +127,8 @@ Json side_json(const AccuracyResults& results, std::size_t index) {
   return json;
 }
 
-Json mask_json(const SideInfo& side, const MaskResult& result) {
-  Json json = {{"name", side.label}};
+OrderedJson mask_json(const SideInfo& side, const MaskResult& result) {
+  OrderedJson json = {{"name", side.label}};
   if (result.with_reference) json["iou_with_reference"] = *result.with_reference;
   if (result.with_truth) json["iou_with_truth"] = *result.with_truth;
   if (result.iou_prediction) json["iou_prediction"] = shortest(*result.iou_prediction);
@@ -135,14 +137,15 @@ Json mask_json(const SideInfo& side, const MaskResult& result) {
   return json;
 }
 
-Json prompt_json(const AccuracyResults& results, const PromptResult& prompt) {
-  Json json = {{"id", prompt.id}, {"points", Json::array()}, {"labels", Json::array()}};
+OrderedJson prompt_json(const AccuracyResults& results, const PromptResult& prompt) {
+  OrderedJson json = {
+      {"id", prompt.id}, {"points", OrderedJson::array()}, {"labels", OrderedJson::array()}};
   for (const Point& point : prompt.prompt.points) {
     json["points"].push_back({shortest(point.x), shortest(point.y)});
     json["labels"].push_back(static_cast<int>(point.label));
   }
   if (!prompt.core) json["core"] = false;
-  json["results"] = Json::array();
+  json["results"] = OrderedJson::array();
   for (std::size_t i = 0; i < results.sides.size(); ++i) {
     json["results"].push_back(mask_json(results.sides[i], prompt.sides[i]));
   }
@@ -212,10 +215,10 @@ ReportTable models_table(const AccuracyResults& results) {
   return table;
 }
 
-Json to_json(const AccuracyResults& results) {
-  Json json = {{"version", LASSO_VERSION},
-               {"set", {{"folder", results.set.folder}, {"truth", results.set.has_truth}}},
-               {"prompt_source", results.prompt_source}};
+OrderedJson to_json(const AccuracyResults& results) {
+  OrderedJson json = {{"version", LASSO_VERSION},
+                      {"set", {{"folder", results.set.folder}, {"truth", results.set.has_truth}}},
+                      {"prompt_source", results.prompt_source}};
   if (results.prompt_source == "drawn") {
     json["seed"] = results.draw.seed;
     json["min_points"] = results.draw.min_points;
@@ -224,24 +227,24 @@ Json to_json(const AccuracyResults& results) {
   }
   json["image_count"] = results.images.size();
   json["prompt_count"] = results.prompt_count();
-  json["reference"] = results.has_reference() ? side_json(results, 0) : Json();
-  json["candidates"] = Json::array();
+  json["reference"] = results.has_reference() ? side_json(results, 0) : OrderedJson();
+  json["candidates"] = OrderedJson::array();
   for (std::size_t i = results.has_reference() ? 1 : 0; i < results.sides.size(); ++i) {
     json["candidates"].push_back(side_json(results, i));
   }
-  json["baselines"] = Json::array();
+  json["baselines"] = OrderedJson::array();
   if (const auto flood = results.summarize_flood(false)) {
-    Json baseline = {{"name", "flood-fill"}, {"with_truth", flood_json(*flood)}};
+    OrderedJson baseline = {{"name", "flood-fill"}, {"with_truth", flood_json(*flood)}};
     const auto core = results.summarize_flood(true);
     if (core && results.has_core()) baseline["with_truth_core"] = flood_json(*core);
     json["baselines"].push_back(std::move(baseline));
   }
-  json["images"] = Json::array();
+  json["images"] = OrderedJson::array();
   for (const ImageResult& image : results.images) {
-    Json entry = {{"image", image.name},
-                  {"width", image.width},
-                  {"height", image.height},
-                  {"prompts", Json::array()}};
+    OrderedJson entry = {{"image", image.name},
+                         {"width", image.width},
+                         {"height", image.height},
+                         {"prompts", OrderedJson::array()}};
     for (const PromptResult& prompt : image.prompts) {
       entry["prompts"].push_back(prompt_json(results, prompt));
     }

@@ -34,7 +34,7 @@ ReportTable models_table(const AccuracyResults& results);
 // What was measured on, in one line.
 std::string describe_set(const AccuracyResults& results);
 
-Json to_json(const AccuracyResults& results);
+OrderedJson to_json(const AccuracyResults& results);
 // A line per prompt and side, below a line of names.
 std::string to_csv(const AccuracyResults& results);
 

@@ -10,7 +10,12 @@
 #include "cli/bench/accuracy/side.h"
 #include "cli/console.h"
 #include "cli/exit_codes.h"
-#include "eval/clicks.h"
+#include "common/json_text.h"
+#include "common/prompts.h"
+#include "core/check.h"
+#include "eval/draw_prompts.h"
+#include "eval/flood_fill.h"
+#include "eval/reference_masks.h"
 
 namespace lasso::app {
 
@@ -36,7 +41,35 @@ bool try_image(const AccuracyImage& image, std::vector<std::string>* failures,
   return false;
 }
 
-std::string file_name(const std::string& path) {
+// The prompts of an image, none of which points outside of it.
+std::vector<AccuracyPrompt> checked_prompts(const AccuracyImage& image, const Image& pixels,
+                                            const DrawOptions& draw) {
+  std::vector<AccuracyPrompt> prompts = prompts_for(image, pixels.width, pixels.height, draw);
+  for (const AccuracyPrompt& prompt : prompts) {
+    if (const auto problem = prompt_problem(prompt.prompt, pixels.width, pixels.height)) {
+      fail(ErrorCode::kCorruptFile, "{}: {}", image.path, *problem);
+    }
+  }
+  return prompts;
+}
+
+// JSON lines as `lasso segment --prompts` and tools/dump_reference.py read them.
+std::string prompt_lines(const AccuracyImage& image, const std::vector<AccuracyPrompt>& prompts) {
+  std::string lines;
+  for (std::size_t i = 0; i < prompts.size(); ++i) {
+    OrderedJson line = {
+        {"image", image.path}, {"points", OrderedJson::array()}, {"labels", OrderedJson::array()}};
+    for (const Point& point : prompts[i].prompt.points) {
+      line["points"].push_back({point.x, point.y});
+      line["labels"].push_back(static_cast<int>(point.label));
+    }
+    line["id"] = prompts[i].id.is_null() ? OrderedJson(i) : prompts[i].id;
+    lines += json_line(line) + "\n";
+  }
+  return lines;
+}
+
+std::string folder_name(const std::string& path) {
   const std::filesystem::path name = std::filesystem::path(path).filename();
   return name.empty() ? path : name.string();
 }
@@ -70,7 +103,7 @@ class Measurement {
     if (!task_.reference_masks.empty()) {
       SideInfo side;
       side.is_reference = true;
-      side.label = file_name(task_.reference_masks);
+      side.label = folder_name(task_.reference_masks);
       side.info = {{"masks", task_.reference_masks}};
       results_.sides.push_back(std::move(side));
       sides_.push_back(nullptr);
@@ -89,7 +122,7 @@ class Measurement {
   void add_side(const Operand& operand, bool is_reference) {
     SideInfo side;
     side.is_reference = is_reference;
-    side.label = file_name(operand.file) + "@" + operand.variant;
+    side.label = operand.short_name();
     results_.sides.push_back(std::move(side));
     texts_.resize(results_.sides.size());
     texts_.back() = operand.text();
@@ -104,8 +137,7 @@ class Measurement {
 
   void measure(const AccuracyImage& image) {
     const Image pixels = read_image(image.path);
-    const std::vector<AccuracyPrompt> prompts =
-        prompts_for(image, pixels.width, pixels.height, task_.draw);
+    const std::vector<AccuracyPrompt> prompts = checked_prompts(image, pixels, task_.draw);
     AccuracyCase found;
     found.path = image.path;
     found.image = {image.name, pixels.width, pixels.height, {}};
@@ -201,7 +233,7 @@ std::string draw_all_prompts(const AccuracySet& set, const DrawOptions& draw, st
   for (const AccuracyImage& image : set.images) {
     try_image(image, &failures, [&] {
       const Image pixels = read_image(image.path);
-      lines += prompt_lines(image, prompts_for(image, pixels.width, pixels.height, draw));
+      lines += prompt_lines(image, checked_prompts(image, pixels, draw));
     });
   }
   *failed = failures.size();

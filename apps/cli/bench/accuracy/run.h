@@ -9,9 +9,10 @@
 #include <vector>
 
 #include "cli/bench/accuracy/pictures.h"
-#include "cli/compare/compare_side.h"
 #include "cli/options.h"
+#include "cli/run/operand.h"
 #include "eval/accuracy_results.h"
+#include "eval/draw_prompts.h"
 #include "eval/evaluation_set.h"
 
 namespace lasso::app {

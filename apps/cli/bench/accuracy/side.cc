@@ -17,33 +17,33 @@ namespace {
 constexpr std::size_t kMaskBytes = std::size_t{128} << 20;
 constexpr std::size_t kPromptsPerCall = 16;
 
-Json prompt_to_json(const AccuracyPrompt& prompt) {
-  Json json = {{"points", Json::array()}, {"truth", prompt.truth}};
+OrderedJson prompt_to_json(const AccuracyPrompt& prompt) {
+  OrderedJson json = {{"points", OrderedJson::array()}, {"truth", prompt.truth}};
   for (const Point& point : prompt.prompt.points) {
     json["points"].push_back({point.x, point.y, static_cast<int>(point.label)});
   }
   return json;
 }
 
-AccuracyPrompt prompt_from_json(const Json& json) {
+AccuracyPrompt prompt_from_json(const OrderedJson& json) {
   AccuracyPrompt prompt;
   prompt.truth = json.at("truth").get<std::string>();
-  for (const Json& point : json.at("points")) {
+  for (const OrderedJson& point : json.at("points")) {
     prompt.prompt.points.push_back({point[0].get<float>(), point[1].get<float>(),
                                     static_cast<PointLabel>(point[2].get<int>())});
   }
   return prompt;
 }
 
-Json answer_to_json(const Mask& mask, float prediction) {
+OrderedJson answer_to_json(const Mask& mask, float prediction) {
   return {{"rle", rle_to_string(encode_rle(mask))}, {"iou_prediction", prediction}};
 }
 
-Json scores_to_json(const TruthScores& scores) {
+OrderedJson scores_to_json(const TruthScores& scores) {
   return {scores.click_best, scores.click_chosen, scores.click_single, scores.clicks, scores.box};
 }
 
-TruthScores scores_from_json(const Json& json) {
+TruthScores scores_from_json(const OrderedJson& json) {
   TruthScores scores;
   scores.click_best = json[0].get<double>();
   scores.click_chosen = json[1].get<double>();
@@ -55,7 +55,8 @@ TruthScores scores_from_json(const Json& json) {
 
 // Prompts first to first + count of a request.
 void answer_chunk(const Embedding& embedding, const std::vector<AccuracyPrompt>& prompts,
-                  std::size_t first, std::size_t count, lasso::Context* context, Json* answers) {
+                  std::size_t first, std::size_t count, lasso::Context* context,
+                  OrderedJson* answers) {
   std::vector<lasso::Prompt> asked;
   std::vector<Mask> truths;
   std::vector<Point> clicks;
@@ -78,9 +79,9 @@ void answer_chunk(const Embedding& embedding, const std::vector<AccuracyPrompt>&
   }
 }
 
-Json answer_request(const Json& request, lasso::Context* context) {
+OrderedJson answer_request(const OrderedJson& request, lasso::Context* context) {
   std::vector<AccuracyPrompt> prompts;
-  for (const Json& json : request.at("prompts")) prompts.push_back(prompt_from_json(json));
+  for (const OrderedJson& json : request.at("prompts")) prompts.push_back(prompt_from_json(json));
   const auto path = request.at("image").get<std::vector<std::uint8_t>>();
   const Image image = read_image(std::string(path.begin(), path.end()));
   const Embedding embedding = context->encode(image.view());
@@ -88,7 +89,7 @@ Json answer_request(const Json& request, lasso::Context* context) {
       4 * static_cast<std::size_t>(image.width) * static_cast<std::size_t>(image.height);
   const std::size_t step =
       std::clamp<std::size_t>(kMaskBytes / std::max<std::size_t>(bytes, 1), 1, kPromptsPerCall);
-  Json answers = Json::array();
+  OrderedJson answers = OrderedJson::array();
   for (std::size_t first = 0; first < prompts.size(); first += step) {
     answer_chunk(embedding, prompts, first, std::min(step, prompts.size() - first), context,
                  &answers);
@@ -100,9 +101,7 @@ void serve(const Operand& operand, const ModelOptions& model, const RunOptions& 
            Parent* parent) {
   parent->receive();  // asks for the model
   const RunOptions run = apply_variant(operand, run_options);
-  ModelOptions options = model;
-  options.model = operand.file;
-  const OpenModel open = open_model(options, run);
+  const OpenModel open = open_operand(operand, model, run);
   lasso::Context context(open.engine, {run.threads});
   const EngineInfo& info = open.engine.info();
   parent->send(RecordKind::kInfo, {{"file", operand.file},
@@ -117,7 +116,7 @@ void serve(const Operand& operand, const ModelOptions& model, const RunOptions& 
                                    {"load_ms", open.load_ms}});
   while (true) {
     const Record request = parent->receive();
-    Json answer;
+    OrderedJson answer;
     try {
       answer = answer_request(request.meta, &context);
     } catch (const lasso::Error& error) {
@@ -133,24 +132,24 @@ void serve(const Operand& operand, const ModelOptions& model, const RunOptions& 
 AccuracySide::AccuracySide(const Operand& operand, const ModelOptions& model, const RunOptions& run)
     : child_(operand.text(), [&](Parent* parent) { serve(operand, model, run, parent); }) {}
 
-Json AccuracySide::load() {
-  child_.send(RecordKind::kRequest, Json::object());
+OrderedJson AccuracySide::load() {
+  child_.send(RecordKind::kRequest, OrderedJson::object());
   return child_.next().meta;
 }
 
 std::vector<SideAnswer> AccuracySide::answer(const std::string& image,
                                              const std::vector<AccuracyPrompt>& prompts) {
   // Bytes, as a file's name need not be the UTF-8 that JSON takes.
-  Json request = {{"image", std::vector<std::uint8_t>(image.begin(), image.end())},
-                  {"prompts", Json::array()}};
+  OrderedJson request = {{"image", std::vector<std::uint8_t>(image.begin(), image.end())},
+                         {"prompts", OrderedJson::array()}};
   for (const AccuracyPrompt& prompt : prompts) request["prompts"].push_back(prompt_to_json(prompt));
   child_.send(RecordKind::kRequest, request);
-  const Json& reply = child_.next().meta;
+  const OrderedJson& reply = child_.next().meta;
   if (reply.contains("error")) {
     throw Failure(Exit::kSomeFailed, reply.at("error").get<std::string>());
   }
   std::vector<SideAnswer> answers;
-  for (const Json& json : reply.at("answers")) {
+  for (const OrderedJson& json : reply.at("answers")) {
     SideAnswer answer;
     answer.rle = json.at("rle").get<std::string>();
     answer.iou_prediction = json.at("iou_prediction").get<float>();

@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "cli/compare/compare_side.h"
 #include "cli/options.h"
 #include "cli/run/child.h"
+#include "cli/run/operand.h"
 #include "eval/evaluation_set.h"
 #include "eval/truth_scores.h"
 
@@ -27,7 +27,7 @@ class AccuracySide {
   AccuracySide(const Operand& operand, const ModelOptions& model, const RunOptions& run);
 
   // Loads the model, and returns what is to be reported about it.
-  Json load();
+  OrderedJson load();
 
   // Throws Failure(kSomeFailed) for an image that can't be used.
   std::vector<SideAnswer> answer(const std::string& image,

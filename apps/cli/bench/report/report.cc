@@ -1,23 +1,16 @@
 #include "cli/bench/report/report.h"
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
-#include <cerrno>
-#include <system_error>
 #include <utility>
 
 #include "cli/bench/report/markup.h"
 #include "cli/console.h"
-#include "cli/exit_codes.h"
 #include "cli/table.h"
-#include "common/files.h"
+#include "common/text.h"
 
 namespace lasso::app {
-
-namespace fs = std::filesystem;
 
 namespace {
 
@@ -122,53 +115,6 @@ std::string html_page(std::string_view title, std::string_view style, std::strin
       "<title>{0}</title>\n<style>{1}{2}</style>\n</head>\n<body>\n<h1>{0}</h1>\n{3}"
       "</body>\n</html>\n",
       escape_html(title), kStyle, style, body);
-}
-
-void check_folder(const std::string& option, const std::string& folder) {
-  std::error_code ignored;
-  const fs::file_status status = fs::status(folder, ignored);
-  if (fs::exists(status) && !fs::is_directory(status)) {
-    usage_error("{} {}: is not a folder", option, folder);
-  }
-}
-
-void make_folder(const std::string& option, const std::string& folder) {
-  std::error_code error;
-  fs::create_directories(folder, error);
-  if (!fs::is_directory(folder, error)) {
-    usage_error("{} {}: can't be made{}", option, folder, error ? ": " + error.message() : "");
-  }
-}
-
-std::tm local_time(std::time_t time) {
-  std::tm local{};
-  if (localtime_r(&time, &local) == nullptr) {
-    throw std::system_error(errno, std::generic_category(), "the local time");
-  }
-  return local;
-}
-
-std::string report_name(const std::string& model, const std::tm& time) {
-  std::string name = stem(model);
-  for (char& c : name) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (std::isalnum(byte) == 0 && c != '.' && c != '_' && c != '-') c = '_';
-  }
-  return name + fmt::format("-{:%Y%m%d-%H%M%S}", time);
-}
-
-fs::path make_report_folder(const std::string& parent, const std::string& model,
-                            const std::tm& time) {
-  const std::string name = report_name(model, time);
-  for (int number = 1;; ++number) {
-    fs::path folder = fs::path(parent) / (number == 1 ? name : fmt::format("{}-{}", name, number));
-    std::error_code error;
-    if (fs::create_directory(folder, error)) return folder;
-    if (error) {
-      throw Failure(Exit::kSomeFailed,
-                    fmt::format("{}: can't be made: {}", folder.string(), error.message()));
-    }
-  }
 }
 
 }  // namespace lasso::app

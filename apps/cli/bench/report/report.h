@@ -1,10 +1,7 @@
-// What the reports of `lasso bench` have in common: tables for the terminal and HTML, the page, the
-// folder.
+// What the reports of `lasso bench` have in common: tables for the terminal and HTML, and the page.
 #ifndef LASSO_CLI_BENCH_REPORT_REPORT_H_
 #define LASSO_CLI_BENCH_REPORT_REPORT_H_
 
-#include <ctime>
-#include <filesystem>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,21 +29,6 @@ std::string table_html(const ReportTable& table);
 // A whole page. `title` is text; `style` is added to the rules that all reports have; `body` is
 // HTML and follows the heading.
 std::string html_page(std::string_view title, std::string_view style, std::string_view body);
-
-// For an option that names the folder in which a report's folder is made: throws Failure(kUsage) if
-// there is something else.
-void check_folder(const std::string& option, const std::string& folder);
-void make_folder(const std::string& option, const std::string& folder);
-
-// The local time of day and date. (The function of that name in fmt is gone since its release 12.)
-std::tm local_time(std::time_t time);
-
-// Makes a folder that did not exist: "lasso-tiny-20261121-071500", or with "-2" after it.
-std::filesystem::path make_report_folder(const std::string& parent, const std::string& model,
-                                         const std::tm& time);
-
-// The part of a file's name for a model and a time: "lasso-tiny-20261121-071500".
-std::string report_name(const std::string& model, const std::tm& time);
 
 }  // namespace lasso::app
 

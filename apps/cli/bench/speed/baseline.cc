@@ -8,7 +8,8 @@
 #include <utility>
 
 #include "cli/exit_codes.h"
-#include "common/files.h"
+#include "common/json_text.h"
+#include "core/file.h"
 
 namespace lasso::app {
 
@@ -25,13 +26,7 @@ constexpr int kMostPrompts = 4096;
 // What is wrong with the file.
 using Problem = std::invalid_argument;
 
-std::string shown(const Json& value) {
-  std::string text = value.dump(-1, ' ', false, Json::error_handler_t::replace);
-  if (text.size() > 60) text = text.substr(0, 57) + "...";
-  return text;
-}
-
-double milliseconds(const Json& value, const std::string& key) {
+double milliseconds(const OrderedJson& value, const std::string& key) {
   const double ms = value.is_number() ? value.get<double>() : 0;
   if (!std::isfinite(ms) || ms <= 0 || ms > kMostMs) {
     throw Problem(
@@ -40,7 +35,7 @@ double milliseconds(const Json& value, const std::string& key) {
   return ms;
 }
 
-std::uint64_t whole_number(const Json& value, const std::string& key) {
+std::uint64_t whole_number(const OrderedJson& value, const std::string& key) {
   if (!value.is_number_unsigned()) {
     throw Problem(fmt::format("\"{}\": expected a whole number, got {}", key, shown(value)));
   }
@@ -48,7 +43,7 @@ std::uint64_t whole_number(const Json& value, const std::string& key) {
 }
 
 // A mean, samples, or an object as in results.json.
-StageTimes stage_times(const Json& value, const std::string& key) {
+StageTimes stage_times(const OrderedJson& value, const std::string& key) {
   StageTimes times;
   if (value.is_object()) {
     if (!value.contains("mean_ms")) throw Problem(fmt::format("\"{}\": has no \"mean_ms\"", key));
@@ -69,7 +64,7 @@ StageTimes stage_times(const Json& value, const std::string& key) {
         fmt::format("\"{}\": expected 1 to {} samples, got {}", key, kMostSamples, value.size()));
   }
   std::vector<double> samples;
-  for (const Json& sample : value) samples.push_back(milliseconds(sample, key));
+  for (const OrderedJson& sample : value) samples.push_back(milliseconds(sample, key));
   return times_of(std::move(samples));
 }
 
@@ -84,7 +79,7 @@ bool is_stage(const std::string& key) {
 }
 
 // "encode_ms" in `timings`, "encode" in `stages`.
-std::map<std::string, StageTimes> read_stages(const Json& json, const char* name,
+std::map<std::string, StageTimes> read_stages(const OrderedJson& json, const char* name,
                                               const std::string& suffix) {
   if (!json.contains(name) || !json[name].is_object() || json[name].empty()) {
     throw Problem(fmt::format("expected \"{}\", an object with times", name));
@@ -105,10 +100,10 @@ std::map<std::string, StageTimes> read_stages(const Json& json, const char* name
   return stages;
 }
 
-SpeedRow read_row(const Json& json) {
+SpeedRow read_row(const OrderedJson& json) {
   if (!json.is_object()) throw Problem("expected an object, got " + shown(json));
   if (json.contains("candidates")) {
-    const Json& candidates = json["candidates"];
+    const OrderedJson& candidates = json["candidates"];
     if (!candidates.is_array() || candidates.empty()) {
       throw Problem("\"candidates\": expected at least one");
     }
@@ -142,7 +137,7 @@ SpeedRow parse_baseline(const std::string& text, const std::string& path) {
     if (is_too_deep(text, kMaxDepth)) {
       throw Problem(fmt::format("is nested more than {} levels deep", kMaxDepth));
     }
-    const Json json = Json::parse(text, nullptr, false);
+    const OrderedJson json = OrderedJson::parse(text, nullptr, false);
     if (json.is_discarded()) throw Problem("is not JSON");
     return read_row(json);
   } catch (const Problem& problem) {
@@ -162,7 +157,7 @@ SpeedRow read_baseline(const std::string& path) {
       usage_error("--baseline {}: has {} bytes, expected at most {}", path, bytes, kMostBytes);
     }
   }
-  return parse_baseline(read_file("--baseline", path), path);
+  return parse_baseline(for_option("--baseline", [&] { return read_file(path); }), path);
 }
 
 }  // namespace lasso::app

@@ -8,8 +8,10 @@
 
 #include "cli/bench/report/markup.h"
 #include "cli/bench/report/report.h"
+#include "cli/bench/report/report_folder.h"
 #include "cli/bench/speed/layer_report.h"
 #include "cli/bench/speed/report.h"
+#include "common/machine.h"
 #include "lasso/version.h"
 
 namespace lasso::app {

@@ -121,11 +121,11 @@ std::string total_text(const SpeedRow& row, const LayerStage& stage, const Layer
                             milliseconds_text(*whole->second.median_ms));
 }
 
-Json figures_json(double ms, double all_ms, double gflop, std::optional<double> gflop_per_s,
-                  std::optional<double> peak_percent) {
-  Json json = {{"median_ms", std::round(ms * 1e4) / 1e4},
-               {"share_percent", share_percent(ms, all_ms)},
-               {"gflop", gflop}};
+OrderedJson figures_json(double ms, double all_ms, double gflop, std::optional<double> gflop_per_s,
+                         std::optional<double> peak_percent) {
+  OrderedJson json = {{"median_ms", std::round(ms * 1e4) / 1e4},
+                      {"share_percent", share_percent(ms, all_ms)},
+                      {"gflop", gflop}};
   if (gflop_per_s) json["gflop_per_s"] = *gflop_per_s;
   if (peak_percent) json["peak_percent"] = *peak_percent;
   return json;
@@ -154,26 +154,26 @@ std::string layer_note() {
          "precision.";
 }
 
-void add_layers(const SpeedRow& row, bool single, Json* json) {
+void add_layers(const SpeedRow& row, bool single, OrderedJson* json) {
   if (row.layers.empty()) return;
   (*json)["layer_runs"] = row.layer_runs;
-  (*json)["layer_kinds"] = Json::array();
-  if (single) (*json)["layers"] = Json::array();
+  (*json)["layer_kinds"] = OrderedJson::array();
+  if (single) (*json)["layers"] = OrderedJson::array();
   for (const LayerStage& stage : kStages) {
     const LayerGroup all = all_of(layers_of(row.layers, stage.key));
     const double all_ms = all.ms();
     for (const LayerGroup& group : group_by_kind(all.layers)) {
-      Json entry = {{"stage", stage.key},
-                    {"kind", group.kind},
-                    {"precision", group.precision},
-                    {"layer_count", group.layers.size()}};
+      OrderedJson entry = {{"stage", stage.key},
+                           {"kind", group.kind},
+                           {"precision", group.precision},
+                           {"layer_count", group.layers.size()}};
       entry.update(figures_json(group.ms(), all_ms, group.gflop(), group.gflop_per_s(),
                                 group.peak_percent()));
       (*json)["layer_kinds"].push_back(std::move(entry));
     }
     if (!single) continue;
     for (const LayerTime* time : all.layers) {
-      Json entry = layer_json(time->layer);
+      OrderedJson entry = layer_json(time->layer);
       entry["stage"] = stage.key;
       entry["kind"] = layer_kind(time->layer);
       entry.update(figures_json(time->ms, all_ms, time->layer.gflop, time->gflop_per_s(),

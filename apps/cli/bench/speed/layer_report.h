@@ -7,7 +7,7 @@
 
 #include "cli/bench/report/report.h"
 #include "cli/bench/speed/results.h"
-#include "common/prompts.h"
+#include "common/json_text.h"
 
 namespace lasso::app {
 
@@ -19,7 +19,7 @@ std::vector<ReportTable> layer_tables(const SpeedRow& row);
 std::string layer_note();
 
 // Adds "layer_runs" and "layer_kinds"; with `single` also "layers".
-void add_layers(const SpeedRow& row, bool single, Json* json);
+void add_layers(const SpeedRow& row, bool single, OrderedJson* json);
 
 // The tables of each candidate, folded. Empty without --layers.
 std::string layers_html(const SpeedResults& results);

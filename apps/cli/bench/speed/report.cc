@@ -6,7 +6,9 @@
 #include <cmath>
 #include <utility>
 
+#include "cli/bench/report/report_folder.h"
 #include "cli/bench/speed/layer_report.h"
+#include "common/machine.h"
 #include "lasso/version.h"
 
 namespace lasso::app {
@@ -88,11 +90,11 @@ ReportTable stage_table(const SpeedResults& results, const SpeedStage& stage) {
   return table;
 }
 
-Json stage_json(const SpeedResults& results, const SpeedRow& row, const SpeedStage& stage,
-                bool samples) {
+OrderedJson stage_json(const SpeedResults& results, const SpeedRow& row, const SpeedStage& stage,
+                       bool samples) {
   const StageTimes& times = row.stages.at(stage.key());
   const StageTimes* first = results.first(stage);
-  Json json = {{"mean_ms", rounded(times.mean_ms)}};
+  OrderedJson json = {{"mean_ms", rounded(times.mean_ms)}};
   if (times.median_ms) json["median_ms"] = rounded(*times.median_ms);
   if (times.p95_ms) json["p95_ms"] = rounded(*times.p95_ms);
   if (times.min_ms) json["min_ms"] = rounded(*times.min_ms);
@@ -116,11 +118,11 @@ Json stage_json(const SpeedResults& results, const SpeedRow& row, const SpeedSta
   return json;
 }
 
-Json row_json(const SpeedResults& results, const SpeedRow& row, bool samples) {
-  Json json = {{"name", row.name}};
+OrderedJson row_json(const SpeedResults& results, const SpeedRow& row, bool samples) {
+  OrderedJson json = {{"name", row.name}};
   json.update(row.info);
   if (row.peak_rss_bytes > 0) json["peak_rss_bytes"] = row.peak_rss_bytes;
-  json["stages"] = Json::object();
+  json["stages"] = OrderedJson::object();
   for (const SpeedStage& stage : results.stages) {
     if (row.stages.count(stage.key()) == 0) continue;
     json["stages"][stage.key()] = stage_json(results, row, stage, samples);
@@ -219,32 +221,33 @@ std::string runs_note(const SpeedResults& results) {
   return "";
 }
 
-Json to_json(const SpeedResults& results, bool samples) {
-  Json json = {{"version", LASSO_VERSION},
-               {"built_with", build_description()},
-               {"libraries", compute_libraries()},
-               {"command", command_line()},
-               {"machine", to_json(results.machine)},
-               {"image",
-                {{"file", results.image.empty() ? Json() : Json(results.image)},
-                 {"width", results.width},
-                 {"height", results.height}}},
-               {"warm_up", results.plan.warm_up},
-               {"iterations", results.plan.iterations},
-               {"limit_s", results.plan.limit_s},
-               {"order", results.interleaved ? "interleaved" : "sequential"}};
+OrderedJson to_json(const SpeedResults& results, bool samples) {
+  OrderedJson json = {
+      {"version", LASSO_VERSION},
+      {"built_with", build_description()},
+      {"libraries", compute_libraries()},
+      {"command", command_line()},
+      {"machine", to_json(results.machine)},
+      {"image",
+       {{"file", results.image.empty() ? OrderedJson() : OrderedJson(results.image)},
+        {"width", results.width},
+        {"height", results.height}}},
+      {"warm_up", results.plan.warm_up},
+      {"iterations", results.plan.iterations},
+      {"limit_s", results.plan.limit_s},
+      {"order", results.interleaved ? "interleaved" : "sequential"}};
   if (!results.interleaved) json["order_reason"] = results.order_reason;
-  json["baseline"] = Json();
-  json["candidates"] = Json::array();
+  json["baseline"] = OrderedJson();
+  json["candidates"] = OrderedJson::array();
   for (const SpeedRow& row : results.rows) {
-    Json entry = row_json(results, row, samples);
+    OrderedJson entry = row_json(results, row, samples);
     if (row.imported) {
       json["baseline"] = std::move(entry);
     } else {
       json["candidates"].push_back(std::move(entry));
     }
   }
-  json["failures"] = Json::array();
+  json["failures"] = OrderedJson::array();
   for (const SpeedFailure& failure : results.failures) {
     json["failures"].push_back({{"name", failure.name}, {"message", failure.message}});
   }

@@ -25,7 +25,7 @@ ReportTable part_table(const SpeedResults& results);
 std::string runs_note(const SpeedResults& results);
 
 // Every single time, and every single layer, only with `samples`.
-Json to_json(const SpeedResults& results, bool samples);
+OrderedJson to_json(const SpeedResults& results, bool samples);
 
 }  // namespace lasso::app
 

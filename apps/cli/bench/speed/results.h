@@ -11,9 +11,9 @@
 #include <vector>
 
 #include "cli/bench/speed/layers.h"
+#include "cli/run/machine.h"
 #include "cli/run/statistics.h"
-#include "common/machine.h"
-#include "common/prompts.h"
+#include "common/json_text.h"
 
 namespace lasso::app {
 
@@ -56,7 +56,7 @@ StageTimes times_of(std::vector<double> samples_ms);
 struct SpeedRow {
   std::string name;
   bool imported = false;
-  Json info = Json::object();                // of a candidate: file, variant, model, isa, ...
+  OrderedJson info = OrderedJson::object();  // of a candidate: file, variant, model, isa, ...
   std::map<std::string, StageTimes> stages;  // by key
   std::map<std::string, double> gflop;       // of a stage's call, where it is known
   std::uint64_t peak_rss_bytes = 0;          // 0: not known

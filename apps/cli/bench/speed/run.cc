@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
@@ -19,22 +18,23 @@
 #include "cli/console.h"
 #include "cli/exit_codes.h"
 #include "cli/run/layer_json.h"
-#include "cli/run/synthetic.h"
+#include "cli/run/picture.h"
+#include "common/file_guard.h"
 #include "common/files.h"
+#include "common/machine.h"
+#include "core/stopwatch.h"
 
 namespace lasso::app {
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 // What SpeedSide::run_layers() has returned in each run.
-std::vector<LayerTime> layer_medians(const std::vector<Json>& runs) {
+std::vector<LayerTime> layer_medians(const std::vector<OrderedJson>& runs) {
   std::vector<LayerTime> layers;
   for (std::size_t i = 0; i < runs.front().size(); ++i) {
-    const Json& first = runs.front().at(i);
+    const OrderedJson& first = runs.front().at(i);
     std::vector<double> samples;
-    for (const Json& run : runs) samples.push_back(run.at(i).at("ms").get<double>());
+    for (const OrderedJson& run : runs) samples.push_back(run.at(i).at("ms").get<double>());
     layers.push_back({first.at("stage").get<std::string>(), layer_from_json(first),
                       summarize(std::move(samples)).median, 0});
   }
@@ -103,14 +103,12 @@ class SpeedMeasurement {
  private:
   // Short names, unless they are ambiguous; numbers tell apart what is the same altogether.
   std::string label(const Operand& operand) const {
-    const auto short_name = [](const Operand& o) {
-      return std::filesystem::path(o.file).filename().string() + "@" + o.variant;
-    };
     int others = 0;
     for (const Operand& other : task_.candidates) {
-      others += short_name(other) == short_name(operand) && other.text() != operand.text() ? 1 : 0;
+      others +=
+          other.short_name() == operand.short_name() && other.text() != operand.text() ? 1 : 0;
     }
-    const std::string name = others > 0 ? operand.text() : short_name(operand);
+    const std::string name = others > 0 ? operand.text() : operand.short_name();
     const auto taken = [&](const std::string& text) {
       return std::any_of(results_.rows.begin(), results_.rows.end(),
                          [&](const SpeedRow& row) { return row.name == text; });
@@ -221,9 +219,9 @@ class SpeedMeasurement {
         active_ = group[k];
         progress->set(fmt::format("{}: {}, round {}", results_.rows[first_ + active_].name, title,
                                   round + 1));
-        const auto start = Clock::now();
+        const Stopwatch watch;
         run(k, next == Schedule::Next::kMeasure);
-        schedules[k].ran(milliseconds_since(start));
+        schedules[k].ran(watch.milliseconds());
       }
     }
     return schedules;
@@ -236,7 +234,7 @@ class SpeedMeasurement {
     std::vector<Samples> samples(group.size());
     const std::vector<Schedule> schedules =
         take_turns(group, task_.plan, stage.title(), progress, [&](std::size_t k, bool counts) {
-          const Json parts = sides_[group[k]]->run(stage);
+          const OrderedJson parts = sides_[group[k]]->run(stage);
           if (!counts) return;
           for (const auto& [part, ms] : parts.items()) samples[k][part].push_back(ms.get<double>());
         });
@@ -254,9 +252,9 @@ class SpeedMeasurement {
 
   void measure_layers(const std::vector<std::size_t>& group, Progress* progress) {
     const Plan plan = layer_plan(task_.plan);
-    std::vector<std::vector<Json>> runs(group.size());
+    std::vector<std::vector<OrderedJson>> runs(group.size());
     take_turns(group, plan, "layers", progress, [&](std::size_t k, bool counts) {
-      Json layers = sides_[group[k]]->run_layers();
+      OrderedJson layers = sides_[group[k]]->run_layers();
       if (counts) runs[k].push_back(std::move(layers));
     });
     for (std::size_t k = 0; k < group.size(); ++k) {

@@ -1,7 +1,6 @@
 #include "cli/bench/speed/runtime.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <map>
 #include <utility>
@@ -12,15 +11,14 @@
 #include "cli/run/layer_json.h"
 #include "cli/run/layer_times.h"
 #include "cli/run/model.h"
-#include "cli/run/synthetic.h"
+#include "cli/run/picture.h"
+#include "core/stopwatch.h"
 #include "lasso/context.h"
 #include "lasso/image.h"
 
 namespace lasso::app {
 
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 // Points spread over the image, one a prompt.
 std::vector<Prompt> spread_prompts(int count, int width, int height) {
@@ -48,14 +46,9 @@ double program_gflop(const EngineInfo& info, const std::string& name) {
   return gflop;
 }
 
-OpenModel open_operand(const Operand& operand, const SpeedSetup& setup, const RunOptions& run) {
-  if (is_random(operand)) {
-    return open_random(operand.file.substr(std::string(kRandomPrefix).size()),
-                       model_options(setup.model, run));
-  }
-  ModelOptions options = setup.model;
-  options.model = operand.file;
-  return open_model(options, run);
+OpenModel open_candidate(const Operand& operand, const SpeedSetup& setup, const RunOptions& run) {
+  return is_random(operand.file) ? open_random(operand.file, model_options(setup.model, run))
+                                 : open_operand(operand, setup.model, run);
 }
 
 class LassoRuntime : public SpeedRuntime {
@@ -65,10 +58,10 @@ class LassoRuntime : public SpeedRuntime {
         path_(setup.image),
         run_(apply_variant(operand, setup.run)),
         image_(load_picture(setup.image, 0, 0)),
-        model_(open_operand(operand, setup, run_)),
+        model_(open_candidate(operand, setup, run_)),
         context_(model_.engine, {run_.threads}) {}
 
-  Json info() const override {
+  OrderedJson info() const override {
     const EngineInfo& info = model_.engine.info();
     return {{"file", operand_.file},
             {"variant", operand_.variant},
@@ -87,27 +80,27 @@ class LassoRuntime : public SpeedRuntime {
               {"decode", program_gflop(info, "mask_decoder")}}}};
   }
 
-  Json encode() override {
+  OrderedJson encode() override {
     embedding_ = context_.encode(image_.view());
     const Timings& timings = context_.last_timings();
     return {{"ms", timings.encode_ms}, {"preprocess_ms", timings.preprocess_ms}};
   }
 
-  Json decode(int prompts) override {
+  OrderedJson decode(int prompts) override {
     if (!embedding_) embedding_ = context_.encode(image_.view());
     context_.segment(embedding_, spread_prompts(prompts, image_.width, image_.height));
     const Timings& timings = context_.last_timings();
     return {{"ms", timings.decode_ms}, {"postprocess_ms", timings.postprocess_ms}};
   }
 
-  Json end_to_end() override {
-    const auto start = Clock::now();
+  OrderedJson end_to_end() override {
+    const Stopwatch watch;
     const Image image = read_image(path_);
-    const double read_ms = milliseconds_since(start);
+    const double read_ms = watch.milliseconds();
     const Embedding embedding = context_.encode(image.view());
     const Timings first = context_.last_timings();
     context_.segment(embedding, spread_prompts(1, image.width, image.height));
-    const double ms = milliseconds_since(start);
+    const double ms = watch.milliseconds();
     const Timings& second = context_.last_timings();
     return {{"ms", ms},
             {"read_ms", read_ms},
@@ -117,9 +110,9 @@ class LassoRuntime : public SpeedRuntime {
             {"postprocess_ms", second.postprocess_ms}};
   }
 
-  Json layers() override {
+  OrderedJson layers() override {
     const LayerTimes times = time_layers(&context_, image_.view());
-    Json layers = Json::array();
+    OrderedJson layers = OrderedJson::array();
     for (const ProgramInfo& program : model_.engine.info().programs) {
       const char* stage = program.name == "image_encoder"  ? "encode"
                           : program.name == "mask_decoder" ? "decode_1"

@@ -6,7 +6,7 @@
 #include <memory>
 
 #include "cli/bench/speed/side.h"
-#include "cli/compare/compare_side.h"
+#include "cli/run/operand.h"
 
 namespace lasso::app {
 
@@ -17,12 +17,12 @@ class SpeedRuntime {
   virtual ~SpeedRuntime() = default;
 
   // See SpeedSide::load().
-  virtual Json info() const = 0;
-  virtual Json encode() = 0;             // the image encoder
-  virtual Json decode(int prompts) = 0;  // prompt encoder and mask decoder, one call
-  virtual Json end_to_end() = 0;         // from the image's file to one mask of its size
+  virtual OrderedJson info() const = 0;
+  virtual OrderedJson encode() = 0;             // the image encoder
+  virtual OrderedJson decode(int prompts) = 0;  // prompt encoder and mask decoder, one call
+  virtual OrderedJson end_to_end() = 0;         // from the image's file to one mask of its size
   // See SpeedSide::run_layers().
-  virtual Json layers() = 0;
+  virtual OrderedJson layers() = 0;
 };
 
 // Loads the model and the image.

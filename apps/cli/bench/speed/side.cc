@@ -10,18 +10,11 @@
 
 #include "cli/bench/speed/runtime.h"
 #include "cli/exit_codes.h"
-#include "cli/values.h"
+#include "common/machine.h"
 
 namespace lasso::app {
 
 namespace {
-
-// Bytes of the weights in fp32.
-const std::map<std::string, std::uint64_t>& random_archs() {
-  static const std::map<std::string, std::uint64_t> archs = {
-      {"vit_b", 375'000'000}, {"vit_h", 2'565'000'000}, {"vit_l", 1'250'000'000}};
-  return archs;
-}
 
 double process_cpu_ms() {
   timespec time{};
@@ -39,14 +32,14 @@ void wait_for_idle_threads() {
   }
 }
 
-Json run_stage(const Json& request, SpeedRuntime* runtime) {
+OrderedJson run_stage(const OrderedJson& request, SpeedRuntime* runtime) {
   const auto kind = request.at("kind").get<SpeedStage::Kind>();
   if (kind == SpeedStage::Kind::kEncode) return runtime->encode();
   if (kind == SpeedStage::Kind::kEndToEnd) return runtime->end_to_end();
   return runtime->decode(request.at("prompts").get<int>());
 }
 
-Json answer_to(const Json& request, SpeedRuntime* runtime) {
+OrderedJson answer_to(const OrderedJson& request, SpeedRuntime* runtime) {
   if (request.contains("kind")) return run_stage(request, runtime);
   if (request.contains("layers")) return runtime->layers();
   return {{"peak_rss_bytes", peak_resident_memory()}};
@@ -58,7 +51,7 @@ void serve(const Operand& operand, const SpeedSetup& setup, Parent* parent) {
   parent->send(RecordKind::kInfo, runtime->info());
   while (true) {
     const Record request = parent->receive();
-    const Json answer = answer_to(request.meta, runtime.get());
+    const OrderedJson answer = answer_to(request.meta, runtime.get());
     wait_for_idle_threads();
     parent->send(RecordKind::kAnswer, answer);
   }
@@ -75,22 +68,11 @@ void serve_machine(int threads, Parent* parent) {
 
 }  // namespace
 
-bool is_random(const Operand& operand) { return operand.file.rfind(kRandomPrefix, 0) == 0; }
-
-void check_random(const Operand& operand) {
-  std::vector<std::string> names;
-  for (const auto& [name, bytes] : random_archs()) {
-    if (operand.file == kRandomPrefix + name) return;
-    names.push_back(kRandomPrefix + name);
-  }
-  usage_error("{}: expected {}", operand.file, join_choices(names));
-}
-
 std::uint64_t estimated_memory(const Operand& operand, std::int64_t most_prompts) {
   constexpr std::uint64_t kMiB = 1 << 20;
   std::uint64_t weights = 0;
-  if (is_random(operand)) {
-    weights = random_archs().at(operand.file.substr(std::string(kRandomPrefix).size()));
+  if (is_random(operand.file)) {
+    weights = random_weight_bytes(operand.file);
   } else {
     std::error_code error;
     const auto size = std::filesystem::file_size(operand.file, error);
@@ -104,23 +86,23 @@ std::uint64_t estimated_memory(const Operand& operand, std::int64_t most_prompts
 SpeedSide::SpeedSide(const Operand& operand, const SpeedSetup& setup)
     : child_(operand.text(), [&](Parent* parent) { serve(operand, setup, parent); }) {}
 
-Json SpeedSide::load() {
-  child_.send(RecordKind::kRequest, Json::object());
+OrderedJson SpeedSide::load() {
+  child_.send(RecordKind::kRequest, OrderedJson::object());
   return child_.next().meta;
 }
 
-Json SpeedSide::run(const SpeedStage& stage) {
+OrderedJson SpeedSide::run(const SpeedStage& stage) {
   child_.send(RecordKind::kRequest, {{"kind", stage.kind}, {"prompts", stage.prompts}});
   return child_.next().meta;
 }
 
-Json SpeedSide::run_layers() {
+OrderedJson SpeedSide::run_layers() {
   child_.send(RecordKind::kRequest, {{"layers", true}});
   return child_.next().meta;
 }
 
 std::uint64_t SpeedSide::peak_rss_bytes() {
-  child_.send(RecordKind::kRequest, Json::object());
+  child_.send(RecordKind::kRequest, OrderedJson::object());
   return child_.next().meta.at("peak_rss_bytes").get<std::uint64_t>();
 }
 
@@ -128,7 +110,7 @@ MachineSide::MachineSide(int threads)
     : child_("the machine's peak", [=](Parent* parent) { serve_machine(threads, parent); }) {}
 
 Machine MachineSide::measure() {
-  child_.send(RecordKind::kRequest, Json::object());
+  child_.send(RecordKind::kRequest, OrderedJson::object());
   return machine_from_json(child_.next().meta);
 }
 

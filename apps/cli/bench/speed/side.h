@@ -5,17 +5,11 @@
 #include <string>
 
 #include "cli/bench/speed/results.h"
-#include "cli/compare/compare_side.h"
 #include "cli/options.h"
 #include "cli/run/child.h"
+#include "cli/run/operand.h"
 
 namespace lasso::app {
-
-// In place of a file: an architecture with random weights.
-inline constexpr const char* kRandomPrefix = "random:";
-bool is_random(const Operand& operand);
-// Throws Failure(kUsage) for an architecture that does not exist.
-void check_random(const Operand& operand);
 
 // An upper bound of what a candidate takes, as long as masks are not much larger than 1080p.
 std::uint64_t estimated_memory(const Operand& operand, std::int64_t most_prompts);
@@ -33,15 +27,15 @@ class SpeedSide {
 
   // Loads model and image, and returns what is to be reported: "width" and "height" of the image,
   // "gflop" of "encode" and "decode", which is for one prompt, and the rest about the candidate.
-  Json load();
+  OrderedJson load();
 
   // Runs a stage once: milliseconds by part. The part "ms" is the stage itself.
-  Json run(const SpeedStage& stage);
+  OrderedJson run(const SpeedStage& stage);
 
   // Runs encoder and decoder once with every layer timed by itself, the decoder for one prompt. An
   // array in the order of execution of what layer_json() makes of each layer that is work, with
   // "stage", the key of a SpeedStage, and "ms".
-  Json run_layers();
+  OrderedJson run_layers();
 
   // Of the process so far.
   std::uint64_t peak_rss_bytes();

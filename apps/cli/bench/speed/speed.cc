@@ -1,41 +1,35 @@
 // lasso bench speed: times of the encoder, the decoder and the whole, of several candidates in
 // turn.
 
-#include "cli/bench/speed/speed.h"
-
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
-#include <ctime>
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "cli/bench/bench.h"
 #include "cli/bench/report/report.h"
+#include "cli/bench/report/report_folder.h"
 #include "cli/bench/speed/baseline.h"
 #include "cli/bench/speed/html.h"
 #include "cli/bench/speed/layer_report.h"
 #include "cli/bench/speed/report.h"
 #include "cli/bench/speed/run.h"
-#include "cli/bench/speed/side.h"
 #include "cli/console.h"
 #include "cli/exit_codes.h"
 #include "cli/run/model.h"
-#include "cli/run/synthetic.h"
+#include "cli/run/picture.h"
 #include "cli/values.h"
 #include "common/files.h"
+#include "common/text.h"
 
 namespace lasso::app {
 
-namespace fs = std::filesystem;
-
 namespace {
 
-struct SpeedArguments {
+struct SpeedArguments : CommonArguments {
   std::vector<std::string> candidates;
   std::string arch;
   bool random = false;
@@ -49,9 +43,6 @@ struct SpeedArguments {
   std::string folder = "lasso-reports";
   std::string history;
   std::string commit;
-  ModelOptions model;
-  RunOptions run;
-  OutputOptions output;
 };
 
 // What runs where no --candidate says it.
@@ -73,7 +64,7 @@ Operand default_candidate(const SpeedArguments& arguments) {
         "with --model",
         arguments.arch);
   }
-  return {kRandomPrefix + arguments.arch, arguments.run.kernels};
+  return {random_name(arguments.arch), arguments.run.kernels};
 }
 
 std::vector<Operand> choose_candidates(const SpeedArguments& arguments) {
@@ -85,7 +76,7 @@ std::vector<Operand> choose_candidates(const SpeedArguments& arguments) {
   std::vector<Operand> candidates;
   for (const std::string& text : arguments.candidates) {
     candidates.push_back(parse_operand(text, arguments.run.kernels));
-    if (is_random(candidates.back())) check_random(candidates.back());
+    if (is_random(candidates.back().file)) check_random(candidates.back().file);
   }
   return candidates;
 }
@@ -110,8 +101,10 @@ SpeedTask make_task(const SpeedArguments& arguments) {
   if (!arguments.history.empty() && arguments.commit.empty()) {
     usage_error("--history {}: needs --commit, the revision that was built", arguments.history);
   }
-  check_folder("-o", arguments.folder);
-  if (!arguments.history.empty()) check_folder("--history", arguments.history);
+  for_option("-o", [&] { check_output_folder(arguments.folder); });
+  if (!arguments.history.empty()) {
+    for_option("--history", [&] { check_output_folder(arguments.history); });
+  }
   if (!arguments.baseline.empty()) {
     task.baseline = read_baseline(arguments.baseline);
     warn_of_unmeasured(*task.baseline, speed_stages(task.prompt_counts), arguments.baseline);
@@ -129,11 +122,11 @@ SpeedTask make_task(const SpeedArguments& arguments) {
 // A record of its own in the history: all but single times and layers, and the revision.
 std::string write_history(const SpeedArguments& arguments, const SpeedResults& results,
                           const std::string& started, const std::string& name) {
-  Json record = {{"date", started}, {"commit", arguments.commit}};
+  OrderedJson record = {{"date", started}, {"commit", arguments.commit}};
   record.update(to_json(results, false));
   OutputNames names;
   std::string path = names.claim(arguments.history, {{name, ".json"}}).front();
-  write_file(path, record.dump(1, ' ', false, Json::error_handler_t::replace) + "\n");
+  write_file(path, record.dump(1, ' ', false, OrderedJson::error_handler_t::replace) + "\n");
   return path;
 }
 
@@ -160,37 +153,29 @@ Exit run_bench_speed(const SpeedArguments& arguments) {
   SpeedTask task = make_task(arguments);
   // Before minutes of work; and not for a model that does not open.
   task.loaded = [&] {
-    make_folder("-o", arguments.folder);
-    if (!arguments.history.empty()) make_folder("--history", arguments.history);
+    for_option("-o", [&] { make_folder(arguments.folder); });
+    if (!arguments.history.empty()) {
+      for_option("--history", [&] { make_folder(arguments.history); });
+    }
   };
-  const std::time_t now = std::time(nullptr);
-  const std::tm local = local_time(now);
-  const auto start = std::chrono::steady_clock::now();
+  ReportFolder report;
   const SpeedResults results = measure_speed(task);
 
   const std::string& model = task.candidates.front().file;
-  const std::string started = fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(now));
-  const fs::path folder = make_report_folder(arguments.folder, model, local);
-  Json json = to_json(results, true);
-  json["started"] = started;
-  json["elapsed_s"] = milliseconds_since(start) / 1000;
-  json["report"] = folder.string();
-  const std::string text = json.dump(-1, ' ', false, Json::error_handler_t::replace);
-  write_file((folder / "results.json").string(), text + "\n");
-  write_file((folder / "report.html").string(),
-             to_html(results, fmt::format("{:%Y-%m-%d %H:%M}", local)));
+  report.make(arguments.folder, model);
+  const std::string line = report.write_results(to_json(results, true));
+  report.write("report.html", to_html(results, report.made()));
   std::string record;
   if (!arguments.history.empty()) {
-    record = write_history(arguments, results, started, report_name(model, fmt::gmtime(now)));
+    record = write_history(arguments, results, report.started(), report.utc_name(model));
   }
   if (arguments.output.json) {
-    print(text);
-    return report_failures(results);
+    print(line);
+  } else if (!quiet()) {
+    print_results(results);
+    print("report: " + printable(report.path("report.html")));
+    if (!record.empty()) print("record: " + printable(record));
   }
-  if (quiet()) return report_failures(results);
-  print_results(results);
-  print("report: " + printable((folder / "report.html").string()));
-  if (!record.empty()) print("record: " + printable(record));
   return report_failures(results);
 }
 
@@ -218,12 +203,7 @@ Examples:
 
 void add_candidate_options(CLI::App* app, SpeedArguments* a) {
   const std::string group = "What to compare";
-  app->add_option("--candidate", a->candidates,
-                  "Model to measure; repeatable. Default: the fast kernels of --model.")
-      ->type_name("FILE[@VARIANT]")
-      ->allow_extra_args(false)
-      ->check(not_empty)
-      ->group(group);
+  add_candidates(app, &a->candidates, group);
   add_text(app, "--baseline", &a->baseline, "F.json",
            "First row from a file with another system's times, or from a results.json of this "
            "command (docs/performance.md has the format).",
@@ -261,8 +241,7 @@ void add_bench_speed(CLI::App* parent, Action* action) {
   add_candidate_options(app, &a);
   add_measurement_options(app, &a);
   const std::string output = "Output";
-  add_text(app, "-o,--output", &a.folder, "DIR",
-           "Folder in which the report's folder is made. Default: lasso-reports.", output);
+  add_report_option(app, &a.folder, output);
   add_text(app, "--history", &a.history, "DIR", "Also add a record of the figures to this folder.",
            output);
   add_text(app, "--commit", &a.commit, "ID", "With --history: the revision that was built.",
@@ -272,19 +251,13 @@ void add_bench_speed(CLI::App* parent, Action* action) {
            "With --random: the architecture to build, vit_b, vit_l or vit_h.", "Model");
   add_switch(app, "--random", &a.random,
              "Random weights made in memory: measures speed without a checkpoint.", "Model");
-  add_description_options(app, &a.model);
-  add_verify_option(app, &a.model);
-  add_run_options(app, &a.run, true);
-  add_output_options(app, &a.output, "The content of results.json on standard output.");
+  add_common_options(app, &a, true, "The content of results.json on standard output.");
   describe_command(app,
                    "lasso bench speed [--model FILE | --arch ARCH --random | "
                    "--candidate FILE[@VARIANT]...]\n"
                    "       [--baseline F.json] [--image FILE] [-o DIR] [OPTIONS]",
                    kEpilogue);
-  app->callback([=] {
-    begin(arguments->output);
-    *action = [=] { return run_bench_speed(*arguments); };
-  });
+  set_action(app, arguments, run_bench_speed, action);
 }
 
 }  // namespace lasso::app

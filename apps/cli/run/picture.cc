@@ -1,10 +1,10 @@
-#include "cli/run/synthetic.h"
+#include "cli/run/picture.h"
 
 #include <algorithm>
 #include <array>
 
 #include "cli/exit_codes.h"
-#include "eval/random.h"
+#include "core/random.h"
 #include "lasso/error.h"
 
 namespace lasso::app {
@@ -20,12 +20,15 @@ struct Disc {
 
 Image synthetic_image(int width, int height, std::uint64_t seed) {
   SplitMix64 random(seed);
+  const auto below = [&](int limit) {
+    return static_cast<int>(random.below(static_cast<std::uint64_t>(limit)));
+  };
   std::vector<Disc> discs(12);
   for (Disc& disc : discs) {
-    disc.x = random.below(width);
-    disc.y = random.below(height);
-    disc.radius = std::max(2, std::min(width, height) / 20 + random.below(height / 6 + 1));
-    for (int& c : disc.color) c = random.below(256);
+    disc.x = below(width);
+    disc.y = below(height);
+    disc.radius = std::max(2, std::min(width, height) / 20 + below(height / 6 + 1));
+    for (int& c : disc.color) c = below(256);
   }
   Image image;
   image.width = width;

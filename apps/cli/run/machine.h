@@ -1,0 +1,33 @@
+// The machine that figures come from, and the rates at which it can compute.
+#ifndef LASSO_CLI_RUN_MACHINE_H_
+#define LASSO_CLI_RUN_MACHINE_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "common/json_text.h"
+#include "lasso/machine.h"
+
+namespace lasso::app {
+
+struct Machine {
+  std::string cpu;
+  int cores = 0;  // physical ones that the process may use
+  std::string isa;
+  std::uint64_t memory_bytes = 0;
+  std::vector<PeakRate> peaks;
+
+  // The rate for models of this precision with at best this instruction set; 0 if there is none.
+  double peak_gflop_per_s(const std::string& precision, const std::string& isa) const;
+};
+
+OrderedJson to_json(const Machine& machine);
+Machine machine_from_json(const OrderedJson& json);
+
+// Measures in this process, which then has threads.
+Machine measure_machine(int threads);
+
+}  // namespace lasso::app
+
+#endif  // LASSO_CLI_RUN_MACHINE_H_

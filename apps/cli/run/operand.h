@@ -1,0 +1,32 @@
+// A model and how it is run: what comparisons and measurements are made of.
+#ifndef LASSO_CLI_RUN_OPERAND_H_
+#define LASSO_CLI_RUN_OPERAND_H_
+
+#include <string>
+
+#include "cli/options.h"
+#include "cli/run/model.h"
+
+namespace lasso::app {
+
+// "FILE@VARIANT"
+struct Operand {
+  std::string file;
+  std::string variant;  // fast, reference, or an instruction set
+
+  std::string text() const { return file + "@" + variant; }
+  std::string short_name() const;  // without the folder
+};
+
+// Splits "FILE[@VARIANT]"; throws Failure(kUsage) for an unknown variant.
+Operand parse_operand(const std::string& text, const std::string& default_variant);
+
+// In a child: caps its instruction set and chooses its kernels as the variant says.
+RunOptions apply_variant(const Operand& operand, const RunOptions& run);
+
+// Opens its file, with `model` for the rest, as `run`, which apply_variant() returned, says.
+OpenModel open_operand(const Operand& operand, const ModelOptions& model, const RunOptions& run);
+
+}  // namespace lasso::app
+
+#endif  // LASSO_CLI_RUN_OPERAND_H_

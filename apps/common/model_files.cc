@@ -1,0 +1,82 @@
+#include "common/model_files.h"
+
+#include <cstdlib>
+#include <fstream>
+
+#include "core/check.h"
+
+namespace lasso::app {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr const char* kCheckpoints =
+    "https://github.com/facebookresearch/segment-anything#model-checkpoints";
+
+}  // namespace
+
+std::vector<fs::path> model_folders() {
+  std::vector<fs::path> folders;
+  std::error_code error;
+  const fs::path program = fs::read_symlink("/proc/self/exe", error);
+  if (!error) {
+    folders.push_back((program.parent_path().parent_path() / "share/lasso/models"));
+  }
+#ifdef LASSO_SOURCE_MODELS
+  folders.emplace_back(LASSO_SOURCE_MODELS);
+#endif
+  return folders;
+}
+
+ModelFile find_model_file(const std::string& name) {
+  std::string path = name;
+  if (path.empty()) {
+    const char* variable = std::getenv("LASSO_MODEL");
+    if (variable != nullptr) path = variable;
+  }
+  std::error_code ignored;
+  if (!path.empty()) {
+    if (fs::is_directory(path, ignored)) {
+      fail(ErrorCode::kUnsupported,
+           "{}: is a folder; this release of Lasso reads a model from one file, a SAM checkpoint "
+           "(.pth, .pt or .safetensors) or an engine (.lasso)",
+           path);
+    }
+    return {path, ""};
+  }
+  std::string looked;
+  for (const fs::path& folder : model_folders()) {
+    for (const char* demo : {"lasso-tiny.pth", "lasso-micro.pth"}) {
+      const fs::path candidate = folder / demo;
+      if (!fs::is_regular_file(candidate, ignored)) continue;
+      return {candidate.string(), fmt::format("no model given: using the small demo checkpoint {}, "
+                                              "far from the accuracy of Meta's; "
+                                              "those are at {}",
+                                              candidate.string(), kCheckpoints)};
+    }
+    looked += (looked.empty() ? "" : " and ") + folder.string();
+  }
+  fail(ErrorCode::kNotFound,
+       "no model given, and there is no demo checkpoint (lasso-tiny.pth or "
+       "lasso-micro.pth) in {}; Meta's checkpoints are at {}",
+       looked, kCheckpoints);
+}
+
+bool begins_like_engine(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::string head(5, '\0');
+  return file.read(head.data(), static_cast<std::streamsize>(head.size())) && head == "LASSO";
+}
+
+std::string default_evaluation_set() {
+  std::error_code ignored;
+  for (const fs::path& folder : model_folders()) {
+    if (fs::is_regular_file(folder / "eval/annotations.json", ignored)) {
+      return (folder / "eval").string();
+    }
+  }
+  return "";
+}
+
+}  // namespace lasso::app
