@@ -10,6 +10,7 @@
 #include "core/guard.h"
 #include "core/threads.h"
 #include "engine/plan.h"
+#include "engine/time_kernels.h"
 #include "formats/checkpoint.h"
 #include "graph/graph.h"
 #include "models/sam/checkpoint.h"
@@ -208,7 +209,7 @@ EngineSettings::EngineSettings(const EngineOptions& options)
   const int threads = options.threads == 0 ? available_cores() : options.threads;
   compile.target.features = cpu_features() & cap;
   compile.target.threads = threads;
-  compile.time_kernels = options.time_kernels;
+  if (options.time_kernels) compile.times = std::make_shared<engine::KernelTimes>();
 }
 
 engine::CompileOptions EngineSettings::measured() const {

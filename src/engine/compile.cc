@@ -12,7 +12,6 @@
 #include "core/convert.h"
 #include "core/threads.h"
 #include "engine/choose_kernel.h"
-#include "engine/program_json.h"
 #include "engine/time_kernels.h"
 #include "kernels/registry.h"
 #include "lasso/version.h"
@@ -203,7 +202,12 @@ class ProgramCompiler {
     compiled.family = &family;
     compiled.packed_inputs = family.packed_inputs(call);
     const std::vector<const Value*> packed = packed_values(node, compiled);
-    if (options_.time_kernels && !options_.reference) time(call, packed, compiled);
+    if (options_.times != nullptr && !options_.reference) {
+      const TimedChoice& timed =
+          options_.times->of(family, call, options_.target, ConstantStore::views_of(packed));
+      compiled.times = timed.times;
+      compiled.preferred = timed.preferred;
+    }
     const auto choice = choose_kernel(family, call, options_.reference, options_.target, nullptr,
                                       compiled.preferred, compiled.rejected);
     LASSO_CHECK(choice, ErrorCode::kUnsupported,
@@ -220,38 +224,6 @@ class ProgramCompiler {
     }
     store_plain_inputs(node, compiled);
     return compiled;
-  }
-
-  // Times hold for equal calls: blocks of a transformer are timed once.
-  void time(const kernels::Call& call, const std::vector<const Value*>& packed,
-            CompiledNode& compiled) {
-    const kernels::Family& family = *compiled.family;
-    std::vector<std::string> unused;
-    const auto usual = choose_kernel(family, call, false, options_.target, nullptr, {}, unused);
-    if (!usual) return;
-    const std::string key = call_key(call);
-    auto it = timed_.find(key);
-    if (it == timed_.end()) {
-      it = timed_
-               .emplace(key, time_kernels(family, call, options_.target, usual->kernel,
-                                          ConstantStore::views_of(packed)))
-               .first;
-    }
-    compiled.times = it->second.times;
-    compiled.preferred = it->second.preferred;
-  }
-
-  static std::string call_key(const kernels::Call& call) {
-    std::string key(graph::op_name(call.op));
-    key += write_op(call.op).dump();
-    for (const auto* operands : {&call.inputs, &call.outputs}) {
-      for (const kernels::Operand& operand : *operands) {
-        key += operand.present ? fmt::format(" {}{}{}", to_string(operand.dtype),
-                                             to_string(operand.dims), operand.constant ? "c" : "")
-                               : std::string(" -");
-      }
-    }
-    return key;
   }
 
   // The values that pack() takes; null where an optional one is absent.
@@ -281,7 +253,6 @@ class ProgramCompiler {
   ConstantStore& store_;
   CompiledProgram program_;
   CpuFeatures needed_ = CpuFeature::kAvx2;
-  std::map<std::string, TimedChoice> timed_;
 };
 
 // Every op has a kernel on this device: the reference, if no other.

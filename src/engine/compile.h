@@ -18,14 +18,17 @@
 
 namespace lasso::engine {
 
+class KernelTimes;
+
 struct CompileOptions {
   bool reference = false;  // the last kernel of every list
   // Kernels are chosen for it; the team that packs has its threads.
   backend::TargetInfo target;
   quant::PrecisionPlan precision;
   // Where several kernels of a list take a node, all are timed, and one that is clearly faster than
-  // the one of the least estimated cost is preferred to it.
-  bool time_kernels = false;
+  // the one of the least estimated cost is preferred to it. What was timed once is not timed again.
+  // Null: nothing is timed.
+  std::shared_ptr<KernelTimes> times;
 };
 
 // How long a kernel took where kernels were timed.

@@ -10,9 +10,11 @@
 #include <utility>
 
 #include "backend/device.h"
+#include "core/check.h"
 #include "core/random.h"
 #include "core/stopwatch.h"
 #include "engine/choose_kernel.h"
+#include "engine/program_json.h"
 
 namespace lasso::engine {
 
@@ -158,6 +160,34 @@ TimedChoice time_kernels(const Family& family, const Call& call, const backend::
     }
   }
   return choice;
+}
+
+namespace {
+
+std::string key_of(const Call& call, const backend::TargetInfo& target) {
+  std::string key = fmt::format("{} {} {}", write_op(call.op).dump(), to_string(target.features),
+                                target.threads);
+  for (const auto* operands : {&call.inputs, &call.outputs}) {
+    for (const Operand& operand : *operands) {
+      key += operand.present ? fmt::format(" {}{}{}", to_string(operand.dtype),
+                                           to_string(operand.dims), operand.constant ? "c" : "")
+                             : std::string(" -");
+    }
+  }
+  return key;
+}
+
+}  // namespace
+
+const TimedChoice& KernelTimes::of(const Family& family, const Call& call,
+                                   const backend::TargetInfo& target,
+                                   const std::vector<TensorView>& constants) {
+  const auto [it, is_new] = choices_.try_emplace(key_of(call, target));
+  if (!is_new) return it->second;
+  std::vector<std::string> unused;
+  const auto usual = choose_kernel(family, call, false, target, nullptr, {}, unused);
+  if (usual) it->second = time_kernels(family, call, target, usual->kernel, constants);
+  return it->second;
 }
 
 }  // namespace lasso::engine

@@ -3,6 +3,7 @@
 #define LASSO_ENGINE_TIME_KERNELS_H_
 
 #include <cstddef>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,19 @@ struct TimedChoice {
 TimedChoice time_kernels(const kernels::Family& family, const kernels::Call& call,
                          const backend::TargetInfo& target, std::size_t default_kernel,
                          const std::vector<TensorView>& constants);
+
+// What was timed: the blocks of a transformer have equal calls, and a search for precisions
+// compiles them many times.
+class KernelTimes {
+ public:
+  // time_kernels() for the row that choose_kernel() takes; or what that gave for an equal call.
+  const TimedChoice& of(const kernels::Family& family, const kernels::Call& call,
+                        const backend::TargetInfo& target,
+                        const std::vector<TensorView>& constants);
+
+ private:
+  std::map<std::string, TimedChoice> choices_;
+};
 
 }  // namespace lasso::engine
 

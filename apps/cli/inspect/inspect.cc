@@ -160,6 +160,7 @@ void print_layers(const ProgramInfo& program, const Measured& measured, bool why
     table.add(std::move(cells));
     if (!why) continue;
     for (const std::string& reason : layer.rejected) table.note("not " + reason);
+    for (const std::string& time : layer.times) table.note("timed " + time);
   }
   print(table.text());
 }
@@ -203,7 +204,10 @@ OrderedJson to_json(const EngineInfo& info, const OpenModel& model, const Measur
       for (const LayerInfo& layer : program.layers) {
         OrderedJson row = layer_json(layer);
         if (const auto ms = measured.time(program, layer)) row["ms"] = *ms;
-        if (why) row["rejected"] = layer.rejected;
+        if (why) {
+          row["rejected"] = layer.rejected;
+          row["times"] = layer.times;
+        }
         entry["layers"].push_back(std::move(row));
       }
     }

@@ -5,7 +5,7 @@
 
 #include "core/check.h"
 #include "core/random.h"
-#include "image/guard.h"
+#include "core/guard.h"
 #include "image/mask/distance.h"
 #include "image/mask_check.h"
 

@@ -10,6 +10,7 @@
 
 #include "core/random.h"
 #include "image/mask/distance.h"
+#include "support/errors.h"
 #include "support/files.h"
 
 namespace lasso {
