@@ -27,7 +27,8 @@ bool is_image_name(const fs::path& path) {
   std::string extension = path.extension().string();
   std::transform(extension.begin(), extension.end(), extension.begin(),
                  [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return extension == ".jpg" || extension == ".jpeg" || extension == ".png";
+  return extension == ".jpg" || extension == ".jpeg" || extension == ".png" ||
+         extension == ".ppm" || extension == ".pgm";
 }
 
 void check_folder(const std::string& option, const std::string& folder) {
@@ -159,7 +160,7 @@ AccuracySet read_image_folder(const std::string& option, const std::string& fold
     set.images.push_back(std::move(image));
   }
   if (error) usage_error("{} {}: {}", option, folder, error.message());
-  if (set.images.empty()) usage_error("{} {}: has no JPEG or PNG file", option, folder);
+  if (set.images.empty()) usage_error("{} {}: has no JPEG, PNG, PPM or PGM file", option, folder);
   std::sort(set.images.begin(), set.images.end(),
             [](const auto& a, const auto& b) { return a.name < b.name; });
   return set;

@@ -46,7 +46,7 @@ struct AccuracySet {
   std::vector<AccuracyImage> images;
 };
 
-// The JPEG and PNG files of a folder, sorted by name, not those of folders in it. Throws
+// The JPEG, PNG, PPM and PGM files of a folder, sorted by name, not those of folders in it. Throws
 // Failure(kUsage) that names the option if there are none.
 AccuracySet read_image_folder(const std::string& option, const std::string& folder);
 
