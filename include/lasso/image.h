@@ -1,4 +1,4 @@
-// Images in memory, read from JPEG and PNG files, and pictures of results.
+// Images in memory, read from JPEG, PNG, PPM and PGM files, and pictures of results.
 #ifndef LASSO_IMAGE_H_
 #define LASSO_IMAGE_H_
 
@@ -43,10 +43,11 @@ struct ReadImageOptions {
   std::int64_t max_pixels = 100'000'000;
 };
 
-// Reads a JPEG (baseline, progressive, gray, CMYK; EXIF orientation applied) or PNG (any bit depth,
-// palette, gray, with alpha; 16 bits are reduced to 8) as RGB. The type is told from the content,
-// not from the name. Throws kNotFound (no such file), kCorruptFile (not an image, or a truncated
-// one), kUnsupported (another format, or too many pixels).
+// Reads a JPEG (baseline, progressive, gray, CMYK; EXIF orientation applied), a PNG (any bit depth,
+// palette, gray, with alpha; 16 bits are reduced to 8) or a binary PPM or PGM (8 or 16 bits) as
+// RGB. The type is told from the content, not from the name. Throws kNotFound (no such file),
+// kCorruptFile (not an image, or a truncated one), kUnsupported (another format, or too many
+// pixels; JPEG and PNG where Lasso was built with LASSO_IMAGE_CODECS=OFF).
 LASSO_EXPORT Image read_image(const std::string& path, const ReadImageOptions& options = {});
 
 // The same from a file's bytes; `name` stands in error messages.
@@ -55,7 +56,7 @@ LASSO_EXPORT Image decode_image(const std::uint8_t* data, std::size_t size, cons
 
 // Writes an 8-bit PNG of the view's format (BGR is stored as RGB). The file appears complete or not
 // at all (a temporary file is renamed). Throws kInvalidArgument with the path where it can't be
-// written.
+// written, kUnsupported where Lasso was built with LASSO_IMAGE_CODECS=OFF.
 LASSO_EXPORT void write_png(const std::string& path, const ImageView& image);
 
 }  // namespace lasso

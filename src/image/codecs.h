@@ -10,11 +10,20 @@
 
 namespace lasso {
 
-// Both take a whole file and give RGB. Errors are those of decode_image().
+// All take a whole file and give RGB. Errors are those of decode_image(). In a build without
+// LASSO_IMAGE_CODECS, JPEG and PNG throw kUnsupported.
 Image decode_jpeg(const std::uint8_t* data, std::size_t size, const std::string& name,
                   const ReadImageOptions& options);
 Image decode_png(const std::uint8_t* data, std::size_t size, const std::string& name,
                  const ReadImageOptions& options);
+// Binary PPM (P6) and PGM (P5) with values up to any maximum from 1 to 65535, which are brought to
+// 0..255 as Pillow does for PPM: value / maximum * 255, rounded half to even, at most 255.
+Image decode_netpbm(const std::uint8_t* data, std::size_t size, const std::string& name,
+                    const ReadImageOptions& options);
+
+// Throws what allocate_rgb() throws for an image of that size, without making it.
+void check_size(std::uint32_t width, std::uint32_t height, const std::string& name,
+                const ReadImageOptions& options);
 
 // An image of that size with room for its pixels. Throws kCorruptFile if it is empty, kUnsupported
 // if it has more than options.max_pixels, kOutOfMemory.

@@ -38,9 +38,11 @@ constexpr std::array kOtherFormats{
     Magic{4, "JXL \r\n"sv, "JPEG XL"sv},
     Magic{0, "\xff\x0a"sv, "JPEG XL"sv},
     Magic{0, "8BPS"sv, "Photoshop"sv},
+    Magic{0, "P1\n"sv, "plain-text PBM"sv},
+    Magic{0, "P2\n"sv, "plain-text PGM"sv},
+    Magic{0, "P3\n"sv, "plain-text PPM"sv},
     Magic{0, "P4\n"sv, "PBM"sv},
-    Magic{0, "P5\n"sv, "PGM"sv},
-    Magic{0, "P6\n"sv, "PPM"sv},
+    Magic{0, "P7\n"sv, "PAM"sv},
     Magic{128, "DICM"sv, "DICOM"sv},
     Magic{0, "%PDF"sv, "PDF"sv},
     Magic{0, "<svg"sv, "SVG"sv},
@@ -51,10 +53,16 @@ bool has(std::string_view file, std::size_t offset, std::string_view bytes) {
   return file.size() >= offset + bytes.size() && file.substr(offset, bytes.size()) == bytes;
 }
 
+// Letters alone would be found in texts, too.
+bool is_netpbm(std::string_view file) {
+  return (has(file, 0, "P5"sv) || has(file, 0, "P6"sv)) && file.size() > 2 &&
+         " \t\n\v\f\r#"sv.find(file[2]) != std::string_view::npos;
+}
+
 }  // namespace
 
-Image allocate_rgb(std::uint32_t width, std::uint32_t height, const std::string& name,
-                   const ReadImageOptions& options) {
+void check_size(std::uint32_t width, std::uint32_t height, const std::string& name,
+                const ReadImageOptions& options) {
   LASSO_CHECK(width > 0 && height > 0 && width <= 0x7fffffffu && height <= 0x7fffffffu,
               ErrorCode::kCorruptFile, "{}: the image says that it has {}x{} pixels", name, width,
               height);
@@ -64,6 +72,12 @@ Image allocate_rgb(std::uint32_t width, std::uint32_t height, const std::string&
               "{}: the image says that it has {}x{} pixels, more than the limit of {} pixels "
               "(--max-pixels)",
               name, width, height, options.max_pixels);
+}
+
+Image allocate_rgb(std::uint32_t width, std::uint32_t height, const std::string& name,
+                   const ReadImageOptions& options) {
+  check_size(width, height, name, options);
+  const std::uint64_t pixels = std::uint64_t{width} * height;
   Image image;
   image.width = static_cast<int>(width);
   image.height = static_cast<int>(height);
@@ -79,11 +93,12 @@ Image allocate_rgb(std::uint32_t width, std::uint32_t height, const std::string&
 Image decode_image(const std::uint8_t* data, std::size_t size, const std::string& name,
                    const ReadImageOptions& options) {
   LASSO_CHECK(data != nullptr && size > 0, ErrorCode::kCorruptFile,
-              "{}: the file is empty; a JPEG or PNG image was expected", name);
+              "{}: the file is empty; a JPEG, PNG, PPM or PGM image was expected", name);
   const std::string_view file(reinterpret_cast<const char*>(data), size);
   try {
     if (has(file, 0, "\xff\xd8\xff"sv)) return decode_jpeg(data, size, name, options);
     if (has(file, 0, "\x89PNG\r\n\x1a\n"sv)) return decode_png(data, size, name, options);
+    if (is_netpbm(file)) return decode_netpbm(data, size, name, options);
   } catch (const std::bad_alloc&) {
     fail(ErrorCode::kOutOfMemory, "{}: no memory to decode the image", name);
   }
@@ -91,7 +106,8 @@ Image decode_image(const std::uint8_t* data, std::size_t size, const std::string
     LASSO_CHECK(!has(file, magic.offset, magic.bytes), ErrorCode::kUnsupported,
                 "{}: a {} file; convert it to JPEG or PNG", name, magic.format);
   }
-  fail(ErrorCode::kCorruptFile, "{}: not an image; a JPEG or PNG image was expected", name);
+  fail(ErrorCode::kCorruptFile, "{}: not an image; a JPEG, PNG, PPM or PGM image was expected",
+       name);
 }
 
 Image read_image(const std::string& path, const ReadImageOptions& options) {

@@ -135,7 +135,7 @@ class FolderTest(AccuracyTest):
         (self.folder / "empty").mkdir()
         for expected, arguments in (
                 ("no such folder", ("--images", "nowhere")),
-                ("no JPEG or PNG", ("--images", "empty")),
+                ("no JPEG, PNG, PPM or PGM", ("--images", "empty")),
                 ("annotations.json", ("--evaluation-set", "empty")),
                 ("one of them", ("--images", "a", "--evaluation-set", "b")),
                 ("one of them", images + ("--reference", MODEL, "--reference-masks", "empty")),

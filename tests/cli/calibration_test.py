@@ -58,7 +58,7 @@ class CalibrationTest(harness.CliTest):
                 (("--min-iou", "0"), "--min-iou 0: expected a number above 0"),
                 (("--min-iou", "1.5"), "at most 1"),
                 (("--calibrate", "nowhere"), "--calibrate nowhere: there is no such folder"),
-                (("--calibrate", "."), "has no JPEG or PNG file"),
+                (("--calibrate", "."), "has no JPEG, PNG, PPM or PGM file"),
                 (("--sensitivity",), "--sensitivity: layers are ranked with --precision auto only"),
                 (("--calibration-images", "3"), "--calibration-images")):
             self.assertIn(needle, self.error(USAGE, "build", MODEL, "-o", "a.lasso", "--precision",

@@ -31,6 +31,15 @@ void make_image_seeds(const std::string& dir) {
     if (type == 3) spec.palette.assign(std::size_t{3} * 256, 77);
     write_bytes(dir + "/png" + std::to_string(type), make_png(spec, wave));
   }
+  // Netpbm: gray and RGB, a byte and two for each value, and comments.
+  for (const char* kind : {"P5", "P6"}) {
+    for (const char* most : {"255", "100", "65535"}) {
+      const std::size_t values = (kind[1] == '5' ? 1u : 3u) * (most[3] == '\0' ? 1u : 2u);
+      std::string file = std::string(kind) + "\n# made\n7 5 # wide, high\n" + most + "\n";
+      for (std::size_t i = 0; i < 7 * 5 * values; ++i) file += static_cast<char>(i * 37);
+      write_bytes(dir + "/" + kind + "_" + most, file);
+    }
+  }
 }
 
 }  // namespace lasso::test

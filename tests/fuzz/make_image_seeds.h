@@ -6,7 +6,7 @@
 
 namespace lasso::test {
 
-// Small JPEG and PNG files of every kind that is read, into the folder.
+// Small JPEG, PNG and Netpbm files of every kind that is read, into the folder.
 void make_image_seeds(const std::string& dir);
 
 }  // namespace lasso::test

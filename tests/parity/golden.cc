@@ -82,6 +82,8 @@ GoldenModel read_golden(const fs::path& folder) {
     GoldenImage image;
     const auto file = entry["file"].get<std::string>();
     image.path = (folder / file).string();
+    image.width = entry["width"].get<int>();
+    image.height = entry["height"].get<int>();
     const std::string stem = file.substr(0, file.find('.'));
     image.embedding = read_npy((folder / (stem + "_embedding.npy")).string());
     for (const Json& value : entry["cases"]) {

@@ -24,6 +24,8 @@ struct GoldenCase {
 
 struct GoldenImage {
   std::string path;
+  int width = 0;     // pixels
+  int height = 0;    // pixels
   Tensor embedding;  // float32 [1, D, g, g]
   std::vector<GoldenCase> cases;
 };

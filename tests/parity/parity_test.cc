@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <string>
 
+#include "formats/npy/npy.h"
 #include "formats/npy/npz.h"
 #include "image/mask_upsample.h"
 #include "lasso/context.h"
@@ -123,6 +124,60 @@ INSTANTIATE_TEST_SUITE_P(Golden, Parity, testing::ValuesIn(runs()), [](const aut
   return info.param.model + (info.param.bundled ? "_bundled_" : "_") +
          std::to_string(info.param.threads) + "_threads";
 });
+
+// The prompts for an image of another size.
+std::vector<Prompt> scaled(std::vector<Prompt> prompts, double x, double y) {
+  const auto scale = [](float* value, double by) { *value = static_cast<float>(*value * by); };
+  for (Prompt& prompt : prompts) {
+    for (Point& point : prompt.points) {
+      scale(&point.x, x);
+      scale(&point.y, y);
+    }
+    if (!prompt.box) continue;
+    for (float* value : {&prompt.box->x0, &prompt.box->x1}) scale(value, x);
+    for (float* value : {&prompt.box->y0, &prompt.box->y1}) scale(value, y);
+  }
+  return prompts;
+}
+
+// Without any image file: from the pixels that SamPredictor made of the image for its model, of
+// which Lasso must make the same embedding. Prompts are scaled as the image was.
+TEST(RawPixels, MatchSamPredictor) {
+  const std::filesystem::path folder = data_path("sam_micro");
+  const GoldenModel golden = read_golden(folder);
+  const Engine engine = Engine::build(golden.checkpoint, test::capped());
+  Context context(engine, {2});
+  for (const GoldenImage& image : golden.images) {
+    const std::string stem = std::filesystem::path(image.path).stem();
+    const Tensor resized = read_npy((folder / (stem + "_resized.npy")).string());
+    ASSERT_EQ(resized.dims.size(), 3U);
+    const auto height = static_cast<int>(resized.dims[0]);
+    const auto width = static_cast<int>(resized.dims[1]);
+    const Embedding embedding =
+        context.encode({static_cast<const std::uint8_t*>(resized.data.get()), width, height,
+                        std::ptrdiff_t{3} * width, PixelFormat::kRgb});
+    EXPECT_LE(relative_error(embedding, image.embedding), kEmbeddingTolerance) << image.path;
+    for (const GoldenCase& c : image.cases) {
+      SegmentOptions options;
+      options.multimask = c.multimask;
+      const std::vector<Segmentation> results =
+          context.segment(embedding,
+                          scaled(c.prompts, static_cast<double>(width) / image.width,
+                                 static_cast<double>(height) / image.height),
+                          options);
+      const std::vector<float> iou = to_floats(c.iou);
+      const std::vector<float> low_res = to_floats(c.low_res);
+      ASSERT_EQ(results.size(), c.prompts.size());
+      for (std::size_t p = 0; p < results.size(); ++p) {
+        const Segmentation& result = results[p];
+        expect_near(result.iou_predictions, iou.data() + p * iou.size() / results.size(),
+                    c.key + " IoU predictions");
+        expect_near(result.low_res_logits, low_res.data() + p * low_res.size() / results.size(),
+                    c.key + " low-resolution logits");
+      }
+    }
+  }
+}
 
 // transformers' SamModel, from the pixels that its processor made, [1, 3, 256, 256].
 TEST(HuggingFaceParity, MatchesSamModel) {

@@ -383,9 +383,10 @@ void add_segment(CLI::App* parent, Action* action) {
   const std::string input = "Images and prompts";
   const std::string output = "Results";
 
-  app->add_option("IMAGE", a.images,
-                  "JPEG or PNG files. May be left out with --prompts, and with --load-embedding "
-                  "where no overlay is asked for.")
+  app->add_option(
+         "IMAGE", a.images,
+         "JPEG, PNG, PPM or PGM files. May be left out with --prompts, and with --load-embedding "
+         "where no overlay is asked for.")
       ->check(not_empty)
       ->group(input);
   const auto repeated = [&](const char* name, std::vector<std::string>* values, const char* text,

@@ -329,7 +329,8 @@ void add_side_options(CLI::App* app, AccuracyArguments* a) {
 
 void add_set_options(CLI::App* app, AccuracyArguments* a) {
   const std::string group = "What to measure on";
-  add_text(app, "--images", &a->images, "DIR", "The JPEG and PNG files of a folder.", group);
+  add_text(app, "--images", &a->images, "DIR", "The JPEG, PNG, PPM and PGM files of a folder.",
+           group);
   add_text(app, "--evaluation-set", &a->evaluation_set, "DIR",
            "A folder of images with annotations.json, which has the truth. Default: the set that "
            "comes with Lasso.",
