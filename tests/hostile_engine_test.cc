@@ -6,6 +6,7 @@
 #include <cctype>
 #include <cstdio>
 
+#include "backend/test_target.h"
 #include "core/random.h"
 #include "core/threads.h"
 #include "models/sam/model_file.h"
@@ -67,7 +68,7 @@ class HostileEngine : public testing::Test {
   void build(Precision precision, const std::string& name) {
     const sam::SamCheckpoint checkpoint = test::random_checkpoint(test::small_sam());
     engine::CompileOptions options = compile_options();
-    options.precision = sam::precision_plan(checkpoint.config, precision, options.isa, false);
+    options.precision = sam::precision_plan(checkpoint.config, precision, options.target, false);
     sam::build_model_file(checkpoint, preprocess_preset("sam"), options, name, path_);
     bytes_ = test::read_bytes(path_);
     parts_ = test::split_engine(bytes_);

@@ -62,7 +62,7 @@ struct LoadOptions {
   // Compare the weights with their checksum, which reads all of them. Everything else in the file
   // is checked in any case.
   bool verify = false;
-  std::string isa;  // see EngineOptions::isa; Engine::open() takes that one
+  std::string isa{};  // see EngineOptions::isa; Engine::open() takes that one
 };
 
 // Random weights of a published architecture, to measure speed without a checkpoint.

@@ -382,6 +382,23 @@ TEST(Threads, ThereIsACore) {
   EXPECT_LE(available_cores(), static_cast<int>(sysconf(_SC_NPROCESSORS_CONF)));
 }
 
+TEST(WriteAtomically, TakesNamesAsLongAsTheyMayBe) {
+  const test::TempDir folder;
+  const std::string longest = folder / std::string(255, 'a');
+  write_file(longest, "x");
+  write_file(longest, "y");  // replaced, not only made
+  EXPECT_EQ(read_file(longest), "y");
+  bool is_asked = false;
+  EXPECT_EQ(code_of(
+                [&] {
+                  write_atomically(folder / std::string(256, 'a'),
+                                   [&](const std::string&) { is_asked = true; });
+                },
+                "File name too long"),
+            ErrorCode::kInvalidArgument);
+  EXPECT_FALSE(is_asked) << "before the work begins";
+}
+
 TEST(WriteAtomically, FollowsLinksAndRefusesWhatIsNoFile) {
   const std::filesystem::path folder =
       std::filesystem::temp_directory_path() / fmt::format("lasso_core_links_{}", getpid());

@@ -84,12 +84,18 @@ std::string read_file(const std::string& path) {
 
 namespace {
 
-// Calls make(name) with new names beside `path` until it returns true, and returns that name.
+constexpr std::size_t kMostNameBytes = 255;  // NAME_MAX of Linux
+
+// Calls make(name) with new names beside `path` until it returns true, and returns that name. It is
+// as long as a name may be at most.
 template <typename Make>
 std::string make_temporary(const std::string& path, Make&& make) {
+  constexpr std::size_t kSuffixBytes = 9;
+  const std::filesystem::path target(path);
+  const std::string stem = target.filename().string().substr(0, kMostNameBytes - kSuffixBytes);
   std::random_device random;
   for (int attempt = 0; attempt < 100; ++attempt) {
-    std::string name = fmt::format("{}.{:08x}", path, random());
+    std::string name = (target.parent_path() / fmt::format("{}.{:08x}", stem, random())).string();
     if (make(name)) return name;
     if (errno != EEXIST) break;
   }
@@ -155,6 +161,8 @@ void write_atomically(const std::string& path,
   const auto status = std::filesystem::status(target, error);
   LASSO_CHECK(!std::filesystem::exists(status) || std::filesystem::is_regular_file(status),
               ErrorCode::kInvalidArgument, "{}: can't be written: not a regular file", path);
+  LASSO_CHECK(resolved.filename().string().size() <= kMostNameBytes, ErrorCode::kInvalidArgument,
+              "{}: can't be written: {}", path, std::strerror(ENAMETOOLONG));
   if (!write_unnamed(target, write)) write_named(target, write);
 }
 

@@ -165,8 +165,8 @@ TimedChoice time_kernels(const Family& family, const Call& call, const backend::
 namespace {
 
 std::string key_of(const Call& call, const backend::TargetInfo& target) {
-  std::string key = fmt::format("{} {} {}", write_op(call.op).dump(), to_string(target.features),
-                                target.threads);
+  std::string key =
+      fmt::format("{} {} {}", write_op(call.op).dump(), to_string(target.features), target.threads);
   for (const auto* operands : {&call.inputs, &call.outputs}) {
     for (const Operand& operand : *operands) {
       key += operand.present ? fmt::format(" {}{}{}", to_string(operand.dtype),

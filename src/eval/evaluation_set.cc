@@ -133,8 +133,8 @@ AccuracySet read_image_folder(const std::string& folder) {
     set.images.push_back(std::move(image));
   }
   LASSO_CHECK(!error, ErrorCode::kNotFound, "{}: {}", folder, error.message());
-  LASSO_CHECK(!set.images.empty(), ErrorCode::kInvalidArgument, "{}: has no JPEG or PNG file",
-              folder);
+  LASSO_CHECK(!set.images.empty(), ErrorCode::kInvalidArgument,
+              "{}: has no JPEG, PNG, PPM or PGM file", folder);
   std::sort(set.images.begin(), set.images.end(),
             [](const auto& a, const auto& b) { return a.name < b.name; });
   return set;

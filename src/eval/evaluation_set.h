@@ -43,8 +43,8 @@ struct AccuracySet {
   std::vector<AccuracyImage> images;
 };
 
-// The JPEG and PNG files of a folder, sorted by name, not those of folders in it. Throws kNotFound
-// for no folder, and kInvalidArgument where it has no such file.
+// The JPEG, PNG, PPM and PGM files of a folder, sorted by name, not those of folders in it. Throws
+// kNotFound for no folder, and kInvalidArgument where it has no such file.
 AccuracySet read_image_folder(const std::string& folder);
 
 // A folder with annotations.json, described in docs/performance.md. Throws kNotFound, and

@@ -43,10 +43,28 @@ class BuildTest(harness.CliTest):
         self.assertGreater(report["peak_rss_bytes"], 1 << 20)
 
     def test_the_same_model_makes_the_same_file(self):
-        self.build()
-        self.build(output="b.lasso")
+        self.build("--no-timing")
+        self.build("--no-timing", output="b.lasso")
         self.assertEqual((self.folder / "a.lasso").read_bytes(),
                          (self.folder / "b.lasso").read_bytes())
+
+    def times(self):
+        """The times of kernels, by layer, that the engine file has."""
+        report = self.expect(DONE, "inspect", "a.lasso", "--layers", "--why", "--json").objects()[0]
+        layers = [layer for program in report["programs"] for layer in program["layers"]]
+        return {layer["name"]: layer["times"] for layer in layers}
+
+    def test_kernels_that_compute_the_same_layer_are_timed(self):
+        self.build()
+        timed = {name: times for name, times in self.times().items() if times}
+        self.assertTrue(timed)
+        for name, times in timed.items():
+            self.assertGreaterEqual(len(times), 2, name)  # against one another
+            for time in times:
+                self.assertRegex(time, r"^[a-z0-9_]+\.[a-z0-9_]+: [0-9.e+-]+ ms$")
+        self.assertIn("timed ", self.expect(DONE, "inspect", "a.lasso", "--layers", "--why").out)
+        self.build("--no-timing")
+        self.assertFalse(any(self.times().values()))
 
     def test_every_command_takes_an_engine_file(self):
         (self.folder / "a.png").write_bytes(pictures.png(60, 40))

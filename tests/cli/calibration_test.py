@@ -82,7 +82,7 @@ class CalibrationTest(harness.CliTest):
         self.assertEqual(self.names(), ["one"])
 
     def test_what_can_not_be_written_is_found_out_first(self):
-        name = "a" * 249 + ".lasso"  # a temporary name beside it is too long
+        name = "a" * 250 + ".lasso"  # 256 bytes
         message = self.error(USAGE, "build", MODEL, "-o", name, "--precision", "auto")
         self.assertIn("can't be written", message)
 

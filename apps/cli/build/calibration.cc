@@ -130,10 +130,11 @@ bool CalibrationArguments::wanted(const std::string& precision) const {
 void add_calibration_options(CLI::App* app, CalibrationArguments* arguments) {
   CalibrationArguments& a = *arguments;
   a.app = app;
-  app->add_option("--calibrate", a.folder,
-                  "Folder of images (JPEG, PNG, PPM, PGM) like those that the engine will see: half "
-                  "of them choose precisions, half accept the result; at least 4. Without DIR: "
-                  "random pictures.")
+  app->add_option(
+         "--calibrate", a.folder,
+         "Folder of images (JPEG, PNG, PPM, PGM) like those that the engine will see: half "
+         "of them choose precisions, half accept the result; at least 4. Without DIR: "
+         "random pictures.")
       ->type_name("[DIR]")
       ->expected(0, 1)
       ->group(kGroup);

@@ -4,8 +4,8 @@
 #include <cstddef>
 
 #include "core/check.h"
-#include "core/random.h"
 #include "core/guard.h"
+#include "core/random.h"
 #include "image/mask/distance.h"
 #include "image/mask_check.h"
 
