@@ -213,6 +213,40 @@ TEST(Infer, ConvolutionsOfAllKinds) {
   EXPECT_THROW(b.add("w6", op, {image, w}), Error);
 }
 
+TEST(Infer, PlainOps) {
+  Builder b("p");
+  const ValueId x = b.input("x", DType::kF32, {kBatch, 3, 5});
+  const auto shape_of = [&](Op op) { return to_string(b.shape(b.add("y", std::move(op), {x}))); };
+  EXPECT_EQ(shape_of(Reduce{ReduceKind::kMean, {2}, true}), "[batch, 3, 1]");
+  EXPECT_EQ(shape_of(Reduce{ReduceKind::kMax, {2, 0}, false}), "[3]");
+  EXPECT_THROW(shape_of(Reduce{ReduceKind::kSum, {1, 1}, true}), Error);
+  EXPECT_EQ(shape_of(Softmax{1}), "[batch, 3, 5]");
+  EXPECT_THROW(shape_of(Softmax{3}), Error);
+  EXPECT_EQ(shape_of(Pad{{0, kBatch, 1}, {0, 0, 2}, 1.0F}), "[batch, batch + 3, 8]");
+  EXPECT_THROW(shape_of(Pad{{0, 0}, {0, 0}}), Error);
+  EXPECT_EQ(op_name(Unary{UnaryKind::kErf}), "erf");
+  EXPECT_EQ(op_name(Unary{Activation::kGelu}), "gelu");
+  EXPECT_EQ(attributes(Reduce{ReduceKind::kMean, {2}, true}), "kind=mean, axes=2");
+}
+
+TEST(Infer, IntegersAndBooleansAreTypesLikeOthers) {
+  Builder b("p");
+  const ValueId x = b.input("x", DType::kI64, {kBatch, 3});
+  const ValueId sum = b.add("sum", Binary{BinaryKind::kAdd}, {x, x});
+  const ValueId largest = b.add("largest", Reduce{ReduceKind::kMax, {1}, false}, {sum});
+  const ValueId flag = b.add("flag", Cast{DType::kBool}, {largest});
+  b.output(b.add("joined", Concat{0}, {flag, flag}), "joined");
+  const Graph graph = b.finish();
+  EXPECT_EQ(graph.value(sum).dtype, DType::kI64);
+  EXPECT_EQ(graph.value(graph.outputs[0]).dtype, DType::kBool);
+  EXPECT_THROW(b.add("y", Unary{UnaryKind::kExp}, {b.input("i", DType::kI32, {2})}), Error);
+  Builder c("p");
+  const ValueId i = c.input("i", DType::kI32, {2});
+  const ValueId f = c.input("f", DType::kF32, {2});
+  EXPECT_THROW(c.add("y", Binary{BinaryKind::kAdd}, {i, f}), Error);
+  EXPECT_THROW(c.add("y", Binary{BinaryKind::kAdd, Activation::kRelu}, {i, i}), Error);
+}
+
 TEST(Infer, Shapes) {
   Builder b("p");
   const ValueId image = b.input("image", DType::kF32, {kBatch, 32, 48, 3});
