@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "engine/compile.h"
 
@@ -41,12 +42,15 @@ struct LoadedEngine {
 // Throws kNotFound; kCorruptFile; kUnsupported for another format, device, family or instruction
 // set, each with what to do.
 struct ReadOptions {
-  std::string family;
+  std::vector<std::string> families;  // that the caller knows
   Isa isa = Isa::kAvx2;
   int threads = 1;
   bool verify = false;
 };
 LoadedEngine read_engine_file(const std::string& path, const ReadOptions& options);
+// The same for a file that is mapped already.
+LoadedEngine read_engine_file(const std::shared_ptr<const MappedFile>& file,
+                              const ReadOptions& options);
 
 }  // namespace lasso::engine
 

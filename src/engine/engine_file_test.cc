@@ -91,7 +91,7 @@ CompileOptions options_of(Isa isa, bool reference = false) {
 }
 
 ReadOptions read_options(bool verify = false, Isa isa = usable_isa()) {
-  return {.family = "test", .isa = isa, .threads = 2, .verify = verify};
+  return {.families = {"test"}, .isa = isa, .threads = 2, .verify = verify};
 }
 
 // Both outputs for two images and five points.
@@ -262,7 +262,7 @@ TEST_F(EngineFile, OtherVersionsDevicesAndMachinesHaveTheirOwnErrors) {
   EXPECT_ERROR(read(), ErrorCode::kUnsupported, "\"avx10");
   write(bytes_);
   ReadOptions other = read_options();
-  other.family = "yolov7";
+  other.families = {"yolov7"};
   EXPECT_ERROR(read_engine_file(path_, other), ErrorCode::kUnsupported, "family \"test\"");
 }
 

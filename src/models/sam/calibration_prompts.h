@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "core/random.h"
-#include "lasso/context.h"
 #include "lasso/mask.h"
+#include "lasso/segmenter.h"
 #include "lasso/types.h"
 #include "models/sam/predictor.h"
 
