@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "exit_codes.h"
-#include "lasso/context.h"
 #include "lasso/image.h"
+#include "lasso/segmenter.h"
 #include "model.h"
 
 namespace lasso::cli {
@@ -55,7 +55,8 @@ TruthScores scores_from_json(const Json& json) {
 
 // Prompts first to first + count of a request.
 void answer_chunk(const Embedding& embedding, const std::vector<AccuracyPrompt>& prompts,
-                  std::size_t first, std::size_t count, lasso::Context* context, Json* answers) {
+                  std::size_t first, std::size_t count, lasso::Segmenter* segmenter,
+                  Json* answers) {
   std::vector<lasso::Prompt> asked;
   std::vector<Mask> truths;
   std::vector<Point> clicks;
@@ -68,29 +69,29 @@ void answer_chunk(const Embedding& embedding, const std::vector<AccuracyPrompt>&
         rle_from_string(prompts[i].truth, embedding.image_width(), embedding.image_height())));
     clicks.push_back(prompts[i].prompt.points.front());
   }
-  for (const Segmentation& answer : context->segment(embedding, asked)) {
+  for (const Segmentation& answer : segmenter->segment(embedding, asked)) {
     answers->push_back(answer_to_json(answer.masks.front(), answer.iou_predictions.front()));
   }
   if (truths.empty()) return;
-  const std::vector<TruthScores> scores = score_objects(embedding, truths, clicks, context);
+  const std::vector<TruthScores> scores = score_objects(embedding, truths, clicks, segmenter);
   for (std::size_t i = 0; i < scores.size(); ++i) {
     (*answers)[with_truth[i]]["scores"] = scores_to_json(scores[i]);
   }
 }
 
-Json answer_request(const Json& request, lasso::Context* context) {
+Json answer_request(const Json& request, lasso::Segmenter* segmenter) {
   std::vector<AccuracyPrompt> prompts;
   for (const Json& json : request.at("prompts")) prompts.push_back(prompt_from_json(json));
   const auto path = request.at("image").get<std::vector<std::uint8_t>>();
   const Image image = read_image(std::string(path.begin(), path.end()));
-  const Embedding embedding = context->encode(image.view());
+  const Embedding embedding = segmenter->encode(image.view());
   const std::size_t bytes =
       4 * static_cast<std::size_t>(image.width) * static_cast<std::size_t>(image.height);
   const std::size_t step =
       std::clamp<std::size_t>(kMaskBytes / std::max<std::size_t>(bytes, 1), 1, kPromptsPerCall);
   Json answers = Json::array();
   for (std::size_t first = 0; first < prompts.size(); first += step) {
-    answer_chunk(embedding, prompts, first, std::min(step, prompts.size() - first), context,
+    answer_chunk(embedding, prompts, first, std::min(step, prompts.size() - first), segmenter,
                  &answers);
   }
   return {{"answers", std::move(answers)}};
@@ -102,8 +103,8 @@ void serve(const Operand& operand, const ModelOptions& model, const RunOptions& 
   const RunOptions run = apply_variant(operand, run_options);
   ModelOptions options = model;
   options.model = operand.file;
-  const OpenModel open = open_model(options, run);
-  lasso::Context context(open.engine, {run.threads});
+  const OpenModel open = open_sam(options, run);
+  lasso::Segmenter segmenter(open.engine, {run.threads});
   const EngineInfo& info = open.engine.info();
   parent->send(RecordKind::kInfo, {{"file", operand.file},
                                    {"variant", operand.variant},
@@ -113,13 +114,13 @@ void serve(const Operand& operand, const ModelOptions& model, const RunOptions& 
                                    {"precision", info.precision},
                                    {"preprocess", info.preprocess},
                                    {"isa", operand.variant == "reference" ? "reference" : info.isa},
-                                   {"threads", context.threads()},
+                                   {"threads", segmenter.threads()},
                                    {"load_ms", open.load_ms}});
   while (true) {
     const Record request = parent->receive();
     Json answer;
     try {
-      answer = answer_request(request.meta, &context);
+      answer = answer_request(request.meta, &segmenter);
     } catch (const lasso::Error& error) {
       if (is_fatal(error)) throw;
       answer = {{"error", error.what()}};

@@ -6,7 +6,7 @@
 #include <string>
 #include <utility>
 
-#include "lasso/context.h"
+#include "lasso/segmenter.h"
 
 namespace lasso::cli {
 
@@ -14,11 +14,11 @@ namespace lasso::cli {
 using LayerTimes = std::map<std::pair<std::string, std::string>, double>;
 
 // Runs every program once, on a picture and a prompt of one point.
-LayerTimes time_layers(Context* context, const ImageView& image);
+LayerTimes time_layers(Segmenter* segmenter, const ImageView& image);
 
 // The same on a picture that is made up, once to warm up and then `runs` times: the median of each
 // layer.
-LayerTimes measure_layers(Context* context, int runs);
+LayerTimes measure_layers(Segmenter* segmenter, int runs);
 
 }  // namespace lasso::cli
 

@@ -120,13 +120,21 @@ OpenModel open_model(const ModelOptions& model, const RunOptions& run) {
   return {std::move(engine), path, milliseconds_since(start)};
 }
 
+OpenModel open_sam(const ModelOptions& model, const RunOptions& run) {
+  OpenModel open = open_model(model, run);
+  if (!open.engine.info().sam) {
+    throw Failure(Exit::kBadModel,
+                  fmt::format("{}: a model of the family \"{}\", and one of \"sam\" is needed "
+                              "here; \"lasso run\" runs its tensors",
+                              open.path, open.engine.info().family));
+  }
+  return open;
+}
+
 OpenModel open_random(const std::string& arch, const lasso::EngineOptions& options) {
-  const SamArch value = arch == "vit_b"   ? SamArch::kVitB
-                        : arch == "vit_l" ? SamArch::kVitL
-                                          : SamArch::kVitH;
   const Progress progress("building " + arch + " with random weights");
   const auto start = std::chrono::steady_clock::now();
-  lasso::Engine engine = open_engine([&] { return lasso::Engine::random(value, 1, options); });
+  lasso::Engine engine = open_engine([&] { return lasso::Engine::random(arch, 1, options); });
   return {std::move(engine), arch, milliseconds_since(start)};
 }
 

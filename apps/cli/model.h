@@ -32,6 +32,8 @@ struct OpenModel {
 };
 
 OpenModel open_model(const ModelOptions& model, const RunOptions& run);
+// The same for what a Segmenter runs. Throws Failure(kBadModel) for a model of another family.
+OpenModel open_sam(const ModelOptions& model, const RunOptions& run);
 
 // vit_b, vit_l or vit_h with random weights.
 OpenModel open_random(const std::string& arch, const lasso::EngineOptions& options);

@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "files.h"
-#include "lasso/context.h"
 #include "lasso/image.h"
 #include "lasso/mask.h"
+#include "lasso/segmenter.h"
 #include "prompts.h"
 
 namespace lasso::cli {

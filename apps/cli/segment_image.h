@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "lasso/context.h"
+#include "lasso/segmenter.h"
 #include "outputs.h"
 #include "prompts.h"
 
@@ -45,7 +45,7 @@ struct ImageReport {
 // Never throws because of the image or its prompts: what failed stands in the report. Throws what
 // concerns the whole run (no memory, a failing device, a bug).
 // `wait` is called before names are claimed for the image's files.
-ImageReport segment_image(lasso::Context* context, const ImageTask& task,
+ImageReport segment_image(lasso::Segmenter* segmenter, const ImageTask& task,
                           const SegmentSettings& settings, OutputNames* names,
                           const std::function<void()>& wait);
 

@@ -9,8 +9,8 @@
 
 #include "console.h"
 #include "exit_codes.h"
-#include "lasso/context.h"
 #include "lasso/image.h"
+#include "lasso/segmenter.h"
 #include "layer_json.h"
 #include "layer_times.h"
 #include "model.h"
@@ -55,7 +55,7 @@ OpenModel open_operand(const Operand& operand, const SpeedSetup& setup, const Ru
   }
   ModelOptions options = setup.model;
   options.model = operand.file;
-  return open_model(options, run);
+  return open_sam(options, run);
 }
 
 class LassoRuntime : public SpeedRuntime {
@@ -66,7 +66,7 @@ class LassoRuntime : public SpeedRuntime {
         run_(apply_variant(operand, setup.run)),
         image_(load_picture(setup.image, 0, 0)),
         model_(open_operand(operand, setup, run_)),
-        context_(model_.engine, {run_.threads}) {}
+        segmenter_(model_.engine, {run_.threads}) {}
 
   Json info() const override {
     const EngineInfo& info = model_.engine.info();
@@ -78,7 +78,7 @@ class LassoRuntime : public SpeedRuntime {
             {"device", info.device},
             {"precision", info.precision},
             {"isa", info.isa},
-            {"threads", context_.threads()},
+            {"threads", segmenter_.threads()},
             {"load_ms", model_.load_ms},
             {"width", image_.width},
             {"height", image_.height},
@@ -88,15 +88,15 @@ class LassoRuntime : public SpeedRuntime {
   }
 
   Json encode() override {
-    embedding_ = context_.encode(image_.view());
-    const Timings& timings = context_.last_timings();
+    embedding_ = segmenter_.encode(image_.view());
+    const Timings& timings = segmenter_.last_timings();
     return {{"ms", timings.encode_ms}, {"preprocess_ms", timings.preprocess_ms}};
   }
 
   Json decode(int prompts) override {
-    if (!embedding_) embedding_ = context_.encode(image_.view());
-    context_.segment(embedding_, spread_prompts(prompts, image_.width, image_.height));
-    const Timings& timings = context_.last_timings();
+    if (!embedding_) embedding_ = segmenter_.encode(image_.view());
+    segmenter_.segment(embedding_, spread_prompts(prompts, image_.width, image_.height));
+    const Timings& timings = segmenter_.last_timings();
     return {{"ms", timings.decode_ms}, {"postprocess_ms", timings.postprocess_ms}};
   }
 
@@ -104,11 +104,11 @@ class LassoRuntime : public SpeedRuntime {
     const auto start = Clock::now();
     const Image image = read_image(path_);
     const double read_ms = milliseconds_since(start);
-    const Embedding embedding = context_.encode(image.view());
-    const Timings first = context_.last_timings();
-    context_.segment(embedding, spread_prompts(1, image.width, image.height));
+    const Embedding embedding = segmenter_.encode(image.view());
+    const Timings first = segmenter_.last_timings();
+    segmenter_.segment(embedding, spread_prompts(1, image.width, image.height));
     const double ms = milliseconds_since(start);
-    const Timings& second = context_.last_timings();
+    const Timings& second = segmenter_.last_timings();
     return {{"ms", ms},
             {"read_ms", read_ms},
             {"preprocess_ms", first.preprocess_ms},
@@ -118,7 +118,7 @@ class LassoRuntime : public SpeedRuntime {
   }
 
   Json layers() override {
-    const LayerTimes times = time_layers(&context_, image_.view());
+    const LayerTimes times = time_layers(&segmenter_, image_.view());
     Json layers = Json::array();
     for (const ProgramInfo& program : model_.engine.info().programs) {
       const char* stage = program.name == "image_encoder"  ? "encode"
@@ -142,7 +142,7 @@ class LassoRuntime : public SpeedRuntime {
   RunOptions run_;
   Image image_;
   OpenModel model_;
-  lasso::Context context_;
+  lasso::Segmenter segmenter_;
   Embedding embedding_;
 };
 
