@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <optional>
+#include <iterator>
 #include <set>
 #include <utility>
 
@@ -28,6 +28,11 @@ std::string names_of(const std::vector<ArgumentInfo>& arguments) {
   std::vector<std::string> names;
   for (const ArgumentInfo& argument : arguments) names.push_back(argument.name);
   return fmt::format("{}", fmt::join(names, ", "));
+}
+
+bool has_name(const std::vector<ArgumentInfo>& arguments, const std::string& name) {
+  return std::any_of(arguments.begin(), arguments.end(),
+                     [&](const ArgumentInfo& argument) { return argument.name == name; });
 }
 
 std::vector<ArgumentInfo> arguments_of(const Graph& graph, const std::vector<ValueId>& ids) {
@@ -119,10 +124,9 @@ struct Runner::Impl {
 
   void check_names(const Inputs& tensors) const {
     for (const auto& [name, tensor] : tensors) {
-      const bool known = std::any_of(inputs.begin(), inputs.end(),
-                                     [&](const ArgumentInfo& input) { return input.name == name; });
-      LASSO_CHECK(known, ErrorCode::kInvalidArgument, "program {} has no input \"{}\": expected {}",
-                  graph.name, name, names_of(inputs));
+      LASSO_CHECK(has_name(inputs, name), ErrorCode::kInvalidArgument,
+                  "program {} has no input \"{}\": expected {}", graph.name, name,
+                  names_of(inputs));
     }
     for (const ArgumentInfo& input : inputs) {
       LASSO_CHECK(tensors.count(input.name) > 0, ErrorCode::kInvalidArgument,
@@ -199,9 +203,7 @@ struct Runner::Impl {
 
   void drop_others(Outputs& results) const {
     for (auto it = results.begin(); it != results.end();) {
-      const bool known = std::any_of(outputs.begin(), outputs.end(),
-                                     [&](const ArgumentInfo& o) { return o.name == it->first; });
-      it = known ? std::next(it) : results.erase(it);
+      it = has_name(outputs, it->first) ? std::next(it) : results.erase(it);
     }
   }
 
