@@ -55,14 +55,14 @@ int main(int argc, char** argv) try {
   view.stride_bytes = static_cast<std::ptrdiff_t>(frame.row_bytes);
   view.format = lasso::PixelFormat::kBgr;
 
-  lasso::Context context(lasso::Engine::open(argv[1]));
-  const lasso::Embedding embedding = context.encode(view);
+  lasso::Segmenter segmenter(lasso::Engine::open(argv[1]));
+  const lasso::Embedding embedding = segmenter.encode(view);
   lasso::Prompt prompt;
   prompt.points = {{std::strtof(argv[3], nullptr), std::strtof(argv[4], nullptr)}};
 
   // The same object again and again: its masks' memory is reused.
   lasso::Segmentation answer;
-  context.segment(embedding, prompt, {}, &answer);
+  segmenter.segment(embedding, prompt, {}, &answer);
   std::printf("%ld pixels, predicted IoU %.4f\n",
               static_cast<long>(lasso::mask_area(answer.masks[0])), answer.iou_predictions[0]);
 } catch (const lasso::Error& error) {

@@ -10,14 +10,14 @@ int main(int argc, char** argv) try {
     return 2;
   }
   const lasso::Engine engine = lasso::Engine::open(argv[1]);
-  lasso::Context context(engine);  // one per thread; the engine is shared
+  lasso::Segmenter segmenter(engine);  // one per thread; the engine is shared
 
   const lasso::Image image = lasso::read_image(argv[2]);
-  const lasso::Embedding embedding = context.encode(image.view());  // once per image
+  const lasso::Embedding embedding = segmenter.encode(image.view());  // once per image
 
   lasso::Prompt prompt;  // once per object
   prompt.points = {{std::strtof(argv[3], nullptr), std::strtof(argv[4], nullptr)}};
-  const lasso::Segmentation answer = context.segment(embedding, prompt);
+  const lasso::Segmentation answer = segmenter.segment(embedding, prompt);
 
   const lasso::Mask& mask = answer.masks[0];
   std::printf("%ld pixels, predicted IoU %.4f\n", static_cast<long>(lasso::mask_area(mask)),

@@ -77,6 +77,7 @@ int run(int argc, char** argv) {
   Action action;
   add_segment(&app, &action);
   add_build(&app, &action);
+  add_run(&app, &action);
   add_inspect(&app, &action);
   add_compare(&app, &action);
   add_bench(&app, &action);

@@ -10,9 +10,9 @@
 
 #include "common/files.h"
 #include "common/prompts.h"
-#include "lasso/context.h"
 #include "lasso/image.h"
 #include "lasso/mask.h"
+#include "lasso/segmenter.h"
 
 namespace lasso::app {
 

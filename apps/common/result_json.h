@@ -8,7 +8,7 @@
 #include "common/json_text.h"
 #include "common/outputs.h"
 #include "common/prompts.h"
-#include "lasso/context.h"
+#include "lasso/segmenter.h"
 
 namespace lasso::app {
 

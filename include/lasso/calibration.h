@@ -86,9 +86,9 @@ struct Calibrated {
 // encoder's blocks are in int8 but for the most sensitive ones, as many as it takes to reach
 // min_iou. In int8, outliers of the activations are smoothed into the weights. The report says what
 // was tried; without acceptance there is no engine. The same seed, images and threads give the same
-// engine. Throws what Engine::build throws, kInvalidArgument for options out of their range and for
-// fewer than four images that can be used, and kOutOfMemory where all this takes more than
-// options.memory_limit.
+// engine. Throws what Engine::build throws, kUnsupported for a model of another family than "sam",
+// kInvalidArgument for options out of their range and for fewer than four images that can be used,
+// and kOutOfMemory where all this takes more than options.memory_limit.
 LASSO_EXPORT Calibrated calibrate(const std::string& path, const EngineOptions& options,
                                   const CalibrationOptions& calibration);
 

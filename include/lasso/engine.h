@@ -1,4 +1,4 @@
-// Engines: a model compiled for this machine.
+// Engines: a model, of whatever family, compiled for this machine.
 #ifndef LASSO_ENGINE_H_
 #define LASSO_ENGINE_H_
 
@@ -35,8 +35,12 @@ LASSO_EXPORT const char* to_string(Precision precision) noexcept;
 LASSO_EXPORT Precision precision_from_string(const std::string& name);
 
 struct EngineOptions {
+  // Where the engine runs: "cpu". Empty: an engine file's own device, else the CPU. Anything else
+  // is kUnsupported in this release.
+  std::string device;
   Kernels kernels = Kernels::kFast;
-  // None: float32 where a model is built, and what it was built in for an engine file.
+  // None: float32 where a model is built, and what it was built in for an engine file. One that is
+  // given must be an engine file's own.
   std::optional<Precision> precision;
   // How images are prepared: "sam" (Meta's predictor) or "medsam" (stretched to the square, scaled
   // to [0, 1]). Empty: what the model's description says, "sam" for a SAM checkpoint.
@@ -52,8 +56,8 @@ struct EngineOptions {
   bool time_kernels = false;
   // Threads that pack weights. 0: the physical cores that the process may use.
   int threads = 0;
-  // Bytes of memory that the process may have resident while it builds; where more is needed, that
-  // is said before anything large is allocated. 0: no limit.
+  // Bytes of memory that the process may have resident while it builds; where more is needed,
+  // building throws kOutOfMemory before anything large is allocated. 0: no limit.
   std::uint64_t memory_limit = 0;
 };
 
@@ -64,9 +68,6 @@ struct LoadOptions {
   bool verify = false;
   std::string isa{};  // see EngineOptions::isa; Engine::open() takes that one
 };
-
-// Random weights of a published architecture, to measure speed without a checkpoint.
-enum class SamArch : std::uint8_t { kVitB, kVitL, kVitH };
 
 // One step of a program, for inspection.
 struct LayerInfo {
@@ -96,7 +97,7 @@ struct ProgramInfo {
 };
 
 // How well an engine's masks agree with those of the fp32 engine, on images that had no part in
-// building it.
+// building it. IoUs lie in [0, 1].
 struct AccuracyRecord {
   double min_iou = 0;  // the mean IoU that was asked for
   double mean_iou = 0;
@@ -108,10 +109,24 @@ struct AccuracyRecord {
   int seed = 0;
 };
 
+// What SAM's architecture consists of (Kirillov et al., "Segment Anything", 2023).
+struct SamInfo {
+  int image_size = 0;  // side of the square that the encoder sees, pixels
+  int patch_size = 0;  // pixels
+  int embed_dim = 0;   // width of the image encoder
+  int depth = 0;       // transformer blocks
+  int num_heads = 0;
+  int window_size = 0;             // side of the windows of attention, tokens
+  std::vector<int> global_blocks;  // indices of the blocks with global attention
+  int prompt_dim = 0;              // channels of the embedding
+  int candidates = 0;              // masks of a prompt with Prompt::multimask
+};
+
 struct EngineInfo {
+  std::string family;      // of models: "sam"
   std::string model;       // "SAM ViT-B", or "SAM (width 64, depth 4)" for other widths
   std::string model_hash;  // of weights and configuration: 32 hexadecimal digits
-  std::string preprocess;  // name of the preset
+  std::string preprocess;  // name of the preset; empty where the model's input is no image
   std::string device;      // "cpu"
   std::string isa;         // the best that its kernels may use
   std::string precision;   // "fp32", "bf16", "int8", "auto"
@@ -121,36 +136,29 @@ struct EngineInfo {
   std::string lasso_version;
   std::string onednn_version;
   std::string needed_isa;
-  int image_size = 0;  // side of the square that the encoder sees, pixels
-  int patch_size = 0;
-  int embed_dim = 0;  // width of the image encoder
-  int depth = 0;      // transformer blocks
-  int num_heads = 0;
-  int window_size = 0;
-  std::vector<int> global_blocks;  // indices of the blocks with global attention
-  int prompt_dim = 0;              // channels of the embedding
-  int candidates = 0;              // masks of a prompt with SegmentOptions::multimask
-  std::uint64_t parameters = 0;
+  std::uint64_t parameters = 0;    // of the model
   std::uint64_t weight_bytes = 0;  // packed, in memory
   std::vector<ProgramInfo> programs;
+  std::optional<SamInfo> sam;  // of an engine of the family "sam"
 };
 
-// Immutable; copies share one engine; any number of threads may use it, each through a Context of
-// its own.
+// Immutable; copies share one engine; any number of threads may use it, each through a Segmenter or
+// Runner of its own. Which family of models a file belongs to is told by its content.
 class LASSO_EXPORT Engine {
  public:
-  // The model in `path`, whichever it is: a checkpoint is built, an engine file loaded. With an
-  // engine file, options that contradict what it was built with throw kInvalidArgument: another
-  // preprocessing, reference kernels where it has fast ones, a configuration file, a precision
-  // other than its own (kFp32, the default, is whichever it has).
+  // The model in `path`, whichever it is: a checkpoint is built as build() does, an engine file
+  // loaded as load() does. With an engine file, options that contradict what it was built with
+  // throw kInvalidArgument: another preprocessing, reference kernels where it has fast ones, a
+  // configuration file, or a precision other than its own; without a precision, the default, it
+  // runs in its own.
   static Engine open(const std::string& path, const EngineOptions& options = {},
                      const LoadOptions& load = {});
 
-  // Compiles the model in `path`: a PyTorch checkpoint (.pth, .pt) or .safetensors file of SAM,
-  // told by its content. The file may be deleted afterwards, but must not be
-  // truncated meanwhile. Throws kNotFound, kCorruptFile,
-  // kUnsupported (another model family, or a CPU without AVX2), kOutOfMemory, and kInvalidArgument
-  // for Precision::kAuto, which takes calibrate().
+  // Compiles the model in `path`: a PyTorch checkpoint (.pth, .pt) or .safetensors file of SAM. The
+  // file may be deleted afterwards, but must not be truncated meanwhile. Throws kNotFound,
+  // kCorruptFile, kUnsupported (a model of no family that Lasso knows, or a CPU without AVX2),
+  // kOutOfMemory, and kInvalidArgument for options out of their range and for Precision::kAuto,
+  // which takes calibrate().
   static Engine build(const std::string& path, const EngineOptions& options = {});
 
   // The same into an engine file, which is then loaded. The weights go to the file as they are
@@ -162,21 +170,23 @@ class LASSO_EXPORT Engine {
   // Maps an engine file: the weights are used where they lie, and are read when they are used. The
   // file may be deleted or replaced while engines use it, but must not be changed or truncated.
   // Throws kNotFound; kCorruptFile for a damaged or truncated file; kUnsupported for one of another
-  // format, for another device, or whose weights need instructions that this CPU lacks.
+  // format or family, for another device, or whose weights need instructions that this CPU lacks.
   static Engine load(const std::string& path, const LoadOptions& options = {});
 
   // Writes an engine file that load() takes. It appears complete or not at all. Throws
   // kInvalidArgument where it can't be written, and kDevice for a full disk.
   void save(const std::string& path) const;
 
-  // A real architecture with seeded random weights, made in memory.
-  static Engine random(SamArch arch, std::uint64_t seed = 1, const EngineOptions& options = {});
+  // A published architecture with seeded random weights, made in memory, to measure speed without
+  // a checkpoint: "vit_b", "vit_l" or "vit_h". Throws kInvalidArgument for another name.
+  static Engine random(const std::string& architecture, std::uint64_t seed = 1,
+                       const EngineOptions& options = {});
 
   const EngineInfo& info() const;
 
-  // Bytes of intermediate results and scratch memory that a context with so many threads (0: all
-  // cores) needs for each program, in their order, at the representative shapes. Programs share
-  // them: a context holds the largest.
+  // Bytes of intermediate results and scratch memory that a Segmenter or Runner with so many
+  // threads (0: all cores) needs for each program, in their order, at the representative shapes.
+  // Programs share them: a segmenter holds the largest.
   std::vector<std::uint64_t> arena_bytes(int threads = 0) const;
 
   // Readable text of every program's graph after the passes.

@@ -53,10 +53,17 @@ LASSO_EXPORT Image read_image(const std::string& path, const ReadImageOptions& o
 // The same from a file's bytes; `name` stands in error messages.
 LASSO_EXPORT Image decode_image(const std::uint8_t* data, std::size_t size, const std::string& name,
                                 const ReadImageOptions& options = {});
+LASSO_EXPORT Image decode_image(const std::vector<std::uint8_t>& bytes,
+                                const std::string& name = "image",
+                                const ReadImageOptions& options = {});
 
-// Writes an 8-bit PNG of the view's format (BGR is stored as RGB). The file appears complete or not
-// at all (a temporary file is renamed). Throws kInvalidArgument with the path where it can't be
-// written, kUnsupported where Lasso was built with LASSO_IMAGE_CODECS=OFF.
+// The bytes of an 8-bit PNG file of the view's format (BGR is stored as RGB); quick rather than
+// small: zlib's level 1. Throws kInvalidArgument for a view without pixels or with a bad stride,
+// kUnsupported where Lasso was built with LASSO_IMAGE_CODECS=OFF, kOutOfMemory.
+LASSO_EXPORT std::vector<std::uint8_t> encode_png(const ImageView& image);
+
+// Writes them to a file, which appears complete or not at all (a temporary file is renamed). Also
+// throws kInvalidArgument with the path where it can't be written.
 LASSO_EXPORT void write_png(const std::string& path, const ImageView& image);
 
 }  // namespace lasso

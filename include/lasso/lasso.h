@@ -4,13 +4,16 @@
 
 #include "lasso/calibration.h"
 #include "lasso/clicks.h"
-#include "lasso/context.h"
+#include "lasso/embedding.h"
 #include "lasso/engine.h"
 #include "lasso/error.h"
 #include "lasso/image.h"
 #include "lasso/log.h"
 #include "lasso/machine.h"
 #include "lasso/mask.h"
+#include "lasso/runner.h"
+#include "lasso/segmenter.h"
+#include "lasso/tensor.h"
 #include "lasso/types.h"
 #include "lasso/version.h"
 

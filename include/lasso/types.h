@@ -35,6 +35,8 @@ struct Prompt {
   // Low-resolution logits of an earlier answer for the same image: side * side values, row-major,
   // where side is Embedding::low_res_side() (256 for Meta's models). Empty: none.
   std::vector<float> mask_input;
+  // For an ambiguous prompt: candidates (three in Meta's models) instead of one mask.
+  bool multimask = false;
 };
 
 }  // namespace lasso

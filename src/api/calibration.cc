@@ -6,6 +6,7 @@
 #include "core/access.h"
 #include "core/guard.h"
 #include "models/sam/calibrate.h"
+#include "models/sam/family.h"
 
 namespace lasso {
 
@@ -13,15 +14,19 @@ Calibrated calibrate(const std::string& path, const EngineOptions& options,
                      const CalibrationOptions& calibration) {
   return guarded([&] {
     const EngineSettings settings(options);
-    const sam::SamCheckpoint checkpoint = sam::load_sam_checkpoint(path, options.config_path);
+    const ModelSource source(path);
+    const sam::SamCheckpoint checkpoint =
+        sam::checkpoint_of(source, settings.describe, "calibration");
     check_memory(path, "calibration", sam::calibration_memory(checkpoint, calibration),
                  options.memory_limit);
-    sam::CalibratedModel calibrated = sam::calibrate_model(
-        checkpoint, settings.preprocess, settings.measured(), settings.precision, calibration);
+    sam::CalibratedModel calibrated =
+        sam::calibrate_model(checkpoint, sam::preprocess_of(settings.describe), settings.measured(),
+                             settings.precision, calibration);
     Calibrated result;
     if (calibrated.report.accepted) {
       calibrated.model.precision = to_string(settings.precision);
-      result.engine = Access::construct<Engine>(make_engine(std::move(calibrated.model)));
+      result.engine =
+          Access::construct<Engine>(make_engine(sam::any_model(std::move(calibrated.model))));
     }
     result.report = std::move(calibrated.report);
     return result;

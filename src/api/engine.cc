@@ -11,11 +11,8 @@
 #include "core/threads.h"
 #include "engine/plan.h"
 #include "engine/time_kernels.h"
-#include "formats/checkpoint.h"
 #include "graph/graph.h"
-#include "models/sam/checkpoint.h"
-#include "models/sam/model_file.h"
-#include "models/sam/precision.h"
+#include "image/preprocess.h"
 
 namespace lasso {
 
@@ -26,189 +23,106 @@ constexpr std::pair<Precision, const char*> kPrecisions[] = {{Precision::kFp32, 
                                                              {Precision::kInt8, "int8"},
                                                              {Precision::kAuto, "auto"}};
 
-std::string describe_argument(const graph::Value& value) {
-  return fmt::format("{}: {} {}", value.name, to_string(value.dtype),
-                     graph::to_string(value.shape));
+void check_device(const std::string& device) {
+  LASSO_CHECK(device.empty() || device == "cpu", ErrorCode::kUnsupported,
+              "device \"{}\": this release runs on \"cpu\" only", device);
 }
 
-// What a layer's factors are in; of a conversion, what it makes them into.
-struct FactorsOf {
-  DType input;
-  DType result;
-
-  const char* operator()(const graph::Linear& op) const { return name(op.weights); }
-  const char* operator()(const graph::Conv2d& op) const { return name(op.weights); }
-  const char* operator()(const graph::ConvTranspose2d& op) const { return name(op.weights); }
-  const char* operator()(const graph::WindowAttention&) const { return name(input); }
-  const char* operator()(const graph::Cast&) const { return name(result); }
-  const char* operator()(const graph::Quantize&) const { return "int8"; }
-  template <typename Other>
-  const char* operator()(const Other&) const {
-    return "fp32";
-  }
-  static const char* name(DType dtype) {
-    return dtype == DType::kI8 ? "int8" : dtype == DType::kBF16 ? "bf16" : "fp32";
-  }
-};
-
-LayerInfo layer_info(const engine::CompiledProgram& program, std::size_t index) {
-  const graph::Graph& graph = program.graph;
-  const graph::Node& node = graph.nodes[index];
-  const engine::CompiledNode& compiled = program.nodes[index];
-  const graph::Value& result = graph.value(node.outputs.front());
-  LayerInfo layer;
-  layer.name = result.name;
-  layer.op = std::string(graph::op_name(node.op));
-  layer.shape = graph::to_string(result.shape);
-  if (const auto* attention = std::get_if<graph::WindowAttention>(&node.op)) {
-    layer.window = static_cast<int>(attention->window);
-  }
-  layer.precision =
-      std::visit(FactorsOf{graph.value(node.inputs.front()).dtype, result.dtype}, node.op);
-  if (compiled.family == nullptr) {
-    layer.kernel = "alias";
-  } else {
-    layer.kernel = std::string(compiled.family->kernel_name(compiled.kernel));
-    if (!compiled.implementation.empty()) layer.kernel += " (" + compiled.implementation + ")";
-    layer.isa = std::string(kernels::isa_name(compiled.family->needs(compiled.kernel)));
-  }
-  for (const graph::ValueId id : node.inputs) {
-    layer.input_shapes.push_back(id == graph::kNoValue ? ""
-                                                       : graph::to_string(graph.value(id).shape));
-  }
-  layer.rejected = compiled.rejected;
-  for (const engine::KernelTime& time : compiled.times) {
-    layer.times.push_back(fmt::format("{}: {:.3g} ms", time.kernel, time.ms));
-  }
-  layer.weight_bytes = compiled.packed.bytes;
-  layer.gflop = graph::flops(graph, node, graph.typical) * 1e-9;
-  return layer;
-}
-
-ProgramInfo program_info(const engine::CompiledProgram& program) {
-  ProgramInfo info;
-  info.name = program.graph.name;
-  for (const graph::ValueId id : program.graph.inputs) {
-    info.inputs.push_back(describe_argument(program.graph.value(id)));
-  }
-  for (const graph::ValueId id : program.graph.outputs) {
-    info.outputs.push_back(describe_argument(program.graph.value(id)));
-  }
-  for (std::size_t i = 0; i < program.nodes.size(); ++i) {
-    info.layers.push_back(layer_info(program, i));
-  }
-  return info;
-}
-
-EngineInfo engine_info(const sam::SamModel& model) {
-  const sam::SamConfig& config = model.config;
-  EngineInfo info;
-  info.model = sam::model_name(config);
-  info.model_hash = model.hash;
-  info.preprocess = model.preprocess.name;
-  info.device = "cpu";
-  info.isa = model.module->options.reference
-                 ? "reference"
-                 : std::string(best_name(model.module->options.target.features));
-  info.precision = model.precision;
-  info.accuracy = model.accuracy;
-  info.lasso_version = model.module->build.lasso_version;
-  const auto& libraries = model.module->build.libraries;
-  const auto onednn = libraries.find("oneDNN");
-  info.onednn_version = onednn == libraries.end() ? "none" : onednn->second;
-  info.needed_isa = to_string(model.module->build.needed);
-  info.image_size = config.image_size;
-  info.patch_size = config.patch_size;
-  info.embed_dim = config.embed_dim;
-  info.depth = config.depth;
-  info.num_heads = config.num_heads;
-  info.window_size = config.window_size;
-  info.global_blocks = config.global_blocks;
-  info.prompt_dim = config.prompt_dim;
-  info.candidates = config.num_multimask_outputs;
-  info.parameters = model.parameters;
-  info.weight_bytes = model.module->weights.size();
-  for (const engine::CompiledProgram& program : model.module->programs) {
-    info.programs.push_back(program_info(program));
-  }
-  return info;
-}
-
-engine::CompileOptions compile_options(const EngineSettings& settings,
-                                       const sam::SamConfig& config) {
+engine::CompileOptions compile_options(const ModelDescription& description,
+                                       const EngineSettings& settings) {
   engine::CompileOptions options = settings.measured();
-  options.precision =
-      sam::precision_plan(config, settings.precision, options.target, options.reference);
+  options.precision = description.precision_plan(settings.precision, options);
   return options;
 }
 
-std::shared_ptr<const Engine::Impl> build_engine(const sam::SamCheckpoint& checkpoint,
-                                                 const EngineSettings& settings) {
-  sam::SamModel model = sam::compile_model(checkpoint, settings.preprocess,
-                                           compile_options(settings, checkpoint.config));
-  model.precision = to_string(settings.precision);
-  return make_engine(std::move(model));
+engine::ModelRecord record_of(const ModelDescription& description, const EngineSettings& settings) {
+  engine::ModelRecord record = description.record();
+  record.precision = to_string(settings.precision);
+  return record;
 }
 
-sam::SamModel load_model(const std::string& path, const EngineOptions& options, bool verify) {
-  sam::SamModel model = sam::load_model(path, EngineSettings(options).compile, verify);
+// What a model is built as must be what its file is loaded as: both ways end in Family::load.
+Model compile_model(const Family& family, const ModelDescription& description,
+                    const EngineSettings& settings, const std::string& source) {
+  engine::CompileOptions options = compile_options(description, settings);
+  engine::LoadedEngine compiled;
+  compiled.model = record_of(description, settings);
+  compiled.module = engine::compile(description.programs(), options);
+  Model model;
+  model.family = &family;
+  model.state = family.load(compiled, source);
+  model.record = std::move(compiled.model);
+  model.module = std::move(compiled.module);
+  return model;
+}
+
+Model build_model(const ModelSource& source, const EngineOptions& options) {
+  const EngineSettings settings(options);
+  const Family& family = recognise(source);
+  const auto description = family.describe(source, settings.describe);
+  check_memory(source.path(), "building", description->build_memory(false), options.memory_limit);
+  return compile_model(family, *description, settings, source.path());
+}
+
+void build_model_file(const ModelSource& source, const std::string& engine_path,
+                      const EngineOptions& options) {
+  const EngineSettings settings(options);
+  const auto description = recognise(source).describe(source, settings.describe);
+  check_memory(source.path(), "building", description->build_memory(true), options.memory_limit);
+  const engine::CompileOptions compile = compile_options(*description, settings);
+  engine::build_engine_file(engine_path, record_of(*description, settings),
+                            [&](engine::WeightSink& sink) {
+                              return engine::compile(description->programs(), compile, sink);
+                            });
+}
+
+Model load_model(const ModelSource& source, const EngineOptions& options, bool verify) {
+  Model model = load_engine(source, EngineSettings(options).compile, verify);
   const bool known =
       std::any_of(std::begin(kPrecisions), std::end(kPrecisions),
-                  [&](const auto& entry) { return entry.second == model.precision; });
+                  [&](const auto& entry) { return entry.second == model.record.precision; });
   LASSO_CHECK(known, ErrorCode::kUnsupported,
-              "{}: an engine in the precision \"{}\", which this release does not have", path,
-              model.precision);
+              "{}: an engine in the precision \"{}\", which this release does not have",
+              source.path(), model.record.precision);
   return model;
 }
 
 // An engine's options were taken when it was built.
-void check_agreement(const std::string& path, const sam::SamModel& model,
+void check_agreement(const std::string& path, const Engine::Impl& engine,
                      const EngineOptions& options) {
-  const std::string& preprocess = model.preprocess.name;
+  const std::string& preprocess = engine.info.preprocess;
   LASSO_CHECK(
       options.preprocess.empty() || options.preprocess == preprocess, ErrorCode::kInvalidArgument,
       "{}: the engine was built to prepare images by \"{}\", and \"{}\" is asked for; build "
       "another one from its checkpoint",
       path, preprocess, options.preprocess);
-  LASSO_CHECK(options.kernels == Kernels::kFast || model.module->options.reference,
+  LASSO_CHECK(options.kernels == Kernels::kFast || engine.model.module->options.reference,
               ErrorCode::kInvalidArgument,
               "{}: the engine's weights are packed for the fast kernels, and the reference kernels "
               "are asked for; these need the checkpoint, or an engine that was built for them",
               path);
-  LASSO_CHECK(!options.precision || to_string(*options.precision) == model.precision,
+  const std::string& precision = engine.info.precision;
+  LASSO_CHECK(!options.precision || to_string(*options.precision) == precision,
               ErrorCode::kInvalidArgument,
               "{}: the engine was built in {}, and {} is asked for; build another one from its "
               "checkpoint",
-              path, model.precision, to_string(*options.precision));
+              path, precision, to_string(*options.precision));
   LASSO_CHECK(options.config_path.empty(), ErrorCode::kInvalidArgument,
               "{}: an engine file holds its configuration, and {} is given beside it", path,
               options.config_path);
-}
-
-sam::SamConfig config_of(SamArch arch) {
-  switch (arch) {
-    case SamArch::kVitB:
-      return sam::vit_b();
-    case SamArch::kVitL:
-      return sam::vit_l();
-    case SamArch::kVitH:
-      return sam::vit_h();
-  }
-  fail(ErrorCode::kInvalidArgument, "architecture {} does not exist", static_cast<int>(arch));
 }
 
 }  // namespace
 
 EngineSettings::EngineSettings(const EngineOptions& options)
     : precision(options.precision.value_or(Precision::kFp32)),
-      preprocess(preprocess_preset(options.preprocess.empty() ? "sam" : options.preprocess)) {
-  LASSO_CHECK(options.threads >= 0 && options.threads <= 4096, ErrorCode::kInvalidArgument,
-              "threads is {}: expected 0 (all cores) to 4096", options.threads);
+      describe{options.config_path, options.preprocess} {
+  check_device(options.device);
+  if (!options.preprocess.empty()) preprocess_preset(options.preprocess);  // throws if unknown
   compile.reference = options.kernels == Kernels::kReference;
   const CpuFeatures cap = options.isa.empty() ? cpu_features() : cpu_feature_cap(options.isa);
-  const int threads = options.threads == 0 ? available_cores() : options.threads;
   compile.target.features = cpu_features() & cap;
-  compile.target.threads = threads;
+  compile.target.threads = thread_count(options.threads);
   if (options.time_kernels) compile.times = std::make_shared<engine::KernelTimes>();
 }
 
@@ -216,6 +130,12 @@ engine::CompileOptions EngineSettings::measured() const {
   engine::CompileOptions options = compile;
   options.target.rates = measured_rates(options.target.features);
   return options;
+}
+
+int thread_count(int option) {
+  LASSO_CHECK(option >= 0 && option <= 4096, ErrorCode::kInvalidArgument,
+              "threads is {}: expected 0 (all cores) to 4096", option);
+  return option == 0 ? available_cores() : option;
 }
 
 void check_memory(const std::string& path, const char* work, std::uint64_t needed,
@@ -226,10 +146,10 @@ void check_memory(const std::string& path, const char* work, std::uint64_t neede
               (needed + kMiB - 1) / kMiB, static_cast<double>(limit) / kMiB);
 }
 
-std::shared_ptr<const Engine::Impl> make_engine(sam::SamModel model) {
+std::shared_ptr<const Engine::Impl> make_engine(Model model) {
   auto impl = std::make_shared<Engine::Impl>();
-  impl->model = std::make_shared<const sam::SamModel>(std::move(model));
-  impl->info = engine_info(*impl->model);
+  impl->info = engine_info(model);
+  impl->model = std::move(model);
   return impl;
 }
 
@@ -250,26 +170,14 @@ Precision precision_from_string(const std::string& name) {
 Engine::Engine(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
 
 Engine Engine::build(const std::string& path, const EngineOptions& options) {
-  return guarded([&] {
-    const EngineSettings settings(options);
-    const sam::SamCheckpoint checkpoint = sam::load_sam_checkpoint(path, options.config_path);
-    check_memory(path, "building", sam::build_memory(checkpoint, false), options.memory_limit);
-    return Engine(build_engine(checkpoint, settings));
-  });
+  return guarded([&] { return Engine(make_engine(build_model(ModelSource(path), options))); });
 }
 
 Engine Engine::build_file(const std::string& path, const std::string& engine_path,
                           const EngineOptions& options) {
   return guarded([&] {
-    const EngineSettings settings(options);
-    {
-      const sam::SamCheckpoint checkpoint = sam::load_sam_checkpoint(path, options.config_path);
-      check_memory(path, "building", sam::build_memory(checkpoint, true), options.memory_limit);
-      sam::build_model_file(checkpoint, settings.preprocess,
-                            compile_options(settings, checkpoint.config),
-                            to_string(settings.precision), engine_path);
-    }
-    return Engine(make_engine(load_model(engine_path, options, false)));
+    build_model_file(ModelSource(path), engine_path, options);
+    return Engine(make_engine(load_model(ModelSource(engine_path), options, false)));
   });
 }
 
@@ -277,30 +185,42 @@ Engine Engine::load(const std::string& path, const LoadOptions& options) {
   return guarded([&] {
     EngineOptions engine_options;
     engine_options.isa = options.isa;
-    return Engine(make_engine(load_model(path, engine_options, options.verify)));
+    return Engine(make_engine(load_model(ModelSource(path), engine_options, options.verify)));
   });
 }
 
 Engine Engine::open(const std::string& path, const EngineOptions& options,
                     const LoadOptions& load) {
-  const FileKind kind = guarded([&] { return file_kind(*MappedFile::open(path)); });
-  if (kind != FileKind::kLassoEngine) return build(path, options);
   return guarded([&] {
-    sam::SamModel model = load_model(path, options, load.verify);
-    check_agreement(path, model, options);
-    return Engine(make_engine(std::move(model)));
+    const ModelSource source(path);
+    if (source.kind() != FileKind::kLassoEngine) {
+      return Engine(make_engine(build_model(source, options)));
+    }
+    auto engine = make_engine(load_model(source, options, load.verify));
+    check_agreement(path, *engine, options);
+    return Engine(std::move(engine));
   });
 }
 
 void Engine::save(const std::string& path) const {
-  guarded([&] { sam::save_model(*impl_->model, path); });
+  guarded([&] { engine::write_engine_file(path, *impl_->model.module, impl_->model.record); });
 }
 
-Engine Engine::random(SamArch arch, std::uint64_t seed, const EngineOptions& options) {
+Engine Engine::random(const std::string& architecture, std::uint64_t seed,
+                      const EngineOptions& options) {
   return guarded([&] {
     const EngineSettings settings(options);
-    const sam::SamConfig config = config_of(arch);
-    return Engine(build_engine({config, sam::random_weights(config, seed)}, settings));
+    std::vector<std::string> known;
+    for (const Family* family : families()) {
+      for (const std::string& name : family->architectures()) {
+        known.push_back(name);
+        if (name != architecture) continue;
+        const auto description = family->random(architecture, seed, settings.describe);
+        return Engine(make_engine(compile_model(*family, *description, settings, architecture)));
+      }
+    }
+    fail(ErrorCode::kInvalidArgument, "architecture \"{}\": expected one of {}", architecture,
+         fmt::join(known, ", "));
   });
 }
 
@@ -308,9 +228,9 @@ const EngineInfo& Engine::info() const { return impl_->info; }
 
 std::vector<std::uint64_t> Engine::arena_bytes(int threads) const {
   return guarded([&] {
-    const engine::CompiledModule& module = *impl_->model->module;
+    const engine::CompiledModule& module = *impl_->model.module;
     backend::TargetInfo target = module.options.target;
-    target.threads = threads == 0 ? available_cores() : threads;
+    target.threads = thread_count(threads);
     const auto device = backend::make_cpu_device(target);
     std::vector<std::uint64_t> bytes;
     for (const engine::CompiledProgram& program : module.programs) {
@@ -327,7 +247,7 @@ std::vector<std::uint64_t> Engine::arena_bytes(int threads) const {
 
 std::string Engine::dump() const {
   std::string text;
-  for (const engine::CompiledProgram& program : impl_->model->module->programs) {
+  for (const engine::CompiledProgram& program : impl_->model.module->programs) {
     text += graph::to_string(program.graph) + "\n";
   }
   return text;

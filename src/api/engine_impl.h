@@ -7,16 +7,16 @@
 #include <string>
 
 #include "lasso/engine.h"
-#include "models/sam/model.h"
+#include "models/family.h"
 
 namespace lasso {
 
 struct Engine::Impl {
-  std::shared_ptr<const sam::SamModel> model;
+  Model model;
   EngineInfo info;
 };
 
-// What a caller's options say, as far as it can be refused before a checkpoint is read.
+// What a caller's options say, as far as it can be refused before a model's file is read.
 struct EngineSettings {
   explicit EngineSettings(const EngineOptions& options);
 
@@ -25,14 +25,20 @@ struct EngineSettings {
 
   engine::CompileOptions compile;
   Precision precision = Precision::kFp32;
-  Preprocess preprocess;
+  DescribeOptions describe;
 };
 
 // Throws kOutOfMemory where `work` on the model in `path` needs more bytes than the limit; 0: none.
 void check_memory(const std::string& path, const char* work, std::uint64_t needed,
                   std::uint64_t limit);
 
-std::shared_ptr<const Engine::Impl> make_engine(sam::SamModel model);
+// The number of threads that an option means, 0 for all cores. Throws kInvalidArgument for one out
+// of range.
+int thread_count(int option);
+
+EngineInfo engine_info(const Model& model);
+
+std::shared_ptr<const Engine::Impl> make_engine(Model model);
 
 }  // namespace lasso
 

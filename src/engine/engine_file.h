@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "engine/compile.h"
 
@@ -38,7 +39,7 @@ struct LoadedEngine {
 // How a file is read. Threads are those of the target that kernels are chosen for; its rates are
 // the file's where this processor's were measured for it, else they are measured.
 struct ReadOptions {
-  std::string family;
+  std::vector<std::string> families;         // that the caller knows
   CpuFeatures features = CpuFeature::kAvx2;  // that kernels may use
   int threads = 1;
   bool verify = false;
@@ -50,6 +51,9 @@ struct ReadOptions {
 // kCorruptFile; kUnsupported for another format, device, family or instruction set, each with what
 // to do.
 LoadedEngine read_engine_file(const std::string& path, const ReadOptions& options);
+// The same for a file that is mapped already.
+LoadedEngine read_engine_file(const std::shared_ptr<const MappedFile>& file,
+                              const ReadOptions& options);
 
 }  // namespace lasso::engine
 

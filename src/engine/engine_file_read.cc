@@ -132,9 +132,12 @@ LoadedEngine load(const std::shared_ptr<const MappedFile>& file, const ReadOptio
   read_meta(read_json(*file, header, kMeta, kMaxMetaBytes), path + ": meta", *module, engine.model);
   module->build.needed = header.needed;
   module->options.target = target_of(module->build, options);
-  LASSO_CHECK(engine.model.family == options.family, ErrorCode::kUnsupported,
-              "{}: an engine of the model family \"{}\", and \"{}\" is expected", path,
-              engine.model.family, options.family);
+  const auto& families = options.families;
+  LASSO_CHECK(std::find(families.begin(), families.end(), engine.model.family) != families.end(),
+              ErrorCode::kUnsupported,
+              "{}: an engine of the model family \"{}\", and this release has \"{}\": another "
+              "release built it, and runs it",
+              path, engine.model.family, fmt::join(families, "\", \""));
   module->programs =
       read_programs(read_json(*file, header, kPrograms, kMaxProgramsBytes), path + ": programs");
   if (options.verify) check_digest(*file, header, kWeights);
@@ -149,7 +152,12 @@ LoadedEngine load(const std::shared_ptr<const MappedFile>& file, const ReadOptio
 }  // namespace
 
 LoadedEngine read_engine_file(const std::string& path, const ReadOptions& options) {
-  const auto file = MappedFile::open(path);
+  return read_engine_file(MappedFile::open(path), options);
+}
+
+LoadedEngine read_engine_file(const std::shared_ptr<const MappedFile>& file,
+                              const ReadOptions& options) {
+  const std::string& path = file->path();
   try {
     return load(file, options);
   } catch (const Error& error) {

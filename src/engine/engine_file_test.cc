@@ -94,7 +94,7 @@ CompileOptions options_of(CpuFeatures features, bool reference = false) {
 }
 
 ReadOptions read_options(bool verify = false, CpuFeatures features = backend::test_features()) {
-  return {.family = "test", .features = features, .threads = 2, .verify = verify};
+  return {.families = {"test"}, .features = features, .threads = 2, .verify = verify};
 }
 
 SessionOptions session_options() {
@@ -275,7 +275,7 @@ TEST_F(EngineFile, OtherVersionsDevicesAndMachinesHaveTheirOwnErrors) {
   EXPECT_ERROR(read(), ErrorCode::kUnsupported, "\"avx10");
   write(bytes_);
   ReadOptions other = read_options();
-  other.family = "yolov7";
+  other.families = {"yolov7"};
   EXPECT_ERROR(read_engine_file(path_, other), ErrorCode::kUnsupported, "family \"test\"");
 }
 

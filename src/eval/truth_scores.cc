@@ -20,17 +20,18 @@ std::vector<float> logits_of(const Segmentation& answer, std::size_t k) {
 }  // namespace
 
 std::vector<TruthScores> score_objects(const Embedding& embedding, const std::vector<Mask>& truths,
-                                       const std::vector<Point>& first_clicks, Context* context) {
+                                       const std::vector<Point>& first_clicks,
+                                       Segmenter* segmenter) {
   const std::size_t count = truths.size();
   std::vector<TruthScores> scores(count);
   std::vector<Prompt> prompts(count);
   std::vector<Mask> shown(count);  // what somebody who clicks has before them
 
   for (std::size_t i = 0; i < count; ++i) prompts[i].points = {first_clicks[i]};
-  const std::vector<Segmentation> single = context->segment(embedding, prompts);
-  SegmentOptions options;
-  options.multimask = true;
-  std::vector<Segmentation> three = context->segment(embedding, prompts, options);
+  const std::vector<Segmentation> single = segmenter->segment(embedding, prompts);
+  for (lasso::Prompt& prompt : prompts) prompt.multimask = true;
+  std::vector<Segmentation> three = segmenter->segment(embedding, prompts);
+  for (lasso::Prompt& prompt : prompts) prompt.multimask = false;
   for (std::size_t i = 0; i < count; ++i) {
     scores[i].click_single = mask_iou(single[i].masks.front(), truths[i]);
     for (const Mask& mask : three[i].masks) {
@@ -46,7 +47,7 @@ std::vector<TruthScores> score_objects(const Embedding& embedding, const std::ve
     for (std::size_t i = 0; i < count; ++i) {
       prompts[i].points.push_back(next_click(shown[i], truths[i]));
     }
-    std::vector<Segmentation> answers = context->segment(embedding, prompts);
+    std::vector<Segmentation> answers = segmenter->segment(embedding, prompts);
     for (std::size_t i = 0; i < count; ++i) {
       scores[i].clicks[step] = mask_iou(answers[i].masks.front(), truths[i]);
       prompts[i].mask_input = std::move(answers[i].low_res_logits);
@@ -56,7 +57,7 @@ std::vector<TruthScores> score_objects(const Embedding& embedding, const std::ve
 
   std::vector<Prompt> boxes(count);
   for (std::size_t i = 0; i < count; ++i) boxes[i].box = prompt_box(truths[i]);
-  const std::vector<Segmentation> answers = context->segment(embedding, boxes);
+  const std::vector<Segmentation> answers = segmenter->segment(embedding, boxes);
   for (std::size_t i = 0; i < count; ++i) {
     scores[i].box = mask_iou(answers[i].masks.front(), truths[i]);
   }

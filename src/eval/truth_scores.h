@@ -5,8 +5,8 @@
 #include <array>
 #include <vector>
 
-#include "lasso/context.h"
 #include "lasso/mask.h"
+#include "lasso/segmenter.h"
 
 namespace lasso {
 
@@ -27,7 +27,8 @@ struct TruthScores {
 
 // Scores of several objects of one image, whose steps go through the decoder together.
 std::vector<TruthScores> score_objects(const Embedding& embedding, const std::vector<Mask>& truths,
-                                       const std::vector<Point>& first_clicks, Context* context);
+                                       const std::vector<Point>& first_clicks,
+                                       Segmenter* segmenter);
 
 }  // namespace lasso
 

@@ -109,8 +109,10 @@ FileKind file_kind(const MappedFile& file) {
   return FileKind::kUnknown;
 }
 
-Weights read_checkpoint(const std::string& path) {
-  const auto file = MappedFile::open(path);
+Weights read_checkpoint(const std::string& path) { return read_checkpoint(MappedFile::open(path)); }
+
+Weights read_checkpoint(const std::shared_ptr<const MappedFile>& file) {
+  const std::string& path = file->path();
   constexpr auto kUnsupported = ErrorCode::kUnsupported;
   switch (file_kind(*file)) {
     case FileKind::kPytorchZip:

@@ -3,8 +3,10 @@
 #ifndef LASSO_FORMATS_CHECKPOINT_H_
 #define LASSO_FORMATS_CHECKPOINT_H_
 
+#include <memory>
 #include <string>
 
+#include "core/file.h"
 #include "formats/weights.h"
 
 namespace lasso {
@@ -38,6 +40,8 @@ FileKind file_kind(const MappedFile& file);
 // no tensors are left out. Throws kNotFound, kCorruptFile, and kUnsupported for other kinds of
 // files, saying what the file is and what to do.
 Weights read_checkpoint(const std::string& path);
+// The same for a file that is mapped already.
+Weights read_checkpoint(const std::shared_ptr<const MappedFile>& file);
 
 }  // namespace lasso
 

@@ -110,6 +110,11 @@ Image decode_image(const std::uint8_t* data, std::size_t size, const std::string
        name);
 }
 
+Image decode_image(const std::vector<std::uint8_t>& bytes, const std::string& name,
+                   const ReadImageOptions& options) {
+  return decode_image(bytes.data(), bytes.size(), name, options);
+}
+
 Image read_image(const std::string& path, const ReadImageOptions& options) {
   const auto file = MappedFile::open(path);
   return decode_image(reinterpret_cast<const std::uint8_t*>(file->data()), file->size(), path,

@@ -1,5 +1,3 @@
-#include "image/encode.h"
-
 #include <png.h>
 
 #include <algorithm>
@@ -11,6 +9,8 @@
 #include "core/file.h"
 #include "core/guard.h"
 #include "image/resize.h"
+#include "lasso/image.h"
+#include "lasso/mask.h"
 
 namespace lasso {
 
@@ -31,7 +31,7 @@ struct Encoder {
   png_structp png = nullptr;
   png_infop info = nullptr;
   std::jmp_buf escape{};
-  std::string file;
+  std::vector<std::uint8_t> file;
   bool no_memory = false;
   char message[256] = {};
 
@@ -54,7 +54,7 @@ struct Encoder {
   static void append(png_structp png, png_bytep data, std::size_t bytes) {
     auto* encoder = static_cast<Encoder*>(png_get_io_ptr(png));
     try {
-      encoder->file.append(reinterpret_cast<const char*>(data), bytes);
+      encoder->file.insert(encoder->file.end(), data, data + bytes);
     } catch (...) {
       encoder->no_memory = true;
     }
@@ -95,8 +95,8 @@ bool finish(Encoder& e) {
 
 // row(y, scratch) returns the bytes of row y, which it may make in `scratch`.
 template <typename Row>
-std::string encode(const Layout& layout, const std::vector<png_color>& palette, bool bgr,
-                   const Row& row) {
+std::vector<std::uint8_t> encode(const Layout& layout, const std::vector<png_color>& palette,
+                                 bool bgr, const Row& row) {
   return guard_memory("a PNG", [&] {
     Encoder e;
     LASSO_CHECK(e.info != nullptr, ErrorCode::kOutOfMemory, "no memory for a PNG");
@@ -110,9 +110,13 @@ std::string encode(const Layout& layout, const std::vector<png_color>& palette, 
   });
 }
 
+void write_bytes(const std::string& path, const std::vector<std::uint8_t>& bytes) {
+  write_file(path, {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+}
+
 }  // namespace
 
-std::string encode_png(const ImageView& image) {
+std::vector<std::uint8_t> encode_png(const ImageView& image) {
   check_view(image);
   const int bytes = channels(image.format);
   const bool bgr = image.format == PixelFormat::kBgr || image.format == PixelFormat::kBgra;
@@ -124,7 +128,7 @@ std::string encode_png(const ImageView& image) {
                 [&](int y, std::uint8_t*) { return image.data + y * image.stride_bytes; });
 }
 
-std::string encode_mask_png(const Mask& mask, MaskDepth depth) {
+std::vector<std::uint8_t> encode_mask_png(const Mask& mask, MaskDepth depth) {
   const auto width = static_cast<std::size_t>(std::max(mask.width, 0));
   LASSO_CHECK(mask.width > 0 && mask.height > 0 &&
                   mask.data.size() == width * static_cast<std::size_t>(mask.height),
@@ -141,7 +145,8 @@ std::string encode_mask_png(const Mask& mask, MaskDepth depth) {
   });
 }
 
-std::string encode_labelmap_png(const std::vector<std::uint16_t>& labels, int width, int height) {
+std::vector<std::uint8_t> encode_labelmap_png(const std::vector<std::uint16_t>& labels, int width,
+                                              int height) {
   const auto columns = static_cast<std::size_t>(std::max(width, 0));
   LASSO_CHECK(
       width > 0 && height > 0 && labels.size() == columns * static_cast<std::size_t>(height),
@@ -168,16 +173,16 @@ std::string encode_labelmap_png(const std::vector<std::uint16_t>& labels, int wi
 }
 
 void write_png(const std::string& path, const ImageView& image) {
-  write_file(path, encode_png(image));
+  write_bytes(path, encode_png(image));
 }
 
 void write_mask_png(const std::string& path, const Mask& mask) {
-  write_file(path, encode_mask_png(mask, MaskDepth::kByte));
+  write_bytes(path, encode_mask_png(mask));
 }
 
 void write_labelmap_png(const std::string& path, const std::vector<std::uint16_t>& labels,
                         int width, int height) {
-  write_file(path, encode_labelmap_png(labels, width, height));
+  write_bytes(path, encode_labelmap_png(labels, width, height));
 }
 
 }  // namespace lasso

@@ -1,5 +1,3 @@
-#include "image/encode.h"
-
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -7,6 +5,8 @@
 
 #include "core/random.h"
 #include "lasso/error.h"
+#include "lasso/image.h"
+#include "lasso/mask.h"
 
 namespace lasso {
 namespace {
@@ -25,9 +25,7 @@ Image random_image(int width, int height, PixelFormat format, unsigned seed) {
   return image;
 }
 
-Image decode(const std::string& file) {
-  return decode_image(reinterpret_cast<const std::uint8_t*>(file.data()), file.size(), "test.png");
-}
+Image decode(const std::vector<std::uint8_t>& file) { return decode_image(file, "test.png"); }
 
 TEST(EncodePng, EveryFormatReadsBack) {
   struct Case {

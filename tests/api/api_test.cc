@@ -11,6 +11,7 @@
 
 #include "lasso/lasso.h"
 #include "support/capped.h"
+#include "support/embedding_values.h"
 #include "support/errors.h"
 #include "support/files.h"
 
@@ -49,9 +50,13 @@ TEST_F(Api, InfoDescribesTheModel) {
   const EngineInfo& info = engine().info();
   EXPECT_EQ(info.model, "SAM (width 64, depth 4)");
   EXPECT_EQ(info.model_hash.size(), 32U);
-  EXPECT_EQ(info.image_size, 256);
-  EXPECT_EQ(info.num_heads, 2);
-  EXPECT_EQ(info.global_blocks, (std::vector<int>{1, 3}));
+  EXPECT_EQ(info.family, "sam");
+  EXPECT_EQ(info.preprocess, "sam");
+  ASSERT_TRUE(info.sam.has_value());
+  EXPECT_EQ(info.sam->image_size, 256);
+  EXPECT_EQ(info.sam->num_heads, 2);
+  EXPECT_EQ(info.sam->global_blocks, (std::vector<int>{1, 3}));
+  EXPECT_EQ(info.sam->candidates, 3);
   ASSERT_EQ(info.programs.size(), 4U);
   EXPECT_EQ(info.programs[0].inputs.front(), "image: float32 [batch, 256, 256, 3]");
   EXPECT_EQ(info.programs[0].outputs.front(), "image_embeddings: float32 [batch, 16, 16, 64]");
@@ -62,8 +67,8 @@ TEST_F(Api, InfoDescribesTheModel) {
 }
 
 TEST_F(Api, PixelFormatsAndStridesGiveTheSameEmbedding) {
-  Context context(engine());
-  const Embedding expected = context.encode(image().view());
+  Segmenter segmenter(engine());
+  const Embedding expected = segmenter.encode(image().view());
   const int width = image().width;
   const int height = image().height;
   for (const PixelFormat format : {PixelFormat::kBgr, PixelFormat::kRgba, PixelFormat::kBgra}) {
@@ -79,35 +84,36 @@ TEST_F(Api, PixelFormatsAndStridesGiveTheSameEmbedding) {
         for (int c = 0; c < 3; ++c) out[c] = rgb[swap ? 2 - c : c];
       }
     }
-    const Embedding embedding = context.encode({buffer.data(), width, height, stride, format});
-    const std::size_t count = 16 * 16 * 64;
-    EXPECT_TRUE(std::equal(expected.data(), expected.data() + count, embedding.data()));
+    const Embedding embedding = segmenter.encode({buffer.data(), width, height, stride, format});
+    EXPECT_EQ(expected.size(), 16U * 16 * 64);
+    EXPECT_EQ(test::values_of(embedding), test::values_of(expected));
   }
 }
 
 TEST_F(Api, LogitsOfAResultAreTheNextPromptsMask) {
-  Context context(engine());
-  const Embedding embedding = context.encode(image().view());
+  Segmenter segmenter(engine());
+  const Embedding embedding = segmenter.encode(image().view());
   Prompt prompt = click(250, 300);
-  const Segmentation first = context.segment(embedding, prompt);
+  const Segmentation first = segmenter.segment(embedding, prompt);
   EXPECT_EQ(first.masks.front().width, image().width);
   prompt.mask_input = first.low_res_logits;
-  const Segmentation second = context.segment(embedding, prompt);
+  const Segmentation second = segmenter.segment(embedding, prompt);
   EXPECT_NE(first.low_res_logits, second.low_res_logits);
 }
 
 TEST_F(Api, OneMaskThresholdAndNoMasks) {
-  Context context(engine());
-  const Embedding embedding = context.encode(image().view());
+  Segmenter segmenter(engine());
+  const Embedding embedding = segmenter.encode(image().view());
   SegmentOptions options;
   options.mask_threshold = std::numeric_limits<float>::infinity();
-  EXPECT_EQ(mask_area(context.segment(embedding, click(5, 5), options).masks.front()), 0);
+  EXPECT_EQ(mask_area(segmenter.segment(embedding, click(5, 5), options).masks.front()), 0);
   options.mask_threshold = -std::numeric_limits<float>::infinity();
-  EXPECT_EQ(mask_area(context.segment(embedding, click(5, 5), options).masks.front()),
+  EXPECT_EQ(mask_area(segmenter.segment(embedding, click(5, 5), options).masks.front()),
             std::int64_t{image().width} * image().height);
   options.masks = false;
-  options.multimask = true;
-  const Segmentation result = context.segment(embedding, click(5, 5), options);
+  Prompt ambiguous = click(5, 5);
+  ambiguous.multimask = true;
+  const Segmentation result = segmenter.segment(embedding, ambiguous, options);
   EXPECT_TRUE(result.masks.empty());
   EXPECT_EQ(result.iou_predictions.size(), 3U);
   EXPECT_EQ(result.low_res_logits.size(), 3U * 64 * 64);
@@ -115,8 +121,8 @@ TEST_F(Api, OneMaskThresholdAndNoMasks) {
 }
 
 TEST_F(Api, ManyPromptsAreAnsweredInTheirOrder) {
-  Context context(engine());
-  const Embedding embedding = context.encode(image().view());
+  Segmenter segmenter(engine());
+  const Embedding embedding = segmenter.encode(image().view());
   std::vector<Prompt> prompts;
   for (int i = 0; i < 21; ++i) {
     Prompt prompt;
@@ -124,36 +130,109 @@ TEST_F(Api, ManyPromptsAreAnsweredInTheirOrder) {
     if (i % 3 != 0) prompt.box = Box{10, 20, 100 + 10 * static_cast<float>(i), 300};
     prompts.push_back(prompt);
   }
-  const std::vector<Segmentation> together = context.segment(embedding, prompts);
+  const std::vector<Segmentation> together = segmenter.segment(embedding, prompts);
   ASSERT_EQ(together.size(), prompts.size());
   for (std::size_t i = 0; i < prompts.size(); ++i) {
-    const Segmentation alone = context.segment(embedding, prompts[i]);
+    const Segmentation alone = segmenter.segment(embedding, prompts[i]);
     for (std::size_t k = 0; k < alone.low_res_logits.size(); ++k) {
       ASSERT_NEAR(together[i].low_res_logits[k], alone.low_res_logits[k], 1e-4) << i;
     }
   }
 }
 
+Prompt box(float x1, float y1) {
+  Prompt prompt;
+  prompt.box = Box{10, 20, x1, y1};
+  return prompt;
+}
+
+// Of several kinds in turn, so that the decoder takes them in another order than they stand in.
+std::vector<Prompt> mixed_prompts() {
+  std::vector<Prompt> prompts;
+  for (int i = 0; i < 40; ++i) {
+    const auto offset = static_cast<float>(5 * i);
+    Prompt prompt = i % 3 == 0 ? click(20 + offset, 100) : box(60 + offset, 300);
+    if (i % 5 == 0) prompt.points.push_back({offset, offset, PointLabel::kBackground});
+    prompt.multimask = i % 2 == 0;
+    prompts.push_back(prompt);
+  }
+  return prompts;
+}
+
+TEST_F(Api, ASinkTakesTheAnswersInOrder) {
+  Segmenter segmenter(engine());
+  const Embedding embedding = segmenter.encode(image().view());
+  const std::vector<Prompt> prompts = mixed_prompts();
+  const std::vector<Segmentation> all = segmenter.segment(embedding, prompts);
+  std::size_t next = 0;
+  std::vector<std::uint8_t> buffer(all[0].masks[0].data.size());
+  segmenter.segment(embedding, prompts, {}, [&](std::size_t i, Segmentation& answer) {
+    ASSERT_EQ(i, next++);
+    ASSERT_EQ(answer.masks.size(), prompts[i].multimask ? 3U : 1U);
+    EXPECT_EQ(answer.low_res_logits, all[i].low_res_logits);
+    EXPECT_EQ(answer.iou_predictions, all[i].iou_predictions);
+    for (std::size_t m = 0; m < answer.masks.size(); ++m) {
+      EXPECT_EQ(answer.masks[m].data, all[i].masks[m].data);
+    }
+    segmenter.upsample_mask(embedding, answer.low_res_logits.data(), 0.0F, buffer.data(),
+                            image().width);
+    EXPECT_EQ(buffer, answer.masks[0].data);
+    if (i % 4 == 0) const Segmentation taken = std::move(answer);
+  });
+  EXPECT_EQ(next, prompts.size());
+  for (std::size_t i = 0; i < prompts.size(); ++i) {
+    const Segmentation alone = segmenter.segment(embedding, prompts[i]);
+    ASSERT_EQ(alone.masks.size(), all[i].masks.size());
+    for (std::size_t k = 0; k < alone.low_res_logits.size(); ++k) {
+      ASSERT_NEAR(all[i].low_res_logits[k], alone.low_res_logits[k], 1e-4) << i;
+    }
+  }
+}
+
+// What a sink throws comes out as it is, and the segmenter goes on working.
+TEST_F(Api, ASinkMayEndTheCall) {
+  Segmenter segmenter(engine());
+  const Embedding embedding = segmenter.encode(image().view());
+  const std::vector<Prompt> prompts = mixed_prompts();
+  const std::vector<Segmentation> all = segmenter.segment(embedding, prompts);
+  struct Enough {};
+  for (const std::size_t last : {0U, 1U, 7U}) {
+    EXPECT_THROW(segmenter.segment(embedding, prompts, {},
+                                   [&](std::size_t i, Segmentation&) {
+                                     if (i == last) throw Enough();
+                                   }),
+                 Enough);
+    const std::vector<Segmentation> again = segmenter.segment(embedding, prompts);
+    for (std::size_t i = 0; i < prompts.size(); ++i) {
+      EXPECT_EQ(again[i].low_res_logits, all[i].low_res_logits) << i;
+    }
+  }
+  EXPECT_EQ(code_of([&] { segmenter.segment(embedding, prompts, {}, nullptr); }, "sink"),
+            ErrorCode::kInvalidArgument);
+}
+
 TEST_F(Api, EmbeddingsSurviveAFile) {
-  Context context(engine());
-  const Embedding embedding = context.encode(image().view());
+  Segmenter segmenter(engine());
+  const Embedding embedding = segmenter.encode(image().view());
   embedding.save(path("truck.safetensors"));
   const Embedding loaded = Embedding::load(path("truck.safetensors"));
   EXPECT_EQ(loaded.image_width(), image().width);
+  EXPECT_EQ(loaded.image_size(), 256);
+  EXPECT_EQ(loaded.preprocess(), "sam");
   EXPECT_EQ(loaded.model_hash(), embedding.model_hash());
-  const Segmentation a = context.segment(embedding, click(250, 300));
-  const Segmentation b = context.segment(loaded, click(250, 300));
+  const Segmentation a = segmenter.segment(embedding, click(250, 300));
+  const Segmentation b = segmenter.segment(loaded, click(250, 300));
   EXPECT_EQ(a.low_res_logits, b.low_res_logits);
   EXPECT_EQ(a.masks.front().data, b.masks.front().data);
 }
 
 TEST_F(Api, EmbeddingsOfAnotherModelOrPreparationAreRefused) {
-  Context context(engine());
-  const Embedding embedding = context.encode(image().view());
+  Segmenter segmenter(engine());
+  const Embedding embedding = segmenter.encode(image().view());
   EngineOptions options = test::capped();
   options.preprocess = "medsam";
   const Engine medsam = Engine::build(data("checkpoint.pth"), options);
-  Context other(medsam);
+  Segmenter other(medsam);
   EXPECT_EQ(code_of([&] { other.segment(embedding, click(1, 1)); }, "prepared by \"sam\""),
             ErrorCode::kInvalidArgument);
   embedding.save(path("e"));
@@ -164,12 +243,12 @@ TEST_F(Api, EmbeddingsOfAnotherModelOrPreparationAreRefused) {
   bytes[at] = bytes[at] == '0' ? '1' : '0';
   std::ofstream(path("e"), std::ios::binary) << bytes;
   const Embedding foreign = Embedding::load(path("e"));
-  EXPECT_EQ(code_of([&] { context.segment(foreign, click(1, 1)); }, "another model"),
+  EXPECT_EQ(code_of([&] { segmenter.segment(foreign, click(1, 1)); }, "another model"),
             ErrorCode::kInvalidArgument);
 }
 
 TEST_F(Api, DamagedEmbeddingFilesAreRefused) {
-  Context(engine()).encode(image().view()).save(path("e"));
+  Segmenter(engine()).encode(image().view()).save(path("e"));
   std::ifstream in(path("e"), std::ios::binary);
   const std::string bytes((std::istreambuf_iterator<char>(in)), {});
   for (std::size_t length = 0; length < bytes.size(); length += 1 + bytes.size() / 100) {
@@ -181,10 +260,10 @@ TEST_F(Api, DamagedEmbeddingFilesAreRefused) {
 }
 
 TEST_F(Api, BadArgumentsAreNamed) {
-  Context context(engine());
-  const Embedding embedding = context.encode(image().view());
+  Segmenter segmenter(engine());
+  const Embedding embedding = segmenter.encode(image().view());
   const auto refused = [&](const Prompt& prompt, const std::string& text) {
-    EXPECT_EQ(code_of([&] { context.segment(embedding, prompt); }, text),
+    EXPECT_EQ(code_of([&] { segmenter.segment(embedding, prompt); }, text),
               ErrorCode::kInvalidArgument);
   };
   refused({}, "empty");
@@ -200,13 +279,13 @@ TEST_F(Api, BadArgumentsAreNamed) {
   refused(label, "label 7");
   EXPECT_EQ(code_of(
                 [&] {
-                  context.encode({nullptr, 10, 10, 30, PixelFormat::kRgb});
+                  segmenter.encode({nullptr, 10, 10, 30, PixelFormat::kRgb});
                 },
                 ""),
             ErrorCode::kInvalidArgument);
   EXPECT_EQ(code_of(
                 [&] {
-                  context.encode({image().pixels.data(), 10, 10, 20, PixelFormat::kRgb});
+                  segmenter.encode({image().pixels.data(), 10, 10, 20, PixelFormat::kRgb});
                 },
                 ""),
             ErrorCode::kInvalidArgument);
@@ -237,11 +316,11 @@ TEST_F(Api, EngineFilesAreTheEngine) {
     test::write_bytes(path("new"), "something else");
     fs::rename(path("new"), path("saved.lasso"));
     fs::remove(path("built.lasso"));
-    Context context(built, {2});
-    const Embedding embedding = context.encode(image().view());
-    const Segmentation expected = context.segment(embedding, click(250, 300));
+    Segmenter segmenter(built, {2});
+    const Embedding embedding = segmenter.encode(image().view());
+    const Segmentation expected = segmenter.segment(embedding, click(250, 300));
     for (const Engine& engine : {loaded, file}) {
-      Context other(engine, {2});
+      Segmenter other(engine, {2});
       const Segmentation answer = other.segment(embedding, click(250, 300));
       EXPECT_EQ(answer.low_res_logits, expected.low_res_logits);
       EXPECT_EQ(answer.masks.front().data, expected.masks.front().data);
@@ -260,13 +339,12 @@ TEST_F(Api, AnEngineFileGivesTheSameBitsEveryTime) {
     std::vector<float> embedding;
     std::vector<float> logits;
     for (int run = 0; run < 20; ++run) {
-      Context context(Engine::open(path("a.lasso"), test::capped()), {2});
-      const Embedding e = context.encode(image().view());
-      const auto count = static_cast<std::size_t>(e.grid() * e.grid() * e.channels());
-      const Segmentation answer = context.segment(e, click(250, 300));
-      if (run == 0) embedding.assign(e.data(), e.data() + count);
+      Segmenter segmenter(Engine::open(path("a.lasso"), test::capped()), {2});
+      const Embedding e = segmenter.encode(image().view());
+      const Segmentation answer = segmenter.segment(e, click(250, 300));
+      if (run == 0) embedding = test::values_of(e);
       if (run == 0) logits = answer.low_res_logits;
-      EXPECT_TRUE(std::equal(embedding.begin(), embedding.end(), e.data()));
+      EXPECT_EQ(test::values_of(e), embedding);
       EXPECT_EQ(answer.low_res_logits, logits);
     }
   }
@@ -300,6 +378,23 @@ TEST_F(Api, OptionsThatContradictAnEngineFileAreRefused) {
             ErrorCode::kNotFound);
 }
 
+TEST_F(Api, DevicesAndInstructionSetsAreChecked) {
+  EngineOptions options;
+  options.device = "cpu";
+  options.isa = "avx2";
+  const Engine capped = Engine::build(data("checkpoint.pth"), options);
+  EXPECT_EQ(capped.info().device, "cpu");
+  EXPECT_EQ(capped.info().isa, "avx2");
+  options.isa = "sse2";
+  EXPECT_EQ(code_of([&] { Engine::build(data("checkpoint.pth"), options); }, "\"sse2\""),
+            ErrorCode::kInvalidArgument);
+  options.isa.clear();
+  options.device = "cuda";
+  EXPECT_EQ(code_of([&] { Engine::build(data("checkpoint.pth"), options); },
+                    "device \"cuda\": this release runs on \"cpu\""),
+            ErrorCode::kUnsupported);
+}
+
 TEST_F(Api, BuildingKeepsWithinAMemoryLimitOrSaysWhatItNeeds) {
   EngineOptions options = test::capped();
   options.memory_limit = 1 << 20;
@@ -314,13 +409,14 @@ TEST_F(Api, BuildingKeepsWithinAMemoryLimitOrSaysWhatItNeeds) {
 }
 
 TEST_F(Api, ThreadsShareAnEngine) {
-  Context context(engine(), {1});
-  const Segmentation expected = context.segment(context.encode(image().view()), click(250, 300));
+  Segmenter segmenter(engine(), {1});
+  const Segmentation expected =
+      segmenter.segment(segmenter.encode(image().view()), click(250, 300));
   std::vector<std::thread> threads;
   std::vector<Segmentation> results(3);
   for (Segmentation& result : results) {
     threads.emplace_back([&result] {
-      Context own(engine(), {1});
+      Segmenter own(engine(), {1});
       result = own.segment(own.encode(image().view()), click(250, 300));
     });
   }
@@ -332,15 +428,15 @@ TEST_F(Api, ThreadsShareAnEngine) {
 }
 
 TEST_F(Api, MasksGoIntoTheCallersBuffer) {
-  Context context(engine());
-  const Embedding embedding = context.encode(image().view());
+  Segmenter segmenter(engine());
+  const Embedding embedding = segmenter.encode(image().view());
   SegmentOptions options;
-  const Segmentation with = context.segment(embedding, click(250, 300), options);
+  const Segmentation with = segmenter.segment(embedding, click(250, 300), options);
   options.masks = false;
-  const Segmentation without = context.segment(embedding, click(250, 300), options);
+  const Segmentation without = segmenter.segment(embedding, click(250, 300), options);
   const std::ptrdiff_t stride = image().width + 5;
   std::vector<std::uint8_t> buffer(static_cast<std::size_t>(stride * image().height), 9);
-  context.upsample_mask(embedding, without.low_res_logits.data(), 0.0F, buffer.data(), stride);
+  segmenter.upsample_mask(embedding, without.low_res_logits.data(), 0.0F, buffer.data(), stride);
   for (int y = 0; y < image().height; ++y) {
     const std::uint8_t* row = buffer.data() + y * stride;
     EXPECT_TRUE(std::equal(row, row + image().width,
@@ -350,9 +446,9 @@ TEST_F(Api, MasksGoIntoTheCallersBuffer) {
 }
 
 TEST_F(Api, EmptyEmbeddingsAreRefused) {
-  Context context(engine());
+  Segmenter segmenter(engine());
   EXPECT_FALSE(Embedding());
-  EXPECT_EQ(code_of([&] { context.segment(Embedding(), click(1, 1)); }, "empty"),
+  EXPECT_EQ(code_of([&] { segmenter.segment(Embedding(), click(1, 1)); }, "empty"),
             ErrorCode::kInvalidArgument);
 }
 
@@ -366,32 +462,33 @@ TEST_F(Api, ManyImagesAreEncodedAsIfEachWereAlone) {
   }
   std::vector<ImageView> views;
   for (const Image& cut : images) views.push_back(cut.view());
-  Context context(engine());
-  const std::vector<Embedding> together = context.encode(views);
+  Segmenter segmenter(engine());
+  const std::vector<Embedding> together = segmenter.encode(views);
   ASSERT_EQ(together.size(), images.size());
   for (std::size_t i = 0; i < images.size(); ++i) {
-    const Embedding alone = context.encode(views[i]);
+    const Embedding alone = segmenter.encode(views[i]);
     EXPECT_EQ(together[i].image_height(), images[i].height);
-    const auto count = static_cast<std::size_t>(alone.grid() * alone.grid() * alone.channels());
+    const std::vector<float> expected = test::values_of(alone);
+    const std::vector<float> values = test::values_of(together[i]);
     double difference = 0;
     double norm = 0;
-    for (std::size_t k = 0; k < count; ++k) {
-      difference += std::pow(alone.data()[k] - together[i].data()[k], 2);
-      norm += std::pow(alone.data()[k], 2);
+    for (std::size_t k = 0; k < expected.size(); ++k) {
+      difference += std::pow(expected[k] - values[k], 2);
+      norm += std::pow(expected[k], 2);
     }
     EXPECT_LE(difference, 1e-12 * norm) << "image " << i;  // 1e-6, squared
   }
-  EXPECT_TRUE(context.encode(std::vector<ImageView>{}).empty());
+  EXPECT_TRUE(segmenter.encode(std::vector<ImageView>{}).empty());
   views[5].width = 0;
-  EXPECT_EQ(code_of([&] { context.encode(views); }, "image 5 of "), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(code_of([&] { segmenter.encode(views); }, "image 5 of "), ErrorCode::kInvalidArgument);
 }
 
 TEST_F(Api, SameBitsEveryRun) {
   for (const int threads : {1, 2}) {
-    Context context(engine(), {threads});
-    const Segmentation first = context.segment(context.encode(image().view()), click(250, 300));
+    Segmenter segmenter(engine(), {threads});
+    const Segmentation first = segmenter.segment(segmenter.encode(image().view()), click(250, 300));
     for (int i = 0; i < 3; ++i) {
-      Context again(engine(), {threads});
+      Segmenter again(engine(), {threads});
       EXPECT_EQ(again.segment(again.encode(image().view()), click(250, 300)).low_res_logits,
                 first.low_res_logits);
     }

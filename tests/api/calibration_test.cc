@@ -11,9 +11,9 @@
 #include <vector>
 
 #include "core/json.h"
-#include "lasso/context.h"
 #include "lasso/machine.h"
 #include "lasso/mask.h"
+#include "lasso/segmenter.h"
 #include "support/errors.h"
 #include "support/files.h"
 
@@ -56,13 +56,13 @@ std::vector<Scene> scenes(std::size_t first, std::size_t count) {
 }
 
 std::vector<Mask> masks_of(const Engine& engine, const std::vector<Scene>& scenes) {
-  Context context(engine);
+  Segmenter segmenter(engine);
   std::vector<Mask> masks;
   for (const Scene& scene : scenes) {
-    const Embedding embedding = context.encode(read_image(scene.path).view());
+    const Embedding embedding = segmenter.encode(read_image(scene.path).view());
     std::vector<Prompt> prompts;
     for (const Object& object : scene.objects) prompts.push_back(object.click);
-    for (Segmentation& answer : context.segment(embedding, prompts)) {
+    for (Segmentation& answer : segmenter.segment(embedding, prompts)) {
       masks.push_back(std::move(answer.masks.front()));
     }
   }

@@ -14,7 +14,7 @@
 #include <functional>
 #include <string>
 
-#include "lasso/context.h"
+#include "lasso/segmenter.h"
 #include "models/sam/checkpoint.h"
 #include "support/files.h"
 #include "support/torch_writer.h"
@@ -68,7 +68,7 @@ TEST(Memory, BuildingHoldsThePackedWeightsAndLittleMore) {
   build = peak_resident_bytes([&] { Engine::build(path); });
   run = peak_resident_bytes([&] {
     const Engine engine = Engine::build(path);
-    Context(engine, {2}).warm_up();
+    Segmenter(engine, {2}).warm_up();
   });
   // Into a file: a layer at a time.
   EngineOptions limited;

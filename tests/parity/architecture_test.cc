@@ -10,6 +10,7 @@
 #include "models/sam/model.h"
 #include "models/sam/predictor.h"
 #include "support/allocation_counter.h"
+#include "support/embedding_values.h"
 
 namespace lasso::sam {
 namespace {
@@ -76,9 +77,9 @@ TEST_P(ArchitectureTest, FastKernelsMatchTheReference) {
   const Image image = noise(97, 61);
   const Embedding embedding = fast.encode(image.view());
   const Embedding expected = reference.encode(image.view());
-  const auto grid = static_cast<std::size_t>(embedding.grid());
-  const std::size_t count = grid * grid * static_cast<std::size_t>(embedding.channels());
-  EXPECT_LE(relative_error(embedding.data(), expected.data(), count), 1e-5);
+  EXPECT_LE(relative_error(test::values_of(embedding).data(), test::values_of(expected).data(),
+                           expected.size()),
+            1e-5);
 
   const auto side = static_cast<std::size_t>(embedding.low_res_side());
   Prompt box;
@@ -88,10 +89,10 @@ TEST_P(ArchitectureTest, FastKernelsMatchTheReference) {
   Prompt refined = clicks;
   refined.mask_input.assign(side * side, -1.5F);
   for (std::size_t i = 0; i < side * side / 2; ++i) refined.mask_input[i] = 3.0F;
-  const std::vector<Prompt> prompts{box, clicks, refined, box};
+  std::vector<Prompt> prompts{box, clicks, refined, box};
+  const SegmentOptions options;
   for (const bool multimask : {false, true}) {
-    SegmentOptions options;
-    options.multimask = multimask;
+    for (Prompt& prompt : prompts) prompt.multimask = multimask;
     std::vector<Segmentation> got(prompts.size());
     std::vector<Segmentation> want(prompts.size());
     fast.segment(expected, prompts.data(), prompts.size(), options, got.data());

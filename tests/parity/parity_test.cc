@@ -9,9 +9,10 @@
 #include "formats/npy/npy.h"
 #include "formats/npy/npz.h"
 #include "image/mask_upsample.h"
-#include "lasso/context.h"
+#include "lasso/segmenter.h"
 #include "parity/golden.h"
 #include "support/capped.h"
+#include "support/embedding_values.h"
 #include "support/files.h"
 
 namespace lasso::test {
@@ -23,6 +24,7 @@ constexpr float kTolerance = 1e-3F;           // absolute, of logits and IoU pre
 // PyTorch's [1, D, g, g] against [g, g, D].
 double relative_error(const Embedding& embedding, const Tensor& reference) {
   const std::vector<float> expected = to_floats(reference);
+  const std::vector<float> values = values_of(embedding);
   const auto channels = static_cast<std::size_t>(embedding.channels());
   const std::size_t cells = expected.size() / channels;
   double difference = 0;
@@ -30,7 +32,7 @@ double relative_error(const Embedding& embedding, const Tensor& reference) {
   for (std::size_t c = 0; c < channels; ++c) {
     for (std::size_t i = 0; i < cells; ++i) {
       const double e = expected[c * cells + i];
-      const double d = embedding.data()[i * channels + c] - e;
+      const double d = values[i * channels + c] - e;
       difference += d * d;
       norm += e * e;
     }
@@ -60,14 +62,14 @@ void expect_mask(const Mask& mask, const std::uint8_t* expected, const float* lo
   EXPECT_EQ(wrong, 0) << what;
 }
 
-void expect_case(Context& context, const Embedding& embedding, const GoldenCase& golden) {
-  SegmentOptions options;
-  options.multimask = golden.multimask;
-  const std::vector<Segmentation> results = context.segment(embedding, golden.prompts, options);
+void expect_case(Segmenter& segmenter, const Embedding& embedding, const GoldenCase& golden) {
+  std::vector<Prompt> prompts = golden.prompts;
+  for (Prompt& prompt : prompts) prompt.multimask = golden.multimask;
+  const std::vector<Segmentation> results = segmenter.segment(embedding, prompts);
   const auto side = static_cast<std::size_t>(embedding.low_res_side());
-  const MaskUpsample upsample = mask_upsample_of(preprocess_preset("sam"), embedding.low_res_side(),
-                                                 context.engine().info().image_size,
-                                                 embedding.image_width(), embedding.image_height());
+  const MaskUpsample upsample =
+      mask_upsample_of(preprocess_preset("sam"), embedding.low_res_side(), embedding.image_size(),
+                       embedding.image_width(), embedding.image_height());
   const std::size_t masks = golden.multimask ? 3 : 1;
   const std::vector<float> low_res = to_floats(golden.low_res);
   const std::vector<float> iou = to_floats(golden.iou);
@@ -100,12 +102,12 @@ TEST_P(Parity, MatchesSamPredictor) {
   if (!run.bundled && !std::filesystem::exists(folder)) GTEST_SKIP() << folder << " is absent";
   const GoldenModel golden = read_golden(folder);
   const Engine engine = Engine::build(golden.checkpoint, test::capped());
-  Context context(engine, {run.threads});
+  Segmenter segmenter(engine, {run.threads});
   for (const GoldenImage& image : golden.images) {
     const Image pixels = read_image(image.path);
-    const Embedding embedding = context.encode(pixels.view());
+    const Embedding embedding = segmenter.encode(pixels.view());
     EXPECT_LE(relative_error(embedding, image.embedding), kEmbeddingTolerance) << image.path;
-    for (const GoldenCase& c : image.cases) expect_case(context, embedding, c);
+    for (const GoldenCase& c : image.cases) expect_case(segmenter, embedding, c);
   }
 }
 
@@ -146,7 +148,7 @@ TEST(RawPixels, MatchSamPredictor) {
   const std::filesystem::path folder = data_path("sam_micro");
   const GoldenModel golden = read_golden(folder);
   const Engine engine = Engine::build(golden.checkpoint, test::capped());
-  Context context(engine, {2});
+  Segmenter segmenter(engine, {2});
   for (const GoldenImage& image : golden.images) {
     const std::string stem = std::filesystem::path(image.path).stem();
     const Tensor resized = read_npy((folder / (stem + "_resized.npy")).string());
@@ -154,17 +156,14 @@ TEST(RawPixels, MatchSamPredictor) {
     const auto height = static_cast<int>(resized.dims[0]);
     const auto width = static_cast<int>(resized.dims[1]);
     const Embedding embedding =
-        context.encode({static_cast<const std::uint8_t*>(resized.data.get()), width, height,
-                        std::ptrdiff_t{3} * width, PixelFormat::kRgb});
+        segmenter.encode({static_cast<const std::uint8_t*>(resized.data.get()), width, height,
+                          std::ptrdiff_t{3} * width, PixelFormat::kRgb});
     EXPECT_LE(relative_error(embedding, image.embedding), kEmbeddingTolerance) << image.path;
     for (const GoldenCase& c : image.cases) {
-      SegmentOptions options;
-      options.multimask = c.multimask;
-      const std::vector<Segmentation> results =
-          context.segment(embedding,
-                          scaled(c.prompts, static_cast<double>(width) / image.width,
-                                 static_cast<double>(height) / image.height),
-                          options);
+      std::vector<Prompt> prompts = scaled(c.prompts, static_cast<double>(width) / image.width,
+                                           static_cast<double>(height) / image.height);
+      for (Prompt& prompt : prompts) prompt.multimask = c.multimask;
+      const std::vector<Segmentation> results = segmenter.segment(embedding, prompts);
       const std::vector<float> iou = to_floats(c.iou);
       const std::vector<float> low_res = to_floats(c.low_res);
       ASSERT_EQ(results.size(), c.prompts.size());
@@ -186,7 +185,7 @@ TEST(HuggingFaceParity, MatchesSamModel) {
   const auto arrays = read_npz(folder + "/reference.npz");
   const Engine engine = Engine::build(folder + "/model.safetensors", test::capped());
   for (const int threads : {1, 2}) {
-    Context context(engine, {threads});
+    Segmenter segmenter(engine, {threads});
     const Tensor& planes = arrays.at("pixel_values");
     const auto side = static_cast<std::size_t>(planes.dims[2]);
     const std::vector<float> values = to_floats(planes);
@@ -194,8 +193,8 @@ TEST(HuggingFaceParity, MatchesSamModel) {
     for (std::size_t c = 0; c < 3; ++c) {
       for (std::size_t i = 0; i < side * side; ++i) pixels[i * 3 + c] = values[c * side * side + i];
     }
-    const Embedding embedding =
-        context.encode_preprocessed(pixels.data(), static_cast<int>(side), static_cast<int>(side));
+    const Embedding embedding = segmenter.encode_preprocessed(pixels.data(), static_cast<int>(side),
+                                                              static_cast<int>(side));
     EXPECT_LE(relative_error(embedding, arrays.at("image_embeddings")), kEmbeddingTolerance);
 
     const auto points = to_floats(arrays.at("input_points"));
@@ -211,11 +210,9 @@ TEST(HuggingFaceParity, MatchesSamModel) {
              label[next] == 1 ? PointLabel::kForeground : PointLabel::kBackground});
       }
     }
-    const auto expect = [&](const std::vector<Prompt>& asked, bool multimask,
-                            const std::string& name) {
-      SegmentOptions options;
-      options.multimask = multimask;
-      const auto results = context.segment(embedding, asked, options);
+    const auto expect = [&](std::vector<Prompt> asked, bool multimask, const std::string& name) {
+      for (Prompt& prompt : asked) prompt.multimask = multimask;
+      const auto results = segmenter.segment(embedding, asked);
       const auto masks = to_floats(arrays.at(name + "_pred_masks"));
       const auto scores = to_floats(arrays.at(name + "_iou_scores"));
       std::size_t mask_at = 0;

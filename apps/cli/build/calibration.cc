@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "cli/console.h"
-#include "cli/run/model.h"
+#include "cli/model/model.h"
 #include "cli/table.h"
 #include "cli/values.h"
 #include "eval/evaluation_set.h"

@@ -3,10 +3,10 @@
 #include <vector>
 
 #include "cli/exit_codes.h"
-#include "cli/run/picture.h"
+#include "cli/model/picture.h"
 #include "common/prompts.h"
-#include "lasso/context.h"
 #include "lasso/image.h"
+#include "lasso/segmenter.h"
 
 namespace lasso::app {
 
@@ -52,20 +52,22 @@ void run_model(const Operand& operand, const SideTask& task, Parent* parent) {
   const lasso::Prompt prompt = make_prompt(task.prompt, image);
   const RunOptions run = apply_variant(operand, task.run);
   const OpenModel model = open_operand(operand, task.model, run);
-  Context context(model.engine, {run.threads});
-  parent->send(RecordKind::kInfo, engine_json(model.engine.info(), context.threads()));
+  Segmenter segmenter(model.engine, {run.threads});
+  parent->send(RecordKind::kInfo, engine_json(model.engine.info(), segmenter.threads()));
 
-  context.set_trace([&](const std::string& program, const std::string& name,
-                        const std::vector<std::int64_t>& shape, const float* values,
-                        double /*ms*/) { send_tensor(program, name, shape, values, parent); });
-  const Embedding embedding = context.encode(image.view());
-  const Segmentation answer = context.segment(embedding, prompt);
-  context.set_trace({});
+  segmenter.set_trace([&](const std::string& program, const std::string& name,
+                          const std::vector<std::int64_t>& shape, const float* values,
+                          double /*ms*/) { send_tensor(program, name, shape, values, parent); });
+  const Embedding embedding = segmenter.encode(image.view());
+  const Segmentation answer = segmenter.segment(embedding, prompt);
+  segmenter.set_trace({});
 
+  std::vector<float> values(embedding.size());
+  embedding.copy_to(values.data());
   const auto masks = static_cast<std::int64_t>(answer.masks.size());
   const int side = embedding.low_res_side();
   send_tensor("results", "image_embedding",
-              {embedding.grid(), embedding.grid(), embedding.channels()}, embedding.data(), parent);
+              {embedding.grid(), embedding.grid(), embedding.channels()}, values.data(), parent);
   send_tensor("results", "low_res_logits", {masks, side, side}, answer.low_res_logits.data(),
               parent);
   send_tensor("results", "iou_predictions", {masks}, answer.iou_predictions.data(), parent);

@@ -5,9 +5,9 @@
 
 #include <string>
 
+#include "cli/model/child.h"
+#include "cli/model/operand.h"
 #include "cli/options.h"
-#include "cli/run/child.h"
-#include "cli/run/operand.h"
 #include "lasso/types.h"
 
 namespace lasso::app {

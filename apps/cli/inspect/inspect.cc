@@ -14,13 +14,15 @@
 #include "cli/build/calibration.h"
 #include "cli/commands.h"
 #include "cli/console.h"
+#include "cli/model/layer_json.h"
+#include "cli/model/layer_times.h"
+#include "cli/model/model.h"
 #include "cli/options.h"
-#include "cli/run/layer_json.h"
-#include "cli/run/layer_times.h"
-#include "cli/run/model.h"
 #include "cli/table.h"
 #include "common/json_text.h"
 #include "common/text.h"
+#include "lasso/machine.h"
+#include "lasso/segmenter.h"
 
 namespace lasso::app {
 
@@ -50,12 +52,13 @@ struct Measured {
 Measured measure(const OpenModel& model, const InspectArguments& arguments) {
   constexpr int kRuns = 3;
   Measured measured;
-  Context context(model.engine, {arguments.run.threads});
-  measured.threads = context.threads();
+  const int threads = arguments.run.threads;
+  measured.threads = threads == 0 ? machine_info().cores : threads;
   measured.arena_bytes = model.engine.arena_bytes(measured.threads);
   if (arguments.time) {
+    Segmenter segmenter(model.engine, {threads});
     const Progress progress("measuring the layers");
-    measured.ms = measure_layers(&context, kRuns);
+    measured.ms = measure_layers(&segmenter, kRuns);
   }
   return measured;
 }
@@ -97,13 +100,15 @@ void print_summary(const EngineInfo& info, const Measured& measured, const std::
   };
   print(fmt::format("{}  {}", styled(Style::kBold, info.model), printable(path)));
   row("hash", info.model_hash);
-  const int grid = info.patch_size > 0 ? info.image_size / info.patch_size : 0;
-  row("input", fmt::format("{0} x {0} pixels, patches of {1}: a grid of {2} x {2} tokens",
-                           info.image_size, info.patch_size, grid));
-  row("encoder", fmt::format("{} blocks, width {}, {} heads, windows of {}", info.depth,
-                             info.embed_dim, info.num_heads, info.window_size));
-  row("global blocks", fmt::format("{}", fmt::join(info.global_blocks, ", ")));
-  row("embedding", fmt::format("{} channels", info.prompt_dim));
+  if (info.sam) {
+    const SamInfo& sam = *info.sam;
+    row("input", fmt::format("{0} x {0} pixels, patches of {1}: a grid of {2} x {2} tokens",
+                             sam.image_size, sam.patch_size, sam.image_size / sam.patch_size));
+    row("encoder", fmt::format("{} blocks, width {}, {} heads, windows of {}", sam.depth,
+                               sam.embed_dim, sam.num_heads, sam.window_size));
+    row("global blocks", fmt::format("{}", fmt::join(sam.global_blocks, ", ")));
+    row("embedding", fmt::format("{} channels", sam.prompt_dim));
+  }
   row("parameters", quantity(static_cast<double>(info.parameters)));
   row("weights", fmt::format("{}B packed, {}", quantity(static_cast<double>(info.weight_bytes)),
                              precision_text(info)));
@@ -114,7 +119,7 @@ void print_summary(const EngineInfo& info, const Measured& measured, const std::
   const auto arena = std::max_element(measured.arena_bytes.begin(), measured.arena_bytes.end());
   row("arena", fmt::format("{}B with {} thread{}", quantity(static_cast<double>(*arena)),
                            measured.threads, measured.threads == 1 ? "" : "s"));
-  row("preprocess", info.preprocess);
+  if (!info.preprocess.empty()) row("preprocess", info.preprocess);
   row("packed by", fmt::format("Lasso {} with oneDNN {}; needs {}", info.lasso_version,
                                info.onednn_version, info.needed_isa));
   row("device", fmt::format("{}, {}", info.device, info.isa));
@@ -165,10 +170,18 @@ void print_layers(const ProgramInfo& program, const Measured& measured, bool why
   print(table.text());
 }
 
+OrderedJson sam_json(const SamInfo& sam) {
+  return {{"image_size", sam.image_size},       {"patch_size", sam.patch_size},
+          {"embed_dim", sam.embed_dim},         {"depth", sam.depth},
+          {"num_heads", sam.num_heads},         {"window_size", sam.window_size},
+          {"global_blocks", sam.global_blocks}, {"prompt_dim", sam.prompt_dim}};
+}
+
 OrderedJson to_json(const EngineInfo& info, const OpenModel& model, const Measured& measured,
                     bool layers, bool why) {
   OrderedJson json = {
       {"file", model.path},
+      {"family", info.family},
       {"model", info.model},
       {"model_hash", info.model_hash},
       {"preprocess", info.preprocess},
@@ -179,19 +192,12 @@ OrderedJson to_json(const EngineInfo& info, const OpenModel& model, const Measur
       {"lasso_version", info.lasso_version},
       {"onednn_version", info.onednn_version},
       {"needed_isa", info.needed_isa},
-      {"threads", measured.threads},
-      {"image_size", info.image_size},
-      {"patch_size", info.patch_size},
-      {"embed_dim", info.embed_dim},
-      {"depth", info.depth},
-      {"num_heads", info.num_heads},
-      {"window_size", info.window_size},
-      {"global_blocks", info.global_blocks},
-      {"prompt_dim", info.prompt_dim},
-      {"parameters", info.parameters},
-      {"weight_bytes", info.weight_bytes},
-      {"load_ms", model.load_ms},
-      {"programs", OrderedJson::array()}};
+      {"threads", measured.threads}};
+  if (info.sam) json.update(sam_json(*info.sam));
+  json.update({{"parameters", info.parameters},
+               {"weight_bytes", info.weight_bytes},
+               {"load_ms", model.load_ms},
+               {"programs", OrderedJson::array()}});
   for (std::size_t i = 0; i < info.programs.size(); ++i) {
     const ProgramInfo& program = info.programs[i];
     OrderedJson entry = {{"name", program.name},

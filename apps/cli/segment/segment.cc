@@ -15,8 +15,8 @@
 
 #include "cli/commands.h"
 #include "cli/console.h"
+#include "cli/model/model.h"
 #include "cli/options.h"
-#include "cli/run/model.h"
 #include "cli/segment/report_text.h"
 #include "cli/segment/segment_image.h"
 #include "cli/segment/segment_many.h"
@@ -311,17 +311,17 @@ Exit run_segment(const SegmentArguments& arguments) {
   }
 
   apply(arguments.run);
-  const OpenModel model = open_model(arguments.model, arguments.run);
+  const OpenModel model = open_sam(arguments.model, arguments.run);
   const EngineInfo& info = model.engine.info();
-  if (mask && info.patch_size > 0) {
-    const int side = info.image_size / info.patch_size * 4;
+  if (mask) {
+    const int side = info.sam->image_size / info.sam->patch_size * 4;
     set_mask_input(*mask, arguments.mask_input, side, &tasks.front());
   }
   const int jobs = static_cast<int>(
       std::min<std::size_t>(static_cast<std::size_t>(arguments.jobs), tasks.size()));
-  std::vector<Context> contexts = make_contexts(model.engine, jobs, arguments.run.threads);
+  std::vector<Segmenter> segmenters = make_segmenters(model.engine, jobs, arguments.run.threads);
   print_note(fmt::format("{}: {}, {} threads, {}, loaded in {:.0f} ms", model.path, info.model,
-                         threads_text(contexts), info.isa, model.load_ms));
+                         threads_text(segmenters), info.isa, model.load_ms));
 
   // Where no --model is given, this is the first time that its name is known.
   check_not_input("--save-embedding", arguments.save_embedding, model.path, "the model");
@@ -337,7 +337,7 @@ Exit run_segment(const SegmentArguments& arguments) {
     const std::string name = printable(task.path.value_or(settings.load_embedding));
     name_width = std::max(name_width, std::min<std::size_t>(name.size(), 48));
   }
-  segment_many(contexts, tasks, settings, &names, [&](const ImageReport& report) {
+  segment_many(segmenters, tasks, settings, &names, [&](const ImageReport& report) {
     some_failed |= report.failed();
     tell(report, settings.json, model.load_ms, name_width);
   });

@@ -17,10 +17,10 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// Masks of one call to the decoder are in memory together: at most this many bytes of them, and
+// Masks that are drawn together are in memory together: at most this many bytes of them, and of
 // this many prompts.
 constexpr std::size_t kMaskBytes = std::size_t{256} << 20;
-constexpr std::size_t kPromptsPerCall = 64;
+constexpr std::size_t kPromptsPerPicture = 64;
 
 // A file that the user named, or a generated name in a folder that the user named.
 std::string resolve(const std::string& target, const std::string& source, const std::string& kind,
@@ -32,9 +32,9 @@ std::string resolve(const std::string& target, const std::string& source, const 
 
 class ImageJob {
  public:
-  ImageJob(lasso::Context* context, const ImageTask& task, const SegmentSettings& settings,
+  ImageJob(lasso::Segmenter* segmenter, const ImageTask& task, const SegmentSettings& settings,
            OutputNames* names, const std::function<void()>& wait, ImageReport* report)
-      : context_(context),
+      : segmenter_(segmenter),
         task_(task),
         settings_(settings),
         names_(names),
@@ -99,9 +99,9 @@ class ImageJob {
 
   Embedding encode() {
     if (loaded_) return *loaded_;
-    Embedding embedding = context_->encode(image_->view());
-    report_->timings.preprocess_ms = context_->last_timings().preprocess_ms;
-    report_->timings.encode_ms = context_->last_timings().encode_ms;
+    Embedding embedding = segmenter_->encode(image_->view());
+    report_->timings.preprocess_ms = segmenter_->last_timings().preprocess_ms;
+    report_->timings.encode_ms = segmenter_->last_timings().encode_ms;
     return embedding;
   }
 
@@ -120,58 +120,42 @@ class ImageJob {
     subject.width = report_->width;
     subject.height = report_->height;
     subject.prompts = &report_->prompts;
-    subject.candidates = static_cast<std::size_t>(context_->engine().info().candidates);
+    subject.candidates = static_cast<std::size_t>(segmenter_->engine().info().sam->candidates);
     ImageOutputs outputs(settings_.formats, settings_.json, settings_.folder, names_, subject);
 
     std::size_t candidates = 1;
-    for (const PromptTask& prompt : report_->prompts) {
-      if (prompt.multimask) candidates = subject.candidates;
+    std::vector<Prompt> prompts;
+    for (const PromptTask& task : report_->prompts) {
+      prompts.push_back(task.prompt);
+      prompts.back().multimask = task.multimask;
+      if (task.multimask) candidates = subject.candidates;
     }
     const std::size_t mask_bytes = static_cast<std::size_t>(report_->width) *
                                    static_cast<std::size_t>(report_->height) * candidates;
     const std::size_t step = std::clamp<std::size_t>(
-        kMaskBytes / std::max<std::size_t>(mask_bytes, 1), 1, kPromptsPerCall);
-    const std::size_t count = report_->prompts.size();
+        kMaskBytes / std::max<std::size_t>(mask_bytes, 1), 1, kPromptsPerPicture);
+    const std::size_t count = prompts.size();
     std::vector<float> logits;
-    for (std::size_t first = 0; first < count; first += step) {
-      const std::vector<Segmentation> answers =
-          answer_range(embedding, first, std::min(first + step, count));
-      if (first == 0) wait_();
-      outputs.add(first, answers);
-      if (settings_.save_logits.empty()) continue;
-      for (const Segmentation& answer : answers) {
+    std::vector<Segmentation> answers;
+    segmenter_->segment(embedding, prompts, {}, [&](std::size_t i, Segmentation& answer) {
+      if (!settings_.save_logits.empty()) {
         logits.insert(logits.end(), answer.low_res_logits.begin(), answer.low_res_logits.end());
       }
-    }
+      answers.push_back(std::move(answer));
+      if (answers.size() < step && i + 1 < count) return;
+      const std::size_t first = i + 1 - answers.size();
+      if (first == 0) wait_();
+      outputs.add(first, answers);
+      answers.clear();
+    });
+    report_->timings.decode_ms = segmenter_->last_timings().decode_ms;
+    report_->timings.postprocess_ms = segmenter_->last_timings().postprocess_ms;
     const OrderedJson files = outputs.finish();
     report_->files.update(files);
     report_->masks = outputs.masks();
     if (!settings_.save_logits.empty()) {
       save_logits(logits, count, candidates, embedding.low_res_side());
     }
-  }
-
-  // The answers to prompts begin to end - 1. A call of the decoder has one number of masks for all.
-  std::vector<Segmentation> answer_range(const Embedding& embedding, std::size_t begin,
-                                         std::size_t end) {
-    std::vector<Segmentation> answers(end - begin);
-    for (const bool multimask : {false, true}) {
-      std::vector<std::size_t> places;
-      std::vector<Prompt> prompts;
-      for (std::size_t i = begin; i < end; ++i) {
-        if (report_->prompts[i].multimask != multimask) continue;
-        places.push_back(i - begin);
-        prompts.push_back(report_->prompts[i].prompt);
-      }
-      if (prompts.empty()) continue;
-      SegmentOptions options;
-      options.multimask = multimask;
-      std::vector<Segmentation> some = context_->segment(embedding, prompts, options);
-      report_->timings.decode_ms += context_->last_timings().decode_ms;
-      report_->timings.postprocess_ms += context_->last_timings().postprocess_ms;
-      for (std::size_t i = 0; i < some.size(); ++i) answers[places[i]] = std::move(some[i]);
-    }
-    return answers;
   }
 
   // [masks, side, side] for one prompt, [prompts, masks, side, side] for several.
@@ -185,7 +169,7 @@ class ImageJob {
     report_->files["logits"].push_back(path);
   }
 
-  lasso::Context* context_;
+  lasso::Segmenter* segmenter_;
   const ImageTask& task_;
   const SegmentSettings& settings_;
   OutputNames* names_;
@@ -197,14 +181,14 @@ class ImageJob {
 
 }  // namespace
 
-ImageReport segment_image(lasso::Context* context, const ImageTask& task,
+ImageReport segment_image(lasso::Segmenter* segmenter, const ImageTask& task,
                           const SegmentSettings& settings, OutputNames* names,
                           const std::function<void()>& wait) {
   ImageReport report;
   report.path = task.path.value_or(settings.load_embedding);
   report.failures = task.failures;
   try {
-    ImageJob(context, task, settings, names, wait, &report).run();
+    ImageJob(segmenter, task, settings, names, wait, &report).run();
   } catch (const OutputError& error) {
     report.error_code = "output";
     report.error = error.what();

@@ -10,7 +10,7 @@
 #include "common/outputs.h"
 #include "common/prompts.h"
 #include "common/result_json.h"
-#include "lasso/context.h"
+#include "lasso/segmenter.h"
 
 namespace lasso::app {
 
@@ -28,7 +28,7 @@ struct SegmentSettings {
 // Never throws because of the image or its prompts: what failed stands in the report. Throws what
 // concerns the whole run (no memory, a failing device, a bug).
 // `wait` is called before names are claimed for the image's files.
-ImageReport segment_image(lasso::Context* context, const ImageTask& task,
+ImageReport segment_image(lasso::Segmenter* segmenter, const ImageTask& task,
                           const SegmentSettings& settings, OutputNames* names,
                           const std::function<void()>& wait);
 

@@ -49,10 +49,10 @@ class Run {
       : tasks_(tasks), settings_(settings), names_(names), tell_(tell) {}
 
   // Takes images until there are none left or something has ended the run.
-  void work(lasso::Context* context, bool show_progress) {
+  void work(lasso::Segmenter* segmenter, bool show_progress) {
     for (std::size_t i = next_.fetch_add(1); i < tasks_.size(); i = next_.fetch_add(1)) {
       // Images behind one that ended the run still pass, or those that wait would wait for ever.
-      if (!ended_) one(context, i, show_progress);
+      if (!ended_) one(segmenter, i, show_progress);
       turns_.wait(i);
       turns_.pass(i);
     }
@@ -63,12 +63,12 @@ class Run {
   }
 
  private:
-  void one(lasso::Context* context, std::size_t i, bool show_progress) {
+  void one(lasso::Segmenter* segmenter, std::size_t i, bool show_progress) {
     try {
       std::optional<Progress> progress;
       if (show_progress) progress.emplace(title(i));
       // Waited for before anything is written: no file is there that no line has named.
-      const ImageReport report = segment_image(context, tasks_[i], settings_, names_, [&] {
+      const ImageReport report = segment_image(segmenter, tasks_[i], settings_, names_, [&] {
         turns_.wait(i);
         if (ended_) throw Ended{};
       });
@@ -99,36 +99,36 @@ class Run {
 
 }  // namespace
 
-std::vector<lasso::Context> make_contexts(const lasso::Engine& engine, int jobs, int threads) {
+std::vector<lasso::Segmenter> make_segmenters(const lasso::Engine& engine, int jobs, int threads) {
   const int all = threads == 0 ? lasso::machine_info().cores : threads;
   // The same number for each: masks must not depend on which one takes an image.
-  std::vector<lasso::Context> contexts;
+  std::vector<lasso::Segmenter> segmenters;
   for (int i = 0; i < jobs; ++i) {
-    contexts.emplace_back(engine, ContextOptions{std::max(1, all / jobs)});
+    segmenters.emplace_back(engine, SegmenterOptions{std::max(1, all / jobs)});
   }
-  return contexts;
+  return segmenters;
 }
 
-std::string threads_text(const std::vector<lasso::Context>& contexts) {
-  const int threads = contexts.front().threads();
-  return contexts.size() == 1 ? std::to_string(threads)
-                              : fmt::format("{} x {}", contexts.size(), threads);
+std::string threads_text(const std::vector<lasso::Segmenter>& segmenters) {
+  const int threads = segmenters.front().threads();
+  return segmenters.size() == 1 ? std::to_string(threads)
+                                : fmt::format("{} x {}", segmenters.size(), threads);
 }
 
-void segment_many(std::vector<lasso::Context>& contexts, const std::vector<ImageTask>& tasks,
+void segment_many(std::vector<lasso::Segmenter>& segmenters, const std::vector<ImageTask>& tasks,
                   const SegmentSettings& settings, OutputNames* names,
                   const std::function<void(const ImageReport&)>& tell) {
   Run run(tasks, settings, names, tell);
   {
     std::vector<std::jthread> workers;
     try {
-      for (std::size_t i = 1; i < contexts.size(); ++i) {
-        workers.emplace_back([&run, context = &contexts[i]] { run.work(context, false); });
+      for (std::size_t i = 1; i < segmenters.size(); ++i) {
+        workers.emplace_back([&run, segmenter = &segmenters[i]] { run.work(segmenter, false); });
       }
     } catch (const std::system_error&) {
       // Those that the system gave take all images.
     }
-    run.work(&contexts.front(), contexts.size() == 1);
+    run.work(&segmenters.front(), segmenters.size() == 1);
   }
   run.rethrow();
 }

@@ -7,21 +7,22 @@
 #include <vector>
 
 #include "cli/segment/segment_image.h"
-#include "lasso/context.h"
+#include "lasso/segmenter.h"
 
 namespace lasso::app {
 
-// `jobs` contexts that divide the threads between them (0: the physical cores), at least one each.
-std::vector<lasso::Context> make_contexts(const lasso::Engine& engine, int jobs, int threads);
+// `jobs` segmenters that divide the threads between them (0: the physical cores), at least one
+// each.
+std::vector<lasso::Segmenter> make_segmenters(const lasso::Engine& engine, int jobs, int threads);
 
-// "2", or "2 x 4" for two contexts with four each.
-std::string threads_text(const std::vector<lasso::Context>& contexts);
+// "2", or "2 x 4" for two segmenters with four each.
+std::string threads_text(const std::vector<lasso::Segmenter>& segmenters);
 
-// Segments the images, as many at a time as there are contexts. Files get their names and `tell` is
-// called in the order of the tasks, one at a time, so that everything but the time it takes is the
-// same for any number of contexts. Throws what concerns the whole run, when the images in work are
-// done.
-void segment_many(std::vector<lasso::Context>& contexts, const std::vector<ImageTask>& tasks,
+// Segments the images, as many at a time as there are segmenters. Files get their names and `tell`
+// is called in the order of the tasks, one at a time, so that everything but the time it takes is
+// the same for any number of segmenters. Throws what concerns the whole run, when the images in
+// work are done.
+void segment_many(std::vector<lasso::Segmenter>& segmenters, const std::vector<ImageTask>& tasks,
                   const SegmentSettings& settings, OutputNames* names,
                   const std::function<void(const ImageReport&)>& tell);
 

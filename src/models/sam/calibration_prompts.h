@@ -5,7 +5,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "lasso/context.h"
+#include "lasso/mask.h"
+#include "lasso/segmenter.h"
 #include "lasso/types.h"
 #include "models/sam/predictor.h"
 

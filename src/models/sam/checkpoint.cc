@@ -33,6 +33,12 @@ bool same_tensor(const Weights& weights, const std::string& a, const std::string
   return std::memcmp(x.data.get(), y.data.get(), x.bytes()) == 0;
 }
 
+std::string no_name_of_sam(const std::vector<std::string>& names) {
+  return fmt::format(
+      "not a SAM checkpoint: none of its {} tensors has one of SAM's names (the first is {})",
+      names.size(), names.empty() ? "" : printable(names.front()));
+}
+
 struct Canonical {
   Weights weights;
   bool hugging_face = false;
@@ -45,10 +51,7 @@ Canonical canonical(const Weights& weights) {
     fail(ErrorCode::kUnsupported, "{}: {}", weights.path(), *family);
   }
   const auto prefix = model_prefix(names);
-  LASSO_CHECK(prefix, ErrorCode::kUnsupported,
-              "{}: not a SAM checkpoint: none of its {} tensors has one of SAM's names (the first "
-              "is {})",
-              weights.path(), names.size(), names.empty() ? "" : printable(names.front()));
+  LASSO_CHECK(prefix, ErrorCode::kUnsupported, "{}: {}", weights.path(), no_name_of_sam(names));
   std::vector<std::string> own;
   for (const std::string& name : names) {
     if (name.starts_with(*prefix)) own.push_back(name.substr(prefix->size()));
@@ -193,6 +196,17 @@ void check_overlaps(const Weights& weights) {
 
 }  // namespace
 
+std::string fingerprint(const SamCheckpoint& checkpoint) {
+  return checkpoint.weights.fingerprint(to_json(checkpoint.config));
+}
+
+std::optional<std::string> other_model(const Weights& weights) {
+  const std::vector<std::string> names = weights.names();
+  if (model_prefix(names)) return std::nullopt;
+  const auto family = other_family(names);
+  return family ? *family : no_name_of_sam(names);
+}
+
 SamCheckpoint make_sam_checkpoint(const Weights& weights, const SamConfigOverride& stated) {
   auto [own, hugging_face] = canonical(weights);
   SamCheckpoint result{infer_config(own, stated), std::move(own)};
@@ -207,10 +221,13 @@ SamCheckpoint make_sam_checkpoint(const Weights& weights, const SamConfigOverrid
   return result;
 }
 
+SamCheckpoint make_sam_checkpoint(const Weights& weights, const std::string& config_path) {
+  return make_sam_checkpoint(
+      weights, config_path.empty() ? SamConfigOverride{} : read_config_override(config_path));
+}
+
 SamCheckpoint load_sam_checkpoint(const std::string& path, const std::string& config_path) {
-  const SamConfigOverride stated =
-      config_path.empty() ? SamConfigOverride{} : read_config_override(config_path);
-  return make_sam_checkpoint(read_checkpoint(path), stated);
+  return make_sam_checkpoint(read_checkpoint(path), config_path);
 }
 
 }  // namespace lasso::sam

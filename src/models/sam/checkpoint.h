@@ -3,6 +3,7 @@
 #define LASSO_MODELS_SAM_CHECKPOINT_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,13 @@ struct SamCheckpoint {
   Weights weights;  // exactly the tensors of expected_tensors(config): float32, float16 or bfloat16
 };
 
+// Of the weights and the configuration: 32 hexadecimal digits.
+std::string fingerprint(const SamCheckpoint& checkpoint);
+
+// If the tensors are not a SAM model's, a clause that says what they are; none if they have SAM's
+// names, be they an adapter's that make_sam_checkpoint() refuses.
+std::optional<std::string> other_model(const Weights& weights);
+
 // Reads a .pth or .safetensors file. Prefixes such as "module." or "model." are looked through,
 // Hugging Face's names are translated, tables of relative positions are interpolated as Meta's code
 // does where a configuration file asks for other lengths. `config_path` (empty: none) is what
@@ -36,6 +44,7 @@ struct SamCheckpoint {
 SamCheckpoint load_sam_checkpoint(const std::string& path, const std::string& config_path = {});
 
 // The same for tensors that are already read, under the names of the file.
+SamCheckpoint make_sam_checkpoint(const Weights& weights, const std::string& config_path);
 SamCheckpoint make_sam_checkpoint(const Weights& weights, const SamConfigOverride& stated = {});
 
 // One parameter of a random model: weights are normal with the deviation that keeps activations

@@ -120,11 +120,19 @@ Embedding load_embedding(const std::string& path) {
 
 int Embedding::image_width() const { return impl_->image_width; }
 int Embedding::image_height() const { return impl_->image_height; }
+int Embedding::image_size() const { return impl_->image_size; }
 int Embedding::grid() const { return impl_->grid; }
 int Embedding::channels() const { return impl_->channels; }
 int Embedding::low_res_side() const { return 4 * impl_->grid; }
+const std::string& Embedding::preprocess() const { return impl_->preprocess; }
 const std::string& Embedding::model_hash() const { return impl_->model_hash; }
-const float* Embedding::data() const { return impl_->data(); }
+
+std::size_t Embedding::size() const { return impl_->size(); }
+
+void Embedding::copy_to(float* values) const {
+  LASSO_CHECK(values != nullptr, ErrorCode::kInvalidArgument, "values is null");
+  std::copy_n(impl_->data(), impl_->size(), values);
+}
 
 void Embedding::save(const std::string& path) const {
   guarded([&] { save_embedding(*impl_, path); });

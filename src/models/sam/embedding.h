@@ -2,11 +2,12 @@
 #ifndef LASSO_MODELS_SAM_EMBEDDING_H_
 #define LASSO_MODELS_SAM_EMBEDDING_H_
 
+#include <cstddef>
 #include <string>
 
 #include "core/aligned_buffer.h"
 #include "image/preprocess.h"
-#include "lasso/context.h"
+#include "lasso/embedding.h"
 
 namespace lasso {
 
@@ -22,6 +23,10 @@ struct Embedding::Impl {
 
   float* data() { return reinterpret_cast<float*>(values.data()); }
   const float* data() const { return reinterpret_cast<const float*>(values.data()); }
+  std::size_t size() const {
+    return static_cast<std::size_t>(grid) * static_cast<std::size_t>(grid) *
+           static_cast<std::size_t>(channels);
+  }
 };
 
 }  // namespace lasso

@@ -9,7 +9,7 @@ SamModel compile_model(const SamCheckpoint& checkpoint, const Preprocess& prepro
   SamModel model;
   model.config = checkpoint.config;
   model.preprocess = preprocess;
-  model.hash = checkpoint.weights.fingerprint(to_json(checkpoint.config));
+  model.hash = fingerprint(checkpoint);
   model.parameters = static_cast<std::uint64_t>(parameter_count(checkpoint.config));
   model.module = engine::compile(describe(checkpoint), options);
   return model;

@@ -8,6 +8,7 @@
 #include "core/json_fields.h"
 #include "core/memory.h"
 #include "engine/engine_file.h"
+#include "models/accuracy.h"
 #include "models/sam/config_fields.h"
 #include "models/sam/describe.h"
 
@@ -61,18 +62,6 @@ void fields(V& v, Preprocess& preprocess) {
   v("mask_resize", preprocess.mask_resize);
 }
 
-template <class V>
-void fields(V& v, AccuracyRecord& accuracy) {
-  v("min_iou", accuracy.min_iou);
-  v("mean_iou", accuracy.mean_iou);
-  v("standard_error", accuracy.standard_error);
-  v("lowest_iou", accuracy.lowest_iou);
-  v("images", accuracy.images);
-  v("masks", accuracy.masks);
-  v("random_pictures", accuracy.random_pictures);
-  v("seed", accuracy.seed);
-}
-
 namespace sam {
 
 template <class V>
@@ -85,15 +74,6 @@ void fields(V& v, SamConfig& config) {
 
 namespace {
 
-constexpr char kFamily[] = "sam";
-
-engine::ModelRecord record_of(const SamConfig& config, const Preprocess& preprocess,
-                              const std::string& hash, const std::string& precision) {
-  const Json description = {{"config", write_fields(config)},
-                            {"preprocess", write_fields(preprocess)}};
-  return {kFamily, hash, precision, description.dump(), {}};
-}
-
 Preprocess read_preprocess(const Json& json, const std::string& where) {
   auto preprocess = read_fields<Preprocess>(json, where);
   const bool divides = std::all_of(preprocess.std.begin(), preprocess.std.end(),
@@ -103,18 +83,6 @@ Preprocess read_preprocess(const Json& json, const std::string& where) {
   LASSO_CHECK(preprocess.name.size() <= 32 && preprocess.name.find(' ') == std::string::npos,
               ErrorCode::kCorruptFile, "{}: its name is \"{}\"", where, preprocess.name);
   return preprocess;
-}
-
-void check_accuracy(const AccuracyRecord& accuracy, const std::string& where) {
-  const auto in_range = [](double iou) { return iou >= 0 && iou <= 1; };
-  LASSO_CHECK(in_range(accuracy.min_iou) && in_range(accuracy.mean_iou) &&
-                  in_range(accuracy.standard_error) && in_range(accuracy.lowest_iou) &&
-                  accuracy.lowest_iou <= accuracy.mean_iou,
-              ErrorCode::kCorruptFile,
-              "{}: IoUs are expected from 0 to 1, the lowest at most the mean", where);
-  LASSO_CHECK(accuracy.images >= 0 && accuracy.masks >= 0 && accuracy.seed >= 0,
-              ErrorCode::kCorruptFile, "{}: a number of images or masks, or a seed, is negative",
-              where);
 }
 
 struct Argument {
@@ -184,7 +152,7 @@ bool has_arguments(const graph::Graph& graph, const std::vector<graph::ValueId>&
   return true;
 }
 
-SamModel read_model(const engine::LoadedEngine& engine, const std::string& path) {
+SamModel read_parts(const engine::LoadedEngine& engine, const std::string& path) {
   const std::string where = path + ": meta.model";
   const Json json = parse_json(engine.model.description, where);
   FieldReader description(json, where);
@@ -194,10 +162,7 @@ SamModel read_model(const engine::LoadedEngine& engine, const std::string& path)
   description.finish();
   check_config(model.config, path);
   if (!engine.model.accuracy.empty()) {
-    const std::string accuracy = path + ": meta.accuracy";
-    model.accuracy =
-        read_fields<AccuracyRecord>(parse_json(engine.model.accuracy, accuracy), accuracy);
-    check_accuracy(*model.accuracy, accuracy);
+    model.accuracy = accuracy_from_json(engine.model.accuracy, path + ": meta.accuracy");
   }
   model.hash = engine.model.hash;
   model.precision = engine.model.precision;
@@ -229,35 +194,53 @@ void check_programs(const engine::CompiledModule& module, const SamConfig& confi
   }
 }
 
+engine::ModelRecord record_of(const SamConfig& config, const Preprocess& preprocess,
+                              const std::string& hash) {
+  const Json description = {{"config", write_fields(config)},
+                            {"preprocess", write_fields(preprocess)}};
+  engine::ModelRecord record;
+  record.family = kFamily;
+  record.hash = hash;
+  record.description = description.dump();
+  return record;
+}
+
+engine::ModelRecord record_of(const SamModel& model) {
+  engine::ModelRecord record = record_of(model.config, model.preprocess, model.hash);
+  record.precision = model.precision;
+  if (model.accuracy) record.accuracy = accuracy_to_json(*model.accuracy);
+  return record;
+}
+
+SamModel read_model(const engine::LoadedEngine& engine, const std::string& source) {
+  try {
+    return read_parts(engine, source);
+  } catch (const Error& error) {
+    if (std::string_view(error.what()).substr(0, source.size()) == source) throw;
+    fail(ErrorCode::kCorruptFile, "{}: {}", source, error.what());
+  }
+}
+
 void save_model(const SamModel& model, const std::string& path) {
-  engine::ModelRecord record =
-      record_of(model.config, model.preprocess, model.hash, model.precision);
-  if (model.accuracy) record.accuracy = write_fields(*model.accuracy).dump();
-  engine::write_engine_file(path, *model.module, record);
+  engine::write_engine_file(path, *model.module, record_of(model));
 }
 
 void build_model_file(const SamCheckpoint& checkpoint, const Preprocess& preprocess,
                       const engine::CompileOptions& options, const std::string& precision,
                       const std::string& path) {
-  const std::string hash = checkpoint.weights.fingerprint(to_json(checkpoint.config));
-  engine::build_engine_file(path, record_of(checkpoint.config, preprocess, hash, precision),
-                            [&](engine::WeightSink& sink) {
-                              return engine::compile(describe(checkpoint), options, sink);
-                            });
+  engine::ModelRecord record = record_of(checkpoint.config, preprocess, fingerprint(checkpoint));
+  record.precision = precision;
+  engine::build_engine_file(path, record, [&](engine::WeightSink& sink) {
+    return engine::compile(describe(checkpoint), options, sink);
+  });
 }
 
 SamModel load_model(const std::string& path, const engine::CompileOptions& options, bool verify) {
-  const engine::LoadedEngine engine =
-      engine::read_engine_file(path, {.family = kFamily,
-                                      .features = options.target.features,
-                                      .threads = options.target.threads,
-                                      .verify = verify});
-  try {
-    return read_model(engine, path);
-  } catch (const Error& error) {
-    if (std::string_view(error.what()).substr(0, path.size()) == path) throw;
-    fail(ErrorCode::kCorruptFile, "{}: {}", path, error.what());
-  }
+  return read_model(engine::read_engine_file(path, {.families = {kFamily},
+                                                    .features = options.target.features,
+                                                    .threads = options.target.threads,
+                                                    .verify = verify}),
+                    path);
 }
 
 std::uint64_t build_memory(const SamCheckpoint& checkpoint, bool into_file) {

@@ -5,9 +5,22 @@
 #include <cstdint>
 #include <string>
 
+#include "engine/engine_file.h"
 #include "models/sam/model.h"
 
 namespace lasso::sam {
+
+inline constexpr char kFamily[] = "sam";
+
+// What an engine's file says of a model: its configuration and preprocessing in the description.
+// The second also has the precision and, where it was measured, the accuracy.
+engine::ModelRecord record_of(const SamConfig& config, const Preprocess& preprocess,
+                              const std::string& hash);
+engine::ModelRecord record_of(const SamModel& model);
+
+// The inverse. Whatever the record and the module say, the model that is returned has the programs
+// that a Predictor runs, and is safe to run. Throws kCorruptFile with `source` in the message.
+SamModel read_model(const engine::LoadedEngine& engine, const std::string& source);
 
 // Writes a compiled model. The file appears complete or not at all.
 void save_model(const SamModel& model, const std::string& path);
@@ -18,9 +31,8 @@ void build_model_file(const SamCheckpoint& checkpoint, const Preprocess& preproc
                       const engine::CompileOptions& options, const std::string& precision,
                       const std::string& path);
 
-// Maps the file of a model, for the instruction set and threads of `options`. Whatever the file
-// says, the model that is returned has the programs that a Predictor runs, and is safe to run.
-// Throws kNotFound, kCorruptFile, kUnsupported.
+// Maps the file of a model, for the instruction set and threads of `options`, and reads it as
+// read_model() does. Throws kNotFound, kCorruptFile, kUnsupported.
 SamModel load_model(const std::string& path, const engine::CompileOptions& options, bool verify);
 
 // An upper estimate of the resident memory, in bytes, of a process that has resident what this one

@@ -204,35 +204,74 @@ void Predictor::check_prompt(const Prompt& prompt, std::size_t index, std::size_
 
 void Predictor::segment(const Embedding& embedding, const Prompt* prompts, std::size_t count,
                         const SegmentOptions& options, Segmentation* results) {
+  answer_each(embedding, prompts, count, [&](std::size_t i, const Batch& batch, std::size_t place) {
+    store_result(embedding, prompts[i], batch, place, options, results[i]);
+  });
+}
+
+void Predictor::segment(const Embedding& embedding, const Prompt* prompts, std::size_t count,
+                        const SegmentOptions& options, const Segmenter::Sink& sink) {
+  answer_each(embedding, prompts, count, [&](std::size_t i, const Batch& batch, std::size_t place) {
+    store_result(embedding, prompts[i], batch, place, options, answer_);
+    sink(i, answer_);
+  });
+}
+
+template <typename Deliver>
+void Predictor::answer_each(const Embedding& embedding, const Prompt* prompts, std::size_t count,
+                            const Deliver& deliver) {
   timings_ = {};
   check_embedding(embedding);
   const auto side = static_cast<std::size_t>(embedding.low_res_side());
   for (std::size_t i = 0; i < count; ++i) check_prompt(prompts[i], i, side);
-  done_.assign(count, false);
-  for (std::size_t first = 0; first < count; ++first) {
-    if (done_[first]) continue;
-    batch_.points = decoder_points(prompts[first]);
-    batch_.mask_input = !prompts[first].mask_input.empty();
-    batch_.prompts.clear();
-    for (std::size_t i = first; i < count && batch_.prompts.size() < prompts_per_run_; ++i) {
-      if (done_[i] || decoder_points(prompts[i]) != batch_.points ||
-          prompts[i].mask_input.empty() == batch_.mask_input) {
-        continue;
-      }
-      batch_.prompts.push_back(i);
-      done_[i] = true;
-    }
-    Stopwatch watch;
-    fill_batch(embedding, prompts, batch_);
-    run_decoder(embedding, batch_);
-    timings_.decode_ms += watch.milliseconds();
-    watch = {};
-    store_results(embedding, batch_, options, results);
-    timings_.postprocess_ms += watch.milliseconds();
+  in_batch_.assign(count, false);
+  // A call that ended early leaves batches behind.
+  for (Batch& batch : batches_) batch.handed_over = batch.prompts.size();
+  for (std::size_t i = 0; i < count; ++i) {
+    Batch& batch = batch_of(embedding, prompts, i, count);
+    deliver(i, batch, batch.handed_over);
+    ++batch.handed_over;
   }
 }
 
-void Predictor::fill_batch(const Embedding& embedding, const Prompt* prompts, const Batch& batch) {
+// Prompts are handed over in their order and batches take them in their order: the next one to be
+// handed over of some batch is `first`, or none has it.
+Predictor::Batch& Predictor::batch_of(const Embedding& embedding, const Prompt* prompts,
+                                      std::size_t first, std::size_t count) {
+  if (in_batch_[first]) {
+    return *std::find_if(batches_.begin(), batches_.end(), [&](const Batch& batch) {
+      return batch.handed_over < batch.prompts.size() && batch.prompts[batch.handed_over] == first;
+    });
+  }
+  const Stopwatch watch;
+  Batch& batch = free_batch();
+  batch.points = decoder_points(prompts[first]);
+  batch.mask_input = !prompts[first].mask_input.empty();
+  for (std::size_t i = first; i < count && batch.prompts.size() < prompts_per_run_; ++i) {
+    if (in_batch_[i] || decoder_points(prompts[i]) != batch.points ||
+        prompts[i].mask_input.empty() == batch.mask_input) {
+      continue;
+    }
+    batch.prompts.push_back(i);
+    in_batch_[i] = true;
+  }
+  fill_inputs(embedding, prompts, batch);
+  run_decoder(embedding, batch);
+  timings_.decode_ms += watch.milliseconds();
+  return batch;
+}
+
+Predictor::Batch& Predictor::free_batch() {
+  const auto free = std::find_if(batches_.begin(), batches_.end(), [](const Batch& batch) {
+    return batch.handed_over == batch.prompts.size();
+  });
+  Batch& batch = free == batches_.end() ? batches_.emplace_back() : *free;
+  batch.prompts.clear();
+  batch.handed_over = 0;
+  return batch;
+}
+
+void Predictor::fill_inputs(const Embedding& embedding, const Prompt* prompts, const Batch& batch) {
   const Embedding::Impl& e = *Access::impl(embedding);
   const ResizedSize resized =
       resized_size(model_->preprocess, e.image_width, e.image_height, e.image_size);
@@ -273,22 +312,22 @@ void Predictor::need_image_tokens(const Embedding& embedding) {
     }
   }
   image_tokens_of_.reset();
-  const std::array<engine::ConstTensorRef, 1> inputs{embedding.data()};
+  const std::array<engine::ConstTensorRef, 1> inputs{Access::impl(embedding)->data()};
   session_.run(image_tokens_program_, {}, inputs, image_token_results_);
   image_tokens_of_ = Access::impl(embedding);
 }
 
-void Predictor::run_decoder(const Embedding& embedding, const Batch& batch) {
+void Predictor::run_decoder(const Embedding& embedding, Batch& batch) {
   const auto count = batch.prompts.size();
   const auto masks = static_cast<std::size_t>(model_->config.num_mask_tokens());
   const auto side = static_cast<std::size_t>(embedding.low_res_side());
-  logits_.resize(count * masks * side * side);
-  iou_.resize(count * masks);
+  batch.logits.resize(count * masks * side * side);
+  batch.iou.resize(count * masks);
   const std::array<std::int64_t, 2> symbols{static_cast<std::int64_t>(count),
                                             static_cast<std::int64_t>(batch.points)};
   decoder_inputs_.clear();
   if (batch.mask_input) {
-    decoder_inputs_.emplace_back(embedding.data());
+    decoder_inputs_.emplace_back(Access::impl(embedding)->data());
   } else {
     need_image_tokens(embedding);
     for (const engine::TensorRef& result : image_token_results_) {
@@ -298,39 +337,38 @@ void Predictor::run_decoder(const Embedding& embedding, const Batch& batch) {
   decoder_inputs_.emplace_back(coords_.data());
   decoder_inputs_.emplace_back(labels_.data());
   if (batch.mask_input) decoder_inputs_.emplace_back(mask_inputs_.data());
-  const std::array<engine::TensorRef, 2> outputs{logits_.data(), iou_.data()};
+  const std::array<engine::TensorRef, 2> outputs{batch.logits.data(), batch.iou.data()};
   session_.run(batch.mask_input ? decoder_with_mask_ : decoder_, symbols, decoder_inputs_, outputs);
 }
 
 // The decoder makes one mask for unambiguous prompts (the first) and several for ambiguous ones.
-void Predictor::store_results(const Embedding& embedding, const Batch& batch,
-                              const SegmentOptions& options, Segmentation* results) {
+void Predictor::store_result(const Embedding& embedding, const Prompt& prompt, const Batch& batch,
+                             std::size_t place, const SegmentOptions& options,
+                             Segmentation& result) {
+  const Stopwatch watch;
   const ThreadLimit limit(session_.threads());
   const Embedding::Impl& e = *Access::impl(embedding);
   const auto tokens = static_cast<std::size_t>(model_->config.num_mask_tokens());
-  const std::size_t first = options.multimask ? 1 : 0;
-  const std::size_t masks = options.multimask ? tokens - 1 : 1;
+  const std::size_t first = prompt.multimask ? 1 : 0;
+  const std::size_t masks = prompt.multimask ? tokens - 1 : 1;
   const auto side = static_cast<std::size_t>(embedding.low_res_side());
   const MaskUpsample upsample =
       mask_upsample_of(model_->preprocess, embedding.low_res_side(), e.image_size, e.image_width,
                        e.image_height, session_.target().features);
-  for (std::size_t k = 0; k < batch.prompts.size(); ++k) {
-    Segmentation& result = results[batch.prompts[k]];
-    const float* logits = logits_.data() + (k * tokens + first) * side * side;
-    const float* iou = iou_.data() + k * tokens + first;
-    result.iou_predictions.assign(iou, iou + masks);
-    result.low_res_logits.assign(logits, logits + masks * side * side);
-    result.masks.resize(options.masks ? masks : 0);
-    for (std::size_t m = 0; m < result.masks.size(); ++m) {
-      Mask& mask = result.masks[m];
-      mask.width = e.image_width;
-      mask.height = e.image_height;
-      mask.data.resize(static_cast<std::size_t>(mask.width) *
-                       static_cast<std::size_t>(mask.height));
-      upsample_mask(upsample, logits + m * side * side, options.mask_threshold, mask_scratch_,
-                    mask.data.data(), mask.width);
-    }
+  const float* logits = batch.logits.data() + (place * tokens + first) * side * side;
+  const float* iou = batch.iou.data() + place * tokens + first;
+  result.iou_predictions.assign(iou, iou + masks);
+  result.low_res_logits.assign(logits, logits + masks * side * side);
+  result.masks.resize(options.masks ? masks : 0);
+  for (std::size_t m = 0; m < result.masks.size(); ++m) {
+    Mask& mask = result.masks[m];
+    mask.width = e.image_width;
+    mask.height = e.image_height;
+    mask.data.resize(static_cast<std::size_t>(mask.width) * static_cast<std::size_t>(mask.height));
+    upsample_mask(upsample, logits + m * side * side, options.mask_threshold, mask_scratch_,
+                  mask.data.data(), mask.width);
   }
+  timings_.postprocess_ms += watch.milliseconds();
 }
 
 void Predictor::upsample(const Embedding& embedding, const float* low_res_logits, float threshold,
@@ -367,13 +405,25 @@ void Predictor::warm_up(const WarmUpLimits& limits) {
   }
   const std::size_t low_res = 4 * static_cast<std::size_t>(model_->config.grid());
   const auto tokens = static_cast<std::size_t>(model_->config.num_mask_tokens());
-  done_.reserve(static_cast<std::size_t>(limits.prompts));
-  batch_.prompts.reserve(prompts);
+  in_batch_.reserve(static_cast<std::size_t>(limits.prompts));
+  // A batch of one prompt is handed over before the next is made.
+  const std::size_t kinds = limits.mask_input ? 2 * points : points;
+  const std::size_t batches =
+      prompts == 1 ? 1 : std::min(kinds, static_cast<std::size_t>(limits.prompts));
+  batches_.resize(std::max(batches, batches_.size()));
+  for (Batch& batch : batches_) {
+    batch.prompts.reserve(prompts);
+    batch.iou.reserve(prompts * tokens);
+    batch.logits.assign(prompts * tokens * low_res * low_res, 0.0F);
+  }
   coords_.reserve(prompts * points * 2);
   labels_.reserve(prompts * points);
-  iou_.reserve(prompts * tokens);
-  logits_.assign(prompts * tokens * low_res * low_res, 0.0F);
   if (limits.mask_input) mask_inputs_.assign(prompts * low_res * low_res, 0.0F);
+  answer_.masks.resize(1);
+  answer_.masks.front().data.reserve(static_cast<std::size_t>(limits.image_width) *
+                                     static_cast<std::size_t>(limits.image_height));
+  answer_.iou_predictions.reserve(tokens);
+  answer_.low_res_logits.reserve(tokens * low_res * low_res);
   // Scratch memory grows with the image's sides and with the part of the model's square that it
   // fills: the whole limit, the largest square within it, and a pixel are the extremes.
   const int side = std::min(limits.image_width, limits.image_height);
@@ -424,7 +474,7 @@ void Predictor::warm_up_image(int width, int height) {
   std::vector<std::uint8_t> mask(pixels);
   upsample_mask(mask_upsample_of(model_->preprocess, 4 * config.grid(), config.image_size, width,
                                  height, session_.target().features),
-                logits_.data(), 0.0F, mask_scratch_, mask.data(), width);
+                batches_.front().logits.data(), 0.0F, mask_scratch_, mask.data(), width);
 }
 
 }  // namespace lasso::sam

@@ -2,6 +2,7 @@
 #ifndef LASSO_MODELS_SAM_PREDICTOR_H_
 #define LASSO_MODELS_SAM_PREDICTOR_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -10,7 +11,7 @@
 #include "engine/session.h"
 #include "image/mask_upsample.h"
 #include "image/preprocess.h"
-#include "lasso/context.h"
+#include "lasso/segmenter.h"
 #include "models/sam/model.h"
 
 namespace lasso::sam {
@@ -26,6 +27,9 @@ class Predictor {
   // `results` holds one element for each prompt, whose memory is reused.
   void segment(const Embedding& embedding, const Prompt* prompts, std::size_t count,
                const SegmentOptions& options, Segmentation* results);
+  // The same one after another, in the prompts' order, into one element; see Segmenter::segment.
+  void segment(const Embedding& embedding, const Prompt* prompts, std::size_t count,
+               const SegmentOptions& options, const Segmenter::Sink& sink);
 
   // One low-resolution mask at the image's size.
   void upsample(const Embedding& embedding, const float* low_res_logits, float threshold,
@@ -37,12 +41,15 @@ class Predictor {
   engine::Session& session() { return session_; }
 
  private:
-  // Prompts that go through the decoder in one run: equal numbers of points, all with a mask or
-  // none.
+  // Prompts that go through the decoder in one run (equal numbers of points, all with a mask or
+  // none), and what it made of them.
   struct Batch {
     std::size_t points = 0;
     bool mask_input = false;
-    std::vector<std::size_t> prompts;  // indices
+    std::vector<std::size_t> prompts;  // indices, ascending
+    std::size_t handed_over = 0;       // of the prompts, the first ones
+    std::vector<float> logits;         // [prompts, masks, side, side]
+    std::vector<float> iou;            // [prompts, masks]
   };
 
   void warm_up_plans(std::size_t images, std::size_t prompts, std::size_t points, bool mask_input);
@@ -56,12 +63,21 @@ class Predictor {
   void run_encoder(const ImageView* images, std::size_t count, std::vector<Embedding>& embeddings);
   void check_embedding(const Embedding& embedding) const;
   void check_prompt(const Prompt& prompt, std::size_t index, std::size_t side) const;
-  void fill_batch(const Embedding& embedding, const Prompt* prompts, const Batch& batch);
+  // Calls deliver(i, batch, place of prompt i in the batch) for every prompt in order.
+  template <typename Deliver>
+  void answer_each(const Embedding& embedding, const Prompt* prompts, std::size_t count,
+                   const Deliver& deliver);
+  // The batch that prompt `first` is in, run if need be.
+  Batch& batch_of(const Embedding& embedding, const Prompt* prompts, std::size_t first,
+                  std::size_t count);
+  // What is free of the batches that were made before, or one more.
+  Batch& free_batch();
+  void fill_inputs(const Embedding& embedding, const Prompt* prompts, const Batch& batch);
   // What the decoder computes from the image alone, for `embedding`.
   void need_image_tokens(const Embedding& embedding);
-  void run_decoder(const Embedding& embedding, const Batch& batch);
-  void store_results(const Embedding& embedding, const Batch& batch, const SegmentOptions& options,
-                     Segmentation* results);
+  void run_decoder(const Embedding& embedding, Batch& batch);
+  void store_result(const Embedding& embedding, const Prompt& prompt, const Batch& batch,
+                    std::size_t place, const SegmentOptions& options, Segmentation& result);
 
   std::shared_ptr<const SamModel> model_;
   engine::Session session_;
@@ -80,13 +96,12 @@ class Predictor {
   std::vector<AlignedBuffer> image_tokens_;
   std::vector<engine::TensorRef> image_token_results_;
   std::vector<engine::ConstTensorRef> decoder_inputs_;
-  Batch batch_;
-  std::vector<bool> done_;
+  std::vector<Batch> batches_;  // as many as there are kinds of prompts in one call
+  std::vector<bool> in_batch_;  // by prompt
+  Segmentation answer_;         // that a sink takes
   std::vector<float> coords_;
   std::vector<std::int32_t> labels_;
   std::vector<float> mask_inputs_;
-  std::vector<float> logits_;
-  std::vector<float> iou_;
 };
 
 }  // namespace lasso::sam

@@ -6,11 +6,11 @@
 int main(int argc, char** argv) {
   if (argc != 3) return 2;
   try {
-    lasso::Context context(lasso::Engine::build(argv[1]));
+    lasso::Segmenter segmenter(lasso::Engine::build(argv[1]));
     const lasso::Image image = lasso::read_image(argv[2]);
     lasso::Prompt prompt;
     prompt.box = lasso::Box{20, 20, 120, 120};
-    const lasso::Segmentation answer = context.segment(context.encode(image.view()), prompt);
+    const lasso::Segmentation answer = segmenter.segment(segmenter.encode(image.view()), prompt);
     std::cout << "lasso " LASSO_VERSION ", " << answer.masks.size() << " mask\n";
     lasso::read_image("missing.png");
   } catch (const lasso::Error& error) {  // thrown by the library, caught here by its type

@@ -18,7 +18,7 @@
 #include "cli/bench/report/report_folder.h"
 #include "cli/console.h"
 #include "cli/exit_codes.h"
-#include "cli/run/model.h"
+#include "cli/model/model.h"
 #include "cli/values.h"
 #include "common/files.h"
 #include "common/model_files.h"

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "cli/bench/accuracy/pictures.h"
+#include "cli/model/operand.h"
 #include "cli/options.h"
-#include "cli/run/operand.h"
 #include "eval/accuracy_results.h"
 #include "eval/draw_prompts.h"
 #include "eval/evaluation_set.h"

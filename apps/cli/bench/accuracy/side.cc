@@ -5,9 +5,9 @@
 #include <utility>
 
 #include "cli/exit_codes.h"
-#include "cli/run/model.h"
-#include "lasso/context.h"
+#include "cli/model/model.h"
 #include "lasso/image.h"
+#include "lasso/segmenter.h"
 
 namespace lasso::app {
 
@@ -55,7 +55,7 @@ TruthScores scores_from_json(const OrderedJson& json) {
 
 // Prompts first to first + count of a request.
 void answer_chunk(const Embedding& embedding, const std::vector<AccuracyPrompt>& prompts,
-                  std::size_t first, std::size_t count, lasso::Context* context,
+                  std::size_t first, std::size_t count, lasso::Segmenter* segmenter,
                   OrderedJson* answers) {
   std::vector<lasso::Prompt> asked;
   std::vector<Mask> truths;
@@ -69,29 +69,29 @@ void answer_chunk(const Embedding& embedding, const std::vector<AccuracyPrompt>&
         rle_from_string(prompts[i].truth, embedding.image_width(), embedding.image_height())));
     clicks.push_back(prompts[i].prompt.points.front());
   }
-  for (const Segmentation& answer : context->segment(embedding, asked)) {
+  for (const Segmentation& answer : segmenter->segment(embedding, asked)) {
     answers->push_back(answer_to_json(answer.masks.front(), answer.iou_predictions.front()));
   }
   if (truths.empty()) return;
-  const std::vector<TruthScores> scores = score_objects(embedding, truths, clicks, context);
+  const std::vector<TruthScores> scores = score_objects(embedding, truths, clicks, segmenter);
   for (std::size_t i = 0; i < scores.size(); ++i) {
     (*answers)[with_truth[i]]["scores"] = scores_to_json(scores[i]);
   }
 }
 
-OrderedJson answer_request(const OrderedJson& request, lasso::Context* context) {
+OrderedJson answer_request(const OrderedJson& request, lasso::Segmenter* segmenter) {
   std::vector<AccuracyPrompt> prompts;
   for (const OrderedJson& json : request.at("prompts")) prompts.push_back(prompt_from_json(json));
   const auto path = request.at("image").get<std::vector<std::uint8_t>>();
   const Image image = read_image(std::string(path.begin(), path.end()));
-  const Embedding embedding = context->encode(image.view());
+  const Embedding embedding = segmenter->encode(image.view());
   const std::size_t bytes =
       4 * static_cast<std::size_t>(image.width) * static_cast<std::size_t>(image.height);
   const std::size_t step =
       std::clamp<std::size_t>(kMaskBytes / std::max<std::size_t>(bytes, 1), 1, kPromptsPerCall);
   OrderedJson answers = OrderedJson::array();
   for (std::size_t first = 0; first < prompts.size(); first += step) {
-    answer_chunk(embedding, prompts, first, std::min(step, prompts.size() - first), context,
+    answer_chunk(embedding, prompts, first, std::min(step, prompts.size() - first), segmenter,
                  &answers);
   }
   return {{"answers", std::move(answers)}};
@@ -102,7 +102,7 @@ void serve(const Operand& operand, const ModelOptions& model, const RunOptions& 
   parent->receive();  // asks for the model
   const RunOptions run = apply_variant(operand, run_options);
   const OpenModel open = open_operand(operand, model, run);
-  lasso::Context context(open.engine, {run.threads});
+  lasso::Segmenter segmenter(open.engine, {run.threads});
   const EngineInfo& info = open.engine.info();
   parent->send(RecordKind::kInfo, {{"file", operand.file},
                                    {"variant", operand.variant},
@@ -112,13 +112,13 @@ void serve(const Operand& operand, const ModelOptions& model, const RunOptions& 
                                    {"precision", info.precision},
                                    {"preprocess", info.preprocess},
                                    {"isa", operand.variant == "reference" ? "reference" : info.isa},
-                                   {"threads", context.threads()},
+                                   {"threads", segmenter.threads()},
                                    {"load_ms", open.load_ms}});
   while (true) {
     const Record request = parent->receive();
     OrderedJson answer;
     try {
-      answer = answer_request(request.meta, &context);
+      answer = answer_request(request.meta, &segmenter);
     } catch (const lasso::Error& error) {
       if (is_fatal(error)) throw;
       answer = {{"error", error.what()}};

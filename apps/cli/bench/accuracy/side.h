@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
+#include "cli/model/child.h"
+#include "cli/model/operand.h"
 #include "cli/options.h"
-#include "cli/run/child.h"
-#include "cli/run/operand.h"
 #include "eval/evaluation_set.h"
 #include "eval/truth_scores.h"
 

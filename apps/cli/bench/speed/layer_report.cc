@@ -8,7 +8,7 @@
 
 #include "cli/bench/report/markup.h"
 #include "cli/bench/speed/report.h"
-#include "cli/run/layer_json.h"
+#include "cli/model/layer_json.h"
 
 namespace lasso::app {
 

@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "cli/bench/speed/layers.h"
-#include "cli/run/machine.h"
-#include "cli/run/statistics.h"
+#include "cli/model/machine.h"
+#include "cli/model/statistics.h"
 #include "common/json_text.h"
 
 namespace lasso::app {

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "cli/bench/speed/results.h"
+#include "cli/model/operand.h"
 #include "cli/options.h"
-#include "cli/run/operand.h"
 
 namespace lasso::app {
 

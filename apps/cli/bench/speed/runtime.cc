@@ -8,13 +8,13 @@
 
 #include "cli/console.h"
 #include "cli/exit_codes.h"
-#include "cli/run/layer_json.h"
-#include "cli/run/layer_times.h"
-#include "cli/run/model.h"
-#include "cli/run/picture.h"
+#include "cli/model/layer_json.h"
+#include "cli/model/layer_times.h"
+#include "cli/model/model.h"
+#include "cli/model/picture.h"
 #include "core/stopwatch.h"
-#include "lasso/context.h"
 #include "lasso/image.h"
+#include "lasso/segmenter.h"
 
 namespace lasso::app {
 
@@ -59,7 +59,7 @@ class LassoRuntime : public SpeedRuntime {
         run_(apply_variant(operand, setup.run)),
         image_(load_picture(setup.image, 0, 0)),
         model_(open_candidate(operand, setup, run_)),
-        context_(model_.engine, {run_.threads}) {}
+        segmenter_(model_.engine, {run_.threads}) {}
 
   OrderedJson info() const override {
     const EngineInfo& info = model_.engine.info();
@@ -71,7 +71,7 @@ class LassoRuntime : public SpeedRuntime {
             {"device", info.device},
             {"precision", info.precision},
             {"isa", info.isa},
-            {"threads", context_.threads()},
+            {"threads", segmenter_.threads()},
             {"load_ms", model_.load_ms},
             {"width", image_.width},
             {"height", image_.height},
@@ -81,15 +81,15 @@ class LassoRuntime : public SpeedRuntime {
   }
 
   OrderedJson encode() override {
-    embedding_ = context_.encode(image_.view());
-    const Timings& timings = context_.last_timings();
+    embedding_ = segmenter_.encode(image_.view());
+    const Timings& timings = segmenter_.last_timings();
     return {{"ms", timings.encode_ms}, {"preprocess_ms", timings.preprocess_ms}};
   }
 
   OrderedJson decode(int prompts) override {
-    if (!embedding_) embedding_ = context_.encode(image_.view());
-    context_.segment(embedding_, spread_prompts(prompts, image_.width, image_.height));
-    const Timings& timings = context_.last_timings();
+    if (!embedding_) embedding_ = segmenter_.encode(image_.view());
+    segmenter_.segment(embedding_, spread_prompts(prompts, image_.width, image_.height));
+    const Timings& timings = segmenter_.last_timings();
     return {{"ms", timings.decode_ms}, {"postprocess_ms", timings.postprocess_ms}};
   }
 
@@ -97,11 +97,11 @@ class LassoRuntime : public SpeedRuntime {
     const Stopwatch watch;
     const Image image = read_image(path_);
     const double read_ms = watch.milliseconds();
-    const Embedding embedding = context_.encode(image.view());
-    const Timings first = context_.last_timings();
-    context_.segment(embedding, spread_prompts(1, image.width, image.height));
+    const Embedding embedding = segmenter_.encode(image.view());
+    const Timings first = segmenter_.last_timings();
+    segmenter_.segment(embedding, spread_prompts(1, image.width, image.height));
     const double ms = watch.milliseconds();
-    const Timings& second = context_.last_timings();
+    const Timings& second = segmenter_.last_timings();
     return {{"ms", ms},
             {"read_ms", read_ms},
             {"preprocess_ms", first.preprocess_ms},
@@ -111,7 +111,7 @@ class LassoRuntime : public SpeedRuntime {
   }
 
   OrderedJson layers() override {
-    const LayerTimes times = time_layers(&context_, image_.view());
+    const LayerTimes times = time_layers(&segmenter_, image_.view());
     OrderedJson layers = OrderedJson::array();
     for (const ProgramInfo& program : model_.engine.info().programs) {
       const char* stage = program.name == "image_encoder"  ? "encode"
@@ -135,7 +135,7 @@ class LassoRuntime : public SpeedRuntime {
   RunOptions run_;
   Image image_;
   OpenModel model_;
-  lasso::Context context_;
+  lasso::Segmenter segmenter_;
   Embedding embedding_;
 };
 

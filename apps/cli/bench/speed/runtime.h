@@ -6,7 +6,7 @@
 #include <memory>
 
 #include "cli/bench/speed/side.h"
-#include "cli/run/operand.h"
+#include "cli/model/operand.h"
 
 namespace lasso::app {
 

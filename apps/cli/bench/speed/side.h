@@ -5,9 +5,9 @@
 #include <string>
 
 #include "cli/bench/speed/results.h"
+#include "cli/model/child.h"
+#include "cli/model/operand.h"
 #include "cli/options.h"
-#include "cli/run/child.h"
-#include "cli/run/operand.h"
 
 namespace lasso::app {
 

@@ -9,8 +9,8 @@
 #include "cli/bench/speed/layers.h"
 #include "cli/bench/speed/results.h"
 #include "cli/exit_codes.h"
-#include "cli/run/layer_json.h"
-#include "cli/run/statistics.h"
+#include "cli/model/layer_json.h"
+#include "cli/model/statistics.h"
 
 namespace lasso::app {
 namespace {

@@ -1,4 +1,4 @@
-#include "cli/run/operand.h"
+#include "cli/model/operand.h"
 
 #include <cpuid.h>
 #include <fmt/format.h>
@@ -99,7 +99,7 @@ RunOptions apply_variant(const Operand& operand, const RunOptions& run) {
 OpenModel open_operand(const Operand& operand, const ModelOptions& model, const RunOptions& run) {
   ModelOptions options = model;
   options.model = operand.file;
-  return open_model(options, run);
+  return open_sam(options, run);
 }
 
 }  // namespace lasso::app

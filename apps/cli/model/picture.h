@@ -1,6 +1,6 @@
 // Pictures for commands that need any picture.
-#ifndef LASSO_CLI_RUN_PICTURE_H_
-#define LASSO_CLI_RUN_PICTURE_H_
+#ifndef LASSO_CLI_MODEL_PICTURE_H_
+#define LASSO_CLI_MODEL_PICTURE_H_
 
 #include <cstdint>
 #include <string>
@@ -18,4 +18,4 @@ Image load_picture(const std::string& path, int width, int height);
 
 }  // namespace lasso::app
 
-#endif  // LASSO_CLI_RUN_PICTURE_H_
+#endif  // LASSO_CLI_MODEL_PICTURE_H_

@@ -1,13 +1,16 @@
-// Contexts: where an engine runs. Image -> Embedding (once per image) -> masks (once per prompt).
-#ifndef LASSO_CONTEXT_H_
-#define LASSO_CONTEXT_H_
+// Segmenters: image -> Embedding (once per image) -> masks (once per prompt), by an engine of the
+// model family "sam".
+#ifndef LASSO_SEGMENTER_H_
+#define LASSO_SEGMENTER_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "lasso/embedding.h"
 #include "lasso/engine.h"
 #include "lasso/export.h"
 #include "lasso/image.h"
@@ -16,44 +19,13 @@
 
 namespace lasso {
 
-// What the image encoder made of one image. A value: copies share the numbers; it may be kept,
-// saved, sent and used from several threads. It knows the image's size, the preprocessing and the
-// model it belongs to.
-class LASSO_EXPORT Embedding {
- public:
-  // Empty: it may only be assigned to, copied, tested and destroyed.
-  Embedding() = default;
-  explicit operator bool() const noexcept { return impl_ != nullptr; }
-
-  int image_width() const;  // of the original image, pixels
-  int image_height() const;
-  int grid() const;  // side of the embedding, tokens
-  int channels() const;
-  int low_res_side() const;  // side of low-resolution logits: 4 * grid()
-  const std::string& model_hash() const;
-  // float32, [grid, grid, channels], row-major; valid as long as a copy of the embedding lives.
-  const float* data() const;
-
-  // A .safetensors file: tensor "image_embeddings" (float32, [1, channels, grid, grid], as
-  // PyTorch's SAM has it) and what is above as metadata. Complete or not at all.
-  void save(const std::string& path) const;
-  // Throws kNotFound, kCorruptFile.
-  static Embedding load(const std::string& path);
-
-  struct Impl;  // the library's own
-
- private:
-  friend struct Access;
-  std::shared_ptr<const Impl> impl_;
-};
-
 struct SegmentOptions {
-  bool multimask = false;       // three candidates for an ambiguous prompt instead of one mask
   bool masks = true;            // false: only logits and predictions, no masks at the image's size
   float mask_threshold = 0.0f;  // a pixel is inside where its logit is greater
 };
 
-// The answer to one prompt. Passing the same object again reuses its memory.
+// The answer to one prompt: one mask, or as many as SamInfo::candidates for Prompt::multimask.
+// Passing the same object again reuses its memory.
 struct LASSO_EXPORT Segmentation {
   std::vector<Mask> masks;  // at the original image's size, in the decoder's order: see best()
   std::vector<float> iou_predictions;  // the model's own estimate for each mask
@@ -63,10 +35,10 @@ struct LASSO_EXPORT Segmentation {
   std::size_t best() const;
 };
 
-// Threads belong to the thread that calls: contexts that run at the same time have a team each, and
-// should divide the cores between them. A call from inside an OpenMP region has one thread. A
+// Threads belong to the thread that calls: segmenters that run at the same time have a team each,
+// and should divide the cores between them. A call from inside an OpenMP region has one thread. A
 // process that has run Lasso must not fork and run it again in the child.
-struct ContextOptions {
+struct SegmenterOptions {
   int threads = 0;  // 0: the physical cores that the process may use
 };
 
@@ -74,10 +46,10 @@ struct Timings {  // of the last call, milliseconds
   double preprocess_ms = 0;
   double encode_ms = 0;
   double decode_ms = 0;
-  double postprocess_ms = 0;
+  double postprocess_ms = 0;  // without what a sink does
 };
 
-// What a context should be ready for; see Context::warm_up.
+// What a segmenter should be ready for; see Segmenter::warm_up.
 struct WarmUpLimits {
   int image_width = 1920;
   int image_height = 1080;
@@ -87,14 +59,16 @@ struct WarmUpLimits {
   bool mask_input = false;
 };
 
-// One per thread: it owns the arena and the scratch memory. Not copyable; may be moved. A context
-// keeps its engine alive.
-class LASSO_EXPORT Context {
+// It belongs to one thread at a time: it owns the arena and the scratch memory. Not copyable; may
+// be moved. A segmenter keeps its engine alive.
+class LASSO_EXPORT Segmenter {
  public:
-  explicit Context(const Engine& engine, const ContextOptions& options = {});
-  ~Context();
-  Context(Context&&) noexcept;
-  Context& operator=(Context&&) noexcept;
+  // Throws kUnsupported for an engine of another model family than "sam", naming both, and
+  // kInvalidArgument for a number of threads out of range.
+  explicit Segmenter(const Engine& engine, const SegmenterOptions& options = {});
+  ~Segmenter();
+  Segmenter(Segmenter&&) noexcept;
+  Segmenter& operator=(Segmenter&&) noexcept;
 
   const Engine& engine() const;
   int threads() const;
@@ -103,14 +77,15 @@ class LASSO_EXPORT Context {
   // stride.
   Embedding encode(const ImageView& image);
 
-  // The embeddings of several images, in their order, as if each were encoded alone; the encoder
-  // takes up to four at once. For small models on many cores, which the layers of one image don't
-  // fill; memory for activations grows with the images taken at once. Throws as encode() of one
-  // image.
+  // Returns the embeddings of several images, in their order, as if each were encoded alone; the
+  // encoder takes up to four at once. For small models on many cores, which the layers of one image
+  // don't fill; memory for activations grows with the images taken at once. Throws as encode() of
+  // one image.
   std::vector<Embedding> encode(const std::vector<ImageView>& images);
 
   // Runs the encoder on an image that is already resized, padded and normalised: float32,
-  // [image_size, image_size, 3], row-major. The masks will have the given size.
+  // [image_size, image_size, 3], row-major, with image_size as SamInfo has it. The masks will have
+  // the given size, in pixels.
   Embedding encode_preprocessed(const float* pixels, int image_width, int image_height);
 
   // Answers one prompt. Throws kInvalidArgument if the prompt is empty, a box has no area, a
@@ -121,9 +96,20 @@ class LASSO_EXPORT Context {
   // The same into `result`, whose memory is reused.
   void segment(const Embedding& embedding, const Prompt& prompt, const SegmentOptions& options,
                Segmentation* result);
-  // Answers several prompts, in their order; in small models prompts of equal size go through the
-  // decoder together. What the decoder computes from the image alone is kept until another
-  // embedding is used.
+
+  // Takes the index of a prompt and its answer, which is valid during the call and whose memory the
+  // next answer reuses, unless the sink takes it with std::move.
+  using Sink = std::function<void(std::size_t prompt, Segmentation& answer)>;
+
+  // Answers any number of prompts, with and without multimask, and calls the sink once for each,
+  // in their order, so that no more than one prompt's masks need be in memory. In small models
+  // prompts of equal size go through the decoder together. What the decoder computes from the image
+  // alone is kept until another embedding is used. All prompts are checked before the first answer;
+  // throws as for one prompt, and what the sink throws, which ends the call. The sink may call
+  // upsample_mask() of this segmenter, and nothing else of it.
+  void segment(const Embedding& embedding, const std::vector<Prompt>& prompts,
+               const SegmentOptions& options, const Sink& sink);
+  // The same with all answers at once, in the prompts' order.
   std::vector<Segmentation> segment(const Embedding& embedding, const std::vector<Prompt>& prompts,
                                     const SegmentOptions& options = {});
 
@@ -155,4 +141,4 @@ class LASSO_EXPORT Context {
 
 }  // namespace lasso
 
-#endif  // LASSO_CONTEXT_H_
+#endif  // LASSO_SEGMENTER_H_

@@ -1,4 +1,4 @@
-#include "cli/run/statistics.h"
+#include "cli/model/statistics.h"
 
 #include <algorithm>
 #include <numeric>

@@ -1,8 +1,8 @@
 // Work done in a child process, since oneDNN fixes its instruction set once per process. Both ends
 // exchange records: a JSON text and float32 values. They are taken as they come, so that neither
 // end holds them all.
-#ifndef LASSO_CLI_RUN_CHILD_H_
-#define LASSO_CLI_RUN_CHILD_H_
+#ifndef LASSO_CLI_MODEL_CHILD_H_
+#define LASSO_CLI_MODEL_CHILD_H_
 
 #include <sys/types.h>
 
@@ -79,4 +79,4 @@ class Child {
 
 }  // namespace lasso::app
 
-#endif  // LASSO_CLI_RUN_CHILD_H_
+#endif  // LASSO_CLI_MODEL_CHILD_H_

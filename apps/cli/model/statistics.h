@@ -1,6 +1,6 @@
 // Repeated measurements.
-#ifndef LASSO_CLI_RUN_STATISTICS_H_
-#define LASSO_CLI_RUN_STATISTICS_H_
+#ifndef LASSO_CLI_MODEL_STATISTICS_H_
+#define LASSO_CLI_MODEL_STATISTICS_H_
 
 #include <cstddef>
 #include <vector>
@@ -45,4 +45,4 @@ class Schedule {
 
 }  // namespace lasso::app
 
-#endif  // LASSO_CLI_RUN_STATISTICS_H_
+#endif  // LASSO_CLI_MODEL_STATISTICS_H_

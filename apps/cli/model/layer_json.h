@@ -1,6 +1,6 @@
 // A layer's description as JSON, for reports and between processes.
-#ifndef LASSO_CLI_RUN_LAYER_JSON_H_
-#define LASSO_CLI_RUN_LAYER_JSON_H_
+#ifndef LASSO_CLI_MODEL_LAYER_JSON_H_
+#define LASSO_CLI_MODEL_LAYER_JSON_H_
 
 #include "common/json_text.h"
 #include "lasso/engine.h"
@@ -13,4 +13,4 @@ LayerInfo layer_from_json(const OrderedJson& json);
 
 }  // namespace lasso::app
 
-#endif  // LASSO_CLI_RUN_LAYER_JSON_H_
+#endif  // LASSO_CLI_MODEL_LAYER_JSON_H_

@@ -1,11 +1,11 @@
 // A model and how it is run: what comparisons and measurements are made of.
-#ifndef LASSO_CLI_RUN_OPERAND_H_
-#define LASSO_CLI_RUN_OPERAND_H_
+#ifndef LASSO_CLI_MODEL_OPERAND_H_
+#define LASSO_CLI_MODEL_OPERAND_H_
 
 #include <string>
 
+#include "cli/model/model.h"
 #include "cli/options.h"
-#include "cli/run/model.h"
 
 namespace lasso::app {
 
@@ -29,4 +29,4 @@ OpenModel open_operand(const Operand& operand, const ModelOptions& model, const 
 
 }  // namespace lasso::app
 
-#endif  // LASSO_CLI_RUN_OPERAND_H_
+#endif  // LASSO_CLI_MODEL_OPERAND_H_

@@ -1,6 +1,6 @@
 // The machine that figures come from, and the rates at which it can compute.
-#ifndef LASSO_CLI_RUN_MACHINE_H_
-#define LASSO_CLI_RUN_MACHINE_H_
+#ifndef LASSO_CLI_MODEL_MACHINE_H_
+#define LASSO_CLI_MODEL_MACHINE_H_
 
 #include <cstdint>
 #include <string>
@@ -30,4 +30,4 @@ Machine measure_machine(int threads);
 
 }  // namespace lasso::app
 
-#endif  // LASSO_CLI_RUN_MACHINE_H_
+#endif  // LASSO_CLI_MODEL_MACHINE_H_

@@ -1,4 +1,4 @@
-#include "cli/run/child.h"
+#include "cli/model/child.h"
 
 #include <fmt/format.h>
 #include <sys/socket.h>

@@ -1,4 +1,4 @@
-#include "cli/run/machine.h"
+#include "cli/model/machine.h"
 
 #include <algorithm>
 

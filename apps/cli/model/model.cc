@@ -1,4 +1,4 @@
-#include "cli/run/model.h"
+#include "cli/model/model.h"
 
 #include <fmt/format.h>
 
@@ -19,17 +19,12 @@ namespace {
 
 constexpr std::string_view kRandomPrefix = "random:";
 
-struct RandomModel {
-  SamArch arch;
-  std::uint64_t weight_bytes;  // in fp32
-};
-
-// By the text that names them.
-const std::map<std::string, RandomModel>& random_models() {
-  static const std::map<std::string, RandomModel> models = {
-      {random_name("vit_b"), {SamArch::kVitB, 375'000'000}},
-      {random_name("vit_h"), {SamArch::kVitH, 2'565'000'000}},
-      {random_name("vit_l"), {SamArch::kVitL, 1'250'000'000}}};
+// Bytes of the weights in fp32, by the text that names a model.
+const std::map<std::string, std::uint64_t>& random_models() {
+  static const std::map<std::string, std::uint64_t> models = {
+      {random_name("vit_b"), 375'000'000},
+      {random_name("vit_h"), 2'565'000'000},
+      {random_name("vit_l"), 1'250'000'000}};
   return models;
 }
 
@@ -83,28 +78,36 @@ OpenModel open_model(const ModelOptions& model, const RunOptions& run) {
   return {std::move(engine), path, watch.milliseconds()};
 }
 
+OpenModel open_sam(const ModelOptions& model, const RunOptions& run) {
+  OpenModel open = open_model(model, run);
+  if (!open.engine.info().sam) {
+    throw Failure(Exit::kBadModel,
+                  fmt::format("{}: a model of the family \"{}\", and one of \"sam\" is needed "
+                              "here; \"lasso run\" runs its tensors",
+                              open.path, open.engine.info().family));
+  }
+  return open;
+}
+
 bool is_random(const std::string& file) { return file.rfind(kRandomPrefix, 0) == 0; }
 
 std::string random_name(const std::string& arch) { return std::string(kRandomPrefix) + arch; }
 
 void check_random(const std::string& file) {
   std::vector<std::string> names;
-  for (const auto& [name, model] : random_models()) names.push_back(name);
+  for (const auto& [name, bytes] : random_models()) names.push_back(name);
   if (random_models().count(file) == 0) {
     usage_error("{}: expected {}", file, join_choices(names));
   }
 }
 
-std::uint64_t random_weight_bytes(const std::string& file) {
-  return random_models().at(file).weight_bytes;
-}
+std::uint64_t random_weight_bytes(const std::string& file) { return random_models().at(file); }
 
 OpenModel open_random(const std::string& file, const lasso::EngineOptions& options) {
   const std::string arch = file.substr(kRandomPrefix.size());
   const Progress progress("building " + arch + " with random weights");
   const Stopwatch watch;
-  lasso::Engine engine =
-      open_engine([&] { return lasso::Engine::random(random_models().at(file).arch, 1, options); });
+  lasso::Engine engine = open_engine([&] { return lasso::Engine::random(arch, 1, options); });
   return {std::move(engine), arch, watch.milliseconds()};
 }
 

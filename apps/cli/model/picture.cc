@@ -1,4 +1,4 @@
-#include "cli/run/picture.h"
+#include "cli/model/picture.h"
 
 #include <algorithm>
 #include <array>

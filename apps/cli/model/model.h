@@ -1,6 +1,6 @@
 // Finding and opening the model that a subcommand runs.
-#ifndef LASSO_CLI_RUN_MODEL_H_
-#define LASSO_CLI_RUN_MODEL_H_
+#ifndef LASSO_CLI_MODEL_MODEL_H_
+#define LASSO_CLI_MODEL_MODEL_H_
 
 #include <cstdint>
 #include <functional>
@@ -28,6 +28,8 @@ struct OpenModel {
 };
 
 OpenModel open_model(const ModelOptions& model, const RunOptions& run);
+// The same for what a Segmenter runs. Throws Failure(kBadModel) for a model of another family.
+OpenModel open_sam(const ModelOptions& model, const RunOptions& run);
 
 // In place of a file: "random:vit_b", "random:vit_l" or "random:vit_h", random weights that are
 // made in memory.
@@ -41,4 +43,4 @@ OpenModel open_random(const std::string& file, const lasso::EngineOptions& optio
 
 }  // namespace lasso::app
 
-#endif  // LASSO_CLI_RUN_MODEL_H_
+#endif  // LASSO_CLI_MODEL_MODEL_H_

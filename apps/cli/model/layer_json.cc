@@ -1,4 +1,4 @@
-#include "cli/run/layer_json.h"
+#include "cli/model/layer_json.h"
 
 #include <cstdint>
 #include <string>

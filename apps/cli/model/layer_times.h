@@ -1,12 +1,12 @@
 // How long each layer of a model takes.
-#ifndef LASSO_CLI_RUN_LAYER_TIMES_H_
-#define LASSO_CLI_RUN_LAYER_TIMES_H_
+#ifndef LASSO_CLI_MODEL_LAYER_TIMES_H_
+#define LASSO_CLI_MODEL_LAYER_TIMES_H_
 
 #include <map>
 #include <string>
 #include <utility>
 
-#include "lasso/context.h"
+#include "lasso/segmenter.h"
 
 namespace lasso::app {
 
@@ -14,12 +14,12 @@ namespace lasso::app {
 using LayerTimes = std::map<std::pair<std::string, std::string>, double>;
 
 // Runs every program once, on a picture and a prompt of one point.
-LayerTimes time_layers(Context* context, const ImageView& image);
+LayerTimes time_layers(Segmenter* segmenter, const ImageView& image);
 
 // The same on a picture that is made up, once to warm up and then `runs` times: the median of each
 // layer.
-LayerTimes measure_layers(Context* context, int runs);
+LayerTimes measure_layers(Segmenter* segmenter, int runs);
 
 }  // namespace lasso::app
 
-#endif  // LASSO_CLI_RUN_LAYER_TIMES_H_
+#endif  // LASSO_CLI_MODEL_LAYER_TIMES_H_

@@ -1,0 +1,160 @@
+// lasso run: named tensors through a program of any model.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cli/commands.h"
+#include "cli/console.h"
+#include "cli/model/model.h"
+#include "cli/options.h"
+#include "cli/values.h"
+#include "common/files.h"
+#include "common/json_text.h"
+#include "common/text.h"
+#include "lasso/runner.h"
+
+namespace lasso::app {
+
+namespace {
+
+struct RunArguments {
+  std::string file;
+  std::string inputs;
+  std::string output;
+  std::string program;
+  ModelOptions model;
+  RunOptions run;
+  OutputOptions messages;
+};
+
+void check_output(const RunArguments& arguments) {
+  for_option("-o", [&] { check_output_file(arguments.output); });
+  for (const auto& [path, role] :
+       {std::pair(arguments.inputs, "--inputs"), std::pair(arguments.file, "the model"),
+        std::pair(arguments.model.config, "--config")}) {
+    if (!path.empty() && same_file(arguments.output, path)) {
+      usage_error("-o {}: is the same file as {} {}", arguments.output, role, path);
+    }
+  }
+}
+
+// The program that is asked for, or the only one.
+std::string choose_program(const RunArguments& arguments, const EngineInfo& info) {
+  std::vector<std::string> names;
+  for (const ProgramInfo& program : info.programs) names.push_back(program.name);
+  if (!arguments.program.empty()) return parse_choice("--program", arguments.program, names);
+  if (names.size() > 1) {
+    usage_error("{}: has {} programs; choose with --program among {}", arguments.file, names.size(),
+                join_choices(names));
+  }
+  return names.front();
+}
+
+std::string shape_text(const std::vector<std::int64_t>& shape) {
+  return fmt::format("[{}]", fmt::join(shape, ", "));
+}
+
+OrderedJson tensors_json(const std::map<std::string, HostTensor>& tensors) {
+  OrderedJson json = OrderedJson::object();
+  for (const auto& [name, tensor] : tensors) {
+    json[name] = {{"type", to_string(tensor.type)}, {"shape", tensor.shape}};
+  }
+  return json;
+}
+
+Exit run_tensors(const RunArguments& arguments) {
+  check_output(arguments);
+  apply(arguments.run);
+  ModelOptions options = arguments.model;
+  options.model = arguments.file;
+  const OpenModel model = open_model(options, arguments.run);
+  RunnerOptions runner_options;
+  runner_options.program = choose_program(arguments, model.engine.info());
+  runner_options.threads = arguments.run.threads;
+  Runner runner(model.engine, runner_options);
+
+  const std::map<std::string, HostTensor> inputs = load_npz(arguments.inputs);
+  std::map<std::string, HostTensorView> views;
+  for (const auto& [name, tensor] : inputs) views.emplace(name, tensor.view());
+  std::map<std::string, HostTensor> outputs;
+  try {
+    runner.run(views, &outputs);
+  } catch (const lasso::Error& error) {
+    if (error.code() != ErrorCode::kInvalidArgument) throw;
+    usage_error("--inputs {}: {}", arguments.inputs, error.what());
+  }
+  write_with([&] { save_npz(arguments.output, outputs); });
+
+  if (arguments.messages.json) {
+    const OrderedJson json = {
+        {"file", model.path},
+        {"model", model.engine.info().model},
+        {"program", runner.program()},
+        {"threads", runner.threads()},
+        {"inputs", tensors_json(inputs)},
+        {"outputs", tensors_json(outputs)},
+        {"timings", {{"model_load_ms", model.load_ms}, {"run_ms", runner.last_run_ms()}}},
+        {"files", {{"outputs", arguments.output}}}};
+    print(json.dump(-1, ' ', false, OrderedJson::error_handler_t::replace));
+    return Exit::kDone;
+  }
+  print(fmt::format("{}  {:.2f} ms  {} {}", styled(Style::kBold, runner.program()),
+                    runner.last_run_ms(), arrow(), printable(arguments.output)));
+  for (const auto& [name, tensor] : outputs) {
+    print(fmt::format("  {}: {} {}", printable(name), to_string(tensor.type),
+                      shape_text(tensor.shape)));
+  }
+  return Exit::kDone;
+}
+
+constexpr const char* kEpilogue =
+    R"("lasso inspect MODEL" lists the programs with the names, types and shapes of their inputs and
+outputs. The sizes that symbols such as batch stand for are those of the inputs. In Python:
+
+  numpy.savez("inputs.npz", image=pixels)           float32 [1, 1024, 1024, 3], normalised
+  numpy.load("outputs.npz")["image_embeddings"]
+
+Examples:
+  lasso run sam_vit_b.lasso --program image_encoder --inputs inputs.npz -o outputs.npz
+  lasso run sam_vit_b.lasso --program image_encoder --inputs inputs.npz -o outputs.npz --json
+)";
+
+}  // namespace
+
+void add_run(CLI::App* parent, Action* action) {
+  CLI::App* app = parent->add_subcommand("run", "Any program of any model, on named tensors.");
+  const auto arguments = std::make_shared<RunArguments>();
+  const std::string tensors = "Tensors";
+  app->add_option("MODEL", arguments->file,
+                  "A SAM checkpoint (.pth, .pt or .safetensors), which is built first, or an "
+                  "engine file (.lasso).")
+      ->check(not_empty)
+      ->required()
+      ->group("Model");
+  add_text(app, "--program", &arguments->program, "NAME",
+           "Which of the model's programs. Default: the only one.", "Model");
+  add_text(app, "--inputs", &arguments->inputs, "F.npz",
+           "The inputs by their names, as numpy.savez writes them.", tensors)
+      ->required();
+  add_text(app, "-o,--output", &arguments->output, "F.npz",
+           "Where the outputs go, by their names. What is there is overwritten.", tensors)
+      ->required();
+  add_description_options(app, &arguments->model);
+  add_verify_option(app, &arguments->model);
+  add_run_options(app, &arguments->run, true);
+  add_output_options(app, &arguments->messages,
+                     "One JSON object on standard output: types and shapes, timings in ms.");
+  describe_command(app, "lasso run MODEL --inputs F.npz -o F.npz [--program NAME] [OPTIONS]",
+                   kEpilogue);
+  app->callback([=] {
+    begin(arguments->messages);
+    *action = [=] { return run_tensors(*arguments); };
+  });
+}
+
+}  // namespace lasso::app

@@ -1,0 +1,66 @@
+// Runners: the named tensors of any engine's programs, whatever the model is.
+#ifndef LASSO_RUNNER_H_
+#define LASSO_RUNNER_H_
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "lasso/engine.h"
+#include "lasso/export.h"
+#include "lasso/tensor.h"
+
+namespace lasso {
+
+// An input or output of a program.
+struct ArgumentInfo {
+  std::string name;
+  ElementType type = ElementType::kFloat32;
+  // Each dimension: a number, or a symbol or formula of symbols such as "batch" and "points + 5",
+  // which the inputs of a run give their values.
+  std::vector<std::string> shape;
+};
+
+struct RunnerOptions {
+  std::string program;  // one of EngineInfo::programs; empty: the only one
+  int threads = 0;      // 0: the physical cores that the process may use
+};
+
+// It belongs to one thread at a time: it owns the arena. Not copyable; may be moved. A runner keeps
+// its engine alive. What SegmenterOptions says of threads holds for it, too.
+class LASSO_EXPORT Runner {
+ public:
+  // Throws kNotFound for a program that the engine lacks, and kInvalidArgument where it has several
+  // and none is named and for a number of threads out of range.
+  explicit Runner(const Engine& engine, const RunnerOptions& options = {});
+  ~Runner();
+  Runner(Runner&&) noexcept;
+  Runner& operator=(Runner&&) noexcept;
+
+  const Engine& engine() const;
+  int threads() const;
+  const std::string& program() const;
+  const std::vector<ArgumentInfo>& inputs() const;   // in the program's order
+  const std::vector<ArgumentInfo>& outputs() const;  // in the program's order
+
+  // Runs the program on one tensor for each input, by name, and returns one for each output. Throws
+  // kInvalidArgument, naming the tensor, what it is and what is expected, for an input that is
+  // missing or unknown, of another type or shape, or with an index outside the table that it
+  // selects from.
+  std::map<std::string, HostTensor> run(const std::map<std::string, HostTensorView>& inputs);
+  // The same into `outputs`, whose memory is reused; no input may lie in it.
+  void run(const std::map<std::string, HostTensorView>& inputs,
+           std::map<std::string, HostTensor>* outputs);
+
+  // What the program of the last run took, milliseconds.
+  double last_run_ms() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace lasso
+
+#endif  // LASSO_RUNNER_H_

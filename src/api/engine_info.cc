@@ -1,0 +1,114 @@
+// What lasso::EngineInfo says of an engine.
+#include <utility>
+
+#include "api/engine_impl.h"
+#include "core/cpu_features.h"
+#include "graph/graph.h"
+#include "models/accuracy.h"
+
+namespace lasso {
+
+namespace {
+
+std::string describe_argument(const graph::Value& value) {
+  return fmt::format("{}: {} {}", value.name, to_string(value.dtype),
+                     graph::to_string(value.shape));
+}
+
+// What a layer's factors are in; of a conversion, what it makes them into.
+struct FactorsOf {
+  DType input;
+  DType result;
+
+  const char* operator()(const graph::Linear& op) const { return name(op.weights); }
+  const char* operator()(const graph::Conv2d& op) const { return name(op.weights); }
+  const char* operator()(const graph::ConvTranspose2d& op) const { return name(op.weights); }
+  const char* operator()(const graph::WindowAttention&) const { return name(input); }
+  const char* operator()(const graph::Cast&) const { return name(result); }
+  const char* operator()(const graph::Quantize&) const { return "int8"; }
+  template <typename Other>
+  const char* operator()(const Other&) const {
+    return "fp32";
+  }
+  static const char* name(DType dtype) {
+    return dtype == DType::kI8 ? "int8" : dtype == DType::kBF16 ? "bf16" : "fp32";
+  }
+};
+
+LayerInfo layer_info(const engine::CompiledProgram& program, std::size_t index) {
+  const graph::Graph& graph = program.graph;
+  const graph::Node& node = graph.nodes[index];
+  const engine::CompiledNode& compiled = program.nodes[index];
+  const graph::Value& result = graph.value(node.outputs.front());
+  LayerInfo layer;
+  layer.name = result.name;
+  layer.op = std::string(graph::op_name(node.op));
+  layer.shape = graph::to_string(result.shape);
+  if (const auto* attention = std::get_if<graph::WindowAttention>(&node.op)) {
+    layer.window = static_cast<int>(attention->window);
+  }
+  layer.precision =
+      std::visit(FactorsOf{graph.value(node.inputs.front()).dtype, result.dtype}, node.op);
+  if (compiled.family == nullptr) {
+    layer.kernel = "alias";
+  } else {
+    layer.kernel = std::string(compiled.family->kernel_name(compiled.kernel));
+    if (!compiled.implementation.empty()) layer.kernel += " (" + compiled.implementation + ")";
+    layer.isa = std::string(kernels::isa_name(compiled.family->needs(compiled.kernel)));
+  }
+  for (const graph::ValueId id : node.inputs) {
+    layer.input_shapes.push_back(id == graph::kNoValue ? ""
+                                                       : graph::to_string(graph.value(id).shape));
+  }
+  layer.rejected = compiled.rejected;
+  for (const engine::KernelTime& time : compiled.times) {
+    layer.times.push_back(fmt::format("{}: {:.3g} ms", time.kernel, time.ms));
+  }
+  layer.weight_bytes = compiled.packed.bytes;
+  layer.gflop = graph::flops(graph, node, graph.typical) * 1e-9;
+  return layer;
+}
+
+ProgramInfo program_info(const engine::CompiledProgram& program) {
+  ProgramInfo info;
+  info.name = program.graph.name;
+  for (const graph::ValueId id : program.graph.inputs) {
+    info.inputs.push_back(describe_argument(program.graph.value(id)));
+  }
+  for (const graph::ValueId id : program.graph.outputs) {
+    info.outputs.push_back(describe_argument(program.graph.value(id)));
+  }
+  for (std::size_t i = 0; i < program.nodes.size(); ++i) {
+    info.layers.push_back(layer_info(program, i));
+  }
+  return info;
+}
+
+}  // namespace
+
+EngineInfo engine_info(const Model& model) {
+  const engine::CompiledModule& module = *model.module;
+  EngineInfo info;
+  info.family = model.family->name();
+  info.model_hash = model.record.hash;
+  info.device = "cpu";
+  info.isa = module.options.reference ? "reference"
+                                      : std::string(best_name(module.options.target.features));
+  info.precision = model.record.precision;
+  if (!model.record.accuracy.empty()) {
+    info.accuracy = accuracy_from_json(model.record.accuracy, "accuracy");
+  }
+  info.lasso_version = module.build.lasso_version;
+  const auto& libraries = module.build.libraries;
+  const auto onednn = libraries.find("oneDNN");
+  info.onednn_version = onednn == libraries.end() ? "none" : onednn->second;
+  info.needed_isa = to_string(module.build.needed);
+  info.weight_bytes = module.weights.size();
+  for (const engine::CompiledProgram& program : module.programs) {
+    info.programs.push_back(program_info(program));
+  }
+  model.family->info(model, info);
+  return info;
+}
+
+}  // namespace lasso

@@ -1,0 +1,257 @@
+#include "lasso/runner.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <iterator>
+#include <set>
+#include <utility>
+
+#include "api/engine_impl.h"
+#include "api/tensor.h"
+#include "core/access.h"
+#include "core/check.h"
+#include "core/guard.h"
+#include "core/stopwatch.h"
+#include "engine/session.h"
+
+namespace lasso {
+
+namespace {
+
+using graph::Graph;
+using graph::Value;
+using graph::ValueId;
+using Inputs = std::map<std::string, HostTensorView>;
+using Outputs = std::map<std::string, HostTensor>;
+
+std::string names_of(const std::vector<ArgumentInfo>& arguments) {
+  std::vector<std::string> names;
+  for (const ArgumentInfo& argument : arguments) names.push_back(argument.name);
+  return fmt::format("{}", fmt::join(names, ", "));
+}
+
+bool has_name(const std::vector<ArgumentInfo>& arguments, const std::string& name) {
+  return std::any_of(arguments.begin(), arguments.end(),
+                     [&](const ArgumentInfo& argument) { return argument.name == name; });
+}
+
+std::vector<ArgumentInfo> arguments_of(const Graph& graph, const std::vector<ValueId>& ids) {
+  std::vector<ArgumentInfo> arguments;
+  std::set<std::string> names;
+  for (const ValueId id : ids) {
+    const Value& value = graph.value(id);
+    LASSO_CHECK(names.insert(value.name).second, ErrorCode::kUnsupported,
+                "program {} has two arguments called \"{}\"", graph.name, value.name);
+    ArgumentInfo& argument = arguments.emplace_back();
+    argument.name = value.name;
+    argument.type = element_type(value.dtype);
+    for (const graph::Dim& dim : value.shape) argument.shape.push_back(graph::to_string(dim));
+  }
+  return arguments;
+}
+
+const Graph& program_named(const engine::CompiledModule& module, const std::string& name) {
+  std::vector<std::string> names;
+  for (const engine::CompiledProgram& program : module.programs) {
+    if (program.graph.name == name) return program.graph;
+    names.push_back(program.graph.name);
+  }
+  const bool only_one = names.size() == 1;
+  LASSO_CHECK(!name.empty() || only_one, ErrorCode::kInvalidArgument,
+              "no program is named, and the engine has {}: {}", names.size(),
+              fmt::join(names, ", "));
+  LASSO_CHECK(name.empty(), ErrorCode::kNotFound, "the engine has no program \"{}\": expected {}",
+              name, fmt::join(names, ", "));
+  return module.programs.front().graph;
+}
+
+// Which values an input may have, as an index into a table.
+struct IndexRange {
+  std::size_t input = 0;
+  std::int64_t least = 0;
+  std::int64_t most = 0;
+};
+
+// Of the inputs that tables are read by. Kernels read no farther than a table, whatever an index
+// that is computed says.
+std::vector<IndexRange> index_ranges(const Graph& graph) {
+  std::vector<IndexRange> ranges;
+  for (const graph::Node& node : graph.nodes) {
+    const auto* gather = std::get_if<graph::Gather>(&node.op);
+    if (gather == nullptr) continue;
+    const graph::Shape& table = graph.value(node.inputs.at(0)).shape;
+    const auto input = std::find(graph.inputs.begin(), graph.inputs.end(), node.inputs.at(1));
+    if (input == graph.inputs.end() || !table.at(0).is_constant()) continue;
+    ranges.push_back({static_cast<std::size_t>(input - graph.inputs.begin()), -gather->offset,
+                      table.at(0).constant() - 1 - gather->offset});
+  }
+  return ranges;
+}
+
+engine::SessionOptions session_options(int threads) {
+  engine::SessionOptions options;
+  options.threads = threads;
+  return options;
+}
+
+}  // namespace
+
+struct Runner::Impl {
+  Impl(Engine e, const std::string& name, int threads)
+      : engine(std::move(e)),
+        session(Access::impl(engine)->model.module, session_options(threads)),
+        graph(program_named(session.module(), name)),
+        program(session.program(graph.name)),
+        inputs(arguments_of(graph, graph.inputs)),
+        outputs(arguments_of(graph, graph.outputs)),
+        ranges(index_ranges(graph)) {}
+
+  void run(const Inputs& tensors, Outputs& results) {
+    check_names(tensors);
+    const graph::Bindings bindings = bind(tensors);
+    std::vector<engine::ConstTensorRef> from;
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      const HostTensorView& tensor = tensors.at(inputs[i].name);
+      check_shape(tensor, i, bindings);
+      from.emplace_back(tensor.data, graph.value(graph.inputs[i]).dtype);
+    }
+    for (const IndexRange& range : ranges) check_indices(tensors, range);
+    std::vector<engine::TensorRef> to;
+    for (std::size_t i = 0; i < outputs.size(); ++i) {
+      to.emplace_back(prepare(results, i, bindings), graph.value(graph.outputs[i]).dtype);
+    }
+    drop_others(results);
+    std::vector<std::int64_t> symbols;
+    for (const std::string& symbol : session.module().programs[program].symbols) {
+      symbols.push_back(bindings.at(symbol));
+    }
+    const Stopwatch watch;
+    session.run(program, symbols, from, to);
+    ms = watch.milliseconds();
+  }
+
+  void check_names(const Inputs& tensors) const {
+    for (const auto& [name, tensor] : tensors) {
+      LASSO_CHECK(has_name(inputs, name), ErrorCode::kInvalidArgument,
+                  "program {} has no input \"{}\": expected {}", graph.name, name,
+                  names_of(inputs));
+    }
+    for (const ArgumentInfo& input : inputs) {
+      LASSO_CHECK(tensors.count(input.name) > 0, ErrorCode::kInvalidArgument,
+                  "input \"{}\" of program {} is missing: expected {}", input.name, graph.name,
+                  names_of(inputs));
+    }
+  }
+
+  // Every symbol stands alone as a dimension of some input, which gives it its value.
+  graph::Bindings bind(const Inputs& tensors) const {
+    graph::Bindings bindings;
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      const HostTensorView& tensor = tensors.at(inputs[i].name);
+      const Value& value = graph.value(graph.inputs[i]);
+      LASSO_CHECK(tensor.type == inputs[i].type, ErrorCode::kInvalidArgument,
+                  "input \"{}\" is {}, and {} is expected", inputs[i].name, to_string(tensor.type),
+                  to_string(inputs[i].type));
+      LASSO_CHECK(tensor.shape.size() == value.shape.size(), ErrorCode::kInvalidArgument,
+                  "input \"{}\" is {}, and {} is expected", inputs[i].name, to_string(tensor.shape),
+                  graph::to_string(value.shape));
+      for (std::size_t d = 0; d < value.shape.size(); ++d) {
+        const auto symbol = value.shape[d].as_symbol();
+        if (!symbol) continue;
+        LASSO_CHECK(tensor.shape[d] >= 1, ErrorCode::kInvalidArgument,
+                    "input \"{}\" is {}: {} must be at least 1", inputs[i].name,
+                    to_string(tensor.shape), *symbol);
+        bindings.try_emplace(*symbol, tensor.shape[d]);
+      }
+    }
+    return bindings;
+  }
+
+  void check_shape(const HostTensorView& tensor, std::size_t i,
+                   const graph::Bindings& bindings) const {
+    const Value& value = graph.value(graph.inputs[i]);
+    const Dims expected = graph::evaluate(value.shape, bindings);
+    std::string where;
+    for (const auto& [symbol, size] : bindings) {
+      where += fmt::format("{}{} = {}", where.empty() ? " where " : ", ", symbol, size);
+    }
+    LASSO_CHECK(tensor.shape == expected, ErrorCode::kInvalidArgument,
+                "input \"{}\" is {}, and {} is expected{}", value.name, to_string(tensor.shape),
+                graph::to_string(value.shape), where);
+    LASSO_CHECK(tensor.data != nullptr, ErrorCode::kInvalidArgument, "input \"{}\" has no data",
+                value.name);
+    LASSO_CHECK(reinterpret_cast<std::uintptr_t>(tensor.data) % size_of(value.dtype) == 0,
+                ErrorCode::kInvalidArgument,
+                "input \"{}\" does not lie at a multiple of {} bytes, the size of its elements",
+                value.name, size_of(value.dtype));
+  }
+
+  void check_indices(const Inputs& tensors, const IndexRange& range) const {
+    const HostTensorView& tensor = tensors.at(inputs[range.input].name);
+    const auto* index = static_cast<const std::int32_t*>(tensor.data);
+    const std::int64_t count = element_count(tensor.shape);
+    const auto outside = std::find_if(index, index + count, [&](std::int32_t value) {
+      return value < range.least || value > range.most;
+    });
+    LASSO_CHECK(outside == index + count, ErrorCode::kInvalidArgument,
+                "input \"{}\" has the value {}, and {} to {} are expected",
+                inputs[range.input].name, *outside, range.least, range.most);
+  }
+
+  // The memory of output i, with its type and shape.
+  void* prepare(Outputs& results, std::size_t i, const graph::Bindings& bindings) const {
+    const Value& value = graph.value(graph.outputs[i]);
+    HostTensor& tensor = results[value.name];
+    tensor.type = outputs[i].type;
+    tensor.shape = graph::evaluate(value.shape, bindings);
+    tensor.bytes.resize(static_cast<std::size_t>(element_count(tensor.shape)) *
+                        size_of(value.dtype));
+    return tensor.bytes.data();
+  }
+
+  void drop_others(Outputs& results) const {
+    for (auto it = results.begin(); it != results.end();) {
+      it = has_name(outputs, it->first) ? std::next(it) : results.erase(it);
+    }
+  }
+
+  Engine engine;
+  engine::Session session;
+  const Graph& graph;
+  std::size_t program;
+  std::vector<ArgumentInfo> inputs;
+  std::vector<ArgumentInfo> outputs;
+  std::vector<IndexRange> ranges;
+  double ms = 0;
+};
+
+Runner::Runner(const Engine& engine, const RunnerOptions& options) {
+  const int threads = thread_count(options.threads);
+  impl_ = guarded([&] { return std::make_unique<Impl>(engine, options.program, threads); });
+}
+
+Runner::~Runner() = default;
+Runner::Runner(Runner&&) noexcept = default;
+Runner& Runner::operator=(Runner&&) noexcept = default;
+
+const Engine& Runner::engine() const { return impl_->engine; }
+int Runner::threads() const { return impl_->session.threads(); }
+const std::string& Runner::program() const { return impl_->graph.name; }
+const std::vector<ArgumentInfo>& Runner::inputs() const { return impl_->inputs; }
+const std::vector<ArgumentInfo>& Runner::outputs() const { return impl_->outputs; }
+
+std::map<std::string, HostTensor> Runner::run(const std::map<std::string, HostTensorView>& inputs) {
+  std::map<std::string, HostTensor> outputs;
+  run(inputs, &outputs);
+  return outputs;
+}
+
+void Runner::run(const std::map<std::string, HostTensorView>& inputs,
+                 std::map<std::string, HostTensor>* outputs) {
+  LASSO_CHECK(outputs != nullptr, ErrorCode::kInvalidArgument, "outputs is null");
+  guarded([&] { impl_->run(inputs, *outputs); });
+}
+
+double Runner::last_run_ms() const { return impl_->ms; }
+
+}  // namespace lasso

@@ -1,0 +1,51 @@
+#include "models/family.h"
+
+#include <algorithm>
+#include <string_view>
+#include <utility>
+
+#include "core/check.h"
+
+namespace lasso {
+
+std::unique_ptr<const ModelDescription> Family::random(const std::string& architecture,
+                                                       std::uint64_t /*seed*/,
+                                                       const DescribeOptions& /*options*/) const {
+  fail(ErrorCode::kInvalidArgument, "the model family \"{}\" has no architecture \"{}\"", name(),
+       architecture);
+}
+
+const Family& recognise(const ModelSource& source) {
+  std::vector<std::string> reasons;
+  for (const Family* family : families()) {
+    Recognition recognition = family->recognise(source);
+    if (recognition.recognised) return *family;
+    if (!recognition.reason.empty()) reasons.push_back(std::move(recognition.reason));
+  }
+  if (!source.is_checkpoint()) source.weights();  // throws, and says what the file is
+  LASSO_CHECK(!reasons.empty(), ErrorCode::kUnsupported, "{}: a checkpoint of no known model",
+              source.path());
+  fail(ErrorCode::kUnsupported, "{}: {}", source.path(), fmt::join(reasons, "; "));
+}
+
+Model load_engine(const ModelSource& source, const engine::CompileOptions& options, bool verify) {
+  engine::ReadOptions read;
+  for (const Family* family : families()) read.families.push_back(family->name());
+  read.features = options.target.features;
+  read.threads = options.target.threads;
+  read.verify = verify;
+  engine::LoadedEngine engine = engine::read_engine_file(source.file(), read);
+  const auto family = std::find_if(families().begin(), families().end(), [&](const Family* known) {
+    return known->name() == engine.model.family;
+  });
+  LASSO_CHECK(family != families().end(), ErrorCode::kInternal, "the model family {} is gone",
+              engine.model.family);
+  Model model;
+  model.family = *family;
+  model.state = model.family->load(engine, source.path());
+  model.record = std::move(engine.model);
+  model.module = std::move(engine.module);
+  return model;
+}
+
+}  // namespace lasso
