@@ -11,7 +11,7 @@
 #include "core/threads.h"
 #include "models/sam/model_file.h"
 #include "models/sam/precision.h"
-#include "models/sam/predictor.h"
+#include "models/sam/run/predictor.h"
 #include "support/engine_bytes.h"
 #include "support/errors.h"
 #include "support/files.h"

@@ -12,7 +12,7 @@
 #include "core/random.h"
 #include "formats/safetensors/safetensors_writer.h"
 #include "formats/zip/zip_reader.h"
-#include "models/sam/checkpoint.h"
+#include "models/sam/checkpoint/checkpoint.h"
 #include "support/errors.h"
 #include "support/files.h"
 #include "support/pickles.h"

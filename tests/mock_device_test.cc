@@ -11,9 +11,9 @@
 
 #include "backend/test_target.h"
 #include "core/random.h"
-#include "engine/session.h"
-#include "models/sam/checkpoint.h"
-#include "models/sam/describe.h"
+#include "engine/run/session.h"
+#include "models/sam/checkpoint/checkpoint.h"
+#include "models/sam/describe/describe.h"
 
 namespace lasso {
 namespace {

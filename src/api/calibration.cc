@@ -5,7 +5,7 @@
 #include "api/engine_impl.h"
 #include "core/access.h"
 #include "core/guard.h"
-#include "models/sam/calibrate.h"
+#include "models/sam/calibrate/calibrate.h"
 #include "models/sam/family.h"
 
 namespace lasso {

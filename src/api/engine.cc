@@ -9,8 +9,8 @@
 #include "core/cpu_features.h"
 #include "core/guard.h"
 #include "core/threads.h"
-#include "engine/plan.h"
-#include "engine/time_kernels.h"
+#include "engine/compile/time_kernels.h"
+#include "engine/run/plan.h"
 #include "graph/graph.h"
 #include "image/preprocess.h"
 

@@ -12,7 +12,7 @@
 #include "core/check.h"
 #include "core/guard.h"
 #include "core/stopwatch.h"
-#include "engine/session.h"
+#include "engine/run/session.h"
 
 namespace lasso {
 

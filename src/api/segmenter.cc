@@ -9,7 +9,7 @@
 #include "core/check.h"
 #include "core/guard.h"
 #include "models/sam/family.h"
-#include "models/sam/predictor.h"
+#include "models/sam/run/predictor.h"
 
 namespace lasso {
 

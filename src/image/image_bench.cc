@@ -10,7 +10,7 @@
 #include <jpeglib.h>
 
 #include "core/random.h"
-#include "image/mask_upsample.h"
+#include "image/mask/mask_upsample.h"
 #include "image/preprocess.h"
 #include "lasso/mask.h"
 

@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "engine/compile.h"
-#include "engine/engine_file.h"
+#include "engine/compile/compile.h"
+#include "engine/file/engine_file.h"
 #include "graph/graph.h"
 #include "lasso/engine.h"
 #include "models/source.h"

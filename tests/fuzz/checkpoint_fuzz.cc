@@ -5,7 +5,7 @@
 #include <string>
 
 #include "fuzz.h"
-#include "models/sam/checkpoint.h"
+#include "models/sam/checkpoint/checkpoint.h"
 
 // NOLINTNEXTLINE(readability-identifier-naming): the name that libFuzzer calls.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

@@ -9,7 +9,7 @@
 #include "engine_input.h"
 #include "fuzz.h"
 #include "models/sam/model_file.h"
-#include "models/sam/predictor.h"
+#include "models/sam/run/predictor.h"
 #include "support/program_work.h"
 
 namespace {

@@ -8,7 +8,7 @@
 #include "formats/npy/npy.h"
 #include "formats/safetensors/safetensors_writer.h"
 #include "make_image_seeds.h"
-#include "models/sam/checkpoint.h"
+#include "models/sam/checkpoint/checkpoint.h"
 #include "models/sam/model_file.h"
 #include "models/sam/precision.h"
 #include "support/files.h"

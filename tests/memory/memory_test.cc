@@ -15,7 +15,7 @@
 #include <string>
 
 #include "lasso/segmenter.h"
-#include "models/sam/checkpoint.h"
+#include "models/sam/checkpoint/checkpoint.h"
 #include "support/files.h"
 #include "support/torch_writer.h"
 

@@ -8,7 +8,7 @@
 #include "backend/test_target.h"
 #include "core/threads.h"
 #include "models/sam/model.h"
-#include "models/sam/predictor.h"
+#include "models/sam/run/predictor.h"
 #include "support/allocation_counter.h"
 #include "support/embedding_values.h"
 

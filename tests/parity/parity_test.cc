@@ -8,7 +8,7 @@
 
 #include "formats/npy/npy.h"
 #include "formats/npy/npz.h"
-#include "image/mask_upsample.h"
+#include "image/mask/mask_upsample.h"
 #include "lasso/segmenter.h"
 #include "parity/golden.h"
 #include "support/capped.h"

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "engine/compile.h"
+#include "engine/compile/compile.h"
 #include "graph/graph.h"
 
 namespace lasso::test {

@@ -2,7 +2,7 @@
 #ifndef LASSO_TESTS_SUPPORT_SMALL_SAM_H_
 #define LASSO_TESTS_SUPPORT_SMALL_SAM_H_
 
-#include "models/sam/checkpoint.h"
+#include "models/sam/checkpoint/checkpoint.h"
 
 namespace lasso::test {
 

@@ -7,7 +7,7 @@
 #include "core/guard.h"
 #include "core/random.h"
 #include "image/mask/distance.h"
-#include "image/mask_check.h"
+#include "image/mask/mask_check.h"
 
 namespace lasso {
 

@@ -3,8 +3,8 @@
 #include <utility>
 
 #include "core/check.h"
-#include "models/sam/checkpoint.h"
-#include "models/sam/describe.h"
+#include "models/sam/checkpoint/checkpoint.h"
+#include "models/sam/describe/describe.h"
 #include "models/sam/model_file.h"
 #include "models/sam/precision.h"
 

@@ -1,6 +1,6 @@
 #include "models/sam/model.h"
 
-#include "models/sam/describe.h"
+#include "models/sam/describe/describe.h"
 
 namespace lasso::sam {
 

@@ -7,10 +7,10 @@
 #include <optional>
 #include <string>
 
-#include "engine/compile.h"
+#include "engine/compile/compile.h"
 #include "image/preprocess.h"
 #include "lasso/engine.h"
-#include "models/sam/checkpoint.h"
+#include "models/sam/checkpoint/checkpoint.h"
 
 namespace lasso::sam {
 

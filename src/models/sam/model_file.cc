@@ -7,10 +7,10 @@
 #include "core/check.h"
 #include "core/json_fields.h"
 #include "core/memory.h"
-#include "engine/engine_file.h"
+#include "engine/file/engine_file.h"
 #include "models/accuracy.h"
-#include "models/sam/config_fields.h"
-#include "models/sam/describe.h"
+#include "models/sam/checkpoint/config_fields.h"
+#include "models/sam/describe/describe.h"
 
 namespace lasso {
 

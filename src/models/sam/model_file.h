@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <string>
 
-#include "engine/engine_file.h"
+#include "engine/file/engine_file.h"
 #include "models/sam/model.h"
 
 namespace lasso::sam {

@@ -8,7 +8,7 @@
 #include "backend/target_info.h"
 #include "core/dtype.h"
 #include "lasso/engine.h"
-#include "models/sam/config.h"
+#include "models/sam/checkpoint/config.h"
 #include "quant/precision_plan.h"
 
 namespace lasso::sam {

@@ -1,0 +1,43 @@
+// Timing the kernels that take a node, one against another.
+#ifndef LASSO_ENGINE_COMPILE_TIME_KERNELS_H_
+#define LASSO_ENGINE_COMPILE_TIME_KERNELS_H_
+
+#include <cstddef>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "engine/compile/compile.h"
+#include "kernels/family.h"
+
+namespace lasso::engine {
+
+struct TimedChoice {
+  std::vector<KernelTime> times;  // of every row that was timed, the best of its rounds
+  std::string preferred;          // label of the row that displaces the default; empty: none
+};
+
+// Runs all rows but the reference that take the call, in turn, on random operands and the node's
+// own weights. A row displaces `default_kernel` only where it is at least a tenth faster in each of
+// three rounds. Nothing is timed where fewer than two rows offer. `constants` are what pack()
+// takes.
+TimedChoice time_kernels(const kernels::Family& family, const kernels::Call& call,
+                         const backend::TargetInfo& target, std::size_t default_kernel,
+                         const std::vector<TensorView>& constants);
+
+// What was timed: the blocks of a transformer have equal calls, and a search for precisions
+// compiles them many times.
+class KernelTimes {
+ public:
+  // time_kernels() for the row that choose_kernel() takes; or what that gave for an equal call.
+  const TimedChoice& of(const kernels::Family& family, const kernels::Call& call,
+                        const backend::TargetInfo& target,
+                        const std::vector<TensorView>& constants);
+
+ private:
+  std::map<std::string, TimedChoice> choices_;
+};
+
+}  // namespace lasso::engine
+
+#endif  // LASSO_ENGINE_COMPILE_TIME_KERNELS_H_

@@ -1,0 +1,38 @@
+#include "engine/compile/weights.h"
+
+#include <cstring>
+#include <utility>
+
+namespace lasso::engine {
+
+Weights::Weights(AlignedBuffer memory)
+    : memory_(std::move(memory)), data_(memory_.data()), size_(memory_.size()) {}
+
+Weights::Weights(std::shared_ptr<const MappedFile> file, const std::byte* begin, std::uint64_t size)
+    : file_(std::move(file)), data_(begin), size_(size) {}
+
+const std::byte* Weights::on(const std::shared_ptr<const backend::Device>& device) const {
+  if (device->is_host() || size_ == 0) return data_;
+  const std::lock_guard<std::mutex> lock(copies_->mutex);
+  backend::Buffer& buffer = copies_->buffers[device];
+  if (buffer.size() == 0) {
+    buffer = device->allocate(static_cast<std::size_t>(size_));
+    const auto stream = device->make_stream();
+    stream->upload(buffer.data(), data_, static_cast<std::size_t>(size_));
+    stream->wait();
+  }
+  return buffer.data();
+}
+
+void MemorySink::begin(std::uint64_t size) {
+  memory_ = AlignedBuffer(static_cast<std::size_t>(size));
+}
+
+void MemorySink::store(const StoredBytes& place, const Fill& fill) {
+  // What lies between is defined, since the block may become a file.
+  std::memset(memory_.data() + end_, 0, static_cast<std::size_t>(place.offset - end_));
+  fill(memory_.data() + place.offset);
+  end_ = place.offset + place.bytes;
+}
+
+}  // namespace lasso::engine

@@ -1,0 +1,442 @@
+// Every fused op against what it is decomposed into, by reference kernels: each checks the other.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <functional>
+#include <map>
+#include <random>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "engine/run/session.h"
+#include "graph/builder.h"
+#include "passes/pass.h"
+
+namespace lasso::passes {
+namespace {
+
+using graph::Activation;
+using graph::Builder;
+using graph::Dim;
+using graph::kNoValue;
+using graph::Linear;
+using graph::Op;
+using graph::Shape;
+using graph::UnaryKind;
+using graph::ValueId;
+
+constexpr double kEpsilon = 0x1p-23;
+const Dim kBatch = Dim::symbol("batch");
+constexpr std::int64_t kImages = 2;  // what the symbol stands for
+
+// Whether a device that has plain ops alone has a kernel for the node.
+bool is_plain(const graph::Graph& /*graph*/, const graph::Node& node) {
+  struct Plain {
+    bool operator()(const Linear&) const { return false; }
+    bool operator()(const graph::MatMul& op) const { return op == graph::MatMul{}; }
+    bool operator()(const graph::Conv2d& op) const {
+      return op.activation == Activation::kNone && op.weights == DType::kF32;
+    }
+    bool operator()(const graph::ConvTranspose2d&) const { return false; }
+    bool operator()(const graph::LayerNorm&) const { return false; }
+    bool operator()(const graph::Quantize&) const { return false; }
+    bool operator()(const graph::Softmax&) const { return false; }
+    bool operator()(const graph::WindowAttention&) const { return false; }
+    bool operator()(const graph::Attention&) const { return false; }
+    bool operator()(const graph::FourierFeatures&) const { return false; }
+    bool operator()(const graph::Binary& op) const { return op.activation == Activation::kNone; }
+    bool operator()(const graph::Unary& op) const {
+      return !graph::activation_of(op.kind) || op.kind == UnaryKind::kIdentity;
+    }
+    bool operator()(const graph::Concat&) const { return true; }
+    bool operator()(const graph::Slice&) const { return true; }
+    bool operator()(const graph::Reshape&) const { return true; }
+    bool operator()(const graph::Transpose&) const { return true; }
+    bool operator()(const graph::Expand&) const { return true; }
+    bool operator()(const graph::Gather&) const { return true; }
+    bool operator()(const graph::Cast&) const { return true; }
+    bool operator()(const graph::Reduce&) const { return true; }
+    bool operator()(const graph::Pad&) const { return true; }
+  };
+  return std::visit(Plain{}, node.op);
+}
+
+std::vector<float> random_values(std::int64_t count, unsigned seed) {
+  std::mt19937 random(seed);
+  std::uniform_real_distribution<float> uniform(-1.0F, 1.0F);
+  std::vector<float> values(static_cast<std::size_t>(count));
+  for (float& value : values) value = uniform(random);
+  return values;
+}
+
+Tensor random_tensor(const Dims& dims, unsigned seed) {
+  return make_tensor(dims, random_values(element_count(dims), seed));
+}
+
+// A program's results as bytes, one after another; its inputs are random, between -1 and 1.
+std::vector<std::vector<std::byte>> results_of(const graph::Graph& graph) {
+  graph::Module module;
+  module.programs.push_back(graph);
+  engine::CompileOptions options;
+  options.reference = true;
+  options.target.threads = 2;
+  engine::SessionOptions session_options;
+  session_options.threads = 2;
+  engine::Session session(engine::compile(std::move(module), options), session_options);
+  const graph::Bindings bindings{{"batch", kImages}};
+  std::vector<std::vector<float>> inputs;
+  std::vector<std::vector<std::byte>> outputs;
+  std::vector<engine::ConstTensorRef> in;
+  std::vector<engine::TensorRef> out;
+  for (const ValueId id : graph.inputs) {
+    const auto count = element_count(evaluate(graph.value(id).shape, bindings));
+    inputs.push_back(random_values(count, static_cast<unsigned>(100 + inputs.size())));
+  }
+  for (const ValueId id : graph.outputs) {
+    const graph::Value& value = graph.value(id);
+    outputs.emplace_back(static_cast<std::size_t>(element_count(evaluate(value.shape, bindings))) *
+                         size_of(value.dtype));
+    out.emplace_back(outputs.back().data(), value.dtype);
+  }
+  for (const auto& values : inputs) in.emplace_back(values.data());
+  const std::vector<std::int64_t> symbols(graph::symbols(graph).size(), kImages);
+  session.run(0, symbols, in, out);
+  return outputs;
+}
+
+// Both differ by `tolerance`; then values in bfloat16 by one more in the last of 8 bits, and
+// integers by one.
+void expect_near(DType dtype, const std::vector<std::byte>& a, const std::vector<std::byte>& b,
+                 double tolerance) {
+  ASSERT_EQ(a.size(), b.size());
+  const auto number = [&](const std::vector<std::byte>& bytes, std::size_t i) -> double {
+    const std::byte* at = bytes.data() + i * size_of(dtype);
+    if (dtype == DType::kU8) return static_cast<double>(*at);
+    if (dtype == DType::kBF16) {
+      std::uint16_t bits = 0;
+      std::memcpy(&bits, at, sizeof(bits));
+      return bf16_to_f32(bits);
+    }
+    float value = 0;
+    std::memcpy(&value, at, sizeof(value));
+    return value;
+  };
+  double largest = 0;
+  for (std::size_t i = 0; i < a.size() / size_of(dtype); ++i) {
+    const double x = number(a, i);
+    const double y = number(b, i);
+    double allowed = tolerance;
+    if (dtype == DType::kBF16) allowed += 0x1p-7 * std::abs(x);
+    if (dtype == DType::kU8) allowed = 1;
+    ASSERT_LE(std::abs(x - y), allowed) << "element " << i << ": " << x << " and " << y;
+    largest = std::max(largest, std::abs(x));
+  }
+  EXPECT_GT(largest, 0) << "nothing was computed";
+}
+
+bool is_plain_or_quantize(const graph::Graph& graph, const graph::Node& node) {
+  return std::holds_alternative<graph::Quantize>(node.op) || is_plain(graph, node);
+}
+
+// Compares the program with what becomes of it on a device that has the ops of `has_kernel`.
+void check(Builder& b, double tolerance,
+           bool (*has_kernel)(const graph::Graph&, const graph::Node&) = is_plain) {
+  const graph::Graph fused = b.finish();
+  PassContext context;
+  context.has_kernel = has_kernel;
+  graph::Graph plain = eliminate_dead(decompose(fused, context), context);
+  graph::verify(plain);
+  for (const graph::Node& node : plain.nodes) {
+    EXPECT_TRUE(has_kernel(plain, node)) << graph::op_name(node.op);
+  }
+  const auto expected = results_of(fused);
+  const auto actual = results_of(plain);
+  EXPECT_EQ(expected.size(), actual.size());
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    SCOPED_TRACE("result " + std::to_string(i));
+    expect_near(fused.value(fused.outputs[i]).dtype, expected[i], actual[i], tolerance);
+  }
+}
+
+void output(Builder& b, const std::vector<ValueId>& results) {
+  for (std::size_t i = 0; i < results.size(); ++i) b.output(results[i], "y" + std::to_string(i));
+}
+
+// Of sums of n products of numbers up to 1, in any order: both forms are off by at most epsilon
+// (3 + sqrt(n)) of the sum of magnitudes, n. No activation is steeper than 1.13, and each is off by
+// 4e-7 itself.
+double sum_tolerance(std::int64_t n) {
+  const auto count = static_cast<double>(n);
+  return 1.13 * 2 * kEpsilon * (3 + std::sqrt(count)) * (count + 2) + 8e-7;
+}
+
+constexpr std::int64_t kN = 19;
+constexpr std::int64_t kK = 37;
+
+struct LinearCase {
+  Linear op;
+  bool bias = false;
+  bool residual = false;
+  DType x = DType::kF32;  // or bfloat16
+  Shape lead = {kBatch, 5};
+};
+
+void check_linear(const LinearCase& c) {
+  Builder b("linear");
+  Shape shape = c.lead;
+  shape.emplace_back(kK);
+  ValueId x = b.input("x", DType::kF32, shape);
+  if (c.x == DType::kBF16) x = b.add("x16", graph::Cast{DType::kBF16}, {x});
+  std::vector<ValueId> inputs{x, b.constant("w", random_tensor({kN, kK}, 1)), kNoValue, kNoValue};
+  if (c.bias) inputs[2] = b.constant("b", random_tensor({kN}, 2));
+  if (c.residual) {
+    shape.back() = kN;
+    inputs[3] = b.input("r", DType::kF32, shape);
+  }
+  output(b, b.add_results({"y"}, c.op, inputs));
+  check(b, sum_tolerance(kK));
+}
+
+TEST(Decompose, Linear) {
+  check_linear({.op = {}});
+  check_linear({.op = {Activation::kRelu}, .bias = true});
+  check_linear({.op = {Activation::kGelu}, .bias = true, .residual = true});
+  check_linear({.op = {Activation::kSigmoid}, .residual = true, .lead = {kBatch}});
+  check_linear({.op = {Activation::kNone}, .bias = true, .lead = {kBatch, 2, 3}});
+}
+
+TEST(Decompose, LinearInBfloat16) {
+  for (const DType x : {DType::kF32, DType::kBF16}) {
+    for (const DType result : {DType::kF32, DType::kBF16}) {
+      check_linear({.op = {Activation::kGelu, DType::kBF16, result}, .bias = true, .x = x});
+    }
+  }
+  check_linear({.op = {Activation::kNone, DType::kBF16}, .bias = true, .residual = true});
+}
+
+void check_int8(DType result, bool gain, bool residual, bool output_gain) {
+  Builder b("int8");
+  const ValueId x = b.input("x", DType::kF32, {kBatch, 3, kK});
+  const std::vector<ValueId> q = b.add_results({"q", "s"}, graph::Quantize{}, {x});
+  std::vector<ValueId> inputs{q[0], b.constant("w", random_tensor({kN, kK}, 1)),
+                              b.constant("b", random_tensor({kN}, 2)), kNoValue, q[1]};
+  inputs.resize(7, kNoValue);
+  if (residual) inputs[3] = b.input("r", DType::kF32, {kBatch, 3, kN});
+  const auto positive = [](std::int64_t count, unsigned seed) {
+    std::vector<float> values = random_values(count, seed);
+    for (float& value : values) value = std::fabs(value) + 0.5F;
+    return make_tensor({count}, values);
+  };
+  if (gain) inputs[5] = b.constant("gain", positive(kK, 3));
+  if (output_gain) inputs[6] = b.constant("output_gain", positive(kN, 4));
+  output(b, b.add_results({"y"}, Linear{Activation::kGelu, DType::kI8, result}, inputs));
+  // The products of integers are exact in both forms.
+  check(b, sum_tolerance(kK), is_plain_or_quantize);
+}
+
+TEST(Decompose, LinearInInt8) {
+  check_int8(DType::kF32, false, false, false);
+  check_int8(DType::kF32, true, true, false);
+  check_int8(DType::kBF16, true, false, false);
+  check_int8(DType::kU8, false, false, false);
+  check_int8(DType::kU8, true, false, true);
+}
+
+TEST(Decompose, MatMulBroadcastsBatches) {
+  Builder b("matmul");
+  const ValueId a = b.input("a", DType::kF32, {kBatch, 1, 5, kK});
+  const ValueId c = b.input("c", DType::kF32, {3, 7, kK});
+  b.output(b.add("y", graph::MatMul{Activation::kGelu}, {a, c}), "y");
+  check(b, sum_tolerance(kK));
+}
+
+TEST(Decompose, Conv2d) {
+  for (const DType weights : {DType::kF32, DType::kBF16}) {
+    for (const std::int64_t groups : {1, 2}) {
+      Builder b("conv");
+      const ValueId x = b.input("x", DType::kF32, {kBatch, 7, 9, 6});
+      graph::Conv2d op{3, 2, {2, 1}, {1, 0, 0, 2}, Activation::kRelu, weights, {1, 2}, groups};
+      b.output(b.add("y", op,
+                     {x, b.constant("w", random_tensor({4, 6 / groups, 3, 2}, 1)),
+                      b.constant("b", random_tensor({4}, 2))}),
+               "y");
+      check(b, sum_tolerance(36));
+    }
+  }
+}
+
+TEST(Decompose, ConvTranspose2d) {
+  for (const DType weights : {DType::kF32, DType::kBF16}) {
+    for (const std::int64_t stride : {1, 2, 3}) {
+      const DType result = weights == DType::kBF16 && stride == 2 ? DType::kBF16 : DType::kF32;
+      Builder b("conv_transpose");
+      const ValueId x = b.input("x", DType::kF32, {kBatch, 3, 5, 11});
+      const ValueId w = b.constant("w", random_tensor({11, 6, stride, stride}, 1));
+      const ValueId bias = stride == 3 ? kNoValue : b.constant("b", random_tensor({6}, 2));
+      b.output(b.add("y", graph::ConvTranspose2d{stride, Activation::kGelu, weights, result},
+                     {x, w, bias}),
+               "y");
+      check(b, sum_tolerance(11));
+    }
+  }
+}
+
+TEST(Decompose, LayerNorm) {
+  for (const DType result : {DType::kF32, DType::kBF16, DType::kU8}) {
+    Builder b("norm");
+    const ValueId x = b.input("x", DType::kF32, {kBatch, 3, kK});
+    output(b, b.add_results({"y", "s"}, graph::LayerNorm{1e-5F, Activation::kGelu, result},
+                            {x, b.constant("gamma", random_tensor({kK}, 1)),
+                             b.constant("beta", random_tensor({kK}, 2))}));
+    // Mean and variance are such sums; the rows' deviation is about 1 / sqrt(3), by which they are
+    // divided.
+    check(b, 4 * sum_tolerance(kK) / kK + 1e-6);
+  }
+}
+
+TEST(Decompose, QuantizeWithRowsOfZeros) {
+  for (const bool gain : {false, true}) {
+    Builder b("quantize");
+    const ValueId x = b.input("x", DType::kF32, {kBatch, 3, kK});
+    std::vector<float> mask(3 * kK, 1.0F);
+    for (std::size_t i = kK; i < 2 * kK; ++i) mask[i] = 0.0F;
+    const ValueId masked = b.add("masked", graph::Binary{graph::BinaryKind::kMul},
+                                 {x, b.constant("mask", make_tensor({3, kK}, mask))});
+    std::vector<ValueId> inputs{masked};
+    if (gain) inputs.push_back(b.constant("gain", random_tensor({kK}, 3)));
+    output(b, b.add_results({"q", "s"}, graph::Quantize{}, inputs));
+    check(b, 2 * kEpsilon);
+  }
+}
+
+TEST(Decompose, QuantizeOfBfloat16) {
+  Builder b("quantize");
+  const ValueId x = b.input("x", DType::kF32, {kBatch, kK});
+  output(b, b.add_results({"q", "s"}, graph::Quantize{},
+                          {b.add("x16", graph::Cast{DType::kBF16}, {x})}));
+  check(b, 2 * kEpsilon);
+}
+
+TEST(Decompose, ElementsAndSoftmax) {
+  for (const Activation activation : {Activation::kGelu, Activation::kRelu, Activation::kSigmoid}) {
+    Builder b("elements");
+    const ValueId x = b.input("x", DType::kF32, {kBatch, 3, kK});
+    const ValueId row = b.input("row", DType::kF32, {kK});
+    const ValueId sum = b.add("sum", graph::Binary{graph::BinaryKind::kSub, activation}, {x, row});
+    b.output(b.add("y", graph::Unary{activation}, {sum}), "y");
+    b.output(b.add("p", graph::Softmax{1}, {x}), "p");
+    b.output(b.add("q", graph::Softmax{2}, {x}), "q");
+    check(b, sum_tolerance(1));
+  }
+}
+
+// The scores are sums of d products; their error goes into the weights relatively, and the result
+// is a mean of values up to 1, once more summed over the keys.
+double attention_tolerance(std::int64_t width, std::int64_t keys) {
+  return 2 * sum_tolerance(3 * width) + 2 * kEpsilon * (6 + std::sqrt(static_cast<double>(keys)));
+}
+
+TEST(Decompose, AttentionBroadcastsBatches) {
+  const std::vector<std::array<Dim, 3>> batches{
+      {kBatch, kBatch, kBatch}, {Dim(1), kBatch, kBatch}, {kBatch, Dim(1), Dim(1)}};
+  for (const auto& batch : batches) {
+    Builder b("attention");
+    const ValueId q = b.input("q", DType::kF32, {batch[0], 5, 3 * 7});
+    const ValueId k = b.input("k", DType::kF32, {batch[1], 11, 3 * 7});
+    const ValueId v = b.input("v", DType::kF32, {batch[2], 11, 3 * 7});
+    b.output(b.add("y", graph::Attention{3, 0.4F}, {q, k, v}), "y");
+    check(b, attention_tolerance(7, 11));
+  }
+}
+
+struct WindowCase {
+  std::int64_t height = 5;
+  std::int64_t width = 5;
+  std::int64_t window = 0;
+  bool positions = true;
+  bool pad = true;
+  DType dtype = DType::kF32;
+};
+
+void check_window(const WindowCase& c) {
+  SCOPED_TRACE(std::to_string(c.height) + "x" + std::to_string(c.width) + " by " +
+               std::to_string(c.window));
+  constexpr std::int64_t kHeads = 2;
+  constexpr std::int64_t kWidth = 5;
+  Builder b("window");
+  ValueId qkv = b.input("qkv", DType::kF32, {kBatch, c.height, c.width, 3 * kHeads * kWidth});
+  if (c.dtype == DType::kBF16) qkv = b.add("qkv16", graph::Cast{DType::kBF16}, {qkv});
+  const std::int64_t side = c.window > 0 ? c.window : c.height;
+  std::vector<ValueId> inputs{qkv, kNoValue, kNoValue, kNoValue};
+  if (c.positions) {
+    inputs[1] = b.constant("rh", random_tensor({2 * side - 1, kWidth}, 1));
+    inputs[2] = b.constant("rw", random_tensor({2 * side - 1, kWidth}, 2));
+  }
+  if (c.pad) inputs[3] = b.constant("pad", random_tensor({3 * kHeads * kWidth}, 3));
+  b.output(b.add("y", graph::WindowAttention{kHeads, c.window, 0.45F}, inputs), "y");
+  check(b, attention_tolerance(kWidth, side * side));
+}
+
+TEST(Decompose, WindowAttention) {
+  // Windows that fill the grid, that leave it on one side and on both, and one larger than it.
+  check_window({.height = 6, .width = 9, .window = 3});
+  check_window({.height = 7, .width = 9, .window = 3});
+  check_window({.height = 6, .width = 5, .window = 3});
+  check_window({.height = 5, .width = 7, .window = 3});
+  check_window({.height = 2, .width = 3, .window = 4});
+  check_window({.height = 5, .width = 7, .window = 3, .pad = false});
+  check_window({.height = 5, .width = 7, .window = 3, .positions = false});
+  check_window({.height = 5, .width = 5});
+  check_window({.height = 4, .width = 6, .positions = false, .pad = false});
+  check_window({.height = 5, .width = 7, .window = 3, .dtype = DType::kBF16});
+}
+
+TEST(Decompose, WindowAttentionOfAnyGrid) {
+  Builder b("window");
+  const Dim height = kBatch * 3 + 1;  // 7 rows
+  const ValueId image = b.input("image", DType::kF32, {kBatch, 8, 4, 30});
+  const ValueId rows = b.add("rows", graph::Slice{1, 0, height}, {image});
+  b.output(b.add("y", graph::WindowAttention{2, 3, 0.45F}, {rows, kNoValue, kNoValue, kNoValue}),
+           "y");
+  check(b, attention_tolerance(5, 9));
+}
+
+TEST(Decompose, FourierFeatures) {
+  for (const Shape& lead : {Shape{kBatch, 3}, Shape{}}) {
+    Builder b("features");
+    Shape shape = lead;
+    shape.emplace_back(2);
+    const ValueId x = b.input("x", DType::kF32, shape);
+    b.output(b.add("y", graph::FourierFeatures{}, {x, b.constant("m", random_tensor({2, 9}, 1))}),
+             "y");
+    // Angles up to 2 pi 3 * 2, rounded a few times; neither sine nor cosine is steeper than 1.
+    check(b, 8 * kEpsilon * 38);
+  }
+}
+
+TEST(Decompose, OnlyWhatTheTargetLacks) {
+  Builder b("program");
+  const ValueId x = b.input("x", DType::kF32, {kBatch, kK});
+  const ValueId w = b.constant("w", random_tensor({kN, kK}, 1));
+  const ValueId h = b.add("h", Linear{Activation::kGelu}, {x, w});
+  b.output(b.add("y", graph::Softmax{1}, {h}), "y");
+  const graph::Graph graph = b.finish();
+  PassContext context;
+  EXPECT_EQ(to_string(decompose(graph, context)), to_string(graph));
+  context.has_kernel = [](const graph::Graph&, const graph::Node& node) {
+    return !std::holds_alternative<graph::Softmax>(node.op);
+  };
+  std::vector<std::string> ops;
+  const graph::Graph result = optimize(graph, context);
+  for (const graph::Node& node : result.nodes) ops.emplace_back(graph::op_name(node.op));
+  EXPECT_EQ(ops, (std::vector<std::string>{"linear", "reduce", "sub", "exp", "reduce", "div"}));
+  // Without a kernel and without plainer ops, a node stays, and the compiler names it.
+  context.has_kernel = [](const graph::Graph&, const graph::Node&) { return false; };
+  const graph::Graph plain = optimize(graph, context);
+  EXPECT_EQ(graph::op_name(plain.nodes.front().op), "matmul");
+}
+
+}  // namespace
+}  // namespace lasso::passes

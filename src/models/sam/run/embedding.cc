@@ -1,0 +1,145 @@
+#include "models/sam/run/embedding.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <cstring>
+#include <map>
+
+#include "core/access.h"
+#include "core/check.h"
+#include "core/convert.h"
+#include "core/guard.h"
+#include "formats/safetensors/safetensors_reader.h"
+#include "formats/safetensors/safetensors_writer.h"
+
+namespace lasso {
+
+namespace {
+
+constexpr char kTensor[] = "image_embeddings";
+constexpr char kFormat[] = "lasso-embedding-1";
+constexpr int kMaxSide = 1 << 20;
+constexpr std::int64_t kMaxPixels = std::int64_t{1}
+                                    << 30;  // of the image: a mask has a byte for each
+
+// Between [channels, grid * grid], as PyTorch's SAM has it, and [grid * grid, channels].
+void transpose(const float* in, std::size_t rows, std::size_t columns, float* out) {
+  for (std::size_t r = 0; r < rows; ++r) {
+    for (std::size_t c = 0; c < columns; ++c) out[c * rows + r] = in[r * columns + c];
+  }
+}
+
+class MetadataReader {
+ public:
+  MetadataReader(const std::string& path, const Metadata& metadata)
+      : path_(path), metadata_(metadata) {}
+
+  // Names and numbers: short, and nothing that a terminal would obey.
+  const std::string& text(const std::string& key) const {
+    const auto it = metadata_.find(key);
+    LASSO_CHECK(it != metadata_.end(), ErrorCode::kCorruptFile,
+                "{}: not an embedding of Lasso: the metadata have no \"{}\"", path_, key);
+    const auto plain = [](char c) { return c > ' ' && c < 0x7f; };
+    LASSO_CHECK(it->second.size() <= 64 && std::all_of(it->second.begin(), it->second.end(), plain),
+                ErrorCode::kCorruptFile,
+                "{}: metadata \"{}\": expected at most 64 printable characters", path_, key);
+    return it->second;
+  }
+  int positive(const std::string& key) const {
+    const std::string& value = text(key);
+    int number = 0;
+    const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
+    LASSO_CHECK(error == std::errc() && end == value.data() + value.size() && number >= 1 &&
+                    number <= kMaxSide,
+                ErrorCode::kCorruptFile, "{}: metadata \"{}\" is \"{}\": expected 1 to {}", path_,
+                key, value, kMaxSide);
+    return number;
+  }
+
+ private:
+  const std::string& path_;
+  const Metadata& metadata_;
+};
+
+void save_embedding(const Embedding::Impl& impl, const std::string& path) {
+  const auto cells = static_cast<std::size_t>(impl.grid) * static_cast<std::size_t>(impl.grid);
+  const auto channels = static_cast<std::size_t>(impl.channels);
+  std::vector<float> planes(cells * channels);
+  transpose(impl.data(), cells, channels, planes.data());
+  const TensorView view{DType::kF32, {1, impl.channels, impl.grid, impl.grid}, planes.data()};
+  write_safetensors(path, {{kTensor, view}},
+                    {{"format", kFormat},
+                     {"image_width", std::to_string(impl.image_width)},
+                     {"image_height", std::to_string(impl.image_height)},
+                     {"image_size", std::to_string(impl.image_size)},
+                     {"preprocess", impl.preprocess},
+                     {"model_hash", impl.model_hash}});
+}
+
+Embedding load_embedding(const std::string& path) {
+  const SafetensorsFile file = read_safetensors(path);
+  const MetadataReader metadata(path, file.metadata);
+  const std::string& format = metadata.text("format");
+  LASSO_CHECK(format == kFormat, ErrorCode::kCorruptFile,
+              "{}: metadata \"format\" is \"{}\": expected \"{}\"", path, format, kFormat);
+  auto impl = std::make_shared<Embedding::Impl>();
+  impl->image_width = metadata.positive("image_width");
+  impl->image_height = metadata.positive("image_height");
+  LASSO_CHECK(std::int64_t{impl->image_width} * impl->image_height <= kMaxPixels,
+              ErrorCode::kCorruptFile, "{}: an image of {}x{} pixels: expected at most {}", path,
+              impl->image_width, impl->image_height, kMaxPixels);
+  impl->image_size = metadata.positive("image_size");
+  impl->preprocess = metadata.text("preprocess");
+  impl->model_hash = metadata.text("model_hash");
+  LASSO_CHECK(file.weights.contains(kTensor), ErrorCode::kCorruptFile,
+              "{}: there is no tensor \"{}\"", path, kTensor);
+  const Tensor tensor = file.weights.dense(kTensor);
+  const Dims& dims = tensor.dims;
+  LASSO_CHECK(tensor.dtype == DType::kF32 && dims.size() == 4 && dims[0] == 1 && dims[1] >= 1 &&
+                  dims[1] <= kMaxSide && dims[2] == dims[3] && dims[2] >= 1 && dims[2] <= kMaxSide,
+              ErrorCode::kCorruptFile,
+              "{}: tensor \"{}\" is {} {}: expected float32 [1, channels, grid, grid]", path,
+              kTensor, to_string(tensor.dtype), to_string(dims));
+  impl->channels = static_cast<int>(dims[1]);
+  impl->grid = static_cast<int>(dims[2]);
+  std::vector<float> planes(static_cast<std::size_t>(element_count(dims)));
+  read_f32(tensor.view(), planes.data());
+  impl->values = AlignedBuffer(tensor.bytes());
+  transpose(planes.data(), static_cast<std::size_t>(dims[1]),
+            static_cast<std::size_t>(dims[2] * dims[3]), impl->data());
+  const std::int64_t count = element_count(dims);
+  for (std::int64_t i = 0; i < count; ++i) {
+    LASSO_CHECK(std::isfinite(impl->data()[i]), ErrorCode::kCorruptFile,
+                "{}: tensor \"{}\" holds a value that is not finite", path, kTensor);
+  }
+  return Access::make<Embedding>(std::move(impl));
+}
+
+}  // namespace
+
+int Embedding::image_width() const { return impl_->image_width; }
+int Embedding::image_height() const { return impl_->image_height; }
+int Embedding::image_size() const { return impl_->image_size; }
+int Embedding::grid() const { return impl_->grid; }
+int Embedding::channels() const { return impl_->channels; }
+int Embedding::low_res_side() const { return 4 * impl_->grid; }
+const std::string& Embedding::preprocess() const { return impl_->preprocess; }
+const std::string& Embedding::model_hash() const { return impl_->model_hash; }
+
+std::size_t Embedding::size() const { return impl_->size(); }
+
+void Embedding::copy_to(float* values) const {
+  LASSO_CHECK(values != nullptr, ErrorCode::kInvalidArgument, "values is null");
+  std::copy_n(impl_->data(), impl_->size(), values);
+}
+
+void Embedding::save(const std::string& path) const {
+  guarded([&] { save_embedding(*impl_, path); });
+}
+
+Embedding Embedding::load(const std::string& path) {
+  return guarded([&] { return load_embedding(path); });
+}
+
+}  // namespace lasso
