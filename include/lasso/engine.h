@@ -24,10 +24,10 @@ enum class Kernels : std::uint8_t {
 // neck and the decoder's large layers. Sums, normalisation and softmax stay float32.
 enum class Precision : std::uint8_t {
   kFp32,
-  kBf16,  // weights and activations in bfloat16; the others too. Building it needs AVX-512 BF16;
-          // an engine file runs on every CPU, in float32 where that is faster
+  kBf16,  // weights and activations in bfloat16; the others too, or in float32 on CPUs where that
+          // is as fast. Building it needs AVX-512 BF16; an engine file runs on every CPU
   kInt8,  // weights in int8 with a scale for each output, activations with a scale for each token;
-          // the others in bfloat16, or in float32 on CPUs where that is as fast
+          // the others as in kBf16
   kAuto,  // int8 but for the layers that calibration keeps higher; see lasso/calibration.h
 };
 // "fp32", "bf16", "int8", "auto"
