@@ -24,10 +24,10 @@ enum class Kernels : std::uint8_t {
 // neck and the decoder's large layers. Sums, normalisation and softmax stay float32.
 enum class Precision : std::uint8_t {
   kFp32,
-  kBf16,  // weights and activations in bfloat16; the others too, or in float32 on CPUs where that
-          // is as fast. Building it needs AVX-512 BF16; an engine file runs on every CPU
+  kBf16,  // weights and activations in bfloat16; the others too, but for the decoder's where the
+          // CPU is faster in float32. Building it needs AVX-512 BF16; a file runs on every CPU
   kInt8,  // weights in int8 with a scale for each output, activations with a scale for each token;
-          // the others as in kBf16
+          // the others in bfloat16, or in float32 on CPUs that are as fast in it
   kAuto,  // int8 but for the layers that calibration keeps higher; see lasso/calibration.h
 };
 // "fp32", "bf16", "int8", "auto"

@@ -1,5 +1,7 @@
 #include "lasso/engine.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <utility>
 

@@ -1,5 +1,7 @@
 #include "lasso/runner.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <cstdint>
 #include <iterator>

@@ -34,8 +34,8 @@ Mask truth_mask(const AccuracyImage& image, const TruthObject& object) {
 
 // How many points a prompt gets.
 int draw_count(const DrawOptions& options, SplitMix64* random) {
-  const auto choices = static_cast<std::uint64_t>(options.max_points - options.min_points + 1);
-  return options.min_points + static_cast<int>(random->below(choices));
+  const int choices = options.max_points - options.min_points + 1;
+  return options.min_points + static_cast<int>(random->below(static_cast<std::uint64_t>(choices)));
 }
 
 AccuracyPrompt object_prompt(const AccuracyImage& image, const TruthObject& object,

@@ -1,5 +1,7 @@
 #include "models/family.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <string_view>
 #include <utility>

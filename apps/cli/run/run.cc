@@ -1,6 +1,7 @@
 // lasso run: named tensors through a program of any model.
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <map>

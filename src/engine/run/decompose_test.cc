@@ -1,6 +1,7 @@
 // Every fused op against what it is decomposed into, by reference kernels: each checks the other.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <functional>

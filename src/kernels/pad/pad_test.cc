@@ -1,5 +1,7 @@
 #include "kernels/pad/pad.h"
 
+#include <tuple>
+
 #include "kernels/kernel_test.h"
 #include "lasso/error.h"
 

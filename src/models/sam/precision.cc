@@ -53,16 +53,20 @@ std::vector<std::string> decoder_layers(const SamConfig& config) {
   return names;
 }
 
+void lower_attention_and_neck(quant::PrecisionPlan& plan) {
+  plan.attention = DType::kBF16;
+  for (const char* layer : {"image_encoder.neck.0.weight", "image_encoder.neck.2.weight"}) {
+    plan.layers[layer].weights = DType::kBF16;
+  }
+}
+
 }  // namespace
 
 void lower_the_rest(const SamConfig& config, quant::PrecisionPlan& plan) {
-  plan.attention = DType::kBF16;
-  const auto lower = [&](const std::string& layer) {
-    plan.layers[layer + ".weight"].weights = DType::kBF16;
-  };
-  lower("image_encoder.neck.0");
-  lower("image_encoder.neck.2");
-  for (const std::string& layer : decoder_layers(config)) lower("mask_decoder." + layer);
+  lower_attention_and_neck(plan);
+  for (const std::string& layer : decoder_layers(config)) {
+    plan.layers["mask_decoder." + layer + ".weight"].weights = DType::kBF16;
+  }
 }
 
 quant::PrecisionPlan precision_plan(const SamConfig& config, Precision precision,
@@ -75,9 +79,14 @@ quant::PrecisionPlan precision_plan(const SamConfig& config, Precision precision
               "fp32 run on it",
               best_name(target.features));
   quant::PrecisionPlan plan = quant::uniform_plan(lowerable_layers(config), weights);
-  // The encoder's linear layers run in libraries that may have faster instructions still. In the
-  // rest, bfloat16 must be faster than float32 to be worth its rounding.
-  if (reference || target.bf16_is_faster()) lower_the_rest(config, plan);
+  // What is not worth its rounding where bfloat16 products are no faster than float32's: beside
+  // int8, all of the rest; in bf16, the decoder, whose tokens are float32. The encoder's values in
+  // bfloat16 are what the linear layers read, and libraries may have faster instructions for these.
+  if (reference || target.bf16_is_faster()) {
+    lower_the_rest(config, plan);
+  } else if (weights == DType::kBF16) {
+    lower_attention_and_neck(plan);
+  }
   return plan;
 }
 

@@ -26,9 +26,9 @@ std::vector<std::string> lowerable_layers(const SamConfig& config);
 // than it saves time.
 void lower_the_rest(const SamConfig& config, quant::PrecisionPlan& plan);
 
-// All lowerable layers in one precision, and the rest lowered: for bf16, and for int8 where the
-// target's instructions for bfloat16 are faster than those for float32. Throws kUnsupported for
-// bf16 on a CPU without AVX-512 BF16, unless the reference kernels run it.
+// All lowerable layers in one precision, and the rest lowered where the target's instructions for
+// bfloat16 are faster than those for float32; elsewhere, in bf16, attention and neck alone. Throws
+// kUnsupported for bf16 on a CPU without AVX-512 BF16, unless the reference kernels run it.
 quant::PrecisionPlan precision_plan(const SamConfig& config, Precision precision,
                                     const backend::TargetInfo& target, bool reference);
 

@@ -84,9 +84,8 @@ class Calibration {
   quant::CalibrationTask task() {
     quant::CalibrationTask task;
     task.layers = names_;
-    task.has_bf16 =
-        precision_plan(checkpoint_.config, lowest(), compile_.target, compile_.reference)
-            .attention == DType::kBF16;
+    precision_plan(checkpoint_.config, lowest(), compile_.target, compile_.reference);
+    task.has_bf16 = compile_.reference || compile_.target.bf16_is_faster();
     task.aim = options_.min_iou;
     task.lower_rest = [this](quant::PrecisionPlan& plan) {
       lower_the_rest(checkpoint_.config, plan);
