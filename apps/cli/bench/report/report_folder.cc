@@ -102,7 +102,7 @@ std::string ReportFolder::write_results(OrderedJson json) {
   json["started"] = started();
   json["elapsed_s"] = watch_.seconds();
   json["report"] = folder_.string();
-  const std::string line = json_line(json);
+  std::string line = json_line(json);
   write("results.json", line + "\n");
   return line;
 }
