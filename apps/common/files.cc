@@ -1,8 +1,12 @@
 #include "common/files.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
 
 #include "common/errors.h"
 #include "common/file_guard.h"
@@ -77,13 +81,15 @@ void check_output_file(const std::string& path) {
 
 void check_writable(const std::string& path) {
   check_output_file(path);
-  struct Enough {};
   const FileGuard guard;
-  try {
-    write_atomically(path, [](const std::string& /*temporary*/) { throw Enough{}; });
-  } catch (const Enough&) {
-    return;  // a new file could be made beside it, and is gone
-  }
+  // As long as the name under which the library makes its file.
+  const std::string temporary = fmt::format("{}.{:08x}", follow_links(path).string(), getpid());
+  std::FILE* file = std::fopen(temporary.c_str(), "wbx");
+  LASSO_CHECK(file != nullptr || errno == EEXIST, ErrorCode::kInvalidArgument,
+              "{}: can't be written: {}", path, std::strerror(errno));
+  if (file == nullptr) return;
+  std::fclose(file);
+  std::remove(temporary.c_str());
 }
 
 void check_output_folder(const std::string& folder) {
