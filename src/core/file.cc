@@ -153,8 +153,10 @@ void write_atomically(const std::string& path,
   std::error_code error;
   std::filesystem::path resolved = std::filesystem::weakly_canonical(path, error);
   if (error) resolved = path;
-  if (std::filesystem::is_symlink(std::filesystem::symlink_status(resolved, error))) {
-    // To a file that does not exist yet.
+  // To a file that does not exist yet; Linux follows as many.
+  constexpr int kMaxLinks = 40;
+  for (int i = 0; i < kMaxLinks; ++i) {
+    if (!std::filesystem::is_symlink(std::filesystem::symlink_status(resolved, error))) break;
     resolved = resolved.parent_path() / std::filesystem::read_symlink(resolved, error);
   }
   const std::string target = resolved.string();

@@ -22,9 +22,9 @@ inline constexpr int kTriesPerPrompt = 4;
 // At most `count` prompts for one image, at least one, as somebody would click at what is there:
 // objects are the fp32 model's masks of 4 * count spread points, where masks that overlap by an IoU
 // above 0.7 are one object, and those that the model is less than half sure of (predicted IoU times
-// stability) are none; `count` objects are drawn, and for each 1 to 5 inner points of its mask.
-// Among objects it does not matter how sure the model is: its surest masks are those that rounding
-// changes least.
+// stability) are none; `count` objects are drawn, and for each 1 to 5 random clicks on its mask
+// (lasso/clicks.h). Among objects it does not matter how sure the model is: its surest masks are
+// those that rounding changes least.
 std::vector<Prompt> drawn_prompts(Predictor& predictor, const Embedding& embedding, int count,
                                   std::uint64_t seed);
 
