@@ -9,13 +9,13 @@
 #include "backend/test_target.h"
 #include "core/random.h"
 #include "core/threads.h"
-#include "models/sam/model_file.h"
 #include "models/sam/precision.h"
 #include "models/sam/run/predictor.h"
 #include "support/engine_bytes.h"
 #include "support/errors.h"
 #include "support/files.h"
 #include "support/program_work.h"
+#include "support/sam_files.h"
 #include "support/small_sam.h"
 
 namespace lasso {
@@ -69,7 +69,7 @@ class HostileEngine : public testing::Test {
     const sam::SamCheckpoint checkpoint = test::random_checkpoint(test::small_sam());
     engine::CompileOptions options = compile_options();
     options.precision = sam::precision_plan(checkpoint.config, precision, options.target, false);
-    sam::build_model_file(checkpoint, preprocess_preset("sam"), options, name, path_);
+    test::build_engine_file(checkpoint, options, name, path_);
     bytes_ = test::read_bytes(path_);
     parts_ = test::split_engine(bytes_);
   }
@@ -83,8 +83,7 @@ class HostileEngine : public testing::Test {
     test::write_bytes(path_, bytes);
     Outcome outcome;
     try {
-      auto model =
-          std::make_shared<const sam::SamModel>(sam::load_model(path_, compile_options(), false));
+      const auto model = test::load_engine_file(path_, compile_options(), false);
       outcome.loads = true;
       if (!is_small(*model)) return outcome;
       run(model);
@@ -223,7 +222,7 @@ TEST_F(HostileEngine, EveryFlippedByteIsFoundWithVerify) {
     std::string changed = bytes_;
     changed[at] = static_cast<char>(changed[at] ^ (1 + random.below(255)));
     test::write_bytes(path_, changed);
-    EXPECT_THROW(sam::load_model(path_, compile_options(), true), Error) << "byte " << at;
+    EXPECT_THROW(test::load_engine_file(path_, compile_options(), true), Error) << "byte " << at;
   }
 }
 
@@ -233,7 +232,8 @@ TEST_F(HostileEngine, ProgramsAreThoseThatAPredictorRuns) {
     std::string& json = meta ? changed.meta : changed.programs;
     ASSERT_TRUE(test::replace_once(json, from, to)) << from;
     test::write_bytes(path_, test::join_engine(changed));
-    EXPECT_ERROR(sam::load_model(path_, compile_options(), true), ErrorCode::kCorruptFile, path_);
+    EXPECT_ERROR(test::load_engine_file(path_, compile_options(), true), ErrorCode::kCorruptFile,
+                 path_);
   };
   refused(R"("name":"mask_decoder")", R"("name":"decoder")", false);
   refused(R"("image_size":32)", R"("image_size":64)", true);

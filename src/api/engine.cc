@@ -10,6 +10,7 @@
 #include "core/check.h"
 #include "core/cpu_features.h"
 #include "core/guard.h"
+#include "core/memory.h"
 #include "core/threads.h"
 #include "engine/compile/time_kernels.h"
 #include "engine/run/plan.h"
@@ -142,7 +143,6 @@ int thread_count(int option) {
 
 void check_memory(const std::string& path, const char* work, std::uint64_t needed,
                   std::uint64_t limit) {
-  constexpr std::uint64_t kMiB = 1 << 20;
   LASSO_CHECK(limit == 0 || needed <= limit, ErrorCode::kOutOfMemory,
               "{}: {} needs about {} MiB of memory, and the limit is {:.4g} MiB", path, work,
               (needed + kMiB - 1) / kMiB, static_cast<double>(limit) / kMiB);

@@ -9,20 +9,12 @@
 #include "eval/draw_prompts.h"
 #include "eval/flood_fill.h"
 #include "eval/iou_statistics.h"
+#include "support/mask_picture.h"
 
 namespace lasso {
 namespace {
 
-// '#' is inside.
-Mask picture(const std::vector<std::string>& rows) {
-  Mask mask;
-  mask.height = static_cast<int>(rows.size());
-  mask.width = static_cast<int>(rows.front().size());
-  for (const std::string& row : rows) {
-    for (const char c : row) mask.data.push_back(c == '#' ? 1 : 0);
-  }
-  return mask;
-}
+using test::mask_picture;
 
 TEST(Statistics, PercentileIsANearestRank) {
   std::vector<double> values;
@@ -50,9 +42,9 @@ TEST(Statistics, OfIous) {
 }
 
 TEST(Statistics, TwoEmptyMasksAgree) {
-  const Mask empty = picture({"...", "..."});
+  const Mask empty = mask_picture({"...", "..."});
   EXPECT_EQ(mask_iou(empty, empty), 1.0);
-  EXPECT_EQ(mask_iou(empty, picture({"#..", "..."})), 0.0);
+  EXPECT_EQ(mask_iou(empty, mask_picture({"#..", "..."})), 0.0);
 }
 
 TEST(Random, SeedsDependOnSeedAndName) {
@@ -73,11 +65,11 @@ TEST(FloodFill, FollowsSimilarNeighbours) {
   for (const int value : values) {
     for (int c = 0; c < 3; ++c) image.pixels.push_back(static_cast<std::uint8_t>(value));
   }
-  EXPECT_EQ(flood_fill(image, {0, 0}, 4).data, picture({"##...", "#...."}).data);
-  EXPECT_EQ(flood_fill(image, {0, 0}, 5).data, picture({"##...", "###.."}).data);
-  EXPECT_EQ(flood_fill(image, {0, 0}, 255).data, picture({"#####", "#####"}).data);
+  EXPECT_EQ(flood_fill(image, {0, 0}, 4).data, mask_picture({"##...", "#...."}).data);
+  EXPECT_EQ(flood_fill(image, {0, 0}, 5).data, mask_picture({"##...", "###.."}).data);
+  EXPECT_EQ(flood_fill(image, {0, 0}, 255).data, mask_picture({"#####", "#####"}).data);
   image.pixels[4] = 200;  // one channel of one pixel
-  EXPECT_EQ(flood_fill(image, {0, 0}, 5).data, picture({"#....", "###.."}).data);
+  EXPECT_EQ(flood_fill(image, {0, 0}, 5).data, mask_picture({"#....", "###.."}).data);
 }
 
 }  // namespace

@@ -76,6 +76,21 @@ inline double sum_tolerance(std::int64_t k, double magnitudes) {
   return kEpsilon * (3.0 + std::sqrt(static_cast<double>(k))) * magnitudes + 1e-30;
 }
 
+// That one packed weight serves both: kernels that offer for `p`, which differs from `packed_for`
+// in sizes that are bound late, read what was packed for that.
+template <typename Problem>
+void expect_same_packing(const std::vector<Kernel<Problem>>& kernels, const Problem& p,
+                         const Problem& packed_for) {
+  const TargetInfo target = test_target(1);
+  for (const Kernel<Problem>& kernel : kernels) {
+    const Offer offer = ask(kernel, p, target);
+    const Offer packed = ask(kernel, packed_for, target);
+    if (!offer || !packed) continue;
+    EXPECT_EQ(offer.packed_layout, packed.packed_layout);
+    EXPECT_EQ(offer.packed_bytes, packed.packed_bytes);
+  }
+}
+
 // Memory with a guard on each side, filled with NaNs.
 class Guarded {
  public:

@@ -8,9 +8,9 @@
 
 #include "engine_input.h"
 #include "fuzz.h"
-#include "models/sam/model_file.h"
 #include "models/sam/run/predictor.h"
 #include "support/program_work.h"
+#include "support/sam_files.h"
 
 namespace {
 
@@ -25,7 +25,7 @@ bool is_small(const sam::SamModel& model) {
 void run(const std::string& path) {
   engine::CompileOptions options;
   options.target.features = cpu_features();
-  const auto model = std::make_shared<const sam::SamModel>(sam::load_model(path, options, false));
+  const auto model = test::load_engine_file(path, options, false);
   if (!is_small(*model)) return;
   sam::Predictor predictor(model, 1);
   const Image image{3, 2, PixelFormat::kRgb, std::vector<std::uint8_t>(18, 77)};

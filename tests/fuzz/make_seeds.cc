@@ -9,10 +9,10 @@
 #include "formats/safetensors/safetensors_writer.h"
 #include "make_image_seeds.h"
 #include "models/sam/checkpoint/checkpoint.h"
-#include "models/sam/model_file.h"
 #include "models/sam/precision.h"
 #include "support/files.h"
 #include "support/pickles.h"
+#include "support/sam_files.h"
 #include "support/small_sam.h"
 #include "support/torch_writer.h"
 
@@ -75,8 +75,8 @@ void write_engine_seeds(const std::string& dir) {
     engine::CompileOptions options;
     options.precision = sam::precision_plan(checkpoint.config, precision, options.target, false);
     const std::string path = dir + "/engine/" + name;
-    sam::build_model_file(checkpoint, preprocess_preset("sam"), options, name, path);
-    sam::load_model(path, {}, true);
+    build_engine_file(checkpoint, options, name, path);
+    load_engine_file(path, {}, true);
     const std::string file = read_bytes(path);
     write_bytes(path, fuzz::engine_input(file));
     write_bytes(path + "_header", file.substr(0, 8192));

@@ -12,20 +12,12 @@
 #include "image/mask/distance.h"
 #include "support/errors.h"
 #include "support/files.h"
+#include "support/mask_picture.h"
 
 namespace lasso {
 namespace {
 
-// '#' is inside.
-Mask picture(const std::vector<std::string>& rows) {
-  Mask mask;
-  mask.height = static_cast<int>(rows.size());
-  mask.width = static_cast<int>(rows.front().size());
-  for (const std::string& row : rows) {
-    for (const char c : row) mask.data.push_back(c == '#' ? 1 : 0);
-  }
-  return mask;
-}
+using test::mask_picture;
 
 void expect_point(const Point& point, float x, float y, PointLabel label) {
   EXPECT_EQ(point.x, x);
@@ -47,13 +39,13 @@ Pairs pairs(const std::vector<Point>& points) {
 }
 
 TEST(RandomClicks, LieDeepInTheMaskWhereTheyCan) {
-  const Mask mask = picture({".........",  //
-                             ".#######.",  //
-                             ".#######.",  //
-                             ".#######.",  //
-                             ".#######.",  //
-                             ".######..",  //
-                             "........."});
+  const Mask mask = mask_picture({".........",  //
+                                  ".#######.",  //
+                                  ".#######.",  //
+                                  ".#######.",  //
+                                  ".#######.",  //
+                                  ".######..",  //
+                                  "........."});
   std::uint64_t random = 1;
   const auto points = random_clicks(mask, 10, &random);
   ASSERT_EQ(points.size(), 2U);  // all there are: (3, 3) and (4, 3)
@@ -67,12 +59,12 @@ TEST(RandomClicks, LieDeepInTheMaskWhereTheyCan) {
 
 TEST(RandomClicks, TakeShallowPixelsOfThinMasks) {
   std::uint64_t random = 1;
-  auto points = random_clicks(picture({"###..", "###..", "###.."}), 5, &random);
+  auto points = random_clicks(mask_picture({"###..", "###..", "###.."}), 5, &random);
   ASSERT_EQ(points.size(), 1U);
   expect_point(points[0], 1, 1, PointLabel::kForeground);
-  points = random_clicks(picture({"..#", "...", "#.."}), 5, &random);
+  points = random_clicks(mask_picture({"..#", "...", "#.."}), 5, &random);
   EXPECT_EQ(points.size(), 2U);
-  EXPECT_TRUE(random_clicks(picture({"..", ".."}), 5, &random).empty());
+  EXPECT_TRUE(random_clicks(mask_picture({"..", ".."}), 5, &random).empty());
 }
 
 TEST(RandomClicks, AreTheSameForTheSameSeed) {
@@ -102,8 +94,8 @@ TEST(RandomClicks, AreTheSameForEver) {
   EXPECT_EQ(pairs(random_clicks(mask, 5, &state)),
             (Pairs{{25, 24}, {18, 16}, {24, 12}, {19, 26}, {15, 22}}));
   EXPECT_EQ(pairs(random_clicks(mask, 3, &state)), (Pairs{{23, 12}, {11, 21}, {22, 23}}));
-  const Mask thin = picture({"###..#..#",  //
-                             ".##.##.##"});
+  const Mask thin = mask_picture({"###..#..#",  //
+                                  ".##.##.##"});
   EXPECT_EQ(pairs(random_clicks(thin, 4, &state)), (Pairs{{8, 1}, {8, 0}, {5, 1}, {2, 1}}));
   EXPECT_EQ(pairs(random_points(640, 480, 4, &state)),
             (Pairs{{339, 186}, {495, 249}, {596, 196}, {38, 87}}));
@@ -190,52 +182,52 @@ TEST(Distances, AreExact) {
 }
 
 TEST(NextClick, GoesToTheCentreOfWhatIsMissing) {
-  const Mask truth = picture({"..........",  //
-                              ".#####....",  //
-                              ".#####....",  //
-                              ".#####....",  //
-                              ".#####..##",  //
-                              ".#####..##"});
+  const Mask truth = mask_picture({"..........",  //
+                                   ".#####....",  //
+                                   ".#####....",  //
+                                   ".#####....",  //
+                                   ".#####..##",  //
+                                   ".#####..##"});
   Mask mask = truth;
   std::fill(mask.data.begin(), mask.data.end(), std::uint8_t{0});
   expect_point(next_click(mask, truth), 3, 3, PointLabel::kForeground);
 }
 
 TEST(NextClick, RemovesWhatIsTooMuch) {
-  const Mask truth = picture({"......",  //
-                              "##....",  //
-                              "##....",  //
-                              "......"});
-  const Mask mask = picture({"...###",  //
-                             ".#.###",  //
-                             ".#.###",  //
-                             "......"});
+  const Mask truth = mask_picture({"......",  //
+                                   "##....",  //
+                                   "##....",  //
+                                   "......"});
+  const Mask mask = mask_picture({"...###",  //
+                                  ".#.###",  //
+                                  ".#.###",  //
+                                  "......"});
   expect_point(next_click(mask, truth), 4, 1, PointLabel::kBackground);
 }
 
 TEST(NextClick, TakesDiagonalNeighboursForOneRegionAndMissingPixelsFirst) {
-  const Mask truth = picture({"#.....",  //
-                              ".#....",  //
-                              "......"});
-  const Mask mask = picture({"...##.",  //
-                             "......",  //
-                             "......"});
+  const Mask truth = mask_picture({"#.....",  //
+                                   ".#....",  //
+                                   "......"});
+  const Mask mask = mask_picture({"...##.",  //
+                                  "......",  //
+                                  "......"});
   expect_point(next_click(mask, truth), 0, 0, PointLabel::kForeground);
 }
 
 TEST(NextClick, WhereNothingIsWrong) {
-  const Mask truth = picture({".....",  //
-                              ".###.",  //
-                              ".###.",  //
-                              ".###.",  //
-                              "....."});
+  const Mask truth = mask_picture({".....",  //
+                                   ".###.",  //
+                                   ".###.",  //
+                                   ".###.",  //
+                                   "....."});
   expect_point(next_click(truth, truth), 2, 2, PointLabel::kForeground);
 }
 
 TEST(PromptBox, RunsThroughTheOuterPixels) {
-  const Box box = prompt_box(picture({".....", ".###.", ".###."}));
+  const Box box = prompt_box(mask_picture({".....", ".###.", ".###."}));
   EXPECT_EQ(std::vector<float>({box.x0, box.y0, box.x1, box.y1}), std::vector<float>({1, 1, 3, 2}));
-  const Box pixel = prompt_box(picture({"...", "..#"}));
+  const Box pixel = prompt_box(mask_picture({"...", "..#"}));
   EXPECT_EQ(std::vector<float>({pixel.x0, pixel.y0, pixel.x1, pixel.y1}),
             std::vector<float>({2, 1, 3, 2}));
 }

@@ -5,6 +5,7 @@
 
 #include "kernels/attention/attention_streaming.h"
 #include "kernels/cpu/narrow.h"
+#include "kernels/cpu/transpose.h"
 
 namespace lasso::kernels::streaming {
 
@@ -72,28 +73,7 @@ struct Avx2 {
     return _mm256_mul_ps(p, _mm256_castsi256_ps(_mm256_slli_epi32(exponent, 23)));
   }
 
-  // Blocks of 4 x 4 in each half, then the halves.
-  static void transpose(T (&x)[8]) {
-    T a[8];
-#pragma GCC unroll 4
-    for (int i = 0; i < 4; ++i) {
-      a[2 * i] = _mm256_unpacklo_ps(x[2 * i], x[2 * i + 1]);
-      a[2 * i + 1] = _mm256_unpackhi_ps(x[2 * i], x[2 * i + 1]);
-    }
-#pragma GCC unroll 2
-    for (int i = 0; i < 8; i += 4) {
-      x[i] = _mm256_shuffle_ps(a[i], a[i + 2], 0x44);
-      x[i + 1] = _mm256_shuffle_ps(a[i], a[i + 2], 0xEE);
-      x[i + 2] = _mm256_shuffle_ps(a[i + 1], a[i + 3], 0x44);
-      x[i + 3] = _mm256_shuffle_ps(a[i + 1], a[i + 3], 0xEE);
-    }
-#pragma GCC unroll 4
-    for (int i = 0; i < 4; ++i) {
-      const T low = _mm256_permute2f128_ps(x[i], x[i + 4], 0x20);
-      x[i + 4] = _mm256_permute2f128_ps(x[i], x[i + 4], 0x31);
-      x[i] = low;
-    }
-  }
+  static void transpose(T (&x)[8]) { transpose_8x8(x); }
 };
 
 template <typename E>

@@ -10,32 +10,38 @@ namespace lasso::kernels {
 
 namespace {  // NOLINT(google-build-namespaces): see above
 
-// out[j * out_stride + i] = in[i * in_stride + j] for i, j < 8. Pairs of rows are interleaved, then
-// pairs of pairs, then the halves of the registers are exchanged.
-inline void transpose_8x8(const float* in, std::int64_t in_stride, float* out,
-                          std::int64_t out_stride) {
-  __m256 rows[8];
-  __m256 pairs[8];
-#pragma GCC unroll 8
-  for (int i = 0; i < 8; ++i) rows[i] = _mm256_loadu_ps(in + i * in_stride);
+// x[j][i] = x[i][j] for i, j < 8: blocks of 4 x 4 in each half, then the halves.
+inline void transpose_8x8(__m256 (&x)[8]) {
+  __m256 a[8];
 #pragma GCC unroll 4
-  for (int i = 0; i < 8; i += 2) {
-    pairs[i] = _mm256_unpacklo_ps(rows[i], rows[i + 1]);
-    pairs[i + 1] = _mm256_unpackhi_ps(rows[i], rows[i + 1]);
+  for (int i = 0; i < 4; ++i) {
+    a[2 * i] = _mm256_unpacklo_ps(x[2 * i], x[2 * i + 1]);
+    a[2 * i + 1] = _mm256_unpackhi_ps(x[2 * i], x[2 * i + 1]);
   }
 #pragma GCC unroll 2
   for (int i = 0; i < 8; i += 4) {
-    rows[i] = _mm256_shuffle_ps(pairs[i], pairs[i + 2], 0x44);
-    rows[i + 1] = _mm256_shuffle_ps(pairs[i], pairs[i + 2], 0xEE);
-    rows[i + 2] = _mm256_shuffle_ps(pairs[i + 1], pairs[i + 3], 0x44);
-    rows[i + 3] = _mm256_shuffle_ps(pairs[i + 1], pairs[i + 3], 0xEE);
+    x[i] = _mm256_shuffle_ps(a[i], a[i + 2], 0x44);
+    x[i + 1] = _mm256_shuffle_ps(a[i], a[i + 2], 0xEE);
+    x[i + 2] = _mm256_shuffle_ps(a[i + 1], a[i + 3], 0x44);
+    x[i + 3] = _mm256_shuffle_ps(a[i + 1], a[i + 3], 0xEE);
   }
 #pragma GCC unroll 4
   for (int i = 0; i < 4; ++i) {
-    _mm256_storeu_ps(out + i * out_stride, _mm256_permute2f128_ps(rows[i], rows[i + 4], 0x20));
-    _mm256_storeu_ps(out + (i + 4) * out_stride,
-                     _mm256_permute2f128_ps(rows[i], rows[i + 4], 0x31));
+    const __m256 low = _mm256_permute2f128_ps(x[i], x[i + 4], 0x20);
+    x[i + 4] = _mm256_permute2f128_ps(x[i], x[i + 4], 0x31);
+    x[i] = low;
   }
+}
+
+// out[j * out_stride + i] = in[i * in_stride + j] for i, j < 8.
+inline void transpose_8x8(const float* in, std::int64_t in_stride, float* out,
+                          std::int64_t out_stride) {
+  __m256 rows[8];
+#pragma GCC unroll 8
+  for (int i = 0; i < 8; ++i) rows[i] = _mm256_loadu_ps(in + i * in_stride);
+  transpose_8x8(rows);
+#pragma GCC unroll 8
+  for (int i = 0; i < 8; ++i) _mm256_storeu_ps(out + i * out_stride, rows[i]);
 }
 
 // The same for any number of rows and columns.

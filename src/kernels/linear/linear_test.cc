@@ -156,14 +156,7 @@ TEST(Linear, OnePackedWeightServesEveryNumberOfRows) {
     LinearProblem p = packed_for;
     p.m = m;
     check_linear(p, DType::kF32, ran, &packed_for);
-    const TargetInfo target = test::test_target(1);
-    for (const auto& kernel : linear_kernels()) {
-      const Offer offer = ask(kernel, p, target);
-      const Offer packed = ask(kernel, packed_for, target);
-      if (!offer || !packed) continue;
-      EXPECT_EQ(offer.packed_layout, packed.packed_layout);
-      EXPECT_EQ(offer.packed_bytes, packed.packed_bytes);
-    }
+    test::expect_same_packing(linear_kernels(), p, packed_for);
   }
 }
 

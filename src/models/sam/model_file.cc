@@ -152,6 +152,28 @@ bool has_arguments(const graph::Graph& graph, const std::vector<graph::ValueId>&
   return true;
 }
 
+// Throws kCorruptFile unless the module has exactly the programs of describe() with their inputs
+// and outputs, which a Predictor reads and writes.
+void check_programs(const engine::CompiledModule& module, const SamConfig& config) {
+  const std::vector<Signature> expected = signatures(module, config);
+  LASSO_CHECK(module.programs.size() == expected.size(), ErrorCode::kCorruptFile,
+              "{} programs, and {} are expected", module.programs.size(), expected.size());
+  for (const Signature& signature : expected) {
+    const auto program =
+        std::find_if(module.programs.begin(), module.programs.end(),
+                     [&](const auto& p) { return p.graph.name == signature.program; });
+    LASSO_CHECK(program != module.programs.end(), ErrorCode::kCorruptFile, "there is no program {}",
+                signature.program);
+    const graph::Graph& graph = program->graph;
+    LASSO_CHECK(has_arguments(graph, graph.inputs, signature.inputs) &&
+                    has_arguments(graph, graph.outputs, signature.outputs) &&
+                    program->symbols == signature.symbols,
+                ErrorCode::kCorruptFile,
+                "program {} has other inputs and outputs than its configuration asks for",
+                signature.program);
+  }
+}
+
 SamModel read_parts(const engine::LoadedEngine& engine, const std::string& path) {
   const std::string where = path + ": meta.model";
   const Json json = parse_json(engine.model.description, where);
@@ -173,26 +195,6 @@ SamModel read_parts(const engine::LoadedEngine& engine, const std::string& path)
 }
 
 }  // namespace
-
-void check_programs(const engine::CompiledModule& module, const SamConfig& config) {
-  const std::vector<Signature> expected = signatures(module, config);
-  LASSO_CHECK(module.programs.size() == expected.size(), ErrorCode::kCorruptFile,
-              "{} programs, and {} are expected", module.programs.size(), expected.size());
-  for (const Signature& signature : expected) {
-    const auto program =
-        std::find_if(module.programs.begin(), module.programs.end(),
-                     [&](const auto& p) { return p.graph.name == signature.program; });
-    LASSO_CHECK(program != module.programs.end(), ErrorCode::kCorruptFile, "there is no program {}",
-                signature.program);
-    const graph::Graph& graph = program->graph;
-    LASSO_CHECK(has_arguments(graph, graph.inputs, signature.inputs) &&
-                    has_arguments(graph, graph.outputs, signature.outputs) &&
-                    program->symbols == signature.symbols,
-                ErrorCode::kCorruptFile,
-                "program {} has other inputs and outputs than its configuration asks for",
-                signature.program);
-  }
-}
 
 engine::ModelRecord record_of(const SamConfig& config, const Preprocess& preprocess,
                               const std::string& hash) {
@@ -219,28 +221,6 @@ SamModel read_model(const engine::LoadedEngine& engine, const std::string& sourc
     if (std::string_view(error.what()).substr(0, source.size()) == source) throw;
     fail(ErrorCode::kCorruptFile, "{}: {}", source, error.what());
   }
-}
-
-void save_model(const SamModel& model, const std::string& path) {
-  engine::write_engine_file(path, *model.module, record_of(model));
-}
-
-void build_model_file(const SamCheckpoint& checkpoint, const Preprocess& preprocess,
-                      const engine::CompileOptions& options, const std::string& precision,
-                      const std::string& path) {
-  engine::ModelRecord record = record_of(checkpoint.config, preprocess, fingerprint(checkpoint));
-  record.precision = precision;
-  engine::build_engine_file(path, record, [&](engine::WeightSink& sink) {
-    return engine::compile(describe(checkpoint), options, sink);
-  });
-}
-
-SamModel load_model(const std::string& path, const engine::CompileOptions& options, bool verify) {
-  return read_model(engine::read_engine_file(path, {.families = {kFamily},
-                                                    .features = options.target.features,
-                                                    .threads = options.target.threads,
-                                                    .verify = verify}),
-                    path);
 }
 
 std::uint64_t build_memory(const SamCheckpoint& checkpoint, bool into_file) {

@@ -11,6 +11,7 @@
 #include "cli/bench/speed/runtime.h"
 #include "cli/exit_codes.h"
 #include "common/machine.h"
+#include "core/memory.h"
 
 namespace lasso::app {
 
@@ -69,7 +70,6 @@ void serve_machine(int threads, Parent* parent) {
 }  // namespace
 
 std::uint64_t estimated_memory(const Operand& operand, std::int64_t most_prompts) {
-  constexpr std::uint64_t kMiB = 1 << 20;
   std::uint64_t weights = 0;
   if (is_random(operand.file)) {
     weights = random_weight_bytes(operand.file);

@@ -14,10 +14,10 @@
 #include "models/sam/calibrate/calibration_prompts.h"
 #include "models/sam/calibrate/calibration_set.h"
 #include "models/sam/calibrate/mask_agreement.h"
-#include "models/sam/model_file.h"
 #include "models/sam/precision.h"
 #include "support/errors.h"
 #include "support/files.h"
+#include "support/sam_files.h"
 
 namespace lasso::sam {
 namespace {
@@ -181,10 +181,10 @@ TEST(AccuracyRecord, IsRefusedOutOfItsRanges) {
   AccuracyRecord good{0.99, 0.995, 0.001, 0.8, 16, 200, true, 1};
   const auto load = [&](const AccuracyRecord& accuracy) {
     model.accuracy = accuracy;
-    save_model(model, path);
-    return load_model(path, compile_options(), false);
+    engine::write_engine_file(path, *model.module, record_of(model));
+    return test::load_engine_file(path, compile_options(), false);
   };
-  EXPECT_EQ(load(good).accuracy->standard_error, 0.001);
+  EXPECT_EQ(load(good)->accuracy->standard_error, 0.001);
   for (double AccuracyRecord::*iou :
        {&AccuracyRecord::min_iou, &AccuracyRecord::mean_iou, &AccuracyRecord::standard_error,
         &AccuracyRecord::lowest_iou}) {
