@@ -29,7 +29,7 @@
 namespace lasso {
 
 // What is wrong, in an error that names the place. The code is kCorruptFile.
-[[noreturn]] inline void refuse(const std::string& where, const std::string& expected) {
+[[noreturn]] inline void refuse(std::string_view where, std::string_view expected) {
   fail(ErrorCode::kCorruptFile, "{}: expected {}", where, expected);
 }
 
@@ -117,7 +117,7 @@ void read_value(const Json& json, E& value, const std::string& where) {
 }
 
 // A JSON array of at most `limit` elements.
-inline const Json& read_array(const Json& json, std::size_t limit, const std::string& where) {
+inline const Json& read_array(const Json& json, std::size_t limit, std::string_view where) {
   if (!json.is_array() || json.size() > limit) {
     refuse(where, fmt::format("an array of at most {} elements", limit));
   }

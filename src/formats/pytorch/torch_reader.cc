@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <string>
+#include <string_view>
 
 #include "core/log.h"
 #include "formats/pytorch/pickle.h"
@@ -20,7 +21,7 @@ constexpr std::size_t kMaxTensors = 200'000;
 constexpr std::size_t kMaxVisits = 1'000'000;  // dictionary entries; shared ones count each time
 constexpr std::size_t kMaxNameBytes = 512;
 
-const ZipEntry& stored_entry(const ZipArchive& zip, const std::string& name) {
+const ZipEntry& stored_entry(const ZipArchive& zip, std::string_view name) {
   const ZipEntry* entry = zip.find(name);
   LASSO_CHECK(entry != nullptr, ErrorCode::kCorruptFile, "{}: zip entry {} misses", zip.name(),
               printable(name));

@@ -54,8 +54,8 @@ ZipArchive::ZipArchive(const std::byte* data, std::size_t size, std::string name
   check_overlaps();
 }
 
-const ZipEntry* ZipArchive::find(const std::string& name) const {
-  const auto found = index_.find(name);
+const ZipEntry* ZipArchive::find(std::string_view name) const {
+  const auto found = index_.find(std::string(name));
   return found == index_.end() ? nullptr : &entries_[found->second];
 }
 

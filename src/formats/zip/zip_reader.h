@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -36,7 +37,7 @@ class ZipArchive {
 
   const std::string& name() const { return name_; }
   const std::vector<ZipEntry>& entries() const { return entries_; }
-  const ZipEntry* find(const std::string& name) const;  // null if there is none
+  const ZipEntry* find(std::string_view name) const;  // null if there is none
   // The entry's bytes as they lie in the file.
   const std::byte* data(const ZipEntry& entry) const { return data_ + entry.offset; }
 

@@ -83,6 +83,7 @@ void check_config(const SamConfig& config, const std::string& source) {
   in_range("embed_dim", config.embed_dim, 1, kMaxWidth);
   in_range("depth", config.depth, 1, kMaxDepth);
   in_range("num_heads", config.num_heads, 1, config.embed_dim);
+  in_range("head_dim", config.head_dim, 1, config.embed_dim);
   require(config.num_heads * config.head_dim == config.embed_dim,
           fmt::format("embed_dim {} is not num_heads {} times head_dim {}", config.embed_dim,
                       config.num_heads, config.head_dim));

@@ -1,8 +1,12 @@
 #include "models/sam/checkpoint/config.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "models/sam/checkpoint/checkpoint.h"
+#include "models/sam/checkpoint/config_fields.h"
 #include "support/errors.h"
 #include "support/files.h"
 
@@ -201,6 +205,18 @@ TEST(SamConfig, ReadsItsOwnJson) {
   EXPECT_EQ(infer_config(shapes_of(config), stated), config);
   EXPECT_FALSE(stated.empty());
   EXPECT_TRUE(parse_config_override("{}", "c.json").empty());
+}
+
+// An engine file may state any number; products of fields must not leave their type before they are refused.
+TEST(SamConfig, EveryFieldHasLimits) {
+  for (const IntegerField& field : kIntegerFields) {
+    for (const int value : {std::numeric_limits<int>::max(), std::numeric_limits<int>::min(), -1}) {
+      SamConfig config = small();
+      config.*field.member = value;
+      EXPECT_ERROR(check_config(config, "meta.config"), kCorrupt,
+                   fmt::format("meta.config: {} is {}, ", field.name, value));
+    }
+  }
 }
 
 TEST(SamConfig, ReadsHuggingFacesJson) {
