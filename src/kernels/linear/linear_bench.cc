@@ -124,6 +124,10 @@ const int kRegistered = [] {
        }) {
     add("linear_bf16", layer, kBF16, kBF16);
   }
+  // Of the decoder, whose tokens are sums in float32.
+  for (const Layer& layer : std::vector<Layer>{{4096, 128, 256}, {4096, 256, 256, kNone, true}}) {
+    add("linear_bf16_of_f32", layer, kBF16, kF32);
+  }
   std::vector<Layer> int8;
   for (const std::int64_t c : {768, 1024, 1280}) {  // ViT-B, ViT-L, ViT-H
     int8.push_back({4096, 3 * c, c, kNone, false, kBF16});

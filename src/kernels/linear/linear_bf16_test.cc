@@ -195,7 +195,10 @@ TEST(LinearBf16, ModelSizes) {
             p.residual = residual;
             p.activation = activation;
             p.output = output;
-            check_linear(p, ran);
+            for (const DType input : {DType::kBF16, DType::kF32}) {
+              p.input = input;
+              check_linear(p, ran);
+            }
           }
         }
       }
@@ -222,6 +225,23 @@ TEST(LinearBf16, SeveralBlocks) {
     check_linear(p, ran);
     p.input = DType::kF32;
     check_linear(p, ran);
+  }
+}
+
+// oneDNN's kernel rounds rows in float32 block by block.
+TEST(LinearBf16, SeveralBlocksOfRoundedRows) {
+  test::Ran ran;
+  for (const std::int64_t m : {4099, 8200, 10240}) {
+    LinearProblem p = problem(m, 64, 32);
+    p.input = DType::kF32;
+    p.residual = true;
+    check_linear(p, ran);
+    p.residual = false;
+    p.output = DType::kBF16;
+    check_linear(p, ran);
+  }
+  if (test::test_features().has(CpuFeature::kAvx512Bf16)) {
+    EXPECT_EQ(ran["onednn.avx512_bf16"], onednn::version().empty() ? 0 : 6);
   }
 }
 

@@ -207,7 +207,8 @@ TEST(SamConfig, ReadsItsOwnJson) {
   EXPECT_TRUE(parse_config_override("{}", "c.json").empty());
 }
 
-// An engine file may state any number; products of fields must not leave their type before they are refused.
+// An engine file may state any number; products of fields must not leave their type before they
+// are refused.
 TEST(SamConfig, EveryFieldHasLimits) {
   for (const IntegerField& field : kIntegerFields) {
     for (const int value : {std::numeric_limits<int>::max(), std::numeric_limits<int>::min(), -1}) {
