@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <functional>
 #include <type_traits>
 
 namespace lasso::graph {
@@ -199,15 +198,6 @@ Op bound(const Op& op, const Bindings& bindings) {
       },
       result);
   return result;
-}
-
-std::size_t OpHash::operator()(const Op& op) const {
-  return std::visit(
-      []<typename T>(const T& o) {
-        const std::string text = fmt::format("{} {}", T::kName, fmt::join(texts(o), " "));
-        return std::hash<std::string>()(text);
-      },
-      op);
 }
 
 }  // namespace lasso::graph

@@ -1,9 +1,9 @@
 // The operations of the graph: one small struct each, which is all that is written down about one.
 // It holds its name in engine files, its attributes, one function that visits them by name, in the
 // order of its members, and its rule: the types and shapes of its results (infer_*.cc), which
-// throws kInvalidArgument with the inputs seen and what was expected. Printing, JSON, equality and
-// hashing derive from that. Spatial values are channels-last. Inputs are listed as in the comments;
-// those marked ? may be absent (kNoValue).
+// throws kInvalidArgument with the inputs seen and what was expected. Printing, JSON and equality
+// derive from that. Spatial values are channels-last. Inputs are listed as in the comments; those
+// marked ? may be absent (kNoValue).
 #ifndef LASSO_GRAPH_OP_H_
 #define LASSO_GRAPH_OP_H_
 
@@ -431,10 +431,6 @@ std::string attributes(const Op& op);
 
 // The op with the values of symbols in its attributes.
 Op bound(const Op& op, const Bindings& bindings);
-
-struct OpHash {
-  std::size_t operator()(const Op& op) const;
-};
 
 }  // namespace lasso::graph
 

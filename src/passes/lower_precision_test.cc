@@ -6,7 +6,7 @@
 
 #include "core/check.h"
 #include "graph/builder.h"
-#include "passes/pass.h"
+#include "passes/pass_test.h"
 
 namespace lasso::passes {
 namespace {
@@ -54,7 +54,7 @@ PrecisionPlan plan_of(DType weights, DType attention) {
 graph::Graph lowered(graph::Graph graph, const PrecisionPlan& plan) {
   PassContext context;
   context.precision = plan;
-  return optimize(std::move(graph), context);
+  return test::optimized(std::move(graph), context);
 }
 
 // "op:type of the first result" of each node.
@@ -77,8 +77,7 @@ const graph::Node& node_of(const graph::Graph& graph, const std::string& weights
 }
 
 TEST(LowerPrecision, AnEmptyPlanChangesNothing) {
-  EXPECT_EQ(graph::to_string(optimize(block())),
-            graph::to_string(optimize(block(), PassContext{})));
+  EXPECT_EQ(graph::to_string(lower_precision(block(), {})), graph::to_string(block()));
 }
 
 TEST(LowerPrecision, Bf16FlowsBetweenLayersAndResidualsStayFloat32) {

@@ -30,8 +30,6 @@ const std::vector<Pass>& pipeline();
 
 // Runs the pipeline; every program is verified after every pass, and an error names the pass.
 graph::Module optimize(graph::Module module, const PassContext& context);
-// The same for one program.
-graph::Graph optimize(graph::Graph graph, const PassContext& context = {});
 
 // Does the module's splits: moves all nodes that depend on the named inputs, and on no others, into
 // a program of their own, which stands before the one that they come from. Its inputs are those of

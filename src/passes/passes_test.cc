@@ -1,7 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "graph/builder.h"
-#include "passes/pass.h"
+#include "passes/pass_test.h"
 #include "support/tensors.h"
 
 namespace lasso::passes {
@@ -14,6 +14,7 @@ using graph::Builder;
 using graph::Linear;
 using graph::Unary;
 using graph::ValueId;
+using test::optimized;
 using test::zeros;
 
 const graph::Dim kRows = graph::Dim::symbol("rows");
@@ -31,7 +32,7 @@ TEST(Passes, FuseActivationAndResidual) {
   const ValueId a = m.b.add("a", Unary{Activation::kGelu}, {h});
   const ValueId o = m.b.add("o", Linear{}, {a, m.w2});
   m.b.output(m.b.add("y", Binary{BinaryKind::kAdd}, {m.x, o}), "y");
-  EXPECT_EQ(to_string(optimize(m.b.finish())),
+  EXPECT_EQ(to_string(optimized(m.b.finish())),
             "program mlp\n"
             "  input  %x: float32 [rows, 8]\n"
             "  %a: float32 [rows, 16] = linear(%x, @w1) {activation=gelu}\n"
@@ -45,7 +46,7 @@ TEST(Passes, ValuesThatAreReadElsewhereAreNotMerged) {
   const ValueId a = m.b.add("a", Unary{Activation::kGelu}, {h});
   m.b.output(h, "h");
   m.b.output(a, "a");
-  EXPECT_EQ(optimize(m.b.finish()).nodes.size(), 2U);
+  EXPECT_EQ(optimized(m.b.finish()).nodes.size(), 2U);
 }
 
 TEST(Passes, BroadcastSumsAreNotResiduals) {
@@ -53,7 +54,7 @@ TEST(Passes, BroadcastSumsAreNotResiduals) {
   const ValueId bias = m.b.constant("bias", zeros({16}));
   const ValueId h = m.b.add("h", Linear{}, {m.x, m.w1});
   m.b.output(m.b.add("y", Binary{BinaryKind::kAdd}, {h, bias}), "y");
-  EXPECT_EQ(optimize(m.b.finish()).nodes.size(), 2U);
+  EXPECT_EQ(optimized(m.b.finish()).nodes.size(), 2U);
 }
 
 TEST(Passes, DeadNodesAndConstantsGo) {
@@ -61,7 +62,7 @@ TEST(Passes, DeadNodesAndConstantsGo) {
   const ValueId h = m.b.add("h", Linear{}, {m.x, m.w1});
   m.b.add("unused", Linear{}, {h, m.w2});
   m.b.output(h, "h");
-  const graph::Graph graph = optimize(m.b.finish());
+  const graph::Graph graph = optimized(m.b.finish());
   EXPECT_EQ(graph.nodes.size(), 1U);
   EXPECT_EQ(graph.values.size(), 3U);
 }
@@ -72,7 +73,7 @@ TEST(Passes, ActivationBehindAResidualStays) {
   const ValueId o = m.b.add("o", Linear{}, {h, m.w2});
   const ValueId sum = m.b.add("sum", Binary{BinaryKind::kAdd}, {o, m.x});
   m.b.output(m.b.add("y", Unary{Activation::kRelu}, {sum}), "y");
-  const graph::Graph graph = optimize(m.b.finish());
+  const graph::Graph graph = optimized(m.b.finish());
   // relu(x W + r) is not what a linear computes (relu(x W) + r): the sum takes the activation.
   ASSERT_EQ(graph.nodes.size(), 3U);
   EXPECT_EQ(std::get<Binary>(graph.nodes[2].op).activation, Activation::kRelu);

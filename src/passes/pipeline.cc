@@ -52,10 +52,4 @@ graph::Module optimize(graph::Module module, const PassContext& context) {
   return module;
 }
 
-graph::Graph optimize(graph::Graph graph, const PassContext& context) {
-  graph::Module module;
-  module.programs.push_back(std::move(graph));
-  return std::move(optimize(std::move(module), context).programs.front());
-}
-
 }  // namespace lasso::passes

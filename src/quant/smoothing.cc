@@ -138,14 +138,6 @@ std::vector<float> smoothing_factors(const std::vector<float>& largest_input,
   return factors;
 }
 
-double int8_error(const InputObserver& input, const TensorView& weights,
-                  const std::vector<float>& factors) {
-  const Layer layer(weights);
-  check_channels(input, layer);
-  const std::vector<float> exact = product(input.rows(), layer.weights, layer.n, layer.k);
-  return error_of(input, layer, exact, factors);
-}
-
 Smoothing search_smoothing(const InputObserver& input, const TensorView& weights) {
   const Layer layer(weights);
   check_channels(input, layer);

@@ -14,7 +14,7 @@ struct Smoothing {
   std::vector<float> factors;  // s, one for each channel; empty: 1
   double exponent = 0;         // that s was made with; 0: none
   // |y' - y|^2 / |y|^2 over the observed rows, where y' is what int8 makes of the layer's output,
-  // without its bias.
+  // without its bias. Rows and weights are rounded as in number_schemes.h, as kernels do.
   double error = 0;
   double plain_error = 0;  // without smoothing
 };
@@ -24,13 +24,8 @@ struct Smoothing {
 std::vector<float> smoothing_factors(const std::vector<float>& largest_input,
                                      const std::vector<float>& largest_weight, double exponent);
 
-// The error of a layer with weights [n, k] in int8, its inputs divided by `factors` (empty: 1).
-// Rows and weights are rounded as in number_schemes.h, as kernels do.
-double int8_error(const InputObserver& input, const TensorView& weights,
-                  const std::vector<float>& factors);
-
-// The exponent with the least error among 0.3, 0.4, ..., 0.7, and none; none unless another takes
-// at least a fiftieth off.
+// For a layer with weights [n, k]: the exponent with the least error among 0.3, 0.4, ..., 0.7, and
+// none; none unless another takes at least a fiftieth off.
 Smoothing search_smoothing(const InputObserver& input, const TensorView& weights);
 
 }  // namespace lasso::quant

@@ -13,7 +13,7 @@
 
 #include "engine/run/session.h"
 #include "graph/builder.h"
-#include "passes/pass.h"
+#include "passes/pass_test.h"
 
 namespace lasso::passes {
 namespace {
@@ -430,12 +430,12 @@ TEST(Decompose, OnlyWhatTheTargetLacks) {
     return !std::holds_alternative<graph::Softmax>(node.op);
   };
   std::vector<std::string> ops;
-  const graph::Graph result = optimize(graph, context);
+  const graph::Graph result = test::optimized(graph, context);
   for (const graph::Node& node : result.nodes) ops.emplace_back(graph::op_name(node.op));
   EXPECT_EQ(ops, (std::vector<std::string>{"linear", "reduce", "sub", "exp", "reduce", "div"}));
   // Without a kernel and without plainer ops, a node stays, and the compiler names it.
   context.has_kernel = [](const graph::Graph&, const graph::Node&) { return false; };
-  const graph::Graph plain = optimize(graph, context);
+  const graph::Graph plain = test::optimized(graph, context);
   EXPECT_EQ(graph::op_name(plain.nodes.front().op), "matmul");
 }
 

@@ -37,7 +37,7 @@ class Session {
   Session(std::shared_ptr<const CompiledModule> module, const SessionOptions& options);
   ~Session();
   Session(Session&&) noexcept = default;
-  Session& operator=(Session&&) noexcept = default;
+  Session& operator=(Session&&) = delete;  // it would have to wait, as the destructor does
 
   // Index of the program; throws kNotFound.
   std::size_t program(const std::string& name) const;
@@ -71,8 +71,6 @@ class Session {
   // it took; empty: none.
   void set_trace(Trace trace) { trace_ = std::move(trace); }
 
-  std::size_t arena_bytes() const { return arena_.size(); }
-  std::size_t plan_count() const { return plans_.size(); }
   const CompiledModule& module() const { return *module_; }
   const backend::TargetInfo& target() const { return device_->target(); }
   int threads() const { return target().threads; }

@@ -150,16 +150,24 @@ TEST_P(SessionTest, ProgramsShareWeights) {
   EXPECT_LT(module_->weights.size(), 2 * once);
 }
 
-TEST_P(SessionTest, KeepsABoundedNumberOfPlans) {
-  SessionOptions options;
+// A plan that is kept is run without an allocation, and one that is not is made again.
+TEST_P(SessionTest, KeepsTheLatestPlansInABoundedNumber) {
+  SessionOptions options = unpoisoned();
   options.cached_plans = 3;
   Session session(module_, options);
-  for (std::int64_t rows = 1; rows <= 8; ++rows) {
+  const auto allocates = [&](std::int64_t rows) {
     Buffers b(rows);
+    const std::int64_t before = test::allocation_count();
     session.run(0, b.symbols, b.inputs, b.outputs);
+    const bool result = test::allocation_count() > before;
     mlp_.expect(b.x, b.y, b.hidden);
-    EXPECT_LE(session.plan_count(), 3U);
-  }
+    return result;
+  };
+  for (std::int64_t rows = 8; rows >= 1; --rows) EXPECT_TRUE(allocates(rows)) << rows;
+  for (const std::int64_t rows : {3, 2, 1}) EXPECT_FALSE(allocates(rows)) << rows;
+  EXPECT_TRUE(allocates(4));  // in the place of 3, which was used the longest ago
+  for (const std::int64_t rows : {2, 1, 4}) EXPECT_FALSE(allocates(rows)) << rows;
+  EXPECT_TRUE(allocates(3));
 }
 
 TEST_P(SessionTest, AllocatesNothingAfterTheFirstCall) {
