@@ -15,20 +15,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// The file that a write to `path` is to make or replace: a link's target, even one that does not
-// exist yet.
-fs::path follow_links(const fs::path& path) {
-  constexpr int kMaxLinks = 40;  // as many as Linux follows
-  std::error_code error;
-  fs::path target = path;
-  for (int i = 0; i < kMaxLinks && fs::is_symlink(fs::symlink_status(target, error)); ++i) {
-    const fs::path link = fs::read_symlink(target, error);
-    if (error) break;
-    target = target.parent_path() / link;  // an absolute link replaces all
-  }
-  return target;
-}
-
 // A device, a pipe, a socket or a link that leads in circles must not be renamed over.
 bool can_be_replaced(const fs::path& target) {
   std::error_code ignored;
@@ -39,7 +25,7 @@ bool can_be_replaced(const fs::path& target) {
 // One text for one file, however it is named.
 std::string identity(const fs::path& path) {
   std::error_code error;
-  const fs::path target = follow_links(path);
+  const fs::path target = follow_links(path.string());
   const fs::path canonical = fs::weakly_canonical(fs::absolute(target, error), error);
   return error ? target.string() : canonical.string();
 }

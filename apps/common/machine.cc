@@ -62,8 +62,6 @@ std::string build_description() {
 #endif
 }
 
-std::string cpu_name() { return proc_value("/proc/cpuinfo", "model name"); }
-
 std::uint64_t total_memory() { return proc_bytes("/proc/meminfo", "MemTotal"); }
 
 std::uint64_t available_memory() {

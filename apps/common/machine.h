@@ -10,8 +10,6 @@ namespace lasso::app {
 // "GCC 12.2.0, release"
 std::string build_description();
 
-std::string cpu_name();
-
 // 0 where it can't be known.
 std::uint64_t total_memory();
 // What the process may still take: of the machine's memory and of its control group's.

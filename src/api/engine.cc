@@ -27,8 +27,9 @@ constexpr std::pair<Precision, const char*> kPrecisions[] = {{Precision::kFp32, 
                                                              {Precision::kAuto, "auto"}};
 
 void check_device(const std::string& device) {
-  LASSO_CHECK(device.empty() || device == "cpu", ErrorCode::kUnsupported,
-              "device \"{}\": this release runs on \"cpu\" only", device);
+  const std::string_view known = to_string(backend::DeviceKind::kCpu);
+  LASSO_CHECK(device.empty() || device == known, ErrorCode::kUnsupported,
+              "device \"{}\": this release runs on \"{}\" only", device, known);
 }
 
 engine::CompileOptions compile_options(const ModelDescription& description,
@@ -123,15 +124,14 @@ EngineSettings::EngineSettings(const EngineOptions& options)
   check_device(options.device);
   if (!options.preprocess.empty()) preprocess_preset(options.preprocess);  // throws if unknown
   compile.reference = options.kernels == Kernels::kReference;
-  const CpuFeatures cap = options.isa.empty() ? cpu_features() : cpu_feature_cap(options.isa);
-  compile.target.features = cpu_features() & cap;
+  compile.target.features = cpu_features(options.isa);
   compile.target.threads = thread_count(options.threads);
   if (options.time_kernels) compile.times = std::make_shared<engine::KernelTimes>();
 }
 
 engine::CompileOptions EngineSettings::measured() const {
   engine::CompileOptions options = compile;
-  options.target.rates = measured_rates(options.target.features);
+  options.target = backend::cpu_target(compile.target.features, compile.target.threads);
   return options;
 }
 

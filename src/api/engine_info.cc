@@ -91,7 +91,7 @@ EngineInfo engine_info(const Model& model) {
   EngineInfo info;
   info.family = model.family->name();
   info.model_hash = model.record.hash;
-  info.device = "cpu";
+  info.device = to_string(module.options.target.kind);
   info.isa = module.options.reference ? "reference"
                                       : std::string(best_name(module.options.target.features));
   info.precision = model.record.precision;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/check.h"
+#include "core/cpu_features.h"
 #include "core/guard.h"
 #include "core/peak.h"
 #include "core/threads.h"
@@ -10,18 +11,9 @@
 
 namespace lasso {
 
-namespace {
-
-// What the CPU has, or less where a name caps it.
-CpuFeatures capped(const std::string& isa) {
-  return isa.empty() ? cpu_features() : cpu_features() & cpu_feature_cap(isa);
-}
-
-}  // namespace
-
 MachineInfo machine_info(const std::string& isa) {
   return guarded([&] {
-    return MachineInfo{available_cores(), std::string(best_name(capped(isa)))};
+    return MachineInfo{available_cores(), std::string(best_name(cpu_features(isa)))};
   });
 }
 
@@ -36,10 +28,11 @@ std::vector<PeakRate> measure_peaks(int threads, const std::string& isa) {
   return guarded([&] {
     const int cores = available_cores();
     const int count = threads == 0 ? cores : std::min(threads, cores);
+    const CpuFeatures features = cpu_features(isa);
     std::vector<PeakRate> peaks;
     for (const MultiplyAdd multiply_add : kMultiplyAdds) {
       const MultiplyAddInfo about = info(multiply_add);
-      if (!capped(isa).has(about.feature)) continue;
+      if (!features.has(about.feature)) continue;
       peaks.push_back({std::string(about.precision), std::string(to_string(about.feature)),
                        std::string(about.instruction), count,
                        peak_rate(multiply_add, count) * 1e-9});

@@ -143,6 +143,10 @@ CpuFeatures cpu_features() {
   return features;
 }
 
+CpuFeatures cpu_features(std::string_view cap) {
+  return cap.empty() ? cpu_features() : cpu_features() & cpu_feature_cap(cap);
+}
+
 const std::string& cpu_model() {
   static const std::string model = read_model();
   return model;

@@ -87,6 +87,8 @@ CpuFeatures cpu_feature_cap(std::string_view name);
 // What this CPU and its operating system support. Throws kUnsupported where the baseline is not
 // there.
 CpuFeatures cpu_features();
+// Of these, what the cap of this name leaves; all for an empty name.
+CpuFeatures cpu_features(std::string_view cap);
 
 // The CPU's own name of its model, as /proc/cpuinfo has it: "AMD EPYC 9654 96-Core Processor".
 const std::string& cpu_model();

@@ -43,6 +43,9 @@ TEST(CpuFeatures, AreNotOrdered) {
 TEST(CpuFeatures, OfThisMachine) {
   EXPECT_TRUE(cpu_features().has(CpuFeature::kAvx2));
   EXPECT_FALSE(cpu_model().empty());
+  EXPECT_EQ(cpu_features(""), cpu_features());
+  EXPECT_EQ(cpu_features("avx2"), CpuFeature::kAvx2);
+  EXPECT_EQ(code_of([] { cpu_features("sse"); }, "\"sse\""), ErrorCode::kInvalidArgument);
   const RateClasses& rates = measured_rates(cpu_features());
   EXPECT_EQ(rates.exponent(MultiplyAdd::kFp32Avx2), 0);
   EXPECT_EQ(&rates, &measured_rates(cpu_features()));

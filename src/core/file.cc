@@ -147,23 +147,29 @@ void write_named(const std::string& target,
 
 }  // namespace
 
+std::string follow_links(const std::string& path) {
+  constexpr int kMaxLinks = 40;  // as many as Linux follows
+  std::error_code error;
+  std::filesystem::path target = path;
+  for (int i = 0; i < kMaxLinks; ++i) {
+    if (!std::filesystem::is_symlink(std::filesystem::symlink_status(target, error))) break;
+    const std::filesystem::path link = std::filesystem::read_symlink(target, error);
+    if (error) break;
+    target = target.parent_path() / link;  // an absolute link replaces all
+  }
+  return target.string();
+}
+
 void write_atomically(const std::string& path,
                       const std::function<void(const std::string& temporary)>& write) {
-  // A link is followed, and anything but a file, such as a device, must not be renamed over.
-  std::error_code error;
-  std::filesystem::path resolved = std::filesystem::weakly_canonical(path, error);
-  if (error) resolved = path;
-  // To a file that does not exist yet; Linux follows as many.
-  constexpr int kMaxLinks = 40;
-  for (int i = 0; i < kMaxLinks; ++i) {
-    if (!std::filesystem::is_symlink(std::filesystem::symlink_status(resolved, error))) break;
-    resolved = resolved.parent_path() / std::filesystem::read_symlink(resolved, error);
-  }
-  const std::string target = resolved.string();
-  const auto status = std::filesystem::status(target, error);
+  const std::string target = follow_links(path);
+  // Anything but a file, such as a device or a link in circles, must not be renamed over.
+  std::error_code ignored;
+  const auto status = std::filesystem::symlink_status(target, ignored);
   LASSO_CHECK(!std::filesystem::exists(status) || std::filesystem::is_regular_file(status),
               ErrorCode::kInvalidArgument, "{}: can't be written: not a regular file", path);
-  LASSO_CHECK(resolved.filename().string().size() <= kMostNameBytes, ErrorCode::kInvalidArgument,
+  const std::string name = std::filesystem::path(target).filename().string();
+  LASSO_CHECK(name.size() <= kMostNameBytes, ErrorCode::kInvalidArgument,
               "{}: can't be written: {}", path, std::strerror(ENAMETOOLONG));
   if (!write_unnamed(target, write)) write_named(target, write);
 }

@@ -42,6 +42,10 @@ class MappedFile {
 // readable).
 std::string read_file(const std::string& path);
 
+// The file that a write to `path` is to make or replace: a link's target, even one that does not
+// exist yet. A link that leads in circles is left as one.
+std::string follow_links(const std::string& path);
+
 // Calls write(temporary path), then renames the temporary file, which stands in the same folder, to
 // `path`. On an exception the temporary file is removed and `path` stays as it was. If the process
 // is killed `path` stays as it was, too, and nothing else is left where the file system has files

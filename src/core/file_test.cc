@@ -195,6 +195,13 @@ TEST(WriteAtomically, FollowsLinksAndRefusesWhatIsNoFile) {
   EXPECT_EQ(code_of([&] { write_file(pipe, "x"); }, "not a regular file"),
             ErrorCode::kInvalidArgument);
   EXPECT_TRUE(std::filesystem::is_fifo(pipe));
+  // Links in circles lead to no file, and stay what they are.
+  std::filesystem::create_symlink("there", folder / "back");
+  std::filesystem::create_symlink("back", folder / "there");
+  EXPECT_EQ(code_of([&] { write_file((folder / "there").string(), "x"); }, "not a regular file"),
+            ErrorCode::kInvalidArgument);
+  EXPECT_TRUE(std::filesystem::is_symlink(folder / "there"));
+  EXPECT_TRUE(std::filesystem::is_symlink(folder / "back"));
   std::filesystem::remove_all(folder);
 }
 

@@ -46,6 +46,9 @@ class Family {
   virtual KernelRun run(std::size_t index) const = 0;
 
   bool is_reference(std::size_t index) const { return needs(index) == Needs{}; }
+  std::string label(std::size_t index) const {
+    return kernel_label(kernel_name(index), needs(index));
+  }
 };
 
 // A family from a list of Kernel<Problem> and the function that reads a Problem off a Call.

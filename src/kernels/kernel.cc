@@ -11,4 +11,8 @@ std::string missing(const Needs& needs, const TargetInfo& target) {
 
 std::string_view isa_name(const Needs& needs) { return best_name(needs.features); }
 
+std::string kernel_label(std::string_view name, const Needs& needs) {
+  return std::string(name) + "." + std::string(isa_name(needs));
+}
+
 }  // namespace lasso::kernels

@@ -44,6 +44,11 @@ struct Needs {
   bool operator==(const Needs& other) const = default;
 };
 
+// "reference", or the best instructions that a row needs: "avx512".
+std::string_view isa_name(const Needs& needs);
+// "product.avx512": a row's name and those instructions, unique in its family.
+std::string kernel_label(std::string_view name, const Needs& needs);
+
 // What a row says of a problem.
 struct Offer {
   static Offer no(std::string reason) {
@@ -81,6 +86,7 @@ struct Kernel {
   KernelRun run = nullptr;
 
   bool is_reference() const { return needs == Needs{}; }
+  std::string label() const { return kernel_label(name, needs); }
 };
 
 // The reason why a target lacks what a row needs, or empty: the one place where that is decided.
@@ -92,9 +98,6 @@ Offer ask(const Kernel<Problem>& kernel, const Problem& problem, const TargetInf
   std::string reason = missing(kernel.needs, target);
   return reason.empty() ? kernel.offer(problem, target) : Offer::no(std::move(reason));
 }
-
-// "reference", or the best instructions that a row needs: "avx512".
-std::string_view isa_name(const Needs& needs);
 
 // A kernel's state that is its problem and target: for kernels that need nothing else.
 template <typename Problem>

@@ -26,12 +26,6 @@ inline TargetInfo target() {
   return backend::cpu_target(backend::test_features(), omp_get_max_threads());
 }
 
-// "product.avx512": a row's name and what it needs.
-template <typename Problem>
-std::string label(const Kernel<Problem>& kernel) {
-  return std::string(kernel.name) + "." + std::string(isa_name(kernel.needs));
-}
-
 inline double now() {
   timespec time{};
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);

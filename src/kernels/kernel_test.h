@@ -186,12 +186,6 @@ double check_output(const Case<Problem>& c, const std::byte* output) {
   return worst;
 }
 
-// "product.avx512": a row's name and what it needs.
-template <typename Problem>
-std::string label(const Kernel<Problem>& kernel) {
-  return std::string(kernel.name) + "." + std::string(isa_name(kernel.needs));
-}
-
 // Which kernels ran, by label.
 using Ran = std::map<std::string, int>;
 
@@ -203,10 +197,10 @@ void check_case(const std::vector<Kernel<Problem>>& list, const Case<Problem>& c
     for (const int threads : {1, 2}) {
       const ThreadLimit limit(threads);
       const TargetInfo target = test_target(threads);
-      SCOPED_TRACE(c.name + " " + label(kernel) + ", threads: " + std::to_string(threads));
+      SCOPED_TRACE(c.name + " " + kernel.label() + ", threads: " + std::to_string(threads));
       const Offer offer = ask(kernel, c.problem, target);
       if (!offer) continue;
-      ++ran[label(kernel)];
+      ++ran[kernel.label()];
       const Problem& pack_problem = packed_for == nullptr ? c.problem : *packed_for;
       const Guarded packed(offer.packed_bytes);
       ASSERT_EQ(kernel.pack != nullptr && offer.packed_bytes > 0, !offer.packed_layout.empty());
@@ -264,10 +258,10 @@ template <typename Problem>
 void expect_all_ran(const std::vector<Kernel<Problem>>& list, const Problem& problem, Ran& ran) {
   for (const Kernel<Problem>& kernel : list) {
     if (ask(kernel, problem, test_target(1))) {
-      EXPECT_GT(ran[label(kernel)], 0) << label(kernel);
+      EXPECT_GT(ran[kernel.label()], 0) << kernel.label();
     }
   }
-  EXPECT_GT(ran[label(list.back())], 0);
+  EXPECT_GT(ran[list.back().label()], 0);
 }
 
 }  // namespace lasso::kernels::test

@@ -4,6 +4,7 @@
 
 #include "cli/options.h"
 #include "common/machine.h"
+#include "core/cpu_features.h"
 
 namespace lasso::app {
 
@@ -57,7 +58,7 @@ Machine machine_from_json(const OrderedJson& json) {
 
 Machine measure_machine(int threads) {
   const MachineInfo info = machine_info(isa_cap());
-  return {cpu_name(), info.cores, info.isa, total_memory(), measure_peaks(threads, isa_cap())};
+  return {cpu_model(), info.cores, info.isa, total_memory(), measure_peaks(threads, isa_cap())};
 }
 
 }  // namespace lasso::app

@@ -9,10 +9,6 @@ namespace lasso::engine {
 using kernels::Family;
 using kernels::Offer;
 
-std::string kernel_label(const Family& family, std::size_t kernel) {
-  return fmt::format("{}.{}", family.kernel_name(kernel), kernels::isa_name(family.needs(kernel)));
-}
-
 std::vector<std::optional<Offer>> ask_all(const Family& family, const kernels::Call& call,
                                           bool reference, const backend::TargetInfo& target,
                                           const PackedForm* packed,
@@ -42,7 +38,7 @@ std::optional<KernelChoice> choose_kernel(const Family& family, const kernels::C
   std::optional<std::size_t> best;
   for (std::size_t i = 0; i < offers.size(); ++i) {
     if (!offers[i]) continue;
-    if (!preferred.empty() && kernel_label(family, i) == preferred) {
+    if (!preferred.empty() && family.label(i) == preferred) {
       best = i;
       break;
     }

@@ -27,9 +27,6 @@ struct PackedForm {
   }
 };
 
-// "product.avx512": a row's name and the best instructions that it needs, unique in its family.
-std::string kernel_label(const kernels::Family& family, std::size_t kernel);
-
 // What the rows of a family's list that may be taken say of a call: with `reference` only the last
 // one; null for those that refuse or do not read `packed` (null: anything), with the reason, "name:
 // reason", in `rejected`.

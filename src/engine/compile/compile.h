@@ -33,7 +33,7 @@ struct CompileOptions {
 
 // How long a kernel took where kernels were timed.
 struct KernelTime {
-  std::string kernel;  // kernel_label()
+  std::string kernel;  // Family::label()
   double ms = 0;
 };
 

@@ -149,7 +149,7 @@ TimedChoice time_kernels(const Family& family, const Call& call, const backend::
                                    [&](const Row& row) { return row.kernel == default_kernel; });
   double fastest = std::numeric_limits<double>::infinity();
   for (const Row& row : rows) {
-    choice.times.push_back({kernel_label(family, row.kernel), 1e3 * best(row)});
+    choice.times.push_back({family.label(row.kernel), 1e3 * best(row)});
     bool always = row.kernel != default_kernel;
     for (std::size_t round = 0; round < kRounds; ++round) {
       always = always && row.seconds[round] <= kClearlyFaster * usual.seconds[round];

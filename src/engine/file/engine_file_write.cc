@@ -142,7 +142,7 @@ void write_rest(Output& output, const Section& weights, const CompiledModule& mo
                 const ModelRecord& model) {
   EngineHeader header;
   header.lasso_version = module.build.lasso_version;
-  header.device = "cpu";
+  header.device = to_string(module.options.target.kind);
   header.needed = module.build.needed;
   header.model_hash = model.hash;
   header.sections[kWeights] = weights;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "backend/target_info.h"
 #include "core/aligned_buffer.h"
 #include "core/check.h"
 #include "lasso/version.h"
@@ -13,7 +14,6 @@ namespace {
 
 // As in PNG files: a transfer that takes the file for text changes the line feeds.
 constexpr std::string_view kMagic("LASSO\r\n\x1a", 8);
-constexpr char kDevice[] = "cpu";
 
 // Of the header's parts; numbers are little-endian, texts padded with zeros.
 constexpr std::size_t kFormatAt = 8;
@@ -96,10 +96,11 @@ void read_sections(const MappedFile& file, EngineHeader& header) {
 }
 
 void check_machine(const std::string& path, const EngineHeader& header, CpuFeatures features) {
-  LASSO_CHECK(header.device == kDevice, ErrorCode::kUnsupported,
+  const std::string_view device = to_string(backend::DeviceKind::kCpu);
+  LASSO_CHECK(header.device == device, ErrorCode::kUnsupported,
               "{}: built for the device \"{}\"; this release runs on \"{}\": build it again from "
               "its checkpoint",
-              path, header.device, kDevice);
+              path, header.device, device);
   LASSO_CHECK(
       features.contains(header.needed), ErrorCode::kUnsupported,
       "{}: its layers and packed weights need {}, and {} is the best {}; build it again from "

@@ -58,7 +58,7 @@ template <typename Problem, typename Bench>
 void add(const std::string& name, const std::vector<Kernel<Problem>>& kernels, Bench bench,
          const Problem& p) {
   for (const Kernel<Problem>& kernel : kernels) {
-    const std::string full = name + "/" + bench::label(kernel);
+    const std::string full = name + "/" + kernel.label();
     benchmark::RegisterBenchmark(full.c_str(), bench, kernel, p);
   }
 }

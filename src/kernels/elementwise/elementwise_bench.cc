@@ -46,15 +46,13 @@ const int kRegistered = [] {
   };
   for (const auto& [a, b] : shapes) {
     for (const auto& kernel : binary_kernels()) {
-      const std::string name =
-          "binary/" + to_string(a) + "+" + to_string(b) + "/" + bench::label(kernel);
+      const std::string name = "binary/" + to_string(a) + "+" + to_string(b) + "/" + kernel.label();
       benchmark::RegisterBenchmark(name.c_str(), bench_binary, kernel, a, b);
     }
   }
   for (const Activation activation : {Activation::kGelu, Activation::kRelu, Activation::kSigmoid}) {
     for (const auto& kernel : unary_kernels()) {
-      const std::string name =
-          "unary/" + std::string(to_string(activation)) + "/" + bench::label(kernel);
+      const std::string name = "unary/" + std::string(to_string(activation)) + "/" + kernel.label();
       benchmark::RegisterBenchmark(
           name.c_str(), bench_unary, kernel,
           UnaryProblem{.kind = graph::unary_of(activation), .count = 4096 * 256});

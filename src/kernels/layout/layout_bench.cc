@@ -23,7 +23,7 @@ void bench_layout(benchmark::State& state, const Kernel<Problem>& kernel, const 
 void register_copy(const std::string& title, const CopyProblem& problem, std::int64_t in,
                    std::int64_t out) {
   for (const auto& kernel : copy_kernels()) {
-    const std::string name = title + "/" + bench::label(kernel);
+    const std::string name = title + "/" + kernel.label();
     benchmark::RegisterBenchmark(name.c_str(), bench_layout<CopyProblem>, kernel, problem,
                                  static_cast<std::size_t>(in), static_cast<std::size_t>(out));
   }

@@ -20,7 +20,7 @@ void check(const std::vector<Kernel<Problem>>& list, const Problem& problem,
       const TargetInfo target = backend::test_target(threads);
       const Offer offer = ask(kernel, problem, target);
       if (!offer) continue;
-      SCOPED_TRACE(std::string(kernel.name) + "." + std::string(isa_name(kernel.needs)));
+      SCOPED_TRACE(kernel.label());
       const ThreadLimit limit(threads);
       ASSERT_EQ(offer.workspace_bytes, 0U);
       constexpr std::size_t kGuard = 64;

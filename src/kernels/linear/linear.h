@@ -52,13 +52,13 @@ constexpr std::int64_t kInt8MostInputs = 65536;
 
 // What kernels in int8 pack: Q [n, k] and s [n] (quant/number_schemes.h), b [n] (zeros where
 // absent) and output_gain [n] (ones where absent), from the constants W, b, gain and output_gain.
-struct Int8Weights {
+struct Int8Constants {
   std::vector<std::int8_t> q;
   std::vector<float> scales;
   std::vector<float> bias;
   std::vector<float> output_gain;
 };
-Int8Weights quantize_weights(const LinearProblem& problem,
+Int8Constants int8_constants(const LinearProblem& problem,
                              const std::vector<TensorView>& constants);
 
 // Multiplications and additions of the product.

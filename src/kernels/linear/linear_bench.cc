@@ -77,7 +77,7 @@ void add(const std::string& family, const Layer& layer, DType weights, DType inp
     const std::string name = family + "/" + std::to_string(p.m) + "x" + std::to_string(p.n) + "x" +
                              std::to_string(p.k) + "/" + std::string(to_string(p.activation)) +
                              (p.residual ? "+residual/" : "/") + std::string(to_string(p.output)) +
-                             "/" + bench::label(kernel);
+                             "/" + kernel.label();
     benchmark::RegisterBenchmark(name.c_str(), bench_linear, kernel, p);
   }
 }

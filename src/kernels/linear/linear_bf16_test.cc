@@ -130,8 +130,8 @@ void check_linear(const LinearProblem& p, test::Ran& ran,
     SCOPED_TRACE(std::to_string(p.m) + "x" + std::to_string(p.n) + "x" + std::to_string(p.k) + " " +
                  std::string(to_string(p.activation)) + (p.bias ? " bias" : "") +
                  (p.residual ? " residual " : " ") + std::string(to_string(p.input)) + " to " +
-                 std::string(to_string(p.output)) + " " + test::label(kernel));
-    ++ran[test::label(kernel)];
+                 std::string(to_string(p.output)) + " " + kernel.label());
+    ++ran[kernel.label()];
     const auto packed = pack(kernel, c, packed_for == nullptr ? p : *packed_for);
     const auto [layout, is_new] = layouts.emplace(offer.packed_layout, packed);
     EXPECT_TRUE(is_new || layout->second == packed) << "equal names, other bytes";

@@ -48,7 +48,7 @@ struct Packed : Layout {
 };
 
 void pack(const LinearProblem& p, const std::vector<TensorView>& constants, std::byte* packed) {
-  const Int8Weights weights = quantize_weights(p, constants);
+  const Int8Constants weights = int8_constants(p, constants);
   const Layout layout(p);
   std::fill_n(packed, layout.bytes(), std::byte{0});
   auto* w = reinterpret_cast<std::int8_t*>(packed);

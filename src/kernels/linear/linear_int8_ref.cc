@@ -28,7 +28,7 @@ Offer offer(const LinearProblem& p, const TargetInfo& target) {
 }
 
 void pack(const LinearProblem& p, const std::vector<TensorView>& constants, std::byte* packed) {
-  const Int8Weights weights = quantize_weights(p, constants);
+  const Int8Constants weights = int8_constants(p, constants);
   std::memset(packed, 0, weight_bytes(p));
   std::memcpy(packed, weights.q.data(), weights.q.size());
   auto* out = reinterpret_cast<float*>(packed + weight_bytes(p));

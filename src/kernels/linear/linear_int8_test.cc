@@ -63,7 +63,7 @@ void check(LinearProblem p, test::Ran& ran, bool extreme = false) {
   c.inputs = {{}, {}, {}, p.residual ? data.residual : std::vector<float>{}, data.x_scales, {}, {}};
   c.byte_inputs = {{0, data.x}};
   // The weights that are rounded are the problem's; how they are rounded is tested below.
-  const Int8Weights weights = quantize_weights(p, c.constants);
+  const Int8Constants weights = int8_constants(p, c.constants);
   for (std::int64_t m = 0; m < p.m; ++m) {
     for (std::int64_t n = 0; n < p.n; ++n) {
       const auto i = static_cast<std::size_t>(n);
@@ -192,7 +192,7 @@ TEST(LinearInt8, SameBits) {
                               .packed = packed.data(),
                               .workspace = workspace.data()});
           if (first.empty()) first = y;
-          EXPECT_EQ(y, first) << name_of(p) << " " << test::label(kernel) << " " << threads;
+          EXPECT_EQ(y, first) << name_of(p) << " " << kernel.label() << " " << threads;
         }
       }
     }
@@ -203,8 +203,8 @@ TEST(LinearInt8, WeightsAreRoundedByRowsOfWTimesGain) {
   const LinearProblem p{.n = 3, .k = 4, .gain = true};
   const std::vector<float> w{1, -2, 3, 4, 0, 0, 0, 0, 254, 1, -3, 5};
   const std::vector<float> gain{1, 2, 1, 0.5F};
-  const Int8Weights weights = quantize_weights(
-      p, {{DType::kF32, {3, 4}, w.data()}, {}, {DType::kF32, {4}, gain.data()}, {}});
+  const Int8Constants weights =
+      int8_constants(p, {{DType::kF32, {3, 4}, w.data()}, {}, {DType::kF32, {4}, gain.data()}, {}});
   EXPECT_EQ(weights.scales, (std::vector<float>{4.0F / 127, 1, 2}));
   const std::vector<std::int8_t> expected{32, -127, 95, 64, 0, 0, 0, 0, 127, 1, -2, 1};
   EXPECT_EQ(weights.q, expected);

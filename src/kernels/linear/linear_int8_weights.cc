@@ -7,7 +7,7 @@
 
 namespace lasso::kernels {
 
-Int8Weights quantize_weights(const LinearProblem& p, const std::vector<TensorView>& constants) {
+Int8Constants int8_constants(const LinearProblem& p, const std::vector<TensorView>& constants) {
   const auto values = [&](std::size_t index, std::int64_t count, float absent) {
     std::vector<float> result(static_cast<std::size_t>(count), absent);
     if (index < constants.size() && constants[index].data != nullptr) {
@@ -16,7 +16,7 @@ Int8Weights quantize_weights(const LinearProblem& p, const std::vector<TensorVie
     return result;
   };
   quant::Int8Weights weights = quant::quantize_weights(constants.at(0), values(2, p.k, 1.0F));
-  Int8Weights result;
+  Int8Constants result;
   result.q = std::move(weights.q);
   result.scales = std::move(weights.scales);
   result.bias = values(1, p.n, 0.0F);

@@ -30,7 +30,7 @@ const int kRegistered = [] {
   };
   for (const auto& [a, b] : products) {
     for (const Kernel<MatMulProblem>& kernel : matmul_kernels()) {
-      const std::string name = "matmul/" + to_string(a) + to_string(b) + "/" + bench::label(kernel);
+      const std::string name = "matmul/" + to_string(a) + to_string(b) + "/" + kernel.label();
       benchmark::RegisterBenchmark(name.c_str(), bench_matmul, kernel,
                                    make_matmul_problem({}, a, b));
     }

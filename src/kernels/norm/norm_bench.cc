@@ -39,7 +39,7 @@ const int kRegistered = [] {
       const std::string name = "layer_norm/" + std::to_string(p.rows) + "x" +
                                std::to_string(p.channels) + "/" +
                                std::string(to_string(p.activation)) + "/" +
-                               std::string(to_string(p.output)) + "/" + bench::label(kernel);
+                               std::string(to_string(p.output)) + "/" + kernel.label();
       benchmark::RegisterBenchmark(name.c_str(), bench_norm, kernel, p);
     }
   }

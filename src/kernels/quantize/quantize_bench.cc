@@ -23,7 +23,7 @@ template <typename Problem, typename Register>
 void each_kernel(const std::string& name, const std::vector<Kernel<Problem>>& list,
                  const Register& add) {
   for (const Kernel<Problem>& kernel : list) {
-    add(name + bench::label(kernel), kernel);
+    add(name + kernel.label(), kernel);
   }
 }
 

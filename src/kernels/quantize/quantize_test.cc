@@ -20,7 +20,7 @@ void each_kernel(const std::vector<Kernel<Problem>>& list, const Problem& proble
       const ThreadLimit limit(threads);
       const TargetInfo target = test::test_target(threads);
       if (!ask(kernel, problem, target)) continue;
-      SCOPED_TRACE(test::label(kernel));
+      SCOPED_TRACE(kernel.label());
       check(kernel, target);
     }
   }
