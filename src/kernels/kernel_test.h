@@ -29,14 +29,11 @@ using backend::test_target;
 
 constexpr double kEpsilon = std::numeric_limits<float>::epsilon();  // 2^-23
 
-// Uniform in [-1, 1), the same everywhere.
+// Uniform in [-1, 1).
 class Random {
  public:
-  explicit Random(std::uint64_t seed) : state_(seed * 2 + 1) {}
-  float next() {
-    state_ = state_ * 6364136223846793005U + 1442695040888963407U;
-    return static_cast<float>(static_cast<std::int32_t>(state_ >> 32U)) * 0x1p-31F;
-  }
+  explicit Random(std::uint64_t seed) : random_(seed) {}
+  float next() { return random_.uniform(-1, 1); }
   std::vector<float> vector(std::int64_t count, float scale = 1.0F) {
     std::vector<float> values(static_cast<std::size_t>(count));
     for (float& value : values) value = scale * next();
@@ -44,7 +41,7 @@ class Random {
   }
 
  private:
-  std::uint64_t state_;
+  SplitMix64 random_;
 };
 
 // The activation in double precision.

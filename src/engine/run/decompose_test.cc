@@ -6,11 +6,11 @@
 #include <cstring>
 #include <functional>
 #include <map>
-#include <random>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "core/random.h"
 #include "engine/run/session.h"
 #include "graph/builder.h"
 #include "passes/pass_test.h"
@@ -65,10 +65,9 @@ bool is_plain(const graph::Graph& /*graph*/, const graph::Node& node) {
 }
 
 std::vector<float> random_values(std::int64_t count, unsigned seed) {
-  std::mt19937 random(seed);
-  std::uniform_real_distribution<float> uniform(-1.0F, 1.0F);
+  SplitMix64 random(seed);
   std::vector<float> values(static_cast<std::size_t>(count));
-  for (float& value : values) value = uniform(random);
+  for (float& value : values) value = random.uniform(-1, 1);
   return values;
 }
 

@@ -9,13 +9,13 @@
 #include <cmath>
 #include <cstring>
 #include <ctime>
-#include <random>
 #include <string>
 #include <vector>
 
 #include "backend/test_target.h"
 #include "core/aligned_buffer.h"
 #include "core/peak.h"
+#include "core/random.h"
 #include "core/threads.h"
 #include "kernels/attention/attention.h"
 
@@ -38,10 +38,9 @@ struct Input {
 };
 
 std::vector<float> random_values(std::int64_t count, float range) {
-  std::mt19937 engine(1);
-  std::uniform_real_distribution<float> distribution(-range, range);
+  SplitMix64 random(1);
   std::vector<float> values(static_cast<std::size_t>(count));
-  for (float& v : values) v = distribution(engine);
+  for (float& v : values) v = random.uniform(-range, range);
   return values;
 }
 

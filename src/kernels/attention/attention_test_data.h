@@ -5,11 +5,11 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <random>
 #include <string>
 #include <vector>
 
 #include "backend/test_target.h"
+#include "core/random.h"
 #include "kernels/attention/attention.h"
 
 namespace lasso::kernels::attention_test {
@@ -22,11 +22,10 @@ enum class Pattern { kNormal, kLarge, kNegative, kRising, kFalling };
 using Floats = std::vector<float>;
 
 struct Random {
-  std::mt19937 engine{20240607};
+  SplitMix64 generator{20240607};
   Floats normal(std::int64_t n, float sigma) {
-    std::normal_distribution<float> distribution(0.0F, sigma);
     Floats values(static_cast<std::size_t>(n));
-    for (float& v : values) v = distribution(engine);
+    for (float& v : values) v = generator.normal(sigma);
     return values;
   }
 };
