@@ -160,6 +160,9 @@ PromptFile parse_prompts(const std::string& text, const std::string& name,
 }
 
 std::optional<std::string> box_problem(const Box& box) {
+  for (const float value : {box.x0, box.y0, box.x1, box.y1}) {
+    if (!std::isfinite(value)) return fmt::format("the box is not finite: {}", value);
+  }
   if (box.x0 >= box.x1) {
     return fmt::format("the box has no area: x0 = {} must be less than x1 = {}", box.x0, box.x1);
   }

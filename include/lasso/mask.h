@@ -84,19 +84,22 @@ enum class MaskDepth : std::uint8_t {
   kByte,    // 0 and 255 at 8 bits a pixel: what users of cv2.imread expect
 };
 // The bytes of a gray PNG file, white inside and black outside. Throws kInvalidArgument for a mask
-// without pixels or with another number of values.
+// without pixels or with another number of values, kUnsupported where Lasso was built with
+// LASSO_IMAGE_CODECS=OFF.
 LASSO_EXPORT std::vector<std::uint8_t> encode_mask_png(const Mask& mask,
                                                        MaskDepth depth = MaskDepth::kByte);
-// Writes them to a file, which appears complete or not at all. Also throws kInvalidArgument with
-// the path where it can't be written.
+// Writes them to a file, which appears complete or not at all. Throws what encode_mask_png does,
+// and kInvalidArgument with the path where it can't be written.
 LASSO_EXPORT void write_mask_png(const std::string& path, const Mask& mask);
 
 // The bytes of a PNG file with one number per pixel, 0 for none; labels has width * height values.
 // Numbers up to 255 make an 8-bit palette image whose entry n > 0 is palette_color(n - 1) and whose
-// entry 0 is black; larger ones, 16-bit gray. Throws kInvalidArgument for another number of labels.
+// entry 0 is black; larger ones, 16-bit gray. Throws kInvalidArgument for another number of labels,
+// kUnsupported where Lasso was built with LASSO_IMAGE_CODECS=OFF.
 LASSO_EXPORT std::vector<std::uint8_t> encode_labelmap_png(const std::vector<std::uint16_t>& labels,
                                                            int width, int height);
-// Writes them to a file as write_mask_png does.
+// Writes them to a file as write_mask_png does. Throws what encode_labelmap_png does, and
+// kInvalidArgument with the path where it can't be written.
 LASSO_EXPORT void write_labelmap_png(const std::string& path,
                                      const std::vector<std::uint16_t>& labels, int width,
                                      int height);
