@@ -6,7 +6,10 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <cstring>
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "backend/test_target.h"
@@ -197,6 +200,42 @@ TEST_F(MockDeviceTest, WeightsAreUploadedOncePerDevice) {
   EXPECT_EQ(weights, static_cast<std::int64_t>(module_->weights.size()));
   Session two = session(device_);
   EXPECT_EQ(device_->counts().uploaded_bytes - before, weights);
+}
+
+// A device whose first stream fails.
+class FailsOnce final : public backend::Device {
+ public:
+  explicit FailsOnce(std::shared_ptr<const backend::Device> device) : device_(std::move(device)) {}
+  const backend::TargetInfo& target() const override { return device_->target(); }
+  bool is_host() const override { return false; }
+  std::size_t alignment() const override { return device_->alignment(); }
+  backend::Buffer allocate(std::size_t bytes) const override { return device_->allocate(bytes); }
+  std::unique_ptr<backend::Stream> make_stream() const override {
+    static const backend::KernelState state{};
+    auto stream = device_->make_stream();
+    if (std::exchange(fails_, false)) {
+      stream->launch([](const backend::KernelState&,
+                        const backend::KernelArgs&) { throw Error(ErrorCode::kDevice, "trapped"); },
+                     state, {});
+    }
+    return stream;
+  }
+
+ private:
+  std::shared_ptr<const backend::Device> device_;
+  mutable bool fails_ = true;
+};
+
+TEST_F(MockDeviceTest, WeightsWhoseUploadFailedAreUploadedAgain) {
+  const auto device = std::make_shared<FailsOnce>(device_);
+  EXPECT_THROW(module_->weights.on(device), Error);
+  const std::byte* there = module_->weights.on(device);
+  const auto stream = device->make_stream();
+  std::vector<std::byte> here(static_cast<std::size_t>(module_->weights.size()));
+  stream->download(here.data(), there, here.size());
+  stream->wait();
+  EXPECT_EQ(
+      std::memcmp(here.data(), module_->weights.on(backend::make_cpu_device({})), here.size()), 0);
 }
 
 TEST_F(MockDeviceTest, TracesReadTheDevice) {

@@ -7,6 +7,7 @@
 #include "core/guard.h"
 #include "models/sam/calibrate/calibrate.h"
 #include "models/sam/family.h"
+#include "models/sam/model_file.h"
 
 namespace lasso {
 
@@ -25,8 +26,11 @@ Calibrated calibrate(const std::string& path, const EngineOptions& options,
     Calibrated result;
     if (calibrated.report.accepted) {
       calibrated.model.precision = to_string(settings.precision);
-      result.engine =
-          Access::construct<Engine>(make_engine(sam::any_model(std::move(calibrated.model))));
+      engine::LoadedEngine compiled;
+      compiled.model = sam::record_of(calibrated.model);
+      compiled.module = calibrated.model.module;
+      result.engine = Access::construct<Engine>(
+          make_engine(make_model(sam::family(), std::move(compiled), path)));
     }
     result.report = std::move(calibrated.report);
     return result;

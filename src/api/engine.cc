@@ -45,19 +45,13 @@ engine::ModelRecord record_of(const ModelDescription& description, const EngineS
   return record;
 }
 
-// What a model is built as must be what its file is loaded as: both ways end in Family::load.
 Model compile_model(const Family& family, const ModelDescription& description,
                     const EngineSettings& settings, const std::string& source) {
   engine::CompileOptions options = compile_options(description, settings);
   engine::LoadedEngine compiled;
   compiled.model = record_of(description, settings);
   compiled.module = engine::compile(description.programs(), options);
-  Model model;
-  model.family = &family;
-  model.state = family.load(compiled, source);
-  model.record = std::move(compiled.model);
-  model.module = std::move(compiled.module);
-  return model;
+  return make_model(family, std::move(compiled), source);
 }
 
 Model build_model(const ModelSource& source, const EngineOptions& options) {
@@ -126,7 +120,9 @@ EngineSettings::EngineSettings(const EngineOptions& options)
   compile.reference = options.kernels == Kernels::kReference;
   compile.target.features = cpu_features(options.isa);
   compile.target.threads = thread_count(options.threads);
-  if (options.time_kernels) compile.times = std::make_shared<engine::KernelTimes>();
+  if (options.time_kernels) {
+    compile.times = std::make_shared<engine::KernelTimes>(options.memory_limit);
+  }
 }
 
 engine::CompileOptions EngineSettings::measured() const {
@@ -217,7 +213,12 @@ Engine Engine::random(const std::string& architecture, std::uint64_t seed,
       for (const std::string& name : family->architectures()) {
         known.push_back(name);
         if (name != architecture) continue;
+        LASSO_CHECK(options.config_path.empty(), ErrorCode::kInvalidArgument,
+                    "architecture {}: it has its configuration, and {} is given beside it",
+                    architecture, options.config_path);
         const auto description = family->random(architecture, seed, settings.describe);
+        check_memory(architecture, "building", description->build_memory(false),
+                     options.memory_limit);
         return Engine(make_engine(compile_model(*family, *description, settings, architecture)));
       }
     }

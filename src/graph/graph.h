@@ -76,6 +76,11 @@ std::vector<std::string> symbols(const Graph& graph);
 // they count, every symbol bound by an input. Throws kInvalidArgument for a profile that is none.
 void verify(const Graph& graph);
 
+// The first dimension that some sizes of the profile make smaller than 1, or that shrinks as a
+// symbol grows, as "dimension rows - 2 in \"x\""; empty if there is none: then every binding
+// leaves every value at least one element.
+std::string empty_dimension(const Graph& graph);
+
 // Readable text, one line per node.
 std::string to_string(const Graph& graph);
 

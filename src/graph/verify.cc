@@ -117,4 +117,19 @@ class Verifier {
 
 void verify(const Graph& graph) { Verifier(graph).run(); }
 
+std::string empty_dimension(const Graph& graph) {
+  Bindings least;
+  for (const std::string& symbol : symbols(graph)) {
+    least[symbol] = range_of(graph.profile, symbol).min;
+  }
+  for (const Value& value : graph.values) {
+    for (const Dim& dim : value.shape) {
+      if (!dim.grows_from(least) || dim.evaluate(least) < 1) {
+        return fmt::format("dimension {} in \"{}\"", to_string(dim), value.name);
+      }
+    }
+  }
+  return {};
+}
+
 }  // namespace lasso::graph

@@ -30,6 +30,15 @@ const Family& recognise(const ModelSource& source) {
   fail(ErrorCode::kUnsupported, "{}: {}", source.path(), fmt::join(reasons, "; "));
 }
 
+Model make_model(const Family& family, engine::LoadedEngine engine, const std::string& source) {
+  Model model;
+  model.family = &family;
+  model.state = family.load(engine, source);
+  model.record = std::move(engine.model);
+  model.module = std::move(engine.module);
+  return model;
+}
+
 Model load_engine(const ModelSource& source, const engine::CompileOptions& options, bool verify) {
   engine::ReadOptions read;
   for (const Family* family : families()) read.families.push_back(family->name());
@@ -42,12 +51,7 @@ Model load_engine(const ModelSource& source, const engine::CompileOptions& optio
   });
   LASSO_CHECK(family != families().end(), ErrorCode::kInternal, "the model family {} is gone",
               engine.model.family);
-  Model model;
-  model.family = *family;
-  model.state = model.family->load(engine, source.path());
-  model.record = std::move(engine.model);
-  model.module = std::move(engine.module);
-  return model;
+  return make_model(**family, std::move(engine), source.path());
 }
 
 }  // namespace lasso

@@ -101,6 +101,10 @@ void add_family(const Family& family);
 // throws.
 const Family& recognise(const ModelSource& source);
 
+// A model of the family. What a model is built as must be what its file is loaded as: all ways to a
+// model end here, in Family::load. `source` stands in messages.
+Model make_model(const Family& family, engine::LoadedEngine engine, const std::string& source);
+
 // Maps and checks an engine's file, of any family; see engine::read_engine_file.
 Model load_engine(const ModelSource& source, const engine::CompileOptions& options, bool verify);
 

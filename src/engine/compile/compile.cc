@@ -180,6 +180,10 @@ class ProgramCompiler {
     separate_outputs(program_.graph);
     Graph& graph = program_.graph;
     graph::verify(graph);
+    const std::string empty = graph::empty_dimension(graph);
+    LASSO_CHECK(empty.empty(), ErrorCode::kUnsupported,
+                "program {} has {}, which is less than 1 for sizes that it takes", graph.name,
+                empty);
     program_.symbols = graph::symbols(graph);
     for (const std::string& symbol : program_.symbols) {
       graph.typical.try_emplace(symbol, graph::range_of(graph.profile, symbol).opt);
@@ -255,11 +259,23 @@ class ProgramCompiler {
   CpuFeatures needed_ = CpuFeature::kAvx2;
 };
 
-// Every op has a kernel on this device: the reference, if no other.
 passes::PassContext pass_context(const CompileOptions& options) {
   passes::PassContext context;
   context.target = options.target;
   context.precision = options.precision;
+  context.has_kernel = [target = options.target](const Graph& graph, const Node& node) {
+    if (std::holds_alternative<graph::Reshape>(node.op)) return true;
+    graph::Bindings sizes = graph.typical;
+    for (const std::string& symbol : graph::symbols(graph)) {
+      sizes.try_emplace(symbol, graph::range_of(graph.profile, symbol).opt);
+    }
+    const kernels::Family& family = kernels::family_of(node.op);
+    const kernels::Call call = make_call(graph, node, sizes);
+    // The reference takes most of what any row takes, and is asked at little cost.
+    std::vector<std::string> reasons;
+    return choose_kernel(family, call, true, target, nullptr, {}, reasons).has_value() ||
+           choose_kernel(family, call, false, target, nullptr, {}, reasons).has_value();
+  };
   return context;
 }
 

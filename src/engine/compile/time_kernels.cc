@@ -7,14 +7,17 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "backend/device.h"
+#include "core/aligned_buffer.h"
 #include "core/check.h"
+#include "core/memory.h"
 #include "core/random.h"
 #include "core/stopwatch.h"
 #include "engine/compile/choose_kernel.h"
-#include "engine/file/program_json.h"
+#include "graph/op_json.h"
 
 namespace lasso::engine {
 
@@ -84,6 +87,34 @@ class Operands {
   std::vector<void*> outputs_;
 };
 
+// Of memory, for the rows that offer: operands, each form of the packed weights, workspaces; and
+// the largest of what the host makes before it is uploaded.
+std::uint64_t bytes_needed(const Family& family, const Call& call,
+                           const std::vector<std::optional<Offer>>& offers) {
+  const std::vector<std::size_t> packed = family.packed_inputs(call);
+  std::uint64_t bytes = 0;
+  std::uint64_t largest = 0;
+  const auto take = [&](std::uint64_t size) {
+    bytes += size;
+    largest = std::max(largest, size);
+  };
+  for (std::size_t i = 0; i < call.inputs.size(); ++i) {
+    if (!call.inputs[i].present) continue;
+    // Packing reads constants as float32.
+    const bool given = std::find(packed.begin(), packed.end(), i) == packed.end();
+    take(given ? bytes_of(call.inputs[i])
+               : static_cast<std::uint64_t>(element_count(call.inputs[i].dims)) * sizeof(float));
+  }
+  for (const Operand& output : call.outputs) take(bytes_of(output));
+  std::set<std::string> layouts;
+  for (const auto& offer : offers) {
+    if (!offer) continue;
+    bytes += offer->workspace_bytes;
+    if (layouts.insert(offer->packed_layout).second) take(offer->packed_bytes);
+  }
+  return bytes + largest;
+}
+
 struct Row {
   std::size_t kernel = 0;
   std::unique_ptr<backend::KernelState> state;
@@ -110,13 +141,17 @@ double run(const Family& family, const Row& row, const Operands& operands,
 }  // namespace
 
 TimedChoice time_kernels(const Family& family, const Call& call, const backend::TargetInfo& target,
-                         std::size_t default_kernel, const std::vector<TensorView>& constants) {
+                         std::size_t default_kernel, const std::vector<TensorView>& constants,
+                         std::uint64_t memory_limit) {
   std::vector<std::string> unused;
   std::vector<std::optional<Offer>> offers = ask_all(family, call, false, target, nullptr, unused);
   offers.back().reset();
   TimedChoice choice;
   if (std::count_if(offers.begin(), offers.end(), [](const auto& o) { return o.has_value(); }) <
       2) {
+    return choice;
+  }
+  if (memory_limit != 0 && resident_bytes() + bytes_needed(family, call, offers) > memory_limit) {
     return choice;
   }
   const auto device = backend::make_cpu_device(target);
@@ -133,8 +168,11 @@ TimedChoice time_kernels(const Family& family, const Call& call, const backend::
     if (offers[i]->packed_bytes == 0) continue;
     backend::Buffer& packed = layouts[offers[i]->packed_layout];
     if (packed.size() == 0) {
-      packed = device->allocate(offers[i]->packed_bytes);
-      family.pack(i, call, constants, packed.data());
+      const AlignedBuffer host(offers[i]->packed_bytes);
+      family.pack(i, call, constants, host.data());
+      packed = device->allocate(host.size());
+      stream->upload(packed.data(), host.data(), host.size());
+      stream->wait();
     }
     row.packed = packed.data();
   }
@@ -165,8 +203,8 @@ TimedChoice time_kernels(const Family& family, const Call& call, const backend::
 namespace {
 
 std::string key_of(const Call& call, const backend::TargetInfo& target) {
-  std::string key =
-      fmt::format("{} {} {}", write_op(call.op).dump(), to_string(target.features), target.threads);
+  std::string key = fmt::format("{} {} {}", graph::write_op(call.op).dump(),
+                                to_string(target.features), target.threads);
   for (const auto* operands : {&call.inputs, &call.outputs}) {
     for (const Operand& operand : *operands) {
       key += operand.present ? fmt::format(" {}{}{}", to_string(operand.dtype),
@@ -186,7 +224,9 @@ const TimedChoice& KernelTimes::of(const Family& family, const Call& call,
   if (!is_new) return it->second;
   std::vector<std::string> unused;
   const auto usual = choose_kernel(family, call, false, target, nullptr, {}, unused);
-  if (usual) it->second = time_kernels(family, call, target, usual->kernel, constants);
+  if (usual) {
+    it->second = time_kernels(family, call, target, usual->kernel, constants, memory_limit_);
+  }
   return it->second;
 }
 

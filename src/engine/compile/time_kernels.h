@@ -3,6 +3,7 @@
 #define LASSO_ENGINE_COMPILE_TIME_KERNELS_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
@@ -19,22 +20,26 @@ struct TimedChoice {
 
 // Runs all rows but the reference that take the call, in turn, on random operands and the node's
 // own weights. A row displaces `default_kernel` only where it is at least a tenth faster in each of
-// three rounds. Nothing is timed where fewer than two rows offer. `constants` are what pack()
-// takes.
+// three rounds. Nothing is timed where fewer than two rows offer, nor where the operands, packed
+// weights and workspaces would take the process's resident memory beyond `memory_limit` bytes (0:
+// no limit). `constants` are what pack() takes.
 TimedChoice time_kernels(const kernels::Family& family, const kernels::Call& call,
                          const backend::TargetInfo& target, std::size_t default_kernel,
-                         const std::vector<TensorView>& constants);
+                         const std::vector<TensorView>& constants, std::uint64_t memory_limit = 0);
 
 // What was timed: the blocks of a transformer have equal calls, and a search for precisions
 // compiles them many times.
 class KernelTimes {
  public:
+  explicit KernelTimes(std::uint64_t memory_limit = 0) : memory_limit_(memory_limit) {}
+
   // time_kernels() for the row that choose_kernel() takes; or what that gave for an equal call.
   const TimedChoice& of(const kernels::Family& family, const kernels::Call& call,
                         const backend::TargetInfo& target,
                         const std::vector<TensorView>& constants);
 
  private:
+  std::uint64_t memory_limit_;
   std::map<std::string, TimedChoice> choices_;
 };
 

@@ -14,14 +14,14 @@ Weights::Weights(std::shared_ptr<const MappedFile> file, const std::byte* begin,
 const std::byte* Weights::on(const std::shared_ptr<const backend::Device>& device) const {
   if (device->is_host() || size_ == 0) return data_;
   const std::lock_guard<std::mutex> lock(copies_->mutex);
-  backend::Buffer& buffer = copies_->buffers[device];
-  if (buffer.size() == 0) {
-    buffer = device->allocate(static_cast<std::size_t>(size_));
-    const auto stream = device->make_stream();
-    stream->upload(buffer.data(), data_, static_cast<std::size_t>(size_));
-    stream->wait();
-  }
-  return buffer.data();
+  const auto found = copies_->buffers.find(device);
+  if (found != copies_->buffers.end()) return found->second.data();
+  // Kept only once it is whole: a later call tries again.
+  backend::Buffer buffer = device->allocate(static_cast<std::size_t>(size_));
+  const auto stream = device->make_stream();
+  stream->upload(buffer.data(), data_, static_cast<std::size_t>(size_));
+  stream->wait();
+  return copies_->buffers.emplace(device, std::move(buffer)).first->second.data();
 }
 
 void MemorySink::begin(std::uint64_t size) {

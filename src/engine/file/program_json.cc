@@ -11,7 +11,6 @@ namespace lasso::engine {
 using graph::Graph;
 using graph::kNoValue;
 using graph::Node;
-using graph::Op;
 using graph::Value;
 using graph::ValueId;
 
@@ -44,20 +43,6 @@ std::vector<ValueId> read_ids(const Json& json, std::size_t count, bool may_be_a
         read_integer(element, least, static_cast<std::int64_t>(count) - 1, where)));
   }
   return ids;
-}
-
-// The alternative of Op, from `kIndex` on, that has the name.
-template <std::size_t kIndex = 0>
-Op read_op(const std::string& name, FieldReader& reader) {
-  if constexpr (kIndex == std::variant_size_v<Op>) {
-    refuse(reader.where("op"), fmt::format("an operation of this release, not \"{}\"", name));
-  } else {
-    using T = std::variant_alternative_t<kIndex, Op>;
-    if (T::kName != name) return read_op<kIndex + 1>(name, reader);
-    T op;
-    T::fields(op, reader);
-    return op;
-  }
 }
 
 Json write_constant(const StoredBytes& stored) {
@@ -109,7 +94,7 @@ Json write_program(const CompiledProgram& program) {
   }
   for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
     const Node& node = graph.nodes[i];
-    Json entry = write_op(node.op);
+    Json entry = graph::write_op(node.op);
     entry["inputs"] = write_ids(node.inputs);
     entry["outputs"] = write_ids(node.outputs);
     if (program.nodes[i].packed.bytes > 0) entry["packed"] = write_packed(program.nodes[i]);
@@ -217,7 +202,7 @@ class ProgramReader {
     CompiledNode compiled;
     std::string name;
     reader("op", name);
-    node.op = read_op(name, reader);
+    node.op = graph::read_op(name, reader);
     node.inputs = ids(reader, "inputs", true);
     node.outputs = ids(reader, "outputs", false);
     if (node.outputs.empty()) refuse(reader.where("outputs"), "at least one");
@@ -261,16 +246,6 @@ class ProgramReader {
 };
 
 }  // namespace
-
-Json write_op(const Op& op) {
-  return std::visit(
-      []<typename T>(const T& o) {
-        Json json = write_fields(o);
-        json["op"] = T::kName;
-        return json;
-      },
-      op);
-}
 
 Json write_programs(const std::vector<CompiledProgram>& programs) {
   Json json = Json::array();

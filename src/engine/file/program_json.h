@@ -10,9 +10,6 @@
 
 namespace lasso::engine {
 
-// An operation with its attributes.
-Json write_op(const graph::Op& op);
-
 Json write_programs(const std::vector<CompiledProgram>& programs);
 
 // What write_programs wrote, or something like it: types, counts and names are checked, ids lie in

@@ -9,6 +9,7 @@
 #include "graph/builder.h"
 #include "lasso/error.h"
 #include "support/allocation_counter.h"
+#include "support/errors.h"
 #include "support/tensors.h"
 
 namespace lasso::engine {
@@ -246,22 +247,23 @@ TEST(Session, ComputesWithSymbolsAndWithinTheProfile) {
 }
 
 TEST(Session, GoesOnAfterRunningOutOfMemory) {
+  constexpr std::int64_t kWidth = 1 << 20;
   Builder b("program");
-  const ValueId x = b.input("x", DType::kF32, {kRows, 64});
+  const ValueId x = b.input("x", DType::kF32, {kRows, kWidth});
   const ValueId two = b.add("two", Binary{BinaryKind::kAdd}, {x, x});
   const ValueId four = b.add("four", Binary{BinaryKind::kAdd}, {two, two});
   b.output(b.add("six", Binary{BinaryKind::kAdd}, {two, four}), "six");
   graph::Module module;
   module.programs.push_back(b.finish());
   Session session(compile(std::move(module), CompileOptions{}), SessionOptions{});
-  const std::vector<float> in = random_values(64, 1);
-  std::vector<float> out(64);
+  const std::vector<float> in = random_values(kWidth, 1);
+  std::vector<float> out(kWidth);
   const std::vector<std::int64_t> one{1};
-  const std::vector<std::int64_t> huge{std::int64_t{1} << 38};  // two values of 64 TiB
+  const std::vector<std::int64_t> huge{graph::kMaxSymbol};  // two values of 64 TiB
   const std::vector<ConstTensorRef> inputs{in.data()};
   const std::vector<TensorRef> outputs{out.data()};
   session.run(0, one, inputs, outputs);
-  EXPECT_THROW(session.run(0, huge, inputs, outputs), Error);
+  EXPECT_ERROR(session.run(0, huge, inputs, outputs), ErrorCode::kOutOfMemory, "");
   session.run(0, one, inputs, outputs);
   for (std::size_t i = 0; i < out.size(); ++i) EXPECT_EQ(out[i], 6 * in[i]);
 }
@@ -287,11 +289,23 @@ TEST(Session, ReshapedConstantsAreOperandsAndOutputs) {
   for (std::size_t i = 0; i < sum.size(); ++i) EXPECT_EQ(sum[i], in[i] + values[i % 6]);
 }
 
+// Sizes that would make a value empty are refused when a program is compiled, as when it is loaded.
+TEST(Session, ProgramsWithEmptyValuesAreRefused) {
+  Builder b("program");
+  const ValueId x = b.input("x", DType::kF32, {1, kRows, 8, 1});
+  const ValueId w = b.constant("w", make_tensor({1, 1, 3, 3}, random_values(9, 1)));
+  b.output(b.add("y", graph::Conv2d{.kernel_h = 3, .kernel_w = 3, .stride = 2}, {x, w}), "y");
+  graph::Module module;
+  module.programs.push_back(b.finish());
+  EXPECT_ERROR(compile(std::move(module), CompileOptions{}), ErrorCode::kUnsupported,
+               "in \"y\", which is less than 1 for sizes that it takes");
+}
+
 // Two tensors of a checkpoint may begin at one address: they are not the same constant.
 TEST(Session, ConstantsAreToldApartByShape) {
   const Tensor large = make_tensor({4, 8}, random_values(32, 1));
   Tensor small = large;
-  small.dims = {8};
+  small.dims = Dims{8};
   Builder b("program");
   const ValueId x = b.input("x", DType::kF32, {kRows, 4, 8});
   const ValueId y = b.add("y", Binary{BinaryKind::kAdd}, {x, b.constant("small", small)});

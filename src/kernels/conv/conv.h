@@ -36,11 +36,11 @@ struct Conv2dProblem {
 
   std::int64_t out_h() const {
     const std::int64_t span = height + padding.top + padding.bottom - dilation.h * (kernel_h - 1);
-    return (span - 1) / stride.h + 1;
+    return (span - 1 + stride.h) / stride.h;  // none where the image is smaller than the window
   }
   std::int64_t out_w() const {
     const std::int64_t span = width + padding.left + padding.right - dilation.w * (kernel_w - 1);
-    return (span - 1) / stride.w + 1;
+    return (span - 1 + stride.w) / stride.w;
   }
   std::int64_t group_channels() const { return channels / groups; }
   std::int64_t group_filters() const { return filters / groups; }

@@ -122,13 +122,4 @@ std::shared_ptr<const SamModel> model_of(const Model& model, const std::string& 
   return std::static_pointer_cast<const SamModel>(model.state);
 }
 
-Model any_model(SamModel model) {
-  Model result;
-  result.family = &family();
-  result.record = record_of(model);
-  result.module = model.module;
-  result.state = std::make_shared<const SamModel>(std::move(model));
-  return result;
-}
-
 }  // namespace lasso::sam

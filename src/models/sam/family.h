@@ -26,9 +26,6 @@ SamCheckpoint checkpoint_of(const ModelSource& source, const DescribeOptions& op
 // do, if the model is of another one; `user` says what would run it.
 std::shared_ptr<const SamModel> model_of(const Model& model, const std::string& user);
 
-// The inverse.
-Model any_model(SamModel model);
-
 }  // namespace lasso::sam
 
 #endif  // LASSO_MODELS_SAM_FAMILY_H_
