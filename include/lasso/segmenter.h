@@ -89,8 +89,8 @@ class LASSO_EXPORT Segmenter {
   Embedding encode_preprocessed(const float* pixels, int image_width, int image_height);
 
   // Answers one prompt. Throws kInvalidArgument if the prompt is empty, a box has no area, a
-  // coordinate is not finite, mask_input has another size, or the embedding belongs to another
-  // model.
+  // coordinate is not finite, mask_input has another size or values that are not finite, or the
+  // embedding belongs to another model.
   Segmentation segment(const Embedding& embedding, const Prompt& prompt,
                        const SegmentOptions& options = {});
   // The same into `result`, whose memory is reused.

@@ -67,25 +67,35 @@ const Graph& program_named(const engine::CompiledModule& module, const std::stri
   return module.programs.front().graph;
 }
 
-// Which values an input may have, as an index into a table.
+// The value that this one is another shape of.
+ValueId unreshaped(const Graph& graph, ValueId id) {
+  for (auto node = graph.nodes.rbegin(); node != graph.nodes.rend(); ++node) {
+    if (std::holds_alternative<graph::Reshape>(node->op) && node->outputs.front() == id) {
+      id = node->inputs.front();
+    }
+  }
+  return id;
+}
+
+// A table that is read by an input.
 struct IndexRange {
   std::size_t input = 0;
-  std::int64_t least = 0;
-  std::int64_t most = 0;
+  graph::Dim rows = 0;
+  std::int64_t offset = 0;  // that the operation adds to an index
 };
 
-// Of the inputs that tables are read by. Kernels read no farther than a table, whatever an index
-// that is computed says.
+// Of all inputs that are indices, as they come or reshaped. Kernels read no farther than a table,
+// whatever an index that is computed says.
 std::vector<IndexRange> index_ranges(const Graph& graph) {
   std::vector<IndexRange> ranges;
   for (const graph::Node& node : graph.nodes) {
     const auto* gather = std::get_if<graph::Gather>(&node.op);
     if (gather == nullptr) continue;
-    const graph::Shape& table = graph.value(node.inputs.at(0)).shape;
-    const auto input = std::find(graph.inputs.begin(), graph.inputs.end(), node.inputs.at(1));
-    if (input == graph.inputs.end() || !table.at(0).is_constant()) continue;
-    ranges.push_back({static_cast<std::size_t>(input - graph.inputs.begin()), -gather->offset,
-                      table.at(0).constant() - 1 - gather->offset});
+    const auto input =
+        std::find(graph.inputs.begin(), graph.inputs.end(), unreshaped(graph, node.inputs.at(1)));
+    if (input == graph.inputs.end()) continue;
+    ranges.push_back({static_cast<std::size_t>(input - graph.inputs.begin()),
+                      graph.value(node.inputs.at(0)).shape.at(0), gather->offset});
   }
   return ranges;
 }
@@ -117,7 +127,7 @@ struct Runner::Impl {
       check_shape(tensor, i, bindings);
       from.emplace_back(tensor.data, graph.value(graph.inputs[i]).dtype);
     }
-    for (const IndexRange& range : ranges) check_indices(tensors, range);
+    for (const IndexRange& range : ranges) check_indices(tensors, range, bindings);
     std::vector<engine::TensorRef> to;
     for (std::size_t i = 0; i < outputs.size(); ++i) {
       to.emplace_back(prepare(results, i, bindings), graph.value(graph.outputs[i]).dtype);
@@ -188,16 +198,18 @@ struct Runner::Impl {
                 value.name, size_of(value.dtype));
   }
 
-  void check_indices(const Inputs& tensors, const IndexRange& range) const {
+  void check_indices(const Inputs& tensors, const IndexRange& range,
+                     const graph::Bindings& bindings) const {
+    const std::int64_t least = -range.offset;
+    const std::int64_t most = range.rows.evaluate(bindings) - 1 - range.offset;
     const HostTensorView& tensor = tensors.at(inputs[range.input].name);
     const auto* index = static_cast<const std::int32_t*>(tensor.data);
     const std::int64_t count = element_count(tensor.shape);
-    const auto outside = std::find_if(index, index + count, [&](std::int32_t value) {
-      return value < range.least || value > range.most;
-    });
+    const auto outside = std::find_if(
+        index, index + count, [&](std::int32_t value) { return value < least || value > most; });
     LASSO_CHECK(outside == index + count, ErrorCode::kInvalidArgument,
                 "input \"{}\" has the value {}, and {} to {} are expected",
-                inputs[range.input].name, *outside, range.least, range.most);
+                inputs[range.input].name, *outside, least, most);
   }
 
   // The memory of output i, with its type and shape.

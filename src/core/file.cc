@@ -10,8 +10,8 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <random>
+#include <vector>
 
 #include "core/aligned_buffer.h"
 
@@ -77,7 +77,16 @@ std::string read_file(const std::string& path) {
               "{}: is a folder, expected a file", path);
   std::ifstream file(path, std::ios::binary);
   LASSO_CHECK(file.good(), ErrorCode::kNotFound, "{}: {}", path, std::strerror(errno));
-  std::string content{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  // Devices and pipes may have no end.
+  constexpr std::size_t kMost = std::size_t{1} << 30;
+  std::string content;
+  std::vector<char> block(std::size_t{1} << 16);
+  while (file.read(block.data(), static_cast<std::streamsize>(block.size())) || file.gcount() > 0) {
+    content.append(block.data(), static_cast<std::size_t>(file.gcount()));
+    LASSO_CHECK(content.size() <= kMost, ErrorCode::kCorruptFile,
+                "{}: has more than {} bytes, which is too much for a file that is read at once",
+                path, kMost);
+  }
   LASSO_CHECK(!file.bad(), ErrorCode::kNotFound, "{}: can't be read", path);
   return content;
 }

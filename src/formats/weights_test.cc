@@ -89,8 +89,8 @@ TEST(Weights, CopiesUnalignedTensors) {
   const float value = 2.5F;
   std::memcpy(buffer->data() + 1, &value, sizeof(value));
   WeightTensor tensor;
-  tensor.dims = {1};
-  tensor.strides = {1};
+  tensor.dims = Dims{1};
+  tensor.strides = Dims{1};
   tensor.data = buffer->data() + 1;
   tensor.storage_bytes = 4;
   tensor.owner = buffer;
@@ -125,7 +125,7 @@ TEST(Weights, FingerprintDependsOnTensorsAlone) {
   EXPECT_NE(pth.fingerprint(), renamed.fingerprint());
   Weights reshaped("memory");
   Tensor flat = x;
-  flat.dims = {6};
+  flat.dims = Dims{6};
   reshaped.set("x", flat);
   reshaped.set("y", y);
   EXPECT_NE(pth.fingerprint(), reshaped.fingerprint());

@@ -39,6 +39,7 @@ class ToyDescription final : public ModelDescription {
     b.output(b.add("product", graph::Linear{}, {x, weight, bias}), "y");
     graph::Module module;
     module.programs.push_back(b.finish());
+    if (weights_.contains("toy.rows")) module.programs.push_back(rows());
     return module;
   }
   std::uint64_t build_memory(bool /*into_file*/) const override { return 1 << 20; }
@@ -48,6 +49,17 @@ class ToyDescription final : public ModelDescription {
   }
 
  private:
+  // Rows of a table of any size, by indices that are reshaped.
+  static graph::Graph rows() {
+    graph::Builder b("rows");
+    const auto pairs = graph::Dim::symbol("pairs");
+    const auto table = b.input("table", DType::kF32, {graph::Dim::symbol("size"), 1});
+    const auto index = b.input("index", DType::kI32, {pairs, 2});
+    const auto flat = b.add("flat", graph::Reshape{{pairs * 2}}, {index});
+    b.output(b.add("rows", graph::Gather{}, {table, flat}), "rows");
+    return b.finish();
+  }
+
   Weights weights_;
 };
 
@@ -138,6 +150,25 @@ TEST_F(FamilyTest, FilesOfNoFamilyAreNamed) {
   EXPECT_ERROR(Engine::open(path_), kUnsupported, "an image, not a checkpoint");
 }
 
+TEST_F(FamilyTest, IndicesOutsideOfATableAreNamed) {
+  const std::vector<float> zeros(6);
+  write_safetensors(path_, {{"toy.weight", {DType::kF32, {2, 3}, zeros.data()}},
+                            {"toy.bias", {DType::kF32, {2}, zeros.data()}},
+                            {"toy.rows", {DType::kF32, {1}, zeros.data()}}});
+  Runner runner(Engine::open(path_), {.program = "rows"});
+  const std::vector<float> table{5, 6, 7};
+  std::vector<std::int32_t> index{2, 0, 1, 2};
+  const std::map<std::string, HostTensorView> inputs{
+      {"table", {ElementType::kFloat32, {3, 1}, table.data()}},
+      {"index", {ElementType::kInt32, {2, 2}, index.data()}}};
+  const auto rows = runner.run(inputs).at("rows");
+  EXPECT_EQ(std::vector<float>(rows.as<float>(), rows.as<float>() + 4),
+            (std::vector<float>{7, 5, 6, 7}));
+  index[1] = 3;
+  EXPECT_ERROR(runner.run(inputs), ErrorCode::kInvalidArgument,
+               "\"index\" has the value 3, and 0 to 2 are expected");
+}
+
 TEST_F(FamilyTest, NamesAreUnique) {
   static const ToyFamily again;
   EXPECT_ERROR(add_family(again), ErrorCode::kInvalidArgument, "\"toy\" already");
@@ -145,6 +176,12 @@ TEST_F(FamilyTest, NamesAreUnique) {
 
 TEST_F(FamilyTest, ArchitecturesAreThoseThatSomeFamilyHas) {
   EXPECT_ERROR(Engine::random("vit_x"), ErrorCode::kInvalidArgument, "vit_b, vit_l, vit_h");
+  EngineOptions options;
+  options.memory_limit = 1 << 20;
+  EXPECT_ERROR(Engine::random("vit_b", 1, options), ErrorCode::kOutOfMemory, "building needs");
+  options.memory_limit = 0;
+  options.config_path = "config.json";
+  EXPECT_ERROR(Engine::random("vit_b", 1, options), ErrorCode::kInvalidArgument, "config.json");
   EXPECT_ERROR(families().back()->random("vit_b", 1, {}), ErrorCode::kInvalidArgument, "\"toy\"");
 }
 

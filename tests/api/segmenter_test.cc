@@ -155,6 +155,9 @@ TEST_F(Api, BadArgumentsAreNamed) {
   Prompt mask = click(1, 1);
   mask.mask_input.assign(100, 0.0F);
   refused(mask, "64x64");
+  mask.mask_input.assign(64 * 64, 0.0F);
+  mask.mask_input.back() = std::nanf("");
+  refused(mask, "mask_input has values that are not finite");
   Prompt label = click(1, 1);
   label.points[0].label = static_cast<PointLabel>(7);
   refused(label, "label 7");

@@ -40,7 +40,7 @@ SamConfig small() {
   config.head_dim = 16;
   config.mlp_dim = 100;
   config.window_size = 5;
-  config.global_blocks = {1};
+  config.global_blocks = std::vector<int>{1};
   config.prompt_dim = 32;
   config.decoder_mlp_dim = 40;
   config.iou_head_hidden = 24;

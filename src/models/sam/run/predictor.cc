@@ -200,6 +200,10 @@ void Predictor::check_prompt(const Prompt& prompt, std::size_t index, std::size_
               ErrorCode::kInvalidArgument,
               "prompt {}: mask_input has {} values, and {}x{} low-resolution logits are expected",
               index, prompt.mask_input.size(), side, side);
+  LASSO_CHECK(std::all_of(prompt.mask_input.begin(), prompt.mask_input.end(),
+                          [](float logit) { return std::isfinite(logit); }),
+              ErrorCode::kInvalidArgument, "prompt {}: mask_input has values that are not finite",
+              index);
 }
 
 void Predictor::segment(const Embedding& embedding, const Prompt* prompts, std::size_t count,
@@ -304,12 +308,16 @@ void Predictor::need_image_tokens(const Embedding& embedding) {
   if (image_tokens_of_.lock() == Access::impl(embedding)) return;
   if (image_tokens_.empty()) {
     const graph::Graph& graph = session_.module().programs[image_tokens_program_].graph;
+    std::vector<AlignedBuffer> tokens;
+    std::vector<engine::TensorRef> results;
     for (const graph::ValueId id : graph.outputs) {
       const auto values =
           static_cast<std::size_t>(element_count(graph::evaluate(graph.value(id).shape, {})));
-      image_tokens_.emplace_back(values * sizeof(float));
-      image_token_results_.emplace_back(reinterpret_cast<float*>(image_tokens_.back().data()));
+      tokens.emplace_back(values * sizeof(float));
+      results.emplace_back(reinterpret_cast<float*>(tokens.back().data()));
     }
+    image_tokens_ = std::move(tokens);
+    image_token_results_ = std::move(results);
   }
   image_tokens_of_.reset();
   const std::array<engine::ConstTensorRef, 1> inputs{Access::impl(embedding)->data()};
@@ -399,11 +407,9 @@ void Predictor::warm_up(const WarmUpLimits& limits) {
   const auto images = std::min<std::size_t>(static_cast<std::size_t>(limits.images), kImagesPerRun);
   warm_up_plans(images, prompts, points, limits.mask_input);
   image_.get(images * image_values());
-  if (limits.images > 1) {
-    const auto grid = static_cast<std::size_t>(model_->config.grid());
-    embeddings_.get(images * grid * grid * static_cast<std::size_t>(model_->config.prompt_dim));
-  }
-  const std::size_t low_res = 4 * static_cast<std::size_t>(model_->config.grid());
+  const auto grid = static_cast<std::size_t>(model_->config.grid());
+  embeddings_.get(images * grid * grid * static_cast<std::size_t>(model_->config.prompt_dim));
+  const std::size_t low_res = 4 * grid;
   const auto tokens = static_cast<std::size_t>(model_->config.num_mask_tokens());
   in_batch_.reserve(static_cast<std::size_t>(limits.prompts));
   // A batch of one prompt is handed over before the next is made.
