@@ -79,7 +79,7 @@ void add_run_options(CLI::App* app, RunOptions* options, bool variants) {
            "Device to run on: cpu, the only one in this release.", kRunGroup);
   add_text(app, "--precision", &options->precision, "P",
            "Numbers of the image encoder's linear layers: fp32, bf16 (needs AVX-512 BF16) or int8; "
-           "with \"build\" also auto, which measures. Default: fp32.",
+           "\"lasso build\" also has auto, which measures. Default: fp32.",
            kRunGroup);
   add_integer(app, "--threads", &options->threads, 1, 4096,
               "Threads. Default: the physical cores that the process may use.", kRunGroup);
@@ -104,25 +104,33 @@ const std::vector<std::string>& isa_names() {
   return names;
 }
 
-std::string isa_cap() {
-  const char* cap = std::getenv("LASSO_MAX_ISA");
-  return cap == nullptr ? "" : cap;
+namespace {
+
+// What cap_isa() was told: children are forked from this process, and have it too.
+std::string& given_cap() {
+  static std::string cap;
+  return cap;
 }
 
-void cap_isa(const std::string& isa) {
-  if (isa.empty()) return;
-  const std::string outer = isa_cap();
-  if (!outer.empty()) {
-    const auto rank = [](std::string_view name) {
-      return std::find(isa_names().begin(), isa_names().end(), name) - isa_names().begin();
-    };
-    const auto outer_rank = rank(outer);
-    // The library names an unknown value itself.
-    const bool known = outer_rank < static_cast<std::ptrdiff_t>(isa_names().size());
-    if (!known || outer_rank <= rank(isa)) return;
-  }
-  setenv("LASSO_MAX_ISA", isa.c_str(), 1);
+// The lower of two caps. The library names an unknown value itself.
+std::string lower_cap(const std::string& a, const std::string& b) {
+  if (a.empty() || b.empty()) return a.empty() ? b : a;
+  const auto rank = [](const std::string& name) {
+    const auto& names = isa_names();
+    const auto place = std::find(names.begin(), names.end(), name);
+    return place == names.end() ? -1 : place - names.begin();
+  };
+  return rank(b) < rank(a) ? b : a;
 }
+
+}  // namespace
+
+std::string isa_cap() {
+  const char* outer = std::getenv("LASSO_MAX_ISA");
+  return lower_cap(outer == nullptr ? "" : outer, given_cap());
+}
+
+void cap_isa(const std::string& isa) { given_cap() = lower_cap(given_cap(), isa); }
 
 void apply(const RunOptions& options) {
   const bool cuda = options.device.rfind("cuda", 0) == 0;
@@ -137,7 +145,6 @@ void apply(const RunOptions& options) {
   parse_choice("--kernels", options.kernels, {"fast", "reference"});
   if (!options.isa.empty()) parse_choice("--isa", options.isa, isa_names());
   cap_isa(options.isa);
-  require_precision(options);
 }
 
 void check_precision(const RunOptions& options, const std::vector<std::string>& known) {

@@ -49,15 +49,15 @@ void apply(const RunOptions& options);
 const std::vector<std::string>& precision_names();
 // Throws Failure unless options.precision is one of `known`.
 void check_precision(const RunOptions& options, const std::vector<std::string>& known);
-// Refuses a precision that the CPU, or the cap on its instruction set, has no kernels for (status
-// 4).
+// Refuses a precision that a checkpoint can't be built in, for want of instructions of the CPU or
+// under its cap (status 4). An engine file in any precision runs on every CPU.
 void require_precision(const RunOptions& options);
 // The instruction sets that --isa and LASSO_MAX_ISA take, the lowest first.
 const std::vector<std::string>& isa_names();
-// The cap that engines are opened with: what the environment variable LASSO_MAX_ISA says, which
-// cap_isa() lowers for this process and its children. Empty: none.
+// The cap that engines are opened with: the lower one of what the environment variable
+// LASSO_MAX_ISA says and what cap_isa() was told. Empty: none.
 std::string isa_cap();
-// Lowers the cap; never raises one that stands in the environment.
+// Lowers the cap for this process and the children that it forks.
 void cap_isa(const std::string& isa);
 
 // Which model, and how it is prepared.

@@ -1,8 +1,11 @@
 #include "common/files.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 
 #include "common/errors.h"
 #include "common/file_guard.h"
@@ -77,6 +80,11 @@ void check_output_folder(const std::string& folder) {
   const fs::file_status status = fs::status(folder, ignored);
   LASSO_CHECK(!fs::exists(status) || fs::is_directory(status), ErrorCode::kInvalidArgument,
               "{}: is not a folder", folder);
+  // The folder, or the nearest one above it that exists, must take what is written.
+  fs::path place = fs::absolute(folder, ignored);
+  while (!fs::exists(place, ignored) && place != place.parent_path()) place = place.parent_path();
+  LASSO_CHECK(::access(place.c_str(), W_OK | X_OK) == 0, ErrorCode::kInvalidArgument,
+              "{}: can't be written: {}", folder, std::strerror(errno));
 }
 
 void make_folder(const std::string& folder) {

@@ -64,6 +64,8 @@ ModelFile find_model_file(const std::string& name) {
 }
 
 bool begins_like_engine(const std::string& path) {
+  std::error_code ignored;
+  if (!fs::is_regular_file(path, ignored)) return false;  // a pipe would wait for a writer
   std::ifstream file(path, std::ios::binary);
   std::string head(5, '\0');
   return file.read(head.data(), static_cast<std::streamsize>(head.size())) && head == "LASSO";

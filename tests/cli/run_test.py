@@ -72,6 +72,10 @@ class RunTest(harness.CliTest):
                     "packed.npz", "-o", "again.npz")
         self.assertEqual(self.read_npz("again.npz"), self.read_npz("out.npz"))
 
+    def test_quiet(self):
+        self.assertEqual(self.encode("-q").out, "")
+        self.assertIn("image_embeddings", self.read_npz("out.npz"))
+
     def test_wrong_usage(self):
         self.write_npz("in.npz", image=harness.npy_bytes(IMAGE, VALUES))
         self.write_npz("planes.npz", image=harness.npy_bytes((1, 3, 256, 256), VALUES))

@@ -323,6 +323,7 @@ class UsageTest(SpeedTest):
                 ("--prompts-per-call 1,x", ("--prompts-per-call", "1,x")),
                 ("is not a folder", ("--model", MODEL, "-o", "file")),
                 ("needs --commit", ("--model", MODEL, "--history", "h")),
+                ("--commit 1", ("--model", MODEL, "--commit", "1")),
                 ("is not a folder", ("--model", MODEL, "--history", "file", "--commit", "1"))):
             self.assertIn(needle, self.error(USAGE, *SPEED, *arguments), arguments)
         self.error(UNSUPPORTED, *SPEED, "--model", MODEL, "--device", "cuda")

@@ -25,6 +25,10 @@ class InspectTest(harness.CliTest):
                        "mask_decoder", "GFLOP"):
             self.assertIn(needle, text)
 
+    def test_quiet(self):
+        for option in ((), ("--graph",), ("--layers",)):
+            self.assertEqual(self.expect(DONE, "inspect", MODEL, "-q", *option).out, "")
+
     def test_json(self):
         (info,) = self.expect(DONE, "inspect", MODEL, "--json").objects()
         self.assertEqual((info["image_size"], info["patch_size"], info["embed_dim"], info["depth"],

@@ -185,6 +185,26 @@ class UsageTest(harness.CliTest):
                                "--precision", precision, status=UNSUPPORTED)
         self.check(["bf16", "avx2", "int8"], "compare", f"{MODEL}@bf16+avx2", MODEL,
                    status=UNSUPPORTED)
+        self.check_segment(["bf16", "avx2", "int8"], "a.png", "--point", "1,2", "--precision", "bf16",
+                           "--isa", "avx2", status=UNSUPPORTED)
+
+    def test_variants_that_contradict_themselves(self):
+        for variant, names in (("fp32+int8", ["fp32 and int8"]), ("fast+reference", ["fast"]),
+                               ("avx2+avx2", ["avx2 and avx2"])):
+            self.check([f"@{variant}", *names], "compare", f"{MODEL}@{variant}", MODEL)
+
+    def test_an_engine_in_bf16_runs_without_its_instructions(self):
+        engine = self.folder / "bf16.lasso"
+        if self.run_lasso("build", MODEL, "-o", engine, "--precision", "bf16",
+                          "--no-timing").status == UNSUPPORTED:
+            return  # this CPU can't build it
+        self.expect(DONE, "segment", "a.png", "--model", engine, "--point", "1,2", "--isa", "avx2",
+                    "--precision", "bf16")
+        self.expect(DONE, "compare", f"{engine}@bf16+avx2", f"{engine}@fast", "--tolerance", "0.1")
+
+    def test_pipes_are_no_models(self):
+        os.mkfifo(self.folder / "pipe")
+        self.check(["pipe", "not a regular file"], "inspect", "pipe", status=BAD_MODEL)
 
     def test_one_file_for_several_images(self):
         for option in ("--save-embedding", "--save-logits"):

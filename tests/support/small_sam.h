@@ -17,7 +17,7 @@ inline sam::SamConfig small_sam() {
   config.mlp_dim = 64;
   config.depth = 2;
   config.window_size = 3;
-  config.global_blocks = {1};
+  config.global_blocks = std::vector<int>{1};
   config.prompt_dim = 32;
   config.mask_in_chans = 4;
   config.decoder_depth = 1;
@@ -37,7 +37,7 @@ inline sam::SamConfig tiny_sam() {
   config.embed_dim = config.num_heads = config.head_dim = config.mlp_dim = 1;
   config.depth = 2;
   config.window_size = 1;
-  config.global_blocks = {1};
+  config.global_blocks = std::vector<int>{1};
   config.prompt_dim = 16;
   config.mask_in_chans = 4;
   config.decoder_depth = 1;

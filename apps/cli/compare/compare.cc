@@ -328,9 +328,10 @@ Exit run_compare(const CompareArguments& arguments) {
 }
 
 constexpr const char* kEpilogue =
-    R"(VARIANT is fast (the default), reference (plain loops, slow), avx2, avx_vnni, avx512,
-avx512_vnni or avx512_bf16 (the fast kernels with no better instructions; LASSO_MAX_ISA, if lower,
-still holds).
+    R"(VARIANT is fast (the default) or reference (plain loops, slow); a precision, fp32, bf16 or int8;
+an instruction set, avx2, avx_vnni, avx512, avx512_vnni or avx512_bf16 (the fast kernels with no
+better instructions; LASSO_MAX_ISA, if lower, still holds); or several of these with +, as in
+model.pth@int8+avx2. An engine file has its precision, and no reference kernels to be compared with.
 Both sides see the same picture and prompt and run at the same time, each in a process of its own.
 The relative error of a layer is |A-B| / |B| in Euclidean norms.
 
@@ -350,7 +351,8 @@ void add_compare(CLI::App* parent, Action* action) {
   const auto arguments = std::make_shared<CompareArguments>();
   const std::string input = "What to compare";
   app->add_option("FILE[@VARIANT]", arguments->operands,
-                  "One or two checkpoints. One alone is compared with its reference kernels.")
+                  "One or two checkpoints or engine files. A checkpoint alone is compared with its "
+                  "reference kernels.")
       ->required()
       ->expected(1, 2)
       ->check(not_empty)

@@ -236,6 +236,7 @@ Exit run_inspect(const InspectArguments& arguments) {
     print(json_line(json));
     return Exit::kDone;
   }
+  if (quiet()) return Exit::kDone;
   if (arguments.graph) {
     print(model.engine.dump());
     return Exit::kDone;

@@ -70,11 +70,13 @@ lasso::EngineOptions model_options(const ModelOptions& model, const RunOptions& 
 OpenModel open_model(const ModelOptions& model, const RunOptions& run) {
   const lasso::EngineOptions options = model_options(model, run);
   const std::string path = find_model(model.model);
+  const bool is_engine = begins_like_engine(path);
+  if (!is_engine) require_precision(run);
   const Progress progress(fmt::format("loading {}", path));
   const Stopwatch watch;
   lasso::Engine engine =
       open_engine([&] { return lasso::Engine::open(path, options, {model.verify}); },
-                  begins_like_engine(path) ? Stage::kEngineFile : Stage::kModel);
+                  is_engine ? Stage::kEngineFile : Stage::kModel);
   return {std::move(engine), path, watch.milliseconds()};
 }
 

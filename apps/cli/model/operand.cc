@@ -1,6 +1,5 @@
 #include "cli/model/operand.h"
 
-#include <cpuid.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -9,6 +8,8 @@
 
 #include "cli/exit_codes.h"
 #include "cli/values.h"
+#include "common/model_files.h"
+#include "lasso/machine.h"
 
 namespace lasso::app {
 
@@ -40,22 +41,17 @@ std::vector<std::string> split(const std::string& variant) {
   }
 }
 
-// Whether the CPU has the instructions of a variant that begins with "avx512", or "avx_vnni".
-bool cpu_has(const std::string& variant) {
-  if (variant == "avx_vnni") {
-    // CPUID leaf 7, subleaf 1, EAX bit 4.
-    unsigned eax = 0;
-    unsigned ebx = 0;
-    unsigned ecx = 0;
-    unsigned edx = 0;
-    return __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) != 0 && (eax & 0x10U) != 0;
+// Names that exclude each other: of one variant at most one of each list may be given.
+void check_contradictions(const std::string& text, const std::vector<std::string>& parts) {
+  static const std::vector<std::string> kernels{"fast", "reference"};
+  for (const auto* names : {&kernels, &precision_names(), &isa_names()}) {
+    std::string first;
+    for (const std::string& part : parts) {
+      if (!is_one_of(*names, part)) continue;
+      if (!first.empty()) usage_error("{}: {} and {}: expected one of them", text, first, part);
+      first = part;
+    }
   }
-  const bool base =
-      __builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512bw") != 0 &&
-      __builtin_cpu_supports("avx512dq") != 0 && __builtin_cpu_supports("avx512vl") != 0;
-  const bool vnni = base && __builtin_cpu_supports("avx512vnni") != 0;
-  if (variant == "avx512_bf16") return vnni && __builtin_cpu_supports("avx512bf16") != 0;
-  return variant == "avx512_vnni" ? vnni : base;
 }
 
 }  // namespace
@@ -72,27 +68,28 @@ Operand parse_operand(const std::string& text, const std::string& default_varian
     return {text, default_variant};
   }
   const std::string variant = text.substr(at + 1);
-  for (const std::string& part : split(variant)) {
+  const std::vector<std::string> parts = split(variant);
+  for (const std::string& part : parts) {
     if (!is_one_of(variants(), part)) {
       usage_error("{}: variant \"{}\": expected FILE@VARIANT with {}, or several of them with +",
                   text, part, join_choices(variants()));
     }
-    if ((part == "avx_vnni" || part.rfind("avx512", 0) == 0) && !cpu_has(part)) {
+    if (is_one_of(isa_names(), part) && lasso::machine_info(part).isa != part) {
       throw Failure(Exit::kUnsupported, fmt::format("{}: this CPU has no {}", text, part));
     }
   }
+  check_contradictions(text, parts);
   return {text.substr(0, at), variant};
 }
 
 RunOptions apply_variant(const Operand& operand, const RunOptions& run) {
   RunOptions result = run;
-  result.kernels = "fast";
   for (const std::string& part : split(operand.variant)) {
-    if (part == "reference") result.kernels = part;
+    if (part == "fast" || part == "reference") result.kernels = part;
     if (is_one_of(precision_names(), part)) result.precision = part;
     if (is_one_of(isa_names(), part)) cap_isa(part);
   }
-  require_precision(result);
+  if (!begins_like_engine(operand.file)) require_precision(result);
   return result;
 }
 

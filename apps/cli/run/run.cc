@@ -101,9 +101,10 @@ Exit run_tensors(const RunArguments& arguments) {
         {"outputs", tensors_json(outputs)},
         {"timings", {{"model_load_ms", model.load_ms}, {"run_ms", runner.last_run_ms()}}},
         {"files", {{"outputs", arguments.output}}}};
-    print(json.dump(-1, ' ', false, OrderedJson::error_handler_t::replace));
+    print(json_line(json));
     return Exit::kDone;
   }
+  if (quiet()) return Exit::kDone;
   print(fmt::format("{}  {:.2f} ms  {} {}", styled(Style::kBold, runner.program()),
                     runner.last_run_ms(), arrow(), printable(arguments.output)));
   for (const auto& [name, tensor] : outputs) {

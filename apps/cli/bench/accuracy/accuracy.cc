@@ -291,9 +291,9 @@ Where the truth is known, more is measured for each object: one click (the best 
 the truth, the model's own choice of the three, the single mask); 3 and 5 clicks, each further one
 in the middle of the largest wrong region, with the logits so far as mask input; and the box.
 
-VARIANT is fast (the default), reference (plain loops, slow), or an instruction set, as with "lasso
-compare". Each side runs in a process of its own. The report is a folder DIR/MODEL-TIME with
-report.html, results.json and results.csv; none is overwritten.
+VARIANT is fast (the default) or reference (plain loops, slow), a precision, an instruction set, or
+several of these with +, as with "lasso compare". Each side runs in a process of its own. The report
+is a folder DIR/MODEL-TIME with report.html, results.json and results.csv; none is overwritten.
 
 Exit status: 0 done, 1 some images failed, 6 a candidate is below --min-iou or --min-lowest-iou;
 else as with "lasso segment".

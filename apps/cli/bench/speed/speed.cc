@@ -97,9 +97,16 @@ SpeedTask make_task(const SpeedArguments& arguments) {
   SpeedTask task;
   task.plan = arguments.plan;
   task.plan.limit_s = parse_positive("--limit", arguments.limit);
-  task.prompt_counts = parse_integers("--prompts-per-call", arguments.prompts, 1, 4096);
+  for (const int count : parse_integers("--prompts-per-call", arguments.prompts, 1, 4096)) {
+    const bool again = std::find(task.prompt_counts.begin(), task.prompt_counts.end(), count) !=
+                       task.prompt_counts.end();
+    if (!again) task.prompt_counts.push_back(count);
+  }
   if (!arguments.history.empty() && arguments.commit.empty()) {
     usage_error("--history {}: needs --commit, the revision that was built", arguments.history);
+  }
+  if (arguments.history.empty() && !arguments.commit.empty()) {
+    usage_error("--commit {}: is for records of --history, which is not given", arguments.commit);
   }
   for_option("-o", [&] { check_output_folder(arguments.folder); });
   if (!arguments.history.empty()) {
@@ -186,13 +193,13 @@ its own, of which one works at a time; they take turns run by run, or follow eac
 don't fit in memory together, which is then said. FPS and time in per cent are of the first row's
 mean.
 
-VARIANT is fast (the default), reference (plain loops, slow), or an instruction set, as with "lasso
-compare". FILE may be random:vit_b, random:vit_l or random:vit_h: random weights, which are as slow
-as trained ones. GFLOP/s (a multiplication and an addition are two) are by the median; peak, in per
-cent, is of what the machine was measured to do at most with the precision and instructions; that of
-a layer, with the layer's own precision. The report is a folder DIR/MODEL-TIME with report.html and
-results.json; none is overwritten. Where a candidate fails after others were measured, these are
-reported, and the status is 1.
+VARIANT is fast (the default) or reference (plain loops, slow), a precision, an instruction set, or
+several of these with +, as with "lasso compare". FILE may be random:vit_b, random:vit_l or
+random:vit_h: random weights, which are as slow as trained ones. GFLOP/s (a multiplication and an
+addition are two) are by the median; peak, in per cent, is of what the machine was measured to do at
+most with the precision and instructions; that of a layer, with the layer's own precision. The
+report is a folder DIR/MODEL-TIME with report.html and results.json; none is overwritten. Where a
+candidate fails after others were measured, these are reported, and the status is 1.
 
 Examples:
   lasso bench speed --arch vit_b --random
