@@ -1,5 +1,7 @@
 #include "lasso/machine.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "core/check.h"
@@ -44,7 +46,7 @@ std::vector<PeakRate> measure_peaks(int threads, const std::string& isa) {
 std::string compute_libraries() {
   std::string text;
   for (const auto& [name, version] : kernels::libraries()) {
-    text += (text.empty() ? "" : ", ") + name + " " + version;
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", name, version);
   }
   return text;
 }
