@@ -25,7 +25,7 @@ const std::byte* Weights::on(const std::shared_ptr<const backend::Device>& devic
 }
 
 void MemorySink::begin(std::uint64_t size) {
-  memory_ = AlignedBuffer(static_cast<std::size_t>(size));
+  memory_ = AlignedBuffer(static_cast<std::size_t>(size), Pages::kSmall);
 }
 
 void MemorySink::store(const StoredBytes& place, const Fill& fill) {
