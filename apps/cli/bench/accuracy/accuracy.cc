@@ -226,7 +226,9 @@ Exit run_accuracy(const AccuracyArguments& arguments) {
                 limits.mean >= 0 ? arguments.min_iou : arguments.min_lowest_iou);
   }
   for_option("-o", [&] { check_output_folder(arguments.folder); });
-  for_option("--save-pictures", [&] { check_output_folder(task.pictures); });
+  if (!task.pictures.empty()) {
+    for_option("--save-pictures", [&] { check_output_folder(task.pictures); });
+  }
   // Before hours of work; and not for a model that does not open.
   task.loaded = [&] {
     for_option("-o", [&] { make_folder(arguments.folder); });
