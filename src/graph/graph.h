@@ -76,6 +76,11 @@ std::vector<std::string> symbols(const Graph& graph);
 // they count, every symbol bound by an input. Throws kInvalidArgument for a profile that is none.
 void verify(const Graph& graph);
 
+// The size of every symbol: the profile's least, and what is typical of it, the profile's opt where
+// the graph does not say.
+Bindings least_sizes(const Graph& graph);
+Bindings typical_sizes(const Graph& graph);
+
 // The first dimension that some sizes of the profile make smaller than 1, or that shrinks as a
 // symbol grows, as "dimension rows - 2 in \"x\""; empty if there is none: then every binding
 // leaves every value at least one element.

@@ -95,11 +95,9 @@ class Verifier {
 
   // Every symbol must be given by an input's dimension, or a plan could not be bound.
   void check_symbols() const {
-    Bindings bindings;
+    const Bindings bindings = least_sizes(graph_);
     check_profile(graph_.name, graph_.profile);
     check_bindings(graph_.name, graph_.profile, graph_.typical);
-    for (const std::string& name : symbols(graph_))
-      bindings[name] = range_of(graph_.profile, name).min;
     for (const auto& [symbol, range] : graph_.profile) {
       LASSO_CHECK(bindings.count(symbol) == 1, ErrorCode::kInternal,
                   "program {} has a profile of {}, which is no symbol of its inputs", graph_.name,
@@ -117,11 +115,24 @@ class Verifier {
 
 void verify(const Graph& graph) { Verifier(graph).run(); }
 
-std::string empty_dimension(const Graph& graph) {
-  Bindings least;
+Bindings least_sizes(const Graph& graph) {
+  Bindings sizes;
   for (const std::string& symbol : symbols(graph)) {
-    least[symbol] = range_of(graph.profile, symbol).min;
+    sizes[symbol] = range_of(graph.profile, symbol).min;
   }
+  return sizes;
+}
+
+Bindings typical_sizes(const Graph& graph) {
+  Bindings sizes = graph.typical;
+  for (const std::string& symbol : symbols(graph)) {
+    sizes.try_emplace(symbol, range_of(graph.profile, symbol).opt);
+  }
+  return sizes;
+}
+
+std::string empty_dimension(const Graph& graph) {
+  const Bindings least = least_sizes(graph);
   for (const Value& value : graph.values) {
     for (const Dim& dim : value.shape) {
       if (!dim.grows_from(least) || dim.evaluate(least) < 1) {

@@ -185,9 +185,7 @@ class ProgramCompiler {
                 "program {} has {}, which is less than 1 for sizes that it takes", graph.name,
                 empty);
     program_.symbols = graph::symbols(graph);
-    for (const std::string& symbol : program_.symbols) {
-      graph.typical.try_emplace(symbol, graph::range_of(graph.profile, symbol).opt);
-    }
+    graph.typical = graph::typical_sizes(graph);
     program_.constants.resize(graph.values.size());
     for (const Node& node : graph.nodes) program_.nodes.push_back(compile_node(node));
     return std::move(program_);
@@ -265,12 +263,8 @@ passes::PassContext pass_context(const CompileOptions& options) {
   context.precision = options.precision;
   context.has_kernel = [target = options.target](const Graph& graph, const Node& node) {
     if (std::holds_alternative<graph::Reshape>(node.op)) return true;
-    graph::Bindings sizes = graph.typical;
-    for (const std::string& symbol : graph::symbols(graph)) {
-      sizes.try_emplace(symbol, graph::range_of(graph.profile, symbol).opt);
-    }
     const kernels::Family& family = kernels::family_of(node.op);
-    const kernels::Call call = make_call(graph, node, sizes);
+    const kernels::Call call = make_call(graph, node, graph::typical_sizes(graph));
     // The reference takes most of what any row takes, and is asked at little cost.
     std::vector<std::string> reasons;
     return choose_kernel(family, call, true, target, nullptr, {}, reasons).has_value() ||

@@ -37,6 +37,11 @@ std::size_t bytes_of(const Operand& operand) {
   return static_cast<std::size_t>(element_count(operand.dims)) * size_of(operand.dtype);
 }
 
+// Whether the call takes input i as it is, and not packed.
+bool is_given(const Call& call, const std::vector<std::size_t>& packed, std::size_t i) {
+  return call.inputs[i].present && std::find(packed.begin(), packed.end(), i) == packed.end();
+}
+
 // Values of ordinary size in the operand's type.
 std::vector<std::byte> random_operand(const Operand& operand, std::uint64_t seed) {
   std::vector<std::byte> bytes(bytes_of(operand));
@@ -63,10 +68,8 @@ class Operands {
   Operands(const backend::Device& device, backend::Stream& stream, const Call& call,
            const std::vector<std::size_t>& packed) {
     for (std::size_t i = 0; i < call.inputs.size(); ++i) {
-      const bool given =
-          call.inputs[i].present && std::find(packed.begin(), packed.end(), i) == packed.end();
       inputs_.push_back(nullptr);
-      if (!given) continue;
+      if (!is_given(call, packed, i)) continue;
       const std::vector<std::byte> values = random_operand(call.inputs[i], i + 1);
       inputs_.back() = take(device, values.size());
       stream.upload(const_cast<void*>(inputs_.back()), values.data(), values.size());
@@ -101,9 +104,9 @@ std::uint64_t bytes_needed(const Family& family, const Call& call,
   for (std::size_t i = 0; i < call.inputs.size(); ++i) {
     if (!call.inputs[i].present) continue;
     // Packing reads constants as float32.
-    const bool given = std::find(packed.begin(), packed.end(), i) == packed.end();
-    take(given ? bytes_of(call.inputs[i])
-               : static_cast<std::uint64_t>(element_count(call.inputs[i].dims)) * sizeof(float));
+    take(is_given(call, packed, i)
+             ? bytes_of(call.inputs[i])
+             : static_cast<std::uint64_t>(element_count(call.inputs[i].dims)) * sizeof(float));
   }
   for (const Operand& output : call.outputs) take(bytes_of(output));
   std::set<std::string> layouts;

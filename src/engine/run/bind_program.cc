@@ -60,9 +60,7 @@ class Binder {
     graph::verify(graph_);
     check(outputs_are_separate(graph_), "an output that is also something else");
     program_.symbols = graph::symbols(graph_);
-    for (const std::string& symbol : program_.symbols) {
-      least_[symbol] = graph::range_of(graph_.profile, symbol).min;
-    }
+    least_ = graph::least_sizes(graph_);
     check(graph_.typical.size() == least_.size() &&
               std::equal(least_.begin(), least_.end(), graph_.typical.begin(),
                          [](const auto& a, const auto& b) { return a.first == b.first; }),

@@ -37,31 +37,31 @@ void run(const LinearProblem& p, const KernelArgs& args) {
   };
   const auto* w = reinterpret_cast<const float*>(args.packed);
   const auto* residual = p.residual ? static_cast<const float*>(args.inputs[3]) : nullptr;
-  constexpr std::int64_t kColumns = 64;
+  constexpr std::int64_t kColumns = 64;  // summed at once, without memory of a row's length
+  const auto sum_columns = [&](std::int64_t m, std::int64_t first, std::int64_t columns) {
+    std::array<float, kColumns> sums{};
+    for (std::int64_t k = 0; k < p.k; ++k) {
+      const float value = x(m * p.k + k);
+      const float* row = w + k * p.n + first;
+      for (std::int64_t n = 0; n < columns; ++n)
+        sums[static_cast<std::size_t>(n)] += value * row[n];
+    }
+    for (std::int64_t n = 0; n < columns; ++n) {
+      const std::int64_t i = m * p.n + first + n;
+      const float sum = sums[static_cast<std::size_t>(n)] + w[p.k * p.n + first + n];
+      const float y = activate(p.activation, sum) + (residual != nullptr ? residual[i] : 0.0F);
+      if (p.output == DType::kBF16) {
+        static_cast<std::uint16_t*>(args.outputs[0])[i] = f32_to_bf16(y);
+      } else {
+        static_cast<float*>(args.outputs[0])[i] = y;
+      }
+    }
+  };
   parallel_ranges(p.m, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t block = begin * p.n; block < end * p.n;) {
-      const std::int64_t m = block / p.n;
-      const std::int64_t first = block % p.n;
-      const std::int64_t columns = std::min(kColumns, p.n - first);
-      std::array<float, kColumns> sums{};
-      for (std::int64_t k = 0; k < p.k; ++k) {
-        const float value = x(m * p.k + k);
-        const float* row = w + k * p.n + first;
-        for (std::int64_t n = 0; n < columns; ++n) {
-          sums[static_cast<std::size_t>(n)] += value * row[n];
-        }
+    for (std::int64_t m = begin; m < end; ++m) {
+      for (std::int64_t n = 0; n < p.n; n += kColumns) {
+        sum_columns(m, n, std::min(kColumns, p.n - n));
       }
-      for (std::int64_t n = 0; n < columns; ++n) {
-        const std::int64_t i = block + n;
-        const float sum = sums[static_cast<std::size_t>(n)] + w[p.k * p.n + first + n];
-        const float y = activate(p.activation, sum) + (residual != nullptr ? residual[i] : 0.0F);
-        if (p.output == DType::kBF16) {
-          static_cast<std::uint16_t*>(args.outputs[0])[i] = f32_to_bf16(y);
-        } else {
-          static_cast<float*>(args.outputs[0])[i] = y;
-        }
-      }
-      block += columns;
     }
   });
 }
