@@ -90,6 +90,11 @@ class FiguresTest(SpeedTest):
         self.assertAlmostEqual(stage["peak_percent"],
                                100 * stage["gflop_per_s"] / peak["gflop_per_s"])
 
+    def test_a_variant_says_more_than_the_options(self):
+        report = self.speed_json("--candidate", f"{MODEL}@avx2", "--candidate", f"{MODEL}@fp32",
+                                 "--kernels", "reference")
+        self.assertEqual([row["isa"] for row in report["candidates"]], ["avx2", "reference"])
+
     def test_equal_candidates_are_told_apart(self):
         (self.folder / "a").mkdir()
         (self.folder / "a/checkpoint.pth").write_bytes(MODEL.read_bytes())

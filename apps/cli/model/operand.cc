@@ -84,10 +84,15 @@ Operand parse_operand(const std::string& text, const std::string& default_varian
 
 RunOptions apply_variant(const Operand& operand, const RunOptions& run) {
   RunOptions result = run;
-  for (const std::string& part : split(operand.variant)) {
-    if (part == "fast" || part == "reference") result.kernels = part;
+  const std::vector<std::string> parts = split(operand.variant);
+  for (const std::string& part : parts) {
     if (is_one_of(precision_names(), part)) result.precision = part;
-    if (is_one_of(isa_names(), part)) cap_isa(part);
+    if (!is_one_of(isa_names(), part)) continue;
+    cap_isa(part);
+    result.kernels = "fast";
+  }
+  for (const char* kind : {"fast", "reference"}) {
+    if (is_one_of(parts, kind)) result.kernels = kind;
   }
   if (!begins_like_engine(operand.file)) require_precision(result);
   return result;

@@ -12,7 +12,8 @@ namespace lasso::app {
 // "FILE@VARIANT"
 struct Operand {
   std::string file;
-  std::string variant;  // fast, reference, or an instruction set
+  // fast or reference, a precision, an instruction set, or several of these with +
+  std::string variant;
 
   std::string text() const { return file + "@" + variant; }
   std::string short_name() const;  // without the folder
