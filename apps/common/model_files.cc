@@ -37,12 +37,6 @@ ModelFile find_model_file(const std::string& name) {
   }
   std::error_code ignored;
   if (!path.empty()) {
-    if (fs::is_directory(path, ignored)) {
-      fail(ErrorCode::kUnsupported,
-           "{}: is a folder; this release of Lasso reads a model from one file, a SAM checkpoint "
-           "(.pth, .pt or .safetensors) or an engine (.lasso)",
-           path);
-    }
     return {path, ""};
   }
   std::string looked;

@@ -1,4 +1,4 @@
-// Tensors of float32, float16 or bfloat16 as float32.
+// Tensors of float32, float16, bfloat16 or float64 as float32.
 #ifndef LASSO_CORE_CONVERT_H_
 #define LASSO_CORE_CONVERT_H_
 
@@ -21,8 +21,16 @@ inline void read_f32(const TensorView& view, float* out) {
     std::memcpy(out, bytes, static_cast<std::size_t>(count) * sizeof(float));
     return;
   }
+  if (view.dtype == DType::kF64) {  // rounded to nearest, as PyTorch's load_state_dict() does
+    for (std::int64_t i = 0; i < count; ++i) {
+      double value = 0;
+      std::memcpy(&value, bytes + 8 * i, sizeof(value));
+      out[i] = static_cast<float>(value);
+    }
+    return;
+  }
   LASSO_CHECK(view.dtype == DType::kF16 || view.dtype == DType::kBF16, ErrorCode::kUnsupported,
-              "weights of type {}: expected float32, float16 or bfloat16", to_string(view.dtype));
+              "weights of type {}: expected float32, float16, bfloat16 or float64", to_string(view.dtype));
   const bool half = view.dtype == DType::kF16;
   for (std::int64_t i = 0; i < count; ++i) {
     std::uint16_t bits = 0;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <string_view>
 
 #include "core/aligned_buffer.h"
 #include "core/checksum.h"
@@ -90,6 +91,23 @@ const WeightTensor& Weights::at(const std::string& name) const {
   LASSO_CHECK(found != tensors_.end(), ErrorCode::kNotFound, "{}: no tensor is named {}", path_,
               printable(name));
   return found->second;
+}
+
+std::string Weights::object_clause() const {
+  const auto likely = [](const auto& entry) {
+    if (entry.second.is_model) return 3;
+    const std::string_view name = entry.first;
+    const bool named = name.find("model") != name.npos || name.find("state_dict") != name.npos ||
+                       name.find("net") != name.npos || name.find("weight") != name.npos;
+    return entry.second.clause.empty() ? 0 : named ? 2 : 1;
+  };
+  const auto best = std::max_element(
+      others_.begin(), others_.end(),
+      [&](const auto& a, const auto& b) { return likely(a) < likely(b); });
+  if (best == others_.end() || likely(*best) == 0) return "";
+  return best->first.empty() ? best->second.clause
+                             : fmt::format("\"{}\" is {}", printable(best->first),
+                                           best->second.clause);
 }
 
 void Weights::add(const std::string& name, WeightTensor tensor) {

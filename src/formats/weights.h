@@ -35,6 +35,13 @@ struct WeightTensor {
   std::size_t dense_bytes() const;
 };
 
+// What stands in a checkpoint beside the tensors that Lasso reads.
+struct OtherValue {
+  std::string what;    // "a number", "an object of class a.B", "a tensor of complex64"
+  std::string clause;  // of an object: what a file is whose weights are in it, and what to do
+  bool is_model = false;  // an object whose class is known as a model's
+};
+
 // The strides of a dense row-major tensor.
 Dims dense_strides(const Dims& dims);
 
@@ -52,6 +59,16 @@ class Weights {
   // Throws kNotFound, with the file and the name.
   const WeightTensor& at(const std::string& name) const;
   const std::map<std::string, WeightTensor>& tensors() const { return tensors_; }
+
+  // Values that are no tensors, and tensors of types that Lasso does not read, by name; "" is the
+  // name of a value in place of everything.
+  const std::map<std::string, OtherValue>& others() const { return others_; }
+  void add_other(const std::string& name, OtherValue value) {
+    others_.emplace(name, std::move(value));
+  }
+  // The name and the clause of the object among them that most likely is the model; empty: there is
+  // none.
+  std::string object_clause() const;
 
   // Adds a tensor; throws kCorruptFile if there is one of that name.
   void add(const std::string& name, WeightTensor tensor);
@@ -75,6 +92,7 @@ class Weights {
  private:
   std::string path_;
   std::map<std::string, WeightTensor> tensors_;
+  std::map<std::string, OtherValue> others_;
 };
 
 }  // namespace lasso

@@ -8,13 +8,33 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         lasso::read_pickle(reinterpret_cast<const std::byte*>(data), size, "fuzz.pkl");
     static_cast<void>(pickle.value(pickle.root));
     for (const lasso::PickleTensor& tensor : pickle.tensors) {
+      if (!tensor.dtype) continue;  // nobody reads it
       const lasso::PickleStorage& storage = pickle.storages.at(tensor.storage);
+      const auto bytes = static_cast<std::int64_t>(storage.type->item_bytes) * storage.elements;
       std::int64_t last = tensor.offset;
       for (std::size_t d = 0; d < tensor.dims.size(); ++d) {
         if (tensor.dims[d] == 0) last = -1;
         if (last >= 0) last += (tensor.dims[d] - 1) * tensor.strides.at(d);
       }
-      if (last >= storage.elements) __builtin_trap();
+      if (last >= bytes / static_cast<std::int64_t>(lasso::size_of(*tensor.dtype))) {
+        __builtin_trap();
+      }
+    }
+    // What objects refer to is there.
+    for (const lasso::PickleValue& value : pickle.values) {
+      if (value.type != lasso::PickleType::kObject) continue;
+      const lasso::PickleObject& object = pickle.objects.at(value.index);
+      static_cast<void>(lasso::class_of(pickle, value).full());
+      static_cast<void>(pickle.items_of(pickle.value(object.arguments)));
+      for (const lasso::PickleId id : {object.keywords, object.state}) {
+        if (id != lasso::kNoPickleValue) static_cast<void>(pickle.value(id));
+      }
+      for (const std::uint32_t items : {object.elements, object.entries}) {
+        if (items == lasso::kNoPickleValue) continue;
+        for (const lasso::PickleId id : pickle.items.at(items)) {
+          static_cast<void>(pickle.value(id));
+        }
+      }
     }
   });
 }

@@ -1,5 +1,6 @@
 #include "formats/pytorch/pickle_globals.h"
 
+#include <algorithm>
 #include <array>
 
 #include "core/check.h"
@@ -9,92 +10,78 @@ namespace lasso {
 
 namespace {
 
-constexpr auto kDictionary = GlobalKind::kDictionary;
 constexpr auto kStorage = GlobalKind::kStorage;
-constexpr auto kOpaque = GlobalKind::kOpaque;
+constexpr auto kElementType = GlobalKind::kElementType;
 
 constexpr auto kGlobals = std::to_array<PickleGlobal>({
-    {"collections", "OrderedDict", kDictionary},
-    {"collections", "defaultdict", kDictionary},
+    {"collections", "OrderedDict", GlobalKind::kDictionary},
+    {"collections", "defaultdict", GlobalKind::kDictionary},
+    {"builtins", "dict", GlobalKind::kDictionary},
+    {"builtins", "set", GlobalKind::kSet},
+    {"builtins", "frozenset", GlobalKind::kSet},
+    // Protocol 2 calls "builtins" by its old name.
+    {"__builtin__", "dict", GlobalKind::kDictionary},
+    {"__builtin__", "set", GlobalKind::kSet},
+    {"__builtin__", "frozenset", GlobalKind::kSet},
     {"torch._utils", "_rebuild_tensor_v2", GlobalKind::kRebuildTensor},
     {"torch._utils", "_rebuild_tensor", GlobalKind::kRebuildTensor},
+    {"torch._utils", "_rebuild_tensor_v3", GlobalKind::kRebuildTyped},
     {"torch._utils", "_rebuild_parameter", GlobalKind::kRebuildParameter},
     {"torch._utils", "_rebuild_parameter_with_state", GlobalKind::kRebuildParameter},
-    {"torch", "FloatStorage", kStorage, DType::kF32},
-    {"torch", "HalfStorage", kStorage, DType::kF16},
-    {"torch", "BFloat16Storage", kStorage, DType::kBF16},
-    {"torch", "DoubleStorage", kStorage, DType::kF64},
-    {"torch", "CharStorage", kStorage, DType::kI8},
-    {"torch", "ByteStorage", kStorage, DType::kU8},
-    {"torch", "ShortStorage", kStorage, DType::kI16},
-    {"torch", "IntStorage", kStorage, DType::kI32},
-    {"torch", "LongStorage", kStorage, DType::kI64},
-    {"torch", "BoolStorage", kStorage, DType::kBool},
-    // What training scripts keep beside the weights: data types whose content is skipped.
-    {"argparse", "Namespace", kOpaque},
-    {"types", "SimpleNamespace", kOpaque},
-    {"collections", "Counter", kOpaque},
-    {"collections", "deque", kOpaque},
-    {"datetime", "date", kOpaque},
-    {"datetime", "datetime", kOpaque},
-    {"datetime", "timedelta", kOpaque},
-    {"pathlib", "Path", kOpaque},
-    {"pathlib", "PosixPath", kOpaque},
-    {"pathlib", "PurePosixPath", kOpaque},
-    {"pathlib", "WindowsPath", kOpaque},
-    {"_codecs", "encode", kOpaque},
-    // Protocol 2 calls "builtins" by its old name.
-    {"builtins", "bool", kOpaque},
-    {"builtins", "bytearray", kOpaque},
-    {"builtins", "complex", kOpaque},
-    {"builtins", "dict", kDictionary},
-    {"builtins", "float", kOpaque},
-    {"builtins", "frozenset", kOpaque},
-    {"builtins", "int", kOpaque},
-    {"builtins", "list", kOpaque},
-    {"builtins", "set", kOpaque},
-    {"builtins", "slice", kOpaque},
-    {"builtins", "str", kOpaque},
-    {"__builtin__", "bool", kOpaque},
-    {"__builtin__", "bytearray", kOpaque},
-    {"__builtin__", "complex", kOpaque},
-    {"__builtin__", "dict", kDictionary},
-    {"__builtin__", "float", kOpaque},
-    {"__builtin__", "frozenset", kOpaque},
-    {"__builtin__", "int", kOpaque},
-    {"__builtin__", "list", kOpaque},
-    {"__builtin__", "long", kOpaque},
-    {"__builtin__", "set", kOpaque},
-    {"__builtin__", "slice", kOpaque},
-    {"__builtin__", "unicode", kOpaque},
-    {"numpy", "dtype", kOpaque},
-    {"numpy", "ndarray", kOpaque},
-    {"numpy.core.multiarray", "scalar", kOpaque},
-    {"numpy.core.multiarray", "_reconstruct", kOpaque},
-    {"numpy._core.multiarray", "scalar", kOpaque},
-    {"numpy._core.multiarray", "_reconstruct", kOpaque},
-    {"torch", "Size", kOpaque},
-    {"torch", "device", kOpaque},
-    {"torch", "Tensor", kOpaque},
-    {"torch", "bfloat16", kOpaque},
-    {"torch", "bool", kOpaque},
-    {"torch", "float16", kOpaque},
-    {"torch", "float32", kOpaque},
-    {"torch", "float64", kOpaque},
-    {"torch", "int32", kOpaque},
-    {"torch", "int64", kOpaque},
-    {"torch", "uint8", kOpaque},
-    {"torch.nn.parameter", "Parameter", kOpaque},
-    {"pytorch_lightning.utilities.parsing", "AttributeDict", kOpaque},
-    {"lightning.pytorch.utilities.parsing", "AttributeDict", kOpaque},
-    {"lightning_fabric.utilities.data", "AttributeDict", kOpaque},
+    {"torch._tensor", "_rebuild_from_type_v2", GlobalKind::kRebuildFromType},
+    {"torch", "Tensor", GlobalKind::kTensorClass},
+    {"torch.nn.parameter", "Parameter", GlobalKind::kTensorClass},
+    {"copyreg", "_reconstructor", GlobalKind::kReconstructor},
+    {"copyreg", "__newobj__", GlobalKind::kReconstructor},
+    {"copyreg", "__newobj_ex__", GlobalKind::kReconstructor},
+    {"copy_reg", "_reconstructor", GlobalKind::kReconstructor},
+    {"copy_reg", "__newobj__", GlobalKind::kReconstructor},
+    {"torch", "FloatStorage", kStorage, 4, DType::kF32},
+    {"torch", "HalfStorage", kStorage, 2, DType::kF16},
+    {"torch", "BFloat16Storage", kStorage, 2, DType::kBF16},
+    {"torch", "DoubleStorage", kStorage, 8, DType::kF64},
+    {"torch", "CharStorage", kStorage, 1, DType::kI8},
+    {"torch", "ByteStorage", kStorage, 1, DType::kU8},
+    {"torch", "ShortStorage", kStorage, 2, DType::kI16},
+    {"torch", "IntStorage", kStorage, 4, DType::kI32},
+    {"torch", "LongStorage", kStorage, 8, DType::kI64},
+    {"torch", "BoolStorage", kStorage, 1, DType::kBool},
+    {"torch", "ComplexFloatStorage", kStorage, 8},
+    {"torch", "ComplexDoubleStorage", kStorage, 16},
+    {"torch", "QInt8Storage", kStorage, 1},
+    {"torch", "QUInt8Storage", kStorage, 1},
+    {"torch", "QInt32Storage", kStorage, 4},
+    {"torch", "QUInt4x2Storage", kStorage, 1},
+    {"torch", "QUInt2x4Storage", kStorage, 1},
+    // Bytes; _rebuild_tensor_v3 says what they are.
+    {"torch.storage", "UntypedStorage", kStorage, 1},
+    {"torch", "UntypedStorage", kStorage, 1},
+    {"torch", "float32", kElementType, 4, DType::kF32},
+    {"torch", "float16", kElementType, 2, DType::kF16},
+    {"torch", "bfloat16", kElementType, 2, DType::kBF16},
+    {"torch", "float64", kElementType, 8, DType::kF64},
+    {"torch", "int8", kElementType, 1, DType::kI8},
+    {"torch", "uint8", kElementType, 1, DType::kU8},
+    {"torch", "int16", kElementType, 2, DType::kI16},
+    {"torch", "int32", kElementType, 4, DType::kI32},
+    {"torch", "int64", kElementType, 8, DType::kI64},
+    {"torch", "bool", kElementType, 1, DType::kBool},
 });
 
 bool starts_with_any(std::string_view text, std::initializer_list<std::string_view> prefixes) {
-  for (const std::string_view prefix : prefixes) {
-    if (text.starts_with(prefix)) return true;
-  }
-  return false;
+  return std::any_of(prefixes.begin(), prefixes.end(),
+                     [&](std::string_view prefix) { return text.starts_with(prefix); });
+}
+
+bool is_any(std::string_view text, std::initializer_list<std::string_view> others) {
+  return std::find(others.begin(), others.end(), text) != others.end();
+}
+
+std::string_view first_component(std::string_view name) { return name.substr(0, name.find('.')); }
+
+bool is_yolo_class(std::string_view module) {
+  return starts_with_any(module, {"ultralytics.", "models.yolo", "models.common",
+                                  "models.experimental", "yolov5.", "yolov7."});
 }
 
 constexpr std::string_view kResave =
@@ -109,34 +96,40 @@ const PickleGlobal* find_pickle_global(std::string_view module, std::string_view
   return nullptr;
 }
 
-void refuse_pickle_global(const std::string& file, std::string_view module, std::string_view name) {
+void refuse_dangerous_global(const std::string& file, std::string_view module,
+                             std::string_view name) {
+  const bool dangerous =
+      is_any(first_component(module),
+             {"os", "posix", "nt", "subprocess", "importlib", "runpy"}) ||
+      (is_any(module, {"builtins", "__builtin__"}) &&
+       is_any(first_component(name), {"eval", "exec", "compile", "open", "__import__"}));
+  LASSO_CHECK(!dangerous, ErrorCode::kCorruptFile,
+              "{}: loading this file in Python would run {}; Lasso executes nothing from "
+              "checkpoints. If you trust the file, load it in Python and {}",
+              file, printable(fmt::format("{}.{}", module, name)), kResave);
+}
+
+std::string describe_object(std::string_view module, std::string_view name) {
   const std::string full = printable(fmt::format("{}.{}", module, name));
-  if (starts_with_any(module, {"ultralytics.", "models.yolo", "models.common",
-                               "models.experimental", "yolov5.", "yolov7."})) {
-    fail(ErrorCode::kUnsupported,
-         "{}: a YOLO model, saved as a Python object of class {}; a SAM checkpoint is needed here, "
-         "and a YOLO model must be exported to ONNX first",
-         file, full);
-  }
-  if (module == "torch" && name != "Storage" && name.ends_with("Storage")) {
-    fail(ErrorCode::kUnsupported,
-         "{}: tensors of type {} are not supported; convert them to float32 and {}", file, full,
-         kResave);
+  if (is_yolo_class(module)) {
+    return fmt::format(
+        "a YOLO model, saved as a Python object of class {}; a SAM checkpoint is needed here, and "
+        "a YOLO model must be exported to ONNX first",
+        full);
   }
   if (module.starts_with("__torch__")) {
-    fail(ErrorCode::kUnsupported, "{}: a TorchScript program (class {}); {}", file, full, kResave);
+    return fmt::format("a TorchScript program (class {}); {}", full, kResave);
   }
-  if (starts_with_any(module, {"torch.nn.", "torchvision.", "transformers.", "timm.", "sam2.",
-                               "segment_anything.", "mobile_sam.", "peft."})) {
-    fail(ErrorCode::kUnsupported,
-         "{}: a model saved as a whole Python object (class {}); Lasso executes nothing from "
-         "checkpoints: {}",
-         file, full, kResave);
-  }
-  fail(ErrorCode::kCorruptFile,
-       "{}: loading this file in Python would run {}; Lasso executes nothing from checkpoints. If "
-       "you trust the file, load it in Python and {}",
-       file, full, kResave);
+  return fmt::format("{} (class {}); Lasso executes nothing from checkpoints: {}",
+                     is_model_class(module) ? "a model saved as a whole Python object"
+                                            : "an object in place of a dictionary of tensors",
+                     full, kResave);
+}
+
+bool is_model_class(std::string_view module) {
+  return is_yolo_class(module) ||
+         starts_with_any(module, {"__torch__", "torch.nn.", "torchvision.", "transformers.", "timm.",
+                                  "sam2.", "segment_anything.", "mobile_sam.", "peft"});
 }
 
 }  // namespace lasso

@@ -8,6 +8,7 @@
 
 #include "core/log.h"
 #include "formats/pytorch/pickle.h"
+#include "formats/pytorch/torch_tensors.h"
 #include "formats/text.h"
 #include "formats/zip/zip_reader.h"
 
@@ -16,10 +17,6 @@ namespace lasso {
 namespace {
 
 constexpr std::string_view kPickleName = "/data.pkl";
-constexpr std::size_t kMaxDepth = 16;  // of nested dictionaries
-constexpr std::size_t kMaxTensors = 200'000;
-constexpr std::size_t kMaxVisits = 1'000'000;  // dictionary entries; shared ones count each time
-constexpr std::size_t kMaxNameBytes = 512;
 
 const ZipEntry& stored_entry(const ZipArchive& zip, std::string_view name) {
   const ZipEntry* entry = zip.find(name);
@@ -71,44 +68,6 @@ void check_byte_order(const ZipArchive& zip, const std::string& root) {
               printable(order));
 }
 
-// Walks nested dictionaries and collects tensors under their joined keys.
-class Flattener {
- public:
-  Flattener(const Pickle& pickle, const std::string& file) : pickle_(pickle), file_(file) {}
-
-  std::map<std::string, std::uint32_t> run() {
-    visit(pickle_.value(pickle_.root), "", 0);
-    return std::move(tensors_);
-  }
-
- private:
-  void visit(const PickleValue& value, const std::string& name, std::size_t depth) {
-    if (value.type == PickleType::kTensor) {
-      LASSO_CHECK(tensors_.size() < kMaxTensors, ErrorCode::kCorruptFile,
-                  "{}: more than {} tensors", file_, kMaxTensors);
-      tensors_[name] = value.index;  // as in Python, the last value of a key counts
-      return;
-    }
-    if (value.type != PickleType::kDict || depth >= kMaxDepth) return;
-    const std::vector<PickleId>& items = pickle_.items_of(value);
-    for (std::size_t i = 0; i + 1 < items.size(); i += 2) {
-      LASSO_CHECK(++visits_ <= kMaxVisits, ErrorCode::kCorruptFile,
-                  "{}: more than {} entries in nested dictionaries", file_, kMaxVisits);
-      const PickleValue& key = pickle_.value(items[i]);
-      if (key.type != PickleType::kString || key.text.empty()) continue;
-      if (name.size() + key.text.size() >= kMaxNameBytes) continue;
-      const std::string path =
-          name.empty() ? std::string(key.text) : name + '.' + std::string(key.text);
-      visit(pickle_.value(items[i + 1]), path, depth + 1);
-    }
-  }
-
-  const Pickle& pickle_;
-  const std::string& file_;
-  std::map<std::string, std::uint32_t> tensors_;
-  std::size_t visits_ = 0;
-};
-
 }  // namespace
 
 Weights read_pytorch(const std::shared_ptr<const MappedFile>& file) {
@@ -125,32 +84,11 @@ Weights read_pytorch(const std::shared_ptr<const MappedFile>& file) {
   }
   const Pickle pickle = read_pickle(zip.data(structure), structure.size, file->path());
 
-  Weights weights(file->path());
-  for (const auto& [name, index] : Flattener(pickle, file->path()).run()) {
-    const PickleTensor& view = pickle.tensors[index];
-    const PickleStorage& storage = pickle.storages[view.storage];
+  Weights weights = torch_tensors(pickle, file, [&](const PickleStorage& storage) {
     const ZipEntry& entry = stored_entry(zip, root + "/data/" + std::string(storage.key));
-    const std::size_t item = size_of(storage.dtype);
-    LASSO_CHECK(entry.size == static_cast<std::size_t>(storage.elements) * item,
-                ErrorCode::kCorruptFile,
-                "{}: tensor {}: zip entry {} has {} bytes, and {} elements of {} were expected",
-                file->path(), printable(name), printable(entry.name), entry.size, storage.elements,
-                to_string(storage.dtype));
-    const std::size_t offset = static_cast<std::size_t>(view.offset) * item;
-    WeightTensor tensor;
-    tensor.dtype = storage.dtype;
-    tensor.dims = view.dims;
-    tensor.strides = view.strides;
-    tensor.data = zip.data(entry) + offset;
-    tensor.storage_bytes = entry.size - offset;
-    tensor.owner = file;
-    tensor.file = file;
-    weights.add(name, std::move(tensor));
-  }
-  LASSO_CHECK(weights.size() > 0, ErrorCode::kUnsupported,
-              "{}: no tensors in it: neither a state dictionary nor one nested under \"model\", "
-              "\"state_dict\" and the like",
-              file->path());
+    return StorageBytes{zip.data(entry), entry.size,
+                        fmt::format("zip entry {}", printable(entry.name))};
+  });
   file->release(file->data(), file->size());  // the pages of the zip headers
   return weights;
 }

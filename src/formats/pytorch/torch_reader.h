@@ -10,8 +10,8 @@
 namespace lasso {
 
 // Every tensor in nested dictionaries with string keys, joined by dots: {"model": {"a": t}} gives
-// "model.a". Other values are left out. The tensors are views of the map. Throws kCorruptFile,
-// kUnsupported.
+// "model.a"; other values become Weights::others. The tensors are views of the map. Throws
+// kCorruptFile, kUnsupported.
 Weights read_pytorch(const std::shared_ptr<const MappedFile>& file);
 
 }  // namespace lasso

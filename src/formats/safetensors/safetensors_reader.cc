@@ -198,9 +198,11 @@ SafetensorsFile parse_safetensors(const std::byte* data, std::size_t size, const
                 printable(entry.name), begin, position, begin < position ? "overlaps" : "holes");
     position = end;
     const std::optional<DType> dtype = dtype_from(entry.dtype);
-    LASSO_CHECK(dtype, ErrorCode::kUnsupported,
-                "{}: tensor {} has elements of type {}; convert it to F32, F16 or BF16", name,
-                printable(entry.name), printable(entry.dtype));
+    if (!dtype) {  // its bytes are nobody's business unless the model needs it
+      result.weights.add_other(
+          entry.name, {fmt::format("a tensor of {}", printable(entry.dtype)), {}, false});
+      continue;
+    }
     const std::uint64_t bytes = checked_bytes(entry, *dtype, name);
     LASSO_CHECK(bytes == end - begin, ErrorCode::kCorruptFile,
                 "{}: tensor {} of type {} and shape {} takes {} bytes, and has {}", name,

@@ -19,8 +19,8 @@ struct SafetensorsFile {
   Metadata metadata;  // the header's "__metadata__"
 };
 
-// Throws kNotFound, kCorruptFile for anything that breaks the format's rules, kUnsupported for an
-// element type that Lasso lacks (with the tensor's name).
+// Tensors of an element type that Lasso lacks are Weights::others. Throws kNotFound, and
+// kCorruptFile for anything that breaks the format's rules.
 SafetensorsFile read_safetensors(const std::string& path);
 SafetensorsFile read_safetensors(const std::shared_ptr<const MappedFile>& file);
 

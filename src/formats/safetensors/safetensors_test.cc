@@ -88,8 +88,6 @@ TEST(Safetensors, RefusesShapesThatDoNotFit) {
                "no 64-bit integer");
   EXPECT_ERROR(parse("{" + entry("a", "F32", "[-1]", "[0,4]") + "}", 4), kCorrupt, "negative");
   EXPECT_ERROR(parse("{" + entry("a", "F32", "[1.0]", "[0,4]") + "}", 4), kCorrupt, "integer");
-  EXPECT_ERROR(parse("{" + entry("a", "F8_E4M3", "[4]", "[0,4]") + "}", 4), ErrorCode::kUnsupported,
-               "tensor a has elements of type F8_E4M3");
   EXPECT_ERROR(
       parse("{" + entry("a", "F32", "[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1]", "[0,4]") + "}", 4),
       kCorrupt, "16 dimensions");
@@ -129,6 +127,17 @@ TEST(Safetensors, RefusesAGiantHeader) {
                  kCorrupt, "safetensors header of");
   }
   EXPECT_ERROR(parse_safetensors(nullptr, 0, "test", nullptr), kCorrupt, "8 bytes are needed");
+}
+
+// The model decides whether it needs them.
+TEST(Safetensors, SetsTensorsOfOtherTypesApart) {
+  const std::string header = "{" + entry("a", "F8_E4M3", "[4]", "[0,4]") + "," +
+                             entry("b", "F32", "[1]", "[4,8]") + "," +
+                             entry("c", "U32", "[1]", "[8,12]") + "}";
+  const Weights weights = parse(header, 12).weights;
+  EXPECT_EQ(weights.names(), std::vector<std::string>{"b"});
+  EXPECT_EQ(weights.others().at("a").what, "a tensor of F8_E4M3");
+  EXPECT_EQ(weights.others().at("c").what, "a tensor of U32");
 }
 
 }  // namespace

@@ -34,6 +34,11 @@ class SamDescription final : public ModelDescription {
   Preprocess preprocess_;
 };
 
+// What the user says, or what stands in the model's folder.
+std::string config_of(const ModelSource& source, const DescribeOptions& options) {
+  return options.config_path.empty() ? folder_config(source.folder()) : options.config_path;
+}
+
 SamConfig published(const std::string& architecture) {
   if (architecture == "vit_b") return vit_b();
   if (architecture == "vit_l") return vit_l();
@@ -55,7 +60,7 @@ class SamFamily final : public Family {
   std::unique_ptr<const ModelDescription> describe(const ModelSource& source,
                                                    const DescribeOptions& options) const override {
     return std::make_unique<SamDescription>(
-        make_sam_checkpoint(source.weights(), options.config_path), preprocess_of(options));
+        make_sam_checkpoint(source.weights(), config_of(source, options)), preprocess_of(options));
   }
 
   std::shared_ptr<const void> load(const engine::LoadedEngine& engine,
@@ -110,7 +115,7 @@ SamCheckpoint checkpoint_of(const ModelSource& source, const DescribeOptions& op
               "{}: a model of the family \"{}\", and {} needs one of \"{}\"; build an engine of it "
               "in a precision that needs no {}",
               source.path(), found.name(), work, kFamily, work);
-  return make_sam_checkpoint(source.weights(), options.config_path);
+  return make_sam_checkpoint(source.weights(), config_of(source, options));
 }
 
 std::shared_ptr<const SamModel> model_of(const Model& model, const std::string& user) {

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstring>
 #include <set>
+#include <string_view>
 #include <tuple>
 
 #include "core/check.h"
@@ -33,10 +34,109 @@ bool same_tensor(const Weights& weights, const std::string& a, const std::string
   return std::memcmp(x.data.get(), y.data.get(), x.bytes()) == 0;
 }
 
-std::string no_name_of_sam(const std::vector<std::string>& names) {
+// Of a file without one of SAM's names. Where an object of Python's stands in it, that may be the
+// model.
+std::string no_name_of_sam(const Weights& weights, const std::vector<std::string>& names) {
+  const std::string object = weights.object_clause();
   return fmt::format(
-      "not a SAM checkpoint: none of its {} tensors has one of SAM's names (the first is {})",
-      names.size(), names.empty() ? "" : printable(names.front()));
+      "not a SAM checkpoint: none of its {} tensors has one of SAM's names (the first is {}){}",
+      names.size(), names.empty() ? "" : printable(names.front()),
+      object.empty() ? "" : "; " + object);
+}
+
+// The names of a checkpoint, freed of wrappers, with what stands under them.
+class Names {
+ public:
+  explicit Names(const Weights& weights) : weights_(weights) {
+    for (const auto& [name, tensor] : weights.tensors()) add(name);
+    for (const auto& [name, value] : weights.others()) add(name);
+  }
+
+  // Without wrappers; of tensors only.
+  std::vector<std::string> tensors() const {
+    std::vector<std::string> names;
+    for (const auto& [name, originals] : originals_) {
+      if (weights_.contains(originals.front())) names.push_back(name);
+    }
+    return names;
+  }
+  const std::map<std::string, std::vector<std::string>>& originals() const { return originals_; }
+
+  // The one name in the file.
+  const std::string& original(const std::string& name) const {
+    const std::vector<std::string>& all = originals_.at(name);
+    LASSO_CHECK(all.size() == 1, ErrorCode::kCorruptFile,
+                "{}: {} and {} are both {} without the wrappers in their names; save one model "
+                "alone",
+                weights_.path(), printable(all.front()), printable(all.back()), printable(name));
+    return all.front();
+  }
+
+ private:
+  void add(const std::string& name) { originals_[unwrapped(name)].push_back(name); }
+
+  const Weights& weights_;
+  std::map<std::string, std::vector<std::string>> originals_;
+};
+
+// Which of the names are the model's: those with SAM's own names behind the prefix.
+struct Own {
+  std::string prefix;
+  std::vector<std::string> names;  // without the prefix
+  std::vector<std::string> beside;
+};
+
+bool is_lora_factor(std::string_view name) { return name.starts_with("w_a_"); }
+
+Own own_names(const Weights& weights, const Names& names) {
+  const std::vector<std::string> tensors = names.tensors();
+  const auto found = model_prefix(tensors);
+  if (!found || !found->complete) {
+    if (const auto family = other_family(tensors)) {
+      fail(ErrorCode::kUnsupported, "{}: {}", weights.path(), *family);
+    }
+  }
+  LASSO_CHECK(found, ErrorCode::kUnsupported, "{}: {}", weights.path(),
+              no_name_of_sam(weights, tensors));
+  LASSO_CHECK(!found->ambiguous, ErrorCode::kUnsupported,
+              "{}: two whole models, under \"{}\" and \"{}\"; save one of them alone",
+              weights.path(), printable(found->prefix), printable(found->second));
+  Own own{found->prefix, {}, {}};
+  std::vector<std::string> telling;  // what tells another family
+  for (const auto& [name, originals] : names.originals()) {
+    const bool inside = name.starts_with(own.prefix) && own_name(name) == own.prefix.size();
+    (inside ? own.names : own.beside).push_back(inside ? name.substr(own.prefix.size()) : name);
+    const bool factor = name.starts_with(own.prefix) &&
+                        is_lora_factor(std::string_view(name).substr(own.prefix.size()));
+    if (inside || factor) telling.push_back(name);
+  }
+  if (const auto family = other_family(telling)) {
+    fail(ErrorCode::kUnsupported, "{}: {}", weights.path(), *family);
+  }
+  return own;
+}
+
+// What is in the file and not in the model.
+void log_beside(const Weights& weights, const Names& names, const Own& own) {
+  constexpr std::size_t kNamed = 100;
+  if (own.beside.empty()) return;
+  std::vector<std::string> parts;
+  for (const std::string& name : own.beside) {
+    if (parts.size() == kNamed) break;
+    const std::string& original = names.originals().at(name).front();
+    parts.push_back(fmt::format("{} ({})", printable(original),
+                                weights.contains(original)
+                                    ? to_string(weights.at(original).dims)
+                                    : weights.others().at(original).what));
+  }
+  if (own.beside.size() > kNamed) {
+    parts.push_back(fmt::format("and {} more", own.beside.size() - kNamed));
+  }
+  log(LogLevel::kInfo, fmt::format("{}: beside the model{}, left out: {}", weights.path(),
+                                   own.prefix.empty()
+                                       ? ""
+                                       : fmt::format(" under \"{}\"", printable(own.prefix)),
+                                   fmt::join(parts, ", ")));
 }
 
 struct Canonical {
@@ -46,29 +146,19 @@ struct Canonical {
 
 // The model's tensors under Meta's names; what stands beside the model is left out.
 Canonical canonical(const Weights& weights) {
-  const std::vector<std::string> names = weights.names();
-  if (const auto family = other_family(names)) {
-    fail(ErrorCode::kUnsupported, "{}: {}", weights.path(), *family);
-  }
-  const auto prefix = model_prefix(names);
-  LASSO_CHECK(prefix, ErrorCode::kUnsupported, "{}: {}", weights.path(), no_name_of_sam(names));
-  std::vector<std::string> own;
-  for (const std::string& name : names) {
-    if (name.starts_with(*prefix)) own.push_back(name.substr(prefix->size()));
-  }
-  if (own.size() < names.size()) {
-    log(LogLevel::kInfo,
-        fmt::format("{}: the model's tensors are those under \"{}\"; {} others are "
-                    "left out",
-                    weights.path(), printable(*prefix), names.size() - own.size()));
-  }
-  Canonical result{Weights(weights.path()), is_hugging_face(own)};
-  const MlpDepths depths = result.hugging_face ? hugging_face_mlp_depths(own) : MlpDepths{};
+  const Names names(weights);
+  const Own own = own_names(weights, names);
+  log_beside(weights, names, own);
+  Canonical result{Weights(weights.path()), is_hugging_face(own.names)};
+  const MlpDepths depths = result.hugging_face ? hugging_face_mlp_depths(own.names) : MlpDepths{};
   std::map<std::string, std::string> origin;
-  for (const std::string& name : own) {
-    if (name == "pixel_mean" || name == "pixel_std") continue;  // constants of preprocessing
-    const std::string full = *prefix + name;
+  for (const std::string& name : own.names) {
+    const std::string& full = names.original(own.prefix + name);
     const std::string meta = result.hugging_face ? meta_name(name, depths) : name;
+    if (!weights.contains(full)) {
+      result.weights.add_other(meta, weights.others().at(full));
+      continue;
+    }
     const auto [found, added] = origin.emplace(meta, full);
     if (!added) {  // older transformers store the positional matrix twice
       LASSO_CHECK(same_tensor(weights, found->second, full), ErrorCode::kCorruptFile,
@@ -106,7 +196,8 @@ Tensor interpolate_rows(const Tensor& table, std::int64_t rows) {
 }
 
 bool is_float(DType dtype) {
-  return dtype == DType::kF32 || dtype == DType::kF16 || dtype == DType::kBF16;
+  return dtype == DType::kF32 || dtype == DType::kF16 || dtype == DType::kBF16 ||
+         dtype == DType::kF64;
 }
 
 // Where a configuration file says how the blocks attend, tables may have other lengths.
@@ -135,7 +226,11 @@ void check_tensors(const SamConfig& config, const Weights& weights) {
     expected_names.insert(expected.name);
     const std::string shape = to_string(expected.dims);
     if (!weights.contains(expected.name)) {
-      problems.push_back(fmt::format("{} {} is missing", expected.name, shape));
+      const auto other = weights.others().find(expected.name);
+      problems.push_back(other == weights.others().end()
+                             ? fmt::format("{} {} is missing", expected.name, shape)
+                             : fmt::format("{} is {} where a tensor {} is expected", expected.name,
+                                           other->second.what, shape));
       continue;
     }
     const WeightTensor& tensor = weights.at(expected.name);
@@ -144,7 +239,8 @@ void check_tensors(const SamConfig& config, const Weights& weights) {
                                      to_string(tensor.dims), shape));
     } else if (!is_float(tensor.dtype)) {
       problems.push_back(
-          fmt::format("{} has elements of type {} where float32, float16 or bfloat16 is expected",
+          fmt::format("{} has elements of type {} where float32, float16, bfloat16 or float64 "
+                      "is expected",
                       expected.name, to_string(tensor.dtype)));
     } else if (tensor.dense_bytes() > tensor.storage_bytes) {
       problems.push_back(fmt::format("{} is an expanded view of {} bytes where {} are expected",
@@ -155,6 +251,11 @@ void check_tensors(const SamConfig& config, const Weights& weights) {
     if (expected_names.count(name) == 0) {
       problems.push_back(
           fmt::format("{} {} is not one of SAM's", printable(name), to_string(tensor.dims)));
+    }
+  }
+  for (const auto& [name, value] : weights.others()) {
+    if (expected_names.count(name) == 0) {
+      problems.push_back(fmt::format("{} ({}) is not one of SAM's", printable(name), value.what));
     }
   }
   if (problems.empty()) return;
@@ -201,10 +302,10 @@ std::string fingerprint(const SamCheckpoint& checkpoint) {
 }
 
 std::optional<std::string> other_model(const Weights& weights) {
-  const std::vector<std::string> names = weights.names();
+  const std::vector<std::string> names = Names(weights).tensors();
   if (model_prefix(names)) return std::nullopt;
   const auto family = other_family(names);
-  return family ? *family : no_name_of_sam(names);
+  return family ? *family : no_name_of_sam(weights, names);
 }
 
 SamCheckpoint make_sam_checkpoint(const Weights& weights, const SamConfigOverride& stated) {

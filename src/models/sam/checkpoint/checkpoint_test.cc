@@ -6,6 +6,8 @@
 #include <chrono>
 #include <cmath>
 
+#include "core/convert.h"
+#include "core/log.h"
 #include "formats/checkpoint.h"
 #include "formats/safetensors/safetensors_writer.h"
 #include "models/sam/checkpoint/families.h"
@@ -53,8 +55,7 @@ TEST(SamCheckpoint, HasExactlyTheExpectedTensors) {
 TEST(SamCheckpoint, LooksThroughPrefixes) {
   const std::string fingerprint = load_sam_checkpoint(micro_path()).weights.fingerprint();
   for (const char* prefix :
-       {"module.", "sam.", "model.", "state_dict.model.", "model.module.sam_", "_orig_mod."}) {
-    if (prefix[std::string(prefix).size() - 1] != '.') continue;
+       {"module.", "sam.", "model.", "state_dict.model.", "model.module._orig_mod.sam."}) {
     const Weights weights = renamed([&](const std::string& name) { return prefix + name; });
     EXPECT_EQ(make_sam_checkpoint(weights).weights.fingerprint(), fingerprint) << prefix;
   }
@@ -72,6 +73,116 @@ TEST(SamCheckpoint, LooksPastOptimizersAveragesAndConstants) {
   // Only an average is there: it is the model.
   const Weights average = renamed([](const std::string& name) { return "model_ema." + name; });
   EXPECT_EQ(make_sam_checkpoint(average).weights.fingerprint(), fingerprint);
+}
+
+TEST(SamCheckpoint, LooksThroughWrappersAtAnyDepth) {
+  const std::string fingerprint = load_sam_checkpoint(micro_path()).weights.fingerprint();
+  for (const char* wrapper :
+       {"module", "_orig_mod", "_checkpoint_wrapped_module", "_fsdp_wrapped_module"}) {
+    const Weights weights = renamed([&](const std::string& name) {
+      std::string result = std::string("model.") + wrapper + '.' + name;
+      for (const char* part : {".blocks.0.", ".attn.", ".layers."}) {
+        const std::size_t at = result.find(part);
+        if (at != result.npos) {
+          result.insert(at + std::string(part).size(), std::string(wrapper) + ".module.");
+        }
+      }
+      return result;
+    });
+    EXPECT_EQ(make_sam_checkpoint(weights).weights.fingerprint(), fingerprint) << wrapper;
+  }
+  EXPECT_EQ(unwrapped("module._orig_mod.a.module.b"), "a.b");
+  EXPECT_EQ(unwrapped("my_module.a.module"), "my_module.a.module");
+  // Two names that are one without wrappers.
+  Weights twice = read_checkpoint(micro_path());
+  twice.add("module.image_encoder.pos_embed", twice.at("image_encoder.pos_embed"));
+  EXPECT_ERROR(make_sam_checkpoint(twice), kCorrupt,
+               "image_encoder.pos_embed and module.image_encoder.pos_embed are both");
+}
+
+TEST(SamCheckpoint, LeavesOutWhatStandsBesideTheModel) {
+  const std::string fingerprint = load_sam_checkpoint(micro_path()).weights.fingerprint();
+  const Weights micro = read_checkpoint(micro_path());
+  for (const std::string prefix : {"", "model."}) {
+    Weights weights = renamed([&](const std::string& name) { return prefix + name; });
+    weights.set(prefix + "best_loss", zeros({}));
+    weights.set(prefix + "class_head.weight", zeros({5, 64}));
+    weights.set(prefix + "class_head.lora_A.weight", zeros({5, 64}));
+    weights.add_other(prefix + "epoch", {"a number", {}, false});
+    weights.add_other(prefix + "scales", {"a tensor of F8_E4M3", {}, false});
+    // Another decoder's state: not a whole model.
+    for (const auto& [name, tensor] : micro.tensors()) {
+      if (name.starts_with("mask_decoder.")) weights.add("second." + name, tensor);
+    }
+    std::string listed;
+    set_log_callback([&](LogLevel level, const std::string& text) {
+      if (level == LogLevel::kInfo) listed += text;
+    });
+    EXPECT_EQ(make_sam_checkpoint(weights).weights.fingerprint(), fingerprint) << prefix;
+    set_log_callback({});
+    for (const char* name : {"best_loss ([])", "class_head.weight ([5, 64])", "epoch (a number)",
+                             "scales (a tensor of F8_E4M3)"}) {
+      EXPECT_NE(listed.find(prefix + name), std::string::npos) << listed;
+    }
+  }
+}
+
+TEST(SamCheckpoint, RefusesTwoModels) {
+  const Weights micro = read_checkpoint(micro_path());
+  const auto both = [&](const std::string& a, const std::string& b) {
+    Weights weights("both");
+    for (const auto& [name, tensor] : micro.tensors()) {
+      weights.add(a + name, tensor);
+      weights.add(b + name, tensor);
+    }
+    return weights;
+  };
+  EXPECT_ERROR(make_sam_checkpoint(both("model.", "best_model.")), kUnsupported,
+               "two whole models, under \"model.\" and \"best_model.\"");
+  // Words of a prefix tell an average, not letters in it.
+  EXPECT_ERROR(make_sam_checkpoint(both("schema_net.", "")), kUnsupported, "two whole models");
+  for (const char* average : {"ema.", "model_ema.", "teacher.", "swa_model.", "averaged_model."}) {
+    EXPECT_NO_THROW(make_sam_checkpoint(both("schema_net.", average))) << average;
+  }
+}
+
+TEST(SamCheckpoint, NamesWhatStandsInPlaceOfATensor) {
+  Weights weights = renamed([](const std::string& name) {
+    return name == "image_encoder.neck.1.bias" ? "" : name;
+  });
+  weights.add_other("image_encoder.neck.1.bias", {"an object of class a.B", "clause", false});
+  weights.add_other("mask_decoder.loss", {"a number", {}, false});
+  EXPECT_ERROR(make_sam_checkpoint(weights), kCorrupt,
+               "image_encoder.neck.1.bias is an object of class a.B where a tensor");
+  EXPECT_ERROR(make_sam_checkpoint(weights), kCorrupt,
+               "mask_decoder.loss (a number) is not one of SAM's");
+}
+
+// float64 is rounded to float32, as load_state_dict() does.
+TEST(SamCheckpoint, ConvertsDoubles) {
+  const SamCheckpoint micro = load_sam_checkpoint(micro_path());
+  Weights doubles = micro.weights;
+  const std::string name = "image_encoder.neck.1.weight";
+  const Tensor single = micro.weights.dense(name);
+  auto values = std::make_shared<std::vector<double>>(64);
+  for (std::size_t i = 0; i < 64; ++i) {
+    (*values)[i] = double{single.view().as<float>()[i]} + 1e-12;
+  }
+  doubles.set(name, Tensor{DType::kF64, {64}, std::shared_ptr<const void>(values, values->data()),
+                           nullptr});
+  const SamCheckpoint checkpoint = make_sam_checkpoint(doubles);
+  const std::vector<float> read = read_f32(checkpoint.weights.dense(name).view());
+  for (std::size_t i = 0; i < 64; ++i) EXPECT_EQ(read[i], single.view().as<float>()[i]);
+}
+
+// Hugging Face's folder: its config.json states what shapes do not tell.
+TEST(SamCheckpoint, FindsTheConfigurationOfAFolder) {
+  const test::TempDir dir;
+  EXPECT_EQ(folder_config(dir / ""), "");
+  test::write_bytes(dir / "config.json", R"({"architectures": ["Other"]})");
+  EXPECT_EQ(folder_config(dir / ""), "");
+  test::write_bytes(dir / "config.json", R"({"model_type": "sam", "vision_config": {}})");
+  EXPECT_EQ(std::filesystem::path(folder_config(dir / "")), dir / "config.json");
 }
 
 TEST(SamCheckpoint, ReadsHuggingFacesNames) {
@@ -134,7 +245,7 @@ TEST(SamCheckpoint, NamesMisshapenTensors) {
   Weights integers = read_checkpoint(micro_path());
   integers.set("image_encoder.neck.3.bias", make_tensor({64}, std::vector<std::int32_t>(64)));
   EXPECT_ERROR(make_sam_checkpoint(integers), kCorrupt,
-               "has elements of type int32 where float32, float16 or bfloat16 is expected");
+               "has elements of type int32 where float32, float16, bfloat16 or float64 is expected");
 }
 
 TEST(SamCheckpoint, NamesFiveProblemsAndCountsTheRest) {

@@ -77,6 +77,8 @@ struct SamConfigOverride {
 // Throws kNotFound; kCorruptFile for text that is no JSON; kInvalidArgument for an unknown key or a
 // wrong type, with the keys that are known.
 SamConfigOverride read_config_override(const std::string& path);
+// The folder's config.json if that is one of a SamModel; empty: there is none.
+std::string folder_config(const std::string& folder);
 SamConfigOverride parse_config_override(const std::string& json, const std::string& name);
 
 // Infers the configuration from canonical (Meta's) names and shapes. Throws kCorruptFile where

@@ -43,7 +43,9 @@ class Inference {
   // The shape of a tensor that must be there; `expected` describes it in the message.
   std::vector<int> shape(const std::string& name, std::size_t rank, const char* expected) const {
     if (!weights_.contains(name)) {
-      corrupt("tensor {} misses; its shape, {}, says how the model is built", name, expected);
+      const auto other = weights_.others().find(name);
+      corrupt("tensor {} {}; its shape, {}, says how the model is built", name,
+              other == weights_.others().end() ? "misses" : "is " + other->second.what, expected);
     }
     const Dims& dims = weights_.at(name).dims;
     const bool fits = dims.size() == rank && std::all_of(dims.begin(), dims.end(), [](auto dim) {

@@ -1,6 +1,8 @@
 // Configuration files: SamConfig's own fields, or Hugging Face's config.json.
 #include <algorithm>
 #include <array>
+#include <filesystem>
+#include <string_view>
 
 #include "core/check.h"
 #include "core/file.h"
@@ -155,6 +157,15 @@ SamConfigOverride parse_config_override(const std::string& json, const std::stri
   LASSO_CHECK(json.size() <= kMaxConfigBytes, ErrorCode::kInvalidArgument,
               "{}: {} bytes are too many for a configuration", name, json.size());
   return Reader(name).read(json);
+}
+
+std::string folder_config(const std::string& folder) {
+  const std::string path = folder + "/config.json";
+  std::error_code ignored;
+  if (folder.empty() || !std::filesystem::is_regular_file(path, ignored)) return "";
+  const auto file = MappedFile::open(path);
+  const std::string_view text(reinterpret_cast<const char*>(file->data()), file->size());
+  return text.find("\"vision_config\"") == text.npos ? "" : path;
 }
 
 SamConfigOverride read_config_override(const std::string& path) {

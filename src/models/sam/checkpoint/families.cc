@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstdint>
 #include <map>
 #include <string_view>
+#include <tuple>
 
 namespace lasso::sam {
 
@@ -72,24 +74,34 @@ constexpr auto kAnchors =
     std::to_array<std::string_view>({"image_encoder.", "vision_encoder.", "prompt_encoder.",
                                      "mask_decoder.", "shared_image_embedding."});
 
-// Where SAM's own name begins; npos if nowhere.
-std::size_t own_name(std::string_view name) {
-  std::size_t first = name.npos;
-  for (const std::string_view anchor : kAnchors) {
-    for (std::size_t at = name.find(anchor); at != name.npos; at = name.find(anchor, at + 1)) {
-      if (at == 0 || name[at - 1] == '.') {
-        first = std::min(first, at);
-        break;
-      }
-    }
-  }
-  return first;
+constexpr auto kWrappers = std::to_array<std::string_view>(
+    {"module", "_orig_mod", "_checkpoint_wrapped_module", "_fsdp_wrapped_module"});
+
+// What training code calls a moving average of a model, as a word of a name: "model_ema.", but not
+// "schema_net.".
+constexpr auto kAverages = std::to_array<std::string_view>(
+    {"ema", "swa", "teacher", "average", "averaged", "avg"});
+
+bool is_any(std::string_view text, const auto& others) {
+  return std::find(others.begin(), others.end(), text) != others.end();
 }
 
-bool is_average(const std::string& prefix) {
-  return prefix.find("ema") != prefix.npos || prefix.find("teacher") != prefix.npos ||
-         prefix.find("averaged") != prefix.npos;
+bool is_average(std::string_view prefix) {
+  while (!prefix.empty()) {
+    const std::size_t end = std::min(prefix.find_first_of("._"), prefix.size());
+    if (is_any(prefix.substr(0, end), kAverages)) return true;
+    prefix.remove_prefix(std::min(end + 1, prefix.size()));
+  }
+  return false;
 }
+
+// The parts of a whole model; a bit each.
+unsigned part_of(std::string_view own) {
+  if (own.starts_with("image_encoder.") || own.starts_with("vision_encoder.")) return 1;
+  if (own.starts_with("prompt_encoder.")) return 2;
+  return own.starts_with("mask_decoder.") ? 4 : 0;
+}
+constexpr unsigned kAllParts = 7;
 
 // Layers of a detector are numbered: model.0.conv.weight, model.24.m.0.weight.
 bool is_yolo_name(std::string_view name) {
@@ -138,6 +150,29 @@ void rename_mlp(std::string* name, int depth) {
 
 }  // namespace
 
+std::string unwrapped(std::string_view name) {
+  std::string result;
+  while (true) {
+    const std::size_t end = name.find('.');
+    if (end == name.npos) return result.append(name);
+    if (!is_any(name.substr(0, end), kWrappers)) result.append(name.substr(0, end + 1));
+    name.remove_prefix(end + 1);
+  }
+}
+
+std::size_t own_name(std::string_view name) {
+  std::size_t first = name.npos;
+  for (const std::string_view anchor : kAnchors) {
+    for (std::size_t at = name.find(anchor); at != name.npos; at = name.find(anchor, at + 1)) {
+      if (at == 0 || name[at - 1] == '.') {
+        first = std::min(first, at);
+        break;
+      }
+    }
+  }
+  return first;
+}
+
 std::optional<std::string> other_family(const std::vector<std::string>& names) {
   for (const Family& family : kFamilies) {
     const bool found = std::any_of(names.begin(), names.end(), [&](const std::string& name) {
@@ -151,22 +186,40 @@ std::optional<std::string> other_family(const std::vector<std::string>& names) {
   return std::nullopt;
 }
 
-std::optional<std::string> model_prefix(const std::vector<std::string>& names) {
-  std::map<std::string, std::size_t> counts;
+std::optional<ModelPrefix> model_prefix(const std::vector<std::string>& names) {
+  struct Group {
+    std::string prefix;
+    std::size_t count = 0;
+    unsigned parts = 0;
+    // The order of preference.
+    auto rank() const {
+      return std::tuple(parts == kAllParts, !is_average(prefix), count,
+                        -static_cast<std::int64_t>(prefix.size()));
+    }
+  };
+  std::map<std::string, Group> groups;
   for (const std::string& name : names) {
     const std::size_t at = own_name(name);
-    if (at != name.npos) ++counts[name.substr(0, at)];
+    if (at == name.npos) continue;
+    Group& group = groups[name.substr(0, at)];
+    group.prefix = name.substr(0, at);
+    ++group.count;
+    group.parts |= part_of(std::string_view(name).substr(at));
   }
-  const auto better = [](const auto& a, const auto& b) {  // a stands behind b
-    const bool average_a = is_average(a.first);
-    const bool average_b = is_average(b.first);
-    if (average_a != average_b) return average_a;
-    if (a.second != b.second) return a.second < b.second;
-    return a.first.size() > b.first.size();
-  };
-  const auto best = std::max_element(counts.begin(), counts.end(), better);
-  if (best == counts.end()) return std::nullopt;
-  return best->first;
+  if (groups.empty()) return std::nullopt;
+  std::vector<Group> ordered;
+  for (auto& [prefix, group] : groups) ordered.push_back(std::move(group));
+  std::sort(ordered.begin(), ordered.end(),
+            [](const Group& a, const Group& b) { return a.rank() > b.rank(); });
+  const Group& best = ordered.front();
+  ModelPrefix result{best.prefix, best.parts == kAllParts, {}, false};
+  if (ordered.size() > 1 && result.complete) {
+    const Group& next = ordered[1];
+    result.ambiguous =
+        next.parts == kAllParts && is_average(next.prefix) == is_average(best.prefix);
+    if (result.ambiguous) result.second = next.prefix;
+  }
+  return result;
 }
 
 bool is_hugging_face(const std::vector<std::string>& names) {

@@ -2,20 +2,37 @@
 #ifndef LASSO_MODELS_SAM_CHECKPOINT_FAMILIES_H_
 #define LASSO_MODELS_SAM_CHECKPOINT_FAMILIES_H_
 
+#include <cstddef>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace lasso::sam {
+
+// The name without the components that wrappers put into it at any depth: "module."
+// (DataParallel), "_orig_mod." (torch.compile), "_checkpoint_wrapped_module." (activation
+// checkpointing) and "_fsdp_wrapped_module." (FSDP).
+std::string unwrapped(std::string_view name);
+
+// Where SAM's own name begins, behind a prefix of whole components; npos: it is none of SAM's,
+// neither Meta's nor Hugging Face's.
+std::size_t own_name(std::string_view name);
 
 // If the names belong to a model that is not SAM (or to an adapter for it): one sentence that says
 // what it is and what to do.
 std::optional<std::string> other_family(const std::vector<std::string>& names);
 
-// The longest part before SAM's own names, such as "module.", "model." or "state_dict.model.",
-// under which most parameters stand; training averages ("ema", "teacher") are taken only where
-// there is nothing else. None: no name is one of SAM's, neither Meta's nor Hugging Face's.
-std::optional<std::string> model_prefix(const std::vector<std::string>& names);
+// What stands before SAM's own names, such as "model." or "state_dict.model."; "" if nothing does.
+struct ModelPrefix {
+  std::string prefix;
+  bool complete = false;  // image encoder, prompt encoder and mask decoder stand under it
+  std::string second;     // another prefix under which a whole model stands
+  bool ambiguous = false;  // there is a second one
+};
+// Of several, that of a whole model; of several whole models the one that is no training average
+// ("ema", "teacher", ...). None: no name is one of SAM's.
+std::optional<ModelPrefix> model_prefix(const std::vector<std::string>& names);
 
 // Whether these are the names of transformers' SamModel.
 bool is_hugging_face(const std::vector<std::string>& names);

@@ -1,0 +1,148 @@
+#include "formats/pytorch/torch_tensors.h"
+
+#include <map>
+#include <string_view>
+#include <utility>
+
+#include "core/check.h"
+#include "formats/text.h"
+
+namespace lasso {
+
+namespace {
+
+constexpr std::size_t kMaxDepth = 16;  // of nested dictionaries
+constexpr std::size_t kMaxTensors = 200'000;
+constexpr std::size_t kMaxOthers = 10'000;
+constexpr std::size_t kMaxVisits = 1'000'000;  // dictionary entries; shared ones count each time
+constexpr std::size_t kMaxNameBytes = 512;
+
+// Walks nested dictionaries and collects their leaves under joined keys.
+class Flattener {
+ public:
+  Flattener(const Pickle& pickle, const std::string& file, Weights* weights)
+      : pickle_(pickle), file_(file), weights_(weights) {}
+
+  std::map<std::string, std::uint32_t> run() {
+    visit(pickle_.value(pickle_.root), "", 0);
+    return std::move(tensors_);
+  }
+
+ private:
+  void visit(const PickleValue& value, const std::string& name, std::size_t depth) {
+    if (value.type == PickleType::kTensor) return visit_tensor(value.index, name);
+    if (value.type != PickleType::kDict) return add_other(name, what(value));
+    if (depth >= kMaxDepth) return;
+    // As in Python, the last value of a key counts.
+    std::map<std::string_view, PickleId> entries;
+    const std::vector<PickleId>& items = pickle_.items_of(value);
+    for (std::size_t i = 0; i + 1 < items.size(); i += 2) {
+      LASSO_CHECK(++visits_ <= kMaxVisits, ErrorCode::kCorruptFile,
+                  "{}: more than {} entries in nested dictionaries", file_, kMaxVisits);
+      const PickleValue& key = pickle_.value(items[i]);
+      if (key.type != PickleType::kString || key.text.empty()) continue;
+      if (name.size() + key.text.size() >= kMaxNameBytes) continue;
+      entries[key.text] = items[i + 1];
+    }
+    for (const auto& [key, id] : entries) {
+      visit(pickle_.value(id), name.empty() ? std::string(key) : name + '.' + std::string(key),
+            depth + 1);
+    }
+  }
+
+  void visit_tensor(std::uint32_t index, const std::string& name) {
+    const PickleTensor& tensor = pickle_.tensors[index];
+    if (!tensor.dtype) {
+      return add_other(name, {fmt::format("a tensor of {}", printable(tensor.type_name)), {}, false});
+    }
+    LASSO_CHECK(tensors_.size() < kMaxTensors, ErrorCode::kCorruptFile, "{}: more than {} tensors",
+                file_, kMaxTensors);
+    // {"a": {"b": x}, "a.b": y}: nobody can say which of the two is meant.
+    if (weights_->others().count(name) != 0) return;
+    if (tensors_.emplace(name, index).second) return;
+    tensors_.erase(name);
+    add_other(name, {"two tensors of the same name", {}, false});
+  }
+
+  void add_other(const std::string& name, OtherValue what) {
+    if (weights_->others().size() < kMaxOthers) weights_->add_other(name, std::move(what));
+  }
+
+  OtherValue what(const PickleValue& value) const {
+    switch (value.type) {
+      case PickleType::kNone:
+        return {"None", {}, false};
+      case PickleType::kBool:
+      case PickleType::kInt:
+      case PickleType::kBigInt:
+      case PickleType::kFloat:
+        return {"a number", {}, false};
+      case PickleType::kString:
+      case PickleType::kBytes:
+        return {"a text", {}, false};
+      case PickleType::kTuple:
+      case PickleType::kList:
+      case PickleType::kSet:
+        return {"a list", {}, false};
+      case PickleType::kStorage:
+        return {"a storage", {}, false};
+      case PickleType::kGlobal: {
+        const PickleName& name = pickle_.names[value.index];
+        return {fmt::format("the class {}", printable(name.full())),
+                describe_object(name.module, name.name), is_model_class(name.module)};
+      }
+      case PickleType::kObject: {
+        const PickleName name = class_of(pickle_, value);
+        return {fmt::format("an object of class {}", printable(name.full())),
+                describe_object(name.module, name.name), is_model_class(name.module)};
+      }
+      case PickleType::kDict:
+      case PickleType::kTensor:
+        break;
+    }
+    return {};
+  }
+
+  const Pickle& pickle_;
+  const std::string& file_;
+  Weights* weights_;
+  std::map<std::string, std::uint32_t> tensors_;
+  std::size_t visits_ = 0;
+};
+
+}  // namespace
+
+Weights torch_tensors(const Pickle& pickle, const std::shared_ptr<const MappedFile>& file,
+                      const FindStorage& find) {
+  Weights weights(file->path());
+  for (const auto& [name, index] : Flattener(pickle, file->path(), &weights).run()) {
+    const PickleTensor& view = pickle.tensors[index];
+    const PickleStorage& storage = pickle.storages[view.storage];
+    const StorageBytes found = find(storage);
+    const std::size_t expected =
+        static_cast<std::size_t>(storage.elements) * storage.type->item_bytes;
+    LASSO_CHECK(found.bytes == expected, ErrorCode::kCorruptFile,
+                "{}: tensor {}: {} has {} bytes, and {} elements of {} were expected",
+                file->path(), printable(name), found.place, found.bytes, storage.elements,
+                printable(storage.type_name));
+    const std::size_t offset = static_cast<std::size_t>(view.offset) * size_of(*view.dtype);
+    WeightTensor tensor;
+    tensor.dtype = *view.dtype;
+    tensor.dims = view.dims;
+    tensor.strides = view.strides;
+    tensor.data = found.data + offset;
+    tensor.storage_bytes = found.bytes - offset;
+    tensor.owner = file;
+    tensor.file = file;
+    weights.add(name, std::move(tensor));
+  }
+  if (weights.size() > 0) return weights;
+  const std::string object = weights.object_clause();
+  LASSO_CHECK(object.empty(), ErrorCode::kUnsupported, "{}: {}", file->path(), object);
+  fail(ErrorCode::kUnsupported,
+       "{}: no tensors in it: neither a state dictionary nor one nested under \"model\", "
+       "\"state_dict\" and the like",
+       file->path());
+}
+
+}  // namespace lasso
