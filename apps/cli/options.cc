@@ -168,10 +168,12 @@ void require_precision(const RunOptions& options) {
 }
 
 void add_model_option(CLI::App* app, ModelOptions* options) {
-  add_text(app, "-m,--model", &options->model, "FILE",
-           "SAM checkpoint (.pth, .pt or .safetensors) of any size, or an engine file (.lasso). "
-           "Default: the demo checkpoint that comes with Lasso, or what LASSO_MODEL names.",
-           kModelGroup);
+  add_text(
+      app, "-m,--model", &options->model, "FILE|DIR",
+      "SAM checkpoint (.pth, .pt, .safetensors or a folder with one) of any size, or an engine "
+      "file (.lasso). Default: the demo checkpoint that comes with Lasso, or what "
+      "LASSO_MODEL names.",
+      kModelGroup);
 }
 
 void add_verify_option(CLI::App* app, ModelOptions* options) {

@@ -155,11 +155,12 @@ class LASSO_EXPORT Engine {
   static Engine open(const std::string& path, const EngineOptions& options = {},
                      const LoadOptions& load = {});
 
-  // Compiles the model in `path`: a PyTorch checkpoint (.pth, .pt) or .safetensors file of SAM. The
-  // file may be deleted afterwards, but must not be truncated meanwhile. Throws kNotFound,
-  // kCorruptFile, kUnsupported (a model of no family that Lasso knows, or a CPU without AVX2),
-  // kOutOfMemory, and kInvalidArgument for options out of their range and for Precision::kAuto,
-  // which takes calibrate().
+  // Compiles the model in `path`: a PyTorch checkpoint (.pth, .pt, .bin) or .safetensors file of
+  // SAM, or a folder with one as Hugging Face's tools lay it out (docs/checkpoints.md). The file
+  // may be deleted afterwards, but must not be truncated meanwhile. Throws kNotFound, kCorruptFile,
+  // kUnsupported (a model of no family that Lasso knows, or a CPU without AVX2), kOutOfMemory, and
+  // kInvalidArgument for options out of their range and for Precision::kAuto, which takes
+  // calibrate().
   static Engine build(const std::string& path, const EngineOptions& options = {});
 
   // The same into an engine file, which is then loaded. The weights go to the file as they are

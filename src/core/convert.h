@@ -30,7 +30,8 @@ inline void read_f32(const TensorView& view, float* out) {
     return;
   }
   LASSO_CHECK(view.dtype == DType::kF16 || view.dtype == DType::kBF16, ErrorCode::kUnsupported,
-              "weights of type {}: expected float32, float16, bfloat16 or float64", to_string(view.dtype));
+              "weights of type {}: expected float32, float16, bfloat16 or float64",
+              to_string(view.dtype));
   const bool half = view.dtype == DType::kF16;
   for (std::int64_t i = 0; i < count; ++i) {
     std::uint16_t bits = 0;

@@ -15,8 +15,8 @@ namespace lasso {
 // The tensors in a PyTorch checkpoint (.pth, .pt, .bin; the zip format and the one before it), in a
 // .safetensors file, or in the files that an index names. Nested dictionaries are flattened:
 // {"model": {"a.weight": ...}} gives "model.a.weight"; values that are no tensors are
-// Weights::others. Throws kNotFound, kCorruptFile, and kUnsupported for other kinds of files, saying
-// what the file is and what to do.
+// Weights::others. Throws kNotFound, kCorruptFile, and kUnsupported for other kinds of files,
+// saying what the file is and what to do.
 Weights read_checkpoint(const std::string& path);
 // The same for a file that is mapped already.
 Weights read_checkpoint(const std::shared_ptr<const MappedFile>& file);

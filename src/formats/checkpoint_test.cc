@@ -77,7 +77,8 @@ TEST(Checkpoint, RefusesStoragesThatAreNotThere) {
   write_archive(dir / "a.pth", pickle, {{"1", kEightBytes}});
   EXPECT_ERROR(read_checkpoint(dir / "a.pth"), kCorrupt, "zip entry archive/data/0 misses");
   write_archive(dir / "b.pth", pickle, {{"0", "1234567"}});
-  EXPECT_ERROR(read_checkpoint(dir / "b.pth"), kCorrupt, "has 7 bytes, and 2 elements of FloatStorage");
+  EXPECT_ERROR(read_checkpoint(dir / "b.pth"), kCorrupt,
+               "has 7 bytes, and 2 elements of FloatStorage");
 }
 
 TEST(Checkpoint, RefusesCompressedEntries) {

@@ -22,9 +22,9 @@ constexpr std::size_t kMaxShards = 1000;
 constexpr int kMaxJsonDepth = 8;
 
 // In the order in which Hugging Face's loader looks for them.
-constexpr auto kModelFiles = std::to_array<std::string_view>(
-    {"model.safetensors", "model.safetensors.index.json", "pytorch_model.bin",
-     "pytorch_model.bin.index.json"});
+constexpr auto kModelFiles =
+    std::to_array<std::string_view>({"model.safetensors", "model.safetensors.index.json",
+                                     "pytorch_model.bin", "pytorch_model.bin.index.json"});
 
 std::string find_in_folder(const std::string& folder) {
   std::error_code ignored;
@@ -50,11 +50,11 @@ std::map<std::string, std::vector<std::string>> read_index(const MappedFile& ind
               index.path());
   std::map<std::string, std::vector<std::string>> shards;
   for (const auto& [name, file] : json["weight_map"].items()) {
-    LASSO_CHECK(file.is_string(), ErrorCode::kCorruptFile,
-                "{}: weight_map[\"{}\"] is no file name", index.path(), printable(name));
+    LASSO_CHECK(file.is_string(), ErrorCode::kCorruptFile, "{}: weight_map[\"{}\"] is no file name",
+                index.path(), printable(name));
     const auto& shard = file.get_ref<const std::string&>();
-    LASSO_CHECK(!shard.empty() && shard != "." && shard != ".." &&
-                    shard.find('/') == shard.npos && shard.find('\0') == shard.npos,
+    LASSO_CHECK(!shard.empty() && shard != "." && shard != ".." && shard.find('/') == shard.npos &&
+                    shard.find('\0') == shard.npos,
                 ErrorCode::kCorruptFile,
                 "{}: weight_map[\"{}\"] is {}, and the name of a file in the same folder is "
                 "expected",

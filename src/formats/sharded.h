@@ -15,8 +15,8 @@ namespace lasso {
 bool is_model_folder(const std::string& path);
 
 // The file that a path to a model means: the path itself, unless it is a folder; there
-// model.safetensors or its index, else pytorch_model.bin or its index. Throws kNotFound for a folder
-// without any of them.
+// model.safetensors or its index, else pytorch_model.bin or its index. Throws kNotFound for a
+// folder without any of them.
 std::string model_file(const std::string& path);
 
 // Whether the JSON text is an index: it has a "weight_map".

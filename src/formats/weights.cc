@@ -101,13 +101,13 @@ std::string Weights::object_clause() const {
                        name.find("net") != name.npos || name.find("weight") != name.npos;
     return entry.second.clause.empty() ? 0 : named ? 2 : 1;
   };
-  const auto best = std::max_element(
-      others_.begin(), others_.end(),
-      [&](const auto& a, const auto& b) { return likely(a) < likely(b); });
+  const auto best =
+      std::max_element(others_.begin(), others_.end(),
+                       [&](const auto& a, const auto& b) { return likely(a) < likely(b); });
   if (best == others_.end() || likely(*best) == 0) return "";
-  return best->first.empty() ? best->second.clause
-                             : fmt::format("\"{}\" is {}", printable(best->first),
-                                           best->second.clause);
+  return best->first.empty()
+             ? best->second.clause
+             : fmt::format("\"{}\" is {}", printable(best->first), best->second.clause);
 }
 
 void Weights::add(const std::string& name, WeightTensor tensor) {

@@ -21,8 +21,8 @@ ValueId Builder::input(const std::string& name, DType dtype, Shape shape) {
 
 ValueId Builder::constant(const std::string& name, Tensor tensor) {
   // Weights of all widths are float32 in the graph; whoever packs them converts them.
-  const bool is_real = tensor.dtype == DType::kF16 || tensor.dtype == DType::kBF16 ||
-                       tensor.dtype == DType::kF64;
+  const bool is_real =
+      tensor.dtype == DType::kF16 || tensor.dtype == DType::kBF16 || tensor.dtype == DType::kF64;
   Value value{name,
               is_real ? DType::kF32 : tensor.dtype,
               Shape(tensor.dims.begin(), tensor.dims.end()),

@@ -1,6 +1,8 @@
 """Options: help, wrong values (each named, with what is allowed), and what this release does not have."""
 
+import json
 import os
+import shutil
 import unittest
 
 import harness
@@ -289,7 +291,24 @@ class ModelTest(harness.CliTest):
         for name in ("none.pth", "."):
             line = self.error(BAD_MODEL, "segment", "a.png", "--point", "1,2", "--model", name)
             self.assertIn(name, line)
-        self.assertIn("is a folder", line)
+        self.assertIn("a folder without a model: none of model.safetensors", line)
+
+    def test_a_model_in_a_folder(self):
+        folder = self.folder / "sam"
+        folder.mkdir()
+        shutil.copy(MODEL, folder / "part-1.bin")
+        index = folder / "pytorch_model.bin.index.json"
+        index.write_text(json.dumps({"weight_map": {"image_encoder.pos_embed": "part-1.bin"}}))
+        (hash_of_file,) = self.expect(DONE, "inspect", MODEL, "--json").objects()
+        for name in ("sam", index):
+            (info,) = self.expect(DONE, "inspect", name, "--json").objects()
+            self.assertEqual(info["model_hash"], hash_of_file["model_hash"])
+        self.expect(DONE, "segment", "a.png", "--point", "1,2", "--model", "sam")
+        # Its config.json counts as --config does.
+        (folder / "config.json").write_text(json.dumps({"vision_config": {"hidden_size": 65}}))
+        self.assertIn("embed_dim", self.error(BAD_MODEL, "inspect", "sam"))
+        (folder / "part-1.bin").unlink()
+        self.assertIn("part-1.bin, which is not there", self.error(BAD_MODEL, "inspect", "sam"))
 
     def test_the_model_may_come_from_the_environment(self):
         self.expect(DONE, "segment", "a.png", "--point", "1,2", env={"LASSO_MODEL": str(MODEL)})

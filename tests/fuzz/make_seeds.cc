@@ -39,22 +39,23 @@ void write_seeds(const std::string& dir) {
             {"list", list({"N", "\x88", "\x89", "K\x05"})}});
   // Values that Lasso only records: calls of calls, keywords, attributes, items and entries.
   const std::string object = global("m", "C") + ")\x81" + dict({{"x", "N"}}) + "b](N" + "e";
-  const std::string recorded = dict(
-      {{"mode", call(call(global("builtins", "getattr"), {text("x"), text("y")}), {"N"})},
-       {"easy", global("easydict", "EasyDict") + ")\x81(" + text("k") + half + "u"},
-       {"keywords", global("m", "D") + "))\x81" + tuple({half}) + dict({{"z", "N"}}) + "\x92"},
-       {"items", global("m", "L") + ")\x81(" + object + "e"},
-       {"set", std::string("\x8f(K\x01\x90")},
-       {"class", call(global("copyreg", "_reconstructor"), {global("m", "E"), "N", "N"})},
-       {"subclass", call(global("torch._tensor", "_rebuild_from_type_v2"),
-                         {global("torch._utils", "_rebuild_tensor_v2"), global("torch", "Tensor"),
-                          tuple({storage("0", 6, "HalfStorage"), "K\x01", integers({2}), integers({1})}), "N"})}});
+  const std::string recorded =
+      dict({{"mode", call(call(global("builtins", "getattr"), {text("x"), text("y")}), {"N"})},
+            {"easy", global("easydict", "EasyDict") + ")\x81(" + text("k") + half + "u"},
+            {"keywords", global("m", "D") + "))\x81" + tuple({half}) + dict({{"z", "N"}}) + "\x92"},
+            {"items", global("m", "L") + ")\x81(" + object + "e"},
+            {"set", std::string("\x8f(K\x01\x90")},
+            {"class", call(global("copyreg", "_reconstructor"), {global("m", "E"), "N", "N"})},
+            {"subclass",
+             call(global("torch._tensor", "_rebuild_from_type_v2"),
+                  {global("torch._utils", "_rebuild_tensor_v2"), global("torch", "Tensor"),
+                   tuple({storage("0", 6, "HalfStorage"), "K\x01", integers({2}), integers({1})}),
+                   "N"})}});
   write_bytes(dir + "/pickle/recorded", program(recorded));
   write_bytes(dir + "/pickle/protocol0",
               "(lp0\nI01\naL12L\naF0.5\naVa\\u20ac\np1\naS'x\\x41'\nag1\na(im\nC\na.");
-  write_bytes(dir + "/checkpoint/legacy",
-              legacy_file(dict({{"model", state}, {"more", recorded}}),
-                          {{"0", 6, std::string(12, '\1')}}));
+  write_bytes(dir + "/checkpoint/legacy", legacy_file(dict({{"model", state}, {"more", recorded}}),
+                                                      {{"0", 6, std::string(12, '\1')}}));
   write_bytes(dir + "/checkpoint/index", R"({"weight_map": {"a": "b"}})");
   write_bytes(dir + "/pickle/state", program(state));
   write_bytes(dir + "/pickle/training", program(training));

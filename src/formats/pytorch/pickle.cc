@@ -136,8 +136,8 @@ PickleId Machine::long_integer(std::size_t bytes) {
 
 // A value of protocol 0: text up to the end of the line.
 PickleId Machine::text_line(std::uint8_t opcode) {
-  std::string_view text = line(opcode == kString || opcode == kUnicode ? kMaxPickleBytes
-                                                                       : kMaxLongBytes);
+  std::string_view text =
+      line(opcode == kString || opcode == kUnicode ? kMaxPickleBytes : kMaxLongBytes);
   if (opcode == kInt && (text == "00" || text == "01")) {
     return builder_.integer(PickleType::kBool, text == "01" ? 1 : 0);
   }
@@ -149,8 +149,8 @@ PickleId Machine::text_line(std::uint8_t opcode) {
     if (is_pickle_integer(text)) return builder_.text(PickleType::kBigInt, text);
   } else if (opcode == kFloat) {
     if (const auto value = parse_pickle_real(text)) return builder_.real(*value);
-  } else if (auto value = opcode == kString ? parse_pickle_string(text)
-                                            : parse_pickle_unicode(text)) {
+  } else if (auto value =
+                 opcode == kString ? parse_pickle_string(text) : parse_pickle_unicode(text)) {
     return builder_.own_text(PickleType::kString, std::move(*value));
   }
   corrupt("\"{}\", which is no value of opcode {}", printable(text), static_cast<char>(opcode));

@@ -82,9 +82,9 @@ struct PickleStorage {
 // A view of a storage, of which every element lies inside it.
 struct PickleTensor {
   std::uint32_t storage = 0;
-  std::optional<DType> dtype;       // none: a type that Lasso does not know
-  std::string_view type_name;       // "FloatStorage", "float8_e4m3fn"
-  std::int64_t offset = 0;          // in elements, from the beginning of the archive's entry
+  std::optional<DType> dtype;  // none: a type that Lasso does not know
+  std::string_view type_name;  // "FloatStorage", "float8_e4m3fn"
+  std::int64_t offset = 0;     // in elements, from the beginning of the archive's entry
   Dims dims;
   Dims strides;  // in elements
 };

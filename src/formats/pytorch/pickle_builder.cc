@@ -313,8 +313,8 @@ void PickleBuilder::check_inside(const PickleTensor& tensor, const PickleStorage
   // Nobody reads a tensor whose type is unknown, and how many elements it may have is unknown, too.
   if (!overflow && (inside || !tensor.dtype)) return;
   corrupt("a tensor of shape {}, strides {} and offset {} leaves its storage {} of {} elements",
-          to_string(tensor.dims), to_string(tensor.strides), tensor.offset,
-          printable(storage.key), elements);
+          to_string(tensor.dims), to_string(tensor.strides), tensor.offset, printable(storage.key),
+          elements);
 }
 
 PickleName class_of(const Pickle& pickle, const PickleValue& object) {

@@ -29,8 +29,8 @@ class PickleBuilder {
   PickleId none() { return make({}); }
   PickleId integer(PickleType type, std::int64_t integer);
   PickleId real(double number);
-  PickleId text(PickleType type, std::string_view text);        // lies in the file
-  PickleId own_text(PickleType type, std::string text);         // a value that the file escapes
+  PickleId text(PickleType type, std::string_view text);  // lies in the file
+  PickleId own_text(PickleType type, std::string text);   // a value that the file escapes
   PickleId collection(PickleType type, std::vector<PickleId> items);
   PickleId global(std::string_view module, std::string_view name);
   // What a persistent id stands for: a storage, or the class of a module.

@@ -99,8 +99,7 @@ const PickleGlobal* find_pickle_global(std::string_view module, std::string_view
 void refuse_dangerous_global(const std::string& file, std::string_view module,
                              std::string_view name) {
   const bool dangerous =
-      is_any(first_component(module),
-             {"os", "posix", "nt", "subprocess", "importlib", "runpy"}) ||
+      is_any(first_component(module), {"os", "posix", "nt", "subprocess", "importlib", "runpy"}) ||
       (is_any(module, {"builtins", "__builtin__"}) &&
        is_any(first_component(name), {"eval", "exec", "compile", "open", "__import__"}));
   LASSO_CHECK(!dangerous, ErrorCode::kCorruptFile,
@@ -128,8 +127,8 @@ std::string describe_object(std::string_view module, std::string_view name) {
 
 bool is_model_class(std::string_view module) {
   return is_yolo_class(module) ||
-         starts_with_any(module, {"__torch__", "torch.nn.", "torchvision.", "transformers.", "timm.",
-                                  "sam2.", "segment_anything.", "mobile_sam.", "peft"});
+         starts_with_any(module, {"__torch__", "torch.nn.", "torchvision.", "transformers.",
+                                  "timm.", "sam2.", "segment_anything.", "mobile_sam.", "peft"});
 }
 
 }  // namespace lasso

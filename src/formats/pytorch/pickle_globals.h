@@ -13,13 +13,13 @@
 namespace lasso {
 
 enum class GlobalKind : std::uint8_t {
-  kDictionary,        // collections.OrderedDict, collections.defaultdict, dict
-  kSet,               // set, frozenset
-  kStorage,           // torch.FloatStorage, ...: a type of elements
-  kElementType,       // torch.float32, ...
-  kTensorClass,       // torch.Tensor, torch.nn.parameter.Parameter
-  kRebuildTensor,     // (storage, offset, sizes, strides, ...) -> tensor
-  kRebuildTyped,      // (storage of bytes, offset, sizes, strides, ., ., element type, ...) -> tensor
+  kDictionary,     // collections.OrderedDict, collections.defaultdict, dict
+  kSet,            // set, frozenset
+  kStorage,        // torch.FloatStorage, ...: a type of elements
+  kElementType,    // torch.float32, ...
+  kTensorClass,    // torch.Tensor, torch.nn.parameter.Parameter
+  kRebuildTensor,  // (storage, offset, sizes, strides, ...) -> tensor
+  kRebuildTyped,   // (storage of bytes, offset, sizes, strides, ., ., element type, ...) -> tensor
   kRebuildParameter,  // (tensor, ...) -> tensor
   kRebuildFromType,   // (function, class, arguments, state) -> tensor
   kReconstructor,     // (class, ...) -> an object of the class
@@ -29,7 +29,7 @@ struct PickleGlobal {
   std::string_view module;
   std::string_view name;
   GlobalKind kind = GlobalKind::kDictionary;
-  std::size_t item_bytes = 0;   // of a storage's elements
+  std::size_t item_bytes = 0;    // of a storage's elements
   std::optional<DType> dtype{};  // of a storage, or an element type; none: one that Lasso lacks
 };
 

@@ -119,11 +119,12 @@ TEST(Pickle, RecordsObjects) {
   // a Namespace with attributes, an enumeration's member, an EasyDict with entries, a list's
   // subclass
   const std::string space = global("argparse", "Namespace") + ")\x81" +
-                            dict({{"lr", std::string("G\x3f\xb9\x99\x99\x99\x99\x99\x9a", 9)}}) + "b";
-  const std::string member = call(global("builtins", "getattr"),
-                                  {global("project.modes", "Mode"), text("TRAIN")});
-  const std::string entries = global("easydict", "EasyDict") + ")\x81(" + text("k") +
-                              integer(5) + "u";
+                            dict({{"lr", std::string("G\x3f\xb9\x99\x99\x99\x99\x99\x9a", 9)}}) +
+                            "b";
+  const std::string member =
+      call(global("builtins", "getattr"), {global("project.modes", "Mode"), text("TRAIN")});
+  const std::string entries =
+      global("easydict", "EasyDict") + ")\x81(" + text("k") + integer(5) + "u";
   const std::string items = global("project", "History") + ")\x81(" + integer(1) + integer(2) + "e";
   const Pickle pickle = read(program(tuple({space, member, entries, items})));
   const auto& all = pickle.items_of(pickle.value(pickle.root));
@@ -146,10 +147,10 @@ TEST(Pickle, RecordsObjects) {
 
 TEST(Pickle, RecordsCallsOfObjectsAndKeywords) {
   // getattr(x, "y")(1), C.__new__(C, 2, z=3), and copyreg's way to make a C
-  const std::string made = call(call(global("builtins", "getattr"), {text("x"), text("y")}),
-                                {integer(1)});
-  const std::string keywords = global("m", "C") + tuple({integer(2)}) + dict({{"z", integer(3)}}) +
-                               "\x92";
+  const std::string made =
+      call(call(global("builtins", "getattr"), {text("x"), text("y")}), {integer(1)});
+  const std::string keywords =
+      global("m", "C") + tuple({integer(2)}) + dict({{"z", integer(3)}}) + "\x92";
   const std::string rebuilt = call(global("copyreg", "_reconstructor"),
                                    {global("m", "D"), global("builtins", "object"), "N"});
   const Pickle pickle = read(program(tuple({made, keywords, rebuilt})));
@@ -163,7 +164,8 @@ TEST(Pickle, RecordsCallsOfObjectsAndKeywords) {
 }
 
 TEST(Pickle, TakesClassesAsKeysAndValues) {
-  const std::string classes = "}(" + global("project", "Head") + global("torch.optim", "Adam") + "u";
+  const std::string classes =
+      "}(" + global("project", "Head") + global("torch.optim", "Adam") + "u";
   const Pickle pickle = read(program(classes));
   const auto& items = pickle.items_of(pickle.value(pickle.root));
   EXPECT_EQ(pickle.names[pickle.value(items[0]).index].full(), "project.Head");
@@ -187,7 +189,8 @@ TEST(Pickle, ReadsSets) {
 // What Python 3.11's pickle.dumps(..., protocol=0) writes.
 TEST(Pickle, ReadsProtocol0) {
   const Pickle pickle = read(
-      "(lp0\nI01\naI-12\naL123456789012345678901234567890L\naL7L\naF0.5\naVna\xefve \\u20ac\np1\naS'it\\'s "
+      "(lp0\nI01\naI-12\naL123456789012345678901234567890L\naL7L\naF0.5\naVna\xefve "
+      "\\u20ac\np1\naS'it\\'s "
       "\\x41\\n'\np2\nag1\na(dp3\nVk\nNsa.");
   const auto& items = pickle.items_of(pickle.value(pickle.root));
   ASSERT_EQ(items.size(), 9U);
@@ -249,9 +252,9 @@ TEST(Pickle, ReadsTensorsInUntypedStorages) {
                                    text("0"), text("cpu"), integer(24)}) +
                             "Q";
   const auto typed = [&](const std::string& type, std::int64_t count) {
-    return program(call(global("torch._utils", "_rebuild_tensor_v3"),
-                        {bytes, integer(1), integers({count}), integers({1}), "\x89", "N",
-                         global("torch", type)}));
+    return program(call(
+        global("torch._utils", "_rebuild_tensor_v3"),
+        {bytes, integer(1), integers({count}), integers({1}), "\x89", "N", global("torch", type)}));
   };
   const Pickle floats = read(typed("float32", 5));
   EXPECT_EQ(floats.tensors.front().dtype, DType::kF32);

@@ -44,8 +44,8 @@ std::optional<std::int64_t> parse_pickle_integer(std::string_view text) {
 
 bool is_pickle_integer(std::string_view text) {
   if (text.starts_with('-')) text.remove_prefix(1);
-  return !text.empty() && std::all_of(text.begin(), text.end(),
-                                      [](char c) { return c >= '0' && c <= '9'; });
+  return !text.empty() &&
+         std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
 std::optional<double> parse_pickle_real(std::string_view text) {

@@ -19,8 +19,7 @@ constexpr std::int64_t kProtocolVersion = 1001;
 // The pickles one behind the other, and then the storages.
 class LegacyReader {
  public:
-  explicit LegacyReader(const MappedFile& file)
-      : reader_(file.data(), file.size(), file.path()) {}
+  explicit LegacyReader(const MappedFile& file) : reader_(file.data(), file.size(), file.path()) {}
 
   Pickle next_pickle() {
     Pickle pickle = read_pickle(reader_.take(0), reader_.remaining(), reader_.name());
@@ -29,7 +28,11 @@ class LegacyReader {
   }
 
   void read_head() {
-    next_pickle();  // the number that begins_like_legacy_pytorch() knows
+    const Pickle magic = next_pickle();
+    const PickleValue& number = magic.value(magic.root);
+    LASSO_CHECK(number.type == PickleType::kBigInt && number.text == kMagic,
+                ErrorCode::kCorruptFile, "{}: it begins with another number than torch.save writes",
+                reader_.name());
     const Pickle version = next_pickle();
     const PickleValue& root = version.value(version.root);
     LASSO_CHECK(root.type == PickleType::kInt && root.integer == kProtocolVersion,
@@ -57,8 +60,7 @@ class LegacyReader {
       const std::string key(keys.value(id).text);
       const auto item = item_bytes.find(key);
       LASSO_CHECK(item != item_bytes.end(), ErrorCode::kCorruptFile,
-                  "{}: storage {} is listed, and no tensor has it", reader_.name(),
-                  printable(key));
+                  "{}: storage {} is listed, and no tensor has it", reader_.name(), printable(key));
       LASSO_CHECK(item->second > 0, ErrorCode::kUnsupported,
                   "{}: storage {} has elements of a type that is not known here, so that what "
                   "follows it can't be found; save the file again with PyTorch 1.6 or newer",
@@ -100,9 +102,9 @@ class LegacyReader {
 }  // namespace
 
 bool begins_like_legacy_pytorch(std::string_view head) {
-  // PROTO, the protocol, LONG1, 10 bytes.
-  return head.size() >= 4 + kMagic.size() && head[0] == '\x80' && head[2] == '\x8a' &&
-         head[3] == '\x0a' && head.substr(4, kMagic.size()) == kMagic;
+  constexpr std::size_t kBefore = 16;  // PROTO, from protocol 4 on FRAME, and LONG1
+  return head.starts_with('\x80') &&
+         head.substr(0, kBefore + kMagic.size()).find(kMagic) != head.npos;
 }
 
 Weights read_legacy_pytorch(const std::shared_ptr<const MappedFile>& file) {

@@ -36,6 +36,15 @@ TEST(TorchLegacy, ReadsTensors) {
   EXPECT_EQ(weights.at("b").dtype, DType::kF16);
 }
 
+// torch.save(..., pickle_protocol=4) puts a frame around the first number.
+TEST(TorchLegacy, ReadsProtocol4) {
+  const TempDir dir;
+  std::string file = legacy_file(two_tensors(), kStorages);
+  const std::string frame = std::string("\x80\x04\x95\x0d\0\0\0\0\0\0\0", 11);
+  write_bytes(dir / "a.pth", frame + file.substr(2));
+  EXPECT_EQ(read_checkpoint(dir / "a.pth").size(), 2U);
+}
+
 // In files of PyTorch 0.1 to 0.3 a storage may be a part of another one.
 TEST(TorchLegacy, ReadsPartsOfStorages) {
   const TempDir dir;
@@ -43,14 +52,14 @@ TEST(TorchLegacy, ReadsPartsOfStorages) {
     return legacy_storage("140", 3, "FloatStorage",
                           tuple({text("view"), integer(first), integer(count)}));
   };
-  write_bytes(dir / "a.pth", legacy_file(dict({{"a", tensor(part(1, 2), 1, {1}, {1})}}),
-                                         {{"140", 3, kFloats}}));
+  write_bytes(dir / "a.pth",
+              legacy_file(dict({{"a", tensor(part(1, 2), 1, {1}, {1})}}), {{"140", 3, kFloats}}));
   EXPECT_EQ(read_checkpoint(dir / "a.pth").dense("a").view().as<float>()[0], 3.25F);
-  write_bytes(dir / "b.pth", legacy_file(dict({{"a", tensor(part(1, 2), 1, {2}, {1})}}),
-                                         {{"140", 3, kFloats}}));
+  write_bytes(dir / "b.pth",
+              legacy_file(dict({{"a", tensor(part(1, 2), 1, {2}, {1})}}), {{"140", 3, kFloats}}));
   EXPECT_ERROR(read_checkpoint(dir / "b.pth"), kCorrupt, "leaves its storage");
-  write_bytes(dir / "c.pth", legacy_file(dict({{"a", tensor(part(2, 2), 0, {1}, {1})}}),
-                                         {{"140", 3, kFloats}}));
+  write_bytes(dir / "c.pth",
+              legacy_file(dict({{"a", tensor(part(2, 2), 0, {1}, {1})}}), {{"140", 3, kFloats}}));
   EXPECT_ERROR(read_checkpoint(dir / "c.pth"), kCorrupt, "2 elements from 2 on");
 }
 

@@ -53,7 +53,8 @@ class Flattener {
   void visit_tensor(std::uint32_t index, const std::string& name) {
     const PickleTensor& tensor = pickle_.tensors[index];
     if (!tensor.dtype) {
-      return add_other(name, {fmt::format("a tensor of {}", printable(tensor.type_name)), {}, false});
+      return add_other(name,
+                       {fmt::format("a tensor of {}", printable(tensor.type_name)), {}, false});
     }
     LASSO_CHECK(tensors_.size() < kMaxTensors, ErrorCode::kCorruptFile, "{}: more than {} tensors",
                 file_, kMaxTensors);
@@ -122,8 +123,8 @@ Weights torch_tensors(const Pickle& pickle, const std::shared_ptr<const MappedFi
     const std::size_t expected =
         static_cast<std::size_t>(storage.elements) * storage.type->item_bytes;
     LASSO_CHECK(found.bytes == expected, ErrorCode::kCorruptFile,
-                "{}: tensor {}: {} has {} bytes, and {} elements of {} were expected",
-                file->path(), printable(name), found.place, found.bytes, storage.elements,
+                "{}: tensor {}: {} has {} bytes, and {} elements of {} were expected", file->path(),
+                printable(name), found.place, found.bytes, storage.elements,
                 printable(storage.type_name));
     const std::size_t offset = static_cast<std::size_t>(view.offset) * size_of(*view.dtype);
     WeightTensor tensor;

@@ -29,16 +29,16 @@ std::string object(const std::string& module, const std::string& name) {
 }
 
 TEST(TorchTensors, SaysWhatStandsBesideTensors) {
-  const Weights weights = read(
-      dict({{"w", one_tensor()},
-            {"best_loss", std::string("G\0\0\0\0\0\0\0\0", 9)},
-            {"epoch", integer(3)},
-            {"name", text("x")},
-            {"rng", object("random", "Random")},
-            {"optimizer_class", global("torch.optim.adamw", "AdamW")},
-            {"complex", tensor(storage("9", 5, "ComplexFloatStorage"), 0, {5}, {1})},
-            {"list", list({one_tensor()})},
-            {"path", call(global("pathlib._local", "PosixPath"), {text("/data")})}}));
+  const Weights weights =
+      read(dict({{"w", one_tensor()},
+                 {"best_loss", std::string("G\0\0\0\0\0\0\0\0", 9)},
+                 {"epoch", integer(3)},
+                 {"name", text("x")},
+                 {"rng", object("random", "Random")},
+                 {"optimizer_class", global("torch.optim.adamw", "AdamW")},
+                 {"complex", tensor(storage("9", 5, "ComplexFloatStorage"), 0, {5}, {1})},
+                 {"list", list({one_tensor()})},
+                 {"path", call(global("pathlib._local", "PosixPath"), {text("/data")})}}));
   EXPECT_EQ(weights.names(), std::vector<std::string>{"w"});
   std::map<std::string, std::string> what;
   for (const auto& [name, value] : weights.others()) what[name] = value.what;
@@ -73,14 +73,15 @@ TEST(TorchTensors, TakesTheLastValueOfAKeyAndNoneOfTwoNames) {
   const std::string other = tensor(storage("0", 2), 1, {1}, {1});
   const Weights last = read(dict({{"w", one_tensor()}, {"w", other}}));
   EXPECT_EQ(last.at("w").dims, (Dims{1}));
-  const Weights two = read(dict({{"a", dict({{"b", one_tensor()}})}, {"a.b", other},
-                                 {"w", one_tensor()}}));
+  const Weights two =
+      read(dict({{"a", dict({{"b", one_tensor()}})}, {"a.b", other}, {"w", one_tensor()}}));
   EXPECT_EQ(two.names(), std::vector<std::string>{"w"});
   EXPECT_EQ(two.others().at("a.b").what, "two tensors of the same name");
 }
 
 TEST(TorchTensors, ReadsDoubles) {
-  const Weights weights = read(dict({{"w", tensor(storage("0", 1, "DoubleStorage"), 0, {1}, {1})}}));
+  const Weights weights =
+      read(dict({{"w", tensor(storage("0", 1, "DoubleStorage"), 0, {1}, {1})}}));
   EXPECT_EQ(weights.at("w").dtype, DType::kF64);
 }
 

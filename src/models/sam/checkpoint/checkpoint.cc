@@ -125,18 +125,16 @@ void log_beside(const Weights& weights, const Names& names, const Own& own) {
     if (parts.size() == kNamed) break;
     const std::string& original = names.originals().at(name).front();
     parts.push_back(fmt::format("{} ({})", printable(original),
-                                weights.contains(original)
-                                    ? to_string(weights.at(original).dims)
-                                    : weights.others().at(original).what));
+                                weights.contains(original) ? to_string(weights.at(original).dims)
+                                                           : weights.others().at(original).what));
   }
   if (own.beside.size() > kNamed) {
     parts.push_back(fmt::format("and {} more", own.beside.size() - kNamed));
   }
-  log(LogLevel::kInfo, fmt::format("{}: beside the model{}, left out: {}", weights.path(),
-                                   own.prefix.empty()
-                                       ? ""
-                                       : fmt::format(" under \"{}\"", printable(own.prefix)),
-                                   fmt::join(parts, ", ")));
+  log(LogLevel::kInfo,
+      fmt::format("{}: beside the model{}, left out: {}", weights.path(),
+                  own.prefix.empty() ? "" : fmt::format(" under \"{}\"", printable(own.prefix)),
+                  fmt::join(parts, ", ")));
 }
 
 struct Canonical {

@@ -36,13 +36,13 @@ std::string fingerprint(const SamCheckpoint& checkpoint);
 // names, be they an adapter's that make_sam_checkpoint() refuses.
 std::optional<std::string> other_model(const Weights& weights);
 
-// Reads a checkpoint as read_checkpoint() does. Prefixes such as "model." and wrappers in names such
-// as "module." are looked through, what stands beside the model is left out (and listed on
+// Reads a checkpoint as read_checkpoint() does. Prefixes such as "model." and wrappers in names
+// such as "module." are looked through, what stands beside the model is left out (and listed on
 // LogLevel::kInfo), Hugging Face's names are translated, tables of relative positions are
 // interpolated as Meta's code does where a configuration file asks for other lengths. `config_path`
-// (empty: none) is what read_config_override reads. Throws kNotFound, kCorruptFile (tensors missing,
-// surplus or misshapen: the first five are named), kUnsupported (another model's checkpoint, or two
-// models).
+// (empty: none) is what read_config_override reads. Throws kNotFound, kCorruptFile (tensors
+// missing, surplus or misshapen: the first five are named), kUnsupported (another model's
+// checkpoint, or two models).
 SamCheckpoint load_sam_checkpoint(const std::string& path, const std::string& config_path = {});
 
 // The same for tensors that are already read, under the names of the file.

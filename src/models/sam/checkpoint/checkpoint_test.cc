@@ -147,9 +147,8 @@ TEST(SamCheckpoint, RefusesTwoModels) {
 }
 
 TEST(SamCheckpoint, NamesWhatStandsInPlaceOfATensor) {
-  Weights weights = renamed([](const std::string& name) {
-    return name == "image_encoder.neck.1.bias" ? "" : name;
-  });
+  Weights weights = renamed(
+      [](const std::string& name) { return name == "image_encoder.neck.1.bias" ? "" : name; });
   weights.add_other("image_encoder.neck.1.bias", {"an object of class a.B", "clause", false});
   weights.add_other("mask_decoder.loss", {"a number", {}, false});
   EXPECT_ERROR(make_sam_checkpoint(weights), kCorrupt,
@@ -168,8 +167,9 @@ TEST(SamCheckpoint, ConvertsDoubles) {
   for (std::size_t i = 0; i < 64; ++i) {
     (*values)[i] = double{single.view().as<float>()[i]} + 1e-12;
   }
-  doubles.set(name, Tensor{DType::kF64, {64}, std::shared_ptr<const void>(values, values->data()),
-                           nullptr});
+  doubles.set(
+      name,
+      Tensor{DType::kF64, {64}, std::shared_ptr<const void>(values, values->data()), nullptr});
   const SamCheckpoint checkpoint = make_sam_checkpoint(doubles);
   const std::vector<float> read = read_f32(checkpoint.weights.dense(name).view());
   for (std::size_t i = 0; i < 64; ++i) EXPECT_EQ(read[i], single.view().as<float>()[i]);
@@ -244,8 +244,9 @@ TEST(SamCheckpoint, NamesMisshapenTensors) {
                "image_encoder.neck.3.bias has shape [65] where [64] is expected");
   Weights integers = read_checkpoint(micro_path());
   integers.set("image_encoder.neck.3.bias", make_tensor({64}, std::vector<std::int32_t>(64)));
-  EXPECT_ERROR(make_sam_checkpoint(integers), kCorrupt,
-               "has elements of type int32 where float32, float16, bfloat16 or float64 is expected");
+  EXPECT_ERROR(
+      make_sam_checkpoint(integers), kCorrupt,
+      "has elements of type int32 where float32, float16, bfloat16 or float64 is expected");
 }
 
 TEST(SamCheckpoint, NamesFiveProblemsAndCountsTheRest) {

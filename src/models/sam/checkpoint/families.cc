@@ -79,8 +79,8 @@ constexpr auto kWrappers = std::to_array<std::string_view>(
 
 // What training code calls a moving average of a model, as a word of a name: "model_ema.", but not
 // "schema_net.".
-constexpr auto kAverages = std::to_array<std::string_view>(
-    {"ema", "swa", "teacher", "average", "averaged", "avg"});
+constexpr auto kAverages =
+    std::to_array<std::string_view>({"ema", "swa", "teacher", "average", "averaged", "avg"});
 
 bool is_any(std::string_view text, const auto& others) {
   return std::find(others.begin(), others.end(), text) != others.end();
