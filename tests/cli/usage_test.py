@@ -306,7 +306,7 @@ class ModelTest(harness.CliTest):
         self.expect(DONE, "segment", "a.png", "--point", "1,2", "--model", "sam")
         # Its config.json counts as --config does.
         (folder / "config.json").write_text(json.dumps({"vision_config": {"hidden_size": 65}}))
-        self.assertIn("embed_dim", self.error(BAD_MODEL, "inspect", "sam"))
+        self.assertIn("embed_dim 65", self.error(USAGE, "inspect", "sam"))
         (folder / "part-1.bin").unlink()
         self.assertIn("part-1.bin, which is not there", self.error(BAD_MODEL, "inspect", "sam"))
 
