@@ -9,6 +9,7 @@
 
 #include "common/errors.h"
 #include "common/file_guard.h"
+#include "common/pictures.h"
 #include "core/check.h"
 #include "core/file.h"
 
@@ -97,7 +98,7 @@ void make_folder(const std::string& folder) {
 }
 
 std::string stem(const std::string& path) {
-  const std::string name = fs::path(path).stem().string();
+  const std::string name = fs::path(picture_name(path)).stem().string();
   return name.empty() ? "image" : name;
 }
 

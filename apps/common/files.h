@@ -31,7 +31,7 @@ void check_output_folder(const std::string& folder);
 // Makes it, and those above it, unless it is there.
 void make_folder(const std::string& folder);
 
-// "truck" from "photos/truck.jpg".
+// "truck" from "photos/truck.jpg", "stdin" from "-".
 std::string stem(const std::string& path);
 
 // Names for generated files in one folder. None is handed out twice, and none exists already: where

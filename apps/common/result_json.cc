@@ -35,6 +35,10 @@ OrderedJson failures_json(const std::vector<PromptFailure>& failures) {
 
 }  // namespace
 
+OrderedJson range_json(const std::optional<ValueRange>& range) {
+  return range ? OrderedJson::array({range->low, range->high}) : OrderedJson();
+}
+
 OrderedJson to_json(const ImageReport& report, double model_load_ms) {
   OrderedJson json;
   json["image"] = report.path;
@@ -43,6 +47,7 @@ OrderedJson to_json(const ImageReport& report, double model_load_ms) {
   } else {
     json["width"] = report.width;
     json["height"] = report.height;
+    if (report.range) json["range"] = range_json(report.range);
     json["masks"] = OrderedJson::array();
     for (const MaskSummary& mask : report.masks) json["masks"].push_back(mask_json(report, mask));
     json["timings"] = {{"model_load_ms", microsecond_precision(model_load_ms)},

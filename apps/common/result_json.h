@@ -2,12 +2,14 @@
 #ifndef LASSO_COMMON_RESULT_JSON_H_
 #define LASSO_COMMON_RESULT_JSON_H_
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "common/json_text.h"
 #include "common/outputs.h"
 #include "common/prompts.h"
+#include "lasso/image.h"
 #include "lasso/segmenter.h"
 
 namespace lasso::app {
@@ -17,6 +19,7 @@ struct ImageReport {
   std::string path;
   int width = 0;
   int height = 0;
+  std::optional<ValueRange> range;  // that the picture was, or the embedding's had been, read in
   std::string error_code;  // empty: the image was done, though single prompts may have failed
   std::string error;
   std::vector<PromptTask> prompts;  // those that were answered
@@ -29,6 +32,8 @@ struct ImageReport {
   bool failed() const { return !error.empty() || !failures.empty(); }
 };
 
+// [low, high], or null for the whole range.
+OrderedJson range_json(const std::optional<ValueRange>& range);
 // One object.
 OrderedJson to_json(const ImageReport& report, double model_load_ms);
 // One object for the prompts that belong to no image.

@@ -4,9 +4,11 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "lasso/export.h"
+#include "lasso/image.h"
 
 namespace lasso {
 
@@ -27,6 +29,9 @@ class LASSO_EXPORT Embedding {
   int low_res_side() const;  // side of low-resolution logits: 4 * grid()
   // Name of the preset that made the square, "sam" or "medsam".
   const std::string& preprocess() const;
+  // Which of the source's values became 0 and 255 in the image (ImageView::range); none: by their
+  // whole range. Masks of the same image read in another range differ.
+  const std::optional<ValueRange>& range() const;
   // Of the weights and the configuration of the model, 32 hexadecimal digits.
   const std::string& model_hash() const;
 

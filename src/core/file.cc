@@ -5,13 +5,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <new>
 #include <random>
-#include <vector>
 
 #include "core/aligned_buffer.h"
 
@@ -71,24 +72,47 @@ void MappedFile::release(const std::byte* begin, std::size_t bytes) const {
   }
 }
 
-std::string read_file(const std::string& path) {
-  std::error_code ignored;
-  LASSO_CHECK(!std::filesystem::is_directory(path, ignored), ErrorCode::kNotFound,
-              "{}: is a folder, expected a file", path);
-  std::ifstream file(path, std::ios::binary);
-  LASSO_CHECK(file.good(), ErrorCode::kNotFound, "{}: {}", path, std::strerror(errno));
-  // Devices and pipes may have no end.
-  constexpr std::size_t kMost = std::size_t{1} << 30;
+std::string read_descriptor(int descriptor, const std::string& name, std::size_t most) {
+  const auto check_size = [&](std::uint64_t bytes) {
+    LASSO_CHECK(bytes <= most, ErrorCode::kUnsupported,
+                "{}: has more than {} bytes, the limit for a file that is read at once", name,
+                most);
+  };
+  struct stat status {};
+  LASSO_CHECK(fstat(descriptor, &status) == 0, ErrorCode::kNotFound, "{}: {}", name,
+              std::strerror(errno));
+  LASSO_CHECK(!S_ISDIR(status.st_mode), ErrorCode::kNotFound, "{}: is a folder, expected a file",
+              name);
+  // Where the size is known, one byte more shows the end; pipes and devices may have no end.
+  constexpr std::size_t kBlock = std::size_t{1} << 16;
+  const bool regular = S_ISREG(status.st_mode);
+  if (regular) check_size(static_cast<std::uint64_t>(status.st_size));
+  const std::size_t expected = regular ? static_cast<std::size_t>(status.st_size) + 1 : 0;
   std::string content;
-  std::vector<char> block(std::size_t{1} << 16);
-  while (file.read(block.data(), static_cast<std::streamsize>(block.size())) || file.gcount() > 0) {
-    content.append(block.data(), static_cast<std::size_t>(file.gcount()));
-    LASSO_CHECK(content.size() <= kMost, ErrorCode::kCorruptFile,
-                "{}: has more than {} bytes, which is too much for a file that is read at once",
-                path, kMost);
+  std::size_t used = 0;
+  try {
+    content.resize(std::max(expected, kBlock));
+    while (true) {
+      if (used == content.size()) content.resize(std::min(2 * used, most + 1));
+      const ssize_t bytes = ::read(descriptor, content.data() + used, content.size() - used);
+      if (bytes < 0 && errno == EINTR) continue;
+      LASSO_CHECK(bytes >= 0, ErrorCode::kNotFound, "{}: can't be read: {}", name,
+                  std::strerror(errno));
+      if (bytes == 0) break;
+      used += static_cast<std::size_t>(bytes);
+      check_size(used);
+    }
+  } catch (const std::bad_alloc&) {
+    fail(ErrorCode::kOutOfMemory, "{}: no memory to read it", name);
   }
-  LASSO_CHECK(!file.bad(), ErrorCode::kNotFound, "{}: can't be read", path);
+  content.resize(used);
   return content;
+}
+
+std::string read_file(const std::string& path, std::size_t most) {
+  const FileDescriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  LASSO_CHECK(fd.get() >= 0, ErrorCode::kNotFound, "{}: {}", path, std::strerror(errno));
+  return read_descriptor(fd.get(), path, most);
 }
 
 namespace {

@@ -38,9 +38,16 @@ class MappedFile {
   std::size_t size_ = 0;
 };
 
-// The whole of a file, which may be a pipe. Throws kNotFound (no such file, a folder, not
-// readable).
-std::string read_file(const std::string& path);
+// Of a file that is read into memory as a whole.
+constexpr std::size_t kMostFileBytes = std::size_t{1} << 30;
+
+// The whole of a file, which may be a pipe. Unlike in a map, a file that shrinks meanwhile is only
+// shorter. Throws kNotFound (no such file, a folder, not readable), kUnsupported for more than
+// `most` bytes, kOutOfMemory.
+std::string read_file(const std::string& path, std::size_t most = kMostFileBytes);
+// The rest of an open file or pipe, which stays open; `name` stands in messages.
+std::string read_descriptor(int descriptor, const std::string& name,
+                            std::size_t most = kMostFileBytes);
 
 // The file that a write to `path` is to make or replace: a link's target, even one that does not
 // exist yet. A link that leads in circles is left as one.

@@ -14,6 +14,7 @@
 #include <limits>
 #include <set>
 #include <string>
+#include <thread>
 
 #include "core/check.h"
 #include "support/errors.h"
@@ -92,6 +93,42 @@ TEST_F(FileTest, MappedFilesShowTheirBytes) {
   EXPECT_EQ(std::memcmp(file->data(), text.data(), text.size()), 0);
   write_file(path("empty"), "");
   EXPECT_EQ(MappedFile::open(path("empty"))->size(), 0u);
+}
+
+TEST_F(FileTest, WholeFilesAndTheirLimit) {
+  const std::string text(200000, 'a');
+  write_file(path("a"), text);
+  EXPECT_EQ(read_file(path("a")), text);
+  EXPECT_EQ(read_file(path("a"), text.size()), text);
+  EXPECT_EQ(code_of([&] { read_file(path("a"), text.size() - 1); }, path("a") + ": has more than"),
+            ErrorCode::kUnsupported);
+  write_file(path("empty"), "");
+  EXPECT_EQ(read_file(path("empty")), "");
+  EXPECT_EQ(code_of([&] { read_file(path("missing")); }, path("missing")), ErrorCode::kNotFound);
+  EXPECT_EQ(code_of([&] { read_file(path("")); }, "is a folder"), ErrorCode::kNotFound);
+  // What has no size, or no end.
+  EXPECT_FALSE(read_file("/proc/self/status").empty());
+  EXPECT_EQ(code_of([&] { read_file("/dev/zero", 1000000); }, "/dev/zero: has more than 1000000"),
+            ErrorCode::kUnsupported);
+}
+
+TEST_F(FileTest, PipesAreReadToTheirEnd) {
+  const std::string text(300000, 'p');
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  std::thread writer([&] {
+    std::size_t sent = 0;
+    while (sent < text.size()) {
+      const ssize_t bytes = write(ends[1], text.data() + sent, text.size() - sent);
+      if (bytes <= 0) break;
+      sent += static_cast<std::size_t>(bytes);
+    }
+    close(ends[1]);
+  });
+  EXPECT_EQ(read_descriptor(ends[0], "stdin"), text);
+  writer.join();
+  close(ends[0]);
+  EXPECT_EQ(code_of([&] { read_descriptor(ends[0], "stdin"); }, "stdin: "), ErrorCode::kNotFound);
 }
 
 TEST_F(FileTest, WhatIsNoFileIsNotFound) {

@@ -1,6 +1,7 @@
 #include "eval/evaluation_set.h"
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <filesystem>
 #include <utility>
@@ -18,8 +19,9 @@ bool is_image_name(const fs::path& path) {
   std::string extension = path.extension().string();
   std::transform(extension.begin(), extension.end(), extension.begin(),
                  [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return extension == ".jpg" || extension == ".jpeg" || extension == ".png" ||
-         extension == ".ppm" || extension == ".pgm";
+  constexpr std::array kExtensions{".jpg", ".jpeg", ".jpe", ".jfif",
+                                   ".png", ".ppm",  ".pgm", ".pnm"};
+  return std::find(kExtensions.begin(), kExtensions.end(), extension) != kExtensions.end();
 }
 
 void check_folder(const std::string& folder) {
@@ -126,9 +128,13 @@ AccuracySet read_image_folder(const std::string& folder) {
   for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
        entry.increment(error)) {
     std::error_code ignored;
-    if (!is_image_name(entry->path()) || !entry->is_regular_file(ignored)) continue;
+    const std::string name = entry->path().filename().string();
+    if (!is_image_name(entry->path()) || !entry->is_regular_file(ignored)) {
+      set.skipped.push_back(name);
+      continue;
+    }
     AccuracyImage image;
-    image.name = entry->path().filename().string();
+    image.name = name;
     image.path = entry->path().string();
     set.images.push_back(std::move(image));
   }
@@ -137,11 +143,12 @@ AccuracySet read_image_folder(const std::string& folder) {
               "{}: has no JPEG, PNG, PPM or PGM file", folder);
   std::sort(set.images.begin(), set.images.end(),
             [](const auto& a, const auto& b) { return a.name < b.name; });
+  std::sort(set.skipped.begin(), set.skipped.end());
   return set;
 }
 
 AccuracySet read_evaluation_set(const std::string& folder) {
-  return {folder, true, read_images(folder, "annotations.json", annotated_image)};
+  return {folder, true, read_images(folder, "annotations.json", annotated_image), {}};
 }
 
 void use_reference_masks(const std::string& folder, AccuracySet* set) {

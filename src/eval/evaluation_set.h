@@ -41,10 +41,12 @@ struct AccuracySet {
   std::string folder;
   bool has_truth = false;
   std::vector<AccuracyImage> images;
+  std::vector<std::string> skipped;  // what else the folder has, by name: of read_image_folder()
 };
 
-// The JPEG, PNG, PPM and PGM files of a folder, sorted by name, not those of folders in it. Throws
-// kNotFound for no folder, and kInvalidArgument where it has no such file.
+// The JPEG, PNG, PPM and PGM files of a folder, as the ends of their names say in upper or lower
+// case, sorted by name; not those of folders in it. Throws kNotFound for no folder, and
+// kInvalidArgument where it has no such file.
 AccuracySet read_image_folder(const std::string& folder);
 
 // A folder with annotations.json, described in docs/performance.md. Throws kNotFound, and

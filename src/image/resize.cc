@@ -8,6 +8,7 @@
 
 #include "core/check.h"
 #include "core/threads.h"
+#include "image/value_range.h"
 
 namespace lasso {
 
@@ -149,6 +150,7 @@ void check_view(const ImageView& image) {
   const std::int64_t row = static_cast<std::int64_t>(image.width) * channels(image.format);
   LASSO_CHECK(image.height == 1 || image.stride_bytes >= row, ErrorCode::kInvalidArgument,
               "an image's stride of {} bytes is less than its rows of {}", image.stride_bytes, row);
+  if (image.range) check_range(*image.range);
 }
 
 void unpack_row(const ImageView& image, int y, std::uint8_t* rgbx) {

@@ -6,12 +6,14 @@
 #include <cstdint>
 #include <fstream>
 #include <iterator>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "api/micro.h"
 #include "support/embedding_values.h"
 #include "support/errors.h"
+#include "support/files.h"
 
 namespace lasso {
 namespace {
@@ -55,6 +57,42 @@ TEST_F(Api, EmbeddingsSurviveAFile) {
   const Segmentation b = segmenter.segment(loaded, click(250, 300));
   EXPECT_EQ(a.low_res_logits, b.low_res_logits);
   EXPECT_EQ(a.masks.front().data, b.masks.front().data);
+}
+
+// An image tells in which range its values were read, and its embedding does.
+TEST_F(Api, EmbeddingsKeepTheRange) {
+  Segmenter segmenter(engine());
+  Image ranged = image();
+  ranged.range = ValueRange{12, 4095};
+  const Embedding one = segmenter.encode(ranged.view());
+  EXPECT_EQ(one.range(), ranged.range);
+  EXPECT_EQ(segmenter.encode({ranged.view(), image().view()})[0].range(), ranged.range);
+  EXPECT_EQ(segmenter.encode(image().view()).range(), std::nullopt);
+  one.save(path("e"));
+  EXPECT_EQ(Embedding::load(path("e")).range(), ranged.range);
+  segmenter.encode(image().view()).save(path("full"));
+  EXPECT_EQ(Embedding::load(path("full")).range(), std::nullopt);
+  const std::string bytes = test::read_bytes(path("e"));
+  const std::string text = "\"range\":\"12:4095\"";
+  const std::size_t at = bytes.find(text);
+  ASSERT_NE(at, std::string::npos);
+  const auto changed = [&](const std::string& other) {
+    EXPECT_EQ(other.size(), text.size());
+    test::write_bytes(path("changed"), std::string(bytes).replace(at, text.size(), other));
+    return Embedding::load(path("changed"));
+  };
+  // Files from before there were ranges have no such key.
+  EXPECT_EQ(changed("\"other\":\"12:4095\"").range(), std::nullopt);
+  for (const char* value : {"12:0005", "0012:12", "1234567", "12:409x", "1:99999", "-2:4095"}) {
+    EXPECT_EQ(code_of([&] { changed("\"range\":\"" + std::string(value) + "\""); }, "\"range\""),
+              ErrorCode::kCorruptFile)
+        << value;
+  }
+  for (const ValueRange range : {ValueRange{5, 5}, ValueRange{-1, 5}, ValueRange{0, 65536}}) {
+    ranged.range = range;
+    EXPECT_EQ(code_of([&] { segmenter.encode(ranged.view()); }, "range"),
+              ErrorCode::kInvalidArgument);
+  }
 }
 
 TEST_F(Api, EmbeddingsOfAnotherModelOrPreparationAreRefused) {

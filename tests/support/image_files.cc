@@ -1,6 +1,7 @@
 #include "support/image_files.h"
 
 #include <png.h>
+#include <zlib.h>
 
 #include <csetjmp>
 #include <cstdio>
@@ -29,8 +30,16 @@ std::string make_jpeg(const JpegSpec& spec, const Pixel8& pixel) {
                                                : JCS_CMYK;
   jpeg_set_defaults(&jpeg);
   jpeg_set_quality(&jpeg, spec.quality, TRUE);
+  if (spec.ycck) jpeg_set_colorspace(&jpeg, JCS_YCCK);
   if (spec.components == 4) jpeg.write_Adobe_marker = spec.adobe_marker ? TRUE : FALSE;
   if (spec.progressive) jpeg_simple_progression(&jpeg);
+  std::vector<jpeg_scan_info> scans;
+  if (!spec.interleaved) {
+    for (int c = 0; c < spec.components; ++c) scans.push_back({1, {c}, 0, DCTSIZE2 - 1, 0, 0});
+    jpeg.scan_info = scans.data();
+    jpeg.num_scans = spec.components;
+  }
+  jpeg.restart_in_rows = spec.restart_rows;
   jpeg_start_compress(&jpeg, TRUE);
   if (!spec.app1.empty()) {
     jpeg_write_marker(&jpeg, JPEG_APP0 + 1, reinterpret_cast<const JOCTET*>(spec.app1.data()),
@@ -55,7 +64,7 @@ std::string make_jpeg(const JpegSpec& spec, const Pixel8& pixel) {
   return file;
 }
 
-std::string exif_segment(int orientation, bool big_endian) {
+std::string exif_segment(int orientation, bool big_endian, int type) {
   std::string out("Exif\0\0", 6);
   const auto number = [&](std::uint32_t value, int bytes) {
     for (int i = 0; i < bytes; ++i) {
@@ -71,13 +80,53 @@ std::string exif_segment(int orientation, bool big_endian) {
   number(4, 2);
   number(1, 4);
   number(1234, 4);
-  number(0x0112, 2);  // Orientation, SHORT, 1 value
-  number(3, 2);
+  number(0x0112, 2);  // Orientation, 1 value, which stands at the left of its 4 bytes
+  number(static_cast<std::uint32_t>(type), 2);
   number(1, 4);
-  number(static_cast<std::uint32_t>(orientation), 2);
-  number(0, 2);
+  const int bytes = type == 1 || type == 6 ? 1 : type == 3 || type == 8 ? 2 : 4;
+  number(static_cast<std::uint32_t>(orientation), bytes);
+  if (bytes < 4) number(0, 4 - bytes);
   number(0, 4);  // no further directory
   return out;
+}
+
+std::string xmp_segment(const std::string& packet) {
+  return std::string("http://ns.adobe.com/xap/1.0/\0", 29) + packet;
+}
+
+std::string png_chunk(const std::string& type, const std::string& data) {
+  const auto number = [](std::uint32_t value) {
+    std::string bytes;
+    for (int shift = 24; shift >= 0; shift -= 8) bytes.push_back(static_cast<char>(value >> shift));
+    return bytes;
+  };
+  const std::string body = type + data;
+  const auto crc = crc32_z(0, reinterpret_cast<const Bytef*>(body.data()), body.size());
+  return number(static_cast<std::uint32_t>(data.size())) + body +
+         number(static_cast<std::uint32_t>(crc));
+}
+
+std::string with_chunk(const std::string& png, const std::string& before,
+                       const std::string& chunk) {
+  return std::string(png).insert(png.find(before) - 4, chunk);
+}
+
+std::string raw_profile_chunk(const std::string& type, const std::string& exif) {
+  std::string text = "\nexif\n" + std::to_string(exif.size());
+  for (std::size_t i = 0; i < exif.size(); ++i) {
+    constexpr char kDigits[] = "0123456789abcdef";
+    if (i % 36 == 0) text += '\n';
+    text += kDigits[static_cast<unsigned char>(exif[i]) >> 4];
+    text += kDigits[static_cast<unsigned char>(exif[i]) & 15];
+  }
+  text += '\n';
+  const std::string keyword("Raw profile type exif\0", 22);
+  if (type == "tEXt") return png_chunk(type, keyword + text);
+  std::string packed(compressBound(text.size()), '\0');
+  uLongf size = packed.size();
+  compress(reinterpret_cast<Bytef*>(packed.data()), &size,
+           reinterpret_cast<const Bytef*>(text.data()), text.size());
+  return png_chunk(type, keyword + '\0' + packed.substr(0, size));
 }
 
 std::string make_png(const PngSpec& spec, const Sample& sample) {

@@ -10,9 +10,11 @@
 
 #include "cli/console.h"
 #include "cli/model/model.h"
+#include "cli/picture_folder.h"
+#include "cli/range.h"
 #include "cli/table.h"
 #include "cli/values.h"
-#include "eval/evaluation_set.h"
+#include "common/pictures.h"
 
 namespace lasso::app {
 
@@ -22,7 +24,7 @@ constexpr const char* kGroup = "Calibration";
 
 std::vector<std::string> images_of(const std::string& folder) {
   std::vector<std::string> paths;
-  const AccuracySet set = for_option("--calibrate", [&] { return read_image_folder(folder); });
+  const AccuracySet set = read_picture_folder("--calibrate", folder);
   for (const AccuracyImage& image : set.images) paths.push_back(image.path);
   return paths;
 }
@@ -138,6 +140,7 @@ void add_calibration_options(CLI::App* app, CalibrationArguments* arguments) {
       ->type_name("[DIR]")
       ->expected(0, 1)
       ->group(kGroup);
+  add_range_option(app, &a.range, "full, all that the files could hold", kGroup);
   add_text(app, "--min-iou", &a.min_iou, "X",
            "Mean IoU of the engine's masks with those of fp32, above 0 and at most 1; below it no "
            "file is written (status 6). Default: 0.99.",
@@ -168,6 +171,9 @@ Calibrated run_calibration(const std::string& model, const lasso::EngineOptions&
         "calibrating on random pictures: images like those that the engine will see tell more "
         "(--calibrate DIR)");
   }
+  PictureReader pictures(ReadImageOptions().max_pixels, parse_range(arguments.range));
+  find_range(calibration.images, &pictures);
+  calibration.read = [&](const std::string& path) { return pictures.read(path); };
   calibration.count = arguments.images;
   calibration.seed = arguments.seed;
   calibration.always_rank = arguments.sensitivity;

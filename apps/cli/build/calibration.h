@@ -16,6 +16,7 @@ namespace lasso::app {
 struct CalibrationArguments {
   std::optional<std::string> folder;  // --calibrate; empty: random pictures
   std::string min_iou;                // as it was given; empty: the default
+  std::string range;                  // the same
   int images = 32;
   int seed = 1;
   bool sensitivity = false;

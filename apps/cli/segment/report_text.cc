@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "cli/console.h"
+#include "common/pictures.h"
 #include "common/text.h"
 
 namespace lasso::app {
@@ -46,11 +47,11 @@ std::string files_text(const ImageReport& report) {
 
 std::string to_text(const ImageReport& report, std::size_t name_width) {
   const std::size_t count = report.masks.size();
-  std::string text =
-      fmt::format("{}  {}  {} mask{}",
-                  styled(Style::kBold, fmt::format("{:<{}}", printable(report.path), name_width)),
-                  fmt::format("{:>9}", fmt::format("{}x{}", report.width, report.height)), count,
-                  count == 1 ? "" : "s");
+  std::string text = fmt::format(
+      "{}  {}  {} mask{}",
+      styled(Style::kBold, fmt::format("{:<{}}", printable(picture_name(report.path)), name_width)),
+      fmt::format("{:>9}", fmt::format("{}x{}", report.width, report.height)), count,
+      count == 1 ? "" : "s");
   if (count == 1) text += "  " + mask_text(report.masks.front());
   const std::string timings = timings_text(report);
   if (!timings.empty()) text += "  " + timings;

@@ -17,11 +17,13 @@
 #include "cli/console.h"
 #include "cli/model/model.h"
 #include "cli/options.h"
+#include "cli/range.h"
 #include "cli/segment/report_text.h"
 #include "cli/segment/segment_image.h"
 #include "cli/segment/segment_many.h"
 #include "cli/values.h"
 #include "common/files.h"
+#include "common/pictures.h"
 #include "common/text.h"
 #include "core/file.h"
 #include "formats/npy/npy.h"
@@ -45,6 +47,7 @@ struct SegmentArguments : CommonArguments {
   std::string save_embedding;
   std::string save_logits;
   std::int64_t max_pixels = 100'000'000;
+  std::string range;  // empty: full, or that of a loaded embedding
   int jobs = 1;
 };
 
@@ -125,6 +128,26 @@ PromptFile read_prompts(const SegmentArguments& arguments) {
         path);
   }
   return file;
+}
+
+std::vector<std::string> paths_of(const std::vector<ImageTask>& tasks) {
+  std::vector<std::string> paths;
+  for (const ImageTask& task : tasks) {
+    if (task.path) paths.push_back(*task.path);
+  }
+  return paths;
+}
+
+// Standard input has one content, which is read once.
+void check_standard_input(const SegmentArguments& arguments,
+                          const std::vector<std::string>& images) {
+  const auto count = std::count_if(images.begin(), images.end(), is_standard_input);
+  if (count > 1)
+    usage_error("IMAGE -: is given {} times, but standard input is one picture", count);
+  if (count == 1 && is_standard_input(arguments.prompts)) {
+    usage_error("--prompts {}: the image is standard input, too; name a file for one of the two",
+                arguments.prompts);
+  }
 }
 
 // Images with their prompts; failures of lines without an image are said at once and kept.
@@ -213,7 +236,8 @@ void check_outputs(const SegmentArguments& arguments, const std::vector<ImageTas
   for (const auto& [option, path] :
        {std::pair(embedding, arguments.save_embedding), std::pair(logits, arguments.save_logits)}) {
     for (const ImageTask& task : tasks) {
-      check_not_input(option, path, task.path.value_or(""), "the image");
+      const std::string image = task.path.value_or("");
+      check_not_input(option, path, image == kStandardInput ? "" : image, "the image");
     }
     check_not_input(option, path, arguments.load_embedding, "--load-embedding");
     check_not_input(option, path, arguments.prompts == "-" ? "" : arguments.prompts, "--prompts");
@@ -240,12 +264,13 @@ void check_logits(const SegmentArguments& arguments, const std::vector<ImageTask
 }
 
 SegmentSettings make_settings(const SegmentArguments& arguments,
-                              const std::vector<ImageTask>& tasks) {
+                              const std::vector<ImageTask>& tasks, const PictureReader* pictures) {
   SegmentSettings settings;
   settings.formats = parse_formats(arguments.format);
   settings.folder = arguments.folder == "." ? fs::path() : fs::path(arguments.folder);
   settings.json = arguments.output.json;
-  settings.max_pixels = arguments.max_pixels;
+  settings.pictures = pictures;
+  settings.any_range = arguments.range.empty() || arguments.range == "auto";
   settings.load_embedding = arguments.load_embedding;
   settings.save_embedding = arguments.save_embedding;
   settings.save_logits = arguments.save_logits;
@@ -300,9 +325,12 @@ void tell_homeless(const std::vector<PromptFailure>& failures, bool json) {
 }
 
 Exit run_segment(const SegmentArguments& arguments) {
+  check_standard_input(arguments, arguments.images);
   std::vector<PromptFailure> homeless;
   std::vector<ImageTask> tasks = collect_tasks(arguments, &homeless);
-  const SegmentSettings settings = make_settings(arguments, tasks);
+  PictureReader pictures(arguments.max_pixels, parse_range(arguments.range));
+  check_standard_input(arguments, paths_of(tasks));
+  const SegmentSettings settings = make_settings(arguments, tasks, &pictures);
   std::optional<Tensor> mask;
   if (!arguments.mask_input.empty()) mask = read_mask_input(arguments.mask_input);
   if (tasks.empty()) {
@@ -328,6 +356,7 @@ Exit run_segment(const SegmentArguments& arguments) {
   check_not_input("--save-logits", arguments.save_logits, model.path, "the model");
   for_option("-o", [&] { make_folder(arguments.folder); });
 
+  if (arguments.load_embedding.empty()) find_range(paths_of(tasks), &pictures);
   OutputNames names;
   if (!arguments.save_embedding.empty()) names.reserve(arguments.save_embedding);
   if (!arguments.save_logits.empty()) names.reserve(arguments.save_logits);
@@ -360,6 +389,8 @@ image; points may not (0 <= x <= width, 0 <= y <= height).
 Where only some prompts of an image ask for candidates, its one overlay shows them together: the
 candidate with the highest predicted IoU filled as other masks, the others faintly, in shades.
 
+The image - is standard input, and a pipe may be named, too; its files are called stdin_overlay.png.
+
 Files are named after the image: truck_overlay.png. A name that is taken gets a number,
 truck_overlay-2.png; nothing is overwritten but what --save-embedding and --save-logits name.
 
@@ -370,6 +401,7 @@ Examples:
   lasso segment truck.jpg --point 500,375 --model sam_vit_b_01ec64.pth
   lasso segment truck.jpg --box 425,600,700,875 --point 575,750,0 -o out --format overlay,mask
   lasso segment *.jpg --box 10,10,500,400 --format none --json > masks.jsonl
+  camera | lasso segment - --point 500,375 --range 0:4095
   lasso segment truck.jpg --save-embedding truck.safetensors
   lasso segment truck.jpg --load-embedding truck.safetensors --point 500,375 --multimask
 )";
@@ -383,10 +415,10 @@ void add_segment(CLI::App* parent, Action* action) {
   const std::string input = "Images and prompts";
   const std::string output = "Results";
 
-  app->add_option(
-         "IMAGE", a.images,
-         "JPEG, PNG, PPM or PGM files. May be left out with --prompts, and with --load-embedding "
-         "where no overlay is asked for.")
+  app->add_option("IMAGE", a.images,
+                  "JPEG, PNG, PPM or PGM files or pipes; - is standard input. May be left out with "
+                  "--prompts, and with --load-embedding "
+                  "where no overlay is asked for.")
       ->check(not_empty)
       ->group(input);
   const auto repeated = [&](const char* name, std::vector<std::string>* values, const char* text,
@@ -411,6 +443,9 @@ void add_segment(CLI::App* parent, Action* action) {
              input);
   add_integer(app, "--max-pixels", &a.max_pixels, 1, std::int64_t{1} << 40,
               "Refuse images that claim more pixels. Default: 100000000.", input);
+  add_range_option(app, &a.range,
+                   "full, all that the files could hold; with --load-embedding, the embedding's",
+                   input);
   add_text(app, "--load-embedding", &a.load_embedding, "F",
            "Use a saved embedding; the image encoder does not run.", input);
 

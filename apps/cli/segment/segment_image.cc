@@ -30,6 +30,10 @@ std::string resolve(const std::string& target, const std::string& source, const 
   return names->claim(target, {{stem(source) + "_" + kind, extension}}).front();
 }
 
+std::string range_text(const std::optional<ValueRange>& range) {
+  return range ? fmt::format("{}:{}", range->low, range->high) : "full";
+}
+
 class ImageJob {
  public:
   ImageJob(lasso::Segmenter* segmenter, const ImageTask& task, const SegmentSettings& settings,
@@ -55,28 +59,37 @@ class ImageJob {
 
   void read() {
     const Stopwatch watch;
+    if (!encoder_is_needed()) load_embedding();
+    report_->range = loaded_ ? loaded_->range() : settings_.pictures->range();
     if (task_.path) {
-      ReadImageOptions options;
-      options.max_pixels = settings_.max_pixels;
-      image_ = read_image(*task_.path, options);
+      image_ = settings_.pictures->read(*task_.path, report_->range);
       report_->width = image_->width;
       report_->height = image_->height;
     }
-    if (!encoder_is_needed()) {
-      loaded_ = Embedding::load(settings_.load_embedding);
+    if (loaded_) {
       const int width = loaded_->image_width();
       const int height = loaded_->image_height();
       if (image_ && (width != image_->width || height != image_->height)) {
         throw lasso::Error(
             ErrorCode::kInvalidArgument,
             fmt::format("{}: has {}x{} pixels, but the embedding {} is of an image of {}x{}",
-                        *task_.path, image_->width, image_->height, settings_.load_embedding, width,
-                        height));
+                        picture_name(*task_.path), image_->width, image_->height,
+                        settings_.load_embedding, width, height));
       }
       report_->width = width;
       report_->height = height;
     }
     report_->load_ms = watch.milliseconds();
+  }
+
+  void load_embedding() {
+    loaded_ = Embedding::load(settings_.load_embedding);
+    if (settings_.any_range || loaded_->range() == settings_.pictures->range()) return;
+    throw lasso::Error(
+        ErrorCode::kInvalidArgument,
+        fmt::format("{}: the embedding is of a picture in the range {}, and --range asks for {}",
+                    settings_.load_embedding, range_text(loaded_->range()),
+                    range_text(settings_.pictures->range())));
   }
 
   // A prompt that does not fit the image fails alone when it comes from a file of prompts; one from
@@ -86,11 +99,11 @@ class ImageJob {
       const auto problem = prompt_problem(prompt.prompt, report_->width, report_->height);
       if (problem && prompt.source.empty()) {
         throw lasso::Error(ErrorCode::kInvalidArgument,
-                           fmt::format("{}: {}", report_->path, *problem));
+                           fmt::format("{}: {}", picture_name(report_->path), *problem));
       }
       if (problem) {
-        report_->failures.push_back(
-            {prompt.source, prompt.id, fmt::format("{}: {}", report_->path, *problem)});
+        report_->failures.push_back({prompt.source, prompt.id,
+                                     fmt::format("{}: {}", picture_name(report_->path), *problem)});
       } else {
         report_->prompts.push_back(prompt);
       }
@@ -196,9 +209,8 @@ ImageReport segment_image(lasso::Segmenter* segmenter, const ImageTask& task,
     if (is_fatal(error)) throw;
     report.error_code = to_string(error.code());
     report.error = error.what();
-    if (report.error.find(report.path) == std::string::npos) {
-      report.error = report.path + ": " + report.error;
-    }
+    const std::string name = picture_name(report.path);
+    if (report.error.find(name) == std::string::npos) report.error = name + ": " + report.error;
   }
   return report;
 }

@@ -2,12 +2,12 @@
 #ifndef LASSO_CLI_SEGMENT_SEGMENT_IMAGE_H_
 #define LASSO_CLI_SEGMENT_SEGMENT_IMAGE_H_
 
-#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <string>
 
 #include "common/outputs.h"
+#include "common/pictures.h"
 #include "common/prompts.h"
 #include "common/result_json.h"
 #include "lasso/segmenter.h"
@@ -19,7 +19,8 @@ struct SegmentSettings {
   Formats formats;
   std::filesystem::path folder;  // of generated files
   bool json = false;
-  std::int64_t max_pixels = 100'000'000;
+  const PictureReader* pictures = nullptr;  // outlives the run
+  bool any_range = true;                    // --range is not given: a loaded embedding's is taken
   std::string load_embedding;
   std::string save_embedding;  // a file, or a folder for generated names; empty: no
   std::string save_logits;     // the same

@@ -82,7 +82,7 @@ class Run {
   }
 
   std::string title(std::size_t i) const {
-    const std::string name = tasks_[i].path.value_or(settings_.load_embedding);
+    const std::string name = picture_name(tasks_[i].path.value_or(settings_.load_embedding));
     if (tasks_.size() == 1) return "segmenting " + name;
     return fmt::format("segmenting {} ({}/{})", name, i + 1, tasks_.size());
   }

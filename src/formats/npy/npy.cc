@@ -228,8 +228,8 @@ Tensor parse_npy(const std::byte* data, std::size_t size, const std::string& nam
 }
 
 Tensor read_npy(const std::string& path) {
-  const auto file = MappedFile::open(path);
-  return parse_npy(file->data(), file->size(), path, file);
+  const auto file = std::make_shared<const std::string>(read_file(path, kMostArrayBytes));
+  return parse_npy(reinterpret_cast<const std::byte*>(file->data()), file->size(), path, file);
 }
 
 std::string npy_type(DType dtype) {

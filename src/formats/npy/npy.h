@@ -10,9 +10,13 @@
 
 namespace lasso {
 
+// Of a file of arrays, which is read into memory: it may change or shrink later.
+constexpr std::size_t kMostArrayBytes = std::size_t{1} << 36;
+
 // Reads little-endian bool, int8, uint8, int16, int32, int64, float16, float32 and float64 arrays
-// in C or Fortran order; the tensor is row-major, and shares the mapped file where it can. Throws
-// kNotFound, kCorruptFile, and kUnsupported for other types (objects are never unpickled).
+// in C or Fortran order; the tensor is row-major, and shares the file's bytes in memory where it
+// can. Throws kNotFound, kCorruptFile, kOutOfMemory, and kUnsupported for other types (objects are
+// never unpickled) and for more than kMostArrayBytes.
 Tensor read_npy(const std::string& path);
 
 // The same from bytes that `owner` keeps alive; `name` stands in error messages.

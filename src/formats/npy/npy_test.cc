@@ -4,6 +4,8 @@
 #include <zlib.h>
 
 #include <cstring>
+#include <filesystem>
+#include <vector>
 
 #include "formats/npy/npz.h"
 #include "formats/zip/zip_writer.h"
@@ -52,6 +54,21 @@ TEST(Npy, WritesAndReadsEveryType) {
   EXPECT_EQ(read_npy(dir / "scalar.npy").dims, Dims{});
   EXPECT_ERROR(write_npy(dir / "b.npy", {DType::kBF16, {}, &scalar}), ErrorCode::kInvalidArgument,
                "bfloat16");
+}
+
+// A map of the file would end the process here.
+TEST(Npy, ArraysOutliveAFileThatShrinks) {
+  const TempDir dir;
+  const std::vector<float> values(5000, 3);
+  const TensorView view{DType::kF32, {5000}, values.data()};
+  write_npy(dir / "a.npy", view);
+  write_npz(dir / "a.npz", {{"a", view}});
+  const Tensor array = read_npy(dir / "a.npy");
+  const Tensor packed = read_npz(dir / "a.npz").at("a");
+  std::filesystem::resize_file(dir / "a.npy", 0);
+  std::filesystem::resize_file(dir / "a.npz", 0);
+  EXPECT_EQ(std::memcmp(array.data.get(), values.data(), 4 * values.size()), 0);
+  EXPECT_EQ(std::memcmp(packed.data.get(), values.data(), 4 * values.size()), 0);
 }
 
 TEST(Npy, ReadsFortranOrderAndOtherVersions) {

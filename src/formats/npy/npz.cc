@@ -59,8 +59,8 @@ std::shared_ptr<AlignedBuffer> inflate_entry(const ZipArchive& zip, const ZipEnt
 }  // namespace
 
 std::map<std::string, Tensor> read_npz(const std::string& path) {
-  const auto file = MappedFile::open(path);
-  const ZipArchive zip(file->data(), file->size(), path);
+  const auto file = std::make_shared<const std::string>(read_file(path, kMostArrayBytes));
+  const ZipArchive zip(reinterpret_cast<const std::byte*>(file->data()), file->size(), path);
   std::map<std::string, Tensor> arrays;
   for (const ZipEntry& entry : zip.entries()) {
     std::string name = entry.name;

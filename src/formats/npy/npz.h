@@ -10,8 +10,8 @@
 namespace lasso {
 
 // Arrays by name (without ".npy"), as numpy.savez and numpy.savez_compressed write them. Stored
-// arrays share the mapped file. Throws kNotFound, kCorruptFile (a checksum that does not fit
-// included), kUnsupported.
+// arrays share the file's bytes in memory. Throws kNotFound, kCorruptFile (a checksum that does not
+// fit included), kOutOfMemory, kUnsupported.
 std::map<std::string, Tensor> read_npz(const std::string& path);
 
 // Stored, not compressed; complete or not at all.

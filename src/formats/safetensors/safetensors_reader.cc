@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <set>
+#include <string>
 #include <string_view>
 #include <vector>
 
+#include "core/file.h"
 #include "core/json.h"
 #include "formats/safetensors/safetensors_types.h"
 #include "formats/text.h"
@@ -227,7 +230,9 @@ SafetensorsFile read_safetensors(const std::shared_ptr<const MappedFile>& file) 
 }
 
 SafetensorsFile read_safetensors(const std::string& path) {
-  return read_safetensors(MappedFile::open(path));
+  const auto file = std::make_shared<const std::string>(read_file(path));
+  return parse_safetensors(reinterpret_cast<const std::byte*>(file->data()), file->size(), path,
+                           file);
 }
 
 }  // namespace lasso

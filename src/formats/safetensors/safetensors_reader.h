@@ -21,8 +21,9 @@ struct SafetensorsFile {
 
 // Tensors of an element type that Lasso lacks are Weights::others. Throws kNotFound, and
 // kCorruptFile for anything that breaks the format's rules.
-SafetensorsFile read_safetensors(const std::string& path);
 SafetensorsFile read_safetensors(const std::shared_ptr<const MappedFile>& file);
+// Reads a small file, such as an embedding, into memory, which the weights keep alive.
+SafetensorsFile read_safetensors(const std::string& path);
 
 // From bytes in memory, which `owner` keeps alive; `name` stands in error messages.
 SafetensorsFile parse_safetensors(const std::byte* data, std::size_t size, const std::string& name,

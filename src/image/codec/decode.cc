@@ -1,10 +1,16 @@
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <array>
 #include <new>
 #include <string_view>
+#include <utility>
 
 #include "core/check.h"
 #include "core/file.h"
+#include "core/log.h"
 #include "image/codec/codecs.h"
+#include "image/value_range.h"
 
 namespace lasso {
 
@@ -59,6 +65,46 @@ bool is_netpbm(std::string_view file) {
          " \t\n\v\f\r#"sv.find(file[2]) != std::string_view::npos;
 }
 
+Decoded decode(const std::uint8_t* data, std::size_t size, const std::string& name,
+               const ReadImageOptions& options) {
+  LASSO_CHECK(data != nullptr && size > 0, ErrorCode::kCorruptFile,
+              "{}: the file is empty; a JPEG, PNG, PPM or PGM image was expected", name);
+  const std::string_view file(reinterpret_cast<const char*>(data), size);
+  try {
+    if (has(file, 0, "\xff\xd8\xff"sv)) return decode_jpeg(data, size, name, options);
+    if (has(file, 0, "\x89PNG\r\n\x1a\n"sv)) return decode_png(data, size, name, options);
+    if (is_netpbm(file)) return decode_netpbm(data, size, name, options);
+  } catch (const std::bad_alloc&) {
+    fail(ErrorCode::kOutOfMemory, "{}: no memory to decode the image", name);
+  }
+  for (const Magic& magic : kOtherFormats) {
+    LASSO_CHECK(!has(file, magic.offset, magic.bytes), ErrorCode::kUnsupported,
+                "{}: a {} file; convert it to JPEG or PNG", name, magic.format);
+  }
+  fail(ErrorCode::kCorruptFile, "{}: not an image; a JPEG, PNG, PPM or PGM image was expected",
+       name);
+}
+
+void warn(const std::string& name, const Decoded& decoded, const ReadImageOptions& options) {
+  if (!decoded.remark.empty()) {
+    log(LogLevel::kWarning, fmt::format("{}: {}", name, decoded.remark));
+  }
+  if (options.range || !decoded.values || decoded.values->most <= 255) return;
+  const FileValues& values = *decoded.values;
+  // An image of one value has no range to be shown better.
+  const int used = values.high - values.low;
+  if (used == 0 || 4 * used > values.most) return;
+  log(LogLevel::kWarning,
+      fmt::format("{}: its values, from {} to {}, are a small part of 0 to {}, so that it becomes "
+                  "nearly uniform; --range auto or --range {}:{} makes use of all 8 bits",
+                  name, values.low, values.high, values.most, values.low, values.high));
+}
+
+std::string read_picture_file(const std::string& path, const ReadImageOptions& options) {
+  return read_file(path,
+                   static_cast<std::size_t>(std::max<std::int64_t>(options.max_file_bytes, 0)));
+}
+
 }  // namespace
 
 void check_size(std::uint32_t width, std::uint32_t height, const std::string& name,
@@ -92,22 +138,17 @@ Image allocate_rgb(std::uint32_t width, std::uint32_t height, const std::string&
 
 Image decode_image(const std::uint8_t* data, std::size_t size, const std::string& name,
                    const ReadImageOptions& options) {
-  LASSO_CHECK(data != nullptr && size > 0, ErrorCode::kCorruptFile,
-              "{}: the file is empty; a JPEG, PNG, PPM or PGM image was expected", name);
-  const std::string_view file(reinterpret_cast<const char*>(data), size);
-  try {
-    if (has(file, 0, "\xff\xd8\xff"sv)) return decode_jpeg(data, size, name, options);
-    if (has(file, 0, "\x89PNG\r\n\x1a\n"sv)) return decode_png(data, size, name, options);
-    if (is_netpbm(file)) return decode_netpbm(data, size, name, options);
-  } catch (const std::bad_alloc&) {
-    fail(ErrorCode::kOutOfMemory, "{}: no memory to decode the image", name);
+  if (options.range) check_range(*options.range);
+  Decoded decoded = decode(data, size, name, options);
+  Image& image = decoded.image;
+  image.range = options.range;
+  if (options.range && !decoded.values) {
+    const auto table =
+        value_table(256, options.range, [](int value) { return static_cast<std::uint8_t>(value); });
+    for (std::uint8_t& value : image.pixels) value = table[value];
   }
-  for (const Magic& magic : kOtherFormats) {
-    LASSO_CHECK(!has(file, magic.offset, magic.bytes), ErrorCode::kUnsupported,
-                "{}: a {} file; convert it to JPEG or PNG", name, magic.format);
-  }
-  fail(ErrorCode::kCorruptFile, "{}: not an image; a JPEG, PNG, PPM or PGM image was expected",
-       name);
+  if (options.warnings) warn(name, decoded, options);
+  return std::move(image);
 }
 
 Image decode_image(const std::vector<std::uint8_t>& bytes, const std::string& name,
@@ -116,9 +157,26 @@ Image decode_image(const std::vector<std::uint8_t>& bytes, const std::string& na
 }
 
 Image read_image(const std::string& path, const ReadImageOptions& options) {
-  const auto file = MappedFile::open(path);
-  return decode_image(reinterpret_cast<const std::uint8_t*>(file->data()), file->size(), path,
+  const std::string file = read_picture_file(path, options);
+  return decode_image(reinterpret_cast<const std::uint8_t*>(file.data()), file.size(), path,
                       options);
+}
+
+ValueRange decode_value_range(const std::uint8_t* data, std::size_t size, const std::string& name,
+                              const ReadImageOptions& options) {
+  ReadImageOptions whole = options;
+  whole.range.reset();
+  const Decoded decoded = decode(data, size, name, whole);
+  if (decoded.values) return {decoded.values->low, decoded.values->high};
+  const auto [low, high] =
+      std::minmax_element(decoded.image.pixels.begin(), decoded.image.pixels.end());
+  return {*low, *high};
+}
+
+ValueRange read_value_range(const std::string& path, const ReadImageOptions& options) {
+  const std::string file = read_picture_file(path, options);
+  return decode_value_range(reinterpret_cast<const std::uint8_t*>(file.data()), file.size(), path,
+                            options);
 }
 
 }  // namespace lasso

@@ -1,6 +1,8 @@
 #include <algorithm>
-#include <cstring>
-#include <string>
+#include <cstdint>
+#include <exception>
+#include <optional>
+#include <string_view>
 #include <utility>
 
 #include "core/file.h"
@@ -12,16 +14,17 @@ namespace lasso {
 namespace {
 
 constexpr std::uint16_t kOrientationTag = 0x0112;
-constexpr std::uint16_t kShort = 3;  // TIFF's type of a 16-bit integer
 
 // TIFF says in its first two bytes which end of a number comes first.
 class TiffReader {
  public:
-  TiffReader(const std::uint8_t* data, std::size_t size)
-      : reader_(reinterpret_cast<const std::byte*>(data), size, "EXIF") {
+  explicit TiffReader(std::string_view tiff)
+      : reader_(reinterpret_cast<const std::byte*>(tiff.data()), tiff.size(), "EXIF") {
     big_endian_ = reader_.text(2) == "MM";
   }
   void seek(std::size_t position) { reader_.seek(position); }
+  std::size_t position() const { return reader_.position(); }
+  std::uint8_t read8() { return reader_.read<std::uint8_t>(); }
   std::uint16_t read16() {
     const auto value = reader_.read<std::uint16_t>();
     return big_endian_ ? __builtin_bswap16(value) : value;
@@ -36,21 +39,43 @@ class TiffReader {
   bool big_endian_ = false;
 };
 
-int tiff_orientation(const std::uint8_t* tiff, std::size_t size) {
-  TiffReader reader(tiff, size);
-  if (reader.read16() != 42) return 1;
+// The only value of an entry, which has one of TIFF's types of integers; 0 if it is not that.
+// Writers differ about the type: SHORT is the standard's.
+std::uint32_t integer_value(TiffReader& reader, std::uint16_t type, std::uint32_t count) {
+  if (count != 1) return 0;
+  switch (type) {
+    case 1:  // BYTE, SBYTE
+    case 6:
+      return reader.read8();
+    case 3:  // SHORT, SSHORT
+    case 8:
+      return reader.read16();
+    case 4:  // LONG, SLONG
+    case 9:
+      return reader.read32();
+    default:
+      return 0;
+  }
+}
+
+std::optional<int> tiff_orientation(std::string_view tiff) {
+  TiffReader reader(tiff);
+  if (reader.read16() != 42) return std::nullopt;
   reader.seek(reader.read32());  // the first directory; the thumbnail's comes after it
   const int entries = reader.read16();
   for (int i = 0; i < entries; ++i) {
+    constexpr std::size_t kEntry = 12;
+    const std::size_t next = reader.position() + kEntry;
     const std::uint16_t tag = reader.read16();
     const std::uint16_t type = reader.read16();
     const std::uint32_t count = reader.read32();
-    const std::uint16_t value = reader.read16();
-    reader.read16();
-    if (tag != kOrientationTag) continue;
-    return type == kShort && count == 1 && value >= 1 && value <= 8 ? value : 1;
+    if (tag == kOrientationTag) {
+      const std::uint32_t value = integer_value(reader, type, count);
+      return value >= 1 && value <= 8 ? static_cast<int>(value) : 1;
+    }
+    reader.seek(next);
   }
-  return 1;
+  return std::nullopt;
 }
 
 struct Pixel {
@@ -59,14 +84,29 @@ struct Pixel {
 
 }  // namespace
 
-int exif_orientation(const std::uint8_t* segment, std::size_t size) noexcept {
-  constexpr std::size_t kHeader = 6;
-  if (size < kHeader || std::memcmp(segment, "Exif\0\0", kHeader) != 0) return 1;
+std::optional<int> exif_orientation(std::string_view exif) noexcept {
+  constexpr std::string_view kHeader("Exif\0\0", 6);
+  if (exif.substr(0, kHeader.size()) == kHeader) exif.remove_prefix(kHeader.size());
+  if (exif.substr(0, 2) != "II" && exif.substr(0, 2) != "MM") return std::nullopt;
   try {
-    return tiff_orientation(segment + kHeader, size - kHeader);
+    return tiff_orientation(exif);
   } catch (const std::exception&) {
-    return 1;  // a damaged note about the image does not spoil the image
+    return std::nullopt;  // a damaged note about the image does not spoil the image
   }
+}
+
+// It may stand as an attribute or as an element: tiff:Orientation="6", <tiff:Orientation>6.
+std::optional<int> xmp_orientation(std::string_view xmp) noexcept {
+  constexpr std::string_view kName = "tiff:Orientation";
+  for (std::size_t at = xmp.find(kName); at != std::string_view::npos; at = xmp.find(kName, at)) {
+    at += kName.size();
+    const std::string_view rest = xmp.substr(at);
+    const std::size_t skip = rest.substr(0, 2) == "=\"" ? 2 : rest.substr(0, 1) == ">" ? 1 : 0;
+    if (skip == 0 || rest.size() <= skip || rest[skip] < '0' || rest[skip] > '9') continue;
+    const int value = rest[skip] - '0';
+    return value >= 1 && value <= 8 ? value : 1;
+  }
+  return std::nullopt;
 }
 
 Image apply_orientation(Image image, int orientation) {
@@ -81,6 +121,7 @@ Image apply_orientation(Image image, int orientation) {
   out.width = transpose ? image.height : image.width;
   out.height = transpose ? image.width : image.height;
   out.format = image.format;
+  out.range = image.range;
   out.pixels.resize(image.pixels.size());
   static_assert(sizeof(Pixel) == 3);
   const auto* from = reinterpret_cast<const Pixel*>(image.pixels.data());

@@ -1,6 +1,10 @@
 #include <algorithm>
 #include <csetjmp>
+#include <cstdint>
 #include <cstdio>
+#include <optional>
+#include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -29,6 +33,8 @@ struct Decoder {
   jpeg_progress_mgr progress{};
   std::jmp_buf escape{};
   int error = 0;  // libjpeg's code of the message
+  bool rows_begun = false;
+  bool end_missing = false;  // the file ended where libjpeg looked for more
   char message[JMSG_LENGTH_MAX] = {};
 
   Decoder() {
@@ -51,10 +57,15 @@ struct Decoder {
     std::longjmp(escape, 1);
   }
 
-  // Warnings that say that pixels are missing or wrong are errors; the others are remarks.
+  // Warnings that say that pixels are missing or wrong are errors; the others are remarks. A file
+  // that ends early is one: if libjpeg then misses bits of a pixel, it warns again.
   static void warn(j_common_ptr info, int level) {
     if (level >= 0) return;
     switch (info->err->msg_code) {
+      case JWRN_JPEG_EOF:
+        if (!of(info).rows_begun) of(info).leave(info);
+        of(info).end_missing = true;
+        return;
       case JWRN_EXTRANEOUS_DATA:
       case JWRN_ADOBE_XFORM:
       case JWRN_JFIF_MAJOR:
@@ -93,17 +104,31 @@ bool start(Decoder& decoder, const std::uint8_t* data, std::size_t size) {
   return true;
 }
 
+// Whether everything that the frame announces has come, in a file that ended without saying so.
+// libjpeg misses no bits where whole scans are missing, and arithmetic decoding never does.
+bool is_whole(const jpeg_decompress_struct& jpeg) {
+  if (jpeg.arith_code) return false;
+  for (int c = 0; c < jpeg.num_components; ++c) {
+    // Saved when the first scan with the component begins.
+    if (jpeg.comp_info[c].quant_table == nullptr) return false;
+    if (!jpeg.progressive_mode || jpeg.coef_bits == nullptr) continue;
+    // 0: the coefficient is known to its last bit.
+    const int* bits = jpeg.coef_bits[c];
+    if (std::any_of(bits, bits + DCTSIZE2, [](int left) { return left != 0; })) return false;
+  }
+  return true;
+}
+
 std::uint8_t multiply(int a, int b) {  // a * b / 255, rounded
   const int t = a * b + 128;
   return static_cast<std::uint8_t>((t + (t >> 8)) >> 8);
 }
 
-// Adobe's programs, and so nearly everybody, store CMYK inverted: 255 is no ink.
-void cmyk_to_rgb(const std::uint8_t* in, std::size_t width, bool inverted, std::uint8_t* out) {
-  const int flip = inverted ? 0 : 255;
+// Adobe's programs, and so nearly everybody, store CMYK inverted: 255 is no ink. Pillow and OpenCV
+// take it so with and without Adobe's marker.
+void cmyk_to_rgb(const std::uint8_t* in, std::size_t width, std::uint8_t* out) {
   for (std::size_t x = 0; x < width; ++x, in += 4, out += 3) {
-    const int light = in[3] ^ flip;
-    for (int c = 0; c < 3; ++c) out[c] = multiply(in[c] ^ flip, light);
+    for (int c = 0; c < 3; ++c) out[c] = multiply(in[c], in[3]);
   }
 }
 
@@ -111,13 +136,14 @@ void cmyk_to_rgb(const std::uint8_t* in, std::size_t width, bool inverted, std::
 bool read_rows(Decoder& decoder, std::uint8_t* out, std::uint8_t* cmyk) {
   if (setjmp(decoder.escape) != 0) return false;
   jpeg_decompress_struct& jpeg = decoder.jpeg;
+  decoder.rows_begun = true;
   jpeg_start_decompress(&jpeg);
   const std::size_t stride = std::size_t{3} * jpeg.output_width;
   while (jpeg.output_scanline < jpeg.output_height) {
     if (cmyk != nullptr) {
       std::uint8_t* row = out + stride * jpeg.output_scanline;
       jpeg_read_scanlines(&jpeg, &cmyk, 1);
-      cmyk_to_rgb(cmyk, jpeg.output_width, jpeg.saw_Adobe_marker != 0, row);
+      cmyk_to_rgb(cmyk, jpeg.output_width, row);
       continue;
     }
     // A few rows at a time: libjpeg makes two at once of subsampled colour.
@@ -129,7 +155,10 @@ bool read_rows(Decoder& decoder, std::uint8_t* out, std::uint8_t* cmyk) {
     }
     jpeg_read_scanlines(&jpeg, rows, static_cast<JDIMENSION>(count));
   }
+  // The component and scan tables are looked at before they are freed.
+  const bool whole = is_whole(jpeg);
   jpeg_finish_decompress(&jpeg);
+  if (decoder.end_missing && !whole) ERREXIT(&jpeg, JERR_INPUT_EOF);
   return true;
 }
 
@@ -157,17 +186,22 @@ bool read_rows(Decoder& decoder, std::uint8_t* out, std::uint8_t* cmyk) {
 }
 
 int orientation(const jpeg_decompress_struct& jpeg) {
+  constexpr std::string_view kExif("Exif\0\0", 6);
+  constexpr std::string_view kXmp("http://ns.adobe.com/xap/1.0/\0", 29);
+  std::optional<int> exif;
+  std::optional<int> xmp;
   for (const jpeg_marker_struct* m = jpeg.marker_list; m != nullptr; m = m->next) {
-    const int found = exif_orientation(m->data, m->data_length);
-    if (found != 1) return found;
+    const std::string_view segment(reinterpret_cast<const char*>(m->data), m->data_length);
+    if (!exif && segment.substr(0, kExif.size()) == kExif) exif = exif_orientation(segment);
+    if (!xmp && segment.substr(0, kXmp.size()) == kXmp) xmp = xmp_orientation(segment);
   }
-  return 1;
+  return exif ? *exif : xmp.value_or(1);
 }
 
 }  // namespace
 
-Image decode_jpeg(const std::uint8_t* data, std::size_t size, const std::string& name,
-                  const ReadImageOptions& options) {
+Decoded decode_jpeg(const std::uint8_t* data, std::size_t size, const std::string& name,
+                    const ReadImageOptions& options) {
   Decoder decoder;
   if (!start(decoder, data, size)) report(decoder, name);
   const jpeg_decompress_struct& jpeg = decoder.jpeg;
@@ -178,7 +212,12 @@ Image decode_jpeg(const std::uint8_t* data, std::size_t size, const std::string&
   if (!read_rows(decoder, image.pixels.data(), cmyk.empty() ? nullptr : cmyk.data())) {
     report(decoder, name);
   }
-  return apply_orientation(std::move(image), turn);
+  Decoded result;
+  result.image = apply_orientation(std::move(image), turn);
+  if (decoder.end_missing) {
+    result.remark = "the end of the JPEG (EOI) is missing; all rows are there";
+  }
+  return result;
 }
 
 }  // namespace lasso

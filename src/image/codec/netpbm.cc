@@ -1,11 +1,13 @@
 #include <algorithm>
-#include <array>
 #include <cmath>
+#include <cstdint>
 #include <limits>
+#include <optional>
 #include <string_view>
 
 #include "core/check.h"
 #include "image/codec/codecs.h"
+#include "image/value_range.h"
 
 namespace lasso {
 
@@ -62,36 +64,39 @@ class Header {
 };
 
 // Rounds half to even, as Python's round() in Pillow's decoder.
-std::uint8_t to_byte(std::uint32_t value, std::uint32_t most) {
+std::uint8_t to_byte(int value, int most) {
   const double scaled = std::nearbyint(static_cast<double>(value) / most * 255);
   return static_cast<std::uint8_t>(std::min(scaled, 255.0));
 }
 
-// Calls put(i, byte) for all samples.
+// Calls put(i, byte) for all samples, and gathers their values.
 template <typename Put>
-void read_samples(std::string_view pixels, std::size_t count, std::uint32_t most, const Put& put) {
+FileValues read_samples(std::string_view pixels, std::size_t count, int most,
+                        const std::optional<ValueRange>& range, const Put& put) {
+  const bool wide = most > 255;
+  const auto table =
+      value_table(wide ? 65536 : 256, range, [&](int value) { return to_byte(value, most); });
   const auto byte = [&](std::size_t i) { return static_cast<std::uint8_t>(pixels[i]); };
-  if (most > 255) {
-    for (std::size_t i = 0; i < count; ++i) {
-      put(i, to_byte(byte(2 * i) * 256u + byte(2 * i + 1), most));
-    }
-    return;
+  FileValues values;
+  values.most = most;
+  for (std::size_t i = 0; i < count; ++i) {
+    const int value = wide ? byte(2 * i) << 8 | byte(2 * i + 1) : byte(i);
+    values.add(value);
+    put(i, table[static_cast<std::size_t>(value)]);
   }
-  std::array<std::uint8_t, 256> bytes{};
-  for (std::uint32_t value = 0; value < 256; ++value) bytes[value] = to_byte(value, most);
-  for (std::size_t i = 0; i < count; ++i) put(i, bytes[byte(i)]);
+  return values;
 }
 
 }  // namespace
 
-Image decode_netpbm(const std::uint8_t* data, std::size_t size, const std::string& name,
-                    const ReadImageOptions& options) {
+Decoded decode_netpbm(const std::uint8_t* data, std::size_t size, const std::string& name,
+                      const ReadImageOptions& options) {
   const std::string_view file(reinterpret_cast<const char*>(data), size);
   const bool gray = file[1] == '5';
   Header header(file, name);
   const std::uint32_t width = header.number("width", 0x7fffffffu);
   const std::uint32_t height = header.number("height", 0x7fffffffu);
-  const std::uint32_t most = header.number("largest value", 65535);
+  const auto most = static_cast<int>(header.number("largest value", 65535));
   check_size(width, height, name, options);
   // Before memory is asked for: a short file can't claim a large image.
   const std::string_view pixels = header.pixels();
@@ -102,16 +107,18 @@ Image decode_netpbm(const std::uint8_t* data, std::size_t size, const std::strin
       "{}: the file is truncated: {} bytes follow the header, too few for {}x{} pixels of {} "
       "bytes each",
       name, pixels.size(), width, height, pixel_bytes);
-  Image image = allocate_rgb(width, height, name, options);
-  std::uint8_t* out = image.pixels.data();
+  Decoded result;
+  result.image = allocate_rgb(width, height, name, options);
+  std::uint8_t* out = result.image.pixels.data();
   if (gray) {
-    read_samples(pixels, count, most,
-                 [out](std::size_t i, std::uint8_t value) { std::fill_n(out + 3 * i, 3, value); });
+    result.values = read_samples(
+        pixels, count, most, options.range,
+        [out](std::size_t i, std::uint8_t value) { std::fill_n(out + 3 * i, 3, value); });
   } else {
-    read_samples(pixels, 3 * count, most,
-                 [out](std::size_t i, std::uint8_t value) { out[i] = value; });
+    result.values = read_samples(pixels, 3 * count, most, options.range,
+                                 [out](std::size_t i, std::uint8_t value) { out[i] = value; });
   }
-  return image;
+  return result;
 }
 
 }  // namespace lasso

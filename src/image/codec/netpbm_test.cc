@@ -6,6 +6,7 @@
 
 #include "lasso/error.h"
 #include "lasso/image.h"
+#include "support/log_capture.h"
 
 namespace lasso {
 namespace {
@@ -35,6 +36,36 @@ ErrorCode error_of(const std::string& file, const std::string& part,
 // A value in two bytes, the higher first.
 std::string word(unsigned value) {
   return {static_cast<char>(value >> 8), static_cast<char>(value & 255)};
+}
+
+// The range is in the file's own values, whatever its maximum is.
+TEST(Netpbm, Range) {
+  const std::string values = word(100) + word(600) + word(1100) + word(5000);
+  ReadImageOptions options;
+  options.range = ValueRange{100, 1100};
+  for (const char* most : {"5000", "65535"}) {
+    const std::string file = std::string("P5 4 1 ") + most + "\n" + values;
+    EXPECT_EQ(decode(file, options).pixels,
+              (Bytes{0, 0, 0, 128, 128, 128, 255, 255, 255, 255, 255, 255}));
+    const ValueRange found = decode_value_range(reinterpret_cast<const std::uint8_t*>(file.data()),
+                                                file.size(), "a.ppm");
+    EXPECT_EQ(found, (ValueRange{100, 5000}));
+  }
+  options.range = ValueRange{1, 3};
+  EXPECT_EQ(decode(std::string("P6 1 1 4\n\1\2\4", 12), options).pixels, (Bytes{0, 128, 255}));
+}
+
+// Where the maximum says how many bits there are, all is well; where it does not, it is said.
+TEST(Netpbm, SmallRangesAreAWarning) {
+  test::LogCapture log;
+  decode("P5 2 1 4095\n" + word(0) + word(4095));
+  decode("P5 2 1 255\n" + std::string("\1\2", 2));
+  EXPECT_TRUE(log.take().empty());
+  decode("P5 2 1 65535\n" + word(0) + word(4095));
+  const std::vector<std::string> warnings = log.take();
+  ASSERT_EQ(warnings.size(), 1U);
+  EXPECT_NE(warnings.front().find("a.ppm: "), std::string::npos);
+  EXPECT_NE(warnings.front().find("0:4095"), std::string::npos);
 }
 
 TEST(Netpbm, RgbAndGray) {

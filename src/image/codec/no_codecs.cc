@@ -15,13 +15,13 @@ namespace {
 
 }  // namespace
 
-Image decode_jpeg(const std::uint8_t* /*data*/, std::size_t /*size*/, const std::string& name,
-                  const ReadImageOptions& /*options*/) {
+Decoded decode_jpeg(const std::uint8_t* /*data*/, std::size_t /*size*/, const std::string& name,
+                    const ReadImageOptions& /*options*/) {
   fail_without_codecs(name);
 }
 
-Image decode_png(const std::uint8_t* /*data*/, std::size_t /*size*/, const std::string& name,
-                 const ReadImageOptions& /*options*/) {
+Decoded decode_png(const std::uint8_t* /*data*/, std::size_t /*size*/, const std::string& name,
+                   const ReadImageOptions& /*options*/) {
   fail_without_codecs(name);
 }
 

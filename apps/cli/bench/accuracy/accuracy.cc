@@ -19,9 +19,12 @@
 #include "cli/console.h"
 #include "cli/exit_codes.h"
 #include "cli/model/model.h"
+#include "cli/picture_folder.h"
+#include "cli/range.h"
 #include "cli/values.h"
 #include "common/files.h"
 #include "common/model_files.h"
+#include "common/result_json.h"
 #include "common/text.h"
 
 namespace lasso::app {
@@ -46,6 +49,7 @@ struct AccuracyArguments : CommonArguments {
   std::string min_lowest_iou;
   std::string folder = "lasso-reports";
   int cases = 100;
+  std::string range;
   std::string save_pictures;
   std::string save_prompts;
 };
@@ -80,7 +84,7 @@ AccuracySet open_set(const AccuracyArguments& arguments) {
                 arguments.evaluation_set);
   }
   if (!arguments.images.empty()) {
-    return for_option("--images", [&] { return read_image_folder(arguments.images); });
+    return read_picture_folder("--images", arguments.images);
   }
   const std::string folder =
       arguments.evaluation_set.empty() ? default_evaluation_set() : arguments.evaluation_set;
@@ -168,6 +172,7 @@ AccuracyTask make_task(const AccuracyArguments& arguments) {
   if (arguments.limit > 0 && static_cast<std::size_t>(arguments.limit) < task.set.images.size()) {
     task.set.images.resize(static_cast<std::size_t>(arguments.limit));
   }
+  task.range = parse_range(arguments.range);
   task.pictures = arguments.save_pictures;
   task.cases = static_cast<std::size_t>(arguments.cases);
   task.model = arguments.model;
@@ -252,6 +257,7 @@ Exit run_accuracy(const AccuracyArguments& arguments) {
   const std::vector<ReportTable> tables = report_tables(results, limits);
   report.make(arguments.folder, task.candidates.front().file);
   OrderedJson json = to_json(results);
+  if (outcome.range) json["range"] = range_json(outcome.range);
   const auto missed = [&](const IouLimits& one) {
     for (std::size_t i = 1; i < results.sides.size(); ++i) {
       if (one.missed_by(results.summarize(i))) return true;
@@ -337,6 +343,7 @@ void add_set_options(CLI::App* app, AccuracyArguments* a) {
            "A folder of images with annotations.json, which has the truth. Default: the set that "
            "comes with Lasso.",
            group);
+  add_range_option(app, &a->range, "full, all that the files could hold", group);
   add_integer(app, "--limit", &a->limit, 1, 1000000000, "Only the first N images.", group);
   add_integer(app, "--prompts-per-image", &a->prompts_per_image, 1, 100000,
               "Prompts for each image. Default: 4; one for each object of an evaluation set.",

@@ -134,7 +134,10 @@ std::string case_html(const AccuracyCase& one, std::size_t number,
       prompt.id.is_null() ? "" : ", id " + escape_html(prompt.id.dump()), one.image.width,
       one.image.height, agreement_text(one.iou()));
   try {
-    const Image picture = shrink(read_image(one.path), kSide);
+    ReadImageOptions options;
+    options.range = one.range;
+    options.warnings = false;  // they were said when the image was measured
+    const Image picture = shrink(read_image(one.path, options), kSide);
     const std::string define = fmt::format(
         "<image id=\"i{}\" width=\"{}\" height=\"{}\" href=\"data:image/png;base64,{}\"/>", number,
         picture.width, picture.height, png_base64(picture, scratch));

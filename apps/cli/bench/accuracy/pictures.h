@@ -2,6 +2,7 @@
 #ifndef LASSO_CLI_BENCH_ACCURACY_PICTURES_H_
 #define LASSO_CLI_BENCH_ACCURACY_PICTURES_H_
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,7 +15,8 @@ namespace lasso::app {
 
 // The worst prompt of one image, with its masks.
 struct AccuracyCase {
-  std::string path;  // of the image
+  std::string path;                 // of the image
+  std::optional<ValueRange> range;  // that it was read in
   ImageResult image;
   std::size_t prompt = 0;
   std::string truth;               // RLE; empty where it is not known

@@ -10,7 +10,9 @@
 #include "cli/bench/accuracy/side.h"
 #include "cli/console.h"
 #include "cli/exit_codes.h"
+#include "cli/range.h"
 #include "common/json_text.h"
+#include "common/pictures.h"
 #include "common/prompts.h"
 #include "core/check.h"
 #include "eval/draw_prompts.h"
@@ -69,6 +71,12 @@ std::string prompt_lines(const AccuracyImage& image, const std::vector<AccuracyP
   return lines;
 }
 
+std::vector<std::string> paths(const AccuracySet& set) {
+  std::vector<std::string> paths;
+  for (const AccuracyImage& image : set.images) paths.push_back(image.path);
+  return paths;
+}
+
 std::string folder_name(const std::string& path) {
   const std::filesystem::path name = std::filesystem::path(path).filename();
   return name.empty() ? path : name.string();
@@ -76,11 +84,13 @@ std::string folder_name(const std::string& path) {
 
 class Measurement {
  public:
-  explicit Measurement(const AccuracyTask& task) : task_(task), worst_(task.cases) {}
+  explicit Measurement(const AccuracyTask& task)
+      : task_(task), worst_(task.cases), pictures_(ReadImageOptions().max_pixels, task.range) {}
 
   AccuracyOutcome run() {
     start_sides();
     load_sides();
+    find_range(paths(task_.set), &pictures_);
     if (task_.loaded) task_.loaded();
     results_.set.folder = task_.set.folder;
     results_.set.has_truth = task_.set.has_truth;
@@ -93,7 +103,7 @@ class Measurement {
           fmt::format("image {} of {}: {}", ++number, task_.set.images.size(), image.name));
       try_image(image, &results_.failures, [&] { measure(image); });
     }
-    return {std::move(results_), worst_.cases()};
+    return {std::move(results_), worst_.cases(), pictures_.range()};
   }
 
  private:
@@ -136,10 +146,11 @@ class Measurement {
   }
 
   void measure(const AccuracyImage& image) {
-    const Image pixels = read_image(image.path);
+    const Image pixels = pictures_.read(image.path);
     const std::vector<AccuracyPrompt> prompts = checked_prompts(image, pixels, task_.draw);
     AccuracyCase found;
     found.path = image.path;
+    found.range = pixels.range;
     found.image = {image.name, pixels.width, pixels.height, {}};
     for (const AccuracyPrompt& prompt : prompts) {
       found.image.prompts.push_back(
@@ -170,7 +181,7 @@ class Measurement {
 
   std::vector<std::string> ask(std::size_t side, const AccuracyImage& image,
                                const std::vector<AccuracyPrompt>& prompts, ImageResult* result) {
-    std::vector<SideAnswer> answers = sides_[side]->answer(image.path, prompts);
+    std::vector<SideAnswer> answers = sides_[side]->answer(image.path, pictures_.range(), prompts);
     std::vector<std::string> masks;
     for (std::size_t p = 0; p < answers.size(); ++p) {
       MaskResult& mask = result->prompts[p].sides[side];
@@ -218,6 +229,7 @@ class Measurement {
   const AccuracyTask& task_;
   AccuracyResults results_;
   WorstCases worst_;
+  PictureReader pictures_;
   std::vector<std::unique_ptr<AccuracySide>> sides_;  // null for a dump
   std::vector<std::string> texts_;                    // operands in full
   OutputNames names_;

@@ -11,6 +11,7 @@
 #include "cli/bench/accuracy/pictures.h"
 #include "cli/model/operand.h"
 #include "cli/options.h"
+#include "common/pictures.h"
 #include "eval/accuracy_results.h"
 #include "eval/draw_prompts.h"
 #include "eval/evaluation_set.h"
@@ -24,6 +25,7 @@ struct AccuracyTask {
   std::string reference_masks;       // or a dump, whose prompts the set's images have
   std::vector<Operand> candidates;
   bool flood_fill = false;
+  RangeChoice range;     // of the images' values
   std::string pictures;  // folder for PNG files of each image's worst prompt; empty: none
   std::size_t cases = 100;
   std::function<void()> loaded;  // called once all models are there
@@ -34,6 +36,7 @@ struct AccuracyTask {
 struct AccuracyOutcome {
   AccuracyResults results;
   std::vector<AccuracyCase> cases;  // the worst, one per image
+  std::optional<ValueRange> range;  // that the images were read in
 };
 
 // Names on standard error each image that can't be measured, and goes on.

@@ -6,6 +6,7 @@
 
 #include "cli/exit_codes.h"
 #include "cli/model/model.h"
+#include "common/result_json.h"
 #include "lasso/image.h"
 #include "lasso/segmenter.h"
 
@@ -83,7 +84,12 @@ OrderedJson answer_request(const OrderedJson& request, lasso::Segmenter* segment
   std::vector<AccuracyPrompt> prompts;
   for (const OrderedJson& json : request.at("prompts")) prompts.push_back(prompt_from_json(json));
   const auto path = request.at("image").get<std::vector<std::uint8_t>>();
-  const Image image = read_image(std::string(path.begin(), path.end()));
+  ReadImageOptions options;
+  options.warnings = false;  // the parent has read it, too
+  if (const OrderedJson& range = request.at("range"); !range.is_null()) {
+    options.range = ValueRange{range.at(0).get<int>(), range.at(1).get<int>()};
+  }
+  const Image image = read_image(std::string(path.begin(), path.end()), options);
   const Embedding embedding = segmenter->encode(image.view());
   const std::size_t bytes =
       4 * static_cast<std::size_t>(image.width) * static_cast<std::size_t>(image.height);
@@ -138,9 +144,11 @@ OrderedJson AccuracySide::load() {
 }
 
 std::vector<SideAnswer> AccuracySide::answer(const std::string& image,
+                                             const std::optional<ValueRange>& range,
                                              const std::vector<AccuracyPrompt>& prompts) {
   // Bytes, as a file's name need not be the UTF-8 that JSON takes.
   OrderedJson request = {{"image", std::vector<std::uint8_t>(image.begin(), image.end())},
+                         {"range", range_json(range)},
                          {"prompts", OrderedJson::array()}};
   for (const AccuracyPrompt& prompt : prompts) request["prompts"].push_back(prompt_to_json(prompt));
   child_.send(RecordKind::kRequest, request);

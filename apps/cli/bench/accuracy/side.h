@@ -11,6 +11,7 @@
 #include "cli/options.h"
 #include "eval/evaluation_set.h"
 #include "eval/truth_scores.h"
+#include "lasso/image.h"
 
 namespace lasso::app {
 
@@ -30,7 +31,7 @@ class AccuracySide {
   OrderedJson load();
 
   // Throws Failure(kSomeFailed) for an image that can't be used.
-  std::vector<SideAnswer> answer(const std::string& image,
+  std::vector<SideAnswer> answer(const std::string& image, const std::optional<ValueRange>& range,
                                  const std::vector<AccuracyPrompt>& prompts);
 
  private:

@@ -95,7 +95,9 @@ class LassoRuntime : public SpeedRuntime {
 
   OrderedJson end_to_end() override {
     const Stopwatch watch;
-    const Image image = read_image(path_);
+    ReadImageOptions options;
+    options.warnings = false;  // load_picture() has said them
+    const Image image = read_image(path_, options);
     const double read_ms = watch.milliseconds();
     const Embedding embedding = segmenter_.encode(image.view());
     const Timings first = segmenter_.last_timings();

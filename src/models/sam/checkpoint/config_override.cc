@@ -169,11 +169,7 @@ std::string folder_config(const std::string& folder) {
 }
 
 SamConfigOverride read_config_override(const std::string& path) {
-  const auto file = MappedFile::open(path);
-  LASSO_CHECK(file->size() <= kMaxConfigBytes, ErrorCode::kInvalidArgument,
-              "{}: {} bytes are too many for a configuration", path, file->size());
-  return parse_config_override(
-      std::string(reinterpret_cast<const char*>(file->data()), file->size()), path);
+  return parse_config_override(read_file(path), path);
 }
 
 }  // namespace lasso::sam

@@ -1,10 +1,13 @@
 #include "models/sam/run/embedding.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstring>
 #include <map>
+#include <system_error>
 
 #include "core/access.h"
 #include "core/check.h"
@@ -19,6 +22,7 @@ namespace {
 
 constexpr char kTensor[] = "image_embeddings";
 constexpr char kFormat[] = "lasso-embedding-1";
+constexpr char kWholeRange[] = "full";
 constexpr int kMaxSide = 1 << 20;
 constexpr std::int64_t kMaxPixels = std::int64_t{1}
                                     << 30;  // of the image: a mask has a byte for each
@@ -57,10 +61,35 @@ class MetadataReader {
     return number;
   }
 
+  // "full", or two numbers, "LOW:HIGH"; files of Lasso before there were ranges have none.
+  std::optional<ValueRange> range(const std::string& key) const {
+    if (metadata_.count(key) == 0 || text(key) == kWholeRange) return std::nullopt;
+    constexpr int kMost = 65535;
+    const std::string& value = text(key);
+    const char* end = value.data() + value.size();
+    ValueRange range{-1, -1};
+    const auto [colon, low_error] = std::from_chars(value.data(), end, range.low);
+    bool good = low_error == std::errc() && colon != end && *colon == ':';
+    if (good) {
+      const auto [rest, high_error] = std::from_chars(colon + 1, end, range.high);
+      good = high_error == std::errc() && rest == end;
+    }
+    LASSO_CHECK(good && range.low >= 0 && range.low < range.high && range.high <= kMost,
+                ErrorCode::kCorruptFile,
+                "{}: metadata \"{}\" is \"{}\": expected \"{}\" or two numbers from 0 to {} with a "
+                "colon between them, the lower one first",
+                path_, key, value, kWholeRange, kMost);
+    return range;
+  }
+
  private:
   const std::string& path_;
   const Metadata& metadata_;
 };
+
+std::string to_text(const std::optional<ValueRange>& range) {
+  return range ? fmt::format("{}:{}", range->low, range->high) : kWholeRange;
+}
 
 void save_embedding(const Embedding::Impl& impl, const std::string& path) {
   const auto cells = static_cast<std::size_t>(impl.grid) * static_cast<std::size_t>(impl.grid);
@@ -74,6 +103,7 @@ void save_embedding(const Embedding::Impl& impl, const std::string& path) {
                      {"image_height", std::to_string(impl.image_height)},
                      {"image_size", std::to_string(impl.image_size)},
                      {"preprocess", impl.preprocess},
+                     {"range", to_text(impl.range)},
                      {"model_hash", impl.model_hash}});
 }
 
@@ -91,6 +121,7 @@ Embedding load_embedding(const std::string& path) {
               impl->image_width, impl->image_height, kMaxPixels);
   impl->image_size = metadata.positive("image_size");
   impl->preprocess = metadata.text("preprocess");
+  impl->range = metadata.range("range");
   impl->model_hash = metadata.text("model_hash");
   LASSO_CHECK(file.weights.contains(kTensor), ErrorCode::kCorruptFile,
               "{}: there is no tensor \"{}\"", path, kTensor);
@@ -125,6 +156,7 @@ int Embedding::grid() const { return impl_->grid; }
 int Embedding::channels() const { return impl_->channels; }
 int Embedding::low_res_side() const { return 4 * impl_->grid; }
 const std::string& Embedding::preprocess() const { return impl_->preprocess; }
+const std::optional<ValueRange>& Embedding::range() const { return impl_->range; }
 const std::string& Embedding::model_hash() const { return impl_->model_hash; }
 
 std::size_t Embedding::size() const { return impl_->size(); }

@@ -3,6 +3,7 @@
 #define LASSO_MODELS_SAM_RUN_EMBEDDING_H_
 
 #include <cstddef>
+#include <optional>
 #include <string>
 
 #include "core/aligned_buffer.h"
@@ -18,6 +19,7 @@ struct Embedding::Impl {
   int grid = 0;
   int channels = 0;
   std::string preprocess;  // name of the preset
+  std::optional<ValueRange> range;
   std::string model_hash;
   AlignedBuffer values;  // float32 [grid, grid, channels]
 

@@ -70,7 +70,7 @@ Embedding Predictor::encode(const ImageView& image) {
   image_.get(image_values());
   preprocess(image, 0);
   timings_.preprocess_ms = watch.milliseconds();
-  return run_encoder(image.width, image.height);
+  return run_encoder(image);
 }
 
 std::vector<Embedding> Predictor::encode(const ImageView* images, std::size_t count) {
@@ -110,18 +110,19 @@ Embedding Predictor::encode_preprocessed(const float* pixels, int image_width, i
   resized_size(model_->preprocess, image_width, image_height, model_->config.image_size);
   timings_ = {};
   std::copy_n(pixels, image_values(), image_.get(image_values()));
-  return run_encoder(image_width, image_height);
+  return run_encoder({nullptr, image_width, image_height});
 }
 
-std::shared_ptr<Embedding::Impl> Predictor::new_embedding(int image_width, int image_height) const {
+std::shared_ptr<Embedding::Impl> Predictor::new_embedding(const ImageView& image) const {
   const SamConfig& config = model_->config;
   auto impl = std::make_shared<Embedding::Impl>();
-  impl->image_width = image_width;
-  impl->image_height = image_height;
+  impl->image_width = image.width;
+  impl->image_height = image.height;
   impl->image_size = config.image_size;
   impl->grid = config.grid();
   impl->channels = config.prompt_dim;
   impl->preprocess = model_->preprocess.name;
+  impl->range = image.range;
   impl->model_hash = model_->hash;
   impl->values = AlignedBuffer(static_cast<std::size_t>(config.grid()) *
                                static_cast<std::size_t>(config.grid()) *
@@ -140,16 +141,16 @@ void Predictor::run_encoder(const ImageView* images, std::size_t count,
   const std::array<engine::TensorRef, 1> outputs{embeddings_.get(count * values)};
   session_.run(encoder_, batch, inputs, outputs);
   for (std::size_t i = 0; i < count; ++i) {
-    auto impl = new_embedding(images[i].width, images[i].height);
+    auto impl = new_embedding(images[i]);
     std::copy_n(embeddings_.data() + i * values, values, impl->data());
     embeddings.push_back(Access::make<Embedding>(std::move(impl)));
   }
   timings_.encode_ms += watch.milliseconds();
 }
 
-Embedding Predictor::run_encoder(int image_width, int image_height) {
+Embedding Predictor::run_encoder(const ImageView& image) {
   const Stopwatch watch;
-  auto impl = new_embedding(image_width, image_height);
+  auto impl = new_embedding(image);
   const std::array<std::int64_t, 1> batch{1};
   const std::array<engine::ConstTensorRef, 1> inputs{image_.data()};
   const std::array<engine::TensorRef, 1> outputs{impl->data()};
@@ -437,7 +438,7 @@ void Predictor::warm_up(const WarmUpLimits& limits) {
   warm_up_image(side, side);
   warm_up_image(1, 1);
   // Libraries set themselves up in their first run.
-  const Embedding embedding = run_encoder(1, 1);
+  const Embedding embedding = run_encoder({nullptr, 1, 1});
   Prompt prompt;
   prompt.box = Box{0, 0, 1, 1};
   SegmentOptions options;

@@ -57,8 +57,9 @@ class Predictor {
   std::size_t image_values() const;  // of one image of the encoder's input
   // Writes the image into place `index` of the encoder's input.
   void preprocess(const ImageView& image, std::size_t index);
-  std::shared_ptr<Embedding::Impl> new_embedding(int image_width, int image_height) const;
-  Embedding run_encoder(int image_width, int image_height);
+  // Of an image whose size and range `image` tells.
+  std::shared_ptr<Embedding::Impl> new_embedding(const ImageView& image) const;
+  Embedding run_encoder(const ImageView& image);
   // The first images of the encoder's input; `images` tell their sizes.
   void run_encoder(const ImageView* images, std::size_t count, std::vector<Embedding>& embeddings);
   void check_embedding(const Embedding& embedding) const;
