@@ -15,6 +15,7 @@
 #include <mutex>
 #include <thread>
 
+#include "cli/bus_error.h"
 #include "cli/exit_codes.h"
 #include "common/file_guard.h"
 #include "common/text.h"
@@ -64,15 +65,7 @@ void print_message(const char* kind, const char* color, std::string_view message
              printable(message));
 }
 
-void leave_interrupted() {
-  if (progress_shown) {
-    const char clear[] = "\r\033[K";
-    (void)!write(STDERR_FILENO, clear, sizeof(clear) - 1);
-  }
-  const char message[] = "lasso: interrupted\n";
-  (void)!write(STDERR_FILENO, message, sizeof(message) - 1);
-  _exit(static_cast<int>(Exit::kInterrupted));
-}
+void leave_interrupted() { leave({"interrupted"}, Exit::kInterrupted); }
 
 void on_interrupt(int) {
   if (FileGuard::count() > 0) {
@@ -83,6 +76,17 @@ void on_interrupt(int) {
 }
 
 }  // namespace
+
+void leave(std::initializer_list<std::string_view> words, Exit exit) noexcept {
+  const auto tell = [](std::string_view text) {
+    (void)!write(STDERR_FILENO, text.data(), text.size());
+  };
+  if (progress_shown) tell("\r\033[K");
+  tell("lasso: ");
+  for (const std::string_view word : words) tell(word);
+  tell("\n");
+  _exit(static_cast<int>(exit));
+}
 
 void configure_console(bool quiet, bool verbose) {
   settings() = {quiet, verbose};
@@ -216,12 +220,14 @@ void install_signal_handlers() {
   sigaction(SIGINT, &action, nullptr);
   action.sa_handler = SIG_IGN;  // print() sees EPIPE instead
   sigaction(SIGPIPE, &action, nullptr);
+  install_bus_error_handler();
 }
 
 void restore_signal_handlers() {
   struct sigaction action = {};
   action.sa_handler = SIG_DFL;
   sigaction(SIGINT, &action, nullptr);
+  silence_bus_errors();
 }
 
 }  // namespace lasso::app

@@ -2,9 +2,12 @@
 #ifndef LASSO_CLI_CONSOLE_H_
 #define LASSO_CLI_CONSOLE_H_
 
+#include <initializer_list>
 #include <memory>
 #include <string>
 #include <string_view>
+
+#include "cli/exit_codes.h"
 
 namespace lasso::app {
 
@@ -46,10 +49,14 @@ class Progress {
   std::unique_ptr<State> state_;
 };
 
+// Ends the process at once, in a signal handler: the words become one line on standard error.
+[[noreturn]] void leave(std::initializer_list<std::string_view> words, Exit exit) noexcept;
+
 // SIGINT ends the process with status 130, but not while a FileGuard lives: a file that is being
-// written is finished first, so that none is left half-written.
+// written is finished first, so that none is left half-written. A mapped file that was cut short
+// ends it as bus_error.h says.
 void install_signal_handlers();
-// In a forked child: SIGINT ends it silently.
+// In a forked child: SIGINT ends it silently, and so do mapped files.
 void restore_signal_handlers();
 
 }  // namespace lasso::app

@@ -62,14 +62,16 @@ struct PrecisionTrial {
   double mean_iou = 0;
   double lowest_iou = 0;
   double standard_error = 0;  // of mean_iou, from the means of the images
+  int empty_pairs = 0;        // as in AccuracyRecord
   double encode_ms = 0;       // median
   bool chosen = false;
 };
 
 struct CalibrationReport {
   Precision precision = Precision::kFp32;  // what was asked for
-  bool accepted = false;                   // min_iou was reached on images that did not choose
-  AccuracyRecord accuracy;                 // on these
+  // min_iou was reached on images that did not choose; never where no mask can be compared.
+  bool accepted = false;
+  AccuracyRecord accuracy;  // on these
   std::vector<CalibratedLayer> layers;
   std::vector<PrecisionTrial> trials;  // the most layers in int8 first
   std::vector<std::string> choosing_images;
@@ -85,10 +87,11 @@ struct Calibrated {
 // Builds the checkpoint in `path` in options.precision: with kAuto all linear layers of the image
 // encoder's blocks are in int8 but for the most sensitive ones, as many as it takes to reach
 // min_iou. In int8, outliers of the activations are smoothed into the weights. The report says what
-// was tried; without acceptance there is no engine. The same seed, images and threads give the same
-// engine. Throws what Engine::build throws, kUnsupported for a model of another family than "sam",
-// kInvalidArgument for options out of their range and for fewer than four images that can be used,
-// and kOutOfMemory where all this takes more than options.memory_limit.
+// was tried; without acceptance there is no engine, as where all masks of both engines are empty.
+// The same seed, images and threads give the same engine. Throws what Engine::build throws,
+// kUnsupported for a model of another family than "sam", kInvalidArgument for options out of their
+// range and for fewer than four images that can be used, and kOutOfMemory where all this takes more
+// than options.memory_limit.
 LASSO_EXPORT Calibrated calibrate(const std::string& path, const EngineOptions& options,
                                   const CalibrationOptions& calibration);
 

@@ -98,14 +98,17 @@ struct ProgramInfo {
 };
 
 // How well an engine's masks agree with those of the fp32 engine, on images that had no part in
-// building it. IoUs lie in [0, 1].
+// building it. IoUs lie in [0, 1]. Two empty masks are no evidence of agreement: such pairs are
+// counted apart, and figures are about the other masks. One empty mask of a pair has IoU 0, as has
+// every mask of an engine whose values are not finite.
 struct AccuracyRecord {
   double min_iou = 0;  // the mean IoU that was asked for
   double mean_iou = 0;
   double standard_error = 0;  // of mean_iou, from the means of the images
   double lowest_iou = 0;
-  int images = 0;
-  int masks = 0;
+  int images = 0;                // that have such masks
+  int masks = 0;                 // that were compared
+  int empty_pairs = 0;           // prompts for which neither engine finds anything
   bool random_pictures = false;  // rather than somebody's images
   int seed = 0;
 };
@@ -157,8 +160,9 @@ class LASSO_EXPORT Engine {
 
   // Compiles the model in `path`: a PyTorch checkpoint (.pth, .pt, .bin) or .safetensors file of
   // SAM, or a folder with one as Hugging Face's tools lay it out (docs/checkpoints.md). The file
-  // may be deleted afterwards, but must not be truncated meanwhile. Throws kNotFound, kCorruptFile,
-  // kUnsupported (a model of no family that Lasso knows, or a CPU without AVX2), kOutOfMemory, and
+  // may be deleted afterwards, but must not be changed meanwhile. Throws kNotFound, kCorruptFile
+  // (also for weights that are not finite, and a file that becomes shorter meanwhile), kUnsupported
+  // (a model of no family that Lasso knows, or a CPU without AVX2), kOutOfMemory, and
   // kInvalidArgument for options out of their range and for Precision::kAuto, which takes
   // calibrate().
   static Engine build(const std::string& path, const EngineOptions& options = {});
@@ -170,9 +174,11 @@ class LASSO_EXPORT Engine {
                            const EngineOptions& options = {});
 
   // Maps an engine file: the weights are used where they lie, and are read when they are used. The
-  // file may be deleted or replaced while engines use it, but must not be changed or truncated.
-  // Throws kNotFound; kCorruptFile for a damaged or truncated file; kUnsupported for one of another
-  // format or family, for another device, or whose weights need instructions that this CPU lacks.
+  // file may be deleted or replaced while engines use it, but must not be changed or truncated:
+  // calls that run a program throw kCorruptFile where it has become shorter before or meanwhile,
+  // and reading what is gone raises SIGBUS, for which the library installs no handler. Throws
+  // kNotFound; kCorruptFile for a damaged or truncated file; kUnsupported for one of another format
+  // or family, for another device, or whose weights need instructions that this CPU lacks.
   static Engine load(const std::string& path, const LoadOptions& options = {});
 
   // Writes an engine file that load() takes. It appears complete or not at all. Throws

@@ -47,7 +47,8 @@ class LASSO_EXPORT Runner {
   // Runs the program on one tensor for each input, by name, and returns one for each output. Throws
   // kInvalidArgument, naming the tensor, what it is and what is expected, for an input that is
   // missing or unknown, of another type or shape, or, where it is itself an index into a table or
-  // a reshaped one, outside of that table.
+  // a reshaped one, outside of that table; kCorruptFile where the engine's file has become shorter.
+  // Outputs are what the program computes, be they finite or not.
   std::map<std::string, HostTensor> run(const std::map<std::string, HostTensorView>& inputs);
   // The same into `outputs`, whose memory is reused; no input may lie in it.
   void run(const std::map<std::string, HostTensorView>& inputs,

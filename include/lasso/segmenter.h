@@ -74,7 +74,9 @@ class LASSO_EXPORT Segmenter {
   int threads() const;
 
   // Runs the image encoder. Throws kInvalidArgument for an image without pixels or with a bad
-  // stride.
+  // stride; kUnsupported where the embedding has values that are not finite, which means that the
+  // model leaves the range of its numbers for this image in the engine's precision; and
+  // kCorruptFile where the engine's file has become shorter.
   Embedding encode(const ImageView& image);
 
   // Returns the embeddings of several images, in their order, as if each were encoded alone; the
@@ -85,12 +87,13 @@ class LASSO_EXPORT Segmenter {
 
   // Runs the encoder on an image that is already resized, padded and normalised: float32,
   // [image_size, image_size, 3], row-major, with image_size as SamInfo has it. The masks will have
-  // the given size, in pixels.
+  // the given size, in pixels. Also throws kInvalidArgument for pixels that are not finite.
   Embedding encode_preprocessed(const float* pixels, int image_width, int image_height);
 
   // Answers one prompt. Throws kInvalidArgument if the prompt is empty, a box has no area, a
   // coordinate is not finite, mask_input has another size or values that are not finite, or the
-  // embedding belongs to another model.
+  // embedding belongs to another model; kUnsupported where the answer's logits or predicted IoUs
+  // are not finite; kCorruptFile as encode() does.
   Segmentation segment(const Embedding& embedding, const Prompt& prompt,
                        const SegmentOptions& options = {});
   // The same into `result`, whose memory is reused.

@@ -13,6 +13,7 @@
 #include <fstream>
 #include <new>
 #include <random>
+#include <utility>
 
 #include "core/aligned_buffer.h"
 
@@ -31,6 +32,8 @@ class FileDescriptor {
   FileDescriptor(const FileDescriptor&) = delete;
   FileDescriptor& operator=(const FileDescriptor&) = delete;
   int get() const { return fd_; }
+  // Leaves it to the caller, who closes it.
+  int take() { return std::exchange(fd_, -1); }
 
  private:
   int fd_;
@@ -40,7 +43,7 @@ class FileDescriptor {
 
 std::shared_ptr<const MappedFile> MappedFile::open(const std::string& path) {
   // O_NONBLOCK: a named pipe must not hang the caller before its type is known.
-  const FileDescriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  FileDescriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   LASSO_CHECK(fd.get() >= 0, ErrorCode::kNotFound, "{}: {}", path, std::strerror(errno));
   struct stat status {};
   LASSO_CHECK(fstat(fd.get(), &status) == 0, ErrorCode::kNotFound, "{}: {}", path,
@@ -55,11 +58,22 @@ std::shared_ptr<const MappedFile> MappedFile::open(const std::string& path) {
                 std::strerror(errno));
     file->data_ = static_cast<const std::byte*>(data);
   }
+  file->fd_ = fd.take();
   return file;
 }
 
 MappedFile::~MappedFile() {
   if (data_ != nullptr) munmap(const_cast<std::byte*>(data_), size_);
+  if (fd_ >= 0) close(fd_);
+}
+
+void MappedFile::check_size() const {
+  struct stat status {};
+  LASSO_CHECK(fstat(fd_, &status) == 0, ErrorCode::kCorruptFile, "{}: can't be read any more: {}",
+              path_, std::strerror(errno));
+  LASSO_CHECK(static_cast<std::size_t>(status.st_size) >= size_, ErrorCode::kCorruptFile,
+              "{}: has {} bytes, and had {} when it was opened: it was cut short while in use",
+              path_, status.st_size, size_);
 }
 
 void MappedFile::release(const std::byte* begin, std::size_t bytes) const {

@@ -15,6 +15,9 @@
 namespace lasso {
 
 // A file mapped read-only. Pages come and go with use: release() gives those of a range back.
+// Reading beyond the end of a file that was cut short meanwhile raises SIGBUS, and the rest of its
+// last page reads as zeros: whoever reads a map calls check_size() before, and again before the
+// results count.
 class MappedFile {
  public:
   // Throws kNotFound (no such file, not a regular file, not readable).
@@ -31,9 +34,14 @@ class MappedFile {
   // resident set; they are read again from the file when used.
   void release(const std::byte* begin, std::size_t bytes) const;
 
+  // Throws kCorruptFile if the file is shorter than it was when it was mapped. A file of another
+  // content that took over its name does not matter.
+  void check_size() const;
+
  private:
   MappedFile() = default;
   std::string path_;
+  int fd_ = -1;  // of the file that is mapped, whatever becomes of its name
   const std::byte* data_ = nullptr;
   std::size_t size_ = 0;
 };

@@ -131,6 +131,23 @@ TEST_F(FileTest, PipesAreReadToTheirEnd) {
   EXPECT_EQ(code_of([&] { read_descriptor(ends[0], "stdin"); }, "stdin: "), ErrorCode::kNotFound);
 }
 
+TEST_F(FileTest, MapsTellWhetherTheirFileBecameShorter) {
+  write_file(path("a"), std::string(10000, 'a'));
+  const auto file = MappedFile::open(path("a"));
+  file->check_size();
+  std::filesystem::resize_file(path("a"), 10001);
+  file->check_size();
+  std::filesystem::resize_file(path("a"), 9999);
+  EXPECT_ERROR(file->check_size(), ErrorCode::kCorruptFile,
+               path("a") + ": has 9999 bytes, and had 10000 when it was opened");
+  std::filesystem::resize_file(path("a"), 10000);
+  file->check_size();
+  write_file(path("a"), "another");  // under the same name
+  file->check_size();
+  std::filesystem::remove(path("a"));
+  file->check_size();
+}
+
 TEST_F(FileTest, WhatIsNoFileIsNotFound) {
   const auto open = [&](const std::string& file) {
     return code_of([&] { MappedFile::open(file); }, file);

@@ -26,6 +26,10 @@ void Tensor::release_pages() const {
   if (file != nullptr) file->release(static_cast<const std::byte*>(data.get()), bytes());
 }
 
+void Tensor::check_file() const {
+  if (file != nullptr) file->check_size();
+}
+
 namespace {
 
 template <typename T>

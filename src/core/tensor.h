@@ -48,6 +48,8 @@ struct Tensor {
   std::size_t bytes() const { return view().bytes(); }
   // Takes the pages of a mapped tensor out of the resident set until they are used again.
   void release_pages() const;
+  // Throws kCorruptFile if the file that the bytes lie in has become shorter; see MappedFile.
+  void check_file() const;
 };
 
 // A float32 tensor that owns a copy of `values`; values.size() must be the product of dims.

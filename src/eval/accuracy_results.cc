@@ -37,6 +37,7 @@ SideSummary AccuracyResults::summarize(std::size_t side) const {
       const MaskResult& result = image.prompts[i].sides[side];
       summary.all.add(result);
       if (image.prompts[i].core) summary.core.add(result);
+      summary.empty_pairs += result.both_empty ? 1 : 0;
       if (!result.with_reference) continue;
       ious.push_back(*result.with_reference);
       places.emplace_back(&image, i);
@@ -74,20 +75,38 @@ bool AccuracyResults::has_core() const {
   return false;
 }
 
-double lowest_iou(const PromptResult& prompt) {
-  double with_reference = 2;
-  double with_truth = 2;
-  for (const MaskResult& result : prompt.sides) {
-    if (result.with_reference) with_reference = std::min(with_reference, *result.with_reference);
-    if (result.with_truth) with_truth = std::min(with_truth, *result.with_truth);
+bool AccuracyResults::has_evidence() const {
+  for (const ImageResult& image : images) {
+    for (const PromptResult& prompt : image.prompts) {
+      if (lowest_iou(prompt)) return true;
+    }
   }
-  return with_reference <= 1 ? with_reference : with_truth;
+  return false;
+}
+
+std::optional<double> lowest_iou(const PromptResult& prompt) {
+  std::optional<double> with_reference;
+  std::optional<double> with_truth;
+  const auto lower = [](std::optional<double>* lowest, const std::optional<double>& iou) {
+    if (iou) *lowest = std::min(lowest->value_or(*iou), *iou);
+  };
+  for (const MaskResult& result : prompt.sides) {
+    lower(&with_reference, result.with_reference);
+    lower(&with_truth, result.with_truth);
+  }
+  return with_reference ? with_reference : with_truth;
+}
+
+bool is_worse(const PromptResult& a, const PromptResult& b) {
+  const std::optional<double> iou = lowest_iou(a);
+  const std::optional<double> other = lowest_iou(b);
+  return iou && (!other || *iou < *other);
 }
 
 std::size_t worst_prompt(const ImageResult& image) {
   std::size_t worst = 0;
   for (std::size_t i = 1; i < image.prompts.size(); ++i) {
-    if (lowest_iou(image.prompts[i]) < lowest_iou(image.prompts[worst])) worst = i;
+    if (is_worse(image.prompts[i], image.prompts[worst])) worst = i;
   }
   return worst;
 }

@@ -18,7 +18,8 @@ namespace lasso {
 struct MaskResult {
   std::optional<float> iou_prediction;   // none for masks of a dump
   std::optional<double> with_reference;  // IoU; none for the reference itself
-  std::optional<double> with_truth;
+  bool both_empty = false;               // this mask and the reference's, which then have no IoU
+  std::optional<double> with_truth;      // which is never empty
   std::optional<TruthScores> scores;
 };
 
@@ -60,6 +61,9 @@ struct TruthSummary {
 // Summary of one side over all prompts.
 struct SideSummary {
   IouStatistics reference;  // IoUs with the reference's masks; count 0 for the reference itself
+  // Prompts for which neither the side nor the reference finds anything: no evidence of agreement,
+  // and not among the IoUs.
+  std::size_t empty_pairs = 0;
   std::string worst_image;  // with the lowest of them
   std::size_t worst_prompt = 0;
   TruthSummary all;
@@ -90,11 +94,15 @@ struct AccuracyResults {
   std::optional<FloodSummary> summarize_flood(bool core_only) const;
   // Whether some objects of known truth do not belong to the core.
   bool has_core() const;
+  // Whether any mask of a candidate has an IoU, with the reference or with the truth.
+  bool has_evidence() const;
 };
 
 // How bad a prompt is: the lowest IoU of a candidate with the reference, or with the truth where
-// there is no reference.
-double lowest_iou(const PromptResult& prompt);
+// there is none with the reference; none where all masks that would be compared are empty.
+std::optional<double> lowest_iou(const PromptResult& prompt);
+// Whether prompts are in the order of their badness; those without an IoU come last.
+bool is_worse(const PromptResult& a, const PromptResult& b);
 // The worst prompt of an image, which has at least one.
 std::size_t worst_prompt(const ImageResult& image);
 

@@ -19,15 +19,16 @@ constexpr int kPromptsWithoutTruth = 4;
   fail(ErrorCode::kCorruptFile, "{}: {}", image.path, problem);
 }
 
-Mask truth_mask(const AccuracyImage& image, const TruthObject& object) {
+// The mask of a known object, which must not be empty: it would be found by whoever finds nothing.
+Mask truth_mask(const AccuracyImage& image, const OrderedJson& id, const std::string& rle) {
   Mask mask;
   try {
-    mask = decode_rle(rle_from_string(object.rle, image.width, image.height));
+    mask = decode_rle(rle_from_string(rle, image.width, image.height));
   } catch (const Error& error) {
-    image_error(image, fmt::format("object {}: {}", object.id.dump(), error.what()));
+    image_error(image, fmt::format("object {}: {}", id.dump(), error.what()));
   }
   if (mask_area(mask) == 0) {
-    image_error(image, fmt::format("object {}: its mask is empty", object.id.dump()));
+    image_error(image, fmt::format("object {}: its mask is empty", id.dump()));
   }
   return mask;
 }
@@ -45,7 +46,8 @@ AccuracyPrompt object_prompt(const AccuracyImage& image, const TruthObject& obje
   const int count = draw_count(options, &random);
   AccuracyPrompt prompt;
   prompt.id = object.id;
-  prompt.prompt.points = random_clicks(truth_mask(image, object), count, random.state());
+  prompt.prompt.points =
+      random_clicks(truth_mask(image, object.id, object.rle), count, random.state());
   if (options.stored_clicks && object.click) prompt.prompt.points.front() = *object.click;
   prompt.truth = object.rle;
   prompt.core = object.core;
@@ -82,6 +84,9 @@ std::vector<AccuracyPrompt> prompts_for(const AccuracyImage& image, int width, i
   }
   for (const AccuracyPrompt& prompt : prompts) {
     if (prompt.prompt.points.empty()) image_error(image, "a prompt has no points");
+  }
+  for (const AccuracyPrompt& prompt : image.prompts) {
+    if (!prompt.truth.empty()) truth_mask(image, prompt.id, prompt.truth);
   }
   return prompts;
 }

@@ -7,6 +7,7 @@
 
 #include "core/aligned_buffer.h"
 #include "core/checksum.h"
+#include "core/finite.h"
 #include "core/memory.h"
 #include "formats/text.h"
 
@@ -36,6 +37,27 @@ void gather(const WeightTensor& tensor, std::byte* out) {
     }
   }
 }
+
+// The tensors with elements that are not finite, of which an error names the first ones.
+class NotFinite {
+ public:
+  void add(const std::string& name, std::size_t bad, std::size_t elements) {
+    if (++tensors_ > kNamed) return;
+    named_ +=
+        fmt::format("{}{} ({} of {})", tensors_ > 1 ? ", " : "", printable(name), bad, elements);
+  }
+  void check(const std::string& path, std::size_t of) const {
+    LASSO_CHECK(tensors_ == 0, ErrorCode::kCorruptFile,
+                "{}: {} of its {} tensors have values that are not finite: {}{}", path, tensors_,
+                of, named_,
+                tensors_ > kNamed ? fmt::format(" and {} more", tensors_ - kNamed) : "");
+  }
+
+ private:
+  static constexpr std::size_t kNamed = 5;
+  std::size_t tensors_ = 0;
+  std::string named_;
+};
 
 }  // namespace
 
@@ -157,6 +179,7 @@ void Weights::release(const std::string& name) const {
 std::string Weights::fingerprint(const std::string& salt) const {
   constexpr std::size_t kChunk = 8 * kMiB;
   Checksum hash;
+  NotFinite not_finite;
   hash.update(salt);
   for (const auto& [name, tensor] : tensors_) {
     const std::string head =
@@ -165,13 +188,20 @@ std::string Weights::fingerprint(const std::string& salt) const {
     const Tensor dense = this->dense(name);
     const std::size_t bytes = dense.bytes();
     const auto* data = static_cast<const std::byte*>(dense.data.get());
+    const std::size_t item = size_of(tensor.dtype);
+    std::size_t bad = 0;
     for (std::size_t begin = 0; begin < bytes; begin += kChunk) {
       const std::size_t count = std::min(kChunk, bytes - begin);
+      dense.check_file();
       hash.update(data + begin, count);
+      bad += count_not_finite(tensor.dtype, data + begin, count / item);
       if (tensor.file && data == tensor.data) tensor.file->release(data + begin, count);
     }
+    dense.check_file();
     release(name);
+    if (bad > 0) not_finite.add(name, bad, bytes / item);
   }
+  not_finite.check(path_, size());
   return to_hex(hash.digest());
 }
 

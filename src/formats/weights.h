@@ -86,7 +86,9 @@ class Weights {
 
   // XXH3-128 of names, types, shapes and elements in the order of the names, as 32 hexadecimal
   // digits: the same for the same tensors in any file format. `salt` is hashed before them, for
-  // what else tells models apart. Reads every tensor once and releases its pages.
+  // what else tells models apart. Reads every tensor once and releases its pages. Throws
+  // kCorruptFile where elements are not finite (of float64, not within float32's range), with the
+  // first tensors that have such and how many, and where the file has become shorter.
   std::string fingerprint(const std::string& salt = {}) const;
 
  private:

@@ -2,8 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstring>
 #include <fstream>
+#include <limits>
+#include <memory>
+#include <string>
+#include <vector>
 
 #include "core/aligned_buffer.h"
 #include "formats/checkpoint.h"
@@ -34,6 +39,28 @@ std::size_t resident() {
   std::size_t pages = 0;
   std::ifstream("/proc/self/statm") >> size >> pages;
   return pages * 4096;
+}
+
+TEST(Weights, FingerprintNamesTensorsThatAreNotFinite) {
+  Weights weights("some.pth");
+  const float inf = std::numeric_limits<float>::infinity();
+  weights.set("fine", make_tensor(Dims{2}, std::vector<float>{1, 2}));
+  weights.set("bad", make_tensor(Dims{2, 2}, std::vector<float>{1, -inf, 2, std::nanf("")}));
+  EXPECT_ERROR(weights.fingerprint(), ErrorCode::kCorruptFile,
+               "some.pth: 1 of its 2 tensors have values that are not finite: bad (2 of 4)");
+  // What float32 can't hold.
+  const auto doubles = std::make_shared<std::vector<double>>(std::vector<double>{1e38, 1e39});
+  const Tensor wide{
+      DType::kF64, {2}, std::shared_ptr<const void>(doubles, doubles->data()), nullptr};
+  weights.set("bad", wide);
+  EXPECT_ERROR(weights.fingerprint(), ErrorCode::kCorruptFile, "bad (1 of 2)");
+  for (int i = 0; i < 6; ++i) {
+    weights.set("z" + std::to_string(i), make_tensor(Dims{1}, std::vector<float>{inf}));
+  }
+  EXPECT_ERROR(
+      weights.fingerprint(), ErrorCode::kCorruptFile,
+      "7 of its 8 tensors have values that are not finite: bad (1 of 2), z0 (1 of 1), z1 (1 "
+      "of 1), z2 (1 of 1), z3 (1 of 1) and 2 more");
 }
 
 TEST(Weights, ViewsDenseTensorsWithoutACopy) {

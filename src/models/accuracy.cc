@@ -13,6 +13,7 @@ void fields(V& v, AccuracyRecord& accuracy) {
   v("lowest_iou", accuracy.lowest_iou);
   v("images", accuracy.images);
   v("masks", accuracy.masks);
+  v("empty_pairs", accuracy.empty_pairs);
   v("random_pictures", accuracy.random_pictures);
   v("seed", accuracy.seed);
 }
@@ -29,7 +30,8 @@ AccuracyRecord accuracy_from_json(const std::string& json, const std::string& wh
                   accuracy.lowest_iou <= accuracy.mean_iou,
               ErrorCode::kCorruptFile,
               "{}: IoUs are expected from 0 to 1, the lowest at most the mean", where);
-  LASSO_CHECK(accuracy.images >= 0 && accuracy.masks >= 0 && accuracy.seed >= 0,
+  LASSO_CHECK(accuracy.images >= 0 && accuracy.masks >= 0 && accuracy.empty_pairs >= 0 &&
+                  accuracy.seed >= 0,
               ErrorCode::kCorruptFile, "{}: a number of images or masks, or a seed, is negative",
               where);
   return accuracy;

@@ -30,7 +30,10 @@ class ModelSource {
   bool is_checkpoint() const { return lasso::is_checkpoint(kind_); }
   // The tensors; throws what read_checkpoint() throws, which says of other files what they are.
   const Weights& weights() const {
-    if (!weights_) weights_ = read_checkpoint(file_);
+    if (!weights_) {
+      weights_ = read_checkpoint(file_);
+      file_->check_size();
+    }
     return *weights_;
   }
 

@@ -24,6 +24,7 @@ struct Score {
   double lowest = 0;
   double standard_error = 0;  // of the mean
   double run_ms = 0;          // median time of a run
+  int without_evidence = 0;   // results that say nothing about agreement, and do not count
 };
 
 struct CalibrationTask {

@@ -42,11 +42,17 @@ OrderedJson layer_json(const CalibratedLayer& layer) {
 }
 
 OrderedJson trial_json(const PrecisionTrial& trial) {
-  return {{"int8_layers", trial.int8_layers}, {"bf16_layers", trial.bf16_layers},
-          {"fp32_layers", trial.fp32_layers}, {"rest", to_string(trial.rest)},
-          {"int8_work", trial.int8_work},     {"mean_iou", trial.mean_iou},
-          {"lowest_iou", trial.lowest_iou},   {"standard_error", trial.standard_error},
-          {"encode_ms", trial.encode_ms},     {"chosen", trial.chosen}};
+  return {{"int8_layers", trial.int8_layers},
+          {"bf16_layers", trial.bf16_layers},
+          {"fp32_layers", trial.fp32_layers},
+          {"rest", to_string(trial.rest)},
+          {"int8_work", trial.int8_work},
+          {"mean_iou", trial.mean_iou},
+          {"lowest_iou", trial.lowest_iou},
+          {"standard_error", trial.standard_error},
+          {"empty_pairs", trial.empty_pairs},
+          {"encode_ms", trial.encode_ms},
+          {"chosen", trial.chosen}};
 }
 
 // "blocks.0.attn.qkv" of "image_encoder.blocks.0.attn.qkv.weight".
@@ -73,6 +79,15 @@ std::string images_text(const AccuracyRecord& accuracy) {
   return fmt::format("{} {}{}", accuracy.images,
                      accuracy.random_pictures ? "random picture" : "image",
                      accuracy.images == 1 ? "" : "s");
+}
+
+// Where no mask can be compared.
+std::string empty_text(const AccuracyRecord& accuracy) {
+  return fmt::format(
+      "for every prompt ({}), the masks of the engine and of fp32 are empty, which says nothing "
+      "about "
+      "accuracy",
+      accuracy.empty_pairs);
 }
 
 // The layers whose sensitivity was measured, the most sensitive first.
@@ -142,8 +157,8 @@ void add_calibration_options(CLI::App* app, CalibrationArguments* arguments) {
       ->group(kGroup);
   add_range_option(app, &a.range, "full, all that the files could hold", kGroup);
   add_text(app, "--min-iou", &a.min_iou, "X",
-           "Mean IoU of the engine's masks with those of fp32, above 0 and at most 1; below it no "
-           "file is written (status 6). Default: 0.99.",
+           "Mean IoU of the engine's masks with those of fp32, above 0 and at most 1; below it, or "
+           "where all masks are empty, no file is written (status 6). Default: 0.99.",
            kGroup);
   add_integer(app, "--calibration-images", &a.images, 4, 4096,
               "Images to use, at most. Default: 32.", kGroup);
@@ -203,14 +218,15 @@ void print_calibration(const CalibrationReport& report) {
                {"work in int8", Align::kRight},
                {"mean IoU", Align::kRight},
                {"lowest", Align::kRight},
+               {"both empty", Align::kRight},
                {"encode", Align::kRight},
                {""}});
   for (const PrecisionTrial& trial : report.trials) {
     table.add({fmt::format("{} / {} / {}", trial.int8_layers, trial.bf16_layers, trial.fp32_layers),
                to_string(trial.rest), fmt::format("{:.1f} %", 100 * trial.int8_work),
                fmt::format("{:.4f} +- {:.4f}", trial.mean_iou, trial.standard_error),
-               fmt::format("{:.3f}", trial.lowest_iou), fmt::format("{:.1f} ms", trial.encode_ms),
-               trial.chosen ? "chosen" : ""},
+               fmt::format("{:.3f}", trial.lowest_iou), fmt::format("{}", trial.empty_pairs),
+               fmt::format("{:.1f} ms", trial.encode_ms), trial.chosen ? "chosen" : ""},
               trial.chosen ? Style::kBold : Style::kPlain);
   }
   print(table.text());
@@ -222,9 +238,15 @@ void print_calibration(const CalibrationReport& report) {
 }
 
 std::string accuracy_text(const AccuracyRecord& accuracy, const std::string& reference) {
-  return fmt::format("mean IoU {} +- {:.4f}{}, lowest {:.3f}, on {}", mean_iou_text(accuracy),
-                     accuracy.standard_error, reference, accuracy.lowest_iou,
-                     images_text(accuracy));
+  if (accuracy.masks == 0) return empty_text(accuracy);
+  const std::string empty =
+      accuracy.empty_pairs == 0
+          ? ""
+          : fmt::format(", besides {} pair{} of empty masks", accuracy.empty_pairs,
+                        accuracy.empty_pairs == 1 ? "" : "s");
+  return fmt::format("mean IoU {} +- {:.4f}{}, lowest {:.3f}, on {}{}", mean_iou_text(accuracy),
+                     accuracy.standard_error, reference, accuracy.lowest_iou, images_text(accuracy),
+                     empty);
 }
 
 OrderedJson accuracy_json(const AccuracyRecord& accuracy) {
@@ -234,6 +256,7 @@ OrderedJson accuracy_json(const AccuracyRecord& accuracy) {
           {"lowest_iou", accuracy.lowest_iou},
           {"images", accuracy.images},
           {"masks", accuracy.masks},
+          {"empty_pairs", accuracy.empty_pairs},
           {"random_pictures", accuracy.random_pictures},
           {"seed", accuracy.seed}};
 }
@@ -254,6 +277,7 @@ OrderedJson calibration_json(const CalibrationReport& report) {
 
 std::string refusal(const CalibrationReport& report) {
   const AccuracyRecord& accuracy = report.accuracy;
+  if (accuracy.masks == 0) return empty_text(accuracy);
   return fmt::format("mean IoU {} on {}, and {} is asked for", mean_iou_text(accuracy),
                      images_text(accuracy), accuracy.min_iou);
 }

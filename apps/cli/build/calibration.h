@@ -36,14 +36,14 @@ Calibrated run_calibration(const std::string& model, const lasso::EngineOptions&
                            const CalibrationArguments& arguments);
 
 void print_calibration(const CalibrationReport& report);
-// "mean IoU 0.9868 +- 0.0012 with fp32, lowest 0.712, on 16 images", where `reference` is " with
-// fp32".
+// "mean IoU 0.9868 +- 0.0012 with fp32, lowest 0.712, on 16 images, besides 2 pairs of empty
+// masks", where `reference` is " with fp32".
 std::string accuracy_text(const AccuracyRecord& accuracy, const std::string& reference);
 OrderedJson accuracy_json(const AccuracyRecord& accuracy);
 OrderedJson calibration_json(const CalibrationReport& report);
 
 // "mean IoU 0.98999 on 16 images, and 0.99 is asked for": rounded down, to as many digits as it
-// takes to see the difference.
+// takes to see the difference. Or that there is no mask to compare.
 std::string refusal(const CalibrationReport& report);
 
 }  // namespace lasso::app

@@ -36,7 +36,7 @@ struct CompareArguments : CommonArguments {
 };
 
 struct MaskDifference {
-  double iou = 0;
+  std::optional<double> iou;  // none where both masks are empty
   std::int64_t pixels = 0;
   std::int64_t differing = 0;
 };
@@ -49,6 +49,7 @@ struct Comparison {
   std::vector<std::string> only_a;
   std::vector<std::string> only_b;
   std::vector<MaskDifference> masks;
+  std::vector<std::string> failures;  // of sides that end without results: "FILE@VARIANT: why"
 };
 
 SideTask make_task(const CompareArguments& arguments) {
@@ -92,7 +93,7 @@ MaskDifference compare_masks(const Record& a, const Record& b) {
   const Mask mask_a = read_mask(a);
   const Mask mask_b = read_mask(b);
   MaskDifference difference;
-  difference.iou = mask_iou(mask_a, mask_b);
+  if (mask_area(mask_a) > 0 || mask_area(mask_b) > 0) difference.iou = mask_iou(mask_a, mask_b);
   difference.pixels = static_cast<std::int64_t>(mask_a.data.size());
   for (std::size_t i = 0; i < mask_a.data.size(); ++i) {
     difference.differing += mask_a.data[i] != mask_b.data[i] ? 1 : 0;
@@ -100,8 +101,15 @@ MaskDifference compare_masks(const Record& a, const Record& b) {
   return difference;
 }
 
+// True where a side has ended without results.
+bool add_failure(const Record& record, const std::string& name, Comparison* comparison) {
+  if (record.kind != RecordKind::kEnd || !record.meta.contains("failure")) return false;
+  comparison->failures.push_back(name + ": " + record.meta.at("failure").get<std::string>());
+  return true;
+}
+
 // Walks both streams in step. Where the sides run different layers (other kernels may split an
-// operation), those that one side lacks are passed over.
+// operation), those that one side lacks are passed over. Ends where a side ends without results.
 Comparison compare_sides(Side* a, Side* b, Progress* progress) {
   Comparison comparison;
   comparison.info_a = a->next().meta;
@@ -113,6 +121,9 @@ Comparison compare_sides(Side* a, Side* b, Progress* progress) {
   while (true) {
     const Record& record_a = a->current();
     const Record& record_b = b->current();
+    const bool a_failed = add_failure(record_a, a->name(), &comparison);
+    const bool b_failed = add_failure(record_b, b->name(), &comparison);
+    if (a_failed || b_failed) return comparison;
     const bool tensor_a = record_a.kind == RecordKind::kTensor;
     const bool tensor_b = record_b.kind == RecordKind::kTensor;
     const std::string key_a = tensor_a ? record_a.key() : "";
@@ -202,20 +213,23 @@ OrderedJson to_json(const Comparison& comparison, const Operand& a, const Operan
   OrderedJson json = {{"a", side(a, comparison.info_a)},
                       {"b", side(b, comparison.info_b)},
                       {"tolerance", tolerance},
-                      {"equal_within_tolerance", first == nullptr},
+                      {"equal_within_tolerance", first == nullptr && comparison.failures.empty()},
                       {"layer_count", comparison.layers.size()},
                       {"worst", worst != nullptr ? layer_json(*worst) : OrderedJson()},
                       {"first_divergence", first != nullptr ? layer_json(*first) : OrderedJson()},
                       {"results", OrderedJson::array()},
                       {"masks", OrderedJson::array()},
                       {"only_a", comparison.only_a},
-                      {"only_b", comparison.only_b}};
+                      {"only_b", comparison.only_b},
+                      {"failures", comparison.failures}};
   for (const LayerDifference& result : comparison.results) {
     json["results"].push_back(layer_json(result));
   }
   for (const MaskDifference& mask : comparison.masks) {
-    json["masks"].push_back(
-        {{"iou", mask.iou}, {"pixels", mask.pixels}, {"differing_pixels", mask.differing}});
+    json["masks"].push_back({{"iou", mask.iou ? OrderedJson(*mask.iou) : OrderedJson()},
+                             {"both_empty", !mask.iou},
+                             {"pixels", mask.pixels},
+                             {"differing_pixels", mask.differing}});
   }
   if (layers) {
     json["layers"] = OrderedJson::array();
@@ -284,7 +298,11 @@ void print_comparison(const Comparison& comparison, const Operand& a, const Oper
   }
   print(table.text());
   for (const MaskDifference& mask : comparison.masks) {
-    print(fmt::format("  mask IoU {:.6f} ({} of {} pixels differ)", mask.iou, mask.differing,
+    if (!mask.iou) {
+      print("  both masks are empty, and have no IoU");
+      continue;
+    }
+    print(fmt::format("  mask IoU {:.6f} ({} of {} pixels differ)", *mask.iou, mask.differing,
                       mask.pixels));
   }
   const std::size_t only = comparison.only_a.size() + comparison.only_b.size();
@@ -295,7 +313,7 @@ void print_comparison(const Comparison& comparison, const Operand& a, const Oper
   }
   if (first != nullptr) {
     print(styled(Style::kRed, divergence_text(*first)));
-  } else {
+  } else if (comparison.failures.empty()) {
     print(styled(Style::kGreen, fmt::format("all within the tolerance of {:g}", tolerance)));
   }
 }
@@ -320,8 +338,9 @@ Exit run_compare(const CompareArguments& arguments) {
   } else if (!quiet()) {
     print_comparison(comparison, a, b, tolerance, arguments.layers);
   }
+  for (const std::string& failure : comparison.failures) print_error(failure);
   const LayerDifference* first = first_divergence(comparison, tolerance);
-  if (first == nullptr) return Exit::kDone;
+  if (first == nullptr) return comparison.failures.empty() ? Exit::kDone : Exit::kUnsupported;
   print_error(fmt::format("{} and {} differ by more than {:g}, first in {}", a.text(), b.text(),
                           tolerance, first->key));
   return Exit::kThresholdMissed;

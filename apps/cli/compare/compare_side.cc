@@ -58,8 +58,19 @@ void run_model(const Operand& operand, const SideTask& task, Parent* parent) {
   segmenter.set_trace([&](const std::string& program, const std::string& name,
                           const std::vector<std::int64_t>& shape, const float* values,
                           double /*ms*/) { send_tensor(program, name, shape, values, parent); });
-  const Embedding embedding = segmenter.encode(image.view());
-  const Segmentation answer = segmenter.segment(embedding, prompt);
+  Embedding embedding;
+  Segmentation answer;
+  try {
+    with_model([&] {
+      embedding = segmenter.encode(image.view());
+      answer = segmenter.segment(embedding, prompt);
+    });
+  } catch (const lasso::Error& error) {
+    if (error.code() != ErrorCode::kUnsupported) throw;
+    // What is not finite has no results, and the layers so far tell where it comes from.
+    parent->send(RecordKind::kEnd, {{"failure", error.what()}});
+    return;
+  }
   segmenter.set_trace({});
 
   std::vector<float> values(embedding.size());

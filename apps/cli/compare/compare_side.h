@@ -21,7 +21,8 @@ struct SideTask {
   lasso::Prompt prompt;  // empty: the centre of the picture
 };
 
-// The parent's end: the child sends a kInfo record, the tensors, the masks and kEnd.
+// The parent's end: the child sends a kInfo record, the tensors, the masks and kEnd, which has a
+// "failure" where the results are not finite and none of them are sent.
 class Side : public Child {
  public:
   Side(const Operand& operand, const SideTask& task);

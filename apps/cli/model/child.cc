@@ -127,6 +127,10 @@ void Child::fail() {
     throw Failure(Exit::kDeviceOrMemory,
                   fmt::format("{}: was killed, most likely for want of memory", name_));
   }
+  if (WIFEXITED(status) && WEXITSTATUS(status) == static_cast<int>(Exit::kBadModel)) {
+    // As bus_error.h ends it.
+    throw Failure(Exit::kBadModel, fmt::format("{}: the file was cut short while in use", name_));
+  }
   throw Failure(Exit::kInternal,
                 fmt::format("{}: ended early ({})", name_,
                             WIFSIGNALED(status) ? strsignal(WTERMSIG(status)) : "no signal"));

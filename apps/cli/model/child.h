@@ -63,6 +63,7 @@ class Child {
   // becomes a Failure of the same status.
   const Record& next();
   const Record& current() const { return record_; }
+  const std::string& name() const { return name_; }
   // The next values of the current record.
   void read_values(float* values, std::size_t count);
 

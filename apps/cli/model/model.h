@@ -6,8 +6,10 @@
 #include <functional>
 #include <string>
 
+#include "cli/exit_codes.h"
 #include "cli/options.h"
 #include "lasso/engine.h"
+#include "lasso/error.h"
 
 namespace lasso::app {
 
@@ -30,6 +32,18 @@ struct OpenModel {
 OpenModel open_model(const ModelOptions& model, const RunOptions& run);
 // The same for what a Segmenter runs. Throws Failure(kBadModel) for a model of another family.
 OpenModel open_sam(const ModelOptions& model, const RunOptions& run);
+
+// Returns f(), which runs a model and reads nothing else: a broken file is the model's, which was
+// cut short while in use. Throws Failure(kBadModel) for that.
+template <typename F>
+auto with_model(F&& f) {
+  try {
+    return f();
+  } catch (const lasso::Error& error) {
+    if (error.code() != ErrorCode::kCorruptFile) throw;
+    throw Failure(Exit::kBadModel, error.what());
+  }
+}
 
 // In place of a file: "random:vit_b", "random:vit_l" or "random:vit_h", random weights that are
 // made in memory.

@@ -84,7 +84,7 @@ Exit run_tensors(const RunArguments& arguments) {
   for (const auto& [name, tensor] : inputs) views.emplace(name, tensor.view());
   std::map<std::string, HostTensor> outputs;
   try {
-    runner.run(views, &outputs);
+    with_model([&] { runner.run(views, &outputs); });
   } catch (const lasso::Error& error) {
     if (error.code() != ErrorCode::kInvalidArgument) throw;
     usage_error("--inputs {}: {}", arguments.inputs, error.what());

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "cli/model/model.h"
 #include "common/errors.h"
 #include "core/stopwatch.h"
 #include "formats/npy/npy.h"
@@ -112,7 +113,7 @@ class ImageJob {
 
   Embedding encode() {
     if (loaded_) return *loaded_;
-    Embedding embedding = segmenter_->encode(image_->view());
+    Embedding embedding = with_model([&] { return segmenter_->encode(image_->view()); });
     report_->timings.preprocess_ms = segmenter_->last_timings().preprocess_ms;
     report_->timings.encode_ms = segmenter_->last_timings().encode_ms;
     return embedding;
@@ -150,7 +151,7 @@ class ImageJob {
     const std::size_t count = prompts.size();
     std::vector<float> logits;
     std::vector<Segmentation> answers;
-    segmenter_->segment(embedding, prompts, {}, [&](std::size_t i, Segmentation& answer) {
+    const auto take = [&](std::size_t i, Segmentation& answer) {
       if (!settings_.save_logits.empty()) {
         logits.insert(logits.end(), answer.low_res_logits.begin(), answer.low_res_logits.end());
       }
@@ -160,7 +161,8 @@ class ImageJob {
       if (first == 0) wait_();
       outputs.add(first, answers);
       answers.clear();
-    });
+    };
+    with_model([&] { segmenter_->segment(embedding, prompts, {}, take); });
     report_->timings.decode_ms = segmenter_->last_timings().decode_ms;
     report_->timings.postprocess_ms = segmenter_->last_timings().postprocess_ms;
     const OrderedJson files = outputs.finish();

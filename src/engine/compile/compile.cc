@@ -53,11 +53,15 @@ class ConstantStore {
       stored =
           place(form.bytes, [&family, kernel, call, tensors = tensors_of(values)](std::byte* out) {
             std::vector<TensorView> views;
-            for (const auto& tensor : tensors)
+            for (const auto& tensor : tensors) {
               views.push_back(tensor ? tensor->view() : TensorView{});
+              if (tensor) tensor->check_file();
+            }
             family.pack(kernel, call, views, out);
             for (const auto& tensor : tensors) {
-              if (tensor) tensor->release_pages();
+              if (!tensor) continue;
+              tensor->check_file();
+              tensor->release_pages();
             }
           });
     }
@@ -70,7 +74,9 @@ class ConstantStore {
       const auto bytes =
           static_cast<std::size_t>(element_count(value.constant->dims)) * size_of(value.dtype);
       stored = place(std::max<std::size_t>(bytes, 1), [value](std::byte* out) {
+        value.constant->check_file();
         copy_constant(value, out);
+        value.constant->check_file();
         value.constant->release_pages();
       });
     }
@@ -206,6 +212,9 @@ class ProgramCompiler {
     compiled.packed_inputs = family.packed_inputs(call);
     const std::vector<const Value*> packed = packed_values(node, compiled);
     if (options_.times != nullptr && !options_.reference) {
+      for (const Value* value : packed) {
+        if (value != nullptr && value->constant) value->constant->check_file();
+      }
       const TimedChoice& timed =
           options_.times->of(family, call, options_.target, ConstantStore::views_of(packed));
       compiled.times = timed.times;

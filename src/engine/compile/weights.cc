@@ -11,6 +11,10 @@ Weights::Weights(AlignedBuffer memory)
 Weights::Weights(std::shared_ptr<const MappedFile> file, const std::byte* begin, std::uint64_t size)
     : file_(std::move(file)), data_(begin), size_(size) {}
 
+void Weights::check_file() const {
+  if (file_ != nullptr) file_->check_size();
+}
+
 const std::byte* Weights::on(const std::shared_ptr<const backend::Device>& device) const {
   if (device->is_host() || size_ == 0) return data_;
   const std::lock_guard<std::mutex> lock(copies_->mutex);
@@ -19,8 +23,10 @@ const std::byte* Weights::on(const std::shared_ptr<const backend::Device>& devic
   // Kept only once it is whole: a later call tries again.
   backend::Buffer buffer = device->allocate(static_cast<std::size_t>(size_));
   const auto stream = device->make_stream();
+  check_file();
   stream->upload(buffer.data(), data_, static_cast<std::size_t>(size_));
   stream->wait();
+  check_file();
   return copies_->buffers.emplace(device, std::move(buffer)).first->second.data();
 }
 

@@ -37,6 +37,9 @@ class Weights {
   const std::byte* data() const { return data_; }
   std::uint64_t size() const { return size_; }
 
+  // Throws kCorruptFile if they lie in a mapped file that has become shorter; see MappedFile.
+  void check_file() const;
+
   // Where they lie for kernels of the device: in place where that is the host, else in a copy that
   // is made at the first call. Valid while the weights are. From any thread.
   const std::byte* on(const std::shared_ptr<const backend::Device>& device) const;

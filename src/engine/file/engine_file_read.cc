@@ -145,6 +145,7 @@ LoadedEngine load(const std::shared_ptr<const MappedFile>& file, const ReadOptio
   const Section& weights = section_of(header, kWeights);
   bind_programs(weights, *module);
   module->weights = Weights(file, file->data() + weights.offset, weights.bytes);
+  file->check_size();
   engine.module = std::move(module);
   return engine;
 }

@@ -158,7 +158,9 @@ void write_engine_file(const std::string& path, const CompiledModule& module,
   write_atomically(path, [&](const std::string& temporary) {
     Output output(path, temporary);
     output.begin_section();
+    module.weights.check_file();
     output.append(module.weights.data(), static_cast<std::size_t>(module.weights.size()));
+    module.weights.check_file();
     write_rest(output, output.end_section(), module, model);
   });
 }

@@ -77,6 +77,15 @@ Plan& Session::find_or_bind(std::size_t program, std::span<const std::int64_t> s
   return *plans_.back().plan;
 }
 
+void Session::wait() {
+  stream_->wait();
+  check_weights();
+}
+
+void Session::check_weights() const {
+  if (device_->is_host()) module_->weights.check_file();
+}
+
 void Session::keep_plans(std::size_t count) {
   options_.cached_plans = std::max(options_.cached_plans, count);
   plans_.reserve(options_.cached_plans);
@@ -92,6 +101,7 @@ void Session::prepare(std::size_t program, std::span<const std::int64_t> symbols
 
 void Session::enqueue(std::size_t program, std::span<const std::int64_t> symbols,
                       std::span<const ConstTensorRef> inputs, std::span<const TensorRef> outputs) {
+  check_weights();
   Plan& plan = find_or_bind(program, symbols);
   plan.set_arena(arena_.data());
   if (!trace_) {

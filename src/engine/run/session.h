@@ -47,11 +47,12 @@ class Session {
   // graph's. Outputs must not overlap inputs. Inputs on the host may change when it returns;
   // outputs hold the results after wait(), and their memory must live until then, as must device
   // memory. Runs are done in the order in which they were asked for. Allocates only when the
-  // binding is new. Throws kInvalidArgument for sizes or arguments that the program does not take.
+  // binding is new. Throws kInvalidArgument for sizes or arguments that the program does not take,
+  // and kCorruptFile where the weights lie in a file that has become shorter.
   void enqueue(std::size_t program, std::span<const std::int64_t> symbols,
                std::span<const ConstTensorRef> inputs, std::span<const TensorRef> outputs);
-  // Returns when all runs are done; throws what failed in them.
-  void wait() { stream_->wait(); }
+  // Returns when all runs are done; throws what failed in them, and kCorruptFile as enqueue() does.
+  void wait();
   // Both.
   void run(std::size_t program, std::span<const std::int64_t> symbols,
            std::span<const ConstTensorRef> inputs, std::span<const TensorRef> outputs) {
@@ -83,6 +84,8 @@ class Session {
     std::unique_ptr<Plan> plan;
   };
 
+  // Before and after kernels read the weights where they lie.
+  void check_weights() const;
   Plan& find_or_bind(std::size_t program, std::span<const std::int64_t> symbols);
 
   std::shared_ptr<const CompiledModule> module_;

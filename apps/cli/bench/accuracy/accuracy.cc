@@ -200,6 +200,11 @@ HtmlHead judge(const AccuracyResults& results, const IouLimits& limits) {
   for (std::size_t i = 1; i < results.sides.size(); ++i) {
     const IouStatistics iou = results.summarize(i).reference;
     const std::string& label = results.sides[i].label;
+    if (iou.count == 0) {
+      below.push_back(
+          fmt::format("{} has no IoU: all masks are empty, and so are the reference's", label));
+      continue;
+    }
     if (iou.mean < limits.mean) {
       below.push_back(fmt::format("{} has a mean IoU of {}, below --min-iou {}", label,
                                   agreement_text(iou.mean), limits.mean));
@@ -245,6 +250,13 @@ Exit run_accuracy(const AccuracyArguments& arguments) {
   const AccuracyResults& results = outcome.results;
   if (results.images.empty()) {
     throw Failure(Exit::kSomeFailed, "no image could be measured; there is no report");
+  }
+  if (!results.has_evidence()) {
+    throw Failure(
+        Exit::kThresholdMissed,
+        fmt::format("for every prompt ({}), the masks of the reference and of every candidate are "
+                    "empty, which says nothing about accuracy; there is no report",
+                    results.prompt_count()));
   }
 
   HtmlHead head = judge(results, limits);
@@ -293,7 +305,8 @@ Exit run_accuracy(const AccuracyArguments& arguments) {
 constexpr const char* kEpilogue =
     R"(Every prompt of every image goes to the reference and to each candidate. Prompts are 1 to 5 random
 points, the same for the same seed: strictly inside the image, or, where the truth is known, inside
-an object, one prompt for each. IoU is that of two masks at the image's size; two empty ones have 1.
+an object, one prompt for each. IoU is that of two masks at the image's size. Two empty ones have
+none: such prompts are counted apart, and where there are no others, there is no report (status 6).
 
 Where the truth is known, more is measured for each object: one click (the best of three masks by
 the truth, the model's own choice of the three, the single mask); 3 and 5 clicks, each further one
@@ -303,8 +316,8 @@ VARIANT is fast (the default) or reference (plain loops, slow), a precision, an 
 several of these with +, as with "lasso compare". Each side runs in a process of its own. The report
 is a folder DIR/MODEL-TIME with report.html, results.json and results.csv; none is overwritten.
 
-Exit status: 0 done, 1 some images failed, 6 a candidate is below --min-iou or --min-lowest-iou;
-else as with "lasso segment".
+Exit status: 0 done, 1 some images failed, 6 a candidate is below --min-iou or --min-lowest-iou, or
+all masks are empty; else as with "lasso segment".
 
 Examples:
   lasso bench accuracy --model lasso-tiny.pth --baseline flood-fill

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
+#include <optional>
 
 #include "cli/bench/report/markup.h"
 #include "common/files.h"
@@ -125,14 +126,15 @@ std::string panel_html(const Panel& panel, const AccuracyCase& one, const Image&
 
 std::string case_html(const AccuracyCase& one, std::size_t number,
                       const std::vector<SideInfo>& sides, const std::string& scratch) {
-  const PromptResult& prompt = one.image.prompts[one.prompt];
+  const PromptResult& prompt = one.shown();
+  const std::optional<double> iou = lowest_iou(prompt);
   std::string html = fmt::format(
       "<article>\n<h3><span class=\"name\">{}</span><span class=\"dim\">prompt {}, one of {}{}; {} "
       "x {} "
-      "pixels</span><span class=\"iou\">lowest IoU {}</span></h3>\n",
+      "pixels</span><span class=\"iou\">{}</span></h3>\n",
       escape_html(one.image.name), one.prompt, one.image.prompts.size(),
       prompt.id.is_null() ? "" : ", id " + escape_html(prompt.id.dump()), one.image.width,
-      one.image.height, agreement_text(one.iou()));
+      one.image.height, iou ? "lowest IoU " + agreement_text(*iou) : "all masks empty");
   try {
     ReadImageOptions options;
     options.range = one.range;

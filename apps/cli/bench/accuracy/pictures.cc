@@ -33,6 +33,7 @@ std::string iou_lines(const MaskResult& result) {
   if (result.with_reference) {
     text += fmt::format("\nIoU {} with the reference", agreement_text(*result.with_reference));
   }
+  if (result.both_empty) text += "\nempty, as the reference's: no IoU";
   if (result.with_truth) text += fmt::format("\nIoU {:.4f} with the truth", *result.with_truth);
   return text;
 }
@@ -70,9 +71,9 @@ struct Shrinking {
 
 void WorstCases::add(AccuracyCase one) {
   if (limit_ == 0) return;
-  const auto after =
-      std::upper_bound(cases_.begin(), cases_.end(), one.iou(),
-                       [](double iou, const AccuracyCase& other) { return iou < other.iou(); });
+  const auto after = std::upper_bound(
+      cases_.begin(), cases_.end(), one,
+      [](const AccuracyCase& a, const AccuracyCase& b) { return is_worse(a.shown(), b.shown()); });
   cases_.insert(after, std::move(one));
   if (cases_.size() > limit_) cases_.pop_back();
 }

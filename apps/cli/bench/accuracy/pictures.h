@@ -22,7 +22,7 @@ struct AccuracyCase {
   std::string truth;               // RLE; empty where it is not known
   std::vector<std::string> masks;  // RLE, one per side
 
-  double iou() const { return lowest_iou(image.prompts[prompt]); }
+  const PromptResult& shown() const { return image.prompts[prompt]; }
 };
 
 // Keeps the worst of the cases that it is given.
@@ -31,7 +31,7 @@ class WorstCases {
   explicit WorstCases(std::size_t limit) : limit_(limit) {}
 
   void add(AccuracyCase one);
-  // The lowest IoU first; the earlier image first among equals.
+  // The lowest IoU first, those without any last; the earlier image first among equals.
   const std::vector<AccuracyCase>& cases() const { return cases_; }
 
  private:

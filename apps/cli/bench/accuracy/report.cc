@@ -29,19 +29,23 @@ ReportTable reference_table(const AccuracyResults& results, const IouLimits& lim
   ReportTable table;
   table.title = "IoU with the masks of " + results.sides.front().label;
   table.note =
-      "1st percentile: the IoU at rank n/100, rounded up, of n prompts in ascending order. Two "
-      "empty masks have IoU 1.";
-  table.columns = {"candidate", "prompts", "minimum", "1st percentile", "mean", "worst image"};
-  table.text_columns = {5};
+      "1st percentile: the IoU at rank n/100, rounded up, of n prompts in ascending order. Prompts "
+      "for which both masks are empty have no IoU, and are counted apart.";
+  table.columns = {"candidate",      "prompts", "both empty", "minimum",
+                   "1st percentile", "mean",    "worst image"};
+  table.text_columns = {6};
   for (std::size_t i = 1; i < results.sides.size(); ++i) {
     const SideSummary summary = results.summarize(i);
-    table.rows.push_back(
-        {results.sides[i].label, fmt::format("{}", summary.reference.count),
-         agreement_text(summary.reference.minimum), agreement_text(summary.reference.percentile_1),
-         agreement_text(summary.reference.mean),
-         summary.reference.minimum < 1
-             ? fmt::format("{}, prompt {}", summary.worst_image, summary.worst_prompt)
-             : "none differs"});
+    const IouStatistics& iou = summary.reference;
+    const auto text = [&](double value) { return iou.count == 0 ? "" : agreement_text(value); };
+    const std::string worst =
+        fmt::format("{}, prompt {}", summary.worst_image, summary.worst_prompt);
+    table.rows.push_back({results.sides[i].label, fmt::format("{}", iou.count),
+                          fmt::format("{}", summary.empty_pairs), text(iou.minimum),
+                          text(iou.percentile_1), text(iou.mean),
+                          iou.count == 0    ? "no IoU"
+                          : iou.minimum < 1 ? worst
+                                            : "none differs"});
     table.bad.push_back(limits.missed_by(summary));
   }
   return table;
@@ -114,13 +118,20 @@ OrderedJson side_json(const AccuracyResults& results, std::size_t index) {
   const SideSummary summary = results.summarize(index);
   OrderedJson json = {{"name", side.label}};
   json.update(side.info);
-  if (summary.reference.count > 0) {
-    json["with_reference"] = {{"prompts", summary.reference.count},
-                              {"minimum", summary.reference.minimum},
-                              {"percentile_1", summary.reference.percentile_1},
-                              {"mean", summary.reference.mean},
-                              {"worst_image", summary.worst_image},
-                              {"worst_prompt", summary.worst_prompt}};
+  const IouStatistics& iou = summary.reference;
+  if (iou.count + summary.empty_pairs > 0) {
+    OrderedJson& agreement = json["with_reference"];
+    agreement = {{"prompts", iou.count},   {"empty_pairs", summary.empty_pairs},
+                 {"minimum", nullptr},     {"percentile_1", nullptr},
+                 {"mean", nullptr},        {"worst_image", nullptr},
+                 {"worst_prompt", nullptr}};
+    if (iou.count > 0) {
+      agreement.update({{"minimum", iou.minimum},
+                        {"percentile_1", iou.percentile_1},
+                        {"mean", iou.mean},
+                        {"worst_image", summary.worst_image},
+                        {"worst_prompt", summary.worst_prompt}});
+    }
   }
   if (summary.all.points.count() > 0) json["with_truth"] = truth_json(summary.all);
   if (results.has_core()) json["with_truth_core"] = truth_json(summary.core);
@@ -130,6 +141,7 @@ OrderedJson side_json(const AccuracyResults& results, std::size_t index) {
 OrderedJson mask_json(const SideInfo& side, const MaskResult& result) {
   OrderedJson json = {{"name", side.label}};
   if (result.with_reference) json["iou_with_reference"] = *result.with_reference;
+  if (result.both_empty) json["both_empty"] = true;
   if (result.with_truth) json["iou_with_truth"] = *result.with_truth;
   if (result.iou_prediction) json["iou_prediction"] = shortest(*result.iou_prediction);
   if (!result.scores) return json;
@@ -259,6 +271,7 @@ std::string to_csv(const AccuracyResults& results) {
       "image",          "prompt",        "id", "points", "name", "role", "iou_with_reference",
       "iou_with_truth", "iou_prediction"};
   for (const auto& [name, value] : named(TruthScores{})) names.emplace_back(name);
+  names.emplace_back("both_empty");
   std::string text = csv_line(names);
   for (const ImageResult& image : results.images) {
     for (std::size_t i = 0; i < image.prompts.size(); ++i) {
@@ -280,6 +293,8 @@ std::string to_csv(const AccuracyResults& results) {
         for (const auto& [name, value] : named(result.scores.value_or(TruthScores{}))) {
           line.push_back(result.scores ? fmt::format("{}", value) : "");
         }
+        const bool compared = results.has_reference() && !results.sides[side].is_reference;
+        line.emplace_back(!compared ? "" : result.both_empty ? "1" : "0");
         text += csv_line(line);
       }
     }

@@ -16,6 +16,7 @@ struct IouLimits {
   double lowest = -1;  // of every mask
   bool any() const { return mean >= 0 || lowest >= 0; }
   bool missed_by(const SideSummary& summary) const {
+    // Without any IoU both figures are 0.
     return summary.reference.mean < mean || summary.reference.minimum < lowest;
   }
 };

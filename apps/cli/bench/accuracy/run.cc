@@ -213,7 +213,10 @@ class Measurement {
       Mask mask = decode(masks[i][p]);
       MaskResult& result = image->prompts[p].sides[i];
       if (truth) result.with_truth = mask_iou(mask, *truth);
-      if (reference) result.with_reference = mask_iou(mask, *reference);
+      if (reference) {
+        result.both_empty = mask_area(mask) == 0 && mask_area(*reference) == 0;
+        if (!result.both_empty) result.with_reference = mask_iou(mask, *reference);
+      }
       if (results_.sides[i].is_reference) reference = std::move(mask);
     }
   }

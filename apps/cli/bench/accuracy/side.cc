@@ -70,11 +70,14 @@ void answer_chunk(const Embedding& embedding, const std::vector<AccuracyPrompt>&
         rle_from_string(prompts[i].truth, embedding.image_width(), embedding.image_height())));
     clicks.push_back(prompts[i].prompt.points.front());
   }
-  for (const Segmentation& answer : segmenter->segment(embedding, asked)) {
+  const std::vector<Segmentation> masks =
+      with_model([&] { return segmenter->segment(embedding, asked); });
+  for (const Segmentation& answer : masks) {
     answers->push_back(answer_to_json(answer.masks.front(), answer.iou_predictions.front()));
   }
   if (truths.empty()) return;
-  const std::vector<TruthScores> scores = score_objects(embedding, truths, clicks, segmenter);
+  const std::vector<TruthScores> scores =
+      with_model([&] { return score_objects(embedding, truths, clicks, segmenter); });
   for (std::size_t i = 0; i < scores.size(); ++i) {
     (*answers)[with_truth[i]]["scores"] = scores_to_json(scores[i]);
   }
@@ -90,7 +93,7 @@ OrderedJson answer_request(const OrderedJson& request, lasso::Segmenter* segment
     options.range = ValueRange{range.at(0).get<int>(), range.at(1).get<int>()};
   }
   const Image image = read_image(std::string(path.begin(), path.end()), options);
-  const Embedding embedding = segmenter->encode(image.view());
+  const Embedding embedding = with_model([&] { return segmenter->encode(image.view()); });
   const std::size_t bytes =
       4 * static_cast<std::size_t>(image.width) * static_cast<std::size_t>(image.height);
   const std::size_t step =

@@ -81,14 +81,16 @@ class LassoRuntime : public SpeedRuntime {
   }
 
   OrderedJson encode() override {
-    embedding_ = segmenter_.encode(image_.view());
+    embedding_ = with_model([&] { return segmenter_.encode(image_.view()); });
     const Timings& timings = segmenter_.last_timings();
     return {{"ms", timings.encode_ms}, {"preprocess_ms", timings.preprocess_ms}};
   }
 
   OrderedJson decode(int prompts) override {
-    if (!embedding_) embedding_ = segmenter_.encode(image_.view());
-    segmenter_.segment(embedding_, spread_prompts(prompts, image_.width, image_.height));
+    with_model([&] {
+      if (!embedding_) embedding_ = segmenter_.encode(image_.view());
+      segmenter_.segment(embedding_, spread_prompts(prompts, image_.width, image_.height));
+    });
     const Timings& timings = segmenter_.last_timings();
     return {{"ms", timings.decode_ms}, {"postprocess_ms", timings.postprocess_ms}};
   }
@@ -99,9 +101,10 @@ class LassoRuntime : public SpeedRuntime {
     options.warnings = false;  // load_picture() has said them
     const Image image = read_image(path_, options);
     const double read_ms = watch.milliseconds();
-    const Embedding embedding = segmenter_.encode(image.view());
+    const Embedding embedding = with_model([&] { return segmenter_.encode(image.view()); });
     const Timings first = segmenter_.last_timings();
-    segmenter_.segment(embedding, spread_prompts(1, image.width, image.height));
+    with_model(
+        [&] { segmenter_.segment(embedding, spread_prompts(1, image.width, image.height)); });
     const double ms = watch.milliseconds();
     const Timings& second = segmenter_.last_timings();
     return {{"ms", ms},
@@ -113,7 +116,7 @@ class LassoRuntime : public SpeedRuntime {
   }
 
   OrderedJson layers() override {
-    const LayerTimes times = time_layers(&segmenter_, image_.view());
+    const LayerTimes times = with_model([&] { return time_layers(&segmenter_, image_.view()); });
     OrderedJson layers = OrderedJson::array();
     for (const ProgramInfo& program : model_.engine.info().programs) {
       const char* stage = program.name == "image_encoder"  ? "encode"

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/check.h"
 #include "models/sam/calibrate/calibration_prompts.h"
 #include "models/sam/calibrate/calibration_set.h"
 #include "models/sam/calibrate/mask_agreement.h"
@@ -64,8 +65,9 @@ class Calibration {
     set_ = gather_pictures(options_, checkpoint_.config.image_size);
     list_pictures();
     run_reference();
-    const Assignment chosen =
-        precision_ == Precision::kAuto ? choose() : layers_.uniform(weights_of(precision_));
+    const Assignment chosen = precision_ == Precision::kAuto && can_choose()
+                                  ? choose()
+                                  : layers_.uniform(weights_of(lowest()));
     layers_.trial(chosen);
     return accept(chosen);
   }
@@ -93,12 +95,12 @@ class Calibration {
     task.measure = [this](const quant::PrecisionPlan& plan) {
       const Agreement agreement = measure(compile(plan), set_.choosing, chosen_masks_);
       return quant::Score{agreement.mean(), agreement.lowest(), agreement.standard_error(),
-                          agreement.median_encode_ms()};
+                          agreement.median_encode_ms(), agreement.empty_pairs()};
     };
     task.measure_few = [this](const quant::PrecisionPlan& plan) {
-      const std::size_t images =
-          std::min(set_.choosing.size(), static_cast<std::size_t>(options_.ranking_images));
-      return measure(compile(plan), Pictures(set_.choosing).first(images), chosen_masks_).mean();
+      return measure(compile(plan), set_.choosing, chosen_masks_,
+                     static_cast<std::size_t>(options_.ranking_images))
+          .mean();
     };
     task.progress = [this](const std::string& stage, std::size_t done, std::size_t total) {
       report(stage, done, total);
@@ -130,10 +132,14 @@ class Calibration {
     const auto answer = [&](CalibrationPicture& picture, References& references) {
       const std::size_t done = chosen_masks_.size() + accepted_masks_.size();
       report("fp32 masks", done, total);
-      const Embedding embedding = predictor.encode(picture.image.view());
-      picture.prompts = drawn_prompts(predictor, embedding, options_.prompts_per_image,
-                                      static_cast<std::uint64_t>(options_.seed) << 32 | done);
-      references.push_back(encoded(masks_of(predictor, embedding, picture.prompts)));
+      try {
+        const Embedding embedding = predictor.encode(picture.image.view());
+        picture.prompts = drawn_prompts(predictor, embedding, options_.prompts_per_image,
+                                        static_cast<std::uint64_t>(options_.seed) << 32 | done);
+        references.push_back(encoded(masks_of(predictor, embedding, picture.prompts)));
+      } catch (const NotFinite& error) {
+        fail(error.code(), "{}: {}", picture.name, error.what());
+      }
     };
     if (lowest() == Precision::kInt8) {
       const auto images = static_cast<std::int64_t>(set_.choosing.size());
@@ -143,8 +149,11 @@ class Calibration {
         const Tracing tracing(session, observer);
         for (CalibrationPicture& picture : set_.choosing) answer(picture, chosen_masks_);
       }
-      layers_.search_smoothings(
-          observer.inputs(), [&](std::size_t i) { return checkpoint_.weights.dense(names_[i]); });
+      layers_.search_smoothings(observer.inputs(), [&](std::size_t i) {
+        Tensor weights = checkpoint_.weights.dense(names_[i]);
+        weights.check_file();
+        return weights;
+      });
     } else {
       for (CalibrationPicture& picture : set_.choosing) answer(picture, chosen_masks_);
     }
@@ -180,6 +189,25 @@ class Calibration {
     return agreement;
   }
 
+  // On the first `few` pictures in which the fp32 model sees something.
+  Agreement measure(const std::shared_ptr<const SamModel>& model, Pictures pictures,
+                    const References& references, std::size_t few) const {
+    Predictor predictor(model, threads());
+    Agreement agreement;
+    for (std::size_t i = 0; i < pictures.size() && few > 0; ++i) {
+      if (!shows_something(references[i])) continue;
+      agreement.add(answer_of(predictor, pictures[i]), references[i]);
+      --few;
+    }
+    return agreement;
+  }
+
+  // Where the fp32 model sees nothing, no engine's masks tell how good it is, and the choice is not
+  // made: what is asked for at most is measured once, so that the report shows it.
+  bool can_choose() const {
+    return std::any_of(chosen_masks_.begin(), chosen_masks_.end(), shows_something);
+  }
+
   Assignment choose() {
     if (options_.always_rank) layers_.losses();
     return layers_.choose();
@@ -197,6 +225,7 @@ class Calibration {
     row.mean_iou = score.mean;
     row.lowest_iou = score.lowest;
     row.standard_error = score.standard_error;
+    row.empty_pairs = score.without_evidence;
     row.encode_ms = score.run_ms;
     return row;
   }
@@ -243,9 +272,10 @@ class Calibration {
     accuracy.lowest_iou = agreement.lowest();
     accuracy.images = agreement.images();
     accuracy.masks = agreement.masks();
+    accuracy.empty_pairs = agreement.empty_pairs();
     accuracy.random_pictures = set_.random;
     accuracy.seed = options_.seed;
-    report_.accepted = accuracy.mean_iou >= options_.min_iou;
+    report_.accepted = accuracy.masks > 0 && accuracy.mean_iou >= options_.min_iou;
     result.model = *model;
     result.model.accuracy = accuracy;
     result.report = std::move(report_);

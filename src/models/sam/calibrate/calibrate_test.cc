@@ -173,18 +173,91 @@ TEST(Agreement, IsTheMeanOverMasks) {
   EXPECT_DOUBLE_EQ(agreement.median_encode_ms(), 4);  // the first run does not count
 }
 
+TEST(Agreement, PairsOfEmptyMasksAreNoEvidence) {
+  const Mask full{2, 1, {1, 1}};
+  const Mask half{2, 1, {0, 1}};
+  const Mask empty{2, 1, {0, 0}};
+  Agreement agreement;
+  EXPECT_EQ(agreement.mean(), 0);
+  EXPECT_EQ(agreement.lowest(), 0);
+  agreement.add({{empty, empty}, 1}, encoded({empty, empty}));
+  EXPECT_EQ(agreement.mean(), 0);
+  EXPECT_EQ(agreement.lowest(), 0);
+  EXPECT_EQ(agreement.images(), 0);
+  EXPECT_EQ(agreement.masks(), 0);
+  EXPECT_EQ(agreement.empty_pairs(), 2);
+  // One empty mask of a pair has IoU 0, whichever it is.
+  agreement.add({{empty, full, half, empty}, 1}, encoded({empty, full, empty, half}));
+  EXPECT_DOUBLE_EQ(agreement.mean(), 1.0 / 3);
+  EXPECT_EQ(agreement.lowest(), 0);
+  EXPECT_EQ(agreement.images(), 1);
+  EXPECT_EQ(agreement.masks(), 3);
+  EXPECT_EQ(agreement.empty_pairs(), 3);
+  agreement.add({{full}, 1}, encoded({full}));
+  EXPECT_DOUBLE_EQ(agreement.mean(), 2.0 / 4);
+  // Of 1/3 and 1: s = sqrt(2/9), divided by sqrt(2).
+  EXPECT_NEAR(agreement.standard_error(), 1.0 / 3, 1e-12);
+  // What is not finite has no masks, and IoU 0 with any.
+  agreement.add({{}, 1}, encoded({empty, full}));
+  EXPECT_DOUBLE_EQ(agreement.mean(), 2.0 / 6);
+  EXPECT_EQ(agreement.empty_pairs(), 3);
+}
+
+// A model with other values in one tensor.
+SamCheckpoint changed_micro(const std::vector<std::string>& names, float value) {
+  SamCheckpoint checkpoint = micro();
+  for (const std::string& name : names) {
+    const Dims dims = checkpoint.weights.at(name).dims;
+    const auto count = static_cast<std::size_t>(element_count(dims));
+    checkpoint.weights.set(name, make_tensor(dims, std::vector<float>(count, value)));
+  }
+  return checkpoint;
+}
+
+TEST(Calibrate, AModelThatFindsNothingIsRefused) {
+  const std::string last = "mask_decoder.output_hypernetworks_mlps.0.layers.2.";
+  const SamCheckpoint blind = changed_micro({last + "weight", last + "bias"}, 0);
+  for (const Precision precision : {Precision::kAuto, Precision::kInt8}) {
+    const CalibrationReport report = calibrate_model(blind, preprocess_preset("sam"),
+                                                     compile_options(), precision, few_pictures())
+                                         .report;
+    EXPECT_FALSE(report.accepted);
+    EXPECT_EQ(report.accuracy.masks, 0);
+    EXPECT_EQ(report.accuracy.images, 0);
+    EXPECT_EQ(report.accuracy.empty_pairs, 2);
+    EXPECT_EQ(report.accuracy.mean_iou, 0);
+    ASSERT_EQ(report.trials.size(), 1U);
+    EXPECT_EQ(report.trials.front().empty_pairs, 2);
+    EXPECT_EQ(report.trials.front().mean_iou, 0);
+    EXPECT_EQ(report.trials.front().int8_layers, static_cast<int>(report.layers.size()));
+  }
+}
+
+TEST(Calibrate, AnswersThatAreNotFiniteHaveNoMasks) {
+  const SamCheckpoint huge =
+      changed_micro({"image_encoder.patch_embed.proj.bias", "image_encoder.pos_embed"}, 3e38F);
+  Predictor predictor(std::make_shared<const SamModel>(
+                          compile_model(huge, preprocess_preset("sam"), compile_options())),
+                      1);
+  CalibrationPicture picture{"a", random_picture(64, 48, 3), spread_points(64, 48, 3, 1)};
+  EXPECT_TRUE(answer_of(predictor, picture).masks.empty());
+  EXPECT_ERROR(predictor.encode(picture.image.view()), ErrorCode::kUnsupported,
+               "that are not finite: in fp32");
+}
+
 TEST(AccuracyRecord, IsRefusedOutOfItsRanges) {
   const test::TempDir folder;
   const std::string path = folder / "a.lasso";
   SamModel model = compile_model(micro(), preprocess_preset("sam"), compile_options());
   model.precision = "int8";
-  AccuracyRecord good{0.99, 0.995, 0.001, 0.8, 16, 200, true, 1};
+  AccuracyRecord good{0.99, 0.995, 0.001, 0.8, 16, 200, 3, true, 1};
   const auto load = [&](const AccuracyRecord& accuracy) {
     model.accuracy = accuracy;
     engine::write_engine_file(path, *model.module, record_of(model));
     return test::load_engine_file(path, compile_options(), false);
   };
   EXPECT_EQ(load(good)->accuracy->standard_error, 0.001);
+  EXPECT_EQ(load(good)->accuracy->empty_pairs, 3);
   for (double AccuracyRecord::*iou :
        {&AccuracyRecord::min_iou, &AccuracyRecord::mean_iou, &AccuracyRecord::standard_error,
         &AccuracyRecord::lowest_iou}) {
@@ -194,8 +267,8 @@ TEST(AccuracyRecord, IsRefusedOutOfItsRanges) {
     bad.*iou = -0.5;
     EXPECT_ERROR(load(bad), ErrorCode::kCorruptFile, "from 0 to 1");
   }
-  for (int AccuracyRecord::*count :
-       {&AccuracyRecord::images, &AccuracyRecord::masks, &AccuracyRecord::seed}) {
+  for (int AccuracyRecord::*count : {&AccuracyRecord::images, &AccuracyRecord::masks,
+                                     &AccuracyRecord::empty_pairs, &AccuracyRecord::seed}) {
     AccuracyRecord bad = good;
     bad.*count = -1;
     EXPECT_ERROR(load(bad), ErrorCode::kCorruptFile, "negative");

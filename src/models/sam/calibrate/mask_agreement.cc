@@ -17,9 +17,20 @@ std::vector<Mask> masks_of(Predictor& predictor, const Embedding& embedding,
 }
 
 PictureAnswer answer_of(Predictor& predictor, const CalibrationPicture& picture) {
-  const Embedding embedding = predictor.encode(picture.image.view());
-  const double encode_ms = predictor.timings().encode_ms;
-  return {masks_of(predictor, embedding, picture.prompts), encode_ms};
+  PictureAnswer answer;
+  try {
+    const Embedding embedding = predictor.encode(picture.image.view());
+    answer.encode_ms = predictor.timings().encode_ms;
+    answer.masks = masks_of(predictor, embedding, picture.prompts);
+  } catch (const NotFinite&) {
+    answer.masks.clear();
+  }
+  return answer;
+}
+
+bool shows_something(const PictureMasks& masks) {
+  return std::any_of(masks.begin(), masks.end(),
+                     [](const Rle& mask) { return mask_area(decode_rle(mask)) > 0; });
 }
 
 PictureMasks encoded(const std::vector<Mask>& masks) {
@@ -30,21 +41,32 @@ PictureMasks encoded(const std::vector<Mask>& masks) {
 
 void Agreement::add(const PictureAnswer& answer, const PictureMasks& reference) {
   const std::vector<Mask>& masks = answer.masks;
-  LASSO_CHECK(masks.size() == reference.size() && !masks.empty(), ErrorCode::kInternal,
-              "{} masks against {}", masks.size(), reference.size());
+  LASSO_CHECK((masks.size() == reference.size() || masks.empty()) && !reference.empty(),
+              ErrorCode::kInternal, "{} masks against {}", masks.size(), reference.size());
   double sum = 0;
-  for (std::size_t i = 0; i < masks.size(); ++i) {
-    const double iou = mask_iou(masks[i], decode_rle(reference[i]));
+  int pairs = 0;
+  for (std::size_t i = 0; i < reference.size(); ++i) {
+    double iou = 0;
+    if (!masks.empty()) {
+      const Mask expected = decode_rle(reference[i]);
+      if (mask_area(masks[i]) == 0 && mask_area(expected) == 0) {
+        ++empty_pairs_;
+        continue;
+      }
+      iou = mask_iou(masks[i], expected);
+    }
     sum += iou;
+    ++pairs;
     lowest_ = std::min(lowest_, iou);
   }
-  sum_ += sum;
-  masks_ += static_cast<int>(masks.size());
-  image_means_.push_back(sum / static_cast<double>(masks.size()));
   encode_ms_.push_back(answer.encode_ms);
+  if (pairs == 0) return;
+  sum_ += sum;
+  masks_ += pairs;
+  image_means_.push_back(sum / pairs);
 }
 
-double Agreement::mean() const { return masks_ == 0 ? 1 : sum_ / masks_; }
+double Agreement::mean() const { return masks_ == 0 ? 0 : sum_ / masks_; }
 
 double Agreement::standard_error() const {
   if (image_means_.size() < 2) return 0;

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cmath>
 #include <cstring>
 #include <map>
 #include <system_error>
@@ -12,6 +11,7 @@
 #include "core/access.h"
 #include "core/check.h"
 #include "core/convert.h"
+#include "core/finite.h"
 #include "core/guard.h"
 #include "formats/safetensors/safetensors_reader.h"
 #include "formats/safetensors/safetensors_writer.h"
@@ -135,15 +135,16 @@ Embedding load_embedding(const std::string& path) {
   impl->channels = static_cast<int>(dims[1]);
   impl->grid = static_cast<int>(dims[2]);
   std::vector<float> planes(static_cast<std::size_t>(element_count(dims)));
+  tensor.check_file();
   read_f32(tensor.view(), planes.data());
+  tensor.check_file();
   impl->values = AlignedBuffer(tensor.bytes());
   transpose(planes.data(), static_cast<std::size_t>(dims[1]),
             static_cast<std::size_t>(dims[2] * dims[3]), impl->data());
-  const std::int64_t count = element_count(dims);
-  for (std::int64_t i = 0; i < count; ++i) {
-    LASSO_CHECK(std::isfinite(impl->data()[i]), ErrorCode::kCorruptFile,
-                "{}: tensor \"{}\" holds a value that is not finite", path, kTensor);
-  }
+  const std::size_t bad = count_not_finite(planes.data(), planes.size());
+  LASSO_CHECK(bad == 0, ErrorCode::kCorruptFile,
+              "{}: tensor \"{}\" holds {} of {} values that are not finite", path, kTensor, bad,
+              planes.size());
   return Access::make<Embedding>(std::move(impl));
 }
 

@@ -6,6 +6,7 @@
 
 #include "core/access.h"
 #include "core/check.h"
+#include "core/finite.h"
 #include "core/stopwatch.h"
 #include "core/threads.h"
 #include "models/sam/describe/describe.h"
@@ -20,10 +21,6 @@ namespace {
 // those of small models fill the cores better in one run.
 constexpr std::size_t kTokenBytesPerRun = std::size_t{2} << 20;
 constexpr std::size_t kMostPromptsPerRun = 8;
-// Beyond, the layers of the smallest models fill the caches and the cores; two cores are full with
-// one image.
-constexpr std::size_t kImagesPerRun = 4;
-
 // Labels of the prompt encoder beyond background (0) and foreground (1).
 constexpr std::int32_t kPadding = -1;
 constexpr std::int32_t kTopLeft = 2;
@@ -48,10 +45,6 @@ std::size_t prompts_per_run(const SamConfig& config) {
   return std::clamp<std::size_t>(kTokenBytesPerRun / bytes, 1, kMostPromptsPerRun);
 }
 
-// Limits of warm_up() beyond which nobody plans ahead.
-constexpr int kMostPrompts = 1 << 16;
-constexpr int kMostPoints = 1 << 10;
-
 }  // namespace
 
 Predictor::Predictor(std::shared_ptr<const SamModel> model, int threads)
@@ -64,13 +57,24 @@ Predictor::Predictor(std::shared_ptr<const SamModel> model, int threads)
   decoder_with_mask_ = session_.program(kMaskDecoderWithMask);
 }
 
+template <typename What>
+void Predictor::check_finite(const float* values, std::size_t count, const What& what) const {
+  const std::size_t bad = count_not_finite(values, count);
+  if (bad == 0) return;
+  throw NotFinite(
+      fmt::format("{} has {} of {} values that are not finite: in {}, the model leaves the range "
+                  "of its numbers "
+                  "for this image",
+                  what(), bad, count, model_->precision));
+}
+
 Embedding Predictor::encode(const ImageView& image) {
   timings_ = {};
   const Stopwatch watch;
   image_.get(image_values());
   preprocess(image, 0);
   timings_.preprocess_ms = watch.milliseconds();
-  return run_encoder(image);
+  return checked(run_encoder(image));
 }
 
 std::vector<Embedding> Predictor::encode(const ImageView* images, std::size_t count) {
@@ -90,6 +94,11 @@ std::vector<Embedding> Predictor::encode(const ImageView* images, std::size_t co
     }
     timings_.preprocess_ms += watch.milliseconds();
     run_encoder(images + first, some, embeddings);
+    for (std::size_t i = first; i < first + some; ++i) {
+      const Embedding::Impl& impl = *Access::impl(embeddings[i]);
+      check_finite(impl.data(), impl.size(),
+                   [&] { return fmt::format("image {} of {}: its embedding", i, count); });
+    }
   }
   return embeddings;
 }
@@ -109,8 +118,11 @@ Embedding Predictor::encode_preprocessed(const float* pixels, int image_width, i
   LASSO_CHECK(pixels != nullptr, ErrorCode::kInvalidArgument, "pixels is null");
   resized_size(model_->preprocess, image_width, image_height, model_->config.image_size);
   timings_ = {};
+  const std::size_t bad = count_not_finite(pixels, image_values());
+  LASSO_CHECK(bad == 0, ErrorCode::kInvalidArgument,
+              "{} of the {} values of the pixels are not finite", bad, image_values());
   std::copy_n(pixels, image_values(), image_.get(image_values()));
-  return run_encoder({nullptr, image_width, image_height});
+  return checked(run_encoder({nullptr, image_width, image_height}));
 }
 
 std::shared_ptr<Embedding::Impl> Predictor::new_embedding(const ImageView& image) const {
@@ -159,6 +171,12 @@ Embedding Predictor::run_encoder(const ImageView& image) {
   return Access::make<Embedding>(std::move(impl));
 }
 
+Embedding Predictor::checked(Embedding embedding) const {
+  const Embedding::Impl& impl = *Access::impl(embedding);
+  check_finite(impl.data(), impl.size(), [] { return "the embedding"; });
+  return embedding;
+}
+
 void Predictor::check_embedding(const Embedding& embedding) const {
   LASSO_CHECK(Access::impl(embedding) != nullptr, ErrorCode::kInvalidArgument,
               "the embedding is empty");
@@ -201,8 +219,7 @@ void Predictor::check_prompt(const Prompt& prompt, std::size_t index, std::size_
               ErrorCode::kInvalidArgument,
               "prompt {}: mask_input has {} values, and {}x{} low-resolution logits are expected",
               index, prompt.mask_input.size(), side, side);
-  LASSO_CHECK(std::all_of(prompt.mask_input.begin(), prompt.mask_input.end(),
-                          [](float logit) { return std::isfinite(logit); }),
+  LASSO_CHECK(count_not_finite(prompt.mask_input.data(), prompt.mask_input.size()) == 0,
               ErrorCode::kInvalidArgument, "prompt {}: mask_input has values that are not finite",
               index);
 }
@@ -366,6 +383,10 @@ void Predictor::store_result(const Embedding& embedding, const Prompt& prompt, c
                        e.image_height, session_.target().features);
   const float* logits = batch.logits.data() + (place * tokens + first) * side * side;
   const float* iou = batch.iou.data() + place * tokens + first;
+  const std::size_t index = batch.prompts[place];
+  check_finite(logits, masks * side * side,
+               [&] { return fmt::format("prompt {}: the mask's logits", index); });
+  check_finite(iou, masks, [&] { return fmt::format("prompt {}: the predicted IoU", index); });
   result.iou_predictions.assign(iou, iou + masks);
   result.low_res_logits.assign(logits, logits + masks * side * side);
   result.masks.resize(options.masks ? masks : 0);
@@ -390,98 +411,6 @@ void Predictor::upsample(const Embedding& embedding, const float* low_res_logits
   upsample_mask(mask_upsample_of(model_->preprocess, embedding.low_res_side(), e.image_size,
                                  e.image_width, e.image_height, session_.target().features),
                 low_res_logits, threshold, mask_scratch_, out, stride);
-}
-
-void Predictor::warm_up(const WarmUpLimits& limits) {
-  LASSO_CHECK(
-      limits.image_width >= 1 && limits.image_height >= 1 && limits.images >= 1 &&
-          limits.prompts >= 1 && limits.prompts <= kMostPrompts && limits.points >= 1 &&
-          limits.points <= kMostPoints,
-      ErrorCode::kInvalidArgument,
-      "warm-up limits: {} images of {}x{}, {} prompts, {} points: expected at least 1, at most "
-      "{} prompts and {} points",
-      limits.images, limits.image_width, limits.image_height, limits.prompts, limits.points,
-      kMostPrompts, kMostPoints);
-  const auto prompts =
-      std::min<std::size_t>(static_cast<std::size_t>(limits.prompts), prompts_per_run_);
-  const std::size_t points = static_cast<std::size_t>(limits.points) + 1;
-  const auto images = std::min<std::size_t>(static_cast<std::size_t>(limits.images), kImagesPerRun);
-  warm_up_plans(images, prompts, points, limits.mask_input);
-  image_.get(images * image_values());
-  const auto grid = static_cast<std::size_t>(model_->config.grid());
-  embeddings_.get(images * grid * grid * static_cast<std::size_t>(model_->config.prompt_dim));
-  const std::size_t low_res = 4 * grid;
-  const auto tokens = static_cast<std::size_t>(model_->config.num_mask_tokens());
-  in_batch_.reserve(static_cast<std::size_t>(limits.prompts));
-  // A batch of one prompt is handed over before the next is made.
-  const std::size_t kinds = limits.mask_input ? 2 * points : points;
-  const std::size_t batches =
-      prompts == 1 ? 1 : std::min(kinds, static_cast<std::size_t>(limits.prompts));
-  batches_.resize(std::max(batches, batches_.size()));
-  for (Batch& batch : batches_) {
-    batch.prompts.reserve(prompts);
-    batch.iou.reserve(prompts * tokens);
-    batch.logits.assign(prompts * tokens * low_res * low_res, 0.0F);
-  }
-  coords_.reserve(prompts * points * 2);
-  labels_.reserve(prompts * points);
-  if (limits.mask_input) mask_inputs_.assign(prompts * low_res * low_res, 0.0F);
-  answer_.masks.resize(1);
-  answer_.masks.front().data.reserve(static_cast<std::size_t>(limits.image_width) *
-                                     static_cast<std::size_t>(limits.image_height));
-  answer_.iou_predictions.reserve(tokens);
-  answer_.low_res_logits.reserve(tokens * low_res * low_res);
-  // Scratch memory grows with the image's sides and with the part of the model's square that it
-  // fills: the whole limit, the largest square within it, and a pixel are the extremes.
-  const int side = std::min(limits.image_width, limits.image_height);
-  warm_up_image(limits.image_width, limits.image_height);
-  warm_up_image(side, side);
-  warm_up_image(1, 1);
-  // Libraries set themselves up in their first run.
-  const Embedding embedding = run_encoder({nullptr, 1, 1});
-  Prompt prompt;
-  prompt.box = Box{0, 0, 1, 1};
-  SegmentOptions options;
-  options.masks = false;
-  Segmentation result;
-  segment(embedding, &prompt, 1, options, &result);
-  if (limits.mask_input) {
-    prompt.mask_input = result.low_res_logits;
-    segment(embedding, &prompt, 1, options, &result);
-  }
-  timings_ = {};
-}
-
-void Predictor::warm_up_plans(std::size_t images, std::size_t prompts, std::size_t points,
-                              bool mask_input) {
-  session_.keep_plans(images + 1 + prompts * points * (mask_input ? 2 : 1));
-  for (std::size_t count = 1; count <= images; ++count) {
-    const std::array<std::int64_t, 1> batch{static_cast<std::int64_t>(count)};
-    session_.prepare(encoder_, batch);
-  }
-  session_.prepare(image_tokens_program_, {});
-  for (std::size_t count = 1; count <= prompts; ++count) {
-    for (std::size_t n = 1; n <= points; ++n) {
-      const std::array<std::int64_t, 2> symbols{static_cast<std::int64_t>(count),
-                                                static_cast<std::int64_t>(n)};
-      session_.prepare(decoder_, symbols);
-      if (mask_input) session_.prepare(decoder_with_mask_, symbols);
-    }
-  }
-}
-
-void Predictor::warm_up_image(int width, int height) {
-  const ThreadLimit limit(session_.threads());
-  const SamConfig& config = model_->config;
-  const auto side = static_cast<std::size_t>(config.image_size);
-  const auto pixels = static_cast<std::size_t>(width) * static_cast<std::size_t>(height);
-  const Image blank{width, height, PixelFormat::kRgb, std::vector<std::uint8_t>(pixels * 3)};
-  preprocess_image(model_->preprocess, blank.view(), config.image_size, preprocess_scratch_,
-                   image_.get(side * side * 3));
-  std::vector<std::uint8_t> mask(pixels);
-  upsample_mask(mask_upsample_of(model_->preprocess, 4 * config.grid(), config.image_size, width,
-                                 height, session_.target().features),
-                batches_.front().logits.data(), 0.0F, mask_scratch_, mask.data(), width);
 }
 
 }  // namespace lasso::sam

@@ -11,15 +11,23 @@
 #include "engine/run/session.h"
 #include "image/mask/mask_upsample.h"
 #include "image/preprocess.h"
+#include "lasso/error.h"
 #include "lasso/segmenter.h"
 #include "models/sam/model.h"
 
 namespace lasso::sam {
 
+// The model computes infinities or what is no number for an image, in its precision.
+class NotFinite : public Error {
+ public:
+  explicit NotFinite(const std::string& message) : Error(ErrorCode::kUnsupported, message) {}
+};
+
 class Predictor {
  public:
   Predictor(std::shared_ptr<const SamModel> model, int threads);
 
+  // These throw NotFinite where the results are not finite, as segment() does.
   Embedding encode(const ImageView& image);
   std::vector<Embedding> encode(const ImageView* images, std::size_t count);
   Embedding encode_preprocessed(const float* pixels, int image_width, int image_height);
@@ -52,9 +60,14 @@ class Predictor {
     std::vector<float> iou;            // [prompts, masks]
   };
 
+  // Beyond, the layers of the smallest models fill the caches and the cores; two cores are full
+  // with one image.
+  static constexpr std::size_t kImagesPerRun = 4;
+
   void warm_up_plans(std::size_t images, std::size_t prompts, std::size_t points, bool mask_input);
   void warm_up_image(int width, int height);
   std::size_t image_values() const;  // of one image of the encoder's input
+  Embedding checked(Embedding embedding) const;
   // Writes the image into place `index` of the encoder's input.
   void preprocess(const ImageView& image, std::size_t index);
   // Of an image whose size and range `image` tells.
@@ -63,6 +76,9 @@ class Predictor {
   // The first images of the encoder's input; `images` tell their sizes.
   void run_encoder(const ImageView* images, std::size_t count, std::vector<Embedding>& embeddings);
   void check_embedding(const Embedding& embedding) const;
+  // Throws NotFinite, with what() in the message, which is made in that case alone.
+  template <typename What>
+  void check_finite(const float* values, std::size_t count, const What& what) const;
   void check_prompt(const Prompt& prompt, std::size_t index, std::size_t side) const;
   // Calls deliver(i, batch, place of prompt i in the batch) for every prompt in order.
   template <typename Deliver>

@@ -1,0 +1,119 @@
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "core/check.h"
+#include "core/threads.h"
+#include "models/sam/run/predictor.h"
+
+namespace lasso::sam {
+
+namespace {
+
+// Limits of warm_up() beyond which nobody plans ahead.
+constexpr int kMostPrompts = 1 << 16;
+constexpr int kMostPoints = 1 << 10;
+
+}  // namespace
+
+void Predictor::warm_up(const WarmUpLimits& limits) {
+  LASSO_CHECK(
+      limits.image_width >= 1 && limits.image_height >= 1 && limits.images >= 1 &&
+          limits.prompts >= 1 && limits.prompts <= kMostPrompts && limits.points >= 1 &&
+          limits.points <= kMostPoints,
+      ErrorCode::kInvalidArgument,
+      "warm-up limits: {} images of {}x{}, {} prompts, {} points: expected at least 1, at most "
+      "{} prompts and {} points",
+      limits.images, limits.image_width, limits.image_height, limits.prompts, limits.points,
+      kMostPrompts, kMostPoints);
+  const auto prompts =
+      std::min<std::size_t>(static_cast<std::size_t>(limits.prompts), prompts_per_run_);
+  const std::size_t points = static_cast<std::size_t>(limits.points) + 1;
+  const auto images = std::min<std::size_t>(static_cast<std::size_t>(limits.images), kImagesPerRun);
+  warm_up_plans(images, prompts, points, limits.mask_input);
+  image_.get(images * image_values());
+  const auto grid = static_cast<std::size_t>(model_->config.grid());
+  embeddings_.get(images * grid * grid * static_cast<std::size_t>(model_->config.prompt_dim));
+  const std::size_t low_res = 4 * grid;
+  const auto tokens = static_cast<std::size_t>(model_->config.num_mask_tokens());
+  in_batch_.reserve(static_cast<std::size_t>(limits.prompts));
+  // A batch of one prompt is handed over before the next is made.
+  const std::size_t kinds = limits.mask_input ? 2 * points : points;
+  const std::size_t batches =
+      prompts == 1 ? 1 : std::min(kinds, static_cast<std::size_t>(limits.prompts));
+  batches_.resize(std::max(batches, batches_.size()));
+  for (Batch& batch : batches_) {
+    batch.prompts.reserve(prompts);
+    batch.iou.reserve(prompts * tokens);
+    batch.logits.assign(prompts * tokens * low_res * low_res, 0.0F);
+  }
+  coords_.reserve(prompts * points * 2);
+  labels_.reserve(prompts * points);
+  if (limits.mask_input) mask_inputs_.assign(prompts * low_res * low_res, 0.0F);
+  answer_.masks.resize(1);
+  answer_.masks.front().data.reserve(static_cast<std::size_t>(limits.image_width) *
+                                     static_cast<std::size_t>(limits.image_height));
+  answer_.iou_predictions.reserve(tokens);
+  answer_.low_res_logits.reserve(tokens * low_res * low_res);
+  // Scratch memory grows with the image's sides and with the part of the model's square that it
+  // fills: the whole limit, the largest square within it, and a pixel are the extremes.
+  const int side = std::min(limits.image_width, limits.image_height);
+  warm_up_image(limits.image_width, limits.image_height);
+  warm_up_image(side, side);
+  warm_up_image(1, 1);
+  // Libraries set themselves up in their first run.
+  const Embedding embedding = run_encoder({nullptr, 1, 1});
+  Prompt prompt;
+  prompt.box = Box{0, 0, 1, 1};
+  SegmentOptions options;
+  options.masks = false;
+  const auto try_decoder = [&] {
+    Segmentation result;
+    try {
+      segment(embedding, &prompt, 1, options, &result);
+    } catch (const NotFinite&) {
+      // What the model computes for an image that nobody has does not matter.
+    }
+  };
+  try_decoder();
+  if (limits.mask_input) {
+    prompt.mask_input.assign(low_res * low_res, 0.0F);
+    try_decoder();
+  }
+  timings_ = {};
+}
+
+void Predictor::warm_up_plans(std::size_t images, std::size_t prompts, std::size_t points,
+                              bool mask_input) {
+  session_.keep_plans(images + 1 + prompts * points * (mask_input ? 2 : 1));
+  for (std::size_t count = 1; count <= images; ++count) {
+    const std::array<std::int64_t, 1> batch{static_cast<std::int64_t>(count)};
+    session_.prepare(encoder_, batch);
+  }
+  session_.prepare(image_tokens_program_, {});
+  for (std::size_t count = 1; count <= prompts; ++count) {
+    for (std::size_t n = 1; n <= points; ++n) {
+      const std::array<std::int64_t, 2> symbols{static_cast<std::int64_t>(count),
+                                                static_cast<std::int64_t>(n)};
+      session_.prepare(decoder_, symbols);
+      if (mask_input) session_.prepare(decoder_with_mask_, symbols);
+    }
+  }
+}
+
+void Predictor::warm_up_image(int width, int height) {
+  const ThreadLimit limit(session_.threads());
+  const SamConfig& config = model_->config;
+  const auto side = static_cast<std::size_t>(config.image_size);
+  const auto pixels = static_cast<std::size_t>(width) * static_cast<std::size_t>(height);
+  const Image blank{width, height, PixelFormat::kRgb, std::vector<std::uint8_t>(pixels * 3)};
+  preprocess_image(model_->preprocess, blank.view(), config.image_size, preprocess_scratch_,
+                   image_.get(side * side * 3));
+  std::vector<std::uint8_t> mask(pixels);
+  upsample_mask(mask_upsample_of(model_->preprocess, 4 * config.grid(), config.image_size, width,
+                                 height, session_.target().features),
+                batches_.front().logits.data(), 0.0F, mask_scratch_, mask.data(), width);
+}
+
+}  // namespace lasso::sam
