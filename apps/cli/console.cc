@@ -218,8 +218,9 @@ void install_signal_handlers() {
   action.sa_handler = on_interrupt;
   action.sa_flags = SA_RESTART;
   sigaction(SIGINT, &action, nullptr);
-  action.sa_handler = SIG_IGN;  // print() sees EPIPE instead
+  action.sa_handler = SIG_IGN;  // print() sees EPIPE instead, who writes a file EFBIG
   sigaction(SIGPIPE, &action, nullptr);
+  sigaction(SIGXFSZ, &action, nullptr);
   install_bus_error_handler();
 }
 

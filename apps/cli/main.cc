@@ -63,7 +63,11 @@ void print_usage_error(const CLI::App& app, const CLI::ParseError& error) {
   if (error.get_name() == "ArgumentMismatch") {
     const std::string option = message.substr(0, message.find(": "));
     if (message.find("missing") != std::string::npos) message = option + ": needs a value";
-    if (message.find("At Most 1 ") != std::string::npos) message = option + ": given twice";
+    if (const std::size_t most = message.find("At Most "); most != std::string::npos) {
+      const std::string number = message.substr(most + 8, message.find(' ', most + 8) - most - 8);
+      message = number == "1" ? option + ": given twice"
+                              : option + ": given more than " + number + " times";
+    }
   }
   print_error(message + " (see " + full_name(command) + " --help)");
 }

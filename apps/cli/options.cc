@@ -81,8 +81,11 @@ void add_run_options(CLI::App* app, RunOptions* options, bool variants) {
            "Numbers of the image encoder's linear layers: fp32, bf16 (needs AVX-512 BF16) or int8; "
            "\"lasso build\" also has auto, which measures. Default: fp32.",
            kRunGroup);
-  add_integer(app, "--threads", &options->threads, 1, 4096,
-              "Threads. Default: the physical cores that the process may use.", kRunGroup);
+  add_integer(
+      app, "--threads", &options->threads, 1, 4096,
+      "Threads. Default: the physical cores that the process may use, or OMP_NUM_THREADS if "
+      "lower.",
+      kRunGroup);
   if (!variants) return;
   add_text(app, "--isa", &options->isa, "ISA",
            "Use no better instructions than avx2, avx_vnni, avx512, avx512_vnni or avx512_bf16; "
@@ -112,7 +115,7 @@ std::string& given_cap() {
   return cap;
 }
 
-// The lower of two caps. The library names an unknown value itself.
+// The lower of two caps.
 std::string lower_cap(const std::string& a, const std::string& b) {
   if (a.empty() || b.empty()) return a.empty() ? b : a;
   const auto rank = [](const std::string& name) {
@@ -127,7 +130,12 @@ std::string lower_cap(const std::string& a, const std::string& b) {
 
 std::string isa_cap() {
   const char* outer = std::getenv("LASSO_MAX_ISA");
-  return lower_cap(outer == nullptr ? "" : outer, given_cap());
+  if (outer == nullptr || *outer == '\0') return given_cap();
+  const std::vector<std::string>& names = isa_names();
+  if (std::find(names.begin(), names.end(), outer) == names.end()) {
+    usage_error("LASSO_MAX_ISA={}: expected {}", outer, join_choices(names));
+  }
+  return lower_cap(outer, given_cap());
 }
 
 void cap_isa(const std::string& isa) { given_cap() = lower_cap(given_cap(), isa); }

@@ -33,7 +33,7 @@ void begin(const OutputOptions& options);
 struct RunOptions {
   std::string device = "cpu";
   std::string precision;  // empty: fp32, or what an engine file was built in
-  int threads = 0;        // 0: the physical cores that the process may use
+  int threads = 0;        // 0: MachineInfo::threads
   std::string isa;        // empty: the best that the CPU has
   std::string kernels = "fast";
 

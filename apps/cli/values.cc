@@ -69,8 +69,11 @@ std::uint64_t parse_bytes(const std::string& option, const std::string& text) {
   constexpr std::string_view kUnits = "KMG";
   std::string_view digits = text;
   unsigned shift = 0;
-  if (!digits.empty() && kUnits.find(digits.back()) != std::string_view::npos) {
-    shift = 10 * (static_cast<unsigned>(kUnits.find(digits.back())) + 1);
+  const char last = digits.empty() ? '\0' : digits.back();
+  const std::size_t unit =
+      kUnits.find(last >= 'a' && last <= 'z' ? static_cast<char>(last - 32) : last);
+  if (unit != std::string_view::npos) {
+    shift = 10 * (static_cast<unsigned>(unit) + 1);
     digits.remove_suffix(1);
   }
   const std::optional<std::int64_t> value = to_integer(digits);

@@ -13,7 +13,7 @@ namespace lasso::app {
 
 std::int64_t parse_integer(const std::string& option, const std::string& text, std::int64_t min,
                            std::int64_t max);
-// A number of bytes above 0, with K, M or G behind it for 2^10, 2^20 or 2^30.
+// A number of bytes above 0, with K, M or G, or the small letter, behind it for 2^10, 2^20 or 2^30.
 std::uint64_t parse_bytes(const std::string& option, const std::string& text);
 double parse_positive(const std::string& option, const std::string& text);
 

@@ -63,6 +63,7 @@ void check_output_file(const std::string& path) {
   std::error_code ignored;
   LASSO_CHECK(parent.empty() || fs::is_directory(parent, ignored), ErrorCode::kInvalidArgument,
               "{}: there is no folder {}", path, parent.string());
+  check_name_length(target.string());
 }
 
 void check_writable(const std::string& path) {
@@ -102,24 +103,51 @@ std::string stem(const std::string& path) {
   return name.empty() ? "image" : name;
 }
 
-std::vector<std::string> OutputNames::claim(const fs::path& folder,
-                                            const std::vector<Name>& names) {
-  for (int number = 1;; ++number) {
-    std::vector<std::string> paths;
+OutputNames::Found OutputNames::find(const fs::path& folder, const std::vector<Name>& names) {
+  int number = 1;
+  for (const Name& name : names) {
+    const auto next = next_.find((folder / (name.base + name.extension)).string());
+    if (next != next_.end()) number = std::max(number, next->second);
+  }
+  for (;; ++number) {
+    ++tries_;
+    Found found{{}, number};
     for (const Name& name : names) {
       const std::string suffix = number == 1 ? "" : fmt::format("-{}", number);
-      paths.push_back((folder / (name.base + suffix + name.extension)).string());
+      found.paths.push_back((folder / (name.base + suffix + name.extension)).string());
     }
-    const bool free = std::none_of(paths.begin(), paths.end(), [this](const std::string& path) {
-      std::error_code ignored;
-      return claimed_.count(identity(path)) > 0 || fs::exists(fs::symlink_status(path, ignored));
-    });
-    if (!free) continue;
-    for (const std::string& path : paths) reserve(path);
-    return paths;
+    for (const std::string& path : found.paths) write_with([&] { check_name_length(path); });
+    const bool free =
+        std::none_of(found.paths.begin(), found.paths.end(), [this](const std::string& path) {
+          std::error_code ignored;
+          return claimed_.count(identity(path)) > 0 ||
+                 fs::exists(fs::symlink_status(path, ignored));
+        });
+    if (free) return found;
   }
 }
 
-void OutputNames::reserve(const std::string& path) { claimed_.insert(identity(path)); }
+void OutputNames::set_next(const fs::path& folder, const std::vector<Name>& names, int number) {
+  for (const Name& name : names) next_[(folder / (name.base + name.extension)).string()] = number;
+}
+
+std::vector<std::string> OutputNames::claim(const fs::path& folder,
+                                            const std::vector<Name>& names) {
+  const std::lock_guard lock(mutex_);
+  Found found = find(folder, names);
+  for (const std::string& path : found.paths) claimed_.insert(identity(path));
+  set_next(folder, names, found.number + 1);
+  return std::move(found.paths);
+}
+
+void OutputNames::check(const fs::path& folder, const std::vector<Name>& names) {
+  const std::lock_guard lock(mutex_);
+  find(folder, names);
+}
+
+void OutputNames::reserve(const std::string& path) {
+  const std::lock_guard lock(mutex_);
+  claimed_.insert(identity(path));
+}
 
 }  // namespace lasso::app

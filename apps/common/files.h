@@ -2,11 +2,14 @@
 #ifndef LASSO_COMMON_FILES_H_
 #define LASSO_COMMON_FILES_H_
 
+#include <cstddef>
 #include <filesystem>
 #include <functional>
+#include <mutex>
 #include <set>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 namespace lasso::app {
@@ -34,8 +37,9 @@ void make_folder(const std::string& folder);
 // "truck" from "photos/truck.jpg", "stdin" from "-".
 std::string stem(const std::string& path);
 
-// Names for generated files in one folder. None is handed out twice, and none exists already: where
-// "truck_overlay.png" is taken, "truck_overlay-2.png" is next.
+// Names for generated files. None is handed out twice, and none exists already: where
+// "truck_overlay.png" is taken, "truck_overlay-2.png" is next. Numbers go up from claim to claim,
+// so that any number of equal names take time in proportion.
 class OutputNames {
  public:
   struct Name {
@@ -43,15 +47,33 @@ class OutputNames {
     std::string extension;  // ".png"
   };
 
-  // Names for files that belong together: they get the same suffix.
+  // Names for files that belong together: they get the same suffix. Throws OutputError for a name
+  // that is longer than the file system takes.
   std::vector<std::string> claim(const std::filesystem::path& folder,
                                  const std::vector<Name>& names);
+
+  // Throws what claim() would, without claiming: before something is done that takes time.
+  void check(const std::filesystem::path& folder, const std::vector<Name>& names);
 
   // A name that the user gave to another file.
   void reserve(const std::string& path);
 
+  // How many sets of names were tried for all claims.
+  std::size_t tries() const { return tries_; }
+
  private:
+  struct Found {
+    std::vector<std::string> paths;
+    int number = 1;
+  };
+  Found find(const std::filesystem::path& folder, const std::vector<Name>& names);
+  void set_next(const std::filesystem::path& folder, const std::vector<Name>& names, int number);
+
+  std::mutex mutex_;
   std::set<std::string> claimed_;  // in one form for each file
+  // Of the paths without a number: the number from which on nothing was tried.
+  std::unordered_map<std::string, int> next_;
+  std::size_t tries_ = 0;
 };
 
 }  // namespace lasso::app

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "common/errors.h"
+#include "core/file.h"
 
 namespace lasso::app {
 
@@ -99,22 +100,18 @@ bool ImageOutputs::is_mixed() const {
   });
 }
 
-// Files that belong to one image share their suffix, so all names are chosen together.
-void ImageOutputs::choose_names() {
-  named_ = true;
+std::vector<ImageOutputs::File> ImageOutputs::wanted_files() const {
   std::size_t masks = 0;
   for (const PromptTask& prompt : *subject_.prompts) {
     masks += prompt.multimask ? subject_.candidates : 1;
   }
   const std::size_t overlays = is_mixed() ? 1 : masks / subject_.prompts->size();
   const std::string base = stem(subject_.path);
-  std::vector<OutputNames::Name> names;
-  std::vector<std::string> kinds;
+  std::vector<File> files;
   const auto add = [&](const std::string& kind, std::size_t count, const std::string& extension) {
     for (std::size_t i = 0; i < count; ++i) {
       const std::string number = count > 1 ? fmt::format("_{}", i) : "";
-      names.push_back({fmt::format("{}_{}{}", base, kind, number), extension});
-      kinds.push_back(kind);
+      files.push_back({kind, {fmt::format("{}_{}{}", base, kind, number), extension}, "", false});
     }
   };
   if (formats_.overlay) add("overlay", overlays, ".png");
@@ -122,8 +119,40 @@ void ImageOutputs::choose_names() {
   if (formats_.labelmap) add("labelmap", 1, ".png");
   if (formats_.rle) add("rle", 1, ".json");
   if (formats_.polygon) add("polygon", 1, ".json");
+  return files;
+}
+
+void ImageOutputs::check_names() const {
+  std::vector<OutputNames::Name> names;
+  for (const File& file : wanted_files()) names.push_back(file.name);
+  names_->check(folder_, names);
+}
+
+// Files that belong to one image share their suffix, so all names are chosen together.
+void ImageOutputs::choose_names() {
+  named_ = true;
+  files_ = wanted_files();
+  std::vector<OutputNames::Name> names;
+  for (const File& file : files_) names.push_back(file.name);
   const std::vector<std::string> paths = names_->claim(folder_, names);
-  for (std::size_t i = 0; i < paths.size(); ++i) files_[kinds[i]].push_back(paths[i]);
+  for (std::size_t i = 0; i < paths.size(); ++i) files_[i].path = paths[i];
+}
+
+void ImageOutputs::write(const std::string& kind, std::size_t index,
+                         const std::function<void(const std::string& path)>& write) {
+  const auto first = std::find_if(files_.begin(), files_.end(),
+                                  [&](const File& file) { return file.kind == kind; });
+  File& file = files_.at(static_cast<std::size_t>(first - files_.begin()) + index);
+  write_with([&] { write(file.path); });
+  file.written = true;
+}
+
+OrderedJson ImageOutputs::written() const {
+  OrderedJson names = OrderedJson::object();
+  for (const File& file : files_) {
+    if (file.written) names[file.kind].push_back(json_name(file.path));
+  }
+  return names;
 }
 
 void ImageOutputs::add(std::size_t first, const std::vector<Segmentation>& answers) {
@@ -143,8 +172,7 @@ void ImageOutputs::add(std::size_t first, const std::vector<Segmentation>& answe
       summary.box = mask_bounding_box(mask);
       if (rle_) summary.rle = rle_to_string(encode_rle(mask));
       if (formats_.mask) {
-        const auto path = files_["mask"][masks_.size()].get<std::string>();
-        write_with([&] { write_mask_png(path, mask); });
+        write("mask", masks_.size(), [&](const std::string& path) { write_mask_png(path, mask); });
       }
       if (formats_.labelmap && k == answer.best()) add_to_labelmap(first + i, mask, summary.area);
       if (formats_.rle || formats_.polygon) add_annotation(summary, mask);
@@ -212,16 +240,18 @@ void ImageOutputs::add_annotation(const MaskSummary& summary, const Mask& mask) 
     annotation["segmentation"] = {{"size", {mask.height, mask.width}}, {"counts", summary.rle}};
     rle_annotations_.push_back(annotation);
   }
-  if (formats_.polygon) {
-    annotation["segmentation"] = mask_polygons(mask);
+  if (formats_.polygon && summary.area > 0) {
+    annotation["segmentation"] = coco_polygons(mask);
     polygon_annotations_.push_back(std::move(annotation));
+  } else if (formats_.polygon) {
+    left_out_["polygon"].push_back(masks_.size());
   }
 }
 
 OrderedJson ImageOutputs::coco_file(const OrderedJson& annotations) const {
   OrderedJson file;
   file["images"] = OrderedJson::array({{{"id", 1},
-                                        {"file_name", subject_.path},
+                                        {"file_name", json_name(subject_.path)},
                                         {"width", subject_.width},
                                         {"height", subject_.height}}});
   file["categories"] = OrderedJson::array({{{"id", 1}, {"name", "object"}}});
@@ -229,28 +259,28 @@ OrderedJson ImageOutputs::coco_file(const OrderedJson& annotations) const {
   return file;
 }
 
-OrderedJson ImageOutputs::finish() {
+void ImageOutputs::finish() {
   for (std::size_t k = 0; k < overlays_.size(); ++k) {
     std::vector<OverlayItem> marks;
     for (std::size_t i = 0; i < subject_.prompts->size(); ++i) {
       marks.push_back({nullptr, &(*subject_.prompts)[i].prompt, palette_color(i)});
     }
     const Image picture = draw_overlay(overlays_[k].view(), marks);
-    const auto path = files_["overlay"][k].get<std::string>();
-    write_with([&] { write_png(path, picture.view()); });
+    write("overlay", k, [&](const std::string& path) { write_png(path, picture.view()); });
   }
-  if (named_ && formats_.labelmap) {
-    const auto path = files_["labelmap"][0].get<std::string>();
-    write_with([&] { write_labelmap_png(path, labels_, subject_.width, subject_.height); });
+  if (!named_) return;
+  if (formats_.labelmap) {
+    write("labelmap", 0, [&](const std::string& path) {
+      write_labelmap_png(path, labels_, subject_.width, subject_.height);
+    });
   }
-  if (named_ && formats_.rle) {
-    write_file(files_["rle"][0].get<std::string>(), json_line(coco_file(rle_annotations_)) + "\n");
-  }
-  if (named_ && formats_.polygon) {
-    write_file(files_["polygon"][0].get<std::string>(),
-               json_line(coco_file(polygon_annotations_)) + "\n");
-  }
-  return files_;
+  const auto write_coco = [&](const std::string& kind, const OrderedJson& annotations) {
+    write(kind, 0, [&](const std::string& path) {
+      lasso::write_file(path, json_line(coco_file(annotations)) + "\n");
+    });
+  };
+  if (formats_.rle) write_coco("rle", rle_annotations_);
+  if (formats_.polygon) write_coco("polygon", polygon_annotations_);
 }
 
 }  // namespace lasso::app

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -54,16 +55,38 @@ class ImageOutputs {
   ImageOutputs(const Formats& formats, bool rle, std::filesystem::path folder, OutputNames* names,
                const OutputSubject& subject);
 
+  // Throws OutputError for names that are longer than the file system takes. May come before
+  // anything else, and claims none.
+  void check_names() const;
+
   // The answers to prompts first, first + 1, ...; the calls cover all prompts in order.
   void add(std::size_t first, const std::vector<Segmentation>& answers);
 
-  // Writes what is left to write. Returns the paths of all files, {"overlay": [...], ...}.
-  OrderedJson finish();
+  // Writes what is left to write.
+  void finish();
+
+  // The names of the files that were written, as json_name has them: {"overlay": [...], ...}. May
+  // be asked after an error, too.
+  OrderedJson written() const;
+  // Indices of masks() that a format has no place for, {"polygon": [...]}: COCO's polygons have no
+  // form for an empty mask.
+  const OrderedJson& left_out() const { return left_out_; }
 
   const std::vector<MaskSummary>& masks() const { return masks_; }
 
  private:
+  struct File {
+    std::string kind;  // a value of --format
+    OutputNames::Name name;
+    std::string path;
+    bool written = false;
+  };
+
+  std::vector<File> wanted_files() const;
   void choose_names();
+  // Calls write(path) for file `index` of a kind.
+  void write(const std::string& kind, std::size_t index,
+             const std::function<void(const std::string& path)>& write);
   bool is_mixed() const;
   void add_to_overlay(std::size_t first, const std::vector<Segmentation>& answers);
   void add_to_overlays(std::size_t first, const std::vector<Segmentation>& answers);
@@ -77,8 +100,9 @@ class ImageOutputs {
   OutputNames* names_;
   OutputSubject subject_;
 
-  OrderedJson files_ = OrderedJson::object();
+  std::vector<File> files_;  // empty until names are chosen
   bool named_ = false;
+  OrderedJson left_out_ = OrderedJson::object();
   std::vector<MaskSummary> masks_;
   std::vector<Image> overlays_;            // one per candidate; one for all where is_mixed()
   std::vector<std::uint16_t> labels_;      // of each pixel: index of the prompt + 1

@@ -5,8 +5,13 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstddef>
+#include <set>
 #include <stdexcept>
+#include <string_view>
 #include <unordered_map>
+
+#include "common/text.h"
 
 namespace lasso::app {
 
@@ -15,7 +20,35 @@ namespace {
 // What is wrong with a line.
 using Problem = std::invalid_argument;
 
-constexpr int kMaxDepth = 8;  // deeper than any prompt
+constexpr int kMaxDepth = 8;                  // deeper than any prompt
+constexpr double kMostExactInteger = 0x1p53;  // beyond, doubles are not all integers
+
+// What keeps a line from being JSON. `byte` counts from 1, and is the last one that was read.
+std::string not_json(const std::string& line, std::size_t byte) {
+  const std::size_t at = std::clamp<std::size_t>(byte, 1, line.size() + 1) - 1;
+  // Text is read before it is parsed, as far as a person is concerned.
+  for (std::string_view rest = line; !rest.empty();) {
+    const std::size_t size = character_size(rest);
+    if (size == 0) {
+      return fmt::format(
+          "is not UTF-8 at column {} (byte \\x{:02x}); a name that is not is written as --json "
+          "writes it",
+          line.size() - rest.size() + 1, static_cast<unsigned char>(rest.front()));
+    }
+    rest.remove_prefix(size);
+  }
+  if (at >= line.size()) return "is not JSON: it ends too early";
+  const std::string_view rest = std::string_view(line).substr(at);
+  return fmt::format("is not JSON: \"{}\" is not expected at column {}",
+                     printable(rest.substr(0, std::max<std::size_t>(character_size(rest), 1))),
+                     at + 1);
+}
+
+// Whether a key is there with a value: null says the same as leaving it out.
+bool has(const OrderedJson& line, const char* key) {
+  const auto value = line.find(key);
+  return value != line.end() && !value->is_null();
+}
 
 float coordinate(const OrderedJson& value, const char* key) {
   const bool number = value.is_number();
@@ -77,15 +110,15 @@ lasso::Prompt read_prompt(const OrderedJson& line) {
     }
   }
   lasso::Prompt prompt;
-  if (line.contains("points")) prompt.points = read_points(line);
-  if (line.contains("labels")) read_labels(line, &prompt.points);
-  if (line.contains("box") && !line["box"].is_null()) prompt.box = read_box(line);
+  if (has(line, "points")) prompt.points = read_points(line);
+  if (has(line, "labels")) read_labels(line, &prompt.points);
+  if (has(line, "box")) prompt.box = read_box(line);
   if (prompt.points.empty() && !prompt.box) throw Problem("no prompt: expected points or a box");
   return prompt;
 }
 
 bool read_multimask(const OrderedJson& line, bool default_multimask) {
-  if (!line.contains("multimask")) return default_multimask;
+  if (!has(line, "multimask")) return default_multimask;
   const OrderedJson& value = line["multimask"];
   if (!value.is_boolean()) {
     throw Problem(fmt::format("\"multimask\": expected true or false, got {}", shown(value)));
@@ -94,7 +127,7 @@ bool read_multimask(const OrderedJson& line, bool default_multimask) {
 }
 
 std::string read_image_path(const OrderedJson& line, const std::string& default_image) {
-  if (!line.contains("image")) {
+  if (!has(line, "image")) {
     if (default_image.empty()) throw Problem("\"image\" is missing");
     return default_image;
   }
@@ -102,7 +135,51 @@ std::string read_image_path(const OrderedJson& line, const std::string& default_
   if (!image.is_string() || image.get_ref<const std::string&>().empty()) {
     throw Problem(fmt::format("\"image\": expected the path of an image, got {}", shown(image)));
   }
-  return image.get<std::string>();
+  std::string path = file_name(image.get_ref<const std::string&>());
+  if (path.find('\0') != std::string::npos) {
+    throw Problem(fmt::format("\"image\": expected a path without U+0000, got {}", shown(image)));
+  }
+  return path;
+}
+
+// Numbers keep their value: an integer beyond 64 bits would be rounded.
+OrderedJson read_id(const OrderedJson& line) {
+  const OrderedJson& id = line["id"];
+  const bool exact = !id.is_number_float() || std::abs(id.get<double>()) <= kMostExactInteger;
+  if ((!id.is_string() && !id.is_number()) || !exact) {
+    throw Problem(
+        fmt::format("\"id\": expected a string, or a number that 64 bits hold, got {}", shown(id)));
+  }
+  return id;
+}
+
+// Parses a line; a key that stands in it twice is an error, since one of the values would be lost.
+OrderedJson parse_line(const std::string& text) {
+  std::string repeated;
+  std::vector<std::set<std::string>> keys;  // of the objects that are open
+  const OrderedJson::parser_callback_t note_keys =
+      [&](int /*depth*/, OrderedJson::parse_event_t event, OrderedJson& value) {
+        if (event == OrderedJson::parse_event_t::object_start) keys.emplace_back();
+        if (event == OrderedJson::parse_event_t::object_end) keys.pop_back();
+        if (event == OrderedJson::parse_event_t::key) {
+          const auto& key = value.get_ref<const std::string&>();
+          if (!keys.back().insert(key).second) repeated = key;
+        }
+        return true;
+      };
+  OrderedJson line;
+  try {
+    line = OrderedJson::parse(text, note_keys);
+  } catch (const OrderedJson::parse_error& error) {
+    throw Problem(not_json(text, error.byte));
+  } catch (const OrderedJson::out_of_range&) {
+    throw Problem("is not JSON that can be read: a number is too large");
+  }
+  if (!repeated.empty()) throw Problem(fmt::format("\"{}\" stands in it twice", repeated));
+  if (!line.is_object()) {
+    throw Problem(fmt::format("expected a JSON object, got {}", shown(line)));
+  }
+  return line;
 }
 
 std::vector<std::string> split_lines(const std::string& text) {
@@ -132,22 +209,13 @@ PromptFile parse_prompts(const std::string& text, const std::string& name,
       if (is_too_deep(lines[i], kMaxDepth)) {
         throw Problem(fmt::format("is nested more than {} levels deep", kMaxDepth));
       }
-      const OrderedJson line = OrderedJson::parse(lines[i], nullptr, false);
-      if (line.is_discarded()) throw Problem("is not JSON");
-      if (!line.is_object()) {
-        throw Problem(fmt::format("expected a JSON object, got {}", shown(line)));
-      }
+      const OrderedJson line = parse_line(lines[i]);
+      file.some_name_none |= !has(line, "image");
       const std::string image_path = read_image_path(line, default_image);
       const auto [entry, is_new] = index.emplace(image_path, file.images.size());
       if (is_new) file.images.push_back({image_path, {}, {}});
       image = &file.images[entry->second];
-      if (line.contains("id")) {
-        if (!line["id"].is_string() && !line["id"].is_number()) {
-          throw Problem(
-              fmt::format("\"id\": expected a string or a number, got {}", shown(line["id"])));
-        }
-        task.id = line["id"];
-      }
+      if (has(line, "id")) task.id = read_id(line);
       task.prompt = read_prompt(line);
       task.multimask = read_multimask(line, default_multimask);
       image->prompts.push_back(task);

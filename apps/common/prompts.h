@@ -33,11 +33,13 @@ struct ImageTask {
 struct PromptFile {
   std::vector<ImageTask> images;        // in the order in which they first appear
   std::vector<PromptFailure> failures;  // lines that belong to no image
+  bool some_name_none = false;          // whether a line has no "image"
 };
 
 // Reads JSON lines. A line has "image" (a path; may be left out if default_image is not empty),
 // "points" [[x, y], ...], "labels" [1, 0, ...] (all 1 if left out), "box" [x0, y0, x1, y1],
-// "multimask" (true or false; `default_multimask` if left out) and "id" (a string or number). What
+// "multimask" (true or false; `default_multimask` if left out) and "id" (a string or number); null
+// says the same as leaving a key out. What
 // is wrong with a line becomes a failure; `name` stands in PromptTask::source. Empty lines are
 // passed over, so that there may be neither images nor failures.
 PromptFile parse_prompts(const std::string& text, const std::string& name,

@@ -13,7 +13,7 @@ OrderedJson mask_json(const ImageReport& report, const MaskSummary& mask) {
   OrderedJson json;
   json["prompt"] = mask.prompt;
   if (!prompt.id.is_null()) json["id"] = prompt.id;
-  if (!prompt.source.empty()) json["source"] = prompt.source;
+  if (!prompt.source.empty()) json["source"] = json_name(prompt.source);
   json["candidate"] = mask.candidate;
   json["iou_prediction"] = shortest(mask.iou_prediction);
   json["area"] = mask.area;
@@ -26,7 +26,7 @@ OrderedJson mask_json(const ImageReport& report, const MaskSummary& mask) {
 OrderedJson failures_json(const std::vector<PromptFailure>& failures) {
   OrderedJson list = OrderedJson::array();
   for (const PromptFailure& failure : failures) {
-    OrderedJson entry = {{"source", failure.source}, {"message", failure.message}};
+    OrderedJson entry = {{"source", json_name(failure.source)}, {"message", failure.message}};
     if (!failure.id.is_null()) entry["id"] = failure.id;
     list.push_back(std::move(entry));
   }
@@ -41,9 +41,10 @@ OrderedJson range_json(const std::optional<ValueRange>& range) {
 
 OrderedJson to_json(const ImageReport& report, double model_load_ms) {
   OrderedJson json;
-  json["image"] = report.path;
+  json["image"] = json_name(report.path);
   if (!report.error.empty()) {
     json["error"] = {{"code", report.error_code}, {"message", report.error}};
+    if (!report.files.empty()) json["files"] = report.files;
   } else {
     json["width"] = report.width;
     json["height"] = report.height;
@@ -57,6 +58,7 @@ OrderedJson to_json(const ImageReport& report, double model_load_ms) {
                        {"decode_ms", microsecond_precision(report.timings.decode_ms)},
                        {"postprocess_ms", microsecond_precision(report.timings.postprocess_ms)}};
     json["files"] = report.files;
+    if (!report.left_out.empty()) json["left_out"] = report.left_out;
   }
   if (!report.failures.empty()) json["prompt_errors"] = failures_json(report.failures);
   return json;

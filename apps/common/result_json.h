@@ -25,8 +25,9 @@ struct ImageReport {
   std::vector<PromptTask> prompts;  // those that were answered
   std::vector<PromptFailure> failures;
   std::vector<MaskSummary> masks;
-  OrderedJson files = OrderedJson::object();
-  double load_ms = 0;  // reading and decoding the image, or the embedding
+  OrderedJson files = OrderedJson::object();     // what was written, also before an error
+  OrderedJson left_out = OrderedJson::object();  // ImageOutputs::left_out()
+  double load_ms = 0;                            // reading and decoding the image, or the embedding
   Timings timings;
 
   bool failed() const { return !error.empty() || !failures.empty(); }

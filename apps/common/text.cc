@@ -3,14 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstddef>
 
 namespace lasso::app {
 
-namespace {
-
-// Bytes of the UTF-8 character that `text` begins with; 0 if it begins with none. Overlong forms
-// count as none: a terminal may read a control character in them.
 std::size_t character_size(std::string_view text) {
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
   const unsigned first = byte(0);
@@ -21,10 +16,10 @@ std::size_t character_size(std::string_view text) {
     if ((byte(i) & 0xc0) != 0x80) return 0;
   }
   const bool overlong = (first == 0xe0 && byte(1) < 0xa0) || (first == 0xf0 && byte(1) < 0x90);
-  return overlong ? 0 : size;
+  const bool surrogate = first == 0xed && byte(1) >= 0xa0;
+  const bool beyond = first == 0xf4 && byte(1) >= 0x90;
+  return overlong || surrogate || beyond ? 0 : size;
 }
-
-}  // namespace
 
 std::string printable(std::string_view text) {
   std::string result;

@@ -55,7 +55,7 @@ struct EngineOptions {
   // clearly faster than the one that is estimated to be. Takes a few seconds for a large model; the
   // engine's file then depends on how fast the machine was.
   bool time_kernels = false;
-  // Threads that pack weights. 0: the physical cores that the process may use.
+  // Threads that pack weights. 0: MachineInfo::threads.
   int threads = 0;
   // Bytes of memory that the process may have resident while it builds; where more is needed,
   // building throws kOutOfMemory before anything large is allocated. 0: no limit.
@@ -193,8 +193,8 @@ class LASSO_EXPORT Engine {
   const EngineInfo& info() const;
 
   // Bytes of intermediate results and scratch memory that a Segmenter or Runner with so many
-  // threads (0: all cores) needs for each program, in their order, at the representative shapes.
-  // Programs share them: a segmenter holds the largest.
+  // threads (0: MachineInfo::threads) needs for each program, in their order, at the representative
+  // shapes. Programs share them: a segmenter holds the largest.
   std::vector<std::uint64_t> arena_bytes(int threads = 0) const;
 
   // Readable text of every program's graph after the passes.

@@ -10,7 +10,10 @@
 namespace lasso {
 
 struct MachineInfo {
-  int cores = 0;    // physical ones that the process may use
+  int cores = 0;  // physical ones that the process may use
+  // What 0 threads means wherever it is the default: as many as cores, but no more than
+  // OMP_NUM_THREADS or omp_set_num_threads() allow the calling thread.
+  int threads = 0;
   std::string isa;  // the best that the CPU has and the cap allows: "avx512_bf16"
 };
 
@@ -34,7 +37,7 @@ struct PeakRate {
 
 // Measures it for every kind of multiply-add that the CPU has and the cap allows, fp32 with AVX2
 // first; takes about a tenth of a second for each. threads: at most the physical cores that
-// the process may use, which is also what 0 means. Throws kInvalidArgument for a negative number,
+// the process may use; 0: MachineInfo::threads. Throws kInvalidArgument for a negative number,
 // kUnsupported for a CPU without AVX2.
 LASSO_EXPORT std::vector<PeakRate> measure_peaks(int threads = 0, const std::string& isa = {});
 

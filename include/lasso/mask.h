@@ -56,6 +56,13 @@ LASSO_EXPORT Rle rle_from_string(const std::string& text, int width, int height)
 // mask back.
 LASSO_EXPORT std::vector<std::vector<float>> mask_polygons(const Mask& mask);
 
+// The same for COCO's "segmentation", whose readers unite polygons and so know no holes: one
+// polygon for each 4-connected component, clockwise, into which each hole is joined by a bridge
+// that is walked there and back. frPyObjects, merge and decode of pycocotools give the mask back
+// bit for bit, and so does filling by the even-odd rule. Bridges lie inside the component. Empty
+// for an empty mask. Throws kInvalidArgument for a mask with another number of values.
+LASSO_EXPORT std::vector<std::vector<float>> coco_polygons(const Mask& mask);
+
 struct Rgb {
   std::uint8_t r = 0;
   std::uint8_t g = 0;

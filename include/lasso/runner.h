@@ -24,7 +24,7 @@ struct ArgumentInfo {
 
 struct RunnerOptions {
   std::string program;  // one of EngineInfo::programs; empty: the only one
-  int threads = 0;      // 0: the physical cores that the process may use
+  int threads = 0;      // 0: MachineInfo::threads
 };
 
 // It belongs to one thread at a time: it owns the arena. Not copyable; may be moved. A runner keeps

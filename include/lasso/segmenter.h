@@ -36,10 +36,11 @@ struct LASSO_EXPORT Segmentation {
 };
 
 // Threads belong to the thread that calls: segmenters that run at the same time have a team each,
-// and should divide the cores between them. A call from inside an OpenMP region has one thread. A
-// process that has run Lasso must not fork and run it again in the child.
+// and should divide the cores between them. A call from inside an OpenMP region has one thread.
+// After a fork the child may use what the parent made, if no other thread was in a call. Where the
+// parent had several threads, the child starts new ones for each layer, which takes longer.
 struct SegmenterOptions {
-  int threads = 0;  // 0: the physical cores that the process may use
+  int threads = 0;  // 0: MachineInfo::threads
 };
 
 struct Timings {  // of the last call, milliseconds

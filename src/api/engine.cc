@@ -133,15 +133,17 @@ engine::CompileOptions EngineSettings::measured() const {
 
 int thread_count(int option) {
   LASSO_CHECK(option >= 0 && option <= 4096, ErrorCode::kInvalidArgument,
-              "threads is {}: expected 0 (all cores) to 4096", option);
-  return option == 0 ? available_cores() : option;
+              "threads is {}: expected 0 (the default number) to 4096", option);
+  return option == 0 ? default_threads() : option;
 }
 
 void check_memory(const std::string& path, const char* work, std::uint64_t needed,
                   std::uint64_t limit) {
   LASSO_CHECK(limit == 0 || needed <= limit, ErrorCode::kOutOfMemory,
-              "{}: {} needs about {} MiB of memory, and the limit is {:.4g} MiB", path, work,
-              (needed + kMiB - 1) / kMiB, static_cast<double>(limit) / kMiB);
+              "{}: {} needs about {} MiB of memory, and the limit is {}", path, work,
+              (needed + kMiB - 1) / kMiB,
+              limit < kMiB ? fmt::format("{} bytes", limit)
+                           : fmt::format("{:.4g} MiB", static_cast<double>(limit) / kMiB));
 }
 
 std::shared_ptr<const Engine::Impl> make_engine(Model model) {

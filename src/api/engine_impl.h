@@ -32,8 +32,8 @@ struct EngineSettings {
 void check_memory(const std::string& path, const char* work, std::uint64_t needed,
                   std::uint64_t limit);
 
-// The number of threads that an option means, 0 for all cores. Throws kInvalidArgument for one out
-// of range.
+// The number of threads that an option means, 0 for default_threads(). Throws kInvalidArgument for
+// one out of range.
 int thread_count(int option);
 
 EngineInfo engine_info(const Model& model);

@@ -15,7 +15,8 @@ namespace lasso {
 
 MachineInfo machine_info(const std::string& isa) {
   return guarded([&] {
-    return MachineInfo{available_cores(), std::string(best_name(cpu_features(isa)))};
+    return MachineInfo{available_cores(), default_threads(),
+                       std::string(best_name(cpu_features(isa)))};
   });
 }
 
@@ -26,10 +27,9 @@ std::vector<std::string> isa_names() {
 
 std::vector<PeakRate> measure_peaks(int threads, const std::string& isa) {
   LASSO_CHECK(threads >= 0, ErrorCode::kInvalidArgument,
-              "threads is {}: expected 0 (all cores) or more", threads);
+              "threads is {}: expected 0 (the default number) or more", threads);
   return guarded([&] {
-    const int cores = available_cores();
-    const int count = threads == 0 ? cores : std::min(threads, cores);
+    const int count = threads == 0 ? default_threads() : std::min(threads, available_cores());
     const CpuFeatures features = cpu_features(isa);
     std::vector<PeakRate> peaks;
     for (const MultiplyAdd multiply_add : kMultiplyAdds) {

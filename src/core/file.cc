@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "core/aligned_buffer.h"
+#include "core/file_writer.h"
 
 namespace lasso {
 
@@ -131,19 +132,23 @@ std::string read_file(const std::string& path, std::size_t most) {
 
 namespace {
 
-constexpr std::size_t kMostNameBytes = 255;  // NAME_MAX of Linux
-
 // Calls make(name) with new names beside `path` until it returns true, and returns that name. It is
-// as long as a name may be at most.
+// no longer than the file's own: that one fits wherever the file does. It is ASCII, since a name
+// that is cut may be one that the file system refuses.
 template <typename Make>
 std::string make_temporary(const std::string& path, Make&& make) {
-  constexpr std::size_t kSuffixBytes = 9;
+  constexpr std::string_view kPrefix = ".lasso-";
+  constexpr std::string_view kCharacters = "0123456789abcdefghijklmnopqrstuvwxyz";
+  constexpr std::size_t kRandomCharacters = 9;
   const std::filesystem::path target(path);
-  const std::string stem = target.filename().string().substr(0, kMostNameBytes - kSuffixBytes);
+  const std::size_t most = target.filename().string().size();
   std::random_device random;
   for (int attempt = 0; attempt < 100; ++attempt) {
-    std::string name = (target.parent_path() / fmt::format("{}.{:08x}", stem, random())).string();
-    if (make(name)) return name;
+    std::string name(most >= kPrefix.size() + kRandomCharacters ? kPrefix : "");
+    const std::size_t size = name.size() + std::min(kRandomCharacters, most);
+    while (name.size() < size) name += kCharacters[random() % kCharacters.size()];
+    std::string file = (target.parent_path() / name).string();
+    if (make(file)) return file;
     if (errno != EEXIST) break;
   }
   fail(ErrorCode::kInvalidArgument, "{}: can't be written: {}", path, std::strerror(errno));
@@ -207,6 +212,22 @@ std::string follow_links(const std::string& path) {
   return target.string();
 }
 
+void check_name_length(const std::string& path) {
+  constexpr long kLongestName = 255;          // NAME_MAX of Linux
+  constexpr std::size_t kLongestPath = 4095;  // PATH_MAX, without the zero at its end
+  const std::filesystem::path file(path);
+  const std::string name = file.filename().string();
+  const std::string folder = file.parent_path().string();
+  const long known = pathconf(folder.empty() ? "." : folder.c_str(), _PC_NAME_MAX);
+  const auto most = static_cast<std::size_t>(known > 0 ? known : kLongestName);
+  LASSO_CHECK(name.size() <= most, ErrorCode::kInvalidArgument,
+              "{}: can't be written: the name has {} bytes, and the file system takes {}", path,
+              name.size(), most);
+  LASSO_CHECK(path.size() <= kLongestPath, ErrorCode::kInvalidArgument,
+              "{}: can't be written: the path has {} bytes, and the system takes {}", path,
+              path.size(), kLongestPath);
+}
+
 void write_atomically(const std::string& path,
                       const std::function<void(const std::string& temporary)>& write) {
   const std::string target = follow_links(path);
@@ -215,19 +236,15 @@ void write_atomically(const std::string& path,
   const auto status = std::filesystem::symlink_status(target, ignored);
   LASSO_CHECK(!std::filesystem::exists(status) || std::filesystem::is_regular_file(status),
               ErrorCode::kInvalidArgument, "{}: can't be written: not a regular file", path);
-  const std::string name = std::filesystem::path(target).filename().string();
-  LASSO_CHECK(name.size() <= kMostNameBytes, ErrorCode::kInvalidArgument,
-              "{}: can't be written: {}", path, std::strerror(ENAMETOOLONG));
+  check_name_length(target);
   if (!write_unnamed(target, write)) write_named(target, write);
 }
 
 void write_file(const std::string& path, std::string_view content) {
   write_atomically(path, [&](const std::string& temporary) {
-    std::ofstream out(temporary, std::ios::binary);
-    out.write(content.data(), static_cast<std::streamsize>(content.size()));
+    FileWriter out(temporary, path);
+    out.append(content);
     out.close();
-    LASSO_CHECK(out.good(), ErrorCode::kInvalidArgument, "{}: can't be written: {}", path,
-                std::strerror(errno));
   });
 }
 

@@ -61,10 +61,15 @@ std::string read_descriptor(int descriptor, const std::string& name,
 // exist yet. A link that leads in circles is left as one.
 std::string follow_links(const std::string& path);
 
+// Throws kInvalidArgument, with the limit, where the file's name is longer than its file system
+// takes, or the whole path longer than the system does.
+void check_name_length(const std::string& path);
+
 // Calls write(temporary path), then renames the temporary file, which stands in the same folder, to
 // `path`. On an exception the temporary file is removed and `path` stays as it was. If the process
 // is killed `path` stays as it was, too, and nothing else is left where the file system has files
-// without names. Throws kInvalidArgument where the folder can't be written.
+// without names. Throws kInvalidArgument where the folder can't be written, and what
+// check_name_length does.
 void write_atomically(const std::string& path,
                       const std::function<void(const std::string& temporary)>& write);
 void write_file(const std::string& path, std::string_view content);

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -221,15 +222,45 @@ TEST(WriteAtomically, TakesNamesAsLongAsTheyMayBe) {
   write_file(longest, "x");
   write_file(longest, "y");  // replaced, not only made
   EXPECT_EQ(read_file(longest), "y");
+  std::string characters;  // 85 of three bytes
+  for (int i = 0; i < 85; ++i) characters += "\u5716";
+  write_file(folder / characters, "z");
+  EXPECT_EQ(read_file(folder / characters), "z");
   bool is_asked = false;
-  EXPECT_EQ(code_of(
-                [&] {
-                  write_atomically(folder / std::string(256, 'a'),
-                                   [&](const std::string&) { is_asked = true; });
-                },
-                "File name too long"),
-            ErrorCode::kInvalidArgument);
+  const auto write = [&](const std::string& name) {
+    return code_of([&] { write_atomically(folder / name, [&](auto&&) { is_asked = true; }); },
+                   "the name has 256 bytes, and the file system takes 255");
+  };
+  EXPECT_EQ(write(std::string(256, 'a')), ErrorCode::kInvalidArgument);
   EXPECT_FALSE(is_asked) << "before the work begins";
+  std::string path = folder / "";
+  while (path.size() < 4096) path += "a/";
+  EXPECT_EQ(code_of([&] { check_name_length(path + "a"); }, "the system takes 4095"),
+            ErrorCode::kInvalidArgument);
+}
+
+// On file systems with unnamed files the temporary name is seen only between linking and renaming.
+TEST(WriteAtomically, TemporaryNamesAreNoLongerThanTheFiles) {
+  const test::TempDir folder;
+  const int watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+  ASSERT_GE(watch, 0);
+  ASSERT_GE(inotify_add_watch(watch, (folder / "").c_str(), IN_CREATE | IN_MOVED_FROM), 0);
+  std::size_t seen = 0;
+  for (const std::string& name :
+       {std::string("a"), std::string("a.png"), std::string("fifteen_bytes__"),
+        std::string("sixteen_bytes__."), std::string(143, 'b'), std::string(255, 'c')}) {
+    write_file(folder / name, "x");
+    alignas(inotify_event) char events[4096];
+    const ssize_t bytes = read(watch, events, sizeof(events));
+    for (ssize_t at = 0; at < bytes;) {
+      const auto* event = reinterpret_cast<const inotify_event*>(events + at);
+      EXPECT_LE(std::strlen(event->name), name.size()) << event->name;
+      at += static_cast<ssize_t>(sizeof(inotify_event) + event->len);
+      ++seen;
+    }
+  }
+  EXPECT_GE(seen, 6u);
+  close(watch);
 }
 
 TEST(WriteAtomically, FollowsLinksAndRefusesWhatIsNoFile) {

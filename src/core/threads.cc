@@ -1,12 +1,16 @@
 #include "core/threads.h"
 
+#include <pthread.h>
 #include <sched.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <memory>
 #include <set>
 #include <string>
+#include <system_error>
 #include <utility>
 
 namespace lasso {
@@ -74,7 +78,25 @@ int cgroup_cores() {
   return limit;
 }
 
+bool forks_with_threads = true;  // of the fork in work
+thread_local bool lost = false;
+
+// In the parent. Whose threads they are can't be told: any may be of an OpenMP team, ours or not.
+void before_fork() {
+  std::error_code error;
+  const std::filesystem::directory_iterator tasks("/proc/self/task", error);
+  forks_with_threads = error || std::distance(begin(tasks), end(tasks)) != 1;
+}
+
+void in_child() { lost = lost || forks_with_threads; }
+
+[[maybe_unused]] const int kRegistered = pthread_atfork(before_fork, nullptr, in_child);
+
 }  // namespace
+
+bool team_is_lost() noexcept { return lost; }
+
+int default_threads() { return std::max(1, std::min(available_cores(), omp_get_max_threads())); }
 
 int available_cores() {
   const int physical = physical_cores();

@@ -14,6 +14,15 @@ namespace lasso {
 // hyper-threads taken into account. At least 1.
 int available_cores();
 
+// How many threads are used where nobody says how many: the cores, but no more than OpenMP would
+// use in the calling thread, which OMP_NUM_THREADS (the first of its numbers) or
+// omp_set_num_threads() tell.
+int default_threads();
+
+// True in a process that was forked from one with several threads, in the thread that lives on: GNU
+// OpenMP believes that the threads of its team do, too, and waits for them for ever.
+bool team_is_lost() noexcept;
+
 // Sets the number of threads of parallel regions that the calling thread starts, and restores it.
 class ThreadLimit {
  public:
@@ -28,20 +37,45 @@ class ThreadLimit {
   int before_;
 };
 
-// Calls f(thread) once on each thread of the team. An exception must not leave a parallel region:
-// the first one is kept and thrown again in the calling thread.
+// Calls f(), in which parallel regions have a team, also after a fork: inside another region, of
+// one thread here, OpenMP starts new threads for each. That takes longer than waking a team up.
+// What f throws is thrown again.
+template <typename F>
+void with_team(F&& f) {
+  if (!team_is_lost() || omp_get_level() > 0) {
+    f();
+    return;
+  }
+  const int threads = omp_get_max_threads();
+  std::exception_ptr error;
+#pragma omp parallel num_threads(1)
+  {
+    try {
+      const ThreadLimit limit(threads);
+      f();
+    } catch (...) {
+      error = std::current_exception();
+    }
+  }
+  if (error) std::rethrow_exception(error);
+}
+
+// Calls f(thread, threads) once on each thread of the team. An exception must not leave a parallel
+// region: the first one is kept and thrown again in the calling thread.
 template <typename F>
 void parallel(F&& f) {
   std::exception_ptr error;
   std::atomic_flag failed = ATOMIC_FLAG_INIT;
+  with_team([&] {
 #pragma omp parallel
-  {
-    try {
-      f(omp_get_thread_num(), omp_get_num_threads());
-    } catch (...) {
-      if (!failed.test_and_set()) error = std::current_exception();
+    {
+      try {
+        f(omp_get_thread_num(), omp_get_num_threads());
+      } catch (...) {
+        if (!failed.test_and_set()) error = std::current_exception();
+      }
     }
-  }
+  });
   if (error) std::rethrow_exception(error);
 }
 

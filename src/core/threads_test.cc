@@ -1,11 +1,13 @@
 #include "core/threads.h"
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
+#include <thread>
 #include <vector>
 
 #include "core/check.h"
@@ -72,6 +74,97 @@ TEST(Threads, ExceptionsReachTheCaller) {
   std::atomic<int> sum{0};
   parallel_tasks(10, [&](std::int64_t i) { sum += static_cast<int>(i); });
   EXPECT_EQ(sum, 45);
+}
+
+// What f() returns in a child of this process; -1 if it does not end within a minute.
+template <typename F>
+int in_child(F&& f) {
+  const pid_t child = fork();
+  if (child == 0) {
+    alarm(60);
+    int result = 99;
+    try {
+      result = f();
+    } catch (...) {
+    }
+    _exit(result);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+int threads_that_add_up() {
+  std::atomic<int> sum{0};
+  std::atomic<int> team{0};
+  for (int i = 0; i < 3; ++i) {  // the second region waits for the first one's threads
+    parallel([&](int, int threads) {
+      ++sum;
+      team = threads;
+    });
+  }
+  return sum == 3 * team ? team.load() : 98;
+}
+
+int threads_of_a_library() {
+  std::atomic<int> sum{0};
+  with_team([&] {
+#pragma omp parallel num_threads(4)
+    ++sum;
+  });
+  return sum;
+}
+
+TEST(Threads, AChildOfAProcessWithATeamHasOneOfItsOwn) {
+  const ThreadLimit limit(3);
+  EXPECT_EQ(threads_that_add_up(), 3);
+  EXPECT_FALSE(team_is_lost());
+  EXPECT_EQ(in_child([] { return team_is_lost() ? threads_that_add_up() : 97; }), 3);
+  EXPECT_EQ(in_child([] {
+              return in_child([] {
+                const ThreadLimit other(2);
+                return threads_that_add_up();
+              });
+            }),
+            2);
+  // A thread that the child starts has never had a team to lose.
+  EXPECT_EQ(in_child([] {
+              int team = 0;
+              std::thread([&] {
+                const ThreadLimit other(2);
+                team = team_is_lost() ? 97 : threads_that_add_up();
+              }).join();
+              return team;
+            }),
+            2);
+  // Libraries' own regions ask for as many threads as they were made for.
+  EXPECT_EQ(in_child(threads_of_a_library), 4);
+  EXPECT_EQ(in_child([] {
+              try {
+                with_team([] { fail(ErrorCode::kUnsupported, "no"); });
+              } catch (const Error&) {
+                return 42;
+              }
+              return 0;
+            }),
+            42);
+}
+
+// OpenMP reads the variable when a program starts, so that each value needs a process.
+TEST(Threads, OpenMpBoundsTheDefaultNumber) {
+  const int cores = available_cores();
+  {
+    const ThreadLimit limit(cores);
+    EXPECT_EQ(default_threads(), cores);
+  }
+  {
+    const ThreadLimit limit(1);
+    EXPECT_EQ(default_threads(), 1);
+  }
+  {
+    const ThreadLimit limit(cores + 5);
+    EXPECT_EQ(default_threads(), cores);
+  }
 }
 
 TEST(Threads, ThereIsACore) {

@@ -36,11 +36,17 @@ struct Affine {
 Affine min_max(const std::uint8_t* pixels, std::int64_t count) {
   int low = 255;
   int high = 0;
-#pragma omp parallel for reduction(min : low) reduction(max : high)
-  for (std::int64_t i = 0; i < count; ++i) {
-    low = std::min<int>(low, pixels[i]);
-    high = std::max<int>(high, pixels[i]);
-  }
+  with_team([&] {
+    int least = low;
+    int most = high;
+#pragma omp parallel for reduction(min : least) reduction(max : most)
+    for (std::int64_t i = 0; i < count; ++i) {
+      least = std::min<int>(least, pixels[i]);
+      most = std::max<int>(most, pixels[i]);
+    }
+    low = least;
+    high = most;
+  });
   const auto shift = static_cast<float>(low);
   const float divisor = std::max(static_cast<float>(high - low), 1e-8f);
   return {{shift, shift, shift}, {divisor, divisor, divisor}};

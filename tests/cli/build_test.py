@@ -171,6 +171,8 @@ class BuildTest(harness.CliTest):
             self.error(USAGE, "build", MODEL, "-o", "a.lasso", "--memory-limit", text)
         line = self.error(MEMORY, "build", TINY, "-o", "a.lasso", "--memory-limit", "1M")
         self.assertRegex(line, r"needs about \d+ MiB of memory, and the limit is 1 MiB")
+        line = self.error(MEMORY, "build", TINY, "-o", "a.lasso", "--memory-limit", "64k")
+        self.assertIn("the limit is 65536 bytes", line)
         self.assertEqual(self.names(), [])
         needed = int(line.split("needs about ")[1].split()[0]) << 20
         (report,) = self.build("--memory-limit", str(needed + (4 << 20)), "--json",

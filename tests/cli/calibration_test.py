@@ -48,7 +48,7 @@ class CalibrationTest(harness.CliTest):
         self.assertEqual(sorted(name[-5:] for name in names), ["0.png", "1.png", "2.png", "3.png"])
         self.assertEqual(len(calibration["skipped"]), 1)
         self.assertIn("broken.png", result.err)
-        self.assertIn("1 of 5 images were not used", result.err)
+        self.assertRegex(result.err, r"--calibrate \S+: 1 of 5 images were not used")
         (row,) = calibration["trials"]
         self.assertTrue(row["chosen"])
         self.assertEqual(row["int8_layers"], len(calibration["layers"]))

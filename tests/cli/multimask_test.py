@@ -99,7 +99,7 @@ class MultimaskTest(harness.CliTest):
         self.assertEqual(read_npy(self.folder / "l.npy")[0], (2, 3, SIDE, SIDE))
 
     def test_values_that_are_not_true_or_false(self):
-        values = [3, 1, "yes", None, [True]]
+        values = [3, 1, "yes", {}, [True]]
         prompts = self.prompts(BOX, *({**BOX, "multimask": value} for value in values))
         result = self.segment(*prompts, "--json", "--format", "none", status=SOME_FAILED)
         told = result.err.splitlines()

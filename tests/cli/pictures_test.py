@@ -245,6 +245,10 @@ class FolderTest(harness.CliTest):
         self.assertEqual(self.bench("-q").err, "")
         self.assertEqual(self.found(), sorted(self.NAMES))
 
+    def test_random_pictures_have_no_range(self):
+        self.assertIn("--range 0:9: ", self.error(
+            USAGE, "build", harness.MODEL, "-o", "m.lasso", "--precision", "int8", "--calibrate", "--range", "0:9"))
+
     def test_calibration_takes_the_same(self):
         (self.folder / "set/notes.txt").write_text("hello")
         result = self.expect(DONE, "build", harness.MODEL, "-o", "m.lasso", "--precision", "int8", "--min-iou",

@@ -95,12 +95,18 @@ class RunTest(harness.CliTest):
                 ((*run, "--inputs", "out.npz", "--program", "image_encoder"), "same file"),
                 ((*encode, "in.npz", "--kernels", "reference"), "reference kernels")]:
             self.assertIn(needle, self.error(USAGE, *arguments))
+        for descr in ("<c8", "|O", ">f4", "<U3"):
+            self.write_npz("odd.npz", image=harness.npy_bytes((1,), [0.0], descr=descr))
+            self.assertIn("odd.npz:image", self.error(USAGE, *encode, "odd.npz"))
         self.assertNotIn("out.npz", self.names())
 
     def test_bad_files(self):
         (self.folder / "in.npz").write_bytes(b"no archive")
         run = ("run", self.engine, "--program", "image_encoder", "-o", "out.npz", "--inputs")
         self.assertIn("in.npz", self.error(SOME_FAILED, *run, "in.npz"))
+        self.assertIn("not a .npz file", self.error(SOME_FAILED, *run, "in.npz"))
+        (self.folder / "in.npy").write_bytes(harness.npy_bytes((1,), [0.0]))
+        self.assertIn("numpy.savez", self.error(SOME_FAILED, *run, "in.npy"))
         self.assertIn("absent.npz", self.error(SOME_FAILED, *run, "absent.npz"))
         self.assertIn("absent.lasso", self.error(BAD_MODEL, "run", "absent.lasso", "-o", "out.npz",
                                                  "--inputs", "in.npz"))

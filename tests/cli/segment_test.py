@@ -441,7 +441,7 @@ class PromptsTest(harness.CliTest):
         self.assertIn("p.jsonl:1", result.err)
         (report,) = self.segment("--prompts", "p.jsonl", "--json", status=SOME_FAILED).objects()
         self.assertEqual(report, {"image": None, "prompt_errors": [
-            {"source": "p.jsonl:1", "message": "is not JSON"}]})
+            {"source": "p.jsonl:1", "message": "is not JSON: it ends too early"}]})
 
     def test_an_image_that_no_line_uses_gets_a_warning(self):
         self.write('{"image": "a.png", "box": [1, 1, 9, 9]}')

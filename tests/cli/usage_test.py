@@ -163,7 +163,7 @@ class UsageTest(harness.CliTest):
             isa(["--isa", name])
         line = self.error(USAGE, "segment", "--model", MODEL, "a.png", "--point", "1,2", "--isa",
                           "avx2", env={"LASSO_MAX_ISA": "sse2"})
-        self.assertIn("sse2", line)
+        self.assertIn("LASSO_MAX_ISA=sse2: expected avx2", line)
 
     def test_names_and_kinds(self):
         self.check_segment(["--isa sse2", "avx2", "avx_vnni", "avx512", "avx512_vnni", "avx512_bf16"],
@@ -172,11 +172,24 @@ class UsageTest(harness.CliTest):
                            "--kernels", "slow")
         self.check_segment(["--preprocess vit", "sam", "medsam"], "a.png", "--point", "1,2",
                            "--preprocess", "vit")
-        self.check_segment(["--config none.json"], "a.png", "--point", "1,2", "--config",
-                           "none.json")
+        self.check_segment(["--config none.json", "no such file"], "a.png", "--point", "1,2",
+                           "--config", "none.json")
+        self.check(["FILE[@VARIANT]: given more than 2 times"], "compare", "a", "b", "c")
         self.check_segment(["--device tpu", "cpu"], "a.png", "--point", "1,2", "--device", "tpu")
         self.check_segment(["--precision fp64", "fp32"], "a.png", "--point", "1,2", "--precision",
                            "fp64")
+
+    def test_configurations(self):
+        os.mkfifo(self.folder / "fifo")
+        (self.folder / "folder").mkdir()
+        (self.folder / "bad.json").write_text('{"depth": }')
+        (self.folder / "unknown.json").write_text('{"foo": 1}')
+        for name, reason in (("fifo", "is not a regular file"), ("folder", "is a folder"),
+                             ("bad.json", "not JSON: byte 11 is not expected"),
+                             ("unknown.json", "unknown key foo")):
+            for command in (("segment", "a.png", "--point", "1,2", "--model", MODEL),
+                            ("build", MODEL, "-o", "a.lasso")):
+                self.check([f"--config {name}: {reason}"], *command, "--config", name)
 
     def test_what_this_release_lacks(self):
         for device in ("cuda", "cuda:0"):

@@ -1,6 +1,6 @@
 // make_seeds DIR: writes small files of every format, honest ones and nearly so, as a fuzzer's
 // first inputs: DIR/zip, DIR/pickle, DIR/safetensors, DIR/npy, DIR/checkpoint, DIR/engine,
-// DIR/image.
+// DIR/image, DIR/prompts, DIR/mask_input.
 #include <cstdio>
 #include <filesystem>
 
@@ -23,7 +23,8 @@ using namespace lasso;        // NOLINT(google-build-using-namespace)
 using namespace lasso::test;  // NOLINT(google-build-using-namespace)
 
 void write_seeds(const std::string& dir) {
-  for (const char* name : {"zip", "pickle", "safetensors", "npy", "checkpoint", "engine"}) {
+  for (const char* name :
+       {"zip", "pickle", "safetensors", "npy", "checkpoint", "engine", "prompts", "mask_input"}) {
     std::filesystem::create_directories(dir + "/" + name);
   }
   const std::string half = tensor(storage("0", 6, "HalfStorage"), 1, {2, 2}, {1, 2});
@@ -88,6 +89,22 @@ void write_seeds(const std::string& dir) {
                   "{'descr': '|u1', 'fortran_order': True, 'shape': (2, 3)} \n" + "123456");
 }
 
+void write_prompt_seeds(const std::string& dir) {
+  write_bytes(dir + "/prompts/lines",
+              R"({"image": "a.png", "points": [[1, 2], [3.5, 4e1]], "labels": [1, 0], "id": "x"}
+{"image": "\udbff\udeff.png", "box": [1, 2, 3, 4], "multimask": true, "id": 18446744073709551615}
+{"image": null, "points": null, "box": [-1, -2, 3, 4], "labels": null, "multimask": null}
+)");
+  for (const DType dtype : {DType::kF16, DType::kF32, DType::kF64}) {
+    const std::vector<std::byte> values(16 * size_of(dtype));
+    write_npy(dir + "/mask_input/" + std::string(to_string(dtype)),
+              {dtype, {1, 1, 4, 4}, values.data()});
+  }
+  write_bytes(dir + "/mask_input/columns",
+              std::string("\x93NUMPY\x02\0\x38\0\0\0", 12) +
+                  "{'descr': '<f2', 'fortran_order': True, 'shape': (2, 2)}" + "12345678");
+}
+
 // In both forms of an input; in float32 with fast kernels, and in int8.
 void write_engine_seeds(const std::string& dir) {
   const sam::SamCheckpoint checkpoint = random_checkpoint(tiny_sam());
@@ -113,6 +130,7 @@ int main(int argc, char** argv) {
   }
   try {
     write_seeds(argv[1]);
+    write_prompt_seeds(argv[1]);
     write_engine_seeds(argv[1]);
     make_image_seeds(std::string(argv[1]) + "/image");
     sam::load_sam_checkpoint(std::string(argv[1]) + "/checkpoint/tiny.pth");

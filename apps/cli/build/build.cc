@@ -95,23 +95,26 @@ OpenModel build_calibrated(const BuildArguments& arguments, const lasso::EngineO
   }
   const std::string path = find_model(arguments.file);
   const Stopwatch watch;
-  lasso::Engine engine = open_engine([&] {
-    Calibrated calibrated = run_calibration(path, options, arguments.calibration);
-    *report = std::move(calibrated.report);
-    if (!arguments.output.json && !quiet()) print_calibration(**report);
-    if (!calibrated.engine) {
-      tell_unwritten(arguments, **report);
-      throw Failure(Exit::kThresholdMissed,
-                    fmt::format("{}: not written: {}", arguments.engine_file, refusal(**report)));
-    }
-    try {
-      calibrated.engine->save(arguments.engine_file);
-    } catch (...) {
-      tell_unwritten(arguments, **report);
-      throw;
-    }
-    return *calibrated.engine;
-  });
+  lasso::Engine engine = open_engine(
+      [&] {
+        Calibrated calibrated = run_calibration(path, options, arguments.calibration);
+        *report = std::move(calibrated.report);
+        if (!arguments.output.json && !quiet()) print_calibration(**report);
+        if (!calibrated.engine) {
+          tell_unwritten(arguments, **report);
+          throw Failure(
+              Exit::kThresholdMissed,
+              fmt::format("{}: not written: {}", arguments.engine_file, refusal(**report)));
+        }
+        try {
+          calibrated.engine->save(arguments.engine_file);
+        } catch (...) {
+          tell_unwritten(arguments, **report);
+          throw;
+        }
+        return *calibrated.engine;
+      },
+      Stage::kModel, arguments.model.config);
   return {std::move(engine), path, watch.milliseconds()};
 }
 
@@ -121,7 +124,8 @@ OpenModel build(const BuildArguments& arguments, const lasso::EngineOptions& opt
   const Progress progress(fmt::format("building {}", path));
   const Stopwatch watch;
   lasso::Engine engine =
-      open_engine([&] { return lasso::Engine::build_file(path, arguments.engine_file, options); });
+      open_engine([&] { return lasso::Engine::build_file(path, arguments.engine_file, options); },
+                  Stage::kModel, arguments.model.config);
   return {std::move(engine), path, watch.milliseconds()};
 }
 
@@ -164,8 +168,8 @@ Exit run_build(const BuildArguments& arguments) {
     if (!quiet()) print_summary(info, arguments, bytes, model.load_ms);
     return Exit::kDone;
   }
-  OrderedJson json = {{"file", arguments.engine_file},
-                      {"source", model.path},
+  OrderedJson json = {{"file", json_name(arguments.engine_file)},
+                      {"source", json_name(model.path)},
                       {"version", LASSO_VERSION},
                       {"model", info.model},
                       {"model_hash", info.model_hash},

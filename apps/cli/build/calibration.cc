@@ -179,7 +179,12 @@ Calibrated run_calibration(const std::string& model, const lasso::EngineOptions&
       usage_error("--min-iou {}: expected a number above 0 and at most 1", arguments.min_iou);
     }
   }
-  if (arguments.folder && !arguments.folder->empty()) {
+  const bool random = !arguments.folder || arguments.folder->empty();
+  if (random && !arguments.range.empty()) {
+    usage_error("--range {}: is for the images of --calibrate DIR, not for random pictures",
+                arguments.range);
+  }
+  if (!random) {
     calibration.images = images_of(*arguments.folder);
   } else {
     print_warning(
@@ -204,7 +209,8 @@ Calibrated run_calibration(const std::string& model, const lasso::EngineOptions&
   const std::vector<std::string>& skipped = result.report.skipped;
   for (const std::string& one : skipped) print_warning("not used: " + one);
   if (!skipped.empty()) {
-    print_warning(fmt::format("{} of {} images were not used", skipped.size(),
+    print_warning(fmt::format("--calibrate {}: {} of {} images were not used",
+                              arguments.folder.value_or(""), skipped.size(),
                               skipped.size() + result.report.choosing_images.size() +
                                   result.report.accepting_images.size()));
   }

@@ -204,9 +204,9 @@ OrderedJson layer_json(const LayerDifference& layer) {
 OrderedJson to_json(const Comparison& comparison, const Operand& a, const Operand& b,
                     double tolerance, bool layers) {
   const auto side = [](const Operand& operand, const OrderedJson& info) {
-    return OrderedJson{{"file", operand.file},      {"variant", operand.variant},
-                       {"model", info.at("model")}, {"model_hash", info.at("model_hash")},
-                       {"isa", info.at("isa")},     {"threads", info.at("threads")}};
+    return OrderedJson{{"file", json_name(operand.file)}, {"variant", operand.variant},
+                       {"model", info.at("model")},       {"model_hash", info.at("model_hash")},
+                       {"isa", info.at("isa")},           {"threads", info.at("threads")}};
   };
   const LayerDifference* first = first_divergence(comparison, tolerance);
   const LayerDifference* worst = worst_layer(comparison);
@@ -334,7 +334,7 @@ Exit run_compare(const CompareArguments& arguments) {
     comparison = compare_sides(&side_a, &side_b, &progress);
   }
   if (arguments.output.json) {
-    print(to_json(comparison, a, b, tolerance, arguments.layers).dump());
+    print(json_line(to_json(comparison, a, b, tolerance, arguments.layers)));
   } else if (!quiet()) {
     print_comparison(comparison, a, b, tolerance, arguments.layers);
   }

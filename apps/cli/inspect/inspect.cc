@@ -53,7 +53,7 @@ Measured measure(const OpenModel& model, const InspectArguments& arguments) {
   constexpr int kRuns = 3;
   Measured measured;
   const int threads = arguments.run.threads;
-  measured.threads = threads == 0 ? machine_info().cores : threads;
+  measured.threads = threads == 0 ? machine_info().threads : threads;
   measured.arena_bytes = model.engine.arena_bytes(measured.threads);
   if (arguments.time) {
     Segmenter segmenter(model.engine, {threads});
@@ -180,7 +180,7 @@ OrderedJson sam_json(const SamInfo& sam) {
 OrderedJson to_json(const EngineInfo& info, const OpenModel& model, const Measured& measured,
                     bool layers, bool why) {
   OrderedJson json = {
-      {"file", model.path},
+      {"file", json_name(model.path)},
       {"family", info.family},
       {"model", info.model},
       {"model_hash", info.model_hash},

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <map>
 #include <new>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -40,10 +41,14 @@ std::string find_model(const std::string& model) {
   }
 }
 
-lasso::Engine open_engine(const std::function<lasso::Engine()>& open, Stage stage) {
+lasso::Engine open_engine(const std::function<lasso::Engine()>& open, Stage stage,
+                          const std::string& config) {
   try {
     return open();
   } catch (const lasso::Error& error) {
+    const bool is_config =
+        !config.empty() && std::string_view(error.what()).starts_with(config + ": ");
+    if (is_config && !is_fatal(error)) usage_error("--config {}", error.what());
     throw Failure(exit_for(error, stage), error.what());
   } catch (const std::bad_alloc&) {
     throw Failure(Exit::kDeviceOrMemory, "out of memory while the model was loaded");
@@ -56,7 +61,11 @@ lasso::EngineOptions model_options(const ModelOptions& model, const RunOptions& 
   }
   std::error_code ignored;
   if (!model.config.empty() && !std::filesystem::is_regular_file(model.config, ignored)) {
-    usage_error("--config {}: there is no such file", model.config);
+    usage_error("--config {}: {}", model.config,
+                std::filesystem::is_directory(model.config, ignored)
+                    ? "is a folder, expected a file"
+                : std::filesystem::exists(model.config, ignored) ? "is not a regular file"
+                                                                 : "there is no such file");
   }
   lasso::EngineOptions options;
   options.kernels = run.kernel_choice();
@@ -76,7 +85,7 @@ OpenModel open_model(const ModelOptions& model, const RunOptions& run) {
   const Stopwatch watch;
   lasso::Engine engine =
       open_engine([&] { return lasso::Engine::open(path, options, {model.verify}); },
-                  is_engine ? Stage::kEngineFile : Stage::kModel);
+                  is_engine ? Stage::kEngineFile : Stage::kModel, model.config);
   return {std::move(engine), path, watch.milliseconds()};
 }
 

@@ -18,7 +18,9 @@ namespace lasso::app {
 std::string find_model(const std::string& model);
 
 // Runs `open`, which builds an engine, and turns the library's errors into the statuses for models.
-lasso::Engine open_engine(const std::function<lasso::Engine()>& open, Stage stage = Stage::kModel);
+// What is wrong with the file of --config, `config`, is wrong usage.
+lasso::Engine open_engine(const std::function<lasso::Engine()>& open, Stage stage = Stage::kModel,
+                          const std::string& config = {});
 
 // The options of the library for a model.
 lasso::EngineOptions model_options(const ModelOptions& model, const RunOptions& run);

@@ -68,6 +68,16 @@ OrderedJson tensors_json(const std::map<std::string, HostTensor>& tensors) {
   return json;
 }
 
+// Arrays of types that no program takes are wrong usage, as other types than a program's are.
+std::map<std::string, HostTensor> load_inputs(const std::string& path) {
+  try {
+    return load_npz(path);
+  } catch (const lasso::Error& error) {
+    if (error.code() != ErrorCode::kUnsupported) throw;
+    usage_error("--inputs {}", error.what());
+  }
+}
+
 Exit run_tensors(const RunArguments& arguments) {
   check_output(arguments);
   apply(arguments.run);
@@ -79,7 +89,7 @@ Exit run_tensors(const RunArguments& arguments) {
   runner_options.threads = arguments.run.threads;
   Runner runner(model.engine, runner_options);
 
-  const std::map<std::string, HostTensor> inputs = load_npz(arguments.inputs);
+  const std::map<std::string, HostTensor> inputs = load_inputs(arguments.inputs);
   std::map<std::string, HostTensorView> views;
   for (const auto& [name, tensor] : inputs) views.emplace(name, tensor.view());
   std::map<std::string, HostTensor> outputs;
@@ -93,14 +103,14 @@ Exit run_tensors(const RunArguments& arguments) {
 
   if (arguments.messages.json) {
     const OrderedJson json = {
-        {"file", model.path},
+        {"file", json_name(model.path)},
         {"model", model.engine.info().model},
         {"program", runner.program()},
         {"threads", runner.threads()},
         {"inputs", tensors_json(inputs)},
         {"outputs", tensors_json(outputs)},
         {"timings", {{"model_load_ms", model.load_ms}, {"run_ms", runner.last_run_ms()}}},
-        {"files", {{"outputs", arguments.output}}}};
+        {"files", {{"outputs", json_name(arguments.output)}}}};
     print(json_line(json));
     return Exit::kDone;
   }

@@ -37,7 +37,7 @@ std::string files_text(const ImageReport& report) {
   for (const auto& item : report.files.items()) {
     const auto& paths = item.value();
     if (!text.empty()) text += ", ";
-    text += styled(Style::kCyan, printable(paths[0].get<std::string>()));
+    text += styled(Style::kCyan, printable(file_name(paths[0].get<std::string>())));
     if (paths.size() > 1) text += fmt::format(" (+{} more)", paths.size() - 1);
   }
   return text.empty() ? text : fmt::format("  {} {}", arrow(), text);

@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -18,15 +19,16 @@
 #include "cli/model/model.h"
 #include "cli/options.h"
 #include "cli/range.h"
+#include "cli/segment/mask_input.h"
 #include "cli/segment/report_text.h"
 #include "cli/segment/segment_image.h"
 #include "cli/segment/segment_many.h"
 #include "cli/values.h"
+#include "cli/viewer.h"
 #include "common/files.h"
 #include "common/pictures.h"
 #include "common/text.h"
 #include "core/file.h"
-#include "formats/npy/npy.h"
 
 namespace lasso::app {
 
@@ -46,6 +48,7 @@ struct SegmentArguments : CommonArguments {
   std::string load_embedding;
   std::string save_embedding;
   std::string save_logits;
+  bool show = false;
   std::int64_t max_pixels = 100'000'000;
   std::string range;  // empty: full, or that of a loaded embedding
   int jobs = 1;
@@ -84,34 +87,6 @@ std::vector<PromptTask> prompts_from_options(const SegmentArguments& arguments) 
   return tasks;
 }
 
-// The values of --mask-input, [side, side] or [1, side, side]. Read as a whole before, since
-// --save-logits may replace the file.
-Tensor read_mask_input(const std::string& path) {
-  Tensor mask = for_option("--mask-input", [&] {
-    const auto bytes = std::make_shared<const std::string>(read_file(path));
-    return parse_npy(reinterpret_cast<const std::byte*>(bytes->data()), bytes->size(), path, bytes);
-  });
-  if (mask.dtype != DType::kF32) {
-    usage_error("--mask-input {}: has elements of type {} (\"{}\"), expected {} (\"{}\")", path,
-                to_string(mask.dtype), npy_type(mask.dtype), to_string(DType::kF32),
-                npy_type(DType::kF32));
-  }
-  const Dims& shape = mask.dims;
-  const bool square = shape.size() >= 2 && shape[shape.size() - 1] == shape[shape.size() - 2];
-  if (!square || shape.size() > 3 || (shape.size() == 3 && shape[0] != 1)) {
-    usage_error(
-        "--mask-input {}: has shape {}, expected one mask of logits, [side, side] or "
-        "[1, side, side]; of several masks choose one",
-        path, to_string(shape));
-  }
-  const float* values = mask.view().as<float>();
-  if (!std::all_of(values, values + element_count(shape),
-                   [](float value) { return std::isfinite(value); })) {
-    usage_error("--mask-input {}: has values that are not finite", path);
-  }
-  return mask;
-}
-
 // The prompts of --prompts.
 PromptFile read_prompts(const SegmentArguments& arguments) {
   const std::string& path = arguments.prompts;
@@ -119,7 +94,7 @@ PromptFile read_prompts(const SegmentArguments& arguments) {
   const std::string text = piped ? std::string(std::istreambuf_iterator<char>(std::cin),
                                                std::istreambuf_iterator<char>())
                                  : for_option("--prompts", [&] { return read_file(path); });
-  const std::string image = arguments.images.empty() ? "" : arguments.images.front();
+  const std::string image = arguments.images.size() == 1 ? arguments.images.front() : "";
   PromptFile file = parse_prompts(text, piped ? "stdin" : path, image, arguments.multimask);
   if (file.images.empty() && file.failures.empty()) {
     usage_error(
@@ -158,23 +133,23 @@ std::vector<ImageTask> collect_tasks(const SegmentArguments& arguments,
       usage_error("--prompts {}: can't be combined with --point, --box or --mask-input",
                   arguments.prompts);
     }
-    if (arguments.images.size() > 1) {
+    PromptFile file = read_prompts(arguments);
+    if (arguments.images.size() > 1 && file.some_name_none) {
       usage_error(
           "--prompts {}: with {} images on the command line; each line names its image, or "
           "one IMAGE is given for those that do not",
           arguments.prompts, arguments.images.size());
     }
-    PromptFile file = read_prompts(arguments);
     for (const PromptFailure& failure : file.failures) {
       print_error(fmt::format("{}: {}", failure.source, failure.message));
     }
     *homeless = file.failures;
-    if (!arguments.images.empty() && !file.images.empty() &&
-        std::none_of(file.images.begin(), file.images.end(), [&](const ImageTask& task) {
-          return task.path == arguments.images.front();
-        })) {
-      print_warning(fmt::format("{}: is not used; every line of --prompts {} names another image",
-                                arguments.images.front(), arguments.prompts));
+    std::unordered_set<std::string> used;
+    for (const ImageTask& task : file.images) used.insert(*task.path);
+    for (const std::string& image : arguments.images) {
+      if (used.empty() || used.count(image) > 0) continue;
+      print_warning(fmt::format("{}: is not used; no line of --prompts {} names it", image,
+                                arguments.prompts));
     }
     return file.images;
   }
@@ -274,6 +249,12 @@ SegmentSettings make_settings(const SegmentArguments& arguments,
   settings.load_embedding = arguments.load_embedding;
   settings.save_embedding = arguments.save_embedding;
   settings.save_logits = arguments.save_logits;
+  if (arguments.show) {
+    if (!settings.formats.overlay) {
+      usage_error("--show: shows the overlay, which --format {} does not write", arguments.format);
+    }
+    check_viewer();
+  }
   check_outputs(arguments, tasks);
   check_logits(arguments, tasks);
   for_option("-o", [&] { check_output_folder(arguments.folder); });
@@ -293,17 +274,6 @@ SegmentSettings make_settings(const SegmentArguments& arguments,
         arguments.format);
   }
   return settings;
-}
-
-void set_mask_input(const Tensor& mask, const std::string& path, int side, ImageTask* task) {
-  if (mask.dims.back() != side) {
-    usage_error("--mask-input {}: has shape {}, but this model's logits are [{}, {}]", path,
-                to_string(mask.dims), side, side);
-  }
-  const float* values = mask.view().as<float>();
-  for (PromptTask& prompt : task->prompts) {
-    prompt.prompt.mask_input.assign(values, values + element_count(mask.dims));
-  }
 }
 
 void tell(const ImageReport& report, bool json, double model_load_ms, std::size_t name_width) {
@@ -331,7 +301,7 @@ Exit run_segment(const SegmentArguments& arguments) {
   PictureReader pictures(arguments.max_pixels, parse_range(arguments.range));
   check_standard_input(arguments, paths_of(tasks));
   const SegmentSettings settings = make_settings(arguments, tasks, &pictures);
-  std::optional<Tensor> mask;
+  std::optional<MaskInput> mask;
   if (!arguments.mask_input.empty()) mask = read_mask_input(arguments.mask_input);
   if (tasks.empty()) {
     tell_homeless(homeless, settings.json);
@@ -343,7 +313,8 @@ Exit run_segment(const SegmentArguments& arguments) {
   const EngineInfo& info = model.engine.info();
   if (mask) {
     const int side = info.sam->image_size / info.sam->patch_size * 4;
-    set_mask_input(*mask, arguments.mask_input, side, &tasks.front());
+    check_side(*mask, arguments.mask_input, side);
+    for (PromptTask& prompt : tasks.front().prompts) prompt.prompt.mask_input = mask->values;
   }
   const int jobs = static_cast<int>(
       std::min<std::size_t>(static_cast<std::size_t>(arguments.jobs), tasks.size()));
@@ -361,6 +332,7 @@ Exit run_segment(const SegmentArguments& arguments) {
   if (!arguments.save_embedding.empty()) names.reserve(arguments.save_embedding);
   if (!arguments.save_logits.empty()) names.reserve(arguments.save_logits);
   bool some_failed = !homeless.empty();
+  std::string shown;
   std::size_t name_width = 0;
   for (const ImageTask& task : tasks) {
     const std::string name = printable(task.path.value_or(settings.load_embedding));
@@ -369,6 +341,9 @@ Exit run_segment(const SegmentArguments& arguments) {
   segment_many(segmenters, tasks, settings, &names, [&](const ImageReport& report) {
     some_failed |= report.failed();
     tell(report, settings.json, model.load_ms, name_width);
+    if (!arguments.show || !shown.empty() || !report.files.contains("overlay")) return;
+    shown = file_name(report.files["overlay"][0].get<std::string>());
+    show_file(shown);
   });
   tell_homeless(homeless, settings.json);
   return some_failed ? Exit::kSomeFailed : Exit::kDone;
@@ -435,7 +410,8 @@ void add_segment(CLI::App* parent, Action* action) {
            "points, labels, box, multimask, id.",
            input);
   add_text(app, "--mask-input", &a.mask_input, "F.npy",
-           "Low-resolution logits of an earlier answer (one mask of --save-logits) to refine.",
+           "Low-resolution logits of an earlier answer (one mask of --save-logits) to refine: "
+           "float16, float32 or float64, [side, side] or with ones before.",
            input);
   add_switch(app, "--multimask", &a.multimask,
              "Three candidates for each prompt instead of one mask; for ambiguous prompts. With "
@@ -458,6 +434,7 @@ void add_segment(CLI::App* parent, Action* action) {
       "masks overlap, the smallest is on top), rle and polygon (COCO JSON), or none. Default: "
       "overlay.",
       output);
+  add_show_option(app, &a.show, "the run's first overlay", output);
   add_text(app, "--save-embedding", &a.save_embedding, "F",
            "Write the image's embedding (.safetensors). For several images, an existing folder.",
            output);

@@ -23,12 +23,33 @@ namespace {
 constexpr std::size_t kMaskBytes = std::size_t{256} << 20;
 constexpr std::size_t kPromptsPerPicture = 64;
 
-// A file that the user named, or a generated name in a folder that the user named.
-std::string resolve(const std::string& target, const std::string& source, const std::string& kind,
-                    const std::string& extension, OutputNames* names) {
+// What a folder of --save-embedding or --save-logits is filled with.
+struct Kind {
+  const char* name;
+  const char* extension;
+};
+constexpr Kind kEmbedding{"embedding", ".safetensors"};
+constexpr Kind kLogits{"logits", ".npy"};
+
+bool is_folder(const std::string& target) {
   std::error_code ignored;
-  if (!fs::is_directory(target, ignored)) return target;
-  return names->claim(target, {{stem(source) + "_" + kind, extension}}).front();
+  return fs::is_directory(target, ignored);
+}
+
+OutputNames::Name generated(const std::string& source, const Kind& kind) {
+  return {fmt::format("{}_{}", stem(source), kind.name), kind.extension};
+}
+
+// A file that the user named, or a generated name in a folder that the user named.
+std::string resolve(const std::string& target, const std::string& source, const Kind& kind,
+                    OutputNames* names) {
+  if (!is_folder(target)) return target;
+  return names->claim(target, {generated(source, kind)}).front();
+}
+
+void check_generated(const std::string& target, const std::string& source, const Kind& kind,
+                     OutputNames* names) {
+  if (!target.empty() && is_folder(target)) names->check(target, {generated(source, kind)});
 }
 
 std::string range_text(const std::optional<ValueRange>& range) {
@@ -50,9 +71,19 @@ class ImageJob {
     read();
     check_prompts();
     if (settings_.save_embedding.empty() && report_->prompts.empty()) return;
+    if (!report_->prompts.empty()) prepare_outputs();
+    check_names();
     const Embedding embedding = encode();
     if (!settings_.save_embedding.empty()) save_embedding(embedding);
     if (!report_->prompts.empty()) answer(embedding);
+  }
+
+  // Puts into the report what was written, also after an error.
+  void report_files() {
+    OrderedJson& files = report_->files;
+    if (!embedding_file_.empty()) files["embedding"].push_back(json_name(embedding_file_));
+    if (outputs_) files.update(outputs_->written());
+    if (!logits_file_.empty()) files["logits"].push_back(json_name(logits_file_));
   }
 
  private:
@@ -119,15 +150,7 @@ class ImageJob {
     return embedding;
   }
 
-  void save_embedding(const Embedding& embedding) {
-    wait_();
-    const std::string path =
-        resolve(settings_.save_embedding, report_->path, "embedding", ".safetensors", names_);
-    write_with([&] { embedding.save(path); });
-    report_->files["embedding"].push_back(path);
-  }
-
-  void answer(const Embedding& embedding) {
+  void prepare_outputs() {
     OutputSubject subject;
     subject.path = report_->path;
     subject.image = image_ ? &*image_ : nullptr;
@@ -135,14 +158,33 @@ class ImageJob {
     subject.height = report_->height;
     subject.prompts = &report_->prompts;
     subject.candidates = static_cast<std::size_t>(segmenter_->engine().info().sam->candidates);
-    ImageOutputs outputs(settings_.formats, settings_.json, settings_.folder, names_, subject);
+    outputs_.emplace(settings_.formats, settings_.json, settings_.folder, names_, subject);
+  }
 
+  // Before the encoder runs, which may take long.
+  void check_names() {
+    check_generated(settings_.save_embedding, report_->path, kEmbedding, names_);
+    if (!outputs_) return;
+    outputs_->check_names();
+    check_generated(settings_.save_logits, report_->path, kLogits, names_);
+  }
+
+  void save_embedding(const Embedding& embedding) {
+    wait_();
+    const std::string path = resolve(settings_.save_embedding, report_->path, kEmbedding, names_);
+    write_with([&] { embedding.save(path); });
+    embedding_file_ = path;
+  }
+
+  void answer(const Embedding& embedding) {
     std::size_t candidates = 1;
     std::vector<Prompt> prompts;
     for (const PromptTask& task : report_->prompts) {
       prompts.push_back(task.prompt);
       prompts.back().multimask = task.multimask;
-      if (task.multimask) candidates = subject.candidates;
+      if (task.multimask) {
+        candidates = static_cast<std::size_t>(segmenter_->engine().info().sam->candidates);
+      }
     }
     const std::size_t mask_bytes = static_cast<std::size_t>(report_->width) *
                                    static_cast<std::size_t>(report_->height) * candidates;
@@ -159,15 +201,15 @@ class ImageJob {
       if (answers.size() < step && i + 1 < count) return;
       const std::size_t first = i + 1 - answers.size();
       if (first == 0) wait_();
-      outputs.add(first, answers);
+      outputs_->add(first, answers);
       answers.clear();
     };
     with_model([&] { segmenter_->segment(embedding, prompts, {}, take); });
     report_->timings.decode_ms = segmenter_->last_timings().decode_ms;
     report_->timings.postprocess_ms = segmenter_->last_timings().postprocess_ms;
-    const OrderedJson files = outputs.finish();
-    report_->files.update(files);
-    report_->masks = outputs.masks();
+    outputs_->finish();
+    report_->left_out = outputs_->left_out();
+    report_->masks = outputs_->masks();
     if (!settings_.save_logits.empty()) {
       save_logits(logits, count, candidates, embedding.low_res_side());
     }
@@ -178,10 +220,9 @@ class ImageJob {
                    int side) {
     Dims shape = {static_cast<std::int64_t>(candidates), side, side};
     if (prompts > 1) shape.insert(shape.begin(), static_cast<std::int64_t>(prompts));
-    const std::string path =
-        resolve(settings_.save_logits, report_->path, "logits", ".npy", names_);
+    const std::string path = resolve(settings_.save_logits, report_->path, kLogits, names_);
     write_with([&] { write_npy(path, {DType::kF32, shape, logits.data()}); });
-    report_->files["logits"].push_back(path);
+    logits_file_ = path;
   }
 
   lasso::Segmenter* segmenter_;
@@ -192,7 +233,21 @@ class ImageJob {
   ImageReport* report_;
   std::optional<Image> image_;
   std::optional<Embedding> loaded_;
+  std::optional<ImageOutputs> outputs_;
+  std::string embedding_file_;  // once it is written
+  std::string logits_file_;
 };
+
+// The message, with the files that were written before the error: none is left without a name.
+std::string with_files(const std::string& message, const ImageReport& report) {
+  std::string text;
+  for (const auto& item : report.files.items()) {
+    for (const OrderedJson& name : item.value()) {
+      text += (text.empty() ? "" : ", ") + file_name(name.get<std::string>());
+    }
+  }
+  return text.empty() ? message : fmt::format("{} (written before: {})", message, text);
+}
 
 }  // namespace
 
@@ -202,18 +257,23 @@ ImageReport segment_image(lasso::Segmenter* segmenter, const ImageTask& task,
   ImageReport report;
   report.path = task.path.value_or(settings.load_embedding);
   report.failures = task.failures;
+  ImageJob job(segmenter, task, settings, names, wait, &report);
   try {
-    ImageJob(segmenter, task, settings, names, wait, &report).run();
+    job.run();
+    job.report_files();
   } catch (const OutputError& error) {
+    job.report_files();
     report.error_code = "output";
     report.error = error.what();
   } catch (const lasso::Error& error) {
-    if (is_fatal(error)) throw;
+    job.report_files();
+    if (is_fatal(error)) throw lasso::Error(error.code(), with_files(error.what(), report));
     report.error_code = to_string(error.code());
     report.error = error.what();
     const std::string name = picture_name(report.path);
     if (report.error.find(name) == std::string::npos) report.error = name + ": " + report.error;
   }
+  if (!report.error.empty()) report.error = with_files(report.error, report);
   return report;
 }
 

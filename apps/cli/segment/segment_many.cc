@@ -100,7 +100,7 @@ class Run {
 }  // namespace
 
 std::vector<lasso::Segmenter> make_segmenters(const lasso::Engine& engine, int jobs, int threads) {
-  const int all = threads == 0 ? lasso::machine_info().cores : threads;
+  const int all = threads == 0 ? lasso::machine_info().threads : threads;
   // The same number for each: masks must not depend on which one takes an image.
   std::vector<lasso::Segmenter> segmenters;
   for (int i = 0; i < jobs; ++i) {

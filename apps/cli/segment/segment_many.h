@@ -11,7 +11,7 @@
 
 namespace lasso::app {
 
-// `jobs` segmenters that divide the threads between them (0: the physical cores), at least one
+// `jobs` segmenters that divide the threads between them (0: MachineInfo::threads), at least one
 // each.
 std::vector<lasso::Segmenter> make_segmenters(const lasso::Engine& engine, int jobs, int threads);
 

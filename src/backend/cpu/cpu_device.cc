@@ -14,10 +14,13 @@ class CpuStream final : public Stream {
   explicit CpuStream(int threads) : threads_(threads) {}
 
   void launch(KernelRun run, const KernelState& state, const KernelArgs& args) override {
-    const ThreadLimit limit(threads_);
     KernelArgs call = args;
     call.stream = this;
-    run(state, call);
+    // Kernels of libraries have parallel regions of their own.
+    with_team([&] {
+      const ThreadLimit limit(threads_);
+      run(state, call);
+    });
   }
   void upload(void* to, const void* from, std::size_t bytes) override {
     if (bytes > 0) std::memcpy(to, from, bytes);

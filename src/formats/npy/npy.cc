@@ -6,12 +6,12 @@
 #include <array>
 #include <cctype>
 #include <cstring>
-#include <fstream>
 #include <optional>
 #include <string_view>
 
 #include "core/aligned_buffer.h"
 #include "core/file.h"
+#include "core/file_writer.h"
 #include "formats/text.h"
 #include "formats/weights.h"
 
@@ -90,7 +90,8 @@ class HeaderParser {
   }
   char peek() const { return at_ < text_.size() ? text_[at_] : '\0'; }
   void skip_spaces() {
-    while (at_ < text_.size() && std::isspace(static_cast<unsigned char>(text_[at_])) != 0) ++at_;
+    constexpr std::string_view kSpaces = " \t\n\v\f\r";  // std::isspace() asks the locale
+    while (at_ < text_.size() && kSpaces.find(text_[at_]) != std::string_view::npos) ++at_;
   }
   bool accept(char c) {
     skip_spaces();
@@ -187,11 +188,16 @@ Dims fortran_strides(const Dims& dims) {
 
 }  // namespace
 
+bool is_npy(const std::byte* data, std::size_t size) {
+  return size >= kMagic.size() && std::memcmp(data, kMagic.data(), kMagic.size()) == 0;
+}
+
 Tensor parse_npy(const std::byte* data, std::size_t size, const std::string& name,
                  const std::shared_ptr<const void>& owner) {
   ByteReader reader(data, size, name);
-  LASSO_CHECK(size >= kMagic.size() + 2 && reader.text(kMagic.size()) == kMagic,
-              ErrorCode::kCorruptFile, "{}: is not a .npy file", name);
+  LASSO_CHECK(size >= kMagic.size() + 2 && is_npy(data, size), ErrorCode::kCorruptFile,
+              "{}: is not a .npy file", name);
+  reader.take(kMagic.size());
   const auto major = reader.read<std::uint8_t>();
   reader.read<std::uint8_t>();  // minor
   LASSO_CHECK(major >= 1 && major <= 3, ErrorCode::kUnsupported,
@@ -256,11 +262,10 @@ void write_npy(const std::string& path, const TensorView& tensor) {
   const std::size_t bytes =
       static_cast<std::size_t>(element_count(tensor.dims)) * size_of(tensor.dtype);
   write_atomically(path, [&](const std::string& temporary) {
-    std::ofstream out(temporary, std::ios::binary);
-    out.write(header.data(), static_cast<std::streamsize>(header.size()));
-    out.write(static_cast<const char*>(tensor.data), static_cast<std::streamsize>(bytes));
+    FileWriter out(temporary, path);
+    out.append(header);
+    out.append(tensor.data, bytes);
     out.close();
-    LASSO_CHECK(out.good(), ErrorCode::kInvalidArgument, "{}: can't be written", path);
   });
 }
 

@@ -23,6 +23,9 @@ Tensor read_npy(const std::string& path);
 Tensor parse_npy(const std::byte* data, std::size_t size, const std::string& name,
                  const std::shared_ptr<const void>& owner);
 
+// Whether bytes begin as a .npy file does.
+bool is_npy(const std::byte* data, std::size_t size);
+
 // NumPy's name of a type, such as "<f4". Throws kInvalidArgument for bfloat16, which it lacks.
 std::string npy_type(DType dtype);
 

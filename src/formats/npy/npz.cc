@@ -56,11 +56,24 @@ std::shared_ptr<AlignedBuffer> inflate_entry(const ZipArchive& zip, const ZipEnt
   return buffer;
 }
 
+// Also the end record alone, of an archive without entries.
+bool begins_like_zip(const std::byte* data, std::size_t size) {
+  return size >= 2 && data[0] == std::byte{'P'} && data[1] == std::byte{'K'};
+}
+
 }  // namespace
 
 std::map<std::string, Tensor> read_npz(const std::string& path) {
   const auto file = std::make_shared<const std::string>(read_file(path, kMostArrayBytes));
-  const ZipArchive zip(reinterpret_cast<const std::byte*>(file->data()), file->size(), path);
+  const auto* bytes = reinterpret_cast<const std::byte*>(file->data());
+  // Asked of a zip archive, such a file would be said to be cut off.
+  LASSO_CHECK(!is_npy(bytes, file->size()), ErrorCode::kCorruptFile,
+              "{}: is a .npy file, one array without a name; write a .npz file, by "
+              "numpy.savez(path, NAME=array)",
+              path);
+  LASSO_CHECK(begins_like_zip(bytes, file->size()), ErrorCode::kCorruptFile,
+              "{}: is not a .npz file, which is a zip archive", path);
+  const ZipArchive zip(bytes, file->size(), path);
   std::map<std::string, Tensor> arrays;
   for (const ZipEntry& entry : zip.entries()) {
     std::string name = entry.name;

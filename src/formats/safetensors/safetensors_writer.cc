@@ -1,10 +1,11 @@
 #include "formats/safetensors/safetensors_writer.h"
 
 #include <algorithm>
-#include <fstream>
 
 #include "core/aligned_buffer.h"
 #include "core/check.h"
+#include "core/file.h"
+#include "core/file_writer.h"
 #include "core/json.h"
 #include "formats/safetensors/safetensors_types.h"
 
@@ -42,15 +43,11 @@ void write_safetensors(const std::string& path, const std::map<std::string, Tens
   text.resize(align_up(kLengthBytes + text.size()) - kLengthBytes, ' ');
   const std::uint64_t length = text.size();
   write_atomically(path, [&](const std::string& temporary) {
-    std::ofstream out(temporary, std::ios::binary);
-    out.write(reinterpret_cast<const char*>(&length), sizeof(length));
-    out.write(text.data(), static_cast<std::streamsize>(text.size()));
-    for (const auto& [name, tensor] : tensors) {
-      out.write(static_cast<const char*>(tensor.data),
-                static_cast<std::streamsize>(tensor.bytes()));
-    }
+    FileWriter out(temporary, path);
+    out.append(&length, sizeof(length));
+    out.append(text);
+    for (const auto& [name, tensor] : tensors) out.append(tensor.data, tensor.bytes());
     out.close();
-    LASSO_CHECK(out.good(), ErrorCode::kInvalidArgument, "{}: can't be written", path);
   });
 }
 

@@ -28,12 +28,10 @@ std::uint64_t narrow(std::uint64_t value) { return std::min<std::uint64_t>(value
 }  // namespace
 
 ZipWriter::ZipWriter(const std::string& file, std::string name)
-    : name_(std::move(name)), out_(file, std::ios::binary) {
-  LASSO_CHECK(out_.good(), ErrorCode::kInvalidArgument, "{}: can't be written", name_);
-}
+    : name_(std::move(name)), out_(file, name_) {}
 
 void ZipWriter::write(const std::string& bytes) {
-  out_.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  out_.append(bytes);
   position_ += bytes.size();
 }
 
@@ -71,9 +69,8 @@ void ZipWriter::add(const std::string& name, const void* data, std::size_t bytes
   header += name;
   header += extra;
   write(header);
-  out_.write(static_cast<const char*>(data), static_cast<std::streamsize>(bytes));
+  out_.append(data, bytes);
   position_ += bytes;
-  LASSO_CHECK(out_.good(), ErrorCode::kInvalidArgument, "{}: can't be written", name_);
   entries_.push_back(std::move(entry));
 }
 
@@ -137,7 +134,6 @@ void ZipWriter::finish() {
   put<std::uint16_t>(&tail, 0);
   write(tail);
   out_.close();
-  LASSO_CHECK(out_.good(), ErrorCode::kInvalidArgument, "{}: can't be written", name_);
 }
 
 }  // namespace lasso

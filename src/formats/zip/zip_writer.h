@@ -4,9 +4,10 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <fstream>
 #include <string>
 #include <vector>
+
+#include "core/file_writer.h"
 
 namespace lasso {
 
@@ -15,7 +16,7 @@ namespace lasso {
 class ZipWriter {
  public:
   // Writes to `file`; `name` stands in error messages. Throws kInvalidArgument where that can't be
-  // written.
+  // written, as the functions do.
   ZipWriter(const std::string& file, std::string name);
 
   void add(const std::string& name, const void* data, std::size_t bytes);
@@ -33,7 +34,7 @@ class ZipWriter {
   void write(const std::string& bytes);
 
   std::string name_;
-  std::ofstream out_;
+  FileWriter out_;
   std::uint64_t position_ = 0;
   std::vector<Entry> entries_;
 };

@@ -1,4 +1,5 @@
 // Which of a file's values become 0 and 255.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -149,10 +150,10 @@ TEST(ValueRange, SmallRangesOfSixteenBitsAreAWarning) {
 
 TEST(ValueRange, ImpossibleRangesAreRefused) {
   const std::string file = make_png({}, [](int, int, int) { return 1; });
-  for (const auto& [low, high] :
-       std::vector<std::pair<int, int>>{{5, 5}, {6, 5}, {-1, 5}, {0, 65536}}) {
-    EXPECT_ERROR(decode(file, in_range(low, high)), ErrorCode::kInvalidArgument,
-                 std::to_string(low) + ":" + std::to_string(high));
+  for (const ValueRange range :
+       {ValueRange{5, 5}, ValueRange{6, 5}, ValueRange{-1, 5}, ValueRange{0, 65536}}) {
+    EXPECT_ERROR(decode(file, in_range(range.low, range.high)), ErrorCode::kInvalidArgument,
+                 fmt::format("range {}:{}", range.low, range.high));
   }
 }
 

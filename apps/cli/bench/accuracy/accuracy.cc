@@ -22,6 +22,7 @@
 #include "cli/picture_folder.h"
 #include "cli/range.h"
 #include "cli/values.h"
+#include "cli/viewer.h"
 #include "common/files.h"
 #include "common/model_files.h"
 #include "common/result_json.h"
@@ -52,6 +53,7 @@ struct AccuracyArguments : CommonArguments {
   std::string range;
   std::string save_pictures;
   std::string save_prompts;
+  bool show = false;
 };
 
 // "3" or "1-5"
@@ -227,6 +229,7 @@ Exit run_accuracy(const AccuracyArguments& arguments) {
   apply(arguments.run);
   const IouLimits limits{parse_limit("--min-iou", arguments.min_iou),
                          parse_limit("--min-lowest-iou", arguments.min_lowest_iou)};
+  if (arguments.show) check_viewer();
   AccuracyTask task = make_task(arguments);
   if (!arguments.save_prompts.empty()) return save_prompts(arguments, task);
   choose_sides(arguments, &task);
@@ -246,6 +249,7 @@ Exit run_accuracy(const AccuracyArguments& arguments) {
   };
 
   ReportFolder report;
+  for_option("-o", [&] { report.check(arguments.folder, task.candidates.front().file); });
   const AccuracyOutcome outcome = measure_accuracy(task);
   const AccuracyResults& results = outcome.results;
   if (results.images.empty()) {
@@ -295,6 +299,7 @@ Exit run_accuracy(const AccuracyArguments& arguments) {
     print_tables(tables);
     print("report: " + printable(report.path("report.html")));
   }
+  if (arguments.show) show_file(report.path("report.html"));
   if (head.missed) {
     print_error(head.passed);
     return Exit::kThresholdMissed;
@@ -384,6 +389,7 @@ void add_bench_accuracy(CLI::App* parent, Action* action) {
   add_side_options(app, &a);
   const std::string output = "Output";
   add_report_option(app, &a.folder, output);
+  add_show_option(app, &a.show, "the report", output);
   add_integer(app, "--pictures", &a.cases, 0, 100000,
               "Images to show in the HTML report, the worst ones. Default: 100.", output);
   add_text(app, "--save-pictures", &a.save_pictures, "DIR",

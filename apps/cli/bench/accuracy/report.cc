@@ -228,9 +228,10 @@ ReportTable models_table(const AccuracyResults& results) {
 }
 
 OrderedJson to_json(const AccuracyResults& results) {
-  OrderedJson json = {{"version", LASSO_VERSION},
-                      {"set", {{"folder", results.set.folder}, {"truth", results.set.has_truth}}},
-                      {"prompt_source", results.prompt_source}};
+  OrderedJson json = {
+      {"version", LASSO_VERSION},
+      {"set", {{"folder", json_name(results.set.folder)}, {"truth", results.set.has_truth}}},
+      {"prompt_source", results.prompt_source}};
   if (results.prompt_source == "drawn") {
     json["seed"] = results.draw.seed;
     json["min_points"] = results.draw.min_points;
@@ -253,7 +254,7 @@ OrderedJson to_json(const AccuracyResults& results) {
   }
   json["images"] = OrderedJson::array();
   for (const ImageResult& image : results.images) {
-    OrderedJson entry = {{"image", image.name},
+    OrderedJson entry = {{"image", json_name(image.name)},
                          {"width", image.width},
                          {"height", image.height},
                          {"prompts", OrderedJson::array()}};

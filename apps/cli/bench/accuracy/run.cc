@@ -59,8 +59,9 @@ std::vector<AccuracyPrompt> checked_prompts(const AccuracyImage& image, const Im
 std::string prompt_lines(const AccuracyImage& image, const std::vector<AccuracyPrompt>& prompts) {
   std::string lines;
   for (std::size_t i = 0; i < prompts.size(); ++i) {
-    OrderedJson line = {
-        {"image", image.path}, {"points", OrderedJson::array()}, {"labels", OrderedJson::array()}};
+    OrderedJson line = {{"image", json_name(image.path)},
+                        {"points", OrderedJson::array()},
+                        {"labels", OrderedJson::array()}};
     for (const Point& point : prompts[i].prompt.points) {
       line["points"].push_back({point.x, point.y});
       line["labels"].push_back(static_cast<int>(point.label));

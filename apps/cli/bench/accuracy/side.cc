@@ -113,7 +113,7 @@ void serve(const Operand& operand, const ModelOptions& model, const RunOptions& 
   const OpenModel open = open_operand(operand, model, run);
   lasso::Segmenter segmenter(open.engine, {run.threads});
   const EngineInfo& info = open.engine.info();
-  parent->send(RecordKind::kInfo, {{"file", operand.file},
+  parent->send(RecordKind::kInfo, {{"file", json_name(operand.file)},
                                    {"variant", operand.variant},
                                    {"model", info.model},
                                    {"model_hash", info.model_hash},

@@ -13,6 +13,7 @@
 #include "cli/options.h"
 #include "common/errors.h"
 #include "common/files.h"
+#include "core/file.h"
 
 namespace lasso::app {
 
@@ -86,6 +87,10 @@ std::string ReportFolder::utc_name(const std::string& model) const {
   return name_at(model, utc_time(now_));
 }
 
+void ReportFolder::check(const std::string& parent, const std::string& model) const {
+  check_name_length((fs::path(parent) / name(model)).string());
+}
+
 void ReportFolder::make(const std::string& parent, const std::string& model) {
   const std::string first = name(model);
   for (int number = 1;; ++number) {
@@ -101,7 +106,7 @@ void ReportFolder::make(const std::string& parent, const std::string& model) {
 std::string ReportFolder::write_results(OrderedJson json) {
   json["started"] = started();
   json["elapsed_s"] = watch_.seconds();
-  json["report"] = folder_.string();
+  json["report"] = json_name(folder_.string());
   std::string line = json_line(json);
   write("results.json", line + "\n");
   return line;

@@ -32,6 +32,9 @@ class ReportFolder {
   std::string name(const std::string& model) const;
   std::string utc_name(const std::string& model) const;
 
+  // Throws kInvalidArgument for a name that make() could not give. Before the work begins.
+  void check(const std::string& parent, const std::string& model) const;
+
   // Makes a folder that did not exist: name(model), or with "-2" after it. Throws OutputError.
   void make(const std::string& parent, const std::string& model);
 

@@ -229,7 +229,7 @@ OrderedJson to_json(const SpeedResults& results, bool samples) {
       {"command", command_line()},
       {"machine", to_json(results.machine)},
       {"image",
-       {{"file", results.image.empty() ? OrderedJson() : OrderedJson(results.image)},
+       {{"file", results.image.empty() ? OrderedJson() : OrderedJson(json_name(results.image))},
         {"width", results.width},
         {"height", results.height}}},
       {"warm_up", results.plan.warm_up},

@@ -63,7 +63,7 @@ class LassoRuntime : public SpeedRuntime {
 
   OrderedJson info() const override {
     const EngineInfo& info = model_.engine.info();
-    return {{"file", operand_.file},
+    return {{"file", json_name(operand_.file)},
             {"variant", operand_.variant},
             {"runtime", "lasso"},
             {"model", info.model},

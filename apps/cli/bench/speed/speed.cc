@@ -22,6 +22,7 @@
 #include "cli/model/model.h"
 #include "cli/model/picture.h"
 #include "cli/values.h"
+#include "cli/viewer.h"
 #include "common/files.h"
 #include "common/text.h"
 
@@ -43,6 +44,7 @@ struct SpeedArguments : CommonArguments {
   std::string folder = "lasso-reports";
   std::string history;
   std::string commit;
+  bool show = false;
 };
 
 // What runs where no --candidate says it.
@@ -157,6 +159,7 @@ Exit report_failures(const SpeedResults& results) {
 
 Exit run_bench_speed(const SpeedArguments& arguments) {
   apply(arguments.run);
+  if (arguments.show) check_viewer();
   SpeedTask task = make_task(arguments);
   // Before minutes of work; and not for a model that does not open.
   task.loaded = [&] {
@@ -166,6 +169,13 @@ Exit run_bench_speed(const SpeedArguments& arguments) {
     }
   };
   ReportFolder report;
+  for_option("-o", [&] { report.check(arguments.folder, task.candidates.front().file); });
+  if (!arguments.history.empty()) {
+    for_option("--history", [&] {
+      OutputNames().check(arguments.history,
+                          {{report.utc_name(task.candidates.front().file), ".json"}});
+    });
+  }
   const SpeedResults results = measure_speed(task);
 
   const std::string& model = task.candidates.front().file;
@@ -183,6 +193,7 @@ Exit run_bench_speed(const SpeedArguments& arguments) {
     print("report: " + printable(report.path("report.html")));
     if (!record.empty()) print("record: " + printable(record));
   }
+  if (arguments.show) show_file(report.path("report.html"));
   return report_failures(results);
 }
 
@@ -249,6 +260,7 @@ void add_bench_speed(CLI::App* parent, Action* action) {
   add_measurement_options(app, &a);
   const std::string output = "Output";
   add_report_option(app, &a.folder, output);
+  add_show_option(app, &a.show, "the report", output);
   add_text(app, "--history", &a.history, "DIR", "Also add a record of the figures to this folder.",
            output);
   add_text(app, "--commit", &a.commit, "ID", "With --history: the revision that was built.",

@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstdint>
 #include <string>
 
@@ -57,8 +58,12 @@ std::string to_json(const SamConfig& config) {
     json[std::string(field.name)] = config.*field.member;
   }
   for (const FloatField& field : kFloatFields) {
-    // The shortest decimal that reads back as this float, not the digits of its double.
-    json[std::string(field.name)] = std::stod(fmt::format("{}", config.*field.member));
+    // The shortest decimal that reads back as this float, not the digits of its double. Neither
+    // function asks the locale what a decimal point is.
+    const std::string text = fmt::format("{}", config.*field.member);
+    double value = config.*field.member;
+    std::from_chars(text.data(), text.data() + text.size(), value);
+    json[std::string(field.name)] = value;
   }
   json["global_blocks"] = config.global_blocks;
   json["rel_pos"] = config.rel_pos;

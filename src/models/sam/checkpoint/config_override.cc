@@ -55,8 +55,10 @@ class Reader {
     Json json;
     try {
       json = Json::parse(text, limit);
-    } catch (const Json::exception& error) {
-      fail(ErrorCode::kCorruptFile, "{}: not JSON: {}", name_, printable(error.what()));
+    } catch (const Json::parse_error& error) {
+      fail(ErrorCode::kCorruptFile, "{}: not JSON: byte {} is not expected", name_, error.byte);
+    } catch (const Json::exception&) {
+      fail(ErrorCode::kCorruptFile, "{}: not JSON that can be read: a number is too large", name_);
     }
     LASSO_CHECK(json.is_object(), ErrorCode::kInvalidArgument,
                 "{}: a JSON object with fields of the configuration is expected", name_);
