@@ -131,7 +131,9 @@ void on_bus_error(int /*signal*/, siginfo_t* info, void* /*context*/) {
     leave({"error: ", file, ": can't be read any more: it was cut short while in use"},
           Exit::kBadModel);
   }
-  signal(SIGBUS, SIG_DFL);  // the same instruction raises it again
+  // The same instruction raises it again; one that somebody sent must be sent again.
+  signal(SIGBUS, SIG_DFL);
+  if (info->si_code <= 0) raise(SIGBUS);
 }
 
 }  // namespace

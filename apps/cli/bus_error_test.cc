@@ -71,7 +71,7 @@ TEST(BusError, OthersKillAsAlways) {
       {
         install_bus_error_handler();
         std::raise(SIGBUS);
-        std::raise(SIGBUS);  // the first one put the default back
+        std::exit(0);
       },
       testing::KilledBySignal(SIGBUS), "");
 }

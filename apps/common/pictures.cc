@@ -16,7 +16,7 @@ namespace lasso::app {
 
 namespace {
 
-// Of one pixel before it is compressed: four channels of 16 bits.
+// A pixel has at most four channels of 16 bits before it is compressed.
 constexpr std::int64_t kPixelBytes = 8;
 // What a file may have besides: thumbnails, profiles.
 constexpr std::int64_t kOtherBytes = std::int64_t{64} << 20;
@@ -93,7 +93,9 @@ Image PictureReader::read(const std::string& picture,
   options.range = range;
   const auto held = held_.find(picture);
   if (held == held_.end() && picture != kStandardInput) return read_image(picture, options);
-  const std::string bytes = held == held_.end() ? read_bytes(picture, options) : held->second;
+  std::string read;
+  if (held == held_.end()) read = read_bytes(picture, options);
+  const std::string& bytes = held == held_.end() ? read : held->second;
   return decode_image(data_of(bytes), bytes.size(), picture_name(picture), options);
 }
 

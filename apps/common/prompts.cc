@@ -21,6 +21,7 @@ namespace {
 using Problem = std::invalid_argument;
 
 constexpr int kMaxDepth = 8;                  // deeper than any prompt
+constexpr std::size_t kMaxKeys = 64;          // more than any prompt has
 constexpr double kMostExactInteger = 0x1p53;  // beyond, doubles are not all integers
 
 // What keeps a line from being JSON. `byte` counts from 1, and is the last one that was read.
@@ -164,6 +165,10 @@ OrderedJson parse_line(const std::string& text) {
         if (event == OrderedJson::parse_event_t::key) {
           const auto& key = value.get_ref<const std::string&>();
           if (!keys.back().insert(key).second) repeated = key;
+          // An object of this JSON library takes time with the square of its keys.
+          if (keys.back().size() > kMaxKeys) {
+            throw Problem(fmt::format("has an object of more than {} keys", kMaxKeys));
+          }
         }
         return true;
       };

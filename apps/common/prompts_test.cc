@@ -1,5 +1,6 @@
 #include "common/prompts.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <limits>
@@ -86,6 +87,9 @@ TEST(Prompts, LinesThatAreNoJsonSayWhereAndWhy) {
 }
 
 TEST(Prompts, NothingIsLostWithoutAWord) {
+  std::string many = "{\"box\": [1, 2, 3, 4]";
+  for (int i = 0; i < 64; ++i) many += fmt::format(", \"k{}\": 0", i);
+  EXPECT_EQ(problem(many + "}"), "has an object of more than 64 keys");
   EXPECT_EQ(problem(R"({"box": [1, 2, 3, 4], "box": [5, 6, 7, 8]})"), "\"box\" stands in it twice");
   // An integer beyond 64 bits would come back rounded.
   EXPECT_NE(problem(R"({"box": [1, 2, 3, 4], "id": 123456789012345678901})").find("64 bits"),

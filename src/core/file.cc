@@ -59,22 +59,28 @@ std::shared_ptr<const MappedFile> MappedFile::open(const std::string& path) {
                 std::strerror(errno));
     file->data_ = static_cast<const std::byte*>(data);
   }
+  file->device_ = status.st_dev;
+  file->inode_ = status.st_ino;
   file->fd_ = fd.take();
   return file;
 }
 
 MappedFile::~MappedFile() {
   if (data_ != nullptr) munmap(const_cast<std::byte*>(data_), size_);
-  if (fd_ >= 0) close(fd_);
+  if (size_now() != kUnknownSize) close(fd_);
+}
+
+std::uint64_t MappedFile::size_now() const {
+  struct stat status {};
+  const bool ours = fstat(fd_, &status) == 0 && status.st_dev == device_ && status.st_ino == inode_;
+  return ours ? static_cast<std::uint64_t>(status.st_size) : kUnknownSize;
 }
 
 void MappedFile::check_size() const {
-  struct stat status {};
-  LASSO_CHECK(fstat(fd_, &status) == 0, ErrorCode::kCorruptFile, "{}: can't be read any more: {}",
-              path_, std::strerror(errno));
-  LASSO_CHECK(static_cast<std::size_t>(status.st_size) >= size_, ErrorCode::kCorruptFile,
+  const std::uint64_t size = size_now();
+  LASSO_CHECK(size >= size_, ErrorCode::kCorruptFile,
               "{}: has {} bytes, and had {} when it was opened: it was cut short while in use",
-              path_, status.st_size, size_);
+              path_, size, size_);
 }
 
 void MappedFile::release(const std::byte* begin, std::size_t bytes) const {

@@ -35,18 +35,27 @@ class MappedFile {
   void release(const std::byte* begin, std::size_t bytes) const;
 
   // Throws kCorruptFile if the file is shorter than it was when it was mapped. A file of another
-  // content that took over its name does not matter.
+  // content that took over its name does not matter. Nothing is known, and nothing thrown, where
+  // the process has closed all its descriptors, as daemons do.
   void check_size() const;
 
  private:
+  static constexpr std::uint64_t kUnknownSize = ~std::uint64_t{0};
+
   MappedFile() = default;
+  std::uint64_t size_now() const;
+
   std::string path_;
-  int fd_ = -1;  // of the file that is mapped, whatever becomes of its name
+  // Of the file that is mapped, whatever becomes of its name. The number may have been closed by
+  // somebody else and belong to another file by now, which device and inode tell.
+  int fd_ = -1;
+  std::uint64_t device_ = 0;
+  std::uint64_t inode_ = 0;
   const std::byte* data_ = nullptr;
   std::size_t size_ = 0;
 };
 
-// Of a file that is read into memory as a whole.
+// The limit for a file that is read into memory as a whole, where the caller has no other.
 constexpr std::size_t kMostFileBytes = std::size_t{1} << 30;
 
 // The whole of a file, which may be a pipe. Unlike in a map, a file that shrinks meanwhile is only

@@ -9,6 +9,7 @@
 
 #include <csignal>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -16,6 +17,7 @@
 #include <set>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "core/check.h"
 #include "support/errors.h"
@@ -147,6 +149,26 @@ TEST_F(FileTest, MapsTellWhetherTheirFileBecameShorter) {
   file->check_size();
   std::filesystem::remove(path("a"));
   file->check_size();
+}
+
+// As daemons do: nothing is known of the file then, and its number may be another file's.
+TEST_F(FileTest, MapsOutliveTheirDescriptors) {
+  write_file(path("a"), std::string(10000, 'a'));
+  write_file(path("short"), "short");
+  const auto run = [&] {
+    auto file = MappedFile::open(path("a"));
+    for (int fd = 3; fd < 100; ++fd) close(fd);
+    file->check_size();
+    std::vector<int> others;
+    for (int i = 0; i < 100; ++i) others.push_back(::open(path("short").c_str(), O_RDONLY));
+    file->check_size();
+    file.reset();
+    for (const int other : others) {
+      if (fcntl(other, F_GETFD) < 0) std::exit(1);  // it was closed
+    }
+    std::exit(0);
+  };
+  EXPECT_EXIT(run(), testing::ExitedWithCode(0), "");
 }
 
 TEST_F(FileTest, WhatIsNoFileIsNotFound) {

@@ -4,9 +4,9 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <atomic>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <memory>
 #include <set>
 #include <string>
@@ -78,17 +78,21 @@ int cgroup_cores() {
   return limit;
 }
 
-bool forks_with_threads = true;  // of the fork in work
+std::atomic<bool> forks_with_threads = true;  // of the fork in work
 thread_local bool lost = false;
 
 // In the parent. Whose threads they are can't be told: any may be of an OpenMP team, ours or not.
-void before_fork() {
+void before_fork() noexcept {
   std::error_code error;
-  const std::filesystem::directory_iterator tasks("/proc/self/task", error);
-  forks_with_threads = error || std::distance(begin(tasks), end(tasks)) != 1;
+  int threads = 0;
+  for (std::filesystem::directory_iterator task("/proc/self/task", error), end;
+       !error && task != end; task.increment(error)) {
+    ++threads;
+  }
+  forks_with_threads = error || threads != 1;
 }
 
-void in_child() { lost = lost || forks_with_threads; }
+void in_child() noexcept { lost = lost || forks_with_threads; }
 
 [[maybe_unused]] const int kRegistered = pthread_atfork(before_fork, nullptr, in_child);
 

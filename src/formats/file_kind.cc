@@ -6,8 +6,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "core/memory.h"
 #include "formats/pytorch/torch_legacy.h"
-#include "formats/sharded.h"
 
 namespace lasso {
 
@@ -78,6 +78,14 @@ bool looks_like_safetensors(std::string_view head, std::size_t size) {
   std::uint64_t length = 0;
   std::copy_n(head.data(), sizeof(length), reinterpret_cast<char*>(&length));
   return length <= 100'000'000 || length <= size;
+}
+
+// An index of a model in several files has a "weight_map".
+bool is_shard_index(const MappedFile& file) {
+  constexpr std::size_t kSearched = 16 * kMiB;
+  const std::string_view text(reinterpret_cast<const char*>(file.data()),
+                              std::min(file.size(), kSearched));
+  return text.find("\"weight_map\"") != text.npos;
 }
 
 }  // namespace

@@ -80,16 +80,15 @@ std::string model_file(const std::string& path) {
   return file;
 }
 
-bool is_shard_index(const MappedFile& file) {
-  const std::string_view text(reinterpret_cast<const char*>(file.data()),
-                              std::min(file.size(), kMaxIndexBytes));
-  return text.find("\"weight_map\"") != text.npos;
-}
-
 Weights read_shards(const std::shared_ptr<const MappedFile>& index) {
   Weights weights(index->path());
   const fs::path folder = fs::path(index->path()).parent_path();
-  for (const auto& [shard, names] : read_index(*index)) {
+  const auto shards = read_index(*index);
+  std::map<std::string, std::string> shard_of;
+  for (const auto& [shard, names] : shards) {
+    for (const std::string& name : names) shard_of[name] = shard;
+  }
+  for (const auto& [shard, names] : shards) {
     const fs::path path = folder / shard;
     std::error_code ignored;
     LASSO_CHECK(fs::is_regular_file(path, ignored), ErrorCode::kCorruptFile,
@@ -103,8 +102,17 @@ Weights read_shards(const std::shared_ptr<const MappedFile>& index) {
       LASSO_CHECK(part.contains(name) || part.others().count(name) != 0, ErrorCode::kCorruptFile,
                   "{}: tensor {} is not in {}", index->path(), printable(name), printable(shard));
     }
-    for (const auto& [name, tensor] : part.tensors()) weights.add(name, tensor);
-    for (const auto& [name, value] : part.others()) weights.add_other(name, value);
+    // The index decides between two files that have a tensor of one name.
+    const auto elsewhere = [&](const std::string& name) {
+      const auto found = shard_of.find(name);
+      return found != shard_of.end() && found->second != shard;
+    };
+    for (const auto& [name, tensor] : part.tensors()) {
+      if (!elsewhere(name)) weights.add(name, tensor);
+    }
+    for (const auto& [name, value] : part.others()) {
+      if (!elsewhere(name)) weights.add_other(name, value);
+    }
   }
   LASSO_CHECK(weights.size() > 0, ErrorCode::kUnsupported, "{}: no tensors in it", index->path());
   return weights;

@@ -19,10 +19,8 @@ bool is_model_folder(const std::string& path);
 // folder without any of them.
 std::string model_file(const std::string& path);
 
-// Whether the JSON text is an index: it has a "weight_map".
-bool is_shard_index(const MappedFile& file);
-
-// The tensors of all the files that an index names; they lie in the index's folder. Throws
+// The tensors of all the files that an index names; they lie in the index's folder. Of two tensors
+// of one name the index decides which is meant. Throws
 // kCorruptFile for an index that is damaged, names a file elsewhere, one that is missing, or a
 // tensor that is not in the file named, and what reading the files throws.
 Weights read_shards(const std::shared_ptr<const MappedFile>& index);

@@ -161,12 +161,15 @@ Tensor Weights::dense(const std::string& name) const {
     return {tensor.dtype, tensor.dims, std::shared_ptr<const void>(tensor.owner, tensor.data),
             tensor.file};
   }
+  // The copy belongs to no file, so that nobody can ask later whether the file was whole.
+  if (tensor.file) tensor.file->check_size();
   auto buffer = std::make_shared<AlignedBuffer>(bytes);
   if (tensor.is_contiguous()) {
     if (bytes > 0) std::memcpy(buffer->data(), tensor.data, bytes);
   } else {
     gather(tensor, buffer->data());
   }
+  if (tensor.file) tensor.file->check_size();
   return {tensor.dtype, tensor.dims, std::shared_ptr<const void>(buffer, buffer->data()), nullptr};
 }
 

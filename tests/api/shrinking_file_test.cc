@@ -9,6 +9,7 @@
 
 #include "backend/test_target.h"
 #include "engine/compile/compile.h"
+#include "formats/checkpoint.h"
 #include "lasso/embedding.h"
 #include "lasso/engine.h"
 #include "lasso/runner.h"
@@ -18,6 +19,8 @@
 #include "support/capped.h"
 #include "support/errors.h"
 #include "support/files.h"
+#include "support/legacy_writer.h"
+#include "support/pickles.h"
 
 namespace lasso {
 namespace {
@@ -97,6 +100,48 @@ TEST_F(ShrinkingFile, AnEngineWhoseNameAnotherFileTakesRunsOn) {
   test::write_bytes(folder_ / "short", "short");
   fs::rename(folder_ / "short", engine_);
   EXPECT_EQ(segmenter.segment(segmenter.encode(image().view()), click()).low_res_logits, before);
+}
+
+// In PyTorch's old format tensors lie where they are not aligned, and are copied when they are
+// read.
+class ShrinkingLegacyFile : public ShrinkingFile {
+ protected:
+  std::string legacy_checkpoint() const {
+    const Weights weights = read_checkpoint(test::data_path("sam_micro/checkpoint.pth"));
+    std::vector<std::pair<std::string, std::string>> items;
+    std::vector<test::LegacyStorage> storages;
+    for (const auto& [name, tensor] : weights.tensors()) {
+      const std::string key = std::to_string(storages.size());
+      const std::int64_t elements = element_count(tensor.dims);
+      items.emplace_back(name, test::tensor(test::legacy_storage(key, elements), 0, tensor.dims,
+                                            dense_strides(tensor.dims)));
+      const Tensor dense = weights.dense(name);
+      storages.push_back(
+          {key, elements, {static_cast<const char*>(dense.data.get()), dense.bytes()}});
+    }
+    const std::string path = folder_ / "legacy.pth";
+    while (true) {
+      test::write_bytes(path, test::legacy_file(test::dict(items), storages));
+      if (!read_checkpoint(path).at(items.front().first).lies_dense()) return path;
+      items.emplace_back("x", test::integer(1));  // moves the storages
+    }
+  }
+};
+
+TEST_F(ShrinkingLegacyFile, BeforeItIsRead) {
+  const std::string path = legacy_checkpoint();
+  const sam::SamCheckpoint checkpoint = sam::load_sam_checkpoint(path);
+  fs::resize_file(path, kLeft);
+  EXPECT_ERROR(sam::fingerprint(checkpoint), ErrorCode::kCorruptFile,
+               path + ": has 4096 bytes, and had ");
+  EXPECT_ERROR(sam::describe(checkpoint), ErrorCode::kCorruptFile, "it was cut short");
+}
+
+TEST_F(ShrinkingLegacyFile, InItsLastPage) {
+  const std::string path = legacy_checkpoint();
+  const sam::SamCheckpoint checkpoint = sam::load_sam_checkpoint(path);
+  fs::resize_file(path, fs::file_size(path) - 1);
+  EXPECT_ERROR(sam::fingerprint(checkpoint), ErrorCode::kCorruptFile, "it was cut short");
 }
 
 TEST_F(ShrinkingFile, ACheckpointBeforeItIsRead) {

@@ -85,8 +85,7 @@ std::string images_text(const AccuracyRecord& accuracy) {
 std::string empty_text(const AccuracyRecord& accuracy) {
   return fmt::format(
       "for every prompt ({}), the masks of the engine and of fp32 are empty, which says nothing "
-      "about "
-      "accuracy",
+      "about accuracy",
       accuracy.empty_pairs);
 }
 

@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <new>
 #include <optional>
 #include <utility>
 #include <vector>
 
+#include "cli/exit_codes.h"
 #include "cli/model/model.h"
 #include "common/errors.h"
 #include "core/stopwatch.h"
@@ -261,6 +263,12 @@ ImageReport segment_image(lasso::Segmenter* segmenter, const ImageTask& task,
   try {
     job.run();
     job.report_files();
+  } catch (const Failure& failure) {  // the model was cut short
+    job.report_files();
+    throw Failure(failure.exit(), with_files(failure.what(), report));
+  } catch (const std::bad_alloc&) {
+    job.report_files();
+    throw lasso::Error(ErrorCode::kOutOfMemory, with_files("out of memory", report));
   } catch (const OutputError& error) {
     job.report_files();
     report.error_code = "output";

@@ -27,8 +27,8 @@ using graph::ValueId;
 
 namespace {
 
-// The constant with the type that its value has in the graph: float16, bfloat16
-// and float64 become float32.
+// The constant with the type that its value has in the graph: float16, bfloat16 and float64 become
+// float32.
 void copy_constant(const Value& value, std::byte* out) {
   const Tensor& tensor = *value.constant;
   if (value.dtype == DType::kF32) {

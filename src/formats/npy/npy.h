@@ -10,7 +10,7 @@
 
 namespace lasso {
 
-// Of a file of arrays, which is read into memory: it may change or shrink later.
+// The limit for a file of arrays. It is read into memory, so that it may change or shrink later.
 constexpr std::size_t kMostArrayBytes = std::size_t{1} << 36;
 
 // Reads little-endian bool, int8, uint8, int16, int32, int64, float16, float32 and float64 arrays

@@ -30,8 +30,7 @@ class Machine {
 
   Pickle run() {
     while (!stopped_) {
-      LASSO_CHECK(reader_.remaining() > 0 || !cut_, ErrorCode::kUnsupported,
-                  "{}: a pickle of more than {} bytes", reader_.name(), kMaxPickleBytes);
+      check_limit(1);
       step(reader_.read<std::uint8_t>());
     }
     Pickle pickle = builder_.take();
@@ -80,6 +79,12 @@ class Machine {
     builder_.extend(top(), type, items);
   }
 
+  // The file may go on behind what the reader sees.
+  void check_limit(std::uint64_t bytes) const {
+    LASSO_CHECK(!cut_ || bytes <= reader_.remaining(), ErrorCode::kUnsupported,
+                "{}: a pickle of more than {} bytes", reader_.name(), kMaxPickleBytes);
+  }
+
   void step(std::uint8_t opcode);
   bool scalar_step(std::uint8_t opcode);
   bool text_step(std::uint8_t opcode);
@@ -115,6 +120,7 @@ std::string_view Machine::line(std::size_t limit) {
 }
 
 std::string_view Machine::sized_text(std::uint64_t bytes) {
+  check_limit(bytes);
   if (bytes > reader_.remaining()) {
     corrupt("a string of {} bytes where {} are left", bytes, reader_.remaining());
   }
@@ -174,6 +180,7 @@ void Machine::step(std::uint8_t opcode) {
       return;
     case kFrame:
       if (const auto bytes = reader_.read<std::uint64_t>(); bytes > reader_.remaining()) {
+        check_limit(bytes);
         corrupt("a frame of {} bytes where {} are left", bytes, reader_.remaining());
       }
       return;

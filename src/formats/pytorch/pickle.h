@@ -112,8 +112,8 @@ struct Pickle {
 PickleName class_of(const Pickle& pickle, const PickleValue& object);
 
 // Reads a pickle of protocol 0 to 5, which may end before the bytes do. The bytes must outlive the
-// result; `name` stands in error messages. Throws kCorruptFile or kUnsupported; memory stays within
-// a small multiple of `size`.
+// result; `name` stands in error messages. Throws kCorruptFile or kUnsupported. Memory is bounded
+// by the limits on values, items and tensors, to less than half a gigabyte for any pickle.
 Pickle read_pickle(const std::byte* data, std::size_t size, const std::string& name);
 
 }  // namespace lasso

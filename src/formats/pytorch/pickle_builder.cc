@@ -12,7 +12,10 @@ constexpr std::size_t kMaxValues = std::size_t{1} << 21U;
 // Of all collections together: a call can copy a list, so that its items are not bounded by the
 // bytes.
 constexpr std::size_t kMaxItems = 2 * kMaxValues;
+constexpr std::size_t kMaxTensors = std::size_t{1} << 18U;
 constexpr std::size_t kMaxRank = 16;
+// Of modules, classes and storages: they are compared and copied more often than they are written.
+constexpr std::size_t kMaxNameBytes = 1000;
 
 }  // namespace
 
@@ -60,6 +63,9 @@ PickleId PickleBuilder::collection(PickleType type, std::vector<PickleId> items)
 }
 
 PickleId PickleBuilder::global(std::string_view module, std::string_view name) {
+  if (std::max(module.size(), name.size()) > kMaxNameBytes) {
+    corrupt("a name of more than {} bytes", kMaxNameBytes);
+  }
   refuse_dangerous_global(reader_.name(), module, name);
   PickleValue value;
   value.type = PickleType::kGlobal;
@@ -89,6 +95,9 @@ PickleId PickleBuilder::persistent(PickleId id) {
   if (type.type != PickleType::kGlobal || key.type != PickleType::kString ||
       elements.type != PickleType::kInt) {
     corrupt("{}", kWrong);
+  }
+  if (key.text.size() > kMaxNameBytes) {
+    corrupt("a storage whose key has more than {} bytes", kMaxNameBytes);
   }
   PickleStorage storage;
   const PickleName& name = pickle_.names[type.index];
@@ -173,17 +182,22 @@ PickleId PickleBuilder::call(PickleId callable, PickleId arguments, PickleId key
 PickleId PickleBuilder::filled(PickleType type, const std::vector<PickleId>& arguments) {
   std::vector<PickleId> content;
   if (!arguments.empty() && value(arguments[0]).type == PickleType::kList) {
-    const std::vector<PickleId>& given = items(arguments[0]);
-    if (type == PickleType::kSet) content = given;
-    for (const PickleId pair : type == PickleType::kDict ? given : std::vector<PickleId>{}) {
-      const PickleType kind = value(pair).type;
-      if ((kind != PickleType::kList && kind != PickleType::kTuple) || items(pair).size() != 2) {
-        corrupt("a dictionary made of something else than pairs");
-      }
-      content.insert(content.end(), items(pair).begin(), items(pair).end());
-    }
+    content = items(arguments[0]);
+    if (type == PickleType::kDict) content = pairs(content);
   }
   return collection(type, std::move(content));
+}
+
+std::vector<PickleId> PickleBuilder::pairs(const std::vector<PickleId>& list) const {
+  std::vector<PickleId> content;
+  for (const PickleId pair : list) {
+    const PickleType type = value(pair).type;
+    if ((type != PickleType::kList && type != PickleType::kTuple) || items(pair).size() != 2) {
+      corrupt("a dictionary made of something else than pairs");
+    }
+    content.insert(content.end(), items(pair).begin(), items(pair).end());
+  }
+  return content;
 }
 
 void PickleBuilder::set_state(PickleId id, PickleId state) {
@@ -288,6 +302,7 @@ PickleId PickleBuilder::rebuild_tensor(PickleId callable, PickleId arguments, bo
     corrupt("a tensor with {} sizes and {} strides", tensor.dims.size(), tensor.strides.size());
   }
   check_inside(tensor, storage, count);
+  if (pickle_.tensors.size() >= kMaxTensors) corrupt("more than {} tensors", kMaxTensors);
   tensor.offset += storage.first;
   PickleValue value;
   value.type = PickleType::kTensor;

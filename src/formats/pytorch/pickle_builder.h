@@ -49,6 +49,8 @@ class PickleBuilder {
   PickleId make(PickleValue value);
   PickleId make_object(PickleId callable, PickleId arguments, PickleId keywords);
   void count_items(std::size_t count);
+  // The two items of each pair, one behind the other.
+  std::vector<PickleId> pairs(const std::vector<PickleId>& list) const;
   PickleId filled(PickleType type, const std::vector<PickleId>& arguments);
   PickleId rebuild_tensor(PickleId callable, PickleId arguments, bool typed);
   PickleId rebuild_from_type(PickleId callable, PickleId arguments);

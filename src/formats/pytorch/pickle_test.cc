@@ -307,6 +307,21 @@ TEST(Pickle, BoundsItemsThatCallsCopy) {
   EXPECT_ERROR(read(program + "N."), kCorrupt, "items in collections");
 }
 
+// Names are copied and compared for every value that refers to them.
+TEST(Pickle, BoundsNames) {
+  const std::string longest(1000, 'x');
+  EXPECT_NO_THROW(read(program(text(longest) + text(longest) + "\x93")));
+  EXPECT_ERROR(read(program(text("m") + text(longest + "x") + "\x93")), kCorrupt,
+               "a name of more than 1000 bytes");
+  EXPECT_ERROR(read(program(storage(longest + "x", 1))), kCorrupt,
+               "a storage whose key has more than 1000 bytes");
+  std::string tensors = tuple({storage("0", 1), integer(0), integers({1}), integers({1})}) +
+                        std::string("q\x00", 2) + global("torch._utils", "_rebuild_tensor_v2") +
+                        "q\x01";
+  for (int i = 0; i <= 1 << 18; ++i) tensors += std::string("h\x01h\x00R0", 6);
+  EXPECT_ERROR(read(program(tensors)), kCorrupt, "more than 262144 tensors");
+}
+
 TEST(Pickle, SurvivesCycles) {
   // d = {}; d["self"] = d
   const Pickle pickle =

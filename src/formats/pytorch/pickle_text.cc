@@ -105,8 +105,12 @@ std::optional<std::string> parse_pickle_unicode(std::string_view text) {
       text.remove_prefix(2 + count);
       continue;
     }
-    append_utf8(static_cast<unsigned char>(text.front()), &result);
-    text.remove_prefix(1);
+    // A backslash and what follows it belong together, so that a second one begins no escape.
+    const std::size_t count = text.front() == '\\' ? std::min<std::size_t>(2, text.size()) : 1;
+    for (const char c : text.substr(0, count)) {
+      append_utf8(static_cast<unsigned char>(c), &result);
+    }
+    text.remove_prefix(count);
   }
   return result;
 }

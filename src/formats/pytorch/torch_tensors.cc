@@ -1,6 +1,7 @@
 #include "formats/pytorch/torch_tensors.h"
 
 #include <map>
+#include <set>
 #include <string_view>
 #include <utility>
 
@@ -31,7 +32,10 @@ class Flattener {
  private:
   void visit(const PickleValue& value, const std::string& name, std::size_t depth) {
     if (value.type == PickleType::kTensor) return visit_tensor(value.index, name);
-    if (value.type != PickleType::kDict) return add_other(name, what(value));
+    if (value.type != PickleType::kDict) {
+      if (has_room()) weights_->add_other(name, what(value));
+      return;
+    }
     if (depth >= kMaxDepth) return;
     // As in Python, the last value of a key counts.
     std::map<std::string_view, PickleId> entries;
@@ -53,21 +57,22 @@ class Flattener {
   void visit_tensor(std::uint32_t index, const std::string& name) {
     const PickleTensor& tensor = pickle_.tensors[index];
     if (!tensor.dtype) {
-      return add_other(name,
-                       {fmt::format("a tensor of {}", printable(tensor.type_name)), {}, false});
+      if (has_room()) {
+        weights_->add_other(
+            name, {fmt::format("a tensor of {}", printable(tensor.type_name)), {}, false});
+      }
+      return;
     }
     LASSO_CHECK(tensors_.size() < kMaxTensors, ErrorCode::kCorruptFile, "{}: more than {} tensors",
                 file_, kMaxTensors);
     // {"a": {"b": x}, "a.b": y}: nobody can say which of the two is meant.
-    if (weights_->others().count(name) != 0) return;
-    if (tensors_.emplace(name, index).second) return;
+    if (ambiguous_.count(name) != 0 || tensors_.emplace(name, index).second) return;
     tensors_.erase(name);
-    add_other(name, {"two tensors of the same name", {}, false});
+    ambiguous_.insert(name);
+    if (has_room()) weights_->add_other(name, {"two tensors of the same name", {}, false});
   }
 
-  void add_other(const std::string& name, OtherValue what) {
-    if (weights_->others().size() < kMaxOthers) weights_->add_other(name, std::move(what));
-  }
+  bool has_room() const { return weights_->others().size() < kMaxOthers; }
 
   OtherValue what(const PickleValue& value) const {
     switch (value.type) {
@@ -108,6 +113,7 @@ class Flattener {
   const std::string& file_;
   Weights* weights_;
   std::map<std::string, std::uint32_t> tensors_;
+  std::set<std::string> ambiguous_;  // names of several tensors
   std::size_t visits_ = 0;
 };
 

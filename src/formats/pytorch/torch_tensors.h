@@ -13,7 +13,7 @@
 
 namespace lasso {
 
-// The bytes of a storage in the file; `place` stands in error messages.
+// Where the bytes of a storage lie in the file; `place` stands in error messages.
 struct StorageBytes {
   const std::byte* data = nullptr;
   std::size_t bytes = 0;

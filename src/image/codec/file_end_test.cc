@@ -125,6 +125,23 @@ TEST(PngEnd, MissingOrDamagedEndIsAWarning) {
   }
 }
 
+// zlib's checksum in a chunk of its own, which is missing.
+TEST(PngEnd, MissingBehindThePixelsIsAWarning) {
+  for (const PngSpec& spec : png_kinds()) {
+    const std::string file = fine_png(spec);
+    const std::size_t begin = file.find("IDAT") + 4;
+    const std::size_t end = file.size() - kEnd - kCrc;
+    const std::string head =
+        file.substr(0, begin - 8) + png_chunk("IDAT", file.substr(begin, end - kChecksum - begin));
+    const std::string rest = png_chunk("IDAT", file.substr(end - kChecksum, kChecksum));
+    const Image whole = decode_without_warning(head + rest + file.substr(file.size() - kEnd));
+    for (std::size_t kept = 0; kept < rest.size(); ++kept) {
+      EXPECT_EQ(decode_with_warning(head + rest.substr(0, kept), "IEND").pixels, whole.pixels)
+          << kept;
+    }
+  }
+}
+
 TEST(PngEnd, MissingPixelsAreAnError) {
   for (const PngSpec& spec : png_kinds()) {
     const std::string file = fine_png(spec);

@@ -20,8 +20,8 @@ namespace lasso {
 
 namespace {
 
-// Of a progressive file, whose every scan may touch every pixel while it takes few bytes itself.
-// Real ones have about ten.
+// The limits for a progressive file: every scan may touch every pixel while it takes few bytes
+// itself. Real ones have about ten.
 constexpr int kMostScans = 500;
 constexpr std::int64_t kMostScanPixels = 4'000'000'000;
 

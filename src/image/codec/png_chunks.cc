@@ -139,6 +139,7 @@ PngChunks read_png_chunks(std::string_view file) {
   PngChunks result;
   Notes notes;
   bool pixels_seen = false;
+  bool pixels_last = false;
   std::size_t at = std::min(kSignatureBytes, file.size());
   while (!result.complete && file.size() - at >= kHeaderBytes) {
     const std::size_t length = read32(file.substr(at));
@@ -159,7 +160,12 @@ PngChunks read_png_chunks(std::string_view file) {
     if (intact) notes.add(type, body.substr(4));
     result.complete = type == "IEND" && intact;
     pixels_seen |= pixels;
+    pixels_last = pixels;
     at += kHeaderBytes + length + kCrcBytes;
+  }
+  // A file that ends between two chunks of pixels ends in its pixels, too.
+  if (!result.complete && pixels_last && file.size() - at < kHeaderBytes) {
+    result.cut_in_pixels = true;
   }
   result.whole = at;
   if (!result.complete) result.rest += chunk("IEND", "");

@@ -14,7 +14,7 @@ struct PngChunks {
   // before the pixels or after them; none of what is damaged.
   std::optional<int> orientation;
   bool complete = false;       // the file has its IEND, and what stands after the pixels is whole
-  bool cut_in_pixels = false;  // the file ends inside an IDAT
+  bool cut_in_pixels = false;  // the file ends inside or behind an IDAT
   // A decoder reads the first `whole` bytes of the file and then `rest`, which ends in an IEND of
   // its own where the file's is missing or damaged; an IDAT that the file cuts off is a shorter one
   // there.

@@ -59,7 +59,7 @@ void Agreement::add(const PictureAnswer& answer, const PictureMasks& reference) 
     ++pairs;
     lowest_ = std::min(lowest_, iou);
   }
-  encode_ms_.push_back(answer.encode_ms);
+  if (answer.encode_ms > 0) encode_ms_.push_back(answer.encode_ms);  // else it did not end
   if (pairs == 0) return;
   sum_ += sum;
   masks_ += pairs;

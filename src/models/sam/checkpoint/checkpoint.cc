@@ -31,7 +31,10 @@ bool same_tensor(const Weights& weights, const std::string& a, const std::string
   }
   const Tensor x = weights.dense(a);
   const Tensor y = weights.dense(b);
-  return std::memcmp(x.data.get(), y.data.get(), x.bytes()) == 0;
+  const bool same = std::memcmp(x.data.get(), y.data.get(), x.bytes()) == 0;
+  x.check_file();
+  y.check_file();
+  return same;
 }
 
 // Of a file without one of SAM's names. Where an object of Python's stands in it, that may be the
@@ -176,6 +179,7 @@ Tensor interpolate_rows(const Tensor& table, std::int64_t rows) {
   const std::int64_t width = table.dims[1];
   std::vector<float> values(static_cast<std::size_t>(rows * width));
   const std::vector<float> elements = read_f32(table.view());
+  table.check_file();
   const auto element = [&](std::int64_t row, std::int64_t column) {
     return elements[static_cast<std::size_t>(row * width + column)];
   };

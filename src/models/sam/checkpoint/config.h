@@ -77,7 +77,8 @@ struct SamConfigOverride {
 // Throws kNotFound; kCorruptFile for text that is no JSON; kInvalidArgument for an unknown key or a
 // wrong type, with the keys that are known.
 SamConfigOverride read_config_override(const std::string& path);
-// The folder's config.json if that is one of a SamModel; empty: there is none.
+// The path of the folder's config.json if that has a "vision_config", as a SamModel's does; else
+// empty.
 std::string folder_config(const std::string& folder);
 SamConfigOverride parse_config_override(const std::string& json, const std::string& name);
 

@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
-#include <string_view>
 
 #include "core/check.h"
 #include "core/file.h"
@@ -164,10 +163,11 @@ SamConfigOverride parse_config_override(const std::string& json, const std::stri
 std::string folder_config(const std::string& folder) {
   const std::string path = folder + "/config.json";
   std::error_code ignored;
-  if (folder.empty() || !std::filesystem::is_regular_file(path, ignored)) return "";
-  const auto file = MappedFile::open(path);
-  const std::string_view text(reinterpret_cast<const char*>(file->data()), file->size());
-  return text.find("\"vision_config\"") == text.npos ? "" : path;
+  if (folder.empty() || !std::filesystem::is_regular_file(path, ignored) ||
+      std::filesystem::file_size(path, ignored) > kMaxConfigBytes) {
+    return "";
+  }
+  return read_file(path).find("\"vision_config\"") == std::string::npos ? "" : path;
 }
 
 SamConfigOverride read_config_override(const std::string& path) {

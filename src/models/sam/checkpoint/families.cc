@@ -27,8 +27,7 @@ constexpr std::string_view kMobileSam =
     "image encoder";
 constexpr std::string_view kEdgeSam =
     "an EdgeSAM checkpoint, whose image encoder is a RepViT; give a SAM checkpoint with a ViT "
-    "image "
-    "encoder";
+    "image encoder";
 constexpr std::string_view kEfficientSam =
     "an EfficientSAM or EfficientViT-SAM checkpoint; give a SAM checkpoint with a ViT image "
     "encoder";

@@ -21,6 +21,7 @@ std::vector<float> read_parameter(const Weights& weights, const std::string& nam
   const Tensor tensor = weights.dense(name);
   std::vector<float> values(static_cast<std::size_t>(element_count(tensor.dims)));
   read_f32(tensor.view(), values.data());
+  tensor.check_file();
   return values;
 }
 

@@ -63,8 +63,7 @@ void Predictor::check_finite(const float* values, std::size_t count, const What&
   if (bad == 0) return;
   throw NotFinite(
       fmt::format("{} has {} of {} values that are not finite: in {}, the model leaves the range "
-                  "of its numbers "
-                  "for this image",
+                  "of its numbers for this image",
                   what(), bad, count, model_->precision));
 }
 
