@@ -88,7 +88,8 @@ Weights read_shards(const std::shared_ptr<const MappedFile>& index) {
   for (const auto& [shard, names] : shards) {
     for (const std::string& name : names) shard_of[name] = shard;
   }
-  for (const auto& [shard, names] : shards) {
+  for (const auto& entry : shards) {
+    const std::string& shard = entry.first;
     const fs::path path = folder / shard;
     std::error_code ignored;
     LASSO_CHECK(fs::is_regular_file(path, ignored), ErrorCode::kCorruptFile,
@@ -98,7 +99,7 @@ Weights read_shards(const std::shared_ptr<const MappedFile>& index) {
     LASSO_CHECK(file_kind(*file) != FileKind::kShardIndex, ErrorCode::kCorruptFile,
                 "{}: it names {}, which is an index itself", index->path(), printable(shard));
     const Weights part = read_checkpoint(file);
-    for (const std::string& name : names) {
+    for (const std::string& name : entry.second) {
       LASSO_CHECK(part.contains(name) || part.others().count(name) != 0, ErrorCode::kCorruptFile,
                   "{}: tensor {} is not in {}", index->path(), printable(name), printable(shard));
     }
