@@ -14,8 +14,8 @@ AccuracySet read_picture_folder(const std::string& option, const std::string& fo
   const std::size_t skipped = set.skipped.size();
   if (skipped > 0) {
     print_warning(fmt::format(
-        "{}: {} of {} files and folders in it skipped, as their names are not those of JPEG, PNG, "
-        "PPM or PGM files (-v lists them)",
+        "{}: {} of {} files and folders in it skipped, as they are no files with the names of "
+        "JPEG, PNG, PPM or PGM (-v lists them)",
         folder, skipped, skipped + set.images.size()));
   }
   for (const std::string& name : set.skipped) print_note("skipped: " + name);

@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <cmath>
 #include <cstddef>
+#include <optional>
 #include <set>
 #include <stdexcept>
 #include <string_view>
@@ -21,8 +23,29 @@ namespace {
 using Problem = std::invalid_argument;
 
 constexpr int kMaxDepth = 8;                  // deeper than any prompt
+constexpr std::size_t kEscape = 6;            // characters of an escape in JSON
 constexpr std::size_t kMaxKeys = 64;          // more than any prompt has
 constexpr double kMostExactInteger = 0x1p53;  // beyond, doubles are not all integers
+
+// Whether an escape of this kind of surrogate, with a first digit after "\ud" from `low` to `high`,
+// stands at a place.
+bool is_surrogate(std::string_view line, std::size_t at, char low, char high) {
+  const std::string_view escape = line.substr(std::min(at, line.size()), kEscape);
+  const char digit = escape.size() == kEscape ? static_cast<char>(std::tolower(escape[3])) : '\0';
+  return (escape.starts_with("\\ud") || escape.starts_with("\\uD")) && digit >= low &&
+         digit <= high;
+}
+
+// The place of half a surrogate pair at which the parser stopped; Python writes names that are not
+// UTF-8 so.
+std::optional<std::size_t> lone_surrogate(std::string_view line, std::size_t at) {
+  const std::size_t escape = line.rfind("\\u", at);
+  if (escape == line.npos || at - escape > kEscape) return std::nullopt;
+  const bool after_first = escape >= kEscape && is_surrogate(line, escape - kEscape, '8', 'b');
+  const bool lone = is_surrogate(line, escape, '8', 'b') ||
+                    (is_surrogate(line, escape, 'c', 'f') && !after_first);
+  return lone ? std::optional(escape) : std::nullopt;
+}
 
 // What keeps a line from being JSON. `byte` counts from 1, and is the last one that was read.
 std::string not_json(const std::string& line, std::size_t byte) {
@@ -37,6 +60,12 @@ std::string not_json(const std::string& line, std::size_t byte) {
           line.size() - rest.size() + 1, static_cast<unsigned char>(rest.front()));
     }
     rest.remove_prefix(size);
+  }
+  if (const auto escape = lone_surrogate(line, at)) {
+    return fmt::format(
+        "is not JSON: {} at column {} is half a character; a name that is not UTF-8 is written as "
+        "--json writes it",
+        line.substr(*escape, kEscape), *escape + 1);
   }
   if (at >= line.size()) return "is not JSON: it ends too early";
   const std::string_view rest = std::string_view(line).substr(at);

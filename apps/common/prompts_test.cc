@@ -87,6 +87,11 @@ TEST(Prompts, LinesThatAreNoJsonSayWhereAndWhy) {
 }
 
 TEST(Prompts, NothingIsLostWithoutAWord) {
+  EXPECT_EQ(problem(R"({"image": "caf\udce9.png"})"),
+            "is not JSON: \\udce9 at column 16 is half a character; a name that is not UTF-8 is "
+            "written as --json writes it");
+  EXPECT_EQ(problem(R"({"image": "\ud83d\ude00" x})"),
+            "is not JSON: \"x\" is not expected at column 26");
   std::string many = "{\"box\": [1, 2, 3, 4]";
   for (int i = 0; i < 64; ++i) many += fmt::format(", \"k{}\": 0", i);
   EXPECT_EQ(problem(many + "}"), "has an object of more than 64 keys");

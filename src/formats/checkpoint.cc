@@ -53,8 +53,9 @@ Weights read_checkpoint(const std::shared_ptr<const MappedFile>& file) {
            "{}: a web page in place of a checkpoint: the download failed; download it again", path);
     case FileKind::kJson:
       fail(kUnsupported,
-           "{}: a JSON file, not a checkpoint (.pth, .pt or .safetensors); a config.json goes to "
-           "--config",
+           "{}: a JSON file, not a checkpoint (.pth, .pt or .safetensors), and without "
+           "\"weight_map\" "
+           "no index of one in several files; a config.json goes to --config",
            path);
     case FileKind::kCompressed:
       fail(kUnsupported, "{}: a compressed archive; unpack it and give the checkpoint inside",

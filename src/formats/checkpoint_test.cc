@@ -75,7 +75,7 @@ TEST(Checkpoint, RefusesStoragesThatAreNotThere) {
   const TempDir dir;
   const std::string pickle = program(dict({{"w", one_tensor()}}));
   write_archive(dir / "a.pth", pickle, {{"1", kEightBytes}});
-  EXPECT_ERROR(read_checkpoint(dir / "a.pth"), kCorrupt, "zip entry archive/data/0 misses");
+  EXPECT_ERROR(read_checkpoint(dir / "a.pth"), kCorrupt, "zip entry archive/data/0 is missing");
   write_archive(dir / "b.pth", pickle, {{"0", "1234567"}});
   EXPECT_ERROR(read_checkpoint(dir / "b.pth"), kCorrupt,
                "has 7 bytes, and 2 elements of FloatStorage");

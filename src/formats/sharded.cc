@@ -109,7 +109,13 @@ Weights read_shards(const std::shared_ptr<const MappedFile>& index) {
       return found != shard_of.end() && found->second != shard;
     };
     for (const auto& [name, tensor] : part.tensors()) {
-      if (!elsewhere(name)) weights.add(name, tensor);
+      if (elsewhere(name)) continue;
+      LASSO_CHECK(
+          !weights.contains(name), ErrorCode::kCorruptFile,
+          "{}: tensor {} is in {} and in a file before it, and the index does not say which "
+          "is meant",
+          index->path(), printable(name), printable(shard));
+      weights.add(name, tensor);
     }
     for (const auto& [name, value] : part.others()) {
       if (!elsewhere(name)) weights.add_other(name, value);

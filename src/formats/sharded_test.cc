@@ -103,7 +103,8 @@ TEST_F(Sharded, TheIndexDecidesBetweenTwoTensorsOfOneName) {
   // Of two that it does not name nobody can tell.
   write_safetensors(dir_ / "rest.safetensors", {{"d", other.view()}, {"e", other.view()}});
   write_index(R"("c": "more.safetensors", "e": "rest.safetensors")");
-  EXPECT_ERROR(read_checkpoint(index()), kCorrupt, "two tensors are named d");
+  EXPECT_ERROR(read_checkpoint(index()), kCorrupt,
+               "tensor d is in rest.safetensors and in a file before it");
 }
 
 }  // namespace

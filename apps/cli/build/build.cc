@@ -208,11 +208,11 @@ void add_build(CLI::App* parent, Action* action) {
   const auto arguments = std::make_shared<BuildArguments>();
   BuildArguments& a = *arguments;
   const std::string group = "Engine file";
-  app->add_option(
-         "MODEL", a.file,
-         "A SAM checkpoint (.pth, .pt, .safetensors or a folder), or random:vit_b, random:vit_l or "
-         "random:vit_h: random weights. Default: the demo checkpoint that comes with "
-         "Lasso, or what LASSO_MODEL names.")
+  app->add_option("MODEL", a.file,
+                  "A SAM checkpoint (.pth, .pt, .safetensors or a Hugging Face folder), or "
+                  "random:vit_b, random:vit_l or "
+                  "random:vit_h: random weights. Default: the demo checkpoint that comes with "
+                  "Lasso, or what LASSO_MODEL names.")
       ->check(not_empty)
       ->group("Model");
   add_description_options(app, &a.model);

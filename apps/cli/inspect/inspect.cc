@@ -264,9 +264,9 @@ void add_inspect(CLI::App* parent, Action* action) {
       "inspect", "What a checkpoint or engine file holds and how it will run.");
   const auto arguments = std::make_shared<InspectArguments>();
   const std::string group = "What to show";
-  app->add_option(
-         "FILE", arguments->file,
-         "A SAM checkpoint (.pth, .pt, .safetensors or a folder) or an engine file (.lasso).")
+  app->add_option("FILE", arguments->file,
+                  "A SAM checkpoint (.pth, .pt, .safetensors or a Hugging Face folder) or an "
+                  "engine file (.lasso).")
       ->check(not_empty)
       ->required()
       ->group("Model");

@@ -142,10 +142,10 @@ void add_run(CLI::App* parent, Action* action) {
   CLI::App* app = parent->add_subcommand("run", "Any program of any model, on named tensors.");
   const auto arguments = std::make_shared<RunArguments>();
   const std::string tensors = "Tensors";
-  app->add_option(
-         "MODEL", arguments->file,
-         "A SAM checkpoint (.pth, .pt, .safetensors or a folder), which is built first, or an "
-         "engine file (.lasso).")
+  app->add_option("MODEL", arguments->file,
+                  "A SAM checkpoint (.pth, .pt, .safetensors or a Hugging Face folder), which is "
+                  "built first, or an "
+                  "engine file (.lasso).")
       ->check(not_empty)
       ->required()
       ->group("Model");

@@ -122,7 +122,8 @@ std::string_view Machine::line(std::size_t limit) {
 std::string_view Machine::sized_text(std::uint64_t bytes) {
   check_limit(bytes);
   if (bytes > reader_.remaining()) {
-    corrupt("a string of {} bytes where {} are left", bytes, reader_.remaining());
+    corrupt("a string of {} bytes where {} are left: cut off or damaged", bytes,
+            reader_.remaining());
   }
   return reader_.text(static_cast<std::size_t>(bytes));
 }

@@ -98,10 +98,17 @@ const PickleGlobal* find_pickle_global(std::string_view module, std::string_view
 
 void refuse_dangerous_global(const std::string& file, std::string_view module,
                              std::string_view name) {
-  const bool dangerous =
-      is_any(first_component(module), {"os", "posix", "nt", "subprocess", "importlib", "runpy"}) ||
-      (is_any(module, {"builtins", "__builtin__"}) &&
-       is_any(first_component(name), {"eval", "exec", "compile", "open", "__import__"}));
+  // Protocol 2 writes Python 2's names: commands for subprocess, __builtin__ for builtins; and open
+  // is io's.
+  const auto is_module = [](std::string_view top) {
+    return is_any(top, {"os", "posix", "nt", "subprocess", "commands", "importlib", "runpy"});
+  };
+  const std::string_view first = first_component(name);
+  const bool dotted = first.size() < name.size();
+  const bool dangerous = is_module(first_component(module)) || (dotted && is_module(first)) ||
+                         (is_any(module, {"builtins", "__builtin__"}) &&
+                          is_any(first, {"eval", "exec", "compile", "open", "__import__"})) ||
+                         (is_any(module, {"io", "_io"}) && is_any(first, {"open", "open_code"}));
   LASSO_CHECK(!dangerous, ErrorCode::kCorruptFile,
               "{}: loading this file in Python would run {}; Lasso executes nothing from "
               "checkpoints. If you trust the file, load it in Python and {}",

@@ -109,7 +109,14 @@ TEST(Pickle, RefusesDangerousNamesAnywhere) {
   // Protocol 4 names globals by strings, protocol 0 with the arguments before them.
   EXPECT_ERROR(read(program(text("os") + text("system") + "\x93")), kCorrupt, "os.system");
   EXPECT_ERROR(read("(ios\nsystem\n."), kCorrupt, "os.system");
+  // As protocol 2 writes subprocess.Popen and open; and through another module.
+  EXPECT_ERROR(run("commands", "Popen"), kCorrupt, "would run commands.Popen");
+  EXPECT_ERROR(run("io", "open"), kCorrupt, "would run io.open");
+  EXPECT_ERROR(run("_io", "open_code"), kCorrupt, "would run _io.open_code");
+  EXPECT_ERROR(run("torch", "os.system"), kCorrupt, "would run torch.os.system");
   // Other names that begin alike are data.
+  EXPECT_NO_THROW(run("io", "BytesIO"));
+  EXPECT_NO_THROW(run("project.commands", "Train"));
   EXPECT_NO_THROW(run("ossaudio", "open"));
   EXPECT_NO_THROW(run("builtins", "getattr"));
   EXPECT_NO_THROW(run("builtins", "setattr"));

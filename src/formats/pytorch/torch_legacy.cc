@@ -71,6 +71,10 @@ class LegacyReader {
                                     count, static_cast<std::int64_t>(item->second), &bytes),
                   ErrorCode::kCorruptFile, "{}: storage {} has {} elements", reader_.name(),
                   printable(key), count);
+      LASSO_CHECK(static_cast<std::uint64_t>(bytes) <= reader_.remaining(), ErrorCode::kCorruptFile,
+                  "{}: storage {} has {} bytes where {} are left: the file is cut off; copy or "
+                  "download it again",
+                  reader_.name(), printable(key), bytes, reader_.remaining());
       const StorageBytes found{reader_.take(static_cast<std::size_t>(bytes)),
                                static_cast<std::size_t>(bytes),
                                fmt::format("storage {}", printable(key))};

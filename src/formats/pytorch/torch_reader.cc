@@ -20,7 +20,7 @@ constexpr std::string_view kPickleName = "/data.pkl";
 
 const ZipEntry& stored_entry(const ZipArchive& zip, std::string_view name) {
   const ZipEntry* entry = zip.find(name);
-  LASSO_CHECK(entry != nullptr, ErrorCode::kCorruptFile, "{}: zip entry {} misses", zip.name(),
+  LASSO_CHECK(entry != nullptr, ErrorCode::kCorruptFile, "{}: zip entry {} is missing", zip.name(),
               printable(name));
   LASSO_CHECK(entry->method == kZipStored, ErrorCode::kUnsupported,
               "{}: zip entry {} is compressed (method {}), which PyTorch never does; unpack the "

@@ -84,8 +84,9 @@ class Flattener {
       case PickleType::kFloat:
         return {"a number", {}, false};
       case PickleType::kString:
-      case PickleType::kBytes:
         return {"a text", {}, false};
+      case PickleType::kBytes:
+        return {"bytes", {}, false};
       case PickleType::kTuple:
       case PickleType::kList:
       case PickleType::kSet:
@@ -147,9 +148,10 @@ Weights torch_tensors(const Pickle& pickle, const std::shared_ptr<const MappedFi
   const std::string object = weights.object_clause();
   LASSO_CHECK(object.empty(), ErrorCode::kUnsupported, "{}: {}", file->path(), object);
   fail(ErrorCode::kUnsupported,
-       "{}: no tensors in it: neither a state dictionary nor one nested under \"model\", "
-       "\"state_dict\" and the like",
-       file->path());
+       "{}: no tensors under names: neither a state dictionary nor one nested under \"model\", "
+       "\"state_dict\" and the like; lists, keys that are no text and more than {} dictionaries in "
+       "one another are not looked through",
+       file->path(), kMaxDepth);
 }
 
 }  // namespace lasso

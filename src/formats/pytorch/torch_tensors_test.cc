@@ -66,7 +66,7 @@ TEST(TorchTensors, NamesTheObjectThatIsTheModel) {
                kUnsupported,
                "\"state_dict\" is an object in place of a dictionary of tensors (class "
                "easydict.EasyDict)");
-  EXPECT_ERROR(read(list({one_tensor()})), kUnsupported, "no tensors in it");
+  EXPECT_ERROR(read(list({one_tensor()})), kUnsupported, "no tensors under names");
 }
 
 TEST(TorchTensors, TakesTheLastValueOfAKeyAndNoneOfTwoNames) {

@@ -109,7 +109,7 @@ ZipArchive::Directory ZipArchive::find_directory() const {
 
 ZipArchive::Directory ZipArchive::read_zip64_directory(std::size_t end_record) const {
   LASSO_CHECK(end_record >= kZip64LocatorBytes + kZip64EndRecordBytes, ErrorCode::kCorruptFile,
-              "{}: its zip64 end record misses", name_);
+              "{}: its zip64 end record is missing", name_);
   ByteReader reader(data_, size_, name_);
   reader.seek(end_record - kZip64LocatorBytes);
   const bool has_locator = reader.read<std::uint32_t>() == kZip64LocatorSignature;
@@ -118,7 +118,7 @@ ZipArchive::Directory ZipArchive::read_zip64_directory(std::size_t end_record) c
   const auto disks = reader.read<std::uint32_t>();
   LASSO_CHECK(has_locator && record_disk == 0 && disks <= 1 &&
                   record <= end_record - kZip64LocatorBytes - kZip64EndRecordBytes,
-              ErrorCode::kCorruptFile, "{}: its zip64 end record misses", name_);
+              ErrorCode::kCorruptFile, "{}: its zip64 end record is missing", name_);
   reader.seek(static_cast<std::size_t>(record));
   const bool is_record = reader.read<std::uint32_t>() == kZip64EndSignature;
   const auto record_bytes = reader.read<std::uint64_t>();

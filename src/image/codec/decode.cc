@@ -79,7 +79,7 @@ Decoded decode(const std::uint8_t* data, std::size_t size, const std::string& na
   }
   for (const Magic& magic : kOtherFormats) {
     LASSO_CHECK(!has(file, magic.offset, magic.bytes), ErrorCode::kUnsupported,
-                "{}: a {} file; convert it to JPEG or PNG", name, magic.format);
+                "{}: a file of format {}; convert it to JPEG or PNG", name, magic.format);
   }
   fail(ErrorCode::kCorruptFile, "{}: not an image; a JPEG, PNG, PPM or PGM image was expected",
        name);

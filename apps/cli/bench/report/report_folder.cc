@@ -112,8 +112,14 @@ std::string ReportFolder::write_results(OrderedJson json) {
   return line;
 }
 
-void ReportFolder::write(const std::string& file, const std::string& text) const {
-  write_file(path(file), text);
+void ReportFolder::write(const std::string& file, const std::string& text) {
+  try {
+    write_file(path(file), text);
+  } catch (const OutputError& error) {
+    if (written_.empty()) throw;
+    throw OutputError(fmt::format("{} (written before: {})", error.what(), written_));
+  }
+  written_ += (written_.empty() ? "" : ", ") + path(file);
 }
 
 }  // namespace lasso::app

@@ -40,7 +40,7 @@ class ReportFolder {
 
   // Writes results.json, with "started", "elapsed_s" and "report" added, and returns its line.
   std::string write_results(OrderedJson json);
-  void write(const std::string& file, const std::string& text) const;
+  void write(const std::string& file, const std::string& text);
 
   std::string path(const std::string& file) const { return (folder_ / file).string(); }
 
@@ -48,6 +48,7 @@ class ReportFolder {
   std::time_t now_;
   Stopwatch watch_;
   std::filesystem::path folder_;
+  std::string written_;  // paths of the files that are there, for the error of one that can't be
 };
 
 }  // namespace lasso::app

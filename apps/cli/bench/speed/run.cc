@@ -1,28 +1,27 @@
 #include "cli/bench/speed/run.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdio>
+#include <cstdint>
 #include <cstring>
-#include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "cli/bench/speed/side.h"
 #include "cli/console.h"
 #include "cli/exit_codes.h"
 #include "cli/model/layer_json.h"
 #include "cli/model/picture.h"
-#include "common/file_guard.h"
-#include "common/files.h"
 #include "common/machine.h"
 #include "core/stopwatch.h"
+#include "lasso/image.h"
 
 namespace lasso::app {
 
@@ -41,21 +40,18 @@ std::vector<LayerTime> layer_medians(const std::vector<OrderedJson>& runs) {
   return layers;
 }
 
-// A PNG of a picture that is made up. It has no name any more when it is made, so that nothing is
-// left behind whatever happens; children that are forked find it under path().
+// A PNG of a picture that is made up, in memory; children that are forked find it under path().
 class MadeUpPicture {
  public:
-  MadeUpPicture() {
-    const FileGuard guard;
-    const std::string name =
-        (std::filesystem::temp_directory_path() / fmt::format("lasso-{}.png", getpid())).string();
-    write_with([&] { write_png(name, synthetic_image(1920, 1080, 1).view()); });
-    descriptor_ = open(name.c_str(), O_RDONLY | O_CLOEXEC);
-    const int reason = errno;
-    std::remove(name.c_str());
-    if (descriptor_ < 0) {
-      throw Failure(Exit::kSomeFailed,
-                    fmt::format("{}: can't be read: {}", name, std::strerror(reason)));
+  MadeUpPicture() : descriptor_(memfd_create("picture.png", MFD_CLOEXEC)) {
+    const std::vector<std::uint8_t> bytes = encode_png(synthetic_image(1920, 1080, 1).view());
+    for (std::size_t done = 0; done < bytes.size();) {
+      const ssize_t count = ::write(descriptor_, bytes.data() + done, bytes.size() - done);
+      if (count <= 0) {
+        throw Failure(Exit::kDeviceOrMemory,
+                      fmt::format("no memory for a picture: {}", std::strerror(errno)));
+      }
+      done += static_cast<std::size_t>(count);
     }
   }
   ~MadeUpPicture() { close(descriptor_); }

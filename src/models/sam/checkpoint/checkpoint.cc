@@ -231,8 +231,8 @@ void check_tensors(const SamConfig& config, const Weights& weights) {
       const auto other = weights.others().find(expected.name);
       problems.push_back(other == weights.others().end()
                              ? fmt::format("{} {} is missing", expected.name, shape)
-                             : fmt::format("{} is {} where a tensor {} is expected", expected.name,
-                                           other->second.what, shape));
+                             : fmt::format("{} is {} where a plain tensor {} is expected",
+                                           expected.name, other->second.what, shape));
       continue;
     }
     const WeightTensor& tensor = weights.at(expected.name);

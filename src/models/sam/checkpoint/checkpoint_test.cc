@@ -141,9 +141,22 @@ TEST(SamCheckpoint, RefusesTwoModels) {
                "two whole models, under \"model.\" and \"best_model.\"");
   // Words of a prefix tell an average, not letters in it.
   EXPECT_ERROR(make_sam_checkpoint(both("schema_net.", "")), kUnsupported, "two whole models");
-  for (const char* average : {"ema.", "model_ema.", "teacher.", "swa_model.", "averaged_model."}) {
+  for (const char* average : {"ema.", "model_ema.", "modelEMA.", "EMAModel.", "ema0.", "ema-0.999.",
+                              "Teacher.", "swa_model.", "averaged_model."}) {
     EXPECT_NO_THROW(make_sam_checkpoint(both("schema_net.", average))) << average;
   }
+}
+
+// FSDP and torch.distributed.checkpoint keep an optimizer's state by the names of parameters.
+TEST(SamCheckpoint, LooksPastStatesUnderTheNamesOfParameters) {
+  const Weights micro = read_checkpoint(micro_path());
+  Weights weights("states");
+  for (const auto& [name, tensor] : micro.tensors()) {
+    weights.add("model." + name, tensor);
+    weights.add("optim.state." + name + ".exp_avg", tensor);
+    weights.add("optim.state." + name + ".step", tensor);
+  }
+  EXPECT_EQ(make_sam_checkpoint(weights).weights.fingerprint(), micro.fingerprint());
 }
 
 TEST(SamCheckpoint, NamesWhatStandsInPlaceOfATensor) {
@@ -152,7 +165,7 @@ TEST(SamCheckpoint, NamesWhatStandsInPlaceOfATensor) {
   weights.add_other("image_encoder.neck.1.bias", {"an object of class a.B", "clause", false});
   weights.add_other("mask_decoder.loss", {"a number", {}, false});
   EXPECT_ERROR(make_sam_checkpoint(weights), kCorrupt,
-               "image_encoder.neck.1.bias is an object of class a.B where a tensor");
+               "image_encoder.neck.1.bias is an object of class a.B where a plain tensor");
   EXPECT_ERROR(make_sam_checkpoint(weights), kCorrupt,
                "mask_decoder.loss (a number) is not one of SAM's");
 }

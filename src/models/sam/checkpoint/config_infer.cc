@@ -44,8 +44,10 @@ class Inference {
   std::vector<int> shape(const std::string& name, std::size_t rank, const char* expected) const {
     if (!weights_.contains(name)) {
       const auto other = weights_.others().find(name);
-      corrupt("tensor {} {}; its shape, {}, says how the model is built", name,
-              other == weights_.others().end() ? "misses" : "is " + other->second.what, expected);
+      if (other != weights_.others().end()) {
+        corrupt("{} is {}, and a plain tensor {} is expected", name, other->second.what, expected);
+      }
+      corrupt("tensor {} is missing; its shape, {}, says how the model is built", name, expected);
     }
     const Dims& dims = weights_.at(name).dims;
     const bool fits = dims.size() == rank && std::all_of(dims.begin(), dims.end(), [](auto dim) {

@@ -173,7 +173,8 @@ TEST(SamConfig, NamesTensorsThatContradict) {
        {"image_encoder.patch_embed.proj.weight", "image_encoder.pos_embed",
         "image_encoder.neck.0.weight", "mask_decoder.mask_tokens.weight",
         "image_encoder.blocks.2.attn.rel_pos_h", "prompt_encoder.mask_downscaling.3.weight"}) {
-    EXPECT_ERROR(infer_config(without(name)), kCorrupt, std::string("tensor ") + name + " misses");
+    EXPECT_ERROR(infer_config(without(name)), kCorrupt,
+                 std::string("tensor ") + name + " is missing");
   }
   const auto reshaped = [](const std::string& name, Dims dims) {
     Weights weights = shapes_of(small());

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <charconv>
 #include <cstdint>
 #include <map>
@@ -81,21 +82,51 @@ constexpr auto kWrappers = std::to_array<std::string_view>(
 constexpr auto kAverages =
     std::to_array<std::string_view>({"ema", "swa", "teacher", "average", "averaged", "avg"});
 
+int byte(std::string_view text, std::size_t i) { return static_cast<unsigned char>(text[i]); }
+
 bool is_any(std::string_view text, const auto& others) {
   return std::find(others.begin(), others.end(), text) != others.end();
 }
 
-bool is_average(std::string_view prefix) {
-  while (!prefix.empty()) {
-    const std::size_t end = std::min(prefix.find_first_of("._"), prefix.size());
-    if (is_any(prefix.substr(0, end), kAverages)) return true;
-    prefix.remove_prefix(std::min(end + 1, prefix.size()));
+// The words of a name in lower case: "model_ema", "modelEMA" and "EMAModel0" have the word "ema".
+std::vector<std::string> words(std::string_view name) {
+  const auto is_upper = [&](std::size_t i) {
+    return i < name.size() && std::isupper(byte(name, i));
+  };
+  const auto is_lower = [&](std::size_t i) {
+    return i < name.size() && std::islower(byte(name, i));
+  };
+  std::vector<std::string> result(1);
+  for (std::size_t i = 0; i < name.size(); ++i) {
+    if (!is_upper(i) && !is_lower(i)) {
+      result.emplace_back();
+      continue;
+    }
+    const bool begins = i > 0 && is_upper(i) && (is_lower(i - 1) || is_lower(i + 1));
+    if (begins) result.emplace_back();
+    result.back() += static_cast<char>(std::tolower(byte(name, i)));
   }
-  return false;
+  return result;
+}
+
+bool is_average(std::string_view prefix) {
+  const std::vector<std::string> all = words(prefix);
+  return std::any_of(all.begin(), all.end(),
+                     [](const std::string& word) { return is_any(word, kAverages); });
+}
+
+// Whether a parameter may be called so, unlike "image_encoder.neck.0.weight.exp_avg", an
+// optimizer's state.
+bool is_parameter(std::string_view own) {
+  constexpr auto kLast = std::to_array<std::string_view>(
+      {"weight", "bias", "pos_embed", "rel_pos_h", "rel_pos_w", "positional_embedding",
+       "positional_encoding_gaussian_matrix"});
+  return is_any(own.substr(own.rfind('.') + 1), kLast);
 }
 
 // The parts of a whole model; a bit each.
 unsigned part_of(std::string_view own) {
+  if (!is_parameter(own)) return 0;
   if (own.starts_with("image_encoder.") || own.starts_with("vision_encoder.")) return 1;
   if (own.starts_with("prompt_encoder.")) return 2;
   return own.starts_with("mask_decoder.") ? 4 : 0;
