@@ -76,6 +76,8 @@ function(lasso_test name)
   target_link_libraries(${name} PRIVATE ${ARG_LIBRARIES} GTest::gtest_main)
   add_dependencies(unit_tests ${name})
   add_test(NAME ${name} COMMAND ${name})
+  # Tests share the cores: a thread that waits must not keep one busy.
+  list(APPEND ARG_ENVIRONMENT OMP_WAIT_POLICY=passive)
   set_tests_properties(${name} PROPERTIES LABELS unit ENVIRONMENT
     "LASSO_SOURCE_DIR=${PROJECT_SOURCE_DIR};${ARG_ENVIRONMENT}")
   if(ARG_EACH_ISA)
