@@ -54,7 +54,8 @@ class PickleBuilder {
   PickleId filled(PickleType type, const std::vector<PickleId>& arguments);
   PickleId rebuild_tensor(PickleId callable, PickleId arguments, bool typed);
   PickleId rebuild_from_type(PickleId callable, PickleId arguments);
-  void check_inside(const PickleTensor& tensor, const PickleStorage& storage, std::int64_t elements);
+  void check_inside(const PickleTensor& tensor, const PickleStorage& storage,
+                    std::int64_t elements);
   Dims dims(PickleId id, const char* what);
 
   const ByteReader& reader_;
