@@ -1,4 +1,5 @@
 // What a process does besides: it forks, or sets a locale.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -59,9 +60,17 @@ class CommaLocale {
       : before_(std::locale::global(std::locale(std::locale::classic(), new CommaNumbers))) {
     std::ofstream(folder / "source") << "LC_NUMERIC\ndecimal_point \",\"\nthousands_sep \".\"\n"
                                         "grouping 3;3\nEND LC_NUMERIC\n";
+    // ASCII, since a small system has no tables of characters.
+    std::ofstream charmap(folder / "charmap");
+    charmap << "<code_set_name> ANSI_X3.4-1968\n<comment_char> %\n<escape_char> /\n"
+               "<mb_cur_min> 1\n<mb_cur_max> 1\nCHARMAP\n";
+    for (int c = 0; c < 128; ++c) charmap << fmt::format("<U{:04X}> /x{:02x} CHAR{}\n", c, c, c);
+    charmap << "END CHARMAP\n";
+    charmap.close();
     // Its status tells of the categories that are left out, too.
     const std::string command =
-        "localedef -c -i '" + (folder / "source") + "' '" + (folder / "comma") + "' 2> /dev/null";
+        fmt::format("localedef -c -f '{}' -i '{}' '{}' 2> /dev/null", folder / "charmap",
+                    folder / "source", folder / "comma");
     static_cast<void>(!std::system(command.c_str()));
     setenv("LOCPATH", (folder / "").c_str(), 1);
     is_set_ = std::setlocale(LC_NUMERIC, "comma") != nullptr;
