@@ -1,5 +1,4 @@
 // What a process does besides: it forks, or sets a locale.
-#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -7,6 +6,8 @@
 #include <clocale>
 #include <cstdlib>
 #include <fstream>
+#include <iomanip>
+#include <ios>
 #include <locale>
 #include <string>
 #include <vector>
@@ -64,13 +65,15 @@ class CommaLocale {
     std::ofstream charmap(folder / "charmap");
     charmap << "<code_set_name> ANSI_X3.4-1968\n<comment_char> %\n<escape_char> /\n"
                "<mb_cur_min> 1\n<mb_cur_max> 1\nCHARMAP\n";
-    for (int c = 0; c < 128; ++c) charmap << fmt::format("<U{:04X}> /x{:02x} CHAR{}\n", c, c, c);
+    charmap << std::hex << std::uppercase << std::setfill('0');
+    for (int c = 0; c < 128; ++c) {
+      charmap << "<U" << std::setw(4) << c << "> /x" << std::setw(2) << c << " CHAR\n";
+    }
     charmap << "END CHARMAP\n";
     charmap.close();
     // Its status tells of the categories that are left out, too.
-    const std::string command =
-        fmt::format("localedef -c -f '{}' -i '{}' '{}' 2> /dev/null", folder / "charmap",
-                    folder / "source", folder / "comma");
+    const std::string command = "localedef -c -f '" + (folder / "charmap") + "' -i '" +
+                                (folder / "source") + "' '" + (folder / "comma") + "' 2> /dev/null";
     static_cast<void>(!std::system(command.c_str()));
     setenv("LOCPATH", (folder / "").c_str(), 1);
     is_set_ = std::setlocale(LC_NUMERIC, "comma") != nullptr;
