@@ -2,31 +2,14 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
-#include <cstddef>
 #include <optional>
-#include <string_view>
-#include <system_error>
 
 #include "cli/console.h"
 #include "cli/exit_codes.h"
 #include "cli/options.h"
+#include "image/value_range.h"
 
 namespace lasso::app {
-
-namespace {
-
-constexpr int kMost = 65535;
-
-// -1 for what is no whole number from 0 to kMost.
-int parse_value(std::string_view text) {
-  int value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  const bool good = error == std::errc() && end == text.data() + text.size();
-  return good && value >= 0 && value <= kMost ? value : -1;
-}
-
-}  // namespace
 
 void add_range_option(CLI::App* app, std::string* range, const std::string& otherwise,
                       const std::string& group) {
@@ -38,20 +21,16 @@ void add_range_option(CLI::App* app, std::string* range, const std::string& othe
 }
 
 RangeChoice parse_range(const std::string& text) {
-  if (text.empty() || text == "full") return {};
+  if (text.empty() || text == kWholeRange) return {};
   if (text == "auto") return {true, std::nullopt};
-  const std::string_view all = text;
-  const std::size_t colon = all.find(':');
-  const bool two = colon != std::string_view::npos;
-  const int low = two ? parse_value(all.substr(0, colon)) : -1;
-  const int high = two ? parse_value(all.substr(colon + 1)) : -1;
-  if (low < 0 || high <= low) {
+  const std::optional<ValueRange> range = parse_value_range(text);
+  if (!range) {
     usage_error(
         "--range {}: expected auto, full, or LO:HI with two whole numbers from 0 to {}, the lower "
         "one first, as in 0:4095",
-        text, kMost);
+        text, kMostValue);
   }
-  return {false, ValueRange{low, high}};
+  return {false, range};
 }
 
 void find_range(const std::vector<std::string>& pictures, PictureReader* reader) {

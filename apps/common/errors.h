@@ -20,6 +20,12 @@ class OutputError : public Error {
   explicit OutputError(const std::string& message) : Error(ErrorCode::kInvalidArgument, message) {}
 };
 
+// The message of an error with the files that were written before it, so that none is left without
+// a name; `files` is a list of paths, "" if there are none.
+inline std::string with_written(const std::string& message, const std::string& files) {
+  return files.empty() ? message : message + " (written before: " + files + ")";
+}
+
 }  // namespace lasso::app
 
 #endif  // LASSO_COMMON_ERRORS_H_

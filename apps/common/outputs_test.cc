@@ -8,17 +8,12 @@
 
 #include "common/errors.h"
 #include "support/files.h"
+#include "support/mask_picture.h"
 
 namespace lasso::app {
 namespace {
 
-Mask mask_of(const std::vector<std::string>& rows) {
-  Mask mask{static_cast<int>(rows[0].size()), static_cast<int>(rows.size()), {}};
-  for (const std::string& row : rows) {
-    for (const char c : row) mask.data.push_back(c == '#');
-  }
-  return mask;
-}
+using test::mask_picture;
 
 Segmentation answer_of(const Mask& mask) {
   Segmentation answer;
@@ -51,8 +46,8 @@ class ImageOutputsTest : public testing::Test {
 // pycocotools 2.0 ends with an IndexError at "segmentation": [], and reads an RLE of no pixels.
 TEST_F(ImageOutputsTest, EmptyMasksHaveNoPolygons) {
   ImageOutputs outputs = make({.rle = true, .polygon = true}, 3, "a.png");
-  const Mask empty = mask_of({".....", ".....", "....."});
-  outputs.add(0, {answer_of(empty), answer_of(mask_of({"..#..", "..#..", "....."}))});
+  const Mask empty = mask_picture({".....", ".....", "....."});
+  outputs.add(0, {answer_of(empty), answer_of(mask_picture({"..#..", "..#..", "....."}))});
   outputs.add(2, {answer_of(empty)});
   outputs.finish();
   EXPECT_EQ(outputs.left_out(), (OrderedJson{{"polygon", {0, 2}}}));
@@ -69,7 +64,7 @@ TEST_F(ImageOutputsTest, EmptyMasksHaveNoPolygons) {
 
 TEST_F(ImageOutputsTest, HolesAreInTheirPolygon) {
   ImageOutputs outputs = make({.polygon = true}, 1, "a.png");
-  outputs.add(0, {answer_of(mask_of({".###.", ".#.#.", ".###."}))});
+  outputs.add(0, {answer_of(mask_picture({".###.", ".#.#.", ".###."}))});
   outputs.finish();
   EXPECT_TRUE(outputs.left_out().empty());
   const OrderedJson annotation = read(outputs.written(), "polygon").at("annotations").at(0);
@@ -83,7 +78,7 @@ TEST_F(ImageOutputsTest, HolesAreInTheirPolygon) {
 
 TEST_F(ImageOutputsTest, WhatWasWrittenBeforeAnErrorIsKnown) {
   ImageOutputs outputs = make({.rle = true, .polygon = true}, 1, "a.png");
-  outputs.add(0, {answer_of(mask_of({"#....", ".....", "....."}))});
+  outputs.add(0, {answer_of(mask_picture({"#....", ".....", "....."}))});
   EXPECT_TRUE(outputs.written().empty());
   // Its name is taken after it was chosen.
   std::filesystem::create_directory(folder() + "a_polygon.json");

@@ -11,6 +11,7 @@
 
 #include "common/errors.h"
 #include "core/file.h"
+#include "image/value_range.h"
 
 namespace lasso::app {
 
@@ -59,7 +60,7 @@ PictureReader::PictureReader(std::int64_t max_pixels, const RangeChoice& choice)
 
 PictureReader::Found PictureReader::find_range(const std::vector<std::string>& pictures) {
   if (!automatic_) return {};
-  ValueRange all{65535, 0};
+  ValueRange all{kMostValue, 0};
   std::vector<int> spans;
   for (const std::string& picture : pictures) {
     if (held_.count(picture) > 0) continue;
@@ -91,12 +92,13 @@ Image PictureReader::read(const std::string& picture,
                           const std::optional<ValueRange>& range) const {
   ReadImageOptions options = options_;
   options.range = range;
+  const auto decode = [&](const std::string& bytes) {
+    return decode_image(data_of(bytes), bytes.size(), picture_name(picture), options);
+  };
   const auto held = held_.find(picture);
-  if (held == held_.end() && picture != kStandardInput) return read_image(picture, options);
-  std::string read;
-  if (held == held_.end()) read = read_bytes(picture, options);
-  const std::string& bytes = held == held_.end() ? read : held->second;
-  return decode_image(data_of(bytes), bytes.size(), picture_name(picture), options);
+  if (held != held_.end()) return decode(held->second);
+  if (picture == kStandardInput) return decode(read_bytes(picture, options));
+  return read_image(picture, options);
 }
 
 }  // namespace lasso::app

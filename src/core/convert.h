@@ -13,6 +13,12 @@
 
 namespace lasso {
 
+// The types that read_f32() takes.
+constexpr bool is_real(DType dtype) {
+  return dtype == DType::kF32 || dtype == DType::kF16 || dtype == DType::kBF16 ||
+         dtype == DType::kF64;
+}
+
 // Writes element_count(view.dims) values; the bytes of a view may be unaligned (a mapped file).
 inline void read_f32(const TensorView& view, float* out) {
   const std::int64_t count = element_count(view.dims);

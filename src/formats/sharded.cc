@@ -68,8 +68,6 @@ std::map<std::string, std::vector<std::string>> read_index(const MappedFile& ind
 
 }  // namespace
 
-bool is_model_folder(const std::string& path) { return !find_in_folder(path).empty(); }
-
 std::string model_file(const std::string& path) {
   std::error_code ignored;
   if (!fs::is_directory(path, ignored)) return path;

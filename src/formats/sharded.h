@@ -11,9 +11,6 @@
 
 namespace lasso {
 
-// Whether a folder's file has one of the names that hold a model's tensors or their index.
-bool is_model_folder(const std::string& path);
-
 // The file that a path to a model means: the path itself, unless it is a folder; there
 // model.safetensors or its index, else pytorch_model.bin or its index. Throws kNotFound for a
 // folder without any of them.

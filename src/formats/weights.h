@@ -38,7 +38,7 @@ struct WeightTensor {
 // What stands in a checkpoint beside the tensors that Lasso reads.
 struct OtherValue {
   std::string what;       // "a number", "an object of class a.B", "a tensor of complex64"
-  std::string clause;     // of an object: what a file is whose weights are in it, and what to do
+  std::string clause{};   // of an object: what a file is whose weights are in it, and what to do
   bool is_model = false;  // an object whose class is known as a model's
 };
 

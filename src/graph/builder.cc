@@ -1,6 +1,7 @@
 #include "graph/builder.h"
 
 #include "core/check.h"
+#include "core/convert.h"
 
 namespace lasso::graph {
 
@@ -21,10 +22,8 @@ ValueId Builder::input(const std::string& name, DType dtype, Shape shape) {
 
 ValueId Builder::constant(const std::string& name, Tensor tensor) {
   // Weights of all widths are float32 in the graph; whoever packs them converts them.
-  const bool is_real =
-      tensor.dtype == DType::kF16 || tensor.dtype == DType::kBF16 || tensor.dtype == DType::kF64;
   Value value{name,
-              is_real ? DType::kF32 : tensor.dtype,
+              is_real(tensor.dtype) ? DType::kF32 : tensor.dtype,
               Shape(tensor.dims.begin(), tensor.dims.end()),
               {},
               {}};

@@ -7,11 +7,10 @@
 namespace lasso {
 
 void check_range(const ValueRange& range) {
-  constexpr int kMost = 65535;
-  LASSO_CHECK(range.low >= 0 && range.low < range.high && range.high <= kMost,
+  LASSO_CHECK(range.low >= 0 && range.low < range.high && range.high <= kMostValue,
               ErrorCode::kInvalidArgument,
               "range {}:{}: expected two numbers from 0 to {}, the lower one first", range.low,
-              range.high, kMost);
+              range.high, kMostValue);
 }
 
 std::uint8_t scale_value(int value, const ValueRange& range) {

@@ -1,7 +1,6 @@
 #include "cli/segment/mask_input.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -9,15 +8,12 @@
 #include "cli/exit_codes.h"
 #include "core/convert.h"
 #include "core/file.h"
+#include "core/finite.h"
 #include "formats/npy/npy.h"
 
 namespace lasso::app {
 
 namespace {
-
-bool is_float(DType dtype) {
-  return dtype == DType::kF16 || dtype == DType::kF32 || dtype == DType::kF64;
-}
 
 // [side, side] behind any number of ones, as far as anybody writes them.
 bool is_one_mask(const Dims& shape) {
@@ -35,7 +31,7 @@ MaskInput parse_mask_input(const std::string& bytes, const std::string& path) {
     const auto owner = std::make_shared<const std::string>(bytes);
     return parse_npy(reinterpret_cast<const std::byte*>(owner->data()), owner->size(), path, owner);
   });
-  if (!is_float(mask.dtype)) {
+  if (!is_real(mask.dtype)) {
     usage_error(
         "--mask-input {}: has elements of type {} (\"{}\"), expected logits in float32 (\"{}\"), "
         "float16 or float64",
@@ -48,8 +44,7 @@ MaskInput parse_mask_input(const std::string& bytes, const std::string& path) {
         path, to_string(mask.dims));
   }
   MaskInput result{mask.dims, read_f32(mask.view())};
-  if (!std::all_of(result.values.begin(), result.values.end(),
-                   [](float value) { return std::isfinite(value); })) {
+  if (count_not_finite(result.values.data(), result.values.size()) > 0) {
     usage_error("--mask-input {}: has values that are not finite, or not in float32", path);
   }
   return result;

@@ -332,7 +332,7 @@ Exit run_segment(const SegmentArguments& arguments) {
   if (!arguments.save_embedding.empty()) names.reserve(arguments.save_embedding);
   if (!arguments.save_logits.empty()) names.reserve(arguments.save_logits);
   bool some_failed = !homeless.empty();
-  std::string shown;
+  bool shown = false;
   std::size_t name_width = 0;
   for (const ImageTask& task : tasks) {
     const std::string name = printable(task.path.value_or(settings.load_embedding));
@@ -341,9 +341,9 @@ Exit run_segment(const SegmentArguments& arguments) {
   segment_many(segmenters, tasks, settings, &names, [&](const ImageReport& report) {
     some_failed |= report.failed();
     tell(report, settings.json, model.load_ms, name_width);
-    if (!arguments.show || !shown.empty() || !report.files.contains("overlay")) return;
-    shown = file_name(report.files["overlay"][0].get<std::string>());
-    show_file(shown);
+    if (!arguments.show || shown || !report.files.contains("overlay")) return;
+    shown = true;
+    show_file(file_name(report.files["overlay"][0].get<std::string>()));
   });
   tell_homeless(homeless, settings.json);
   return some_failed ? Exit::kSomeFailed : Exit::kDone;

@@ -13,6 +13,7 @@
 #include "common/errors.h"
 #include "core/stopwatch.h"
 #include "formats/npy/npy.h"
+#include "image/value_range.h"
 
 namespace lasso::app {
 
@@ -54,10 +55,6 @@ void check_generated(const std::string& target, const std::string& source, const
   if (!target.empty() && is_folder(target)) names->check(target, {generated(source, kind)});
 }
 
-std::string range_text(const std::optional<ValueRange>& range) {
-  return range ? fmt::format("{}:{}", range->low, range->high) : "full";
-}
-
 class ImageJob {
  public:
   ImageJob(lasso::Segmenter* segmenter, const ImageTask& task, const SegmentSettings& settings,
@@ -70,6 +67,17 @@ class ImageJob {
         report_(report) {}
 
   void run() {
+    try {
+      segment();
+    } catch (...) {
+      report_files();
+      throw;
+    }
+    report_files();
+  }
+
+ private:
+  void segment() {
     read();
     check_prompts();
     if (settings_.save_embedding.empty() && report_->prompts.empty()) return;
@@ -80,7 +88,7 @@ class ImageJob {
     if (!report_->prompts.empty()) answer(embedding);
   }
 
-  // Puts into the report what was written, also after an error.
+  // Puts into the report what was written.
   void report_files() {
     OrderedJson& files = report_->files;
     if (!embedding_file_.empty()) files["embedding"].push_back(json_name(embedding_file_));
@@ -88,7 +96,6 @@ class ImageJob {
     if (!logits_file_.empty()) files["logits"].push_back(json_name(logits_file_));
   }
 
- private:
   bool encoder_is_needed() const { return settings_.load_embedding.empty(); }
 
   void read() {
@@ -122,8 +129,8 @@ class ImageJob {
     throw lasso::Error(
         ErrorCode::kInvalidArgument,
         fmt::format("{}: the embedding is of a picture in the range {}, and --range asks for {}",
-                    settings_.load_embedding, range_text(loaded_->range()),
-                    range_text(settings_.pictures->range())));
+                    settings_.load_embedding, to_text(loaded_->range()),
+                    to_text(settings_.pictures->range())));
   }
 
   // A prompt that does not fit the image fails alone when it comes from a file of prompts; one from
@@ -240,7 +247,6 @@ class ImageJob {
   std::string logits_file_;
 };
 
-// The message, with the files that were written before the error: none is left without a name.
 std::string with_files(const std::string& message, const ImageReport& report) {
   std::string text;
   for (const auto& item : report.files.items()) {
@@ -248,7 +254,7 @@ std::string with_files(const std::string& message, const ImageReport& report) {
       text += (text.empty() ? "" : ", ") + file_name(name.get<std::string>());
     }
   }
-  return text.empty() ? message : fmt::format("{} (written before: {})", message, text);
+  return with_written(message, text);
 }
 
 }  // namespace
@@ -262,19 +268,14 @@ ImageReport segment_image(lasso::Segmenter* segmenter, const ImageTask& task,
   ImageJob job(segmenter, task, settings, names, wait, &report);
   try {
     job.run();
-    job.report_files();
   } catch (const Failure& failure) {  // the model was cut short
-    job.report_files();
     throw Failure(failure.exit(), with_files(failure.what(), report));
   } catch (const std::bad_alloc&) {
-    job.report_files();
     throw lasso::Error(ErrorCode::kOutOfMemory, with_files("out of memory", report));
   } catch (const OutputError& error) {
-    job.report_files();
     report.error_code = "output";
     report.error = error.what();
   } catch (const lasso::Error& error) {
-    job.report_files();
     if (is_fatal(error)) throw lasso::Error(error.code(), with_files(error.what(), report));
     report.error_code = to_string(error.code());
     report.error = error.what();

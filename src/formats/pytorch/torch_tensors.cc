@@ -58,8 +58,7 @@ class Flattener {
     const PickleTensor& tensor = pickle_.tensors[index];
     if (!tensor.dtype) {
       if (has_room()) {
-        weights_->add_other(
-            name, {fmt::format("a tensor of {}", printable(tensor.type_name)), {}, false});
+        weights_->add_other(name, {fmt::format("a tensor of {}", printable(tensor.type_name))});
       }
       return;
     }
@@ -69,40 +68,39 @@ class Flattener {
     if (ambiguous_.count(name) != 0 || tensors_.emplace(name, index).second) return;
     tensors_.erase(name);
     ambiguous_.insert(name);
-    if (has_room()) weights_->add_other(name, {"two tensors of the same name", {}, false});
+    if (has_room()) weights_->add_other(name, {"two tensors of the same name"});
   }
 
   bool has_room() const { return weights_->others().size() < kMaxOthers; }
 
+  static OtherValue of_class(const char* what, const PickleName& name) {
+    return {fmt::format("{} {}", what, printable(name.full())),
+            describe_object(name.module, name.name), is_model_class(name.module)};
+  }
+
   OtherValue what(const PickleValue& value) const {
     switch (value.type) {
       case PickleType::kNone:
-        return {"None", {}, false};
+        return {"None"};
       case PickleType::kBool:
       case PickleType::kInt:
       case PickleType::kBigInt:
       case PickleType::kFloat:
-        return {"a number", {}, false};
+        return {"a number"};
       case PickleType::kString:
-        return {"a text", {}, false};
+        return {"a text"};
       case PickleType::kBytes:
-        return {"bytes", {}, false};
+        return {"bytes"};
       case PickleType::kTuple:
       case PickleType::kList:
       case PickleType::kSet:
-        return {"a list", {}, false};
+        return {"a list"};
       case PickleType::kStorage:
-        return {"a storage", {}, false};
-      case PickleType::kGlobal: {
-        const PickleName& name = pickle_.names[value.index];
-        return {fmt::format("the class {}", printable(name.full())),
-                describe_object(name.module, name.name), is_model_class(name.module)};
-      }
-      case PickleType::kObject: {
-        const PickleName name = class_of(pickle_, value);
-        return {fmt::format("an object of class {}", printable(name.full())),
-                describe_object(name.module, name.name), is_model_class(name.module)};
-      }
+        return {"a storage"};
+      case PickleType::kGlobal:
+        return of_class("the class", pickle_.names[value.index]);
+      case PickleType::kObject:
+        return of_class("an object of class", class_of(pickle_, value));
       case PickleType::kDict:
       case PickleType::kTensor:
         break;

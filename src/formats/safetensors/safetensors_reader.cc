@@ -202,8 +202,7 @@ SafetensorsFile parse_safetensors(const std::byte* data, std::size_t size, const
     position = end;
     const std::optional<DType> dtype = dtype_from(entry.dtype);
     if (!dtype) {  // its bytes are nobody's business unless the model needs it
-      result.weights.add_other(entry.name,
-                               {fmt::format("a tensor of {}", printable(entry.dtype)), {}, false});
+      result.weights.add_other(entry.name, {fmt::format("a tensor of {}", printable(entry.dtype))});
       continue;
     }
     const std::uint64_t bytes = checked_bytes(entry, *dtype, name);

@@ -11,17 +11,12 @@
 
 #include "core/random.h"
 #include "lasso/error.h"
+#include "support/mask_picture.h"
 
 namespace lasso {
 namespace {
 
-Mask mask_of(const std::vector<std::string>& rows) {
-  Mask mask{static_cast<int>(rows[0].size()), static_cast<int>(rows.size()), {}};
-  for (const std::string& row : rows) {
-    for (const char c : row) mask.data.push_back(c == '#');
-  }
-  return mask;
-}
+using test::mask_picture;
 
 // Noise, blobs, stripes of several sizes, among them those around multiples of 64.
 std::vector<Mask> random_masks() {
@@ -62,7 +57,7 @@ std::vector<Mask> random_masks() {
 }
 
 TEST(Mask, AreaBoundingBoxAndIou) {
-  const Mask a = mask_of({"......", ".##...", ".###..", "......"});
+  const Mask a = mask_picture({"......", ".##...", ".###..", "......"});
   EXPECT_EQ(mask_area(a), 5);
   const auto box = mask_bounding_box(a);
   ASSERT_TRUE(box.has_value());
@@ -70,25 +65,25 @@ TEST(Mask, AreaBoundingBoxAndIou) {
   EXPECT_EQ(box->y0, 1);
   EXPECT_EQ(box->x1, 4);
   EXPECT_EQ(box->y1, 3);
-  const Mask b = mask_of({"......", "..##..", "..##..", "......"});
+  const Mask b = mask_picture({"......", "..##..", "..##..", "......"});
   EXPECT_DOUBLE_EQ(mask_iou(a, b), 3.0 / 6.0);
-  const Mask empty = mask_of({"......", "......", "......", "......"});
+  const Mask empty = mask_picture({"......", "......", "......", "......"});
   EXPECT_EQ(mask_area(empty), 0);
   EXPECT_FALSE(mask_bounding_box(empty).has_value());
   EXPECT_FALSE(mask_bounding_box(Mask{}).has_value());
   EXPECT_DOUBLE_EQ(mask_iou(empty, empty), 1.0);
   EXPECT_DOUBLE_EQ(mask_iou(empty, a), 0.0);
-  EXPECT_THROW(mask_iou(a, mask_of({"."})), Error);
+  EXPECT_THROW(mask_iou(a, mask_picture({"."})), Error);
   EXPECT_THROW(mask_iou(Mask{3, 3, {1}}, Mask{3, 3, {1}}), Error);
 }
 
 TEST(Rle, CountsRunsDownTheColumns) {
-  const Mask mask = mask_of({".#", "##", "#."});
+  const Mask mask = mask_picture({".#", "##", "#."});
   const Rle rle = encode_rle(mask);
   EXPECT_EQ(rle.counts, (std::vector<std::uint32_t>{1, 4, 1}));
-  const Rle full = encode_rle(mask_of({"##", "##"}));
+  const Rle full = encode_rle(mask_picture({"##", "##"}));
   EXPECT_EQ(full.counts, (std::vector<std::uint32_t>{0, 4}));
-  EXPECT_EQ(encode_rle(mask_of({"..", ".."})).counts, (std::vector<std::uint32_t>{4}));
+  EXPECT_EQ(encode_rle(mask_picture({"..", ".."})).counts, (std::vector<std::uint32_t>{4}));
 }
 
 TEST(Rle, EqualsTheObviousLoopAndDecodes) {
@@ -198,7 +193,7 @@ Mask fill(const std::vector<std::vector<float>>& polygons, int width, int height
 }
 
 TEST(Polygons, OuterClockwiseHolesCounterClockwise) {
-  const auto polygons = mask_polygons(mask_of({".....", ".###.", ".#.#.", ".###.", "....."}));
+  const auto polygons = mask_polygons(mask_picture({".....", ".###.", ".#.#.", ".###.", "....."}));
   ASSERT_EQ(polygons.size(), 2u);
   EXPECT_EQ(polygons[0], (std::vector<float>{4, 1, 4, 4, 1, 4, 1, 1}));
   EXPECT_DOUBLE_EQ(signed_area(polygons[0]), 9);
@@ -206,7 +201,7 @@ TEST(Polygons, OuterClockwiseHolesCounterClockwise) {
 }
 
 TEST(Polygons, PixelsThatTouchByCornersAreSeparate) {
-  const auto polygons = mask_polygons(mask_of({"#.", ".#"}));
+  const auto polygons = mask_polygons(mask_picture({"#.", ".#"}));
   ASSERT_EQ(polygons.size(), 2u);
   EXPECT_DOUBLE_EQ(signed_area(polygons[0]), 1);
   EXPECT_DOUBLE_EQ(signed_area(polygons[1]), 1);
@@ -270,22 +265,22 @@ std::size_t count_components(Mask mask) {
 // frPyObjects, merge and decode of pycocotools 2.0 gave these masks back from these polygons.
 TEST(CocoPolygons, HolesAreJoinedByBridgesWalkedBothWays) {
   using Polygons = std::vector<std::vector<float>>;
-  EXPECT_EQ(coco_polygons(mask_of({".....", ".###.", ".#.#.", ".###.", "....."})),
+  EXPECT_EQ(coco_polygons(mask_picture({".....", ".###.", ".#.#.", ".###.", "....."})),
             (Polygons{{4, 1, 4, 4, 1, 4, 1, 2, 2, 2, 2, 3, 3, 3, 3, 2, 2, 2, 1, 2, 1, 1}}));
   // A ring inside the hole of a ring is another component.
-  EXPECT_EQ(coco_polygons(mask_of(
+  EXPECT_EQ(coco_polygons(mask_picture(
                 {"#######", "#.....#", "#.###.#", "#.#.#.#", "#.###.#", "#.....#", "#######"})),
             (Polygons{{7, 0, 7, 7, 0, 7, 0, 1, 1, 1, 1, 6, 6, 6, 6, 1, 1, 1, 0, 1, 0, 0},
                       {5, 2, 5, 5, 2, 5, 2, 3, 3, 3, 3, 4, 4, 4, 4, 3, 3, 3, 2, 3, 2, 2}}));
   // A row of holes is a chain of bridges.
-  EXPECT_EQ(coco_polygons(mask_of({"#######", "#.#.#.#", "#######"})),
+  EXPECT_EQ(coco_polygons(mask_picture({"#######", "#.#.#.#", "#######"})),
             (Polygons{{7, 0, 7, 3, 0, 3, 0, 1, 1, 1, 1, 2, 2, 2, 2, 1, 3, 1, 3, 2, 4, 2, 4,
                        1, 5, 1, 5, 2, 6, 2, 6, 1, 5, 1, 4, 1, 3, 1, 2, 1, 1, 1, 0, 1, 0, 0}}));
   // Pixels of a hole that touch by a corner are one hole.
-  EXPECT_EQ(coco_polygons(mask_of({"####", "#.##", "##.#", "####"})),
+  EXPECT_EQ(coco_polygons(mask_picture({"####", "#.##", "##.#", "####"})),
             (Polygons{{4, 0, 4, 4, 0, 4, 0, 1, 1, 1, 1, 2, 2, 2, 2,
                        3, 3, 3, 3, 2, 2, 2, 2, 1, 1, 1, 0, 1, 0, 0}}));
-  EXPECT_TRUE(coco_polygons(mask_of({"..", ".."})).empty());
+  EXPECT_TRUE(coco_polygons(mask_picture({"..", ".."})).empty());
   EXPECT_TRUE(coco_polygons(Mask{}).empty());
   EXPECT_THROW(coco_polygons(Mask{3, 3, {1}}), Error);
 }

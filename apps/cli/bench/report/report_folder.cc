@@ -116,8 +116,7 @@ void ReportFolder::write(const std::string& file, const std::string& text) {
   try {
     write_file(path(file), text);
   } catch (const OutputError& error) {
-    if (written_.empty()) throw;
-    throw OutputError(fmt::format("{} (written before: {})", error.what(), written_));
+    throw OutputError(with_written(error.what(), written_));
   }
   written_ += (written_.empty() ? "" : ", ") + path(file);
 }

@@ -101,9 +101,9 @@ Own own_names(const Weights& weights, const Names& names) {
   }
   LASSO_CHECK(found, ErrorCode::kUnsupported, "{}: {}", weights.path(),
               no_name_of_sam(weights, tensors));
-  LASSO_CHECK(!found->ambiguous, ErrorCode::kUnsupported,
+  LASSO_CHECK(!found->second, ErrorCode::kUnsupported,
               "{}: two whole models, under \"{}\" and \"{}\"; save one of them alone",
-              weights.path(), printable(found->prefix), printable(found->second));
+              weights.path(), printable(found->prefix), printable(*found->second));
   Own own{found->prefix, {}, {}};
   std::vector<std::string> telling;  // what tells another family
   for (const auto& [name, originals] : names.originals()) {
@@ -197,11 +197,6 @@ Tensor interpolate_rows(const Tensor& table, std::int64_t rows) {
   return make_tensor({rows, width}, values);
 }
 
-bool is_float(DType dtype) {
-  return dtype == DType::kF32 || dtype == DType::kF16 || dtype == DType::kBF16 ||
-         dtype == DType::kF64;
-}
-
 // Where a configuration file says how the blocks attend, tables may have other lengths.
 void fit_tables(const SamConfig& config, Weights* weights) {
   for (int i = 0; i < config.depth; ++i) {
@@ -212,7 +207,7 @@ void fit_tables(const SamConfig& config, Weights* weights) {
       const WeightTensor& table = weights->at(name);
       const bool fits = table.dims.size() == 2 && table.dims[0] == 2 * side - 1;
       if (fits || table.dims.size() != 2 || 2 * side - 1 > kMaxTableGrowth * table.dims[0] ||
-          table.dims[1] != config.head_dim || !is_float(table.dtype)) {
+          table.dims[1] != config.head_dim || !is_real(table.dtype)) {
         continue;  // check_tensors names what is wrong
       }
       weights->set(name, interpolate_rows(weights->dense(name), 2 * side - 1));
@@ -239,7 +234,7 @@ void check_tensors(const SamConfig& config, const Weights& weights) {
     if (tensor.dims != expected.dims) {
       problems.push_back(fmt::format("{} has shape {} where {} is expected", expected.name,
                                      to_string(tensor.dims), shape));
-    } else if (!is_float(tensor.dtype)) {
+    } else if (!is_real(tensor.dtype)) {
       problems.push_back(
           fmt::format("{} has elements of type {} where float32, float16, bfloat16 or float64 "
                       "is expected",

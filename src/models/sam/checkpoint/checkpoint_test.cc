@@ -108,8 +108,8 @@ TEST(SamCheckpoint, LeavesOutWhatStandsBesideTheModel) {
     weights.set(prefix + "best_loss", zeros({}));
     weights.set(prefix + "class_head.weight", zeros({5, 64}));
     weights.set(prefix + "class_head.lora_A.weight", zeros({5, 64}));
-    weights.add_other(prefix + "epoch", {"a number", {}, false});
-    weights.add_other(prefix + "scales", {"a tensor of F8_E4M3", {}, false});
+    weights.add_other(prefix + "epoch", {"a number"});
+    weights.add_other(prefix + "scales", {"a tensor of F8_E4M3"});
     // Another decoder's state: not a whole model.
     for (const auto& [name, tensor] : micro.tensors()) {
       if (name.starts_with("mask_decoder.")) weights.add("second." + name, tensor);
@@ -163,7 +163,7 @@ TEST(SamCheckpoint, NamesWhatStandsInPlaceOfATensor) {
   Weights weights = renamed(
       [](const std::string& name) { return name == "image_encoder.neck.1.bias" ? "" : name; });
   weights.add_other("image_encoder.neck.1.bias", {"an object of class a.B", "clause", false});
-  weights.add_other("mask_decoder.loss", {"a number", {}, false});
+  weights.add_other("mask_decoder.loss", {"a number"});
   EXPECT_ERROR(make_sam_checkpoint(weights), kCorrupt,
                "image_encoder.neck.1.bias is an object of class a.B where a plain tensor");
   EXPECT_ERROR(make_sam_checkpoint(weights), kCorrupt,

@@ -242,12 +242,11 @@ std::optional<ModelPrefix> model_prefix(const std::vector<std::string>& names) {
   std::sort(ordered.begin(), ordered.end(),
             [](const Group& a, const Group& b) { return a.rank() > b.rank(); });
   const Group& best = ordered.front();
-  ModelPrefix result{best.prefix, best.parts == kAllParts, {}, false};
+  ModelPrefix result{best.prefix, best.parts == kAllParts};
   if (ordered.size() > 1 && result.complete) {
     const Group& next = ordered[1];
-    result.ambiguous =
-        next.parts == kAllParts && is_average(next.prefix) == is_average(best.prefix);
-    if (result.ambiguous) result.second = next.prefix;
+    const bool alike = is_average(next.prefix) == is_average(best.prefix);
+    if (next.parts == kAllParts && alike) result.second = next.prefix;
   }
   return result;
 }

@@ -26,9 +26,8 @@ std::optional<std::string> other_family(const std::vector<std::string>& names);
 // What stands before SAM's own names, such as "model." or "state_dict.model."; "" if nothing does.
 struct ModelPrefix {
   std::string prefix;
-  bool complete = false;   // image encoder, prompt encoder and mask decoder stand under it
-  std::string second;      // another prefix under which a whole model stands
-  bool ambiguous = false;  // there is a second one
+  bool complete = false;  // image encoder, prompt encoder and mask decoder stand under it
+  std::optional<std::string> second{};  // another one, under which a whole model stands as well
 };
 // Of several, that of a whole model; of several whole models the one that is no training average
 // ("ema", "teacher", ...). None: no name is one of SAM's.

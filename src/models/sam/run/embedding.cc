@@ -1,7 +1,5 @@
 #include "models/sam/run/embedding.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <charconv>
 #include <cstring>
@@ -15,6 +13,7 @@
 #include "core/guard.h"
 #include "formats/safetensors/safetensors_reader.h"
 #include "formats/safetensors/safetensors_writer.h"
+#include "image/value_range.h"
 
 namespace lasso {
 
@@ -22,7 +21,6 @@ namespace {
 
 constexpr char kTensor[] = "image_embeddings";
 constexpr char kFormat[] = "lasso-embedding-1";
-constexpr char kWholeRange[] = "full";
 constexpr int kMaxSide = 1 << 20;
 constexpr std::int64_t kMaxPixels = std::int64_t{1}
                                     << 30;  // of the image: a mask has a byte for each
@@ -64,21 +62,12 @@ class MetadataReader {
   // "full", or two numbers, "LOW:HIGH"; files of Lasso before there were ranges have none.
   std::optional<ValueRange> range(const std::string& key) const {
     if (metadata_.count(key) == 0 || text(key) == kWholeRange) return std::nullopt;
-    constexpr int kMost = 65535;
     const std::string& value = text(key);
-    const char* end = value.data() + value.size();
-    ValueRange range{-1, -1};
-    const auto [colon, low_error] = std::from_chars(value.data(), end, range.low);
-    bool good = low_error == std::errc() && colon != end && *colon == ':';
-    if (good) {
-      const auto [rest, high_error] = std::from_chars(colon + 1, end, range.high);
-      good = high_error == std::errc() && rest == end;
-    }
-    LASSO_CHECK(good && range.low >= 0 && range.low < range.high && range.high <= kMost,
-                ErrorCode::kCorruptFile,
+    const std::optional<ValueRange> range = parse_value_range(value);
+    LASSO_CHECK(range, ErrorCode::kCorruptFile,
                 "{}: metadata \"{}\" is \"{}\": expected \"{}\" or two numbers from 0 to {} with a "
                 "colon between them, the lower one first",
-                path_, key, value, kWholeRange, kMost);
+                path_, key, value, kWholeRange, kMostValue);
     return range;
   }
 
@@ -86,10 +75,6 @@ class MetadataReader {
   const std::string& path_;
   const Metadata& metadata_;
 };
-
-std::string to_text(const std::optional<ValueRange>& range) {
-  return range ? fmt::format("{}:{}", range->low, range->high) : kWholeRange;
-}
 
 void save_embedding(const Embedding::Impl& impl, const std::string& path) {
   const auto cells = static_cast<std::size_t>(impl.grid) * static_cast<std::size_t>(impl.grid);
@@ -135,9 +120,7 @@ Embedding load_embedding(const std::string& path) {
   impl->channels = static_cast<int>(dims[1]);
   impl->grid = static_cast<int>(dims[2]);
   std::vector<float> planes(static_cast<std::size_t>(element_count(dims)));
-  tensor.check_file();
   read_f32(tensor.view(), planes.data());
-  tensor.check_file();
   impl->values = AlignedBuffer(tensor.bytes());
   transpose(planes.data(), static_cast<std::size_t>(dims[1]),
             static_cast<std::size_t>(dims[2] * dims[3]), impl->data());
