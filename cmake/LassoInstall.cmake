@@ -5,6 +5,9 @@ include(CMakePackageConfigHelpers)
 set(package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/lasso")
 
 install(TARGETS lasso EXPORT lassoTargets LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}")
+if(LASSO_CUDA)
+  install(TARGETS lasso_cuda LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}")
+endif()
 install(DIRECTORY include/lasso DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" FILES_MATCHING PATTERN "*.h")
 install(FILES "${PROJECT_BINARY_DIR}/include/lasso/version.h"
         DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/lasso")

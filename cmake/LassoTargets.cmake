@@ -14,16 +14,17 @@ endif()
 
 add_library(lasso_flags INTERFACE)
 # The baseline is AVX2, FMA and F16C (x86-64-v3). AVX-512 lives in files of its own.
-target_compile_options(lasso_flags INTERFACE -march=x86-64-v3 -Wall -Wextra -Wpedantic)
+set(flags -march=x86-64-v3 -Wall -Wextra -Wpedantic)
 # a*b + c is contracted only where a kernel writes it as fma: results do not depend on the compiler's taste.
-target_compile_options(lasso_flags INTERFACE -ffp-contract=off)
+list(APPEND flags -ffp-contract=off)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # GCC 12 takes "text" + std::string for an overlapping copy (GCC bug 105651).
-  target_compile_options(lasso_flags INTERFACE -Wno-restrict)
+  list(APPEND flags -Wno-restrict)
 endif()
 if(LASSO_WERROR)
-  target_compile_options(lasso_flags INTERFACE -Werror)
+  list(APPEND flags -Werror)
 endif()
+target_compile_options(lasso_flags INTERFACE "$<$<COMPILE_LANGUAGE:CXX>:${flags}>")
 if(LASSO_SANITIZE)
   target_compile_options(lasso_flags INTERFACE -fsanitize=${LASSO_SANITIZE}
                          -fno-sanitize-recover=all -fno-omit-frame-pointer)
@@ -61,13 +62,14 @@ endfunction()
 # All programs of lasso_test; their tests have the label "unit".
 add_custom_target(unit_tests)
 
-# lasso_test(NAME SOURCES file... LIBRARIES target... [EACH_ISA] [ENVIRONMENT VAR=value...]): a GoogleTest program;
-# with EACH_ISA it runs once more with the kernels capped to AVX2.
+# lasso_test(NAME SOURCES file... LIBRARIES target... [EACH_ISA] [EACH_DEVICE] [ENVIRONMENT VAR=value...]): a
+# GoogleTest program; with EACH_ISA it runs once more with the kernels capped to AVX2, with EACH_DEVICE once more on a
+# GPU, where there is one.
 function(lasso_test name)
   if(NOT LASSO_BUILD_TESTS)
     return()
   endif()
-  cmake_parse_arguments(ARG "EACH_ISA" "" "SOURCES;LIBRARIES;ENVIRONMENT" ${ARGN})
+  cmake_parse_arguments(ARG "EACH_ISA;EACH_DEVICE" "" "SOURCES;LIBRARIES;ENVIRONMENT" ${ARGN})
   find_package(GTest REQUIRED)
   if(LASSO_SANITIZE)
     list(APPEND ARG_ENVIRONMENT "LSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tests/support/lsan.txt")
@@ -85,6 +87,32 @@ function(lasso_test name)
     set_tests_properties(${name}.avx2 PROPERTIES LABELS unit ENVIRONMENT
       "LASSO_SOURCE_DIR=${PROJECT_SOURCE_DIR};LASSO_TEST_ISA=avx2;${ARG_ENVIRONMENT}")
   endif()
+  if(ARG_EACH_DEVICE AND LASSO_CUDA)
+    target_sources(${name} PRIVATE "${PROJECT_SOURCE_DIR}/tests/support/gpu_environment.cc")
+    lasso_gpu_test_run(${name} LASSO_TEST_DEVICE=cuda ${ARG_ENVIRONMENT})
+  endif()
+endfunction()
+
+# lasso_gpu_test_run(NAME [VAR=value...]): the program NAME as the test NAME.cuda, which is skipped where there is no
+# GPU.
+function(lasso_gpu_test_run name)
+  add_dependencies(${name} lasso_cuda)
+  add_test(NAME ${name}.cuda COMMAND ${name})
+  set_tests_properties(${name}.cuda PROPERTIES LABELS gpu SKIP_REGULAR_EXPRESSION "no GPU: " ENVIRONMENT
+    "LASSO_SOURCE_DIR=${PROJECT_SOURCE_DIR};LD_LIBRARY_PATH=${PROJECT_BINARY_DIR}/src/api;${ARGN}")
+endfunction()
+
+# lasso_gpu_test(NAME SOURCES file... LIBRARIES target...): a GoogleTest program that runs on GPUs alone.
+function(lasso_gpu_test name)
+  if(NOT LASSO_BUILD_TESTS OR NOT LASSO_CUDA)
+    return()
+  endif()
+  cmake_parse_arguments(ARG "" "" "SOURCES;LIBRARIES" ${ARGN})
+  find_package(GTest REQUIRED)
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE ${ARG_LIBRARIES} GTest::gtest_main)
+  add_dependencies(unit_tests ${name})
+  lasso_gpu_test_run(${name})
 endfunction()
 
 # lasso_benchmark(NAME SOURCES file... LIBRARIES target...): a Google Benchmark program, not run by the tests.

@@ -144,6 +144,32 @@ TEST_F(MockDeviceTest, SeveralRunsBeforeAWait) {
   EXPECT_GT(device_->counts().most_waiting, static_cast<std::int64_t>(p.nodes.size()));
 }
 
+// The first run of a plan is launched, the second one recorded, and it and all others are replayed,
+// until the arena moves.
+TEST_F(MockDeviceTest, RunsAreRecordedOnce) {
+  Session here = session(nullptr);
+  Session there = session(device_);
+  const std::size_t encoder = there.program(sam::kImageEncoder);
+  const engine::CompiledProgram& p = module_->programs[encoder];
+  const auto check = [&](std::int64_t batch, std::uint64_t seed) {
+    Arguments seen(p.graph, {{"batch", batch}}, seed);
+    Arguments expected(p.graph, {{"batch", batch}}, seed);
+    there.run(encoder, seen.values(p.symbols), seen.inputs, seen.outputs);
+    here.run(encoder, expected.values(p.symbols), expected.inputs, expected.outputs);
+    EXPECT_EQ(seen.results, expected.results) << "batch " << batch << ", seed " << seed;
+  };
+  for (const std::uint64_t seed : {1, 2, 3, 4}) check(1, seed);
+  EXPECT_EQ(device_->counts().recordings, 1);
+  EXPECT_EQ(device_->counts().replays, 3);
+  const std::int64_t launches = device_->counts().launches;
+  check(1, 5);
+  EXPECT_EQ(device_->counts().launches, launches);
+  check(2, 6);  // needs a larger arena
+  for (const std::uint64_t seed : {7, 8}) check(1, seed);
+  EXPECT_EQ(device_->counts().recordings, 2);
+  EXPECT_EQ(device_->counts().replays, 6);
+}
+
 // Plans that leave the cache while their work waits.
 TEST_F(MockDeviceTest, PlansOutliveTheirWork) {
   engine::SessionOptions options;
@@ -207,6 +233,8 @@ class FailsOnce final : public backend::Device {
  public:
   explicit FailsOnce(std::shared_ptr<const backend::Device> device) : device_(std::move(device)) {}
   const backend::TargetInfo& target() const override { return device_->target(); }
+  std::string model() const override { return device_->model(); }
+  std::string name() const override { return device_->name(); }
   bool is_host() const override { return false; }
   std::size_t alignment() const override { return device_->alignment(); }
   backend::Buffer allocate(std::size_t bytes) const override { return device_->allocate(bytes); }

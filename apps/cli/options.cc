@@ -76,11 +76,15 @@ void begin(const OutputOptions& options) {
 
 void add_run_options(CLI::App* app, RunOptions* options, bool variants) {
   add_text(app, "--device", &options->device, "D",
-           "Device to run on: cpu, the only one in this release.", kRunGroup);
-  add_text(app, "--precision", &options->precision, "P",
-           "Numbers of the image encoder's linear layers: fp32, bf16 (needs AVX-512 BF16) or int8; "
-           "\"lasso build\" also has auto, which measures. Default: fp32.",
+           "Device to run on: cpu, or NVIDIA GPUs: cuda, cuda:1, or cuda:0,1 for several. Default: "
+           "what an engine file was built for, else cpu.",
            kRunGroup);
+  add_text(
+      app, "--precision", &options->precision, "P",
+      "Numbers of the image encoder's linear layers: fp32, fp16 (on GPUs), bf16 (needs AVX-512 "
+      "BF16, or a GPU) or int8 (on CPUs); \"lasso build\" also has auto, which measures. "
+      "Default: fp32.",
+      kRunGroup);
   add_integer(
       app, "--threads", &options->threads, 1, 4096,
       "Threads. Default: the physical cores that the process may use, or OMP_NUM_THREADS if "
@@ -89,8 +93,18 @@ void add_run_options(CLI::App* app, RunOptions* options, bool variants) {
   if (!variants) return;
   add_text(app, "--isa", &options->isa, "ISA",
            "Use no better instructions than avx2, avx_vnni, avx512, avx512_vnni or avx512_bf16; "
-           "LASSO_MAX_ISA, if lower, still holds. Default: the best that the CPU has.",
+           "LASSO_MAX_ISA, if lower, still holds. On a GPU a compute capability, such as sm_80. "
+           "Default: the best that the device has.",
            kRunGroup);
+  add_switch(app, "--tf32", &options->tf32,
+             "On GPUs: let fp32 products round their factors to TF32 (10 bits of mantissa).",
+             kRunGroup);
+  add_switch(app, "--synchronous", &options->synchronous,
+             "On GPUs: wait for every kernel, so that an error names the layer that failed. Slow.",
+             kRunGroup);
+  add_integer(app, "--device-memory-limit", &options->device_memory_limit, 1, 1 << 24,
+              "On GPUs: use at most this much of each one's memory; without it, all that there is.",
+              kRunGroup, "MIB");
   add_text(app, "--kernels", &options->kernels, "KIND",
            "fast, or reference: plain loops, slow, the specification of the fast ones. "
            "Default: fast.",
@@ -98,7 +112,7 @@ void add_run_options(CLI::App* app, RunOptions* options, bool variants) {
 }
 
 const std::vector<std::string>& precision_names() {
-  static const std::vector<std::string> names = {"fp32", "bf16", "int8"};
+  static const std::vector<std::string> names = {"fp32", "fp16", "bf16", "int8"};
   return names;
 }
 
@@ -141,33 +155,38 @@ std::string isa_cap() {
 void cap_isa(const std::string& isa) { given_cap() = lower_cap(given_cap(), isa); }
 
 void apply(const RunOptions& options) {
-  const bool cuda = options.device.rfind("cuda", 0) == 0;
-  if (cuda) {
-    throw Failure(Exit::kUnsupported,
-                  fmt::format("--device {}: this release of Lasso runs on the CPU only; use "
-                              "--device cpu",
-                              options.device));
+  if (!options.on_gpu() && !options.device.empty()) {
+    parse_choice("--device", options.device, {"cpu", "cuda", "cuda:N", "cuda:N,M"});
   }
-  parse_choice("--device", options.device, {"cpu"});
   check_precision(options, precision_names());
   parse_choice("--kernels", options.kernels, {"fast", "reference"});
+  if (options.on_gpu()) return;  // where --isa is the GPU's
   if (!options.isa.empty()) parse_choice("--isa", options.isa, isa_names());
   cap_isa(options.isa);
 }
 
 void check_precision(const RunOptions& options, const std::vector<std::string>& known) {
-  if (options.precision == "fp16" || options.precision == "fp8") {
-    throw Failure(Exit::kUnsupported, fmt::format("--precision {}: this release of Lasso has fp32, "
-                                                  "bf16 and int8 on the CPU",
-                                                  options.precision));
+  if (options.precision == "fp8") {
+    throw Failure(Exit::kUnsupported,
+                  "--precision fp8: this release of Lasso has fp32, fp16, bf16 and int8");
   }
   if (!options.precision.empty()) parse_choice("--precision", options.precision, known);
 }
 
 void require_precision(const RunOptions& options) {
-  if (options.precision != "bf16" || options.kernels == "reference") return;
+  if (options.kernels == "reference") return;
+  if (options.on_gpu()) {
+    if (options.precision != "int8") return;
+    throw Failure(Exit::kUnsupported, "precision int8 does not run on GPUs yet; use fp16 or bf16");
+  }
+  if (options.precision != "bf16" && options.precision != "fp16") return;
   const std::string isa = lasso::machine_info(isa_cap()).isa;
-  if (isa == "avx512_bf16") return;
+  const bool has_bf16 = isa == "avx512_bf16";
+  if (options.precision == "fp16") {
+    throw Failure(Exit::kUnsupported, fmt::format("precision fp16 runs on GPUs; on this CPU use {}",
+                                                  has_bf16 ? "bf16 or int8" : "int8"));
+  }
+  if (has_bf16) return;
   throw Failure(
       Exit::kUnsupported,
       fmt::format("precision bf16 needs avx512_bf16, and this CPU has, or may use, no more "

@@ -31,12 +31,16 @@ void begin(const OutputOptions& options);
 
 // How to run: device, precision, threads, instruction set, kernels.
 struct RunOptions {
-  std::string device = "cpu";
+  std::string device;     // empty: what an engine file is for, else the CPU
   std::string precision;  // empty: fp32, or what an engine file was built in
   int threads = 0;        // 0: MachineInfo::threads
-  std::string isa;        // empty: the best that the CPU has
+  std::string isa;        // empty: the best that the device has
+  bool tf32 = false;
+  bool synchronous = false;
+  std::int64_t device_memory_limit = 0;  // MiB of each GPU; 0: none
   std::string kernels = "fast";
 
+  bool on_gpu() const { return device.rfind("cuda", 0) == 0; }
   lasso::Kernels kernel_choice() const {
     return kernels == "reference" ? lasso::Kernels::kReference : lasso::Kernels::kFast;
   }

@@ -1,4 +1,4 @@
-// Calibration: which layers of a model may run in int8, measured in masks.
+// Calibration: which layers of a model may run in int8, or in fp16 on a GPU, measured in masks.
 #ifndef LASSO_CALIBRATION_H_
 #define LASSO_CALIBRATION_H_
 
@@ -30,7 +30,8 @@ struct CalibrationOptions {
   int ranking_images = 4;
   // The mean IoU that the engine's masks must have with those of the fp32 engine, in (0, 1].
   double min_iou = 0.99;
-  // Measures the sensitivities with Precision::kAuto even where all layers in int8 reach min_iou.
+  // Measures the sensitivities with Precision::kAuto even where all layers in the lowest precision
+  // reach min_iou.
   bool always_rank = false;
   int seed = 1;  // for which images, which points, and random pictures; not negative
   // Called before each step of the work, from the calling thread: what, and how much of it is done.
@@ -42,7 +43,8 @@ struct CalibratedLayer {
   std::string name;  // of its weights
   double work = 0;   // its share of all multiply-adds in linear layers of the encoder
   Precision precision = Precision::kFp32;
-  // 1 - mean IoU where this layer alone is in int8; none if it was not measured.
+  // 1 - mean IoU where this layer alone is in CalibrationReport::lowest; none if it was not
+  // measured.
   std::optional<double> iou_loss;
   // The exponent that balances activations and weights (SmoothQuant's alpha); 0: not smoothed.
   double smoothing = 0;
@@ -55,10 +57,12 @@ struct CalibratedLayer {
 // One engine that was tried, measured on the images that choose.
 struct PrecisionTrial {
   int int8_layers = 0;
+  int fp16_layers = 0;
   int bf16_layers = 0;
   int fp32_layers = 0;
-  Precision rest = Precision::kFp32;  // of attention, neck and decoder together; or kBf16
+  Precision rest = Precision::kFp32;  // of attention, neck and decoder together; or kBf16, kFp16
   double int8_work = 0;               // share of the multiply-adds in linear layers of the encoder
+  double fp16_work = 0;               // likewise
   double mean_iou = 0;
   double lowest_iou = 0;
   double standard_error = 0;  // of mean_iou, from the means of the images
@@ -69,11 +73,13 @@ struct PrecisionTrial {
 
 struct CalibrationReport {
   Precision precision = Precision::kFp32;  // what was asked for
+  // What was asked for, or the first that kAuto tries: kInt8 on a CPU, kFp16 on a GPU.
+  Precision lowest = Precision::kFp32;
   // min_iou was reached on images that did not choose; never where no mask can be compared.
   bool accepted = false;
   AccuracyRecord accuracy;  // on these
   std::vector<CalibratedLayer> layers;
-  std::vector<PrecisionTrial> trials;  // the most layers in int8 first
+  std::vector<PrecisionTrial> trials;  // the most layers in int8, or fp16, first
   std::vector<std::string> choosing_images;
   std::vector<std::string> accepting_images;
   std::vector<std::string> skipped;  // images that can't be used: "NAME: why"
@@ -85,13 +91,13 @@ struct Calibrated {
 };
 
 // Builds the checkpoint in `path` in options.precision: with kAuto all linear layers of the image
-// encoder's blocks are in int8 but for the most sensitive ones, as many as it takes to reach
-// min_iou. In int8, outliers of the activations are smoothed into the weights. The report says what
-// was tried; without acceptance there is no engine, as where all masks of both engines are empty.
-// The same seed, images and threads give the same engine. Throws what Engine::build throws,
-// kUnsupported for a model of another family than "sam", kInvalidArgument for options out of their
-// range and for fewer than four images that can be used, and kOutOfMemory where all this takes more
-// than options.memory_limit.
+// encoder's blocks are in int8, on a GPU in fp16 or bf16, but for the most sensitive ones, as many
+// as it takes to reach min_iou. In int8, outliers of the activations are smoothed into the weights.
+// The report says what was tried; without acceptance there is no engine, as where all masks of both
+// engines are empty. The same seed, images and threads give the same engine. Throws what
+// Engine::build throws, kUnsupported for a model of another family than "sam", kInvalidArgument for
+// options out of their range and for fewer than four images that can be used, and kOutOfMemory
+// where all this takes more than options.memory_limit.
 LASSO_EXPORT Calibrated calibrate(const std::string& path, const EngineOptions& options,
                                   const CalibrationOptions& calibration);
 

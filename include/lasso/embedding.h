@@ -14,7 +14,10 @@ namespace lasso {
 
 // A value that owns its memory and outlives the Segmenter and the Engine that made it: copies share
 // the numbers, which never change, so that it may be kept, saved, sent and read by several threads.
-// It knows the image's size, the preprocessing and the model that it belongs to.
+// It knows the image's size, the preprocessing and the model that it belongs to. The numbers of one
+// that a GPU made stay in its memory, and come to the host too when they are read there for the
+// first time (copy_to() and save() throw what that copy does); a Segmenter on another GPU refuses
+// it, by name, with kInvalidArgument, and one on the CPU takes it.
 class LASSO_EXPORT Embedding {
  public:
   // Empty: it may only be assigned to, copied, tested and destroyed.

@@ -24,20 +24,25 @@ enum class Kernels : std::uint8_t {
 // neck and the decoder's large layers. Sums, normalisation and softmax stay float32.
 enum class Precision : std::uint8_t {
   kFp32,
+  kFp16,  // weights and activations in IEEE half precision, the others too; on GPUs alone
   kBf16,  // weights and activations in bfloat16; the others too, but for the decoder's where the
-          // CPU is faster in float32. Building it needs AVX-512 BF16; a file runs on every CPU
+          // CPU is faster in float32. Building it needs AVX-512 BF16, and a CPU's file runs on every
+          // CPU; or a GPU from sm_80 on
   kInt8,  // weights in int8 with a scale for each output, activations with a scale for each token;
-          // the others in bfloat16, or in float32 on CPUs that are as fast in it
-  kAuto,  // int8 but for the layers that calibration keeps higher; see lasso/calibration.h
+          // the others in bfloat16, or in float32 on CPUs that are as fast in it. Not on GPUs
+  kAuto,  // int8, on GPUs fp16 or bf16, but for the layers that calibration keeps higher; see
+          // lasso/calibration.h
 };
-// "fp32", "bf16", "int8", "auto"
+// "fp32", "fp16", "bf16", "int8", "auto"
 LASSO_EXPORT const char* to_string(Precision precision) noexcept;
 // The inverse; throws kInvalidArgument and names the allowed values.
 LASSO_EXPORT Precision precision_from_string(const std::string& name);
 
 struct EngineOptions {
-  // Where the engine runs: "cpu". Empty: an engine file's own device, else the CPU. Anything else
-  // is kUnsupported in this release.
+  // Where the engine runs: "cpu", or NVIDIA GPUs: "cuda" is the first, "cuda:1" the second, and
+  // segmenters and runners of "cuda:0,1" use both in turn. Empty: an engine file's own device, else
+  // the CPU. For GPUs that are not there, or whose driver is too old, kDevice is thrown; for a build
+  // without CUDA kUnsupported.
   std::string device;
   Kernels kernels = Kernels::kFast;
   // None: float32 where a model is built, and what it was built in for an engine file. One that is
@@ -49,8 +54,16 @@ struct EngineOptions {
   // A JSON file with what tensor shapes do not tell (docs/checkpoints.md lists the keys). Empty:
   // none.
   std::string config_path;
-  // The best instructions that kernels may use, one of isa_names(). Empty: all that the CPU has.
+  // The best instructions that kernels may use, one of isa_names(); on a GPU the compute capability,
+  // such as "sm_80". Empty: all that the device has.
   std::string isa;
+  // On GPUs: let products of float32 numbers round their factors to TF32, 10 bits of mantissa.
+  bool tf32 = false;
+  // On GPUs: wait for every kernel, so that an error names the layer that failed; slow.
+  bool synchronous = false;
+  // Bytes of each GPU's memory that the engine, its segmenters and its runners may use together;
+  // where more is needed, kOutOfMemory is thrown. What CUDA itself takes is not counted. 0: no limit.
+  std::uint64_t device_memory_limit = 0;
   // Measure how long each kernel takes where several compute a layer, and prefer one that is
   // clearly faster than the one that is estimated to be. Takes a few seconds for a large model; the
   // engine's file then depends on how fast the machine was.
@@ -67,7 +80,9 @@ struct LoadOptions {
   // Compare the weights with their checksum, which reads all of them. Everything else in the file
   // is checked in any case.
   bool verify = false;
-  std::string isa{};  // see EngineOptions::isa; Engine::open() takes that one
+  // See EngineOptions; Engine::open() takes those.
+  std::string isa{};
+  std::string device{};
 };
 
 // One step of a program, for inspection.
@@ -78,7 +93,7 @@ struct LayerInfo {
   // Of its operands, weights included; empty where an optional one is absent.
   std::vector<std::string> input_shapes;
   int window = 0;         // of window_attention: side of its windows, tokens; 0: the whole grid
-  std::string precision;  // of its factors: "fp32", "bf16" or "int8"
+  std::string precision;  // of its factors: "fp32", "fp16", "bf16" or "int8"
   std::string kernel;     // the kernel that runs, with its vendor implementation where there is one
   std::string isa;        // "avx512", "avx2", "reference"
   // Better kernels that were not taken, "name: reason" each.
@@ -133,7 +148,7 @@ struct EngineInfo {
   std::string preprocess;  // name of the preset; empty where the model's input is no image
   std::string device;      // "cpu"
   std::string isa;         // the best that its kernels may use
-  std::string precision;   // "fp32", "bf16", "int8", "auto"
+  std::string precision;   // "fp32", "fp16", "bf16", "int8", "auto"
   std::optional<AccuracyRecord> accuracy;  // of a calibrated engine
   // Who packed the weights, and the lowest instruction set with which fast kernels read them: what
   // a CPU must have for the engine's file.

@@ -4,6 +4,7 @@
 
 #include "lasso/calibration.h"
 #include "lasso/clicks.h"
+#include "lasso/device.h"
 #include "lasso/embedding.h"
 #include "lasso/engine.h"
 #include "lasso/error.h"

@@ -2,6 +2,7 @@
 #ifndef LASSO_MACHINE_H_
 #define LASSO_MACHINE_H_
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -26,7 +27,7 @@ LASSO_EXPORT std::vector<std::string> isa_names();
 
 // The highest rate at which the CPU multiplies and adds, on registers alone: no model is faster.
 struct PeakRate {
-  std::string precision;    // of the factors: "fp32", "bf16" or "int8"
+  std::string precision;    // of the factors: "fp32", "fp16", "bf16" or "int8"
   std::string isa;          // the first instruction set that has the instruction: "avx2", ...
   std::string instruction;  // "vfmadd231ps"
   int threads = 0;
@@ -40,6 +41,19 @@ struct PeakRate {
 // the process may use; 0: MachineInfo::threads. Throws kInvalidArgument for a negative number,
 // kUnsupported for a CPU without AVX2.
 LASSO_EXPORT std::vector<PeakRate> measure_peaks(int threads = 0, const std::string& isa = {});
+
+// An NVIDIA GPU.
+struct GpuInfo {
+  std::string device;  // as EngineOptions::device takes it: "cuda:0"
+  std::string model;   // "NVIDIA H200"
+  std::string isa;     // its compute capability: "sm_90"
+  int multiprocessors = 0;
+  std::uint64_t memory_bytes = 0;
+};
+
+// The GPUs that the driver shows. Throws kUnsupported where this build has no CUDA, and kDevice
+// where there is no driver, one that is too old (docs/gpu.md), or no GPU.
+LASSO_EXPORT std::vector<GpuInfo> gpus();
 
 // The libraries that compute, with their versions: "oneDNN 2.6.3"; empty where there are none.
 LASSO_EXPORT std::string compute_libraries();

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "lasso/device.h"
 #include "lasso/engine.h"
 #include "lasso/export.h"
 #include "lasso/tensor.h"
@@ -53,6 +54,16 @@ class LASSO_EXPORT Runner {
   // The same into `outputs`, whose memory is reused; no input may lie in it.
   void run(const std::map<std::string, HostTensorView>& inputs,
            std::map<std::string, HostTensor>* outputs);
+
+  // Asks for the same on tensors in the memory of the engine's GPU, and returns: the work begins
+  // after what has been asked of `stream`, and what is asked of it from now on begins after the
+  // work. There is one output for each of the program's, whose memory does not overlap an input's.
+  // Indices are not checked: one outside of its table gives any row. Throws as run() does, also for
+  // outputs of another type or shape, and kUnsupported for an engine on the CPU.
+  void enqueue(const std::map<std::string, DeviceTensorView>& inputs,
+               const std::map<std::string, DeviceTensorView>& outputs, DeviceStream stream);
+  // Where the tensors of enqueue() must lie: "cuda:0"; "cpu" for an engine on the CPU.
+  std::string device() const;
 
   // What the program of the last run took, milliseconds.
   double last_run_ms() const;

@@ -22,6 +22,7 @@ namespace lasso {
 struct SegmentOptions {
   bool masks = true;            // false: only logits and predictions, no masks at the image's size
   float mask_threshold = 0.0f;  // a pixel is inside where its logit is greater
+  bool low_res_logits = true;   // false: Segmentation::low_res_logits stays empty
 };
 
 // The answer to one prompt: one mask, or as many as SamInfo::candidates for Prompt::multimask.
@@ -43,7 +44,9 @@ struct SegmenterOptions {
   int threads = 0;  // 0: MachineInfo::threads
 };
 
-struct Timings {  // of the last call, milliseconds
+// Of the last call, milliseconds. A GPU works while the host goes on: its share of a stage is part
+// of the one whose results the host waits for, encode_ms and decode_ms.
+struct Timings {
   double preprocess_ms = 0;
   double encode_ms = 0;
   double decode_ms = 0;
@@ -81,9 +84,9 @@ class LASSO_EXPORT Segmenter {
   Embedding encode(const ImageView& image);
 
   // Returns the embeddings of several images, in their order, as if each were encoded alone; the
-  // encoder takes up to four at once. For small models on many cores, which the layers of one image
-  // don't fill; memory for activations grows with the images taken at once. Throws as encode() of
-  // one image.
+  // encoder takes up to four at once, on a GPU eight. For small models on many cores, which the
+  // layers of one image don't fill, and for GPUs; memory for activations grows with the images
+  // taken at once. Throws as encode() of one image.
   std::vector<Embedding> encode(const std::vector<ImageView>& images);
 
   // Runs the encoder on an image that is already resized, padded and normalised: float32,

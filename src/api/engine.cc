@@ -22,15 +22,10 @@ namespace lasso {
 namespace {
 
 constexpr std::pair<Precision, const char*> kPrecisions[] = {{Precision::kFp32, "fp32"},
+                                                             {Precision::kFp16, "fp16"},
                                                              {Precision::kBf16, "bf16"},
                                                              {Precision::kInt8, "int8"},
                                                              {Precision::kAuto, "auto"}};
-
-void check_device(const std::string& device) {
-  const std::string_view known = to_string(backend::DeviceKind::kCpu);
-  LASSO_CHECK(device.empty() || device == known, ErrorCode::kUnsupported,
-              "device \"{}\": this release runs on \"{}\" only", device, known);
-}
 
 engine::CompileOptions compile_options(const ModelDescription& description,
                                        const EngineSettings& settings) {
@@ -75,7 +70,7 @@ void build_model_file(const ModelSource& source, const std::string& engine_path,
 }
 
 Model load_model(const ModelSource& source, const EngineOptions& options, bool verify) {
-  Model model = load_engine(source, EngineSettings(options).compile, verify);
+  Model model = load_engine(source, EngineSettings(options).reading(verify));
   const bool known =
       std::any_of(std::begin(kPrecisions), std::end(kPrecisions),
                   [&](const auto& entry) { return entry.second == model.record.precision; });
@@ -99,6 +94,12 @@ void check_agreement(const std::string& path, const Engine::Impl& engine,
               "{}: the engine's weights are packed for the fast kernels, and the reference kernels "
               "are asked for; these need the checkpoint, or an engine that was built for them",
               path);
+  LASSO_CHECK(options.device.empty() ||
+                  to_string(parse_device(options.device).kind) == engine.info.device,
+              ErrorCode::kInvalidArgument,
+              "{}: the engine was built for the device \"{}\", and \"{}\" is asked for; build "
+              "another one from its checkpoint",
+              path, engine.info.device, options.device);
   const std::string& precision = engine.info.precision;
   LASSO_CHECK(!options.precision || to_string(*options.precision) == precision,
               ErrorCode::kInvalidArgument,
@@ -113,22 +114,49 @@ void check_agreement(const std::string& path, const Engine::Impl& engine,
 }  // namespace
 
 EngineSettings::EngineSettings(const EngineOptions& options)
-    : precision(options.precision.value_or(Precision::kFp32)),
+    : options(options),
+      device(parse_device(options.device)),
+      precision(options.precision.value_or(Precision::kFp32)),
       describe{options.config_path, options.preprocess} {
-  check_device(options.device);
   if (!options.preprocess.empty()) preprocess_preset(options.preprocess);  // throws if unknown
+  const bool cuda = device.kind == backend::DeviceKind::kCuda || is_gpu_cap(options.isa);
   compile.reference = options.kernels == Kernels::kReference;
-  compile.target.features = cpu_features(options.isa);
+  compile.target.features = cpu_features(cuda ? std::string() : options.isa);
   compile.target.threads = thread_count(options.threads);
-  if (options.time_kernels) {
+  if (options.time_kernels && device.kind == backend::DeviceKind::kCpu) {
     compile.times = std::make_shared<engine::KernelTimes>(options.memory_limit);
   }
 }
 
 engine::CompileOptions EngineSettings::measured() const {
-  engine::CompileOptions options = compile;
-  options.target = backend::cpu_target(compile.target.features, compile.target.threads);
-  return options;
+  engine::CompileOptions measured = compile;
+  if (device.kind == backend::DeviceKind::kCuda) {
+    measured.devices = open_gpus(options);
+    measured.target = measured.devices->first()->target();
+    measured.target.features = compile.target.features;
+    measured.target.threads = compile.target.threads;
+  } else {
+    measured.target = backend::cpu_target(compile.target.features, compile.target.threads);
+  }
+  return measured;
+}
+
+engine::ReadOptions EngineSettings::reading(bool verify) const {
+  engine::ReadOptions read;
+  read.features = compile.target.features;
+  read.threads = compile.target.threads;
+  read.verify = verify;
+  read.open_gpus = [this](bool tf32) {
+    LASSO_CHECK(options.device.empty() || device.kind == backend::DeviceKind::kCuda,
+                ErrorCode::kInvalidArgument,
+                "built for the device \"cuda\", and \"{}\" is asked for; build another engine from "
+                "its checkpoint",
+                options.device);
+    EngineOptions gpus = options;
+    gpus.tf32 = tf32;
+    return open_gpus(gpus);
+  };
+  return read;
 }
 
 int thread_count(int option) {
@@ -164,7 +192,7 @@ Precision precision_from_string(const std::string& name) {
   for (const auto& [value, text] : kPrecisions) {
     if (text == name) return value;
   }
-  fail(ErrorCode::kInvalidArgument, "precision \"{}\": expected fp32, bf16, int8 or auto", name);
+  fail(ErrorCode::kInvalidArgument, "precision \"{}\": expected fp32, fp16, bf16, int8 or auto", name);
 }
 
 Engine::Engine(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
@@ -185,6 +213,7 @@ Engine Engine::load(const std::string& path, const LoadOptions& options) {
   return guarded([&] {
     EngineOptions engine_options;
     engine_options.isa = options.isa;
+    engine_options.device = options.device;
     return Engine(make_engine(load_model(ModelSource(path), engine_options, options.verify)));
   });
 }
@@ -236,7 +265,8 @@ std::vector<std::uint64_t> Engine::arena_bytes(int threads) const {
     const engine::CompiledModule& module = *impl_->model.module;
     backend::TargetInfo target = module.options.target;
     target.threads = thread_count(threads);
-    const auto device = backend::make_cpu_device(target);
+    const auto& gpus = module.options.devices;
+    const auto device = gpus == nullptr ? backend::make_cpu_device(target) : gpus->first();
     std::vector<std::uint64_t> bytes;
     for (const engine::CompiledProgram& program : module.programs) {
       std::vector<std::int64_t> sizes;

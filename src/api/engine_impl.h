@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "api/devices.h"
 #include "lasso/engine.h"
 #include "models/family.h"
 
@@ -20,9 +21,14 @@ struct Engine::Impl {
 struct EngineSettings {
   explicit EngineSettings(const EngineOptions& options);
 
-  // For building: with the machine's rates, which files bring with them.
+  // For loading: an engine's file says which device it is for.
+  engine::ReadOptions reading(bool verify) const;
+
+  // For building: for the GPUs, opened; or with the CPU's rates, which files bring with them.
   engine::CompileOptions measured() const;
 
+  EngineOptions options;
+  DeviceChoice device;
   engine::CompileOptions compile;
   Precision precision = Precision::kFp32;
   DescribeOptions describe;

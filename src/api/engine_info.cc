@@ -24,6 +24,7 @@ struct FactorsOf {
   const char* operator()(const graph::Conv2d& op) const { return name(op.weights); }
   const char* operator()(const graph::ConvTranspose2d& op) const { return name(op.weights); }
   const char* operator()(const graph::WindowAttention&) const { return name(input); }
+  const char* operator()(const graph::Attention&) const { return name(input); }
   const char* operator()(const graph::Cast&) const { return name(result); }
   const char* operator()(const graph::Quantize&) const { return "int8"; }
   template <typename Other>
@@ -31,7 +32,16 @@ struct FactorsOf {
     return "fp32";
   }
   static const char* name(DType dtype) {
-    return dtype == DType::kI8 ? "int8" : dtype == DType::kBF16 ? "bf16" : "fp32";
+    switch (dtype) {
+      case DType::kI8:
+        return "int8";
+      case DType::kF16:
+        return "fp16";
+      case DType::kBF16:
+        return "bf16";
+      default:
+        return "fp32";
+    }
   }
 };
 
@@ -54,7 +64,7 @@ LayerInfo layer_info(const engine::CompiledProgram& program, std::size_t index) 
   } else {
     layer.kernel = std::string(compiled.family->kernel_name(compiled.kernel));
     if (!compiled.implementation.empty()) layer.kernel += " (" + compiled.implementation + ")";
-    layer.isa = std::string(kernels::isa_name(compiled.family->needs(compiled.kernel)));
+    layer.isa = kernels::isa_name(compiled.family->needs(compiled.kernel));
   }
   for (const graph::ValueId id : node.inputs) {
     layer.input_shapes.push_back(id == graph::kNoValue ? ""
@@ -84,6 +94,13 @@ ProgramInfo program_info(const engine::CompiledProgram& program) {
   return info;
 }
 
+std::string isa_of(const engine::CompiledModule& module) {
+  const backend::TargetInfo& target = module.options.target;
+  if (module.options.reference) return "reference";
+  if (target.kind == backend::DeviceKind::kCuda) return fmt::format("sm_{}", target.sm);
+  return std::string(best_name(target.features));
+}
+
 }  // namespace
 
 EngineInfo engine_info(const Model& model) {
@@ -92,8 +109,7 @@ EngineInfo engine_info(const Model& model) {
   info.family = model.family->name();
   info.model_hash = model.record.hash;
   info.device = to_string(module.options.target.kind);
-  info.isa = module.options.reference ? "reference"
-                                      : std::string(best_name(module.options.target.features));
+  info.isa = isa_of(module);
   info.precision = model.record.precision;
   if (!model.record.accuracy.empty()) {
     info.accuracy = accuracy_from_json(model.record.accuracy, "accuracy");

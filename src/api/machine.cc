@@ -9,6 +9,7 @@
 #include "core/guard.h"
 #include "core/peak.h"
 #include "core/threads.h"
+#include "kernels/device_library.h"
 #include "kernels/registry.h"
 
 namespace lasso {
@@ -43,9 +44,22 @@ std::vector<PeakRate> measure_peaks(int threads, const std::string& isa) {
   });
 }
 
+std::vector<GpuInfo> gpus() {
+  return guarded([] {
+    std::vector<GpuInfo> infos;
+    for (const kernels::DeviceInfo& device :
+         kernels::device_library(backend::DeviceKind::kCuda).devices()) {
+      infos.push_back({fmt::format("cuda:{}", infos.size()), device.model,
+                       fmt::format("sm_{}", device.sm), device.multiprocessors,
+                       device.memory_bytes});
+    }
+    return infos;
+  });
+}
+
 std::string compute_libraries() {
   std::string text;
-  for (const auto& [name, version] : kernels::libraries()) {
+  for (const auto& [name, version] : kernels::libraries(backend::DeviceKind::kCpu)) {
     text += fmt::format("{}{} {}", text.empty() ? "" : ", ", name, version);
   }
   return text;

@@ -24,6 +24,7 @@ using graph::Graph;
 using graph::Value;
 using graph::ValueId;
 using Inputs = std::map<std::string, HostTensorView>;
+using DeviceTensors = std::map<std::string, DeviceTensorView>;
 using Outputs = std::map<std::string, HostTensor>;
 
 std::string names_of(const std::vector<ArgumentInfo>& arguments) {
@@ -119,12 +120,12 @@ struct Runner::Impl {
         ranges(index_ranges(graph)) {}
 
   void run(const Inputs& tensors, Outputs& results) {
-    check_names(tensors);
+    check_names(inputs, "input", tensors);
     const graph::Bindings bindings = bind(tensors);
     std::vector<engine::ConstTensorRef> from;
     for (std::size_t i = 0; i < inputs.size(); ++i) {
       const HostTensorView& tensor = tensors.at(inputs[i].name);
-      check_shape(tensor, i, bindings);
+      check_tensor("input", graph.value(graph.inputs[i]), inputs[i].type, tensor, bindings);
       from.emplace_back(tensor.data, graph.value(graph.inputs[i]).dtype);
     }
     for (const IndexRange& range : ranges) check_indices(tensors, range, bindings);
@@ -133,37 +134,69 @@ struct Runner::Impl {
       to.emplace_back(prepare(results, i, bindings), graph.value(graph.outputs[i]).dtype);
     }
     drop_others(results);
-    std::vector<std::int64_t> symbols;
-    for (const std::string& symbol : session.module().programs[program].symbols) {
-      symbols.push_back(bindings.at(symbol));
-    }
     const Stopwatch watch;
-    session.run(program, symbols, from, to);
+    session.run(program, symbols(bindings), from, to);
     ms = watch.milliseconds();
   }
 
-  void check_names(const Inputs& tensors) const {
-    for (const auto& [name, tensor] : tensors) {
-      LASSO_CHECK(has_name(inputs, name), ErrorCode::kInvalidArgument,
-                  "program {} has no input \"{}\": expected {}", graph.name, name,
-                  names_of(inputs));
+  void enqueue(const DeviceTensors& tensors, const DeviceTensors& results, DeviceStream stream) {
+    LASSO_CHECK(!session.device()->is_host(), ErrorCode::kUnsupported,
+                "enqueue() takes tensors in a GPU's memory, and the engine runs on the CPU");
+    check_names(inputs, "input", tensors);
+    check_names(outputs, "output", results);
+    const graph::Bindings bindings = bind(tensors);
+    constexpr auto kThere = engine::MemorySpace::kDevice;
+    std::vector<engine::ConstTensorRef> from;
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      const Value& value = graph.value(graph.inputs[i]);
+      const DeviceTensorView& tensor = tensors.at(inputs[i].name);
+      check_tensor("input", value, inputs[i].type, tensor, bindings);
+      from.emplace_back(tensor.data, value.dtype, kThere);
     }
-    for (const ArgumentInfo& input : inputs) {
-      LASSO_CHECK(tensors.count(input.name) > 0, ErrorCode::kInvalidArgument,
-                  "input \"{}\" of program {} is missing: expected {}", input.name, graph.name,
-                  names_of(inputs));
+    std::vector<engine::TensorRef> to;
+    for (std::size_t i = 0; i < outputs.size(); ++i) {
+      const Value& value = graph.value(graph.outputs[i]);
+      const DeviceTensorView& tensor = results.at(outputs[i].name);
+      check_tensor("output", value, outputs[i].type, tensor, bindings);
+      to.emplace_back(tensor.data, value.dtype, kThere);
+    }
+    session.stream().follow(stream.handle);
+    session.enqueue(program, symbols(bindings), from, to);
+    session.stream().lead(stream.handle);
+  }
+
+  std::vector<std::int64_t> symbols(const graph::Bindings& bindings) const {
+    std::vector<std::int64_t> values;
+    for (const std::string& symbol : session.module().programs[program].symbols) {
+      values.push_back(bindings.at(symbol));
+    }
+    return values;
+  }
+
+  // `what` is "input" or "output".
+  template <typename Tensors>
+  void check_names(const std::vector<ArgumentInfo>& arguments, const char* what,
+                   const Tensors& tensors) const {
+    for (const auto& [name, tensor] : tensors) {
+      LASSO_CHECK(has_name(arguments, name), ErrorCode::kInvalidArgument,
+                  "program {} has no {} \"{}\": expected {}", graph.name, what, name,
+                  names_of(arguments));
+    }
+    for (const ArgumentInfo& argument : arguments) {
+      LASSO_CHECK(tensors.count(argument.name) > 0, ErrorCode::kInvalidArgument,
+                  "{} \"{}\" of program {} is missing: expected {}", what, argument.name, graph.name,
+                  names_of(arguments));
     }
   }
 
   // Every symbol stands alone as a dimension of some input, which gives it its value.
-  graph::Bindings bind(const Inputs& tensors) const {
+  template <typename Tensors>
+  graph::Bindings bind(const Tensors& tensors) const {
     graph::Bindings bindings;
     for (std::size_t i = 0; i < inputs.size(); ++i) {
-      const HostTensorView& tensor = tensors.at(inputs[i].name);
+      const auto& tensor = tensors.at(inputs[i].name);
       const Value& value = graph.value(graph.inputs[i]);
-      LASSO_CHECK(tensor.type == inputs[i].type, ErrorCode::kInvalidArgument,
-                  "input \"{}\" is {}, and {} is expected", inputs[i].name, to_string(tensor.type),
-                  to_string(inputs[i].type));
+      check_type("input", inputs[i].name, inputs[i].type, tensor.type);
       LASSO_CHECK(tensor.shape.size() == value.shape.size(), ErrorCode::kInvalidArgument,
                   "input \"{}\" is {}, and {} is expected", inputs[i].name, to_string(tensor.shape),
                   graph::to_string(value.shape));
@@ -179,22 +212,30 @@ struct Runner::Impl {
     return bindings;
   }
 
-  void check_shape(const HostTensorView& tensor, std::size_t i,
-                   const graph::Bindings& bindings) const {
-    const Value& value = graph.value(graph.inputs[i]);
+  static void check_type(const char* what, const std::string& name, ElementType expected,
+                         ElementType seen) {
+    LASSO_CHECK(seen == expected, ErrorCode::kInvalidArgument,
+                "{} \"{}\" is {}, and {} is expected", what, name, to_string(seen),
+                to_string(expected));
+  }
+
+  template <typename Tensor>
+  void check_tensor(const char* what, const Value& value, ElementType type, const Tensor& tensor,
+                    const graph::Bindings& bindings) const {
+    check_type(what, value.name, type, tensor.type);
     const Dims expected = graph::evaluate(value.shape, bindings);
     std::string where;
     for (const auto& [symbol, size] : bindings) {
       where += fmt::format("{}{} = {}", where.empty() ? " where " : ", ", symbol, size);
     }
     LASSO_CHECK(tensor.shape == expected, ErrorCode::kInvalidArgument,
-                "input \"{}\" is {}, and {} is expected{}", value.name, to_string(tensor.shape),
-                graph::to_string(value.shape), where);
-    LASSO_CHECK(tensor.data != nullptr, ErrorCode::kInvalidArgument, "input \"{}\" has no data",
+                "{} \"{}\" is {}, and {} is expected{}", what, value.name,
+                to_string(tensor.shape), graph::to_string(value.shape), where);
+    LASSO_CHECK(tensor.data != nullptr, ErrorCode::kInvalidArgument, "{} \"{}\" has no data", what,
                 value.name);
     LASSO_CHECK(reinterpret_cast<std::uintptr_t>(tensor.data) % size_of(value.dtype) == 0,
                 ErrorCode::kInvalidArgument,
-                "input \"{}\" does not lie at a multiple of {} bytes, the size of its elements",
+                "{} \"{}\" does not lie at a multiple of {} bytes, the size of its elements", what,
                 value.name, size_of(value.dtype));
   }
 
@@ -265,6 +306,13 @@ void Runner::run(const std::map<std::string, HostTensorView>& inputs,
   LASSO_CHECK(outputs != nullptr, ErrorCode::kInvalidArgument, "outputs is null");
   guarded([&] { impl_->run(inputs, *outputs); });
 }
+
+void Runner::enqueue(const std::map<std::string, DeviceTensorView>& inputs,
+                     const std::map<std::string, DeviceTensorView>& outputs, DeviceStream stream) {
+  guarded([&] { impl_->enqueue(inputs, outputs, stream); });
+}
+
+std::string Runner::device() const { return impl_->session.device()->name(); }
 
 double Runner::last_run_ms() const { return impl_->ms; }
 

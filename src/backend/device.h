@@ -3,9 +3,13 @@
 #ifndef LASSO_BACKEND_DEVICE_H_
 #define LASSO_BACKEND_DEVICE_H_
 
+#include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "backend/launch.h"
 #include "backend/target_info.h"
@@ -28,6 +32,16 @@ class Buffer {
   std::size_t bytes_ = 0;
 };
 
+// Work of a stream that was recorded and is asked for as a whole. The memory that it uses must live
+// as long as it does.
+class Recording {
+ public:
+  Recording() = default;
+  virtual ~Recording() = default;
+  Recording(const Recording&) = delete;
+  Recording& operator=(const Recording&) = delete;
+};
+
 // Work in order: each call may return before what it asks for is done, and nothing of it begins
 // before what was asked earlier is done. A stream belongs to one thread at a time. What fails on
 // the stream is thrown by the next wait().
@@ -45,10 +59,41 @@ class Stream {
   virtual void upload(void* to, const void* from, std::size_t bytes) = 0;
   // From the device's memory to the host's, which holds the bytes after the next wait().
   virtual void download(void* to, const void* from, std::size_t bytes) = 0;
+  // Within the device's memory.
+  virtual void copy(void* to, const void* from, std::size_t bytes) = 0;
   // Sets bytes of the device's memory.
   virtual void fill(void* to, std::byte value, std::size_t bytes) = 0;
   // Returns when everything that was asked for is done.
   virtual void wait() = 0;
+
+  // Order between this stream and one of the device's own interface that a caller gave: what is
+  // asked for here from now on begins after what has been asked for there, and the other way round.
+  virtual void follow(void* /*other*/) { refuse_streams(); }
+  virtual void lead(void* /*other*/) { refuse_streams(); }
+
+  // Calls `work`, whose launches, copies within the device and fills are recorded and not done. It
+  // asks for nothing else, and has been done once before: what sets itself up at its first use
+  // can't be recorded. Null where the device gains nothing by recordings.
+  template <typename Work>
+  std::unique_ptr<Recording> record(const Work& work) {
+    if (!begin_recording()) return nullptr;
+    try {
+      work();
+    } catch (...) {
+      end_recording();
+      throw;
+    }
+    return end_recording();
+  }
+  // Asks for what was recorded on this stream.
+  virtual void replay(const Recording& /*recording*/) {}
+
+ protected:
+  virtual bool begin_recording() { return false; }
+  virtual std::unique_ptr<Recording> end_recording() { return nullptr; }
+
+ private:
+  [[noreturn]] static void refuse_streams();
 };
 
 class Device {
@@ -59,14 +104,37 @@ class Device {
   Device& operator=(const Device&) = delete;
 
   virtual const TargetInfo& target() const = 0;
+  // For messages and records: the processor's model ("NVIDIA H200"), and which one ("cuda:0").
+  virtual std::string model() const = 0;
+  virtual std::string name() const = 0;
   // Whether the host may read and write the device's memory, while no stream works on it. Then
   // host pointers may be given to kernels, too.
   virtual bool is_host() const = 0;
   // Of blocks of memory, and of values inside the arena.
   virtual std::size_t alignment() const = 0;
+  // Of a device that each thread has a current one of: while the answer lives, that is this one.
+  // Kernels are created so.
+  virtual std::shared_ptr<void> make_current() const { return nullptr; }
   // Throws kOutOfMemory.
   virtual Buffer allocate(std::size_t bytes) const = 0;
   virtual std::unique_ptr<Stream> make_stream() const = 0;
+};
+
+// The devices that an engine's sessions are spread over, in turn.
+class DeviceSet {
+ public:
+  explicit DeviceSet(std::vector<std::shared_ptr<const Device>> devices)
+      : devices_(std::move(devices)) {}
+  const std::vector<std::shared_ptr<const Device>>& all() const { return devices_; }
+  const std::shared_ptr<const Device>& first() const { return devices_.front(); }
+  // From any thread.
+  const std::shared_ptr<const Device>& next() const {
+    return devices_[next_.fetch_add(1) % devices_.size()];
+  }
+
+ private:
+  std::vector<std::shared_ptr<const Device>> devices_;  // at least one, all with one target
+  mutable std::atomic<std::size_t> next_{0};
 };
 
 // The CPU with this target, which says how many threads its streams' kernels run on.

@@ -10,9 +10,9 @@
 
 namespace lasso::backend {
 
-enum class DeviceKind : std::uint8_t { kCpu };
+enum class DeviceKind : std::uint8_t { kCpu, kCuda };
 
-std::string_view to_string(DeviceKind kind);  // "cpu"
+std::string_view to_string(DeviceKind kind);  // "cpu", "cuda"
 
 struct TargetInfo {
   DeviceKind kind = DeviceKind::kCpu;
@@ -21,10 +21,16 @@ struct TargetInfo {
   // Of the OpenMP team that runs; part of the plan (workspace per thread).
   int threads = 1;
   RateClasses rates;
+  // Of an NVIDIA GPU: what kernels may use of its compute capability, 90 for 9.0; its
+  // multiprocessors; and whether float32 products may round their factors to TF32.
+  int sm = 0;
+  int multiprocessors = 0;
+  bool tf32 = false;
 
   double rate(MultiplyAdd multiply_add) const { return rates.rate(multiply_add); }
   // Whether products of bfloat16 numbers are faster here than those of float32 ones.
   bool bf16_is_faster() const {
+    if (kind == DeviceKind::kCuda) return true;
     return features.has(CpuFeature::kAvx512Bf16) &&
            rate(MultiplyAdd::kBf16Avx512) > rate(fp32_multiply_add(features));
   }

@@ -47,6 +47,19 @@ float f16_to_f32(std::uint16_t bits);
 std::uint16_t f32_to_f16(float value);   // rounds to nearest, ties to even
 std::uint16_t f32_to_bf16(float value);  // rounds to nearest, ties to even; NaN stays NaN
 
+// Of the two float types of 16 bits, float16 and bfloat16, and conversions by which of them it is.
+constexpr bool is_half(DType dtype) { return dtype == DType::kF16 || dtype == DType::kBF16; }
+inline float half_to_f32(DType half, std::uint16_t bits) {
+  return half == DType::kF16 ? f16_to_f32(bits) : bf16_to_f32(bits);
+}
+inline std::uint16_t f32_to_half(DType half, float value) {
+  return half == DType::kF16 ? f32_to_f16(value) : f32_to_bf16(value);
+}
+// The value that a number stands for once it is rounded to the type.
+inline float rounded_to_half(DType half, float value) {
+  return half_to_f32(half, f32_to_half(half, value));
+}
+
 }  // namespace lasso
 
 #endif  // LASSO_CORE_DTYPE_H_

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <utility>
+#include <vector>
+
 #include "graph/builder.h"
 #include "lasso/error.h"
 #include "support/tensors.h"
@@ -224,6 +227,48 @@ TEST(Infer, PlainOps) {
   EXPECT_EQ(op_name(Unary{UnaryKind::kErf}), "erf");
   EXPECT_EQ(op_name(Unary{Activation::kGelu}), "gelu");
   EXPECT_EQ(attributes(Reduce{ReduceKind::kMean, {2}, true}), "kind=mean, axes=2");
+}
+
+// Products in a type of 16 bits read it, or float32, and not the other one.
+TEST(Infer, TypesOf16BitsDoNotMix) {
+  const auto value = [](DType dtype, Shape shape) {
+    Value result;
+    result.dtype = dtype;
+    result.shape = std::move(shape);
+    return result;
+  };
+  const auto type_of = [](const Op& op, const std::vector<Value>& inputs) {
+    std::vector<const Value*> pointers;
+    for (const Value& input : inputs) pointers.push_back(&input);
+    return infer(op, pointers).front().dtype;
+  };
+  const Value w = value(DType::kF32, {8, 8});
+  const Value filters = value(DType::kF32, {8, 8, 1, 1});
+  const auto image = [&](DType dtype) { return value(dtype, {kBatch, 4, 4, 8}); };
+  const auto tokens = [&](DType dtype) { return value(dtype, {kBatch, 16, 8}); };
+  constexpr auto kF32 = DType::kF32;
+  constexpr auto kNone = Activation::kNone;
+  const Attention attention{2, 1.0F};
+  for (const DType half : {DType::kF16, DType::kBF16}) {
+    const DType other = half == DType::kF16 ? DType::kBF16 : DType::kF16;
+    Conv2d conv;
+    conv.weights = half;
+    for (const DType x : {kF32, half}) {
+      EXPECT_EQ(type_of(Linear{kNone, half, half}, {image(x), w}), half);
+      EXPECT_EQ(type_of(Linear{kNone, half, kF32}, {image(x), w}), kF32);
+      EXPECT_EQ(type_of(ConvTranspose2d{1, kNone, half, half}, {image(x), filters}), half);
+      EXPECT_EQ(type_of(conv, {image(x), filters}), kF32);
+      EXPECT_EQ(type_of(attention, {tokens(x), tokens(x), tokens(x)}), x);
+    }
+    EXPECT_THROW(type_of(Linear{kNone, half}, {image(other), w}), Error);
+    EXPECT_THROW(type_of(Linear{kNone, half, other}, {image(half), w}), Error);
+    EXPECT_THROW(type_of(Linear{}, {image(half), w}), Error);
+    EXPECT_THROW(type_of(conv, {image(other), filters}), Error);
+    EXPECT_THROW(type_of(ConvTranspose2d{1, kNone, half}, {image(other), filters}), Error);
+    EXPECT_THROW(type_of(ConvTranspose2d{1, kNone, half, other}, {image(half), filters}), Error);
+    EXPECT_THROW(type_of(attention, {tokens(half), tokens(kF32), tokens(kF32)}), Error);
+    EXPECT_THROW(type_of(attention, {tokens(half), tokens(half), tokens(other)}), Error);
+  }
 }
 
 TEST(Infer, IntegersAndBooleansAreTypesLikeOthers) {

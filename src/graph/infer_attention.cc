@@ -6,7 +6,7 @@ namespace lasso::graph {
 
 Results WindowAttention::infer(const Inputs& in) const {
   in.require_count(1, 4);
-  in.require_type(0, {DType::kF32, DType::kBF16});
+  in.require_type(0, {DType::kF32, DType::kBF16, DType::kF16});
   in.require_float_from(1);
   in.require_rank(0, 4);
   const Shape& qkv = in.shape(0);
@@ -27,7 +27,9 @@ Results WindowAttention::infer(const Inputs& in) const {
 
 Results Attention::infer(const Inputs& in) const {
   in.require_count(3, 3);
-  in.require_float_from(0);
+  in.require_type(0, {DType::kF32, DType::kBF16, DType::kF16});
+  in.require(in.dtype(1) == in.dtype(0) && in.dtype(2) == in.dtype(0),
+             "queries, keys and values of one type");
   for (std::size_t i = 0; i < 3; ++i) in.require_rank(i, 3);
   const Shape& q = in.shape(0);
   const Shape& k = in.shape(1);
@@ -36,7 +38,7 @@ Results Attention::infer(const Inputs& in) const {
              "a last dimension that heads divides");
   in.require(k[1] == v[1] && q[2] == k[2] && k[2] == v[2],
              "keys and values of the same number and width as the queries'");
-  return {result(DType::kF32, {in.broadcast(in.broadcast(q[0], k[0]), v[0]), q[1], q[2]})};
+  return {result(in.dtype(0), {in.broadcast(in.broadcast(q[0], k[0]), v[0]), q[1], q[2]})};
 }
 
 Results FourierFeatures::infer(const Inputs& in) const {

@@ -7,8 +7,8 @@ namespace lasso::graph {
 Results LayerNorm::infer(const Inputs& in) const {
   in.require_count(3, 3);
   in.require_float_from(0);
-  in.require(output == DType::kF32 || output == DType::kBF16 || output == DType::kU8,
-             "a result in float32, bfloat16 or uint8");
+  in.require(output == DType::kF32 || is_half(output) || output == DType::kU8,
+             "a result in float32, bfloat16, float16 or uint8");
   in.require_shape(1, {in.last(0)});
   in.require_shape(2, {in.last(0)});
   return result_rows(output, in.shape(0));

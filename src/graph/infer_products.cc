@@ -9,20 +9,20 @@ namespace lasso::graph {
 
 namespace {
 
-// Float32 weights read float32; bfloat16 ones either.
+// Float32 weights read float32; those of 16 bits either that or their own type.
 void require_input_of(const Inputs& in, DType weights) {
-  in.require(weights == DType::kF32 || weights == DType::kBF16, "weights in float32 or bfloat16");
+  in.require(weights == DType::kF32 || is_half(weights), "weights in float32, bfloat16 or float16");
   if (weights == DType::kF32) {
     in.require_type(0, {DType::kF32});
   } else {
-    in.require_type(0, {DType::kF32, DType::kBF16});
+    in.require_type(0, {DType::kF32, weights});
   }
 }
 
 void check_types(const Linear& op, const Inputs& in) {
   const bool int8 = op.weights == DType::kI8;
-  in.require(int8 || op.weights == DType::kBF16 || op.weights == DType::kF32,
-             "weights in float32, bfloat16 or int8");
+  in.require(int8 || is_half(op.weights) || op.weights == DType::kF32,
+             "weights in float32, bfloat16, float16 or int8");
   if (int8) {
     in.require_type(0, {DType::kU8});
   } else {
@@ -32,8 +32,8 @@ void check_types(const Linear& op, const Inputs& in) {
   in.require(!in.has(5) || int8, "a gain for int8 weights only");
   in.require(!in.has(6) || op.output == DType::kU8, "an output gain for a uint8 result only");
   const bool lower = op.weights != DType::kF32 && !in.has(3);
-  in.require(op.output == DType::kF32 || (op.output == DType::kBF16 && lower) ||
-                 (op.output == DType::kU8 && lower && int8),
+  const bool own = op.output == (int8 ? DType::kBF16 : op.weights);
+  in.require(op.output == DType::kF32 || (lower && (own || (int8 && op.output == DType::kU8))),
              "a float32 result, or a lower one that the weights allow, without a residual");
 }
 
@@ -98,8 +98,8 @@ Results ConvTranspose2d::infer(const Inputs& in) const {
   in.require_count(2, 3);
   require_input_of(in, weights);
   in.require_float_from(1);
-  in.require(output == DType::kF32 || (output == DType::kBF16 && weights == DType::kBF16),
-             "a float32 result, or bfloat16 of bfloat16 weights");
+  in.require(output == DType::kF32 || output == weights,
+             "a float32 result, or one of the weights' type");
   in.require_rank(0, 4);
   in.require_rank(1, 4);
   const Shape& x = in.shape(0);

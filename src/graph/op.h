@@ -71,15 +71,16 @@ struct Pads2d {
 // gain? [K], output_gain? [N]) -> [..., N], or (q [..., N], scales [...]) where `output` is uint8
 //
 // Lower precisions, in which sums stay float32 or int32, and b and r float32:
-// - weights bfloat16: x is bfloat16, or float32 and rounded to it; W is rounded to it.
+// - weights bfloat16 or float16: x is of that type, or float32 and rounded to it; W is rounded to
+// it.
 // - weights int8: x is uint8 with its `scales` (see Quantize); W's columns are multiplied by `gain`
 //   and its rows then rounded to multiples of max|row| / 127.
-// - output: float32; bfloat16 or uint8 only for lower weights and without a residual; uint8 only
-//   for int8 weights: what Quantize makes of y with `output_gain`.
+// - output: float32; a lower type only for lower weights and without a residual: that of the
+//   weights, or, of int8 ones, bfloat16 or uint8: what Quantize makes of y with `output_gain`.
 struct Linear {
   static constexpr std::string_view kName = "linear";
   Activation activation = Activation::kNone;
-  DType weights = DType::kF32;  // float32, bfloat16 or int8
+  DType weights = DType::kF32;  // or bfloat16, float16, int8
   DType output = DType::kF32;
 
   static void fields(auto& op, auto& v) {
@@ -105,8 +106,8 @@ struct MatMul {
 // Cross-correlation.   (x [B, H, W, C], W [N, C/groups, kh, kw], b? [N]) -> [B, H', W', N] with
 //   H' = floor((H + top + bottom - dilation (kh - 1) - 1) / stride) + 1
 // and W' in the same way. The result's channels and x's are divided into `groups`; those of one
-// read those of the same one. With weights bfloat16, x is bfloat16, or float32 and rounded to it,
-// and W is rounded to it; sums and the result are float32.
+// read those of the same one. With weights bfloat16 or float16, x is of that type, or float32 and
+// rounded to it, and W is rounded to it; sums and the result are float32.
 struct Conv2d {
   static constexpr std::string_view kName = "conv2d";
   std::int64_t kernel_h = 1;
@@ -114,7 +115,7 @@ struct Conv2d {
   Size2d stride = 1;
   Pads2d padding = 0;  // of zeros
   Activation activation = Activation::kNone;
-  DType weights = DType::kF32;  // or bfloat16
+  DType weights = DType::kF32;  // or bfloat16, float16
   Size2d dilation = 1;          // distance of the window's pixels
   std::int64_t groups = 1;
 
@@ -134,13 +135,13 @@ struct Conv2d {
 
 // Transposed convolution with kernel = stride and no padding, so that outputs do not overlap.
 // (x [B, H, W, C], W [C, N, s, s], b? [N]) -> [B, sH, sW, N]
-// Weights in bfloat16 are those of Conv2d; with them the result may be bfloat16.
+// Weights in lower types are those of Conv2d; with them the result may be of their type.
 struct ConvTranspose2d {
   static constexpr std::string_view kName = "conv_transpose2d";
   std::int64_t stride = 2;
   Activation activation = Activation::kNone;
-  DType weights = DType::kF32;  // or bfloat16
-  DType output = DType::kF32;   // or bfloat16
+  DType weights = DType::kF32;  // or bfloat16, float16
+  DType output = DType::kF32;   // or that of lower weights
 
   static void fields(auto& op, auto& v) {
     v("stride", op.stride);
@@ -158,7 +159,7 @@ struct LayerNorm {
   static constexpr std::string_view kName = "layer_norm";
   float epsilon = 1e-6F;
   Activation activation = Activation::kNone;
-  DType output = DType::kF32;  // or bfloat16, or uint8
+  DType output = DType::kF32;  // or bfloat16, float16, uint8
 
   static void fields(auto& op, auto& v) {
     v("epsilon", op.epsilon);
@@ -199,7 +200,7 @@ struct Cast {
 // W, heads*d] qkv's last dimension is ordered (q|k|v, head, d). Windows that leave the grid are
 // filled up with tokens whose q, k and v are `pad` (the bias of the layer that made qkv): they take
 // part as keys, and have no output. Without Rh and Rw there is no position term. qkv and the
-// result are float32, or both bfloat16; the tables and pad are float32.
+// result are of one type, float32, bfloat16 or float16; the tables and pad are float32.
 struct WindowAttention {
   static constexpr std::string_view kName = "window_attention";
   std::int64_t heads = 1;
@@ -216,7 +217,8 @@ struct WindowAttention {
 };
 
 // Multi-head attention: softmax(scale q k^T) v for each head; batches broadcast (1 against B).
-// (q [B, M, heads*d], k [B, N, heads*d], v [B, N, heads*d]) -> [B, M, heads*d]
+// (q [B, M, heads*d], k [B, N, heads*d], v [B, N, heads*d]) -> [B, M, heads*d], all of one type:
+// float32, bfloat16 or float16.
 struct Attention {
   static constexpr std::string_view kName = "attention";
   std::int64_t heads = 1;

@@ -27,13 +27,7 @@ const std::vector<Preprocess>& presets() {
   return list;
 }
 
-// value -> (value - shift[channel]) / divisor[channel].
-struct Affine {
-  std::array<float, 3> shift;
-  std::array<float, 3> divisor;
-};
-
-Affine min_max(const std::uint8_t* pixels, std::int64_t count) {
+ValueScale min_max(const std::uint8_t* pixels, std::int64_t count) {
   int low = 255;
   int high = 0;
   with_team([&] {
@@ -52,26 +46,15 @@ Affine min_max(const std::uint8_t* pixels, std::int64_t count) {
   return {{shift, shift, shift}, {divisor, divisor, divisor}};
 }
 
-Affine affine(const Preprocess& preprocess, const std::uint8_t* pixels, std::int64_t count) {
-  switch (preprocess.scale) {
-    case Preprocess::Scale::kMeanStd:
-      return {preprocess.mean, preprocess.std};
-    case Preprocess::Scale::kMinMax:
-      return min_max(pixels, count);
-    case Preprocess::Scale::kUnit:
-      break;
-  }
-  return {{0.0f, 0.0f, 0.0f}, {255.0f, 255.0f, 255.0f}};
-}
-
 // The channels repeat with period 3, vectors with period 8: blocks of 24 values vectorise.
-void normalise_row(const std::uint8_t* in, std::int64_t count, const Affine& a, float* out) {
+void normalise_row(const std::uint8_t* in, std::int64_t count, const ValueScale& scale,
+                   float* out) {
   constexpr int kBlock = 24;
   float shift[kBlock];
   float divisor[kBlock];
   for (int i = 0; i < kBlock; ++i) {
-    shift[i] = a.shift[static_cast<std::size_t>(i) % 3];
-    divisor[i] = a.divisor[static_cast<std::size_t>(i) % 3];
+    shift[i] = scale.shift[static_cast<std::size_t>(i) % 3];
+    divisor[i] = scale.divisor[static_cast<std::size_t>(i) % 3];
   }
   std::int64_t i = 0;
   for (; i + kBlock <= count; i += kBlock) {
@@ -98,6 +81,11 @@ std::vector<std::string> preprocess_presets() {
   std::vector<std::string> names;
   for (const Preprocess& preset : presets()) names.push_back(preset.name);
   return names;
+}
+
+ValueScale value_scale(const Preprocess& preprocess) {
+  if (preprocess.scale == Preprocess::Scale::kMeanStd) return {preprocess.mean, preprocess.std};
+  return {{0.0f, 0.0f, 0.0f}, {255.0f, 255.0f, 255.0f}};
 }
 
 ResizedSize resized_size(const Preprocess& preprocess, int width, int height, int target) {
@@ -145,7 +133,8 @@ ResizedSize preprocess_image(const Preprocess& preprocess, const ImageView& imag
   std::uint8_t* pixels = scratch.resized.get(static_cast<std::size_t>(count));
   resize_rgb(image, size.width, size.height, preprocess.filter, scratch.resize, pixels);
 
-  const Affine a = affine(preprocess, pixels, count);
+  const ValueScale scale = preprocess.scale == Preprocess::Scale::kMinMax ? min_max(pixels, count)
+                                                                          : value_scale(preprocess);
   const std::int64_t left = std::int64_t{3} * size.offset_x;
   const std::int64_t full = std::int64_t{3} * image_size;
   parallel_ranges(image_size, [&](std::int64_t begin, std::int64_t end) {
@@ -157,7 +146,7 @@ ResizedSize preprocess_image(const Preprocess& preprocess, const ImageView& imag
         continue;
       }
       std::fill_n(to, left, preprocess.pad_value);
-      normalise_row(pixels + from * row, row, a, to + left);
+      normalise_row(pixels + from * row, row, scale, to + left);
       std::fill(to + left + row, to + full, preprocess.pad_value);
     }
   });

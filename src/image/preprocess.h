@@ -52,6 +52,15 @@ struct Preprocess {
 const Preprocess& preprocess_preset(std::string_view name);
 std::vector<std::string> preprocess_presets();
 
+// value -> (value - shift[channel]) / divisor[channel], of values 0..255.
+struct ValueScale {
+  std::array<float, 3> shift{};
+  std::array<float, 3> divisor{};
+};
+
+// Of Scale::kMeanStd and kUnit, which don't look at the image.
+ValueScale value_scale(const Preprocess& preprocess);
+
 // Where the image's pixels lie in the model's square.
 struct ResizedSize {
   int width = 0;

@@ -143,6 +143,13 @@ void ResizeTaps::prepare(int in, int out, ResizeFilter kernel) {
   filter = kernel;
 }
 
+void ResizeTaps::table(std::int32_t* out) const {
+  const auto positions = static_cast<std::size_t>(out_size);
+  out = std::copy_n(first.data(), positions, out);
+  out = std::copy_n(count.data(), positions, out);
+  std::copy_n(weight.data(), positions * static_cast<std::size_t>(stride), out);
+}
+
 void check_view(const ImageView& image) {
   LASSO_CHECK(image.data != nullptr && image.width > 0 && image.height > 0,
               ErrorCode::kInvalidArgument, "an image of {}x{} pixels: it is empty", image.width,

@@ -2,6 +2,7 @@
 #ifndef LASSO_IMAGE_RESIZE_H_
 #define LASSO_IMAGE_RESIZE_H_
 
+#include <cstddef>
 #include <cstdint>
 
 #include "image/scratch.h"
@@ -28,6 +29,12 @@ struct ResizeTaps {
 
   // Does nothing if the taps are already those.
   void prepare(int in, int out, ResizeFilter kernel);
+
+  // The taps as one array: `first`, `count` and `weight`, one after the other.
+  std::size_t table_size() const {
+    return static_cast<std::size_t>(out_size) * (2 + static_cast<std::size_t>(stride));
+  }
+  void table(std::int32_t* out) const;
 };
 
 struct ResizeScratch {

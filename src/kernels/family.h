@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "graph/op.h"
+#include "kernels/device_rows.h"
 #include "kernels/kernel.h"
 
 namespace lasso::kernels {
@@ -45,6 +46,9 @@ class Family {
                                               const Offer& offer) const = 0;
   virtual KernelRun run(std::size_t index) const = 0;
 
+  // The same family with a device's rows, which must outlive it.
+  virtual std::unique_ptr<Family> with(const DeviceRows& rows) const = 0;
+
   bool is_reference(std::size_t index) const { return needs(index) == Needs{}; }
   std::string label(std::size_t index) const {
     return kernel_label(kernel_name(index), needs(index));
@@ -81,6 +85,9 @@ class ListFamily final : public Family {
     return list_.at(i).create(make_(call), target, offer);
   }
   KernelRun run(std::size_t i) const override { return list_.at(i).run; }
+  std::unique_ptr<Family> with(const DeviceRows& rows) const override {
+    return std::make_unique<ListFamily>(name_, rows.of<Problem>(), make_, packed_);
+  }
 
  private:
   std::string_view name_;

@@ -40,12 +40,14 @@ using backend::TargetInfo;
 struct Needs {
   backend::DeviceKind device = backend::DeviceKind::kCpu;
   CpuFeatures features;
+  int sm = 0;  // the least compute capability of a GPU, 80 for 8.0
 
+  static Needs gpu(int sm = 75) { return {backend::DeviceKind::kCuda, {}, sm}; }
   bool operator==(const Needs& other) const = default;
 };
 
-// "reference", or the best instructions that a row needs: "avx512".
-std::string_view isa_name(const Needs& needs);
+// "reference", or the best instructions that a row needs: "avx512", "sm_80".
+std::string isa_name(const Needs& needs);
 // "product.avx512": a row's name and those instructions, unique in its family.
 std::string kernel_label(std::string_view name, const Needs& needs);
 

@@ -119,15 +119,42 @@ struct Case {
   std::vector<std::vector<float>> inputs;  // an empty one is absent, or packed
   std::vector<double> expected;
   std::vector<double> tolerance;  // of each element, before it is rounded to `output`
-  DType output = DType::kF32;     // or bfloat16, or uint8: rows with their scales as second output
-  std::int64_t channels = 0;      // of such a row
+  // Or a type of 16 bits, or uint8: rows of `channels` with their scales as second output.
+  DType output = DType::kF32;
+  std::int64_t channels = 0;
   std::map<std::size_t, std::vector<std::uint8_t>> byte_inputs = {};  // instead of float32
+  bool any_threads = false;  // a kernel's bits are the same for any number of threads
 };
 
-// How far a value may lie from `exact` once it is rounded to bfloat16, and was within `tolerance`
-// before: half of the last of 8 bits.
-inline double bf16_tolerance(double exact, double tolerance) {
-  return tolerance + 0x1p-8 * (std::abs(exact) + tolerance);
+// The most that rounding to a type of 16 bits takes off a number that is not too small, as a part
+// of it: half of the last of 8 bits of bfloat16, or of 11 bits of float16. 0 for float32.
+inline double half_rounding(DType dtype) {
+  if (dtype == DType::kF16) return 0x1p-11;
+  return dtype == DType::kBF16 ? 0x1p-8 : 0.0;
+}
+
+// How far a value may lie from `exact` once it is rounded to such a type, and was within
+// `tolerance` before. Subnormal numbers of float16 are 2^-24 apart.
+inline double half_tolerance(DType dtype, double exact, double tolerance) {
+  const double smallest = dtype == DType::kF16 ? 0x1p-25 : 0.0;
+  return tolerance + half_rounding(dtype) * (std::abs(exact) + tolerance) + smallest;
+}
+
+// The numbers of a type of 16 bits that values are rounded to, and what these stand for.
+inline std::vector<std::uint16_t> to_half(DType dtype, const std::vector<float>& values) {
+  std::vector<std::uint16_t> bits;
+  bits.reserve(values.size());
+  for (const float value : values) bits.push_back(f32_to_half(dtype, value));
+  return bits;
+}
+inline std::vector<float> rounded_to_half(DType dtype, std::vector<float> values) {
+  for (float& value : values) value = lasso::rounded_to_half(dtype, value);
+  return values;
+}
+
+inline std::vector<std::uint8_t> bytes_of(const std::vector<std::uint16_t>& halves) {
+  const auto* bytes = reinterpret_cast<const std::uint8_t*>(halves.data());
+  return {bytes, bytes + halves.size() * sizeof(halves[0])};
 }
 
 // Compares rows of uint8 with the values that they stand for. The scale is max|y| / 127; q is
@@ -160,12 +187,13 @@ void check_quantized(const Case<Problem>& c, const std::uint8_t* q, const float*
 // error as a part of its tolerance, of float32.
 template <typename Problem>
 double check_output(const Case<Problem>& c, const std::byte* output) {
-  if (c.output == DType::kBF16) {
-    const auto* y = reinterpret_cast<const std::uint16_t*>(output);
+  if (is_half(c.output)) {
+    const auto* bits = reinterpret_cast<const std::uint16_t*>(output);
     for (std::size_t i = 0; i < c.expected.size(); ++i) {
-      EXPECT_LE(std::abs(bf16_to_f32(y[i]) - c.expected[i]),
-                bf16_tolerance(c.expected[i], c.tolerance[i]))
-          << "element " << i << ": " << bf16_to_f32(y[i]) << " instead of " << c.expected[i];
+      const double y = half_to_f32(c.output, bits[i]);
+      EXPECT_LE(std::abs(y - c.expected[i]),
+                half_tolerance(c.output, c.expected[i], c.tolerance[i]))
+          << "element " << i << ": " << y << " instead of " << c.expected[i];
       if (::testing::Test::HasFailure()) return 0;
     }
     return 0;
@@ -191,6 +219,7 @@ void check_case(const std::vector<Kernel<Problem>>& list, const Case<Problem>& c
                 const Problem* packed_for = nullptr) {
   std::map<std::string, std::vector<std::byte>> layouts;
   for (const Kernel<Problem>& kernel : list) {
+    std::vector<std::byte> with_one_thread;
     for (const int threads : {1, 2}) {
       const ThreadLimit limit(threads);
       const TargetInfo target = test_target(threads);
@@ -245,6 +274,10 @@ void check_case(const std::vector<Kernel<Problem>>& list, const Case<Problem>& c
       }
       if (::testing::Test::HasFailure()) return;
       ASSERT_EQ(first, run()) << "a second run gave other bits";
+      if (threads == 1) with_one_thread = first;
+      if (c.any_threads) {
+        ASSERT_EQ(first, with_one_thread) << "two threads gave other bits";
+      }
       ::testing::Test::RecordProperty("worst", std::to_string(worst));
     }
   }

@@ -1,8 +1,12 @@
 #include "kernels/registry.h"
 
+#include <memory>
+#include <mutex>
+
 #include "kernels/attention/attention.h"
 #include "kernels/conv/conv.h"
 #include "kernels/cpu/onednn.h"
+#include "kernels/device_library.h"
 #include "kernels/elementwise/elementwise.h"
 #include "kernels/layout/layout.h"
 #include "kernels/linear/linear.h"
@@ -47,11 +51,36 @@ struct FamilyOf {
   const Family& operator()(const graph::Pad&) const { return pad_family(); }
 };
 
+// The families of a device whose rows its library brings; by the CPU's.
+class DeviceFamilies {
+ public:
+  explicit DeviceFamilies(const DeviceRows& rows) : rows_(rows) {}
+
+  // From any thread.
+  const Family& of(const Family& family) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    std::unique_ptr<Family>& found = families_[&family];
+    if (found == nullptr) found = family.with(rows_);
+    return *found;
+  }
+
+ private:
+  const DeviceRows& rows_;
+  std::mutex mutex_;
+  std::map<const Family*, std::unique_ptr<Family>> families_;
+};
+
 }  // namespace
 
-const Family& family_of(const graph::Op& op) { return std::visit(FamilyOf{}, op); }
+const Family& family_of(const graph::Op& op, backend::DeviceKind kind) {
+  const Family& family = std::visit(FamilyOf{}, op);
+  if (kind == backend::DeviceKind::kCpu) return family;
+  static DeviceFamilies cuda(device_library(backend::DeviceKind::kCuda).rows());
+  return cuda.of(family);
+}
 
-const std::map<std::string, std::string>& libraries() {
+const std::map<std::string, std::string>& libraries(backend::DeviceKind kind) {
+  if (kind != backend::DeviceKind::kCpu) return device_library(kind).libraries();
   static const std::map<std::string, std::string> libraries = [] {
     std::map<std::string, std::string> found;
     if (const std::string version = onednn::version(); !version.empty()) {

@@ -9,11 +9,12 @@
 
 namespace lasso::kernels {
 
-const Family& family_of(const graph::Op& op);
+// With the rows of the kind of device; loads the device's library (kernels/device_library.h).
+const Family& family_of(const graph::Op& op, backend::DeviceKind kind);
 
-// The libraries of this build whose code or layouts kernels use, with their versions:
+// The libraries of this build whose code or layouts the device's kernels use, with their versions:
 // {"oneDNN": "2.6.3"}.
-const std::map<std::string, std::string>& libraries();
+const std::map<std::string, std::string>& libraries(backend::DeviceKind kind);
 
 }  // namespace lasso::kernels
 

@@ -39,13 +39,9 @@ Model make_model(const Family& family, engine::LoadedEngine engine, const std::s
   return model;
 }
 
-Model load_engine(const ModelSource& source, const engine::CompileOptions& options, bool verify) {
-  engine::ReadOptions read;
-  for (const Family* family : families()) read.families.push_back(family->name());
-  read.features = options.target.features;
-  read.threads = options.target.threads;
-  read.verify = verify;
-  engine::LoadedEngine engine = engine::read_engine_file(source.file(), read);
+Model load_engine(const ModelSource& source, engine::ReadOptions options) {
+  for (const Family* family : families()) options.families.push_back(family->name());
+  engine::LoadedEngine engine = engine::read_engine_file(source.file(), options);
   const auto family = std::find_if(families().begin(), families().end(), [&](const Family* known) {
     return known->name() == engine.model.family;
   });

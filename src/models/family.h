@@ -105,8 +105,9 @@ const Family& recognise(const ModelSource& source);
 // model end here, in Family::load. `source` stands in messages.
 Model make_model(const Family& family, engine::LoadedEngine engine, const std::string& source);
 
-// Maps and checks an engine's file, of any family; see engine::read_engine_file.
-Model load_engine(const ModelSource& source, const engine::CompileOptions& options, bool verify);
+// Maps and checks an engine's file, of any family: see engine::read_engine_file, whose families are
+// filled in here.
+Model load_engine(const ModelSource& source, engine::ReadOptions options);
 
 }  // namespace lasso
 

@@ -148,11 +148,11 @@ Expanded expand(const graph::WindowAttention& op, Expansion& e) {
 }
 
 Expanded expand(const graph::Attention& op, Expansion& e) {
-  // [B, N, h d] as [B, h, N, d], or v as [B, h, d, N].
+  // [B, N, h d] in float32 as [B, h, N, d], or v as [B, h, d, N].
   const auto by_head = [&](const std::string& name, std::size_t i, bool transposed) {
     const Shape s = e.shape(e.input(i));
-    const ValueId split =
-        e.reshape(name + ".heads", e.input(i), {s[0], s[1], op.heads, *s[2].divided_by(op.heads)});
+    const ValueId split = e.reshape(name + ".heads", e.to_float(name + ".float32", e.input(i)),
+                                    {s[0], s[1], op.heads, *s[2].divided_by(op.heads)});
     return transposed ? e.transpose(name, split, {0, 2, 3, 1})
                       : e.transpose(name, split, {0, 2, 1, 3});
   };
@@ -160,7 +160,8 @@ Expanded expand(const graph::Attention& op, Expansion& e) {
   const ValueId attended = weighted_sum(e, scores, by_head("v", 2, true));
   const ValueId tokens = e.transpose("tokens", attended, {0, 2, 1, 3});
   const Shape s = e.shape(tokens);
-  return {e.reshape("joined", tokens, {s[0], s[1], s[2] * s[3]})};
+  return e.rows(e.reshape("joined", tokens, {s[0], s[1], s[2] * s[3]}), e.dtype(e.input(0)),
+                graph::kNoValue);
 }
 
 // t = 2 pi (2 x - 1) M; y = [sin t, cos t].

@@ -59,9 +59,8 @@ Expanded expand_int8(const graph::Linear& op, Expansion& e) {
 
 Expanded expand(const graph::Linear& op, Expansion& e) {
   if (op.weights == DType::kI8) return expand_int8(op, e);
-  const bool bf16 = op.weights == DType::kBF16;
-  const ValueId x = bf16 ? e.rounded("x", e.input(0)) : e.input(0);
-  const ValueId w = bf16 ? e.rounded("weights", e.input(1)) : e.input(1);
+  const ValueId x = e.rounded("x", e.input(0), op.weights);
+  const ValueId w = e.rounded("weights", e.input(1), op.weights);
   return finish_linear(op, e, e.product("product", x, w));
 }
 
@@ -75,18 +74,16 @@ Expanded expand(const graph::Conv2d& op, Expansion& e) {
   graph::Conv2d plain = op;
   plain.activation = Activation::kNone;
   plain.weights = DType::kF32;
-  const bool bf16 = op.weights == DType::kBF16;
-  std::vector<ValueId> inputs{bf16 ? e.rounded("x", e.input(0)) : e.input(0),
-                              bf16 ? e.rounded("weights", e.input(1)) : e.input(1)};
+  std::vector<ValueId> inputs{e.rounded("x", e.input(0), op.weights),
+                              e.rounded("weights", e.input(1), op.weights)};
   if (e.has(2)) inputs.push_back(e.input(2));
   return {e.activate(e.add("convolved", plain, inputs), op.activation)};
 }
 
 // A product gives the s x s pixels that each pixel becomes.
 Expanded expand(const graph::ConvTranspose2d& op, Expansion& e) {
-  const bool bf16 = op.weights == DType::kBF16;
-  const ValueId x = bf16 ? e.rounded("x", e.input(0)) : e.input(0);
-  const ValueId w = bf16 ? e.rounded("weights", e.input(1)) : e.input(1);
+  const ValueId x = e.rounded("x", e.input(0), op.weights);
+  const ValueId w = e.rounded("weights", e.input(1), op.weights);
   const Shape image = e.shape(x);
   const Dim filters = e.shape(w)[1];
   const Dim s = op.stride;

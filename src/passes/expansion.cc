@@ -90,15 +90,16 @@ ValueId Expansion::to_float(const std::string& name, ValueId x) {
   return dtype(x) == DType::kF32 ? x : add(name, graph::Cast{DType::kF32}, {x});
 }
 
-ValueId Expansion::rounded(const std::string& name, ValueId x) {
-  if (dtype(x) == DType::kBF16) return to_float(name, x);
+ValueId Expansion::rounded(const std::string& name, ValueId x, DType half) {
+  if (half == DType::kF32) return x;
+  if (dtype(x) == half) return to_float(name, x);
   const Value& value = graph_.value(x);
   if (value.constant && value.constant->data != nullptr) {
     std::vector<float> values = read_f32(value.constant->view());
-    for (float& v : values) v = bf16_to_f32(f32_to_bf16(v));
+    for (float& v : values) v = rounded_to_half(half, v);
     return constant(name, make_tensor(value.constant->dims, values));
   }
-  return to_float(name, add(name + ".bfloat16", graph::Cast{DType::kBF16}, {x}));
+  return to_float(name, add(name + "." + std::string(to_string(half)), graph::Cast{half}, {x}));
 }
 
 ValueId Expansion::product(const std::string& name, ValueId a, ValueId b) {
@@ -110,7 +111,7 @@ ValueId Expansion::product(const std::string& name, ValueId a, ValueId b) {
 }
 
 std::vector<ValueId> Expansion::rows(ValueId y, DType output, ValueId gain) {
-  if (output == DType::kBF16) return {add("bfloat16", graph::Cast{DType::kBF16}, {y})};
+  if (is_half(output)) return {add(std::string(to_string(output)), graph::Cast{output}, {y})};
   if (output == DType::kF32) return {y};
   std::vector<ValueId> inputs{y};
   if (gain != kNoValue) inputs.push_back(gain);

@@ -39,12 +39,13 @@ class Expansion {
   // y = x itself where there is nothing to do.
   graph::ValueId activate(graph::ValueId x, graph::Activation activation);
   graph::ValueId to_float(const std::string& name, graph::ValueId x);
-  // The numbers that x's stand for once they are rounded to bfloat16, in float32.
-  graph::ValueId rounded(const std::string& name, graph::ValueId x);
+  // The numbers that x's stand for once they are rounded to a type of 16 bits, in float32; x itself
+  // for float32.
+  graph::ValueId rounded(const std::string& name, graph::ValueId x, DType half);
   // A B^T with A's leading dimensions, if any; see graph::MatMul.
   graph::ValueId product(const std::string& name, graph::ValueId a, graph::ValueId b);
-  // The results of an op that makes rows in `output`: y; y in bfloat16; or y's quantised rows with
-  // their scales. `gain` may be kNoValue.
+  // The results of an op that makes rows in `output`: y; y in bfloat16 or float16; or y's quantised
+  // rows with their scales. `gain` may be kNoValue.
   std::vector<graph::ValueId> rows(graph::ValueId y, DType output, graph::ValueId gain);
 
   // The new nodes, with the node's own results in the place of `results`.

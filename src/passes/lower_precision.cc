@@ -1,5 +1,5 @@
-// Lower precisions: which linear layers take bfloat16 or int8 weights and which convolutions
-// bfloat16 ones, and what stands between them.
+// Lower precisions: which linear layers take bfloat16, float16 or int8 weights and which
+// convolutions bfloat16 or float16 ones, and what stands between them.
 #include <algorithm>
 #include <map>
 #include <string>
@@ -45,9 +45,13 @@ struct Want {
 
 class Lowering {
  public:
-  Lowering(Graph graph, const PrecisionPlan& plan) : graph_(std::move(graph)), plan_(plan) {}
+  Lowering(Graph graph, const PassContext& context)
+      : graph_(std::move(graph)),
+        plan_(context.precision),
+        casts_inputs_(context.target.kind == backend::DeviceKind::kCuda) {}
 
   Graph run() {
+    collect_makers();
     collect_wants();
     const std::vector<Node> nodes = std::exchange(graph_.nodes, {});
     for (const Node& node : nodes) {
@@ -59,7 +63,8 @@ class Lowering {
         lower_convolution<graph::ConvTranspose2d>(node);
       } else if (std::holds_alternative<graph::LayerNorm>(node.op)) {
         lower_layer_norm(node);
-      } else if (std::holds_alternative<graph::WindowAttention>(node.op)) {
+      } else if (std::holds_alternative<graph::WindowAttention>(node.op) ||
+                 std::holds_alternative<graph::Attention>(node.op)) {
         lower_attention(node);
       } else {
         keep(node);
@@ -81,7 +86,7 @@ class Lowering {
     if (found == plan_.layers.end() || found->second.weights == DType::kF32 || !weights.constant) {
       return nullptr;
     }
-    LASSO_CHECK(linear || found->second.weights == DType::kBF16, ErrorCode::kInvalidArgument,
+    LASSO_CHECK(linear || is_half(found->second.weights), ErrorCode::kInvalidArgument,
                 "{} are a convolution's, which is not made in {}", weights.name,
                 to_string(found->second.weights));
     const std::vector<float>& smoothing = found->second.smoothing;
@@ -92,14 +97,42 @@ class Lowering {
     return &found->second;
   }
 
+  // The type of the weights of the layer that makes a value; float32 where none does.
+  DType made_by(ValueId id) const {
+    const auto found = makers_.find(id);
+    return found == makers_.end() ? DType::kF32 : found->second;
+  }
+
+  // The type of what a node of attention attends to, and of its result.
+  DType attention_type(const Node& node) const {
+    if (std::holds_alternative<graph::WindowAttention>(node.op)) {
+      const DType layer = made_by(node.inputs.front());
+      return plan_.window_attention != DType::kF32 && is_half(layer) ? layer
+                                                                     : plan_.window_attention;
+    }
+    const bool reads_layer = std::any_of(node.inputs.begin(), node.inputs.end(), [&](ValueId id) {
+      return made_by(id) == plan_.attention;
+    });
+    return reads_layer ? plan_.attention : DType::kF32;
+  }
+
   Want want(const Node& node, std::size_t input) const {
-    if (std::holds_alternative<graph::WindowAttention>(node.op) && input == 0) {
-      return {plan_.attention, nullptr};
+    if ((std::holds_alternative<graph::WindowAttention>(node.op) && input == 0) ||
+        std::holds_alternative<graph::Attention>(node.op)) {
+      return {attention_type(node), nullptr};
     }
     const LayerPrecision* precision = input == 0 ? precision_of(node) : nullptr;
     if (precision == nullptr) return {};
     if (precision->weights != DType::kI8) return {precision->weights, nullptr};
     return {DType::kU8, precision->smoothing.empty() ? nullptr : &precision->smoothing};
+  }
+
+  void collect_makers() {
+    for (const Node& node : graph_.nodes) {
+      if (const LayerPrecision* precision = precision_of(node)) {
+        makers_[node.outputs.front()] = precision->weights;
+      }
+    }
   }
 
   // What all readers of a value agree on; float32 where they don't.
@@ -188,9 +221,17 @@ class Lowering {
 
   void keep(Node node) {
     for (ValueId& id : node.inputs) {
-      if (id != kNoValue && graph_.value(id).dtype == DType::kBF16) id = converted(id, Want{});
+      if (id != kNoValue && is_half(graph_.value(id).dtype)) id = converted(id, Want{});
     }
     emit(std::move(node));
+  }
+
+  // What a layer with lower weights reads.
+  ValueId layer_input(const Node& node) {
+    const ValueId x = node.inputs.front();
+    const Want wanted = want(node, 0);
+    const bool rounds_itself = graph_.value(x).dtype == DType::kF32 && is_half(wanted.dtype);
+    return rounds_itself && !casts_inputs_ ? x : converted(x, wanted);
   }
 
   void lower_linear(Node node) {
@@ -198,7 +239,7 @@ class Lowering {
     if (precision == nullptr) return keep(std::move(node));
     auto op = std::get<Linear>(node.op);
     op.weights = precision->weights;
-    if (op.weights == DType::kI8) node.inputs[0] = converted(node.inputs[0], want(node, 0));
+    node.inputs[0] = layer_input(node);
     // A copy: values move when constants are added.
     const std::string name = graph_.value(node.inputs[kWeights]).name;
     const bool residual = node.inputs.size() > kResidual && node.inputs[kResidual] != kNoValue;
@@ -213,9 +254,10 @@ class Lowering {
       }
     }
     const Want result = wanted(node.outputs.front());
-    const bool can_quantize = op.weights == DType::kI8;
-    if (!residual &&
-        (result.dtype == DType::kBF16 || (result.dtype == DType::kU8 && can_quantize))) {
+    const bool int8 = op.weights == DType::kI8;
+    const bool can_make =
+        result.dtype == (int8 ? DType::kBF16 : op.weights) || (int8 && result.dtype == DType::kU8);
+    if (!residual && can_make) {
       op.output = result.dtype;
       if (result.smoothing != nullptr) {
         node.inputs.resize(kOutputGain + 1, kNoValue);
@@ -228,11 +270,13 @@ class Lowering {
 
   template <typename Convolution>
   void lower_convolution(Node node) {
-    if (precision_of(node) == nullptr) return keep(std::move(node));
+    const LayerPrecision* precision = precision_of(node);
+    if (precision == nullptr) return keep(std::move(node));
     auto op = std::get<Convolution>(node.op);
-    op.weights = DType::kBF16;
+    op.weights = precision->weights;
+    node.inputs[0] = layer_input(node);
     if constexpr (requires { op.output; }) {
-      if (wanted(node.outputs.front()).dtype == DType::kBF16) op.output = DType::kBF16;
+      if (wanted(node.outputs.front()).dtype == op.weights) op.output = op.weights;
     }
     node.op = op;
     emit(std::move(node));
@@ -262,13 +306,17 @@ class Lowering {
   }
 
   void lower_attention(Node node) {
-    node.inputs[0] = converted(node.inputs[0], Want{plan_.attention, nullptr});
+    const Want type{attention_type(node), nullptr};
+    const std::size_t count = std::holds_alternative<graph::Attention>(node.op) ? 3 : 1;
+    for (std::size_t i = 0; i < count; ++i) node.inputs[i] = converted(node.inputs[i], type);
     emit(std::move(node));
   }
 
   Graph graph_;
   const PrecisionPlan& plan_;
-  std::vector<Want> wants_;  // by the values of the graph before
+  bool casts_inputs_;
+  std::map<ValueId, DType> makers_;  // weights of the layers that make values
+  std::vector<Want> wants_;          // by the values of the graph before
   std::vector<ValueId> disagreed_;
   std::map<ValueId, ValueId> scales_;
   std::map<std::tuple<ValueId, DType, const std::vector<float>*>, ValueId> conversions_;
@@ -278,8 +326,8 @@ class Lowering {
 
 Graph lower_precision(Graph graph, const PassContext& context) {
   const PrecisionPlan& plan = context.precision;
-  if (plan.layers.empty() && plan.attention == DType::kF32) return graph;
-  return Lowering(std::move(graph), plan).run();
+  if (plan.layers.empty() && plan.window_attention == DType::kF32) return graph;
+  return Lowering(std::move(graph), context).run();
 }
 
 }  // namespace lasso::passes

@@ -47,12 +47,14 @@ PrecisionPlan plan_of(DType weights, DType attention) {
   for (const char* name : {"qkv", "proj", "lin1", "lin2"}) {
     plan.layers[std::string(name) + ".weight"].weights = weights;
   }
-  plan.attention = attention;
+  plan.window_attention = attention;
   return plan;
 }
 
-graph::Graph lowered(graph::Graph graph, const PrecisionPlan& plan) {
+graph::Graph lowered(graph::Graph graph, const PrecisionPlan& plan,
+                     backend::DeviceKind device = backend::DeviceKind::kCpu) {
   PassContext context;
+  context.target.kind = device;
   context.precision = plan;
   return test::optimized(std::move(graph), context);
 }
@@ -86,6 +88,25 @@ TEST(LowerPrecision, Bf16FlowsBetweenLayersAndResidualsStayFloat32) {
             (std::vector<std::string>{"layer_norm:bfloat16", "linear:bfloat16",
                                       "window_attention:bfloat16", "linear:float32",
                                       "layer_norm:bfloat16", "linear:bfloat16", "linear:float32"}));
+}
+
+TEST(LowerPrecision, Float16FlowsLikeBf16) {
+  const graph::Graph graph = lowered(block(), plan_of(DType::kF16, DType::kF16));
+  EXPECT_EQ(types(graph),
+            (std::vector<std::string>{"layer_norm:float16", "linear:float16",
+                                      "window_attention:float16", "linear:float32",
+                                      "layer_norm:float16", "linear:float16", "linear:float32"}));
+}
+
+// What overflows in float16 does so in attention, too, which follows the layer before it.
+TEST(LowerPrecision, NeighboursInDifferentTypesOf16Bits) {
+  PrecisionPlan plan = plan_of(DType::kF16, DType::kF16);
+  plan.layers["qkv.weight"].weights = DType::kBF16;
+  const graph::Graph graph = lowered(block(), plan);
+  EXPECT_EQ(types(graph),
+            (std::vector<std::string>{"layer_norm:bfloat16", "linear:bfloat16",
+                                      "window_attention:bfloat16", "cast:float16", "linear:float32",
+                                      "layer_norm:float16", "linear:float16", "linear:float32"}));
 }
 
 TEST(LowerPrecision, Int8IsQuantisedByWhoMakesItAndBehindAttention) {
@@ -139,6 +160,57 @@ TEST(LowerPrecision, ConvolutionsReadWhatIsThere) {
                                                     "conv_transpose2d:float32", "linear:float32"}));
   EXPECT_EQ(std::get<graph::Conv2d>(graph.nodes[0].op).weights, DType::kBF16);
   EXPECT_EQ(std::get<graph::ConvTranspose2d>(graph.nodes[2].op).weights, DType::kBF16);
+}
+
+TEST(LowerPrecision, OnAGpuFactorsAreCastOnceForAllReaders) {
+  PrecisionPlan plan;
+  for (const char* name : {"conv.weight", "up.weight", "side.weight"}) {
+    plan.layers[name].weights = DType::kF16;
+  }
+  const graph::Graph graph = lowered(convolutions(), plan, backend::DeviceKind::kCuda);
+  EXPECT_EQ(types(graph), (std::vector<std::string>{
+                              "cast:float16", "conv2d:float32", "layer_norm:float16",
+                              "conv_transpose2d:float32", "cast:float16", "linear:float32"}));
+}
+
+// Tokens attend to each other in float32, and to an image, whose keys and values are layers'.
+graph::Graph cross_attention() {
+  graph::Builder b("cross");
+  const auto linear = [&](const std::string& name, ValueId x) {
+    return b.add(
+        name, Linear{},
+        {x, b.constant(name + ".weight", make_tensor({8, 8}, std::vector<float>(64, 0.5F)))});
+  };
+  const ValueId tokens = b.input("tokens", DType::kF32, {graph::Dim::symbol("prompts"), 3, 8});
+  const ValueId image = b.input("image", DType::kF32, {1, 16, 8});
+  const ValueId values = b.input("values", DType::kF32, {1, 16, 8});
+  const ValueId q = linear("self.q", tokens);
+  const ValueId self = b.add("self", graph::Attention{2, 0.5F}, {q, q, tokens});
+  const ValueId cross = b.add("cross", graph::Attention{2, 0.5F},
+                              {linear("cross.q", self), linear("cross.k", image), values});
+  b.output(linear("cross.out", cross), "y");
+  return b.finish();
+}
+
+TEST(LowerPrecision, AttentionFollowsTheLayersThatItReads) {
+  PrecisionPlan plan;
+  for (const char* name : {"cross.q", "cross.k", "cross.out"}) {
+    plan.layers[std::string(name) + ".weight"].weights = DType::kBF16;
+  }
+  const auto attentions = [&] {
+    std::vector<std::string> result;
+    for (const std::string& type : types(lowered(cross_attention(), plan))) {
+      if (type.starts_with("attention")) result.push_back(type);
+    }
+    return result;
+  };
+  EXPECT_EQ(attentions(), (std::vector<std::string>{"attention:float32", "attention:float32"}));
+  plan.attention = DType::kBF16;
+  EXPECT_EQ(attentions(), (std::vector<std::string>{"attention:float32", "attention:bfloat16"}));
+  EXPECT_EQ(types(lowered(cross_attention(), plan)),
+            (std::vector<std::string>{"linear:float32", "attention:float32", "linear:bfloat16",
+                                      "linear:bfloat16", "cast:bfloat16", "attention:bfloat16",
+                                      "linear:float32"}));
 }
 
 TEST(LowerPrecision, RefusesConvolutionsInInt8) {

@@ -45,9 +45,10 @@ graph::Graph fuse_activation(graph::Graph graph, const PassContext& context);
 graph::Graph fuse_residual(graph::Graph graph, const PassContext& context);
 // The types of the graph's values as the context's precision wants them. A layer's input is made in
 // its type by the node that makes it, where all readers agree and the node can. Else int8 layers
-// read what Quantize makes of it, attention what Cast does, and bfloat16 layers float32, which they
-// round themselves. The sums that residuals make stay float32. Throws kInvalidArgument for a
-// smoothing of another length and for convolutions in int8.
+// read what Quantize makes of it, attention what Cast does, and layers in bfloat16 or float16
+// float32, which they round themselves; on a GPU, whose products read the type that they multiply,
+// what Cast makes of it once for all readers. The sums that residuals make stay float32. Throws
+// kInvalidArgument for a smoothing of another length and for convolutions in int8.
 graph::Graph lower_precision(graph::Graph graph, const PassContext& context);
 // Ops that the target has no kernel for become plainer ones, which compute the same with more
 // memory between them; those that have none stay.

@@ -32,8 +32,7 @@ void Calibration::search_smoothings(const std::vector<InputObserver>& inputs,
 }
 
 Assignment Calibration::uniform(DType weights) const {
-  return quant::uniform(task_.layers.size(), weights,
-                        weights != DType::kF32 && task_.has_bf16 ? DType::kBF16 : DType::kF32);
+  return quant::uniform(task_.layers.size(), weights, task_.candidates.rest_beside(weights));
 }
 
 PrecisionPlan Calibration::plan(const Assignment& assignment) const {
@@ -46,7 +45,7 @@ PrecisionPlan Calibration::plan(const Assignment& assignment) const {
       layer.smoothing = smoothings_[i].factors;
     }
   }
-  if (assignment.rest == DType::kBF16) task_.lower_rest(plan);
+  if (assignment.rest != DType::kF32) task_.lower_rest(plan, assignment.rest);
   return plan;
 }
 
@@ -67,14 +66,14 @@ const std::vector<double>& Calibration::losses() {
   for (std::size_t i = 0; i < task_.layers.size(); ++i) {
     report("sensitivity of layers", i, task_.layers.size());
     Assignment alone = uniform(DType::kF32);
-    alone.layers[i] = DType::kI8;
+    alone.layers[i] = task_.candidates.layers.front();
     losses_.push_back(1 - task_.measure_few(plan(alone)));
   }
   return losses_;
 }
 
 Assignment Calibration::choose() {
-  return choose_precisions({task_.layers.size(), task_.has_bf16,
+  return choose_precisions({task_.layers.size(), task_.candidates,
                             [&](const Assignment& assignment) { return reaches(assignment); },
                             [&] { return losses(); }});
 }

@@ -29,10 +29,10 @@ struct Score {
 
 struct CalibrationTask {
   std::vector<std::string> layers;  // the weights whose precision is chosen
-  bool has_bf16 = false;
+  Candidates candidates;
   double aim = 1;  // the mean agreement that an engine must reach
-  // Lowers to bfloat16 what is not chosen layer by layer.
-  std::function<void(PrecisionPlan& plan)> lower_rest;
+  // Lowers to a type of 16 bits what is not chosen layer by layer.
+  std::function<void(PrecisionPlan& plan, DType half)> lower_rest;
   // Builds an engine and measures it on the data that choose.
   std::function<Score(const PrecisionPlan& plan)> measure;
   // The mean agreement on few of them, for the sensitivity of single layers.
@@ -50,13 +50,13 @@ class Calibration {
   void search_smoothings(const std::vector<InputObserver>& inputs,
                          const std::function<Tensor(std::size_t i)>& weights);
 
-  // All layers in one type, and the rest lowered with them where there is bfloat16.
+  // All layers in one type, and the rest lowered with them where the candidates say to what.
   Assignment uniform(DType weights) const;
   PrecisionPlan plan(const Assignment& assignment) const;
 
   // Each assignment is measured once.
   const Score& trial(const Assignment& assignment);
-  // What int8 costs each layer when nothing else is lowered. Measured once.
+  // What the first candidate costs each layer when nothing else is lowered. Measured once.
   const std::vector<double>& losses();
   // The fastest assignment that reaches the aim; see choose_precisions.
   Assignment choose();

@@ -11,7 +11,7 @@
 namespace lasso::quant {
 
 struct LayerPrecision {
-  DType weights = DType::kF32;  // or bfloat16, or, of a linear layer, int8
+  DType weights = DType::kF32;  // or bfloat16, float16, or, of a linear layer, int8
   // For int8: what the layer's inputs are divided by before they are rounded, and the columns of W
   // multiplied by [K], so that both have less to lose ("SmoothQuant", Xiao et al., 2023). Empty: 1.
   std::vector<float> smoothing;
@@ -20,7 +20,11 @@ struct LayerPrecision {
 struct PrecisionPlan {
   // By the name of the weights' constant. Layers that are not named keep float32.
   std::map<std::string, LayerPrecision> layers;
-  DType attention = DType::kF32;  // of WindowAttention: float32 or bfloat16
+  // Of WindowAttention: float32, bfloat16 or float16. Where a layer in the other type of 16 bits
+  // makes what it reads, it takes that one.
+  DType window_attention = DType::kF32;
+  // Of those Attention ops that read what a layer in this type makes; the others keep float32.
+  DType attention = DType::kF32;
 };
 
 // All the named layers in one type.

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <limits>
 #include <set>
+#include <utility>
 #include <vector>
 
 #include "lasso/error.h"
@@ -176,6 +177,7 @@ TEST(LeastThatReaches, FindsTheLeastWithFewQuestions) {
 
 constexpr auto kInt8 = DType::kI8;
 constexpr auto kBf16 = DType::kBF16;
+constexpr auto kFp16 = DType::kF16;
 constexpr auto kFp32 = DType::kF32;
 
 // A model whose masks lose a fixed part for each layer, by its precision, and for the rest.
@@ -193,7 +195,7 @@ struct Losses {
     return loss;
   }
   Assignment choose(double allowed, bool has_bf16) const {
-    return choose_precisions({int8.size(), has_bf16,
+    return choose_precisions({int8.size(), cpu_candidates(has_bf16),
                               [&](const Assignment& assignment) {
                                 if (!has_bf16) {
                                   EXPECT_EQ(assignment.count(kBf16), 0);
@@ -209,12 +211,38 @@ struct Losses {
 const Losses kSix{{1, 9, 2, 30, 4, 3}, {0.25, 0.5, 0.25, 1, 0.25, 0.25}, 0.5};
 
 TEST(ChoosePrecisions, AllInt8IsTakenAndNothingRankedWhereItReaches) {
-  const Assignment chosen = choose_precisions({3, true, [](const Assignment&) { return true; },
-                                               []() -> std::vector<double> {
-                                                 ADD_FAILURE() << "ranked";
-                                                 return {0, 0, 0};
-                                               }});
-  EXPECT_EQ(chosen, uniform(3, kInt8, kBf16));
+  const auto choose = [](Candidates candidates) {
+    return choose_precisions({3, std::move(candidates), [](const Assignment&) { return true; },
+                              []() -> std::vector<double> {
+                                ADD_FAILURE() << "ranked";
+                                return {0, 0, 0};
+                              }});
+  };
+  EXPECT_EQ(choose(cpu_candidates(true)), uniform(3, kInt8, kBf16));
+  EXPECT_EQ(choose(gpu_candidates(true)), uniform(3, kFp16, kFp16));
+}
+
+// On a GPU: layer 1 overflows in float16, and then no mask is right.
+TEST(ChoosePrecisions, OnAGpuALayerThatOverflowsTakesBf16) {
+  const auto choose = [](double bf16_loss, bool has_bf16, double allowed) {
+    const auto loss = [&](const Assignment& a) {
+      double sum = a.rest == kBf16 ? bf16_loss : 0;
+      for (const DType type : a.layers) sum += type == kBf16 ? bf16_loss : 0;
+      return a.layers[1] == kFp16 ? 100 : sum;
+    };
+    return choose_precisions({3, gpu_candidates(has_bf16),
+                              [&](const Assignment& a) { return loss(a) <= allowed; },
+                              [] {
+                                return std::vector<double>{0, 100, 0};
+                              }});
+  };
+  EXPECT_EQ(choose(1, true, 4), uniform(3, kBf16, kBf16));
+  const Assignment mixed = choose(1, true, 1);
+  EXPECT_EQ(mixed.layers, (std::vector<DType>{kFp16, kBf16, kFp16}));
+  EXPECT_EQ(mixed.rest, kFp16);
+  const std::vector<DType> exact{kFp16, kFp32, kFp16};
+  EXPECT_EQ(choose(1, true, 0).layers, exact);
+  EXPECT_EQ(choose(1, false, 0).layers, exact);
 }
 
 TEST(ChoosePrecisions, TheMostSensitiveLayersAreKept) {
@@ -255,9 +283,9 @@ TEST(ChoosePrecisions, ARestThatHurtsStaysFloat32) {
 TEST(Calibration, MeasuresEachAssignmentOnce) {
   CalibrationTask task;
   task.layers = {"a", "b"};
-  task.has_bf16 = true;
+  task.candidates = cpu_candidates(true);
   task.aim = 0.9;
-  task.lower_rest = [](PrecisionPlan& plan) { plan.attention = DType::kBF16; };
+  task.lower_rest = [](PrecisionPlan& plan, DType half) { plan.window_attention = half; };
   int built = 0;
   const auto mean = [](const PrecisionPlan& plan) {
     const auto b = plan.layers.find("b");
@@ -280,7 +308,7 @@ TEST(Calibration, MeasuresEachAssignmentOnce) {
   EXPECT_EQ(built, before);
   EXPECT_EQ(static_cast<int>(calibration.trials().size()), built);
   const PrecisionPlan plan = calibration.plan(chosen);
-  EXPECT_EQ(plan.attention, DType::kBF16);
+  EXPECT_EQ(plan.window_attention, DType::kBF16);
   EXPECT_EQ(plan.layers.at("a").weights, DType::kI8);
   EXPECT_TRUE(plan.layers.at("a").smoothing.empty());
 }

@@ -15,14 +15,20 @@ class Search {
   explicit Search(const SearchProblem& problem) : problem_(problem) {}
 
   Assignment run() {
-    if (!problem_.has_bf16) return *least(DType::kF32, DType::kI8);
-    Assignment lowest = all(DType::kI8, DType::kBF16);
-    if (problem_.reaches(lowest)) return lowest;
-    Assignment exact_rest = all(DType::kI8, DType::kF32);
-    if (problem_.reaches(exact_rest)) return exact_rest;
-    if (problem_.reaches(all(DType::kF32, DType::kBF16))) rest_ = DType::kBF16;
-    if (auto found = least(DType::kBF16, DType::kI8)) return *found;
-    return *least(DType::kF32, DType::kBF16);
+    const Candidates& candidates = problem_.candidates;
+    for (const auto& [weights, rest] : candidates.first) {
+      Assignment assignment = all(weights, rest);
+      if (problem_.reaches(assignment)) return assignment;
+    }
+    const auto rest = std::find_if(candidates.rest.begin(), candidates.rest.end(), [&](DType type) {
+      return problem_.reaches(all(DType::kF32, type));
+    });
+    if (rest != candidates.rest.end()) rest_ = *rest;
+    const DType low = candidates.layers.front();
+    if (candidates.layers.size() == 1) return *least(DType::kF32, low);
+    const DType high = candidates.layers.back();
+    if (auto found = least(high, low)) return *found;
+    return *least(DType::kF32, is_half(low) ? low : high);
   }
 
  private:
@@ -67,6 +73,25 @@ class Search {
 };
 
 }  // namespace
+
+DType Candidates::rest_beside(DType weights) const {
+  if (weights == DType::kF32 || rest.empty()) return DType::kF32;
+  return is_half(weights) ? weights : rest.front();
+}
+
+Candidates cpu_candidates(bool has_bf16) {
+  if (!has_bf16) return {{DType::kI8}, {}, {}};
+  return {{DType::kI8, DType::kBF16},
+          {DType::kBF16},
+          {{DType::kI8, DType::kBF16}, {DType::kI8, DType::kF32}}};
+}
+
+Candidates gpu_candidates(bool has_bf16) {
+  if (!has_bf16) return {{DType::kF16}, {DType::kF16}, {{DType::kF16, DType::kF16}}};
+  return {{DType::kF16, DType::kBF16},
+          {DType::kF16, DType::kBF16},
+          {{DType::kF16, DType::kF16}, {DType::kBF16, DType::kBF16}}};
+}
 
 std::optional<int> least_that_reaches(int count, const std::function<bool(int)>& reaches) {
   int below = -1;  // the greatest that is known not to reach

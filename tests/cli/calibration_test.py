@@ -65,7 +65,7 @@ class CalibrationTest(harness.CliTest):
                                              "int8", *arguments))
         for arguments in (("--seed", "1"), ("--calibrate",), ("--min-iou", "0.9"),
                           ("--sensitivity",), ("--calibration-images", "32")):
-            self.assertIn(f"{arguments[0]}: calibration is for --precision bf16, int8 or auto",
+            self.assertIn(f"{arguments[0]}: calibration is for --precision fp16, bf16, int8 or auto",
                           self.error(USAGE, "build", MODEL, "-o", "a.lasso", *arguments))
         self.assertIn("int8 or auto", self.error(USAGE, "build", MODEL, "-o", "a.lasso",
                                                  "--precision", "foo"))
@@ -77,7 +77,7 @@ class CalibrationTest(harness.CliTest):
                                  "--calibrate", "one"))
         self.assertIn("random weights", self.error(USAGE, "build", "random:vit_b", "-o", "a.lasso",
                                                    "--precision", "auto"))
-        self.assertIn("fp32, bf16 or int8", self.error(USAGE, "segment", "--model", MODEL, "a.png",
+        self.assertIn("fp32, fp16, bf16 or int8", self.error(USAGE, "segment", "--model", MODEL, "a.png",
                                                        "--point", "1,1", "--precision", "auto"))
         self.assertEqual(self.names(), ["one"])
 

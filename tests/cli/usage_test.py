@@ -195,9 +195,14 @@ class UsageTest(harness.CliTest):
         for device in ("cuda", "cuda:0"):
             self.check_segment([f"--device {device}", "CPU"], "a.png", "--point", "1,2",
                                "--device", device, status=UNSUPPORTED)
-        for precision in ("fp16", "fp8"):
-            self.check_segment([f"--precision {precision}", "fp32"], "a.png", "--point", "1,2",
-                               "--precision", precision, status=UNSUPPORTED)
+        self.check_segment(["--precision fp8", "fp32"], "a.png", "--point", "1,2", "--precision",
+                           "fp8", status=UNSUPPORTED)
+        for arguments in (("--precision", "fp16"), ("--precision", "fp16", "--device", "cpu")):
+            self.check_segment(["fp16 runs on GPUs", "int8"], "a.png", "--point", "1,2", *arguments,
+                               status=UNSUPPORTED)
+        self.check(["fp16 runs on GPUs"], "compare", f"{MODEL}@fp16", MODEL, status=UNSUPPORTED)
+        self.check(["fp16 runs on GPUs"], "build", MODEL, "-o", "a.lasso", "--precision", "fp16",
+                   status=UNSUPPORTED)
         self.check(["bf16", "avx2", "int8"], "compare", f"{MODEL}@bf16+avx2", MODEL,
                    status=UNSUPPORTED)
         self.check_segment(["bf16", "avx2", "int8"], "a.png", "--point", "1,2", "--precision", "bf16",

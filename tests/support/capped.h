@@ -1,4 +1,4 @@
-// Engines for tests that run once for each instruction set.
+// Engines for tests that run once for each instruction set and device.
 #ifndef LASSO_TESTS_SUPPORT_CAPPED_H_
 #define LASSO_TESTS_SUPPORT_CAPPED_H_
 
@@ -8,12 +8,16 @@
 
 namespace lasso::test {
 
-// Options with the cap that the environment variable LASSO_TEST_ISA names.
+// Options with the cap that the environment variable LASSO_TEST_ISA names, for the device that
+// LASSO_TEST_DEVICE names.
 inline EngineOptions capped() {
   EngineOptions options;
   if (const char* isa = std::getenv("LASSO_TEST_ISA")) options.isa = isa;
+  if (const char* device = std::getenv("LASSO_TEST_DEVICE")) options.device = device;
   return options;
 }
+
+inline bool on_gpu() { return std::getenv("LASSO_TEST_DEVICE") != nullptr; }
 
 }  // namespace lasso::test
 

@@ -64,6 +64,12 @@ class Memory {
   std::map<std::byte*, std::size_t> blocks_;
 };
 
+using Job = std::function<void()>;
+
+struct MockRecording final : backend::Recording {
+  std::vector<Job> jobs;
+};
+
 // Work piles up until somebody waits.
 class MockStream final : public backend::Stream {
  public:
@@ -109,6 +115,12 @@ class MockStream final : public backend::Stream {
       if (bytes > 0) std::memcpy(to, from, bytes);
     });
   }
+  void copy(void* to, const void* from, std::size_t bytes) override {
+    if (bytes == 0) return;
+    check(to, bytes);
+    check(from, bytes);
+    push([to, from, bytes] { std::memmove(to, from, bytes); });
+  }
   void fill(void* to, std::byte value, std::size_t bytes) override {
     if (bytes == 0) return;
     check(to, bytes);
@@ -122,13 +134,29 @@ class MockStream final : public backend::Stream {
     waited_for_ = false;
     if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
   }
+  void replay(const backend::Recording& recording) override {
+    ++counts_->replays;
+    for (const Job& job : static_cast<const MockRecording&>(recording).jobs) push(job);
+  }
+
+ protected:
+  bool begin_recording() override {
+    ++counts_->recordings;
+    recording_ = std::make_unique<MockRecording>();
+    return true;
+  }
+  std::unique_ptr<backend::Recording> end_recording() override { return std::move(recording_); }
 
  private:
   void check(const void* data, std::size_t bytes) const {
     LASSO_CHECK(data == nullptr || memory_->holds(data, bytes), ErrorCode::kInternal,
                 "{} is no memory of the device", data);
   }
-  void push(std::function<void()> job) {
+  void push(Job job) {
+    if (recording_ != nullptr) {
+      recording_->jobs.push_back(std::move(job));
+      return;
+    }
     const std::lock_guard<std::mutex> lock(mutex_);
     jobs_.push_back(std::move(job));
     counts_->most_waiting =
@@ -139,7 +167,7 @@ class MockStream final : public backend::Stream {
     while (true) {
       changed_.wait(lock, [this] { return ends_ || (waited_for_ && !jobs_.empty()); });
       if (ends_) return;
-      const std::function<void()> job = std::move(jobs_.front());
+      const Job job = std::move(jobs_.front());
       jobs_.pop_front();
       is_busy_ = true;
       lock.unlock();
@@ -163,7 +191,8 @@ class MockStream final : public backend::Stream {
   int threads_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::deque<std::function<void()>> jobs_;
+  std::deque<Job> jobs_;
+  std::unique_ptr<MockRecording> recording_;
   bool waited_for_ = false;
   bool is_busy_ = false;
   bool ends_ = false;
@@ -176,6 +205,8 @@ class MockDeviceOfMemory final : public MockDevice {
   explicit MockDeviceOfMemory(const backend::TargetInfo& target) : target_(target) {}
 
   const backend::TargetInfo& target() const override { return target_; }
+  std::string model() const override { return "mock"; }
+  std::string name() const override { return "mock"; }
   bool is_host() const override { return false; }
   std::size_t alignment() const override { return kOffset; }
   backend::Buffer allocate(std::size_t bytes) const override {

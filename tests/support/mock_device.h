@@ -18,6 +18,8 @@ struct MockCounts {
   std::int64_t uploaded_bytes = 0;
   std::int64_t downloaded_bytes = 0;
   std::int64_t most_waiting = 0;  // pieces of work that waited at once
+  std::int64_t recordings = 0;
+  std::int64_t replays = 0;
 };
 
 class MockDevice : public backend::Device {

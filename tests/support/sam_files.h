@@ -28,7 +28,11 @@ inline void build_engine_file(const sam::SamCheckpoint& checkpoint,
 inline std::shared_ptr<const sam::SamModel> load_engine_file(const std::string& path,
                                                              const engine::CompileOptions& options,
                                                              bool verify) {
-  return sam::model_of(load_engine(ModelSource(path), options, verify), "a test");
+  engine::ReadOptions read;
+  read.features = options.target.features;
+  read.threads = options.target.threads;
+  read.verify = verify;
+  return sam::model_of(load_engine(ModelSource(path), read), "a test");
 }
 
 }  // namespace lasso::test

@@ -43,10 +43,12 @@ OrderedJson layer_json(const CalibratedLayer& layer) {
 
 OrderedJson trial_json(const PrecisionTrial& trial) {
   return {{"int8_layers", trial.int8_layers},
+          {"fp16_layers", trial.fp16_layers},
           {"bf16_layers", trial.bf16_layers},
           {"fp32_layers", trial.fp32_layers},
           {"rest", to_string(trial.rest)},
           {"int8_work", trial.int8_work},
+          {"fp16_work", trial.fp16_work},
           {"mean_iou", trial.mean_iou},
           {"lowest_iou", trial.lowest_iou},
           {"standard_error", trial.standard_error},
@@ -103,20 +105,27 @@ std::vector<CalibratedLayer> ranked(const CalibrationReport& report) {
 void print_sensitivity(const CalibrationReport& report) {
   const std::vector<CalibratedLayer> layers = ranked(report);
   if (layers.empty()) return;
-  Table table({{"layer"},
-               {"IoU lost in int8", Align::kRight},
-               {"smoothing", Align::kRight},
-               {"error", Align::kRight},
-               {"without", Align::kRight},
-               {"work", Align::kRight},
-               {"runs in"}});
+  const bool smoothed = report.lowest == Precision::kInt8;
+  std::vector<Column> columns{
+      {"layer"}, {fmt::format("IoU lost in {}", to_string(report.lowest)), Align::kRight}};
+  if (smoothed) {
+    for (const char* name : {"smoothing", "error", "without"}) {
+      columns.push_back({name, Align::kRight});
+    }
+  }
+  columns.push_back({"work", Align::kRight});
+  columns.push_back({"runs in"});
+  Table table(std::move(columns));
   for (const CalibratedLayer& layer : layers) {
-    const bool lowered = layer.precision == Precision::kInt8;
-    table.add({short_name(layer.name), fmt::format("{:.5f}", *layer.iou_loss),
-               layer.smoothing > 0 ? fmt::format("{:.1f}", layer.smoothing) : "none",
-               fmt::format("{:.1e}", layer.error), fmt::format("{:.1e}", layer.plain_error),
-               fmt::format("{:.1f} %", 100 * layer.work), to_string(layer.precision)},
-              lowered ? Style::kPlain : Style::kYellow);
+    std::vector<std::string> row{short_name(layer.name), fmt::format("{:.5f}", *layer.iou_loss)};
+    if (smoothed) {
+      row.push_back(layer.smoothing > 0 ? fmt::format("{:.1f}", layer.smoothing) : "none");
+      row.push_back(fmt::format("{:.1e}", layer.error));
+      row.push_back(fmt::format("{:.1e}", layer.plain_error));
+    }
+    row.push_back(fmt::format("{:.1f} %", 100 * layer.work));
+    row.emplace_back(to_string(layer.precision));
+    table.add(std::move(row), layer.precision == report.lowest ? Style::kPlain : Style::kYellow);
   }
   print(table.text());
 }
@@ -135,7 +144,7 @@ bool CalibrationArguments::wanted(const std::string& precision) const {
   const bool chooses = precision == to_string(Precision::kAuto);
   const std::vector<std::string> options = given();
   if (!options.empty() && (precision.empty() || precision == to_string(Precision::kFp32))) {
-    usage_error("{}: calibration is for --precision bf16, int8 or auto", options.front());
+    usage_error("{}: calibration is for --precision fp16, bf16, int8 or auto", options.front());
   }
   if (sensitivity && !chooses) {
     usage_error("--sensitivity: layers are ranked with --precision auto only");
@@ -165,7 +174,7 @@ void add_calibration_options(CLI::App* app, CalibrationArguments* arguments) {
               "Which images, points and random pictures. Default: 1.", kGroup);
   add_switch(app, "--sensitivity", &a.sensitivity,
              "With --precision auto, measure and list every layer's sensitivity even where int8 "
-             "alone is good enough.",
+             "alone, or fp16 on a GPU, is good enough.",
              kGroup);
 }
 
@@ -218,17 +227,25 @@ Calibrated run_calibration(const std::string& model, const lasso::EngineOptions&
 
 void print_calibration(const CalibrationReport& report) {
   print_sensitivity(report);
-  Table table({{"layers in int8 / bf16 / fp32"},
+  // Where fp16 is among the candidates, int8 is not.
+  const bool fp16 =
+      std::any_of(report.trials.begin(), report.trials.end(), [](const PrecisionTrial& trial) {
+        return trial.fp16_layers > 0 || trial.rest == Precision::kFp16;
+      });
+  const char* lowest = to_string(fp16 ? Precision::kFp16 : Precision::kInt8);
+  Table table({{fmt::format("layers in {} / bf16 / fp32", lowest)},
                {"the rest"},
-               {"work in int8", Align::kRight},
+               {fmt::format("work in {}", lowest), Align::kRight},
                {"mean IoU", Align::kRight},
                {"lowest", Align::kRight},
                {"both empty", Align::kRight},
                {"encode", Align::kRight},
                {""}});
   for (const PrecisionTrial& trial : report.trials) {
-    table.add({fmt::format("{} / {} / {}", trial.int8_layers, trial.bf16_layers, trial.fp32_layers),
-               to_string(trial.rest), fmt::format("{:.1f} %", 100 * trial.int8_work),
+    table.add({fmt::format("{} / {} / {}", fp16 ? trial.fp16_layers : trial.int8_layers,
+                           trial.bf16_layers, trial.fp32_layers),
+               to_string(trial.rest),
+               fmt::format("{:.1f} %", 100 * (fp16 ? trial.fp16_work : trial.int8_work)),
                fmt::format("{:.4f} +- {:.4f}", trial.mean_iou, trial.standard_error),
                fmt::format("{:.3f}", trial.lowest_iou), fmt::format("{}", trial.empty_pairs),
                fmt::format("{:.1f} ms", trial.encode_ms), trial.chosen ? "chosen" : ""},

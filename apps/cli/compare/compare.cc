@@ -347,8 +347,8 @@ Exit run_compare(const CompareArguments& arguments) {
 }
 
 constexpr const char* kEpilogue =
-    R"(VARIANT is fast (the default) or reference (plain loops, slow); a precision, fp32, bf16 or int8;
-an instruction set, avx2, avx_vnni, avx512, avx512_vnni or avx512_bf16 (the fast kernels with no
+    R"(VARIANT is fast (the default) or reference (plain loops, slow); a precision, fp32, fp16, bf16 or
+int8; an instruction set, avx2, avx_vnni, avx512, avx512_vnni or avx512_bf16 (the fast kernels with no
 better instructions; LASSO_MAX_ISA, if lower, still holds); or several of these with +, as in
 model.pth@int8+avx2. An engine file has its precision, and no reference kernels to be compared with.
 Both sides see the same picture and prompt and run at the same time, each in a process of its own.

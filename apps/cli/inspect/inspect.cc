@@ -76,11 +76,11 @@ std::string quantity(double value) {
   return fmt::format("{:.0f} ", value);
 }
 
-// "auto: 22 int8, 2 bf16, 1 fp32": the linear layers of the image encoder.
+// "auto: 22 int8, 2 bf16, 1 fp32", on a GPU with fp16: the linear layers of the image encoder.
 std::string precision_text(const EngineInfo& info) {
   if (info.precision != to_string(Precision::kAuto)) return info.precision;
   std::vector<std::string> counts;
-  for (const char* precision : {"int8", "bf16", "fp32"}) {
+  for (const char* precision : {"int8", "fp16", "bf16", "fp32"}) {
     int count = 0;
     for (const ProgramInfo& program : info.programs) {
       if (program.name != "image_encoder") continue;

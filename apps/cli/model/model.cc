@@ -69,7 +69,11 @@ lasso::EngineOptions model_options(const ModelOptions& model, const RunOptions& 
   }
   lasso::EngineOptions options;
   options.kernels = run.kernel_choice();
-  options.isa = isa_cap();
+  options.device = run.device;
+  options.isa = run.on_gpu() ? run.isa : isa_cap();
+  options.tf32 = run.tf32;
+  options.synchronous = run.synchronous;
+  options.device_memory_limit = static_cast<std::uint64_t>(run.device_memory_limit) << 20;
   if (!run.precision.empty()) options.precision = lasso::precision_from_string(run.precision);
   options.preprocess = model.preprocess;
   options.config_path = model.config;

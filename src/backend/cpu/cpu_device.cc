@@ -3,6 +3,7 @@
 
 #include "backend/device.h"
 #include "core/aligned_buffer.h"
+#include "core/cpu_features.h"
 #include "core/threads.h"
 
 namespace lasso::backend {
@@ -28,6 +29,9 @@ class CpuStream final : public Stream {
   void download(void* to, const void* from, std::size_t bytes) override {
     if (bytes > 0) std::memcpy(to, from, bytes);
   }
+  void copy(void* to, const void* from, std::size_t bytes) override {
+    if (bytes > 0) std::memmove(to, from, bytes);
+  }
   void fill(void* to, std::byte value, std::size_t bytes) override {
     if (bytes > 0) std::memset(to, std::to_integer<int>(value), bytes);
   }
@@ -42,6 +46,8 @@ class CpuDevice final : public Device {
   explicit CpuDevice(const TargetInfo& target) : target_(target) {}
 
   const TargetInfo& target() const override { return target_; }
+  std::string model() const override { return cpu_model(); }
+  std::string name() const override { return "cpu"; }
   bool is_host() const override { return true; }
   std::size_t alignment() const override { return kAlignment; }
   Buffer allocate(std::size_t bytes) const override {

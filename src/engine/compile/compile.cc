@@ -206,7 +206,7 @@ class ProgramCompiler {
       return compiled;
     }
     const Graph& graph = program_.graph;
-    const kernels::Family& family = kernels::family_of(node.op);
+    const kernels::Family& family = kernels::family_of(node.op, options_.target.kind);
     const kernels::Call call = make_call(graph, node, graph.typical);
     compiled.family = &family;
     compiled.packed_inputs = family.packed_inputs(call);
@@ -273,7 +273,7 @@ passes::PassContext pass_context(const CompileOptions& options) {
   context.precision = options.precision;
   context.has_kernel = [target = options.target](const Graph& graph, const Node& node) {
     if (std::holds_alternative<graph::Reshape>(node.op)) return true;
-    const kernels::Family& family = kernels::family_of(node.op);
+    const kernels::Family& family = kernels::family_of(node.op, target.kind);
     const kernels::Call call = make_call(graph, node, graph::typical_sizes(graph));
     // The reference takes most of what any row takes, and is asked at little cost.
     std::vector<std::string> reasons;
@@ -283,11 +283,20 @@ passes::PassContext pass_context(const CompileOptions& options) {
   return context;
 }
 
+// The model of the CPU or GPU that the options are for.
+std::string processor_of(const CompileOptions& options) {
+  return options.devices == nullptr ? cpu_model() : options.devices->first()->model();
+}
+
 }  // namespace
 
 bool CompiledModule::times_hold(const backend::TargetInfo& target) const {
-  return build.cpu_model == cpu_model() && build.libraries == kernels::libraries() &&
-         build.target.threads == target.threads && build.target.features == target.features;
+  if (build.processor != processor_of(options) ||
+      build.libraries != kernels::libraries(target.kind)) {
+    return false;
+  }
+  return target.kind != backend::DeviceKind::kCpu ||
+         (build.target.threads == target.threads && build.target.features == target.features);
 }
 
 bool outputs_are_separate(const Graph& graph) {
@@ -318,9 +327,9 @@ CompiledModule compile(graph::Module module, const CompileOptions& options, Weig
   CompiledModule compiled;
   compiled.options = options;
   compiled.build.lasso_version = LASSO_VERSION;
-  compiled.build.libraries = kernels::libraries();
+  compiled.build.libraries = kernels::libraries(options.target.kind);
   compiled.build.target = options.target;
-  compiled.build.cpu_model = cpu_model();
+  compiled.build.processor = processor_of(options);
   const ThreadLimit limit(options.target.threads);
   ConstantStore store;
   module = passes::optimize(std::move(module), pass_context(options));

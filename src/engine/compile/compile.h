@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "backend/target_info.h"
+#include "backend/device.h"
 #include "engine/compile/weights.h"
 #include "graph/graph.h"
 #include "kernels/family.h"
@@ -24,6 +24,8 @@ struct CompileOptions {
   bool reference = false;  // the last kernel of every list
   // Kernels are chosen for it; the team that packs has its threads.
   backend::TargetInfo target;
+  // Where the module's sessions run, with this target; null: on the CPU.
+  std::shared_ptr<const backend::DeviceSet> devices;
   quant::PrecisionPlan precision;
   // Where several kernels of a list take a node, all are timed, and one that is clearly faster than
   // the one of the least estimated cost is preferred to it. What was timed once is not timed again.
@@ -61,9 +63,9 @@ struct CompiledProgram {
 // Who packed the weights, and for what.
 struct BuildRecord {
   std::string lasso_version;
-  std::map<std::string, std::string> libraries;  // kernels::libraries()
+  std::map<std::string, std::string> libraries;  // kernels::libraries() of the target
   backend::TargetInfo target;                    // that kernels were chosen for
-  std::string cpu_model;                         // whose rates the target has
+  std::string processor;                         // model of the CPU or GPU
   // The features with which what runs by fast kernels still does.
   CpuFeatures needed = CpuFeature::kAvx2;
 };

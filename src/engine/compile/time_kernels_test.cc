@@ -33,7 +33,7 @@ TimedChoice timed(std::uint64_t memory_limit) {
   const std::vector<float> weights(kSize * kSize, 0.5F);
   const kernels::Call call = layer();
   KernelTimes times(memory_limit);
-  return times.of(kernels::family_of(call.op), call, backend::test_target(1),
+  return times.of(kernels::family_of(call.op, backend::DeviceKind::kCpu), call, backend::test_target(1),
                   {{DType::kF32, {kSize, kSize}, weights.data()}, {}});
 }
 

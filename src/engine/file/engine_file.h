@@ -43,6 +43,8 @@ struct ReadOptions {
   CpuFeatures features = CpuFeature::kAvx2;  // that kernels may use
   int threads = 1;
   bool verify = false;
+  // The GPUs that an engine for "cuda" runs on, which may throw; null refuses such engines.
+  std::function<std::shared_ptr<const backend::DeviceSet>(bool tf32)> open_gpus;
 };
 
 // Maps an engine file. Header, tables, programs and description are checked in any case, the

@@ -64,7 +64,7 @@ void read_build(FieldReader& build, BuildRecord& record, bool& reference) {
     if (!is_plain_text(name, kMaxTextBytes)) refuse(build.where("libraries"), "printable names");
     read_value(version, record.libraries[name], build.where("libraries"));
   }
-  build("cpu", record.cpu_model);
+  build("processor", record.processor);
   std::string features;
   build("features", features);
   record.target.features = cpu_features_from_string(features);
@@ -78,6 +78,8 @@ void read_build(FieldReader& build, BuildRecord& record, bool& reference) {
         static_cast<int>(read_integer(rates.at(name.c_str()), -8, 8, rates.where(name.c_str()))));
   }
   rates.finish();
+  record.target.sm = static_cast<int>(read_integer(build.at("sm"), 0, 1000, build.where("sm")));
+  build("tf32", record.target.tf32);
   build("reference_kernels", reference);
   build.finish();
 }
@@ -104,12 +106,22 @@ void read_meta(const Json& json, const std::string& where, CompiledModule& modul
 // What kernels are chosen for: the rates are the file's on the processor where they were measured.
 backend::TargetInfo target_of(const BuildRecord& build, const ReadOptions& options) {
   const CpuFeatures features = options.features & cpu_features();
-  if (build.cpu_model != cpu_model() || build.target.features != features) {
+  if (build.processor != cpu_model() || build.target.features != features) {
     return backend::cpu_target(options.features, options.threads);
   }
   backend::TargetInfo target = build.target;
   target.threads = options.threads;
   return target;
+}
+
+void choose_target(const EngineHeader& header, const ReadOptions& options, CompiledModule& module) {
+  if (header.device == to_string(backend::DeviceKind::kCpu)) {
+    module.options.target = target_of(module.build, options);
+    return;
+  }
+  module.options.devices = options.open_gpus(module.build.target.tf32);
+  module.options.target = module.options.devices->first()->target();
+  module.build.target.kind = module.options.target.kind;
 }
 
 void bind_programs(const Section& section, CompiledModule& module) {
@@ -125,13 +137,13 @@ void bind_programs(const Section& section, CompiledModule& module) {
 
 LoadedEngine load(const std::shared_ptr<const MappedFile>& file, const ReadOptions& options) {
   const std::string& path = file->path();
-  const EngineHeader header = read_header(*file, options.features & cpu_features());
+  const EngineHeader header = read_header(*file, options.features & cpu_features(), options.open_gpus != nullptr);
   auto module = std::make_shared<CompiledModule>();
   LoadedEngine engine;
   engine.model.hash = header.model_hash;
   read_meta(read_json(*file, header, kMeta, kMaxMetaBytes), path + ": meta", *module, engine.model);
   module->build.needed = header.needed;
-  module->options.target = target_of(module->build, options);
+  choose_target(header, options, *module);
   const auto& families = options.families;
   LASSO_CHECK(std::find(families.begin(), families.end(), engine.model.family) != families.end(),
               ErrorCode::kUnsupported,

@@ -95,12 +95,14 @@ void read_sections(const MappedFile& file, EngineHeader& header) {
               file.size());
 }
 
-void check_machine(const std::string& path, const EngineHeader& header, CpuFeatures features) {
-  const std::string_view device = to_string(backend::DeviceKind::kCpu);
-  LASSO_CHECK(header.device == device, ErrorCode::kUnsupported,
-              "{}: built for the device \"{}\"; this release runs on \"{}\": build it again from "
-              "its checkpoint",
-              path, header.device, device);
+void check_machine(const std::string& path, const EngineHeader& header, CpuFeatures features,
+                   bool gpus) {
+  const std::string_view cpu = to_string(backend::DeviceKind::kCpu);
+  const std::string_view cuda = to_string(backend::DeviceKind::kCuda);
+  LASSO_CHECK(header.device == cpu || (gpus && header.device == cuda), ErrorCode::kUnsupported,
+              "{}: built for the device \"{}\", and \"{}\" is expected: build it again from its "
+              "checkpoint",
+              path, header.device, cpu);
   LASSO_CHECK(
       features.contains(header.needed), ErrorCode::kUnsupported,
       "{}: its layers and packed weights need {}, and {} is the best {}; build it again from "
@@ -138,7 +140,7 @@ HeaderBytes encode_header(const EngineHeader& header) {
   return bytes;
 }
 
-EngineHeader read_header(const MappedFile& file, CpuFeatures features) {
+EngineHeader read_header(const MappedFile& file, CpuFeatures features, bool gpus) {
   const std::string& path = file.path();
   LASSO_CHECK(
       file.size() >= kMagic.size() && std::memcmp(file.data(), kMagic.data(), kMagic.size()) == 0,
@@ -175,7 +177,7 @@ EngineHeader read_header(const MappedFile& file, CpuFeatures features) {
          "its checkpoint",
          path, needed, LASSO_VERSION);
   }
-  check_machine(path, header, features);
+  check_machine(path, header, features, gpus);
   return header;
 }
 

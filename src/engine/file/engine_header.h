@@ -15,7 +15,7 @@
 
 namespace lasso::engine {
 
-inline constexpr std::uint32_t kEngineFormat = 3;
+inline constexpr std::uint32_t kEngineFormat = 4;
 inline constexpr std::size_t kHeaderBytes = 512;
 inline constexpr std::size_t kSectionAlignment = 4096;
 
@@ -33,7 +33,7 @@ inline constexpr std::array<std::string_view, kSectionCount> kSectionNames{"weig
 
 struct EngineHeader {
   std::string lasso_version;
-  std::string device;  // "cpu"
+  std::string device;  // "cpu" or "cuda"
   CpuFeatures needed = CpuFeature::kAvx2;
   std::string model_hash;
   std::array<Section, kSectionCount> sections;
@@ -47,8 +47,8 @@ HeaderBytes encode_header(const EngineHeader& header);
 
 // Throws kCorruptFile for what is no header or a damaged one, for a file that is not as long as the
 // header says and for sections that do not lie as they must; kUnsupported for another format,
-// device or features that `features` lack.
-EngineHeader read_header(const MappedFile& file, CpuFeatures features);
+// device (`gpus`: "cuda" is one that it may be for) or features that `features` lack.
+EngineHeader read_header(const MappedFile& file, CpuFeatures features, bool gpus);
 
 }  // namespace lasso::engine
 

@@ -109,7 +109,7 @@ class Binder {
       check_plain_inputs(node, compiled);
       return;
     }
-    const kernels::Family& family = kernels::family_of(node.op);
+    const kernels::Family& family = kernels::family_of(node.op, target_.kind);
     const kernels::Call call = make_call(graph_, node, graph_.typical);
     compiled.family = &family;
     compiled.packed_inputs = family.packed_inputs(call);

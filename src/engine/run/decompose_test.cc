@@ -106,18 +106,18 @@ std::vector<std::vector<std::byte>> results_of(const graph::Graph& graph) {
   return outputs;
 }
 
-// Both differ by `tolerance`; then values in bfloat16 by one more in the last of 8 bits, and
-// integers by one.
+// Both differ by `tolerance`; then values in bfloat16 by one more in the last of 8 bits, those in
+// float16 in the last of 11, or of 2^-24, and integers by one.
 void expect_near(DType dtype, const std::vector<std::byte>& a, const std::vector<std::byte>& b,
                  double tolerance) {
   ASSERT_EQ(a.size(), b.size());
   const auto number = [&](const std::vector<std::byte>& bytes, std::size_t i) -> double {
     const std::byte* at = bytes.data() + i * size_of(dtype);
     if (dtype == DType::kU8) return static_cast<double>(*at);
-    if (dtype == DType::kBF16) {
+    if (is_half(dtype)) {
       std::uint16_t bits = 0;
       std::memcpy(&bits, at, sizeof(bits));
-      return bf16_to_f32(bits);
+      return half_to_f32(dtype, bits);
     }
     float value = 0;
     std::memcpy(&value, at, sizeof(value));
@@ -129,6 +129,7 @@ void expect_near(DType dtype, const std::vector<std::byte>& a, const std::vector
     const double y = number(b, i);
     double allowed = tolerance;
     if (dtype == DType::kBF16) allowed += 0x1p-7 * std::abs(x);
+    if (dtype == DType::kF16) allowed += 0x1p-10 * std::abs(x) + 0x1p-24;
     if (dtype == DType::kU8) allowed = 1;
     ASSERT_LE(std::abs(x - y), allowed) << "element " << i << ": " << x << " and " << y;
     largest = std::max(largest, std::abs(x));
@@ -179,7 +180,7 @@ struct LinearCase {
   Linear op;
   bool bias = false;
   bool residual = false;
-  DType x = DType::kF32;  // or bfloat16
+  DType x = DType::kF32;  // or that of the weights
   Shape lead = {kBatch, 5};
 };
 
@@ -188,7 +189,7 @@ void check_linear(const LinearCase& c) {
   Shape shape = c.lead;
   shape.emplace_back(kK);
   ValueId x = b.input("x", DType::kF32, shape);
-  if (c.x == DType::kBF16) x = b.add("x16", graph::Cast{DType::kBF16}, {x});
+  if (c.x != DType::kF32) x = b.add("x16", graph::Cast{c.x}, {x});
   std::vector<ValueId> inputs{x, b.constant("w", random_tensor({kN, kK}, 1)), kNoValue, kNoValue};
   if (c.bias) inputs[2] = b.constant("b", random_tensor({kN}, 2));
   if (c.residual) {
@@ -207,13 +208,15 @@ TEST(Decompose, Linear) {
   check_linear({.op = {Activation::kNone}, .bias = true, .lead = {kBatch, 2, 3}});
 }
 
-TEST(Decompose, LinearInBfloat16) {
-  for (const DType x : {DType::kF32, DType::kBF16}) {
-    for (const DType result : {DType::kF32, DType::kBF16}) {
-      check_linear({.op = {Activation::kGelu, DType::kBF16, result}, .bias = true, .x = x});
+TEST(Decompose, LinearIn16Bits) {
+  for (const DType half : {DType::kBF16, DType::kF16}) {
+    for (const DType x : {DType::kF32, half}) {
+      for (const DType result : {DType::kF32, half}) {
+        check_linear({.op = {Activation::kGelu, half, result}, .bias = true, .x = x});
+      }
     }
+    check_linear({.op = {Activation::kNone, half}, .bias = true, .residual = true});
   }
-  check_linear({.op = {Activation::kNone, DType::kBF16}, .bias = true, .residual = true});
 }
 
 void check_int8(DType result, bool gain, bool residual, bool output_gain) {
@@ -253,7 +256,7 @@ TEST(Decompose, MatMulBroadcastsBatches) {
 }
 
 TEST(Decompose, Conv2d) {
-  for (const DType weights : {DType::kF32, DType::kBF16}) {
+  for (const DType weights : {DType::kF32, DType::kBF16, DType::kF16}) {
     for (const std::int64_t groups : {1, 2}) {
       Builder b("conv");
       const ValueId x = b.input("x", DType::kF32, {kBatch, 7, 9, 6});
@@ -268,9 +271,9 @@ TEST(Decompose, Conv2d) {
 }
 
 TEST(Decompose, ConvTranspose2d) {
-  for (const DType weights : {DType::kF32, DType::kBF16}) {
+  for (const DType weights : {DType::kF32, DType::kBF16, DType::kF16}) {
     for (const std::int64_t stride : {1, 2, 3}) {
-      const DType result = weights == DType::kBF16 && stride == 2 ? DType::kBF16 : DType::kF32;
+      const DType result = stride == 2 ? weights : DType::kF32;
       Builder b("conv_transpose");
       const ValueId x = b.input("x", DType::kF32, {kBatch, 3, 5, 11});
       const ValueId w = b.constant("w", random_tensor({11, 6, stride, stride}, 1));
@@ -284,7 +287,7 @@ TEST(Decompose, ConvTranspose2d) {
 }
 
 TEST(Decompose, LayerNorm) {
-  for (const DType result : {DType::kF32, DType::kBF16, DType::kU8}) {
+  for (const DType result : {DType::kF32, DType::kBF16, DType::kF16, DType::kU8}) {
     Builder b("norm");
     const ValueId x = b.input("x", DType::kF32, {kBatch, 3, kK});
     output(b, b.add_results({"y", "s"}, graph::LayerNorm{1e-5F, Activation::kGelu, result},
@@ -342,12 +345,19 @@ TEST(Decompose, AttentionBroadcastsBatches) {
   const std::vector<std::array<Dim, 3>> batches{
       {kBatch, kBatch, kBatch}, {Dim(1), kBatch, kBatch}, {kBatch, Dim(1), Dim(1)}};
   for (const auto& batch : batches) {
-    Builder b("attention");
-    const ValueId q = b.input("q", DType::kF32, {batch[0], 5, 3 * 7});
-    const ValueId k = b.input("k", DType::kF32, {batch[1], 11, 3 * 7});
-    const ValueId v = b.input("v", DType::kF32, {batch[2], 11, 3 * 7});
-    b.output(b.add("y", graph::Attention{3, 0.4F}, {q, k, v}), "y");
-    check(b, attention_tolerance(7, 11));
+    for (const DType dtype : {DType::kF32, DType::kBF16, DType::kF16}) {
+      Builder b("attention");
+      const auto input = [&](const char* name, const Dim& count, std::int64_t tokens) {
+        const ValueId x = b.input(name, DType::kF32, {count, tokens, 3 * 7});
+        const std::string cast = std::string(name) + "16";
+        return dtype == DType::kF32 ? x : b.add(cast, graph::Cast{dtype}, {x});
+      };
+      const ValueId q = input("q", batch[0], 5);
+      const ValueId k = input("k", batch[1], 11);
+      const ValueId v = input("v", batch[2], 11);
+      b.output(b.add("y", graph::Attention{3, 0.4F}, {q, k, v}), "y");
+      check(b, attention_tolerance(7, 11));
+    }
   }
 }
 
@@ -367,7 +377,7 @@ void check_window(const WindowCase& c) {
   constexpr std::int64_t kWidth = 5;
   Builder b("window");
   ValueId qkv = b.input("qkv", DType::kF32, {kBatch, c.height, c.width, 3 * kHeads * kWidth});
-  if (c.dtype == DType::kBF16) qkv = b.add("qkv16", graph::Cast{DType::kBF16}, {qkv});
+  if (c.dtype != DType::kF32) qkv = b.add("qkv16", graph::Cast{c.dtype}, {qkv});
   const std::int64_t side = c.window > 0 ? c.window : c.height;
   std::vector<ValueId> inputs{qkv, kNoValue, kNoValue, kNoValue};
   if (c.positions) {
@@ -391,6 +401,7 @@ TEST(Decompose, WindowAttention) {
   check_window({.height = 5, .width = 5});
   check_window({.height = 4, .width = 6, .positions = false, .pad = false});
   check_window({.height = 5, .width = 7, .window = 3, .dtype = DType::kBF16});
+  check_window({.height = 5, .width = 7, .window = 3, .dtype = DType::kF16});
 }
 
 TEST(Decompose, WindowAttentionOfAnyGrid) {

@@ -53,7 +53,10 @@ Plan::Plan(const CompiledModule& module, const CompiledProgram& program,
   check_sizes();
   place_values(weights);
   place_arguments();
-  add_steps(module, device.target(), weights);
+  {
+    const auto current = device.make_current();
+    add_steps(module, device.target(), weights);
+  }
   plan_arena(device.alignment());
 }
 
@@ -97,8 +100,8 @@ void Plan::place_values(const std::byte* weights) {
   }
 }
 
-// Where kernels can't use the host's memory, arguments that lie there have a place in the arena for
-// the whole run.
+// Where kernels can't use the host's memory, arguments have a place in the arena for the whole run:
+// recorded runs need the same addresses every time, also where the caller's memory is the device's.
 void Plan::place_arguments() {
   const Graph& graph = program_.graph;
   const auto add = [&](ValueId id, std::vector<Argument>& arguments) {
@@ -205,6 +208,7 @@ void Plan::plan_arena(std::size_t alignment) {
 void Plan::set_arena(std::byte* arena) {
   if (arena == arena_) return;
   arena_ = arena;
+  recording_.reset();
   for (Step& step : steps_) {
     for (std::size_t k = 0; k < step.inputs.size(); ++k) {
       const Place& place = step.input_places[k];
@@ -228,15 +232,19 @@ void Plan::set_arguments(backend::Stream& stream, std::span<const ConstTensorRef
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     check_dtype(name, "input", i, inputs[i].dtype, inputs_[i].dtype);
     input_pointers_[i] = inputs[i].data;
-    if (is_host_ || inputs[i].space == MemorySpace::kDevice) continue;
+    if (is_host_) continue;
     std::byte* copy = arena_ + memory_.offsets[inputs_[i].block];
-    stream.upload(copy, inputs[i].data, inputs_[i].bytes);
+    if (inputs[i].space == MemorySpace::kDevice) {
+      stream.copy(copy, inputs[i].data, inputs_[i].bytes);
+    } else {
+      stream.upload(copy, inputs[i].data, inputs_[i].bytes);
+    }
     input_pointers_[i] = copy;
   }
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     check_dtype(name, "output", i, outputs[i].dtype, outputs_[i].dtype);
-    const bool direct = is_host_ || outputs[i].space == MemorySpace::kDevice;
-    output_pointers_[i] = direct ? outputs[i].data : arena_ + memory_.offsets[outputs_[i].block];
+    output_pointers_[i] =
+        is_host_ ? outputs[i].data : arena_ + memory_.offsets[outputs_[i].block];
   }
   for (const Patch& patch : input_patches_) {
     steps_[patch.step].inputs[patch.operand] = input_pointers_[patch.argument];
@@ -250,32 +258,67 @@ void Plan::set_arguments(backend::Stream& stream, std::span<const ConstTensorRef
 }
 
 // Streams copy the arrays of pointers, so that the next call may patch them while this one runs.
-void Plan::run_step(backend::Stream& stream, const Step& step, const AfterStep& after) const {
+void Plan::launch(backend::Stream& stream, const Step& step) const {
   const backend::KernelArgs args{step.inputs, step.outputs, step.packed, step.workspace, nullptr};
-  if (!after) {
+  try {
     stream.launch(step.run, *step.state, args);
+  } catch (const Error& error) {
+    const Graph& graph = program_.graph;
+    fail(error.code(), "program {}, value \"{}\": {}", graph.name,
+         graph.value(graph.nodes[step.node].outputs.front()).name, error.what());
+  }
+}
+
+void Plan::run_step(backend::Stream& stream, const Step& step, const AfterStep& after) const {
+  if (!after) {
+    launch(stream, step);
     return;
   }
   stream.wait();
   const Stopwatch watch;
-  stream.launch(step.run, *step.state, args);
+  launch(stream, step);
   stream.wait();
   const double ms = watch.milliseconds();
   after(program_.graph.nodes[step.node], step.dims, step.outputs, ms);
 }
 
-void Plan::enqueue(backend::Stream& stream, std::span<const ConstTensorRef> inputs,
-                   std::span<const TensorRef> outputs, bool poison, const AfterStep& after) {
-  set_arguments(stream, inputs, outputs);
+void Plan::run_steps(backend::Stream& stream, bool poison, const AfterStep& after) const {
   for (std::size_t i = 0; i < steps_.size(); ++i) {
     if (poison) poison_before(stream, steps_[i]);
     run_step(stream, steps_[i], after);
     if (poison) poison_after(stream, i);
   }
+}
+
+// Kernels set themselves up in their first run, so that the second one is recorded.
+void Plan::run_recorded(backend::Stream& stream) {
+  if (recording_ == nullptr && has_run_ && can_record_) {
+    recording_ = stream.record([&] { run_steps(stream, false, {}); });
+    can_record_ = recording_ != nullptr;
+  }
+  if (recording_ != nullptr) {
+    stream.replay(*recording_);
+  } else {
+    run_steps(stream, false, {});
+  }
+  has_run_ = true;
+}
+
+void Plan::enqueue(backend::Stream& stream, std::span<const ConstTensorRef> inputs,
+                   std::span<const TensorRef> outputs, bool poison, const AfterStep& after) {
+  set_arguments(stream, inputs, outputs);
+  if (is_host_ || poison || after) {
+    run_steps(stream, poison, after);
+  } else {
+    run_recorded(stream);
+  }
   if (is_host_) return;
   for (std::size_t i = 0; i < outputs.size(); ++i) {
-    if (outputs[i].space == MemorySpace::kDevice) continue;
-    stream.download(outputs[i].data, output_pointers_[i], outputs_[i].bytes);
+    if (outputs[i].space == MemorySpace::kDevice) {
+      stream.copy(outputs[i].data, output_pointers_[i], outputs_[i].bytes);
+    } else {
+      stream.download(outputs[i].data, output_pointers_[i], outputs_[i].bytes);
+    }
   }
 }
 

@@ -73,7 +73,7 @@ class Plan {
   struct Argument {
     DType dtype = DType::kF32;
     std::size_t bytes = 0;
-    std::size_t block = 0;  // of the arena, for host memory that kernels can't read
+    std::size_t block = 0;  // of the arena, on devices that are not the host
   };
 
   void check_sizes() const;
@@ -89,7 +89,11 @@ class Plan {
   Place place_of(graph::ValueId id) const;
   void set_arguments(backend::Stream& stream, std::span<const ConstTensorRef> inputs,
                      std::span<const TensorRef> outputs);
+  // Errors name the program and the value that the step computes.
+  void launch(backend::Stream& stream, const Step& step) const;
   void run_step(backend::Stream& stream, const Step& step, const AfterStep& after) const;
+  void run_steps(backend::Stream& stream, bool poison, const AfterStep& after) const;
+  void run_recorded(backend::Stream& stream);
   void poison_before(backend::Stream& stream, const Step& step) const;
   void poison_after(backend::Stream& stream, std::size_t index) const;
 
@@ -108,6 +112,10 @@ class Plan {
   std::vector<Patch>
       read_back_patches_;  // a step that reads what an earlier one wrote to an output
   std::byte* arena_ = nullptr;
+  // Of all steps with this arena, where the device has such a thing.
+  std::unique_ptr<backend::Recording> recording_;
+  bool has_run_ = false;
+  bool can_record_ = true;
   std::vector<const void*> input_pointers_;  // of the call, on the device
   std::vector<void*> output_pointers_;
 };

@@ -11,6 +11,7 @@ namespace {
 std::shared_ptr<const backend::Device> device_of(const CompiledModule& module,
                                                  const SessionOptions& options) {
   if (options.device != nullptr) return options.device;
+  if (module.options.devices != nullptr) return module.options.devices->next();
   LASSO_CHECK(options.threads >= 1, ErrorCode::kInvalidArgument,
               "threads is {}, and must be at least 1", options.threads);
   backend::TargetInfo target = module.options.target;

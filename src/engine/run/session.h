@@ -20,7 +20,8 @@ namespace lasso::engine {
 
 struct SessionOptions {
   int threads = 1;
-  // Where programs run; null: on the CPU, with the module's target and `threads`.
+  // Where programs run; null: on the module's devices, in turn, or the CPU, with the module's target
+  // and `threads`.
   std::shared_ptr<const backend::Device> device;
   std::size_t cached_plans = 16;
 #ifdef NDEBUG
@@ -73,8 +74,10 @@ class Session {
   void set_trace(Trace trace) { trace_ = std::move(trace); }
 
   const CompiledModule& module() const { return *module_; }
+  const std::shared_ptr<const backend::Device>& device() const { return device_; }
+  backend::Stream& stream() { return *stream_; }
   const backend::TargetInfo& target() const { return device_->target(); }
-  int threads() const { return target().threads; }
+  int threads() const { return device_->is_host() ? target().threads : options_.threads; }
 
  private:
   struct CachedPlan {

@@ -20,13 +20,13 @@ const void* on_host(const backend::Device& device, backend::Stream& stream, cons
 const float* TraceValues::convert(const backend::Device& device, backend::Stream& stream,
                                   DType dtype, const Dims& dims, std::span<void* const> results) {
   const auto count = static_cast<std::size_t>(element_count(dims));
-  if (dtype != DType::kF32 && dtype != DType::kBF16 && dtype != DType::kU8) return nullptr;
+  if (dtype != DType::kF32 && !is_half(dtype) && dtype != DType::kU8) return nullptr;
   const void* first = on_host(device, stream, results[0], count * size_of(dtype), first_);
   if (dtype == DType::kF32) return static_cast<const float*>(first);
   values_.resize(count);
-  if (dtype == DType::kBF16) {
+  if (is_half(dtype)) {
     const auto* bits = static_cast<const std::uint16_t*>(first);
-    for (std::size_t i = 0; i < count; ++i) values_[i] = bf16_to_f32(bits[i]);
+    for (std::size_t i = 0; i < count; ++i) values_[i] = half_to_f32(dtype, bits[i]);
     return values_.data();
   }
   const auto channels = static_cast<std::size_t>(dims.back());

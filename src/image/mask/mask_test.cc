@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/random.h"
+#include "image/mask/mask_bits.h"
 #include "lasso/error.h"
 #include "support/mask_picture.h"
 
@@ -316,6 +317,21 @@ TEST(CocoPolygons, UnitingGivesTheMaskBack) {
       }
     }
     EXPECT_DOUBLE_EQ(area, static_cast<double>(mask_area(mask)));
+  }
+}
+
+TEST(MaskBits, BecomeBytes) {
+  for (const Mask& mask : random_masks()) {
+    const auto width = static_cast<std::size_t>(mask.width);
+    const std::size_t words = (width + 31) / 32;
+    std::vector<std::uint32_t> bits(words * static_cast<std::size_t>(mask.height));
+    for (std::size_t i = 0; i < mask.data.size(); ++i) {
+      const std::size_t x = i % width;
+      bits[i / width * words + x / 32] |= std::uint32_t{mask.data[i]} << x % 32;
+    }
+    std::vector<std::uint8_t> bytes(mask.data.size(), 9);
+    expand_mask_bits(bits.data(), mask.width, mask.height, bytes.data());
+    EXPECT_EQ(bytes, mask.data) << mask.width << "x" << mask.height;
   }
 }
 

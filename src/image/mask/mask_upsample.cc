@@ -16,6 +16,8 @@ const MaskRows& usable_rows(CpuFeatures features) {
   return features.has(CpuFeature::kAvx512) ? mask_rows_avx512() : mask_rows_avx2();
 }
 
+float sigmoid(float logit) { return 1.0f / (1.0f + std::exp(-logit)); }
+
 std::size_t line_size(int count) {
   return align_up(static_cast<std::size_t>(count) + kLineSlack, kAlignment / sizeof(float));
 }
@@ -81,8 +83,7 @@ class Upsampler {
     if (through_model()) {
       std::copy_n(in, u_.low_res_side, low_);
     } else {
-      std::transform(in, in + u_.low_res_side, low_,
-                     [](float logit) { return 1.0f / (1.0f + std::exp(-logit)); });
+      std::transform(in, in + u_.low_res_side, low_, sigmoid);
     }
     low_[u_.low_res_side] = low_[u_.low_res_side - 1];
     return low_;
@@ -177,6 +178,10 @@ MaskUpsample mask_upsample_of(const Preprocess& preprocess, int low_res_side, in
           .features = features};
 }
 
+float mask_limit(Preprocess::MaskResize method, float threshold) {
+  return method == Preprocess::MaskResize::kProbabilities ? sigmoid(threshold) : threshold;
+}
+
 void BilinearTaps::prepare(int in, int out, int out_begin, int out_count) {
   if (in == in_size && out == out_size && out_begin == begin && out_count == count) return;
   in_size = 0;  // not valid until complete
@@ -210,9 +215,7 @@ void upsample_mask(const MaskUpsample& u, const float* low_res, float threshold,
   LASSO_CHECK(stride >= u.width, ErrorCode::kInvalidArgument,
               "a mask's stride of {} bytes is less than its rows of {}", stride, u.width);
   const MaskRows& rows = usable_rows(u.features);
-  const float limit = u.method == Preprocess::MaskResize::kProbabilities
-                          ? 1.0f / (1.0f + std::exp(-threshold))
-                          : threshold;
+  const float limit = mask_limit(u.method, threshold);
   upsample(u, low_res, scratch, rows,
            [&](std::int64_t y, const float* a, const float* b, float wa, float wb) {
              rows.threshold(a, b, wa, wb, limit, u.width, out + y * stride);

@@ -25,6 +25,9 @@ struct MaskUpsample {
 MaskUpsample mask_upsample_of(const Preprocess& preprocess, int low_res_side, int image_size,
                               int width, int height, CpuFeatures features = cpu_features());
 
+// What upsampled values are compared with: `threshold`, or for kProbabilities its sigmoid.
+float mask_limit(Preprocess::MaskResize method, float threshold);
+
 // Bilinear weights of one axis as PyTorch's interpolate(align_corners=False) has them:
 // out[i] = w0[i] * in[index[i]] + w1[i] * in[index[i] + 1], where in[size] repeats the last value.
 struct BilinearTaps {

@@ -1,7 +1,5 @@
 #include "kernels/attention/attention.h"
 
-#include <algorithm>
-
 #include "core/check.h"
 #include "kernels/attention/attention_kernels.h"
 #include "kernels/cpu/constant.h"
@@ -10,11 +8,7 @@ namespace lasso::kernels {
 
 namespace {
 
-bool all_float32(const Call& call) {
-  const auto float32 = [](const Operand& o) { return !o.present || o.dtype == DType::kF32; };
-  return std::all_of(call.inputs.begin(), call.inputs.end(), float32) &&
-         std::all_of(call.outputs.begin(), call.outputs.end(), float32);
-}
+bool is_known(DType dtype) { return dtype == DType::kF32 || is_half(dtype); }
 
 WindowAttentionProblem make_window_attention_problem(const Call& call) {
   const auto& op = std::get<graph::WindowAttention>(call.op);
@@ -58,16 +52,18 @@ AttentionProblem make_attention_problem(const Call& call) {
   p.heads = op.heads;
   p.head_dim = q[2] / op.heads;
   p.scale = op.scale;
-  p.float32 = all_float32(call);
+  p.dtype = call.inputs[0].dtype;
+  for (const Operand& operand : {call.inputs[1], call.inputs[2], call.outputs.at(0)}) {
+    LASSO_CHECK(operand.dtype == p.dtype, ErrorCode::kUnsupported, "attention: {} beside {}",
+                to_string(operand.dtype), to_string(p.dtype));
+  }
   return p;
 }
 
 }  // namespace
 
 std::string check_problem(const WindowAttentionProblem& p) {
-  if (p.dtype != DType::kF32 && p.dtype != DType::kBF16) {
-    return "operands other than float32 and bfloat16";
-  }
+  if (!is_known(p.dtype)) return "operands other than float32, bfloat16 and float16";
   if (p.batch < 0 || p.height < 0 || p.width < 0 || p.heads < 1 || p.head_dim < 1 || p.window < 0) {
     return "sizes that are not positive";
   }
@@ -75,7 +71,7 @@ std::string check_problem(const WindowAttentionProblem& p) {
 }
 
 std::string check_problem(const AttentionProblem& p) {
-  if (!p.float32) return "operands other than float32";
+  if (!is_known(p.dtype)) return "operands other than float32, bfloat16 and float16";
   if (p.batch < 0 || p.queries < 0 || p.keys < 1 || p.heads < 1 || p.head_dim < 1) {
     return "sizes that are not positive";
   }

@@ -33,11 +33,12 @@ struct WindowAttentionProblem {
   float scale = 1.0F;
   bool has_rel = false;
   bool has_pad = false;
-  DType dtype = DType::kF32;  // of qkv and the result, or bfloat16; Rh, Rw and pad are float32
+  // Of qkv and the result: float32, bfloat16 or float16; Rh, Rw and pad are float32.
+  DType dtype = DType::kF32;
 };
 
 // graph::Attention: inputs q [q_batch, queries, heads*head_dim], k [k_batch, keys, ...] and v
-// [v_batch, keys, ...], all float32; each batch is `batch` or 1.
+// [v_batch, keys, ...]; each batch is `batch` or 1.
 struct AttentionProblem {
   std::int64_t batch = 1;
   std::int64_t q_batch = 1;
@@ -48,7 +49,7 @@ struct AttentionProblem {
   std::int64_t heads = 1;
   std::int64_t head_dim = 0;
   float scale = 1.0F;
-  bool float32 = true;
+  DType dtype = DType::kF32;  // of q, k, v and the result: float32, bfloat16 or float16
 };
 
 // Bound of a fast kernel's scratch for each thread. Besides that the workspace holds the packed

@@ -132,8 +132,7 @@ void add_window(const std::string& name, std::int64_t heads, std::int64_t d, std
 void add_plain(const std::string& name, std::int64_t batch, std::int64_t queries, std::int64_t keys,
                std::int64_t d) {
   const AttentionProblem problem{
-      batch, batch, batch, batch, queries, keys, 8, d, 1.0F / std::sqrt(static_cast<float>(d)),
-      true};
+      batch, batch, batch, batch, queries, keys, 8, d, 1.0F / std::sqrt(static_cast<float>(d))};
   add(name, attention_kernels(), problem,
       [](benchmark::State& state, const Kernel<AttentionProblem>& kernel,
          const AttentionProblem& p) {

@@ -1,19 +1,9 @@
-// Window attention in bfloat16: every kernel against the definition in double precision, on the
-// values that bfloat16 numbers stand for.
+// Window attention in bfloat16 on the CPU: every kernel against the definition in double precision,
+// on the values that bfloat16 numbers stand for, at addresses that are multiples of two alone.
 //
-// Tolerance. Beside that of float32 (attention_test.cc), with u = 2^-8 the most that a rounding to
-// bfloat16 takes off a number: a kernel may
-// - round the position tables, and the tokens that fill up windows: scores move by u |q| |Rh|,
-//   u |q| |Rw| and u scale |q| |pad k|, the result by twice their sum times max|v|; values by
-//   u max|v|,
-// - round the probabilities, or cut them off, if it divides by the sum of what is left: up to 2 u
-// of
-//   each, but only differences from the mean count, on average half of that: u max|v|,
-// - take exponentials with an error of 1e-4: 2e-4 max|v|,
-// and the result is rounded: u |y|.
-//
-// These bounds hold for the worst signs. Taken together the errors are no more than those of a few
-// independent roundings: |y - exact| <= 2 u |exact| in the norm of the whole result.
+// The bounds of half_tolerance() hold for the worst signs. Taken together the errors are no more
+// than those of a few independent roundings: |y - exact| <= 2 u |exact| in the norm of the whole
+// result.
 #include <gtest/gtest.h>
 
 #include <cstring>
@@ -33,21 +23,6 @@ Halves to_bf16(const Floats& values) {
   halves.reserve(values.size());
   for (const float v : values) halves.push_back(f32_to_bf16(v));
   return halves;
-}
-
-// What to add to the tolerance for float32, but for the result's rounding.
-double bf16_tolerance(const WindowAttentionProblem& p, const WindowInputs& in) {
-  const std::int64_t d = p.head_dim;
-  const std::int64_t channels = p.heads * d;
-  double q_norm = 0;
-  for (std::int64_t head = 0; head < p.heads; ++head) {
-    q_norm = std::max(q_norm, max_norm(in.qkv, head * d, 3 * channels, d));
-  }
-  const double scores = q_norm * (max_norm(in.rel_h, 0, d, d) + max_norm(in.rel_w, 0, d, d) +
-                                  double{p.scale} * max_norm(in.pad, channels, d, d));
-  const double v_max = std::max(max_abs(in.pad), max_value(p, in.qkv));
-  const double pads = p.has_pad ? 1 : 0;
-  return v_max * (kRounding * (2 * scores + 1 + pads) + 2e-4);
 }
 
 // The result's bits. The workspace has NaNs, and guards around it and the output.
@@ -90,7 +65,7 @@ void check(WindowCase c) {
   WindowInputs in(c);
   for (float& v : in.qkv) v = bf16_to_f32(f32_to_bf16(v));
   const std::vector<double> expected = naive_window(p, in);
-  const double tolerance = in.tolerance + bf16_tolerance(p, in);
+  const double tolerance = in.tolerance + half_tolerance(p, in, kRounding);
   for (const auto& kernel : window_attention_kernels()) {
     if (!ask(kernel, p, backend::test_target(2))) continue;
     SCOPED_TRACE(kernel.name);

@@ -135,7 +135,7 @@ class State final : public ProblemState<Problem> {
 };
 
 DType dtype(const WindowAttentionProblem& p) { return p.dtype; }
-DType dtype(const AttentionProblem&) { return DType::kF32; }
+DType dtype(const AttentionProblem& p) { return p.dtype; }
 
 double flops(const WindowAttentionProblem& p) {
   const Windows w(p);

@@ -32,16 +32,25 @@ void add_scaled(float* out, const float* v, float p, std::int64_t n) {
   for (std::int64_t i = 0; i < n; ++i) out[i] += p * v[i];
 }
 
-float value(float x) { return x; }
-float value(std::uint16_t bits) { return bf16_to_f32(bits); }
-
-template <typename T>
-void to_floats(const T* from, std::int64_t n, float* to) {
-  for (std::int64_t i = 0; i < n; ++i) to[i] = value(from[i]);
+// Elements from `first` on of a tensor as float32 numbers.
+void to_floats(const void* tensor, DType dtype, std::int64_t first, std::int64_t n, float* to) {
+  if (dtype == DType::kF32) {
+    std::copy_n(static_cast<const float*>(tensor) + first, n, to);
+    return;
+  }
+  const auto* from = static_cast<const std::uint16_t*>(tensor) + first;
+  for (std::int64_t i = 0; i < n; ++i) to[i] = half_to_f32(dtype, from[i]);
 }
 
-void store(float x, float* to) { *to = x; }
-void store(float x, std::uint16_t* to) { *to = f32_to_bf16(x); }
+// And back.
+void from_floats(const float* from, std::int64_t n, void* tensor, DType dtype, std::int64_t first) {
+  if (dtype == DType::kF32) {
+    std::copy_n(from, n, static_cast<float*>(tensor) + first);
+    return;
+  }
+  auto* to = static_cast<std::uint16_t*>(tensor) + first;
+  for (std::int64_t i = 0; i < n; ++i) to[i] = f32_to_half(dtype, from[i]);
+}
 
 // One thread's scratch: the scores of a query, and three rows of float32 numbers.
 std::size_t scratch_bytes(std::int64_t keys, std::int64_t head_dim) {
@@ -64,15 +73,15 @@ Offer offer(const Problem& problem, const TargetInfo& target) {
   return offer;
 }
 
-// One head of one row of the grid; qkv and the result are of type T.
-template <typename T>
+// One head of one row of the grid.
 struct WindowHead {
   const WindowAttentionProblem& p;
-  const T* qkv;  // of the image
+  const void* qkv;
+  std::int64_t first_token;  // of the image
   const float* rel_h;
   const float* rel_w;
   const float* pad;
-  T* out;
+  void* out;
 
   void token(std::int64_t y, std::int64_t x, std::int64_t head, float* scratch) const {
     const std::int64_t d = p.head_dim;
@@ -85,15 +94,16 @@ struct WindowHead {
     float* row = q + d;
     float* o = row + d;
     float* scores = o + d;
-    to_floats(qkv + (y * p.width + x) * 3 * channels + head * d, d, q);
+    to_floats(qkv, p.dtype, (first_token + y * p.width + x) * 3 * channels + head * d, d, q);
     // Key or value (part 1 or 2) of a token of the window into `row`; false where it is zero.
     const auto load = [&](std::int64_t ky, std::int64_t kx, int part) {
       const bool inside = top + ky < p.height && left + kx < p.width;
       const std::int64_t at = part * channels + head * d;
       if (inside) {
-        to_floats(qkv + ((top + ky) * p.width + left + kx) * 3 * channels + at, d, row);
+        const std::int64_t token = first_token + (top + ky) * p.width + left + kx;
+        to_floats(qkv, p.dtype, token * 3 * channels + at, d, row);
       } else if (pad != nullptr) {
-        to_floats(pad + at, d, row);
+        std::copy_n(pad + at, d, row);
       }
       return inside || pad != nullptr;
     };
@@ -114,44 +124,33 @@ struct WindowHead {
         if (load(ky, kx, 2)) add_scaled(o, row, scores[ky * side_w + kx], d);
       }
     }
-    T* to = out + (y * p.width + x) * channels + head * d;
-    for (std::int64_t i = 0; i < d; ++i) store(o[i] / sum, to + i);
+    for (std::int64_t i = 0; i < d; ++i) o[i] /= sum;
+    from_floats(o, d, out, p.dtype, (first_token + y * p.width + x) * channels + head * d);
   }
 };
 
-template <typename T>
-void run_window_of(const ProblemState<WindowAttentionProblem>& s, const KernelArgs& args) {
+void run_window(const KernelState& state, const KernelArgs& args) {
+  const auto& s = static_cast<const ProblemState<WindowAttentionProblem>&>(state);
   const WindowAttentionProblem& p = s.problem;
   const auto table = [&](bool present, int i) {
     return present ? static_cast<const float*>(args.inputs[i]) : nullptr;
   };
-  const std::int64_t tokens = p.height * p.width;
-  const std::int64_t channels = p.heads * p.head_dim;
-  for_tasks_with_scratch(
-      p.batch * p.heads * p.height, s.target.threads, args.workspace, scratch_bytes(p),
-      [&](std::int64_t task, std::byte* scratch) {
-        const std::int64_t y = task % p.height;
-        const std::int64_t head = task / p.height % p.heads;
-        const std::int64_t image = task / p.height / p.heads;
-        const WindowHead<T> h{p,
-                              static_cast<const T*>(args.inputs[0]) + image * tokens * 3 * channels,
-                              table(p.has_rel, 1),
-                              table(p.has_rel, 2),
-                              table(p.has_pad, 3),
-                              static_cast<T*>(args.outputs[0]) + image * tokens * channels};
-        for (std::int64_t x = 0; x < p.width; ++x) {
-          h.token(y, x, head, reinterpret_cast<float*>(scratch));
-        }
-      });
-}
-
-void run_window(const KernelState& state, const KernelArgs& args) {
-  const auto& s = static_cast<const ProblemState<WindowAttentionProblem>&>(state);
-  if (s.problem.dtype == DType::kBF16) {
-    run_window_of<std::uint16_t>(s, args);
-  } else {
-    run_window_of<float>(s, args);
-  }
+  for_tasks_with_scratch(p.batch * p.heads * p.height, s.target.threads, args.workspace,
+                         scratch_bytes(p), [&](std::int64_t task, std::byte* scratch) {
+                           const std::int64_t y = task % p.height;
+                           const std::int64_t head = task / p.height % p.heads;
+                           const std::int64_t image = task / p.height / p.heads;
+                           const WindowHead h{p,
+                                              args.inputs[0],
+                                              image * p.height * p.width,
+                                              table(p.has_rel, 1),
+                                              table(p.has_rel, 2),
+                                              table(p.has_pad, 3),
+                                              args.outputs[0]};
+                           for (std::int64_t x = 0; x < p.width; ++x) {
+                             h.token(y, x, head, reinterpret_cast<float*>(scratch));
+                           }
+                         });
 }
 
 void run_attention(const KernelState& state, const KernelArgs& args) {
@@ -159,30 +158,38 @@ void run_attention(const KernelState& state, const KernelArgs& args) {
   const AttentionProblem& p = s.problem;
   const std::int64_t d = p.head_dim;
   const std::int64_t channels = p.heads * d;
-  const auto input = [&](int i, std::int64_t image) {
-    return static_cast<const float*>(args.inputs[i]) + image * channels;
-  };
-  for_tasks_with_scratch(
-      p.batch * p.heads, s.target.threads, args.workspace, scratch_bytes(p),
-      [&](std::int64_t task, std::byte* scratch) {
-        const std::int64_t head = task % p.heads;
-        const std::int64_t image = task / p.heads;
-        const float* q = input(0, p.q_batch == 1 ? 0 : image * p.queries) + head * d;
-        const float* k = input(1, p.k_batch == 1 ? 0 : image * p.keys) + head * d;
-        const float* v = input(2, p.v_batch == 1 ? 0 : image * p.keys) + head * d;
-        float* out = static_cast<float*>(args.outputs[0]) + image * p.queries * channels + head * d;
-        float* scores = reinterpret_cast<float*>(scratch);
-        for (std::int64_t m = 0; m < p.queries; ++m) {
-          for (std::int64_t n = 0; n < p.keys; ++n) {
-            scores[n] = p.scale * dot(q + m * channels, k + n * channels, d);
-          }
-          const float sum = exponentials(scores, p.keys);
-          float* o = out + m * channels;
-          std::fill(o, o + d, 0.0F);
-          for (std::int64_t n = 0; n < p.keys; ++n) add_scaled(o, v + n * channels, scores[n], d);
-          for (std::int64_t i = 0; i < d; ++i) o[i] /= sum;
-        }
-      });
+  for_tasks_with_scratch(p.batch * p.heads, s.target.threads, args.workspace, scratch_bytes(p),
+                         [&](std::int64_t task, std::byte* scratch) {
+                           const std::int64_t head = task % p.heads;
+                           const std::int64_t image = task / p.heads;
+                           float* q = reinterpret_cast<float*>(scratch);
+                           float* row = q + d;  // of k or v
+                           float* o = row + d;
+                           float* scores = o + d;
+                           const auto load = [&](int input, std::int64_t token, float* to) {
+                             to_floats(args.inputs[static_cast<std::size_t>(input)], p.dtype,
+                                       token * channels + head * d, d, to);
+                           };
+                           const std::int64_t first_query = p.q_batch == 1 ? 0 : image * p.queries;
+                           const std::int64_t first_key = p.k_batch == 1 ? 0 : image * p.keys;
+                           const std::int64_t first_value = p.v_batch == 1 ? 0 : image * p.keys;
+                           for (std::int64_t m = 0; m < p.queries; ++m) {
+                             load(0, first_query + m, q);
+                             for (std::int64_t n = 0; n < p.keys; ++n) {
+                               load(1, first_key + n, row);
+                               scores[n] = p.scale * dot(q, row, d);
+                             }
+                             const float sum = exponentials(scores, p.keys);
+                             std::fill(o, o + d, 0.0F);
+                             for (std::int64_t n = 0; n < p.keys; ++n) {
+                               load(2, first_value + n, row);
+                               add_scaled(o, row, scores[n], d);
+                             }
+                             for (std::int64_t i = 0; i < d; ++i) o[i] /= sum;
+                             from_floats(o, d, args.outputs[0], p.dtype,
+                                         (image * p.queries + m) * channels + head * d);
+                           }
+                         });
 }
 
 template <typename Problem>

@@ -133,31 +133,6 @@ struct PlainCase {
   Pattern pattern = Pattern::kNormal;
 };
 
-std::vector<double> naive_attention(const AttentionProblem& p, const Floats& q, const Floats& k,
-                                    const Floats& v) {
-  const std::int64_t d = p.head_dim;
-  const std::int64_t channels = p.heads * d;
-  std::vector<double> out(static_cast<std::size_t>(p.batch * p.queries * channels));
-  std::vector<double> scores(static_cast<std::size_t>(p.keys));
-  std::vector<const float*> values(static_cast<std::size_t>(p.keys));
-  for (std::int64_t b = 0; b < p.batch; ++b) {
-    const float* qb = q.data() + (p.q_batch == 1 ? 0 : b) * p.queries * channels;
-    const float* kb = k.data() + (p.k_batch == 1 ? 0 : b) * p.keys * channels;
-    const float* vb = v.data() + (p.v_batch == 1 ? 0 : b) * p.keys * channels;
-    for (std::int64_t m = 0; m < p.queries; ++m) {
-      for (std::int64_t head = 0; head < p.heads; ++head) {
-        for (std::int64_t n = 0; n < p.keys; ++n) {
-          const std::int64_t at = n * channels + head * d;
-          scores[n] = double{p.scale} * exact_dot(qb + m * channels + head * d, kb + at, d);
-          values[n] = vb + at;
-        }
-        attend(scores, values, out.data() + (b * p.queries + m) * channels + head * d, d);
-      }
-    }
-  }
-  return out;
-}
-
 void check_plain(const PlainCase& c) {
   const AttentionProblem& p = c.problem;
   SCOPED_TRACE("batch " + std::to_string(p.batch) + " queries " + std::to_string(p.queries) +
@@ -206,7 +181,7 @@ TEST(Attention, EveryKernel) {
                        std::int64_t heads, std::int64_t d, Pattern pattern = Pattern::kNormal) {
     const float scale = 1.0F / std::sqrt(static_cast<float>(d));
     const std::int64_t batch = std::max(q_batch, kv_batch);
-    return PlainCase{{batch, q_batch, kv_batch, kv_batch, m, n, heads, d, scale, true}, pattern};
+    return PlainCase{{batch, q_batch, kv_batch, kv_batch, m, n, heads, d, scale}, pattern};
   };
   std::vector<PlainCase> cases = {
       make(1, 1, 7, 4096, 8, 16), make(1, 1, 4096, 7, 8, 16),  make(1, 1, 7, 7, 8, 32),
@@ -227,8 +202,8 @@ TEST(Attention, EveryKernel) {
 
 // A batch of v alone that broadcasts, and one of q and k.
 TEST(Attention, BatchesBroadcastOneByOne) {
-  check_plain({{2, 2, 2, 1, 20, 30, 2, 16, 0.25F, true}, Pattern::kNormal});
-  check_plain({{2, 1, 1, 2, 20, 30, 2, 16, 0.25F, true}, Pattern::kNormal});
+  check_plain({{2, 2, 2, 1, 20, 30, 2, 16, 0.25F}, Pattern::kNormal});
+  check_plain({{2, 1, 1, 2, 20, 30, 2, 16, 0.25F}, Pattern::kNormal});
 }
 
 // ---- Families
@@ -270,7 +245,7 @@ TEST(Families, ReadTheProblemOffTheCall) {
 
 TEST(Families, FastKernelsSayWhatTheyCannotDo) {
   for (const auto& kernel : attention_kernels()) {
-    AttentionProblem p{1, 1, 1, 1, 4, 4, 1, 256, 1.0F, true};
+    AttentionProblem p{1, 1, 1, 1, 4, 4, 1, 256, 1.0F};
     EXPECT_EQ(static_cast<bool>(ask(kernel, p, backend::test_target(1))), kernel.is_reference());
   }
 }

@@ -207,6 +207,55 @@ inline std::vector<double> naive_window(const WindowAttentionProblem& p, const W
   return out;
 }
 
+// What to add to the tolerance for float32 (attention_test.cc) in a type of 16 bits, but for the
+// result's rounding. With u the most that a rounding takes off a number, a kernel may
+// - round the position tables, and the tokens that fill up windows: scores move by u |q| |Rh|,
+//   u |q| |Rw| and u scale |q| |pad k|, the result by twice their sum times max|v|; values by
+//   u max|v|,
+// - round the probabilities, or cut them off, if it divides by the sum of what is left: up to 2 u
+// of
+//   each, but only differences from the mean count, on average half of that: u max|v|,
+// - take exponentials with an error of 1e-4: 2e-4 max|v|.
+inline double half_tolerance(const WindowAttentionProblem& p, const WindowInputs& in, double u) {
+  const std::int64_t d = p.head_dim;
+  const std::int64_t channels = p.heads * d;
+  double q_norm = 0;
+  for (std::int64_t head = 0; head < p.heads; ++head) {
+    q_norm = std::max(q_norm, max_norm(in.qkv, head * d, 3 * channels, d));
+  }
+  const double scores = q_norm * (max_norm(in.rel_h, 0, d, d) + max_norm(in.rel_w, 0, d, d) +
+                                  double{p.scale} * max_norm(in.pad, channels, d, d));
+  const double v_max = std::max(max_abs(in.pad), max_value(p, in.qkv));
+  const double pads = p.has_pad ? 1 : 0;
+  return v_max * (u * (2 * scores + 1 + pads) + 2e-4);
+}
+
+// softmax(scale q k^T) v by head in double precision.
+inline std::vector<double> naive_attention(const AttentionProblem& p, const Floats& q,
+                                           const Floats& k, const Floats& v) {
+  const std::int64_t d = p.head_dim;
+  const std::int64_t channels = p.heads * d;
+  std::vector<double> out(static_cast<std::size_t>(p.batch * p.queries * channels));
+  std::vector<double> scores(static_cast<std::size_t>(p.keys));
+  std::vector<const float*> values(static_cast<std::size_t>(p.keys));
+  for (std::int64_t b = 0; b < p.batch; ++b) {
+    const float* qb = q.data() + (p.q_batch == 1 ? 0 : b) * p.queries * channels;
+    const float* kb = k.data() + (p.k_batch == 1 ? 0 : b) * p.keys * channels;
+    const float* vb = v.data() + (p.v_batch == 1 ? 0 : b) * p.keys * channels;
+    for (std::int64_t m = 0; m < p.queries; ++m) {
+      for (std::int64_t head = 0; head < p.heads; ++head) {
+        for (std::int64_t n = 0; n < p.keys; ++n) {
+          const std::int64_t at = n * channels + head * d;
+          scores[n] = double{p.scale} * exact_dot(qb + m * channels + head * d, kb + at, d);
+          values[n] = vb + at;
+        }
+        attend(scores, values, out.data() + (b * p.queries + m) * channels + head * d, d);
+      }
+    }
+  }
+  return out;
+}
+
 inline std::vector<WindowCase> window_cases() {
   const auto make = [](std::int64_t batch, std::int64_t h, std::int64_t w, std::int64_t heads,
                        std::int64_t d, std::int64_t window, bool rel, bool pad,
@@ -226,7 +275,8 @@ inline std::vector<WindowCase> window_cases() {
       make(1, 9, 23, 1, 64, 0, true, false),    make(1, 3, 50, 1, 16, 0, true, false),
       make(1, 1, 1, 1, 64, 0, true, false),     make(1, 20, 20, 1, 64, 16, true, true),
       make(1, 4, 4, 3, 16, 14, true, true),     make(1, 16, 70, 1, 16, 65, true, true),
-      make(1, 14, 14, 12, 64, 14, true, false),
+      make(1, 14, 14, 12, 64, 14, true, false), make(1, 15, 29, 1, 80, 14, true, true),
+      make(1, 6, 64, 1, 80, 0, true, false),
   };
   for (const std::int64_t d : {8, 16, 20, 32, 64, 72, 80, 96, 128, 9, 37, 127}) {
     cases.push_back(make(1, 15, 13, 2, d, 7, true, true));

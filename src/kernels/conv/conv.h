@@ -14,9 +14,9 @@
 namespace lasso::kernels {
 
 // graph::Conv2d of x [batch, height, width, channels] and W [filters, channels / groups, kernel_h,
-// kernel_w]. Inputs x, W, b?; W and b are packed. With weights in bfloat16, W is rounded to it, and
-// x is bfloat16, or float32 and rounded to it; otherwise everything is float32. The result and sums
-// are float32.
+// kernel_w]. Inputs x, W, b?; W and b are packed. With weights in bfloat16 or float16, W is rounded
+// to that type, and x is of it, or float32 and rounded to it; otherwise everything is float32. The
+// result and sums are float32.
 struct Conv2dProblem {
   std::int64_t batch = 1;
   std::int64_t height = 1;
@@ -53,8 +53,8 @@ struct Conv2dProblem {
 // stride*height, stride*width, filters]:
 //   y[b, s*i + u, s*j + v, n] = activation(sum_c x[b, i, j, c] W[c, n, u, v] + bias[n]),   0 <= u,
 //   v < s.
-// Inputs x, W, b?; W and b are packed. Types as of Conv2dProblem; with weights in bfloat16 the
-// result is float32 or bfloat16.
+// Inputs x, W, b?; W and b are packed. Types as of Conv2dProblem; with weights in
+// bfloat16 or float16 the result is float32 or of their type.
 struct ConvTranspose2dProblem {
   std::int64_t batch = 1;
   std::int64_t height = 1;

@@ -148,33 +148,33 @@ void run_transpose(const ConvTranspose2dProblem& p, const KernelArgs& args) {
 }
 
 Offer offer(const Conv2dProblem& p, const TargetInfo& /*target*/) {
-  if (p.weights == DType::kBF16) return conv_bf16_reference::offer(p);
+  if (is_half(p.weights)) return conv_half_reference::offer(p);
   return offer_conv(p);
 }
 
 void pack(const Conv2dProblem& p, const std::vector<TensorView>& constants, std::byte* packed) {
-  if (p.weights == DType::kBF16) return conv_bf16_reference::pack(p, constants, packed);
+  if (is_half(p.weights)) return conv_half_reference::pack(p, constants, packed);
   pack_conv(p, constants, packed);
 }
 
 void run_one(const Conv2dProblem& p, const KernelArgs& args) {
-  if (p.weights == DType::kBF16) return conv_bf16_reference::run(p, args);
+  if (is_half(p.weights)) return conv_half_reference::run(p, args);
   run_conv(p, args);
 }
 
 Offer offer(const ConvTranspose2dProblem& p, const TargetInfo& /*target*/) {
-  if (p.weights == DType::kBF16) return conv_bf16_reference::offer(p);
+  if (is_half(p.weights)) return conv_half_reference::offer(p);
   return offer_transpose(p);
 }
 
 void pack(const ConvTranspose2dProblem& p, const std::vector<TensorView>& constants,
           std::byte* packed) {
-  if (p.weights == DType::kBF16) return conv_bf16_reference::pack(p, constants, packed);
+  if (is_half(p.weights)) return conv_half_reference::pack(p, constants, packed);
   pack_transpose(p, constants, packed);
 }
 
 void run_one(const ConvTranspose2dProblem& p, const KernelArgs& args) {
-  if (p.weights == DType::kBF16) return conv_bf16_reference::run(p, args);
+  if (is_half(p.weights)) return conv_half_reference::run(p, args);
   run_transpose(p, args);
 }
 

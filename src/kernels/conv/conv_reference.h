@@ -1,4 +1,5 @@
-// The specifications of the convolutions in bfloat16, as parts of the families' references.
+// The specifications of the convolutions in bfloat16 and float16, as parts of the families'
+// references.
 #ifndef LASSO_KERNELS_CONV_CONV_REFERENCE_H_
 #define LASSO_KERNELS_CONV_CONV_REFERENCE_H_
 
@@ -7,7 +8,7 @@
 
 #include "kernels/conv/conv.h"
 
-namespace lasso::kernels::conv_bf16_reference {
+namespace lasso::kernels::conv_half_reference {
 
 Offer offer(const Conv2dProblem& problem);
 Offer offer(const ConvTranspose2dProblem& problem);
@@ -18,6 +19,6 @@ void pack(const ConvTranspose2dProblem& problem, const std::vector<TensorView>& 
 void run(const Conv2dProblem& problem, const KernelArgs& args);
 void run(const ConvTranspose2dProblem& problem, const KernelArgs& args);
 
-}  // namespace lasso::kernels::conv_bf16_reference
+}  // namespace lasso::kernels::conv_half_reference
 
 #endif  // LASSO_KERNELS_CONV_CONV_REFERENCE_H_

@@ -65,6 +65,9 @@ TEST(Binary, EveryKernelBroadcastsAsNumPyDoes) {
       {{{2, 1, 3, 1, 5}, {7, 1, 4, 5}, {2, 7, 3, 4, 5}}},
       {{{2, 200, 101}, {200, 101}, {2, 200, 101}}},  // large enough for two threads
       {{{0, 3}, {1, 3}, {0, 3}}},
+      {{{2, 1, 2, 1, 2, 1, 2, 1, 2, 4},
+        {1, 2, 1, 2, 1, 2, 1, 2, 1, 4},
+        {2, 2, 2, 2, 2, 2, 2, 2, 2, 4}}},
   };
   for (const auto& [a, b, y] : shapes) {
     for (const BinaryKind kind : {BinaryKind::kAdd, BinaryKind::kSub, BinaryKind::kMul}) {

@@ -92,6 +92,11 @@ TEST(Copy, Transposes) {
   check_transpose<float>({2, 20, 3, 16}, {0, 2, 1, 3});
   check_transpose<float>({1, 40, 1, 24}, {3, 0, 1, 2});
   check_transpose<std::int64_t>({7, 9}, {1, 0});
+  check_transpose<std::int64_t>({70, 90}, {1, 0});
+  check_transpose<float>({2, 130, 3, 16}, {0, 3, 2, 1});
+  check_transpose<float>({33, 40, 4}, {1, 0, 2});
+  check_transpose<std::uint16_t>({3, 65, 131}, {0, 2, 1});
+  check_transpose<std::uint8_t>({17, 200}, {1, 0});
   check_transpose<std::uint16_t>({20, 3, 10}, {2, 1, 0});
   check_transpose<std::uint8_t>({5, 6, 7}, {1, 2, 0});
   check_transpose<float>({0, 6}, {1, 0});
@@ -139,6 +144,7 @@ TEST(Copy, Expands) {
   check_expand({1, 1, 256}, {1, 4096, 256});
   check_expand({2, 1, 3, 1}, {2, 5, 3, 7});
   check_expand({3, 4}, {3, 4});
+  check_expand({2, 1, 2, 1, 2, 1, 2, 1, 2, 1}, {2, 2, 2, 2, 2, 2, 2, 2, 2, 3});
 }
 
 TEST(Concat, AlongEveryAxis) {
@@ -166,6 +172,27 @@ TEST(Concat, AlongEveryAxis) {
     });
     check(concat_kernels(), problem, inputs, expected);
   }
+}
+
+TEST(Concat, ManyPieces) {
+  constexpr std::int64_t kOuter = 5;
+  ConcatProblem problem{.outer = kOuter, .bytes = {}};
+  std::vector<std::vector<float>> x;
+  std::vector<const void*> inputs;
+  for (std::int64_t i = 0; i < 19; ++i) {
+    x.push_back(numbers<float>({kOuter, i % 7}));
+    for (float& value : x.back()) value += 100.0F * static_cast<float>(i);
+    problem.bytes.push_back(i % 7 * 4);
+  }
+  for (const auto& values : x) inputs.push_back(values.data());
+  std::vector<float> expected;
+  for (std::int64_t row = 0; row < kOuter; ++row) {
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      const std::int64_t size = problem.bytes[i] / 4;
+      expected.insert(expected.end(), x[i].begin() + row * size, x[i].begin() + (row + 1) * size);
+    }
+  }
+  check(concat_kernels(), problem, inputs, expected);
 }
 
 TEST(Concat, LargePieces) {

@@ -17,8 +17,8 @@ namespace lasso::kernels {
 // Inputs x, W, b?, r?, scales?, gain?, output_gain?; W, b, gain and output_gain are packed. Outputs
 // y, or q and scales. Outputs must not overlap the inputs. By the type of the weights:
 // - float32: everything is float32.
-// - bfloat16: x is bfloat16, or float32 and rounded to it; W is rounded to it; b, r and sums are
-//   float32; y is float32 or bfloat16.
+// - bfloat16 or float16: x is of that type, or float32 and rounded to it; W is rounded to it; b, r
+//   and sums are float32; y is float32 or of that type.
 // - int8: y = activation(scales[m] s[n] sum_k (x[m, k] - 128) Q[n, k] + b[n]) + r[m, n] for x of
 //   uint8, where row n of W diag(gain) is s[n] Q[n, :], s[n] = max|row| / 127, and Q is rounded to
 //   the nearest. y is float32, bfloat16, or uint8 with scales of its own: then it is multiplied by

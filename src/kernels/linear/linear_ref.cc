@@ -91,7 +91,8 @@ Offer offer(const LinearProblem& p, const TargetInfo& target) {
     case DType::kF32:
       return offer_f32(p);
     case DType::kBF16:
-      return linear_bf16_reference::offer(p);
+    case DType::kF16:
+      return linear_half_reference::offer(p);
     case DType::kI8:
       return linear_int8_reference::offer(p, target);
     default:
@@ -100,14 +101,14 @@ Offer offer(const LinearProblem& p, const TargetInfo& target) {
 }
 
 void pack(const LinearProblem& p, const std::vector<TensorView>& constants, std::byte* packed) {
-  if (p.weights == DType::kBF16) return linear_bf16_reference::pack(p, constants, packed);
+  if (is_half(p.weights)) return linear_half_reference::pack(p, constants, packed);
   if (p.weights == DType::kI8) return linear_int8_reference::pack(p, constants, packed);
   pack_f32(p, constants, packed);
 }
 
 void run(const KernelState& state, const KernelArgs& args) {
   const LinearProblem& p = static_cast<const ProblemState<LinearProblem>&>(state).problem;
-  if (p.weights == DType::kBF16) return linear_bf16_reference::run(p, args);
+  if (is_half(p.weights)) return linear_half_reference::run(p, args);
   if (p.weights == DType::kI8) return linear_int8_reference::run(p, args);
   run_f32(p, args);
 }

@@ -9,12 +9,12 @@
 
 namespace lasso::kernels {
 
-namespace linear_bf16_reference {
+namespace linear_half_reference {
 Offer offer(const LinearProblem& problem);
 void pack(const LinearProblem& problem, const std::vector<TensorView>& constants,
           std::byte* packed);
 void run(const LinearProblem& problem, const KernelArgs& args);
-}  // namespace linear_bf16_reference
+}  // namespace linear_half_reference
 
 namespace linear_int8_reference {
 Offer offer(const LinearProblem& problem, const TargetInfo& target);

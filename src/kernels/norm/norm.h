@@ -13,7 +13,7 @@ namespace lasso::kernels {
 
 // y = activation((x - mean) / sqrt(variance + epsilon) * gamma + beta) for each row of x [rows,
 // channels]. Inputs x, gamma [channels], beta [channels]. y is float32 (then it may be x),
-// bfloat16, or uint8 with a second output, scales [rows], as graph::Quantize makes them.
+// bfloat16, float16, or uint8 with a second output, scales [rows], as graph::Quantize makes them.
 struct LayerNormProblem {
   std::int64_t rows = 0;
   std::int64_t channels = 0;

@@ -15,6 +15,7 @@ std::int64_t scratch_bytes(const LayerNormProblem& p) {
 }
 
 Offer offer(const LayerNormProblem& p, const TargetInfo& target) {
+  if (p.output == DType::kF16) return Offer::no("a result in float16");
   Offer offer;
   offer.workspace_bytes = static_cast<std::size_t>(scratch_bytes(p) * target.threads);
   return offer;

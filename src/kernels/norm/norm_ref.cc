@@ -32,9 +32,9 @@ void run(const KernelState& state, const KernelArgs& args) {
       for (std::int64_t c = 0; c < p.channels; ++c) {
         out[c] = activate(p.activation, (in[c] - mean) * scale * gamma[c] + beta[c]);
       }
-      if (p.output == DType::kBF16) {
+      if (is_half(p.output)) {
         auto* y = static_cast<std::uint16_t*>(args.outputs[0]) + row * p.channels;
-        for (std::int64_t c = 0; c < p.channels; ++c) y[c] = f32_to_bf16(out[c]);
+        for (std::int64_t c = 0; c < p.channels; ++c) y[c] = f32_to_half(p.output, out[c]);
       } else if (p.output == DType::kU8) {
         static_cast<float*>(args.outputs[1])[row] = quant::quantize_row(
             out, p.channels, static_cast<std::uint8_t*>(args.outputs[0]) + row * p.channels);

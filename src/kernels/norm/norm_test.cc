@@ -55,10 +55,11 @@ void check(const LayerNormProblem& p, float offset, test::Ran& ran) {
 
 TEST(LayerNorm, EveryKernelAgreesWithDoublePrecision) {
   test::Ran ran;
-  for (const std::int64_t channels : {1, 3, 7, 8, 16, 17, 31, 64, 100, 256, 257, 768, 1280}) {
+  for (const std::int64_t channels :
+       {1, 3, 7, 8, 16, 17, 31, 64, 100, 256, 257, 384, 768, 1024, 1280}) {
     for (const std::int64_t rows : {1, 2, 5, 33}) {
       for (const Activation activation : {Activation::kNone, Activation::kGelu}) {
-        for (const DType output : {DType::kF32, DType::kBF16, DType::kU8}) {
+        for (const DType output : {DType::kF32, DType::kBF16, DType::kF16, DType::kU8}) {
           check({.rows = rows,
                  .channels = channels,
                  .epsilon = 1e-6F,
@@ -85,7 +86,7 @@ TEST(LayerNorm, OtherActivationsAndManyRows) {
   check({.rows = 1000, .channels = 33, .epsilon = 1e-6F, .activation = Activation::kRelu}, 0, ran);
   check({.rows = 1000, .channels = 33, .epsilon = 1e-6F, .activation = Activation::kSigmoid}, 0,
         ran);
-  for (const DType output : {DType::kF32, DType::kBF16, DType::kU8}) {
+  for (const DType output : {DType::kF32, DType::kBF16, DType::kF16, DType::kU8}) {
     for (const std::int64_t rows : {0, 1000}) {
       check({.rows = rows, .channels = 33, .epsilon = 1e-6F, .output = output}, 0, ran);
     }

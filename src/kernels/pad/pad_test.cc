@@ -62,6 +62,7 @@ TEST(Pad, AnySideOfAnyDimension) {
            std::tuple{graph::Shape{2, 1, 0}, graph::Shape{0, 1, 5}, Dims{1, 1, 1}},
            std::tuple{graph::Shape{1, 1}, graph::Shape{0, 0}, Dims{0, 3}},
            std::tuple{graph::Shape{1, 1}, graph::Shape{0, 0}, Dims{3, 0}},
+           std::tuple{graph::Shape{0, 1, 2, 0}, graph::Shape{0, 2, 1, 0}, Dims{2, 5, 7, 32}},
        }) {
     check_pad<float>({before, after, 0.0F}, dims, numbers<float>(dims), 0.0F);
     check_pad<float>({before, after, -1.5F}, dims, numbers<float>(dims), -1.5F);

@@ -11,8 +11,8 @@ namespace lasso::kernels {
 namespace {
 
 float value(const void* x, DType dtype, std::int64_t i) {
-  return dtype == DType::kBF16 ? bf16_to_f32(static_cast<const std::uint16_t*>(x)[i])
-                               : static_cast<const float*>(x)[i];
+  return is_half(dtype) ? half_to_f32(dtype, static_cast<const std::uint16_t*>(x)[i])
+                        : static_cast<const float*>(x)[i];
 }
 
 void run_quantize(const KernelState& state, const KernelArgs& args) {
@@ -31,17 +31,17 @@ void run_quantize(const KernelState& state, const KernelArgs& args) {
   });
 }
 
-// Between floats, where NaNs keep their bits.
+// Between floats, where NaNs stay NaNs and keep their upper bits.
 void cast_floats(const CastProblem& p, const void* x, void* y, std::int64_t i) {
   const float element = value(x, p.from, i);
-  if (p.to == DType::kBF16) {
-    static_cast<std::uint16_t*>(y)[i] = f32_to_bf16(element);
+  if (is_half(p.to)) {
+    static_cast<std::uint16_t*>(y)[i] = f32_to_half(p.to, element);
   } else {
     static_cast<float*>(y)[i] = element;
   }
 }
 
-bool is_float(DType dtype) { return dtype == DType::kF32 || dtype == DType::kBF16; }
+bool is_float(DType dtype) { return dtype == DType::kF32 || is_half(dtype); }
 bool is_integer(DType dtype) { return dtype == DType::kU8 || dtype == DType::kI32; }
 
 // From or to integers: towards zero, and to the nearest that there is; NaN becomes 0.
@@ -61,7 +61,8 @@ void cast_integers(const CastProblem& p, const void* x, void* y, std::int64_t i)
       static_cast<std::int32_t*>(y)[i] = static_cast<std::int32_t>(within(-0x1p31, 0x1p31 - 1));
       break;
     case DType::kBF16:
-      static_cast<std::uint16_t*>(y)[i] = f32_to_bf16(static_cast<float>(element));
+    case DType::kF16:
+      static_cast<std::uint16_t*>(y)[i] = f32_to_half(p.to, static_cast<float>(element));
       break;
     default:
       static_cast<float*>(y)[i] = static_cast<float>(element);
@@ -106,7 +107,7 @@ const Kernel<CastProblem> kCastRef{
           const auto is_known = [](DType dtype) { return is_float(dtype) || is_integer(dtype); };
           return is_known(p.from) && is_known(p.to)
                      ? Offer{}
-                     : Offer::no("only float32, bfloat16, uint8 and int32");
+                     : Offer::no("only float32, bfloat16, float16, uint8 and int32");
         },
     .pack = nullptr,
     .create = create_problem_state<CastProblem>,

@@ -39,9 +39,7 @@ void run(const Kernel<Problem>& kernel, const Problem& problem, const TargetInfo
 }
 
 std::vector<std::uint16_t> to_bf16(const std::vector<float>& x) {
-  std::vector<std::uint16_t> y(x.size());
-  std::transform(x.begin(), x.end(), y.begin(), f32_to_bf16);
-  return y;
+  return test::to_half(DType::kBF16, x);
 }
 
 // Quantize's definition, in the few steps that are rounded.
@@ -156,8 +154,13 @@ TEST(Cast, EveryKernelRoundsAsTheScalarFunctions) {
                             std::numeric_limits<float>::infinity(),
                             -std::numeric_limits<float>::quiet_NaN(),
                             bf16_to_f32(0x7F80) * 0.0F,
-                            1.00390625F,  // a tie to even
-                            1.01171875F};
+                            1.00390625F,  // ties to even, of bfloat16
+                            1.01171875F,
+                            1.00048828125F,  // and of float16
+                            1.00146484375F,
+                            65519.0F,  // the largest that does not overflow in float16
+                            65520.0F,
+                            -0x1p-25F};
   test::Random random(5);
   while (values.size() < 40'000) {
     values.push_back(std::ldexp(random.next(), static_cast<int>(values.size() % 200) - 100));
@@ -165,23 +168,22 @@ TEST(Cast, EveryKernelRoundsAsTheScalarFunctions) {
   for (const std::size_t count : {std::size_t{0}, std::size_t{1}, std::size_t{9}, std::size_t{31},
                                   std::size_t{1000}, values.size()}) {
     const std::vector<float> x(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(count));
-    const std::vector<std::uint16_t> narrow = to_bf16(x);
-    for (const DType to : {DType::kF32, DType::kBF16}) {
-      for (const DType from : {DType::kF32, DType::kBF16}) {
+    for (const DType to : {DType::kF32, DType::kBF16, DType::kF16}) {
+      for (const DType from : {DType::kF32, DType::kBF16, DType::kF16}) {
+        const auto narrow = from == DType::kF16 ? test::to_half(DType::kF16, x) : to_bf16(x);
+        const void* input = narrow.data();
+        if (from == DType::kF32) input = x.data();
         const CastProblem p{static_cast<std::int64_t>(count), from, to};
         each_kernel(cast_kernels(), p, [&](const auto& kernel, const TargetInfo& target) {
           const test::Guarded y(count * size_of(to));
-          const void* input = x.data();
-          if (from == DType::kBF16) input = narrow.data();
           run(kernel, p, target, {input}, {y.data()});
           EXPECT_TRUE(y.intact());
           for (std::size_t i = 0; i < count; ++i) {
-            const float wide = bf16_to_f32(narrow[i]);
-            if (to == DType::kBF16) {
+            const float expected = from == DType::kF32 ? x[i] : half_to_f32(from, narrow[i]);
+            if (to != DType::kF32) {
               const auto got = reinterpret_cast<const std::uint16_t*>(y.data())[i];
-              ASSERT_EQ(got, narrow[i]) << "element " << i << ": " << x[i];
+              ASSERT_EQ(got, f32_to_half(to, expected)) << "element " << i << ": " << x[i];
             } else {
-              const float expected = from == DType::kBF16 ? wide : x[i];
               const float got = reinterpret_cast<const float*>(y.data())[i];
               ASSERT_EQ(std::bit_cast<std::uint32_t>(got), std::bit_cast<std::uint32_t>(expected))
                   << "element " << i;

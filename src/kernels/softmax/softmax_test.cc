@@ -44,6 +44,9 @@ TEST(Softmax, AnyAxis) {
   check_softmax({.outer = 3, .count = 100}, 300.0F,
                 ran);  // exponentials of the sums would overflow
   check_softmax({.outer = 0, .count = 4}, 1.0F, ran);
+  for (const std::int64_t count : {300, 700, 3000, 5000}) {
+    check_softmax({.outer = 3, .count = count}, 4.0F, ran);
+  }
   EXPECT_FALSE(ran.empty());
 }
 

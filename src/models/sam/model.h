@@ -19,7 +19,7 @@ struct SamModel {
   Preprocess preprocess;
   std::string hash;  // of the weights and the configuration
   std::string precision =
-      "fp32";  // "bf16", "int8" or "auto", which its layers' attributes spell out
+      "fp32";  // "fp16", "bf16", "int8" or "auto", which its layers' attributes spell out
   std::uint64_t parameters = 0;
   std::shared_ptr<const engine::CompiledModule> module;
   std::optional<AccuracyRecord> accuracy;  // of a calibrated model

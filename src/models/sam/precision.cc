@@ -8,6 +8,8 @@ DType weights_of(Precision precision) {
   switch (precision) {
     case Precision::kFp32:
       return DType::kF32;
+    case Precision::kFp16:
+      return DType::kF16;
     case Precision::kBf16:
       return DType::kBF16;
     case Precision::kInt8:
@@ -16,11 +18,12 @@ DType weights_of(Precision precision) {
       break;
   }
   fail(ErrorCode::kInvalidArgument,
-       "precision auto is chosen by calibration; expected fp32, bf16 or int8");
+       "precision auto is chosen by calibration; expected fp32, fp16, bf16 or int8");
 }
 
 Precision precision_of(DType weights) {
   if (weights == DType::kI8) return Precision::kInt8;
+  if (weights == DType::kF16) return Precision::kFp16;
   return weights == DType::kBF16 ? Precision::kBf16 : Precision::kFp32;
 }
 
@@ -35,6 +38,36 @@ std::vector<std::string> lowerable_layers(const SamConfig& config) {
 }
 
 namespace {
+
+bool is_gpu(const backend::TargetInfo& target) { return target.kind == backend::DeviceKind::kCuda; }
+
+// Whether the target multiplies bfloat16 numbers.
+bool has_bf16(const backend::TargetInfo& target) {
+  constexpr int kFirstWithBf16 = 80;
+  return is_gpu(target) ? target.sm >= kFirstWithBf16
+                        : target.features.has(CpuFeature::kAvx512Bf16);
+}
+
+// Throws kUnsupported where the target lacks the precision.
+void check_target(Precision precision, const backend::TargetInfo& target) {
+  if (is_gpu(target)) {
+    LASSO_CHECK(precision != Precision::kInt8, ErrorCode::kUnsupported,
+                "precision int8 does not run on GPUs yet; use {}",
+                has_bf16(target) ? "fp16 or bf16" : "fp16");
+    LASSO_CHECK(precision != Precision::kBf16 || has_bf16(target), ErrorCode::kUnsupported,
+                "precision bf16 needs sm_80, and sm_{} is what this GPU has or may use: fp16 and "
+                "fp32 run on it",
+                target.sm);
+    return;
+  }
+  LASSO_CHECK(precision != Precision::kFp16, ErrorCode::kUnsupported,
+              "precision fp16 runs on GPUs; on this CPU use {}",
+              has_bf16(target) ? "bf16 or int8" : "int8");
+  LASSO_CHECK(precision != Precision::kBf16 || has_bf16(target), ErrorCode::kUnsupported,
+              "precision bf16 needs avx512_bf16, and {} is what this CPU has or may use: int8 and "
+              "fp32 run on it",
+              best_name(target.features));
+}
 
 // The decoder's layers whose work grows with the image: what reads or makes image tokens in the
 // two-way transformer, and the upscaling; and the MLPs of the tokens, whose weights are much.
@@ -53,19 +86,46 @@ std::vector<std::string> decoder_layers(const SamConfig& config) {
   return names;
 }
 
-void lower_attention_and_neck(quant::PrecisionPlan& plan) {
-  plan.attention = DType::kBF16;
+// The layers of few rows around the decoder's attention between tokens and image, so that all that
+// it reads and makes is of one type.
+std::vector<std::string> decoder_attention_layers(const SamConfig& config) {
+  std::vector<std::string> names{"transformer.final_attn_token_to_image.q_proj",
+                                 "transformer.final_attn_token_to_image.out_proj"};
+  for (int i = 0; i < config.decoder_depth; ++i) {
+    for (const char* layer :
+         {"cross_attn_token_to_image.q_proj", "cross_attn_token_to_image.out_proj",
+          "cross_attn_image_to_token.k_proj", "cross_attn_image_to_token.v_proj"}) {
+      names.push_back(fmt::format("transformer.layers.{}.{}", i, layer));
+    }
+  }
+  return names;
+}
+
+void lower_attention_and_neck(DType half, quant::PrecisionPlan& plan) {
+  plan.window_attention = half;
   for (const char* layer : {"image_encoder.neck.0.weight", "image_encoder.neck.2.weight"}) {
-    plan.layers[layer].weights = DType::kBF16;
+    plan.layers[layer].weights = half;
   }
 }
 
 }  // namespace
 
-void lower_the_rest(const SamConfig& config, quant::PrecisionPlan& plan) {
-  lower_attention_and_neck(plan);
-  for (const std::string& layer : decoder_layers(config)) {
-    plan.layers["mask_decoder." + layer + ".weight"].weights = DType::kBF16;
+quant::Candidates candidates(const backend::TargetInfo& target, bool reference) {
+  if (is_gpu(target)) return quant::gpu_candidates(has_bf16(target));
+  return quant::cpu_candidates(reference || target.bf16_is_faster());
+}
+
+void lower_the_rest(const SamConfig& config, const backend::TargetInfo& target, DType half,
+                    quant::PrecisionPlan& plan) {
+  lower_attention_and_neck(half, plan);
+  std::vector<std::string> layers = decoder_layers(config);
+  if (is_gpu(target) || half == DType::kF16) {
+    plan.attention = half;
+    const std::vector<std::string> more = decoder_attention_layers(config);
+    layers.insert(layers.end(), more.begin(), more.end());
+  }
+  for (const std::string& layer : layers) {
+    plan.layers["mask_decoder." + layer + ".weight"].weights = half;
   }
 }
 
@@ -73,19 +133,16 @@ quant::PrecisionPlan precision_plan(const SamConfig& config, Precision precision
                                     const backend::TargetInfo& target, bool reference) {
   const DType weights = weights_of(precision);
   if (weights == DType::kF32) return {};
-  const bool has_bf16 = reference || target.features.has(CpuFeature::kAvx512Bf16);
-  LASSO_CHECK(weights != DType::kBF16 || has_bf16, ErrorCode::kUnsupported,
-              "precision bf16 needs avx512_bf16, and {} is what this CPU has or may use: int8 and "
-              "fp32 run on it",
-              best_name(target.features));
+  if (!reference) check_target(precision, target);
   quant::PrecisionPlan plan = quant::uniform_plan(lowerable_layers(config), weights);
+  const DType half = is_half(weights) ? weights : DType::kBF16;
   // What is not worth its rounding where bfloat16 products are no faster than float32's: beside
   // int8, all of the rest; in bf16, the decoder, whose tokens are float32. The encoder's values in
   // bfloat16 are what the linear layers read, and libraries may have faster instructions for these.
   if (reference || target.bf16_is_faster()) {
-    lower_the_rest(config, plan);
+    lower_the_rest(config, target, half, plan);
   } else if (weights == DType::kBF16) {
-    lower_attention_and_neck(plan);
+    lower_attention_and_neck(half, plan);
   }
   return plan;
 }

@@ -10,6 +10,7 @@
 #include "lasso/engine.h"
 #include "models/sam/checkpoint/config.h"
 #include "quant/precision_plan.h"
+#include "quant/search.h"
 
 namespace lasso::sam {
 
@@ -21,14 +22,21 @@ Precision precision_of(DType weights);
 // its blocks, where 95% of the work is.
 std::vector<std::string> lowerable_layers(const SamConfig& config);
 
-// Lowers to bfloat16 what is not chosen layer by layer: attention and neck of the encoder, and the
-// mask decoder's large layers. The patch embedding keeps float32: to round pixels costs masks more
-// than it saves time.
-void lower_the_rest(const SamConfig& config, quant::PrecisionPlan& plan);
+// What calibration chooses among on a target: int8, bfloat16 and float32 on CPUs; float16, bfloat16
+// and float32 on GPUs.
+quant::Candidates candidates(const backend::TargetInfo& target, bool reference);
+
+// Lowers to bfloat16 or float16 what is not chosen layer by layer: attention and neck of the
+// encoder, and the mask decoder's large layers; on a GPU, and in float16, which no CPU computes,
+// all of the decoder's attention that reads or makes image tokens. The patch embedding keeps
+// float32: to round pixels costs masks more than it saves time.
+void lower_the_rest(const SamConfig& config, const backend::TargetInfo& target, DType half,
+                    quant::PrecisionPlan& plan);
 
 // All lowerable layers in one precision, and the rest lowered where the target's instructions for
 // bfloat16 are faster than those for float32; elsewhere, in bf16, attention and neck alone. Throws
-// kUnsupported for bf16 on a CPU without AVX-512 BF16, unless the reference kernels run it.
+// kUnsupported for bf16 on a CPU without AVX-512 BF16 or a GPU below sm_80, for fp16 on a CPU, and
+// for int8 on a GPU; but the reference kernels run all of them.
 quant::PrecisionPlan precision_plan(const SamConfig& config, Precision precision,
                                     const backend::TargetInfo& target, bool reference);
 

@@ -57,6 +57,7 @@ class Calibration {
         names_(lowerable_layers(checkpoint.config)),
         layers_(task()) {
     report_.precision = precision;
+    report_.lowest = lowest();
     compile_.precision = {};
     base_.preprocess = preprocess;
   }
@@ -74,7 +75,10 @@ class Calibration {
 
  private:
   Precision lowest() const {
-    return precision_ == Precision::kAuto ? Precision::kInt8 : precision_;
+    return precision_ == Precision::kAuto ? precision_of(candidates().layers.front()) : precision_;
+  }
+  quant::Candidates candidates() const {
+    return sam::candidates(compile_.target, compile_.reference);
   }
   void report(const std::string& stage, std::size_t done, std::size_t total) const {
     if (options_.progress) {
@@ -82,15 +86,15 @@ class Calibration {
     }
   }
 
-  // Throws where this CPU can't run the precision, before the work begins.
+  // Throws where the target can't run the precision, before the work begins.
   quant::CalibrationTask task() {
     quant::CalibrationTask task;
     task.layers = names_;
     precision_plan(checkpoint_.config, lowest(), compile_.target, compile_.reference);
-    task.has_bf16 = compile_.reference || compile_.target.bf16_is_faster();
+    task.candidates = candidates();
     task.aim = options_.min_iou;
-    task.lower_rest = [this](quant::PrecisionPlan& plan) {
-      lower_the_rest(checkpoint_.config, plan);
+    task.lower_rest = [this](quant::PrecisionPlan& plan, DType half) {
+      lower_the_rest(checkpoint_.config, compile_.target, half, plan);
     };
     task.measure = [this](const quant::PrecisionPlan& plan) {
       const Agreement agreement = measure(compile(plan), set_.choosing, chosen_masks_);
@@ -216,11 +220,13 @@ class Calibration {
   PrecisionTrial row_of(const Assignment& assignment, const quant::Score& score) const {
     PrecisionTrial row;
     row.int8_layers = assignment.count(DType::kI8);
+    row.fp16_layers = assignment.count(DType::kF16);
     row.bf16_layers = assignment.count(DType::kBF16);
     row.fp32_layers = assignment.count(DType::kF32);
     row.rest = precision_of(assignment.rest);
     for (std::size_t i = 0; i < names_.size(); ++i) {
       if (assignment.layers[i] == DType::kI8) row.int8_work += report_.layers[i].work;
+      if (assignment.layers[i] == DType::kF16) row.fp16_work += report_.layers[i].work;
     }
     row.mean_iou = score.mean;
     row.lowest_iou = score.lowest;
@@ -251,8 +257,8 @@ class Calibration {
     std::sort(report_.trials.begin(), report_.trials.end(),
               [](const PrecisionTrial& a, const PrecisionTrial& b) {
                 const auto key = [](const PrecisionTrial& trial) {
-                  return std::tuple(trial.int8_layers, trial.bf16_layers,
-                                    trial.rest == Precision::kBf16);
+                  return std::tuple(trial.int8_layers, trial.fp16_layers, trial.bf16_layers,
+                                    trial.rest == Precision::kFp16, trial.rest == Precision::kBf16);
                 };
                 return key(a) > key(b);
               });

@@ -133,6 +133,47 @@ Embedding load_embedding(const std::string& path) {
 
 }  // namespace
 
+const float* Embedding::Impl::data() const {
+  if (device != nullptr) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (values.data() == nullptr) {
+      AlignedBuffer here(size() * sizeof(float));
+      const std::unique_ptr<backend::Stream> stream = device->make_stream();
+      stream->download(here.data(), device_values.data(), here.size());
+      stream->wait();
+      values = std::move(here);
+    }
+  }
+  return reinterpret_cast<const float*>(values.data());
+}
+
+namespace sam {
+
+EmbeddingBlocks::EmbeddingBlocks(std::shared_ptr<const backend::Device> device, std::size_t bytes)
+    : device_(std::move(device)), bytes_(bytes) {
+  free_.reserve(kMostFree);
+}
+
+backend::Buffer EmbeddingBlocks::take() {
+  backend::Buffer block;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (!free_.empty()) {
+      block = std::move(free_.back());
+      free_.pop_back();
+    }
+  }
+  if (block.data() == nullptr) block = device_->allocate(bytes_);
+  std::byte* data = block.data();
+  std::shared_ptr<void> owner(data, [blocks = shared_from_this(), block](void*) mutable {
+    const std::lock_guard<std::mutex> lock(blocks->mutex_);
+    if (blocks->free_.size() < kMostFree) blocks->free_.push_back(std::move(block));
+  });
+  return {std::move(owner), data, bytes_};
+}
+
+}  // namespace sam
+
 int Embedding::image_width() const { return impl_->image_width; }
 int Embedding::image_height() const { return impl_->image_height; }
 int Embedding::image_size() const { return impl_->image_size; }
@@ -147,7 +188,8 @@ std::size_t Embedding::size() const { return impl_->size(); }
 
 void Embedding::copy_to(float* values) const {
   LASSO_CHECK(values != nullptr, ErrorCode::kInvalidArgument, "values is null");
-  std::copy_n(impl_->data(), impl_->size(), values);
+  const Impl& impl = *impl_;
+  guarded([&] { std::copy_n(impl.data(), impl.size(), values); });
 }
 
 void Embedding::save(const std::string& path) const {

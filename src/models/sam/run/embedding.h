@@ -3,9 +3,13 @@
 #define LASSO_MODELS_SAM_RUN_EMBEDDING_H_
 
 #include <cstddef>
+#include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "backend/device.h"
 #include "core/aligned_buffer.h"
 #include "image/preprocess.h"
 #include "lasso/embedding.h"
@@ -21,15 +25,43 @@ struct Embedding::Impl {
   std::string preprocess;  // name of the preset
   std::optional<ValueRange> range;
   std::string model_hash;
-  AlignedBuffer values;  // float32 [grid, grid, channels]
+  // float32 [grid, grid, channels]: on the host, or on a device, from which they come to the host
+  // when they are read there for the first time. The device's are complete.
+  mutable AlignedBuffer values;
+  std::shared_ptr<const backend::Device> device;  // null: on the host
+  backend::Buffer device_values;
 
   float* data() { return reinterpret_cast<float*>(values.data()); }
-  const float* data() const { return reinterpret_cast<const float*>(values.data()); }
+  // On the host; from any thread. Throws what the copy does, at every read until one succeeds.
+  const float* data() const;
   std::size_t size() const {
     return static_cast<std::size_t>(grid) * static_cast<std::size_t>(grid) *
            static_cast<std::size_t>(channels);
   }
+
+ private:
+  mutable std::mutex mutex_;  // of the copy to the host
 };
+
+namespace sam {
+
+// A device's memory for embeddings, which give it back: allocating and freeing it may wait for all
+// work of the device. From any thread; blocks keep it alive.
+class EmbeddingBlocks : public std::enable_shared_from_this<EmbeddingBlocks> {
+ public:
+  EmbeddingBlocks(std::shared_ptr<const backend::Device> device, std::size_t bytes);
+  backend::Buffer take();
+
+ private:
+  static constexpr std::size_t kMostFree = 8;
+
+  std::shared_ptr<const backend::Device> device_;
+  std::size_t bytes_;
+  std::mutex mutex_;
+  std::vector<backend::Buffer> free_;
+};
+
+}  // namespace sam
 
 }  // namespace lasso
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
 
 #include "core/access.h"
@@ -21,6 +22,14 @@ namespace {
 // those of small models fill the cores better in one run.
 constexpr std::size_t kTokenBytesPerRun = std::size_t{2} << 20;
 constexpr std::size_t kMostPromptsPerRun = 8;
+// A GPU gains until all its multiprocessors are busy; what its memory holds meanwhile, a few times
+// these tokens, decides how many.
+constexpr std::size_t kTokenBytesPerDeviceRun = std::size_t{128} << 20;
+constexpr std::size_t kMostPromptsPerDeviceRun = 64;
+// Beyond, the layers of the smallest models fill the caches and the cores; two cores are full with
+// one image.
+constexpr std::size_t kImagesPerRun = 4;
+constexpr std::size_t kImagesPerDeviceRun = 8;
 // Labels of the prompt encoder beyond background (0) and foreground (1).
 constexpr std::int32_t kPadding = -1;
 constexpr std::int32_t kTopLeft = 2;
@@ -38,10 +47,15 @@ engine::SessionOptions session_options(int threads) {
   return options;
 }
 
-std::size_t prompts_per_run(const SamConfig& config) {
+// A power of two on a device, so that padding makes no run larger.
+std::size_t prompts_per_run(const SamConfig& config, bool is_on_device) {
   const auto grid = static_cast<std::size_t>(config.grid());
   const std::size_t bytes =
       grid * grid * static_cast<std::size_t>(config.prompt_dim) * sizeof(float);
+  if (is_on_device) {
+    return std::bit_floor(
+        std::clamp<std::size_t>(kTokenBytesPerDeviceRun / bytes, 1, kMostPromptsPerDeviceRun));
+  }
   return std::clamp<std::size_t>(kTokenBytesPerRun / bytes, 1, kMostPromptsPerRun);
 }
 
@@ -50,16 +64,21 @@ std::size_t prompts_per_run(const SamConfig& config) {
 Predictor::Predictor(std::shared_ptr<const SamModel> model, int threads)
     : model_(std::move(model)),
       session_(model_->module, session_options(threads)),
-      prompts_per_run_(prompts_per_run(model_->config)) {
+      prompts_per_run_(prompts_per_run(model_->config, is_on_device())),
+      images_(make_encoder_images(session_, *model_)),
+      embedding_check_(session_) {
   encoder_ = session_.program(kImageEncoder);
   image_tokens_program_ = session_.program(kImageTokens);
   decoder_ = session_.program(kMaskDecoder);
   decoder_with_mask_ = session_.program(kMaskDecoderWithMask);
+  if (is_on_device()) {
+    embedding_blocks_ =
+        std::make_shared<EmbeddingBlocks>(session_.device(), embedding_values() * sizeof(float));
+  }
 }
 
 template <typename What>
-void Predictor::check_finite(const float* values, std::size_t count, const What& what) const {
-  const std::size_t bad = count_not_finite(values, count);
+void Predictor::check_finite(std::size_t bad, std::size_t count, const What& what) const {
   if (bad == 0) return;
   throw NotFinite(
       fmt::format("{} has {} of {} values that are not finite: in {}, the model leaves the range "
@@ -70,36 +89,39 @@ void Predictor::check_finite(const float* values, std::size_t count, const What&
 Embedding Predictor::encode(const ImageView& image) {
   timings_ = {};
   const Stopwatch watch;
-  image_.get(image_values());
-  preprocess(image, 0);
+  images_->reserve(1);
+  images_->prepare(image, 0);
   timings_.preprocess_ms = watch.milliseconds();
-  return checked(run_encoder(image));
+  return run_encoder(image);
 }
 
 std::vector<Embedding> Predictor::encode(const ImageView* images, std::size_t count) {
   timings_ = {};
   std::vector<Embedding> embeddings;
   embeddings.reserve(count);
-  for (std::size_t first = 0; first < count; first += kImagesPerRun) {
-    const std::size_t some = std::min(kImagesPerRun, count - first);
+  for (std::size_t first = 0; first < count; first += images_per_run()) {
+    const std::size_t some = std::min(images_per_run(), count - first);
     const Stopwatch watch;
-    image_.get(some * image_values());
+    images_->reserve(some);
     for (std::size_t i = 0; i < some; ++i) {
       try {
-        preprocess(images[first + i], i);
+        images_->prepare(images[first + i], i);
       } catch (const Error& error) {
         fail(error.code(), "image {} of {}: {}", first + i, count, error.what());
       }
     }
     timings_.preprocess_ms += watch.milliseconds();
-    run_encoder(images + first, some, embeddings);
-    for (std::size_t i = first; i < first + some; ++i) {
-      const Embedding::Impl& impl = *Access::impl(embeddings[i]);
-      check_finite(impl.data(), impl.size(),
-                   [&] { return fmt::format("image {} of {}: its embedding", i, count); });
-    }
+    run_encoder(images + first, some, [&](std::size_t i, Embedding embedding, std::size_t bad) {
+      check_finite(bad, embedding.size(),
+                   [&] { return fmt::format("image {} of {}: its embedding", first + i, count); });
+      embeddings.push_back(std::move(embedding));
+    });
   }
   return embeddings;
+}
+
+std::size_t Predictor::images_per_run() const {
+  return is_on_device() ? kImagesPerDeviceRun : kImagesPerRun;
 }
 
 std::size_t Predictor::image_values() const {
@@ -107,10 +129,9 @@ std::size_t Predictor::image_values() const {
   return side * side * 3;
 }
 
-void Predictor::preprocess(const ImageView& image, std::size_t index) {
-  const ThreadLimit limit(session_.threads());
-  preprocess_image(model_->preprocess, image, model_->config.image_size, preprocess_scratch_,
-                   image_.data() + index * image_values());
+std::size_t Predictor::embedding_values() const {
+  const auto grid = static_cast<std::size_t>(model_->config.grid());
+  return grid * grid * static_cast<std::size_t>(model_->config.prompt_dim);
 }
 
 Embedding Predictor::encode_preprocessed(const float* pixels, int image_width, int image_height) {
@@ -120,8 +141,9 @@ Embedding Predictor::encode_preprocessed(const float* pixels, int image_width, i
   const std::size_t bad = count_not_finite(pixels, image_values());
   LASSO_CHECK(bad == 0, ErrorCode::kInvalidArgument,
               "{} of the {} values of the pixels are not finite", bad, image_values());
-  std::copy_n(pixels, image_values(), image_.get(image_values()));
-  return checked(run_encoder({nullptr, image_width, image_height}));
+  images_->reserve(1);
+  images_->copy(pixels);
+  return run_encoder({nullptr, image_width, image_height});
 }
 
 std::shared_ptr<Embedding::Impl> Predictor::new_embedding(const ImageView& image) const {
@@ -135,45 +157,65 @@ std::shared_ptr<Embedding::Impl> Predictor::new_embedding(const ImageView& image
   impl->preprocess = model_->preprocess.name;
   impl->range = image.range;
   impl->model_hash = model_->hash;
-  impl->values = AlignedBuffer(static_cast<std::size_t>(config.grid()) *
-                               static_cast<std::size_t>(config.grid()) *
-                               static_cast<std::size_t>(config.prompt_dim) * sizeof(float));
+  if (is_on_device()) {
+    impl->device = session_.device();
+    impl->device_values = embedding_blocks_->take();
+  } else {
+    impl->values = AlignedBuffer(embedding_values() * sizeof(float));
+  }
   return impl;
 }
 
-void Predictor::run_encoder(const ImageView* images, std::size_t count,
-                            std::vector<Embedding>& embeddings) {
-  const Stopwatch watch;
-  const SamConfig& config = model_->config;
-  const auto grid = static_cast<std::size_t>(config.grid());
-  const std::size_t values = grid * grid * static_cast<std::size_t>(config.prompt_dim);
-  const std::array<std::int64_t, 1> batch{static_cast<std::int64_t>(count)};
-  const std::array<engine::ConstTensorRef, 1> inputs{image_.data()};
-  const std::array<engine::TensorRef, 1> outputs{embeddings_.get(count * values)};
-  session_.run(encoder_, batch, inputs, outputs);
-  for (std::size_t i = 0; i < count; ++i) {
-    auto impl = new_embedding(images[i]);
-    std::copy_n(embeddings_.data() + i * values, values, impl->data());
-    embeddings.push_back(Access::make<Embedding>(std::move(impl)));
+void Predictor::enqueue_encoder() {
+  const auto memory_of = [](Embedding::Impl& impl) {
+    return impl.device == nullptr ? impl.values.data() : impl.device_values.data();
+  };
+  const std::size_t count = encoded_.size();
+  const std::size_t bytes = embedding_values() * sizeof(float);
+  std::byte* values = memory_of(*encoded_.front());
+  if (count > 1) {
+    grow(session_, embeddings_, count * bytes);
+    values = embeddings_.data();
   }
+  const std::array<std::int64_t, 1> batch{static_cast<std::int64_t>(count)};
+  const std::array<engine::ConstTensorRef, 1> inputs{images_->input()};
+  const std::array<engine::TensorRef, 1> outputs{
+      engine::TensorRef(values, DType::kF32, engine::MemorySpace::kDevice)};
+  session_.enqueue(encoder_, batch, inputs, outputs);
+  for (std::size_t i = 0; count > 1 && i < count; ++i) {
+    session_.stream().copy(memory_of(*encoded_[i]), values + i * bytes, bytes);
+  }
+  // In planes of a row of tokens, so that many of a GPU's multiprocessors count.
+  if (embedding_check_.exists()) {
+    const auto grid = static_cast<std::size_t>(model_->config.grid());
+    embedding_check_.enqueue(values, nullptr, count * grid, embedding_values() / grid);
+  }
+}
+
+template <typename Take>
+void Predictor::run_encoder(const ImageView* images, std::size_t count, const Take& take) {
+  const Stopwatch watch;
+  encoded_.clear();
+  for (std::size_t i = 0; i < count; ++i) encoded_.push_back(new_embedding(images[i]));
+  enqueue_encoder();
+  session_.wait();
   timings_.encode_ms += watch.milliseconds();
+  const auto grid = static_cast<std::size_t>(model_->config.grid());
+  for (std::size_t i = 0; i < count; ++i) {
+    const Embedding::Impl& impl = *encoded_[i];
+    const std::size_t bad = embedding_check_.exists() ? embedding_check_.sum(i * grid, grid)
+                                                      : count_not_finite(impl.data(), impl.size());
+    take(i, Access::make<Embedding>(std::move(encoded_[i])), bad);
+  }
 }
 
 Embedding Predictor::run_encoder(const ImageView& image) {
-  const Stopwatch watch;
-  auto impl = new_embedding(image);
-  const std::array<std::int64_t, 1> batch{1};
-  const std::array<engine::ConstTensorRef, 1> inputs{image_.data()};
-  const std::array<engine::TensorRef, 1> outputs{impl->data()};
-  session_.run(encoder_, batch, inputs, outputs);
-  timings_.encode_ms = watch.milliseconds();
-  return Access::make<Embedding>(std::move(impl));
-}
-
-Embedding Predictor::checked(Embedding embedding) const {
-  const Embedding::Impl& impl = *Access::impl(embedding);
-  check_finite(impl.data(), impl.size(), [] { return "the embedding"; });
-  return embedding;
+  Embedding result;
+  run_encoder(&image, 1, [&](std::size_t, Embedding embedding, std::size_t bad) {
+    check_finite(bad, embedding.size(), [] { return "the embedding"; });
+    result = std::move(embedding);
+  });
+  return result;
 }
 
 void Predictor::check_embedding(const Embedding& embedding) const {
@@ -192,6 +234,17 @@ void Predictor::check_embedding(const Embedding& embedding) const {
               "the embedding is {}x{}x{} of a {} pixel square, and this model's are {}x{}x{} of {}",
               e.grid, e.grid, e.channels, e.image_size, model_->config.grid(),
               model_->config.grid(), model_->config.prompt_dim, model_->config.image_size);
+  LASSO_CHECK(
+      e.device == nullptr || !is_on_device() || e.device->name() == session_.device()->name(),
+      ErrorCode::kInvalidArgument,
+      "the embedding lies on the device {}, and this engine runs on {}", e.device->name(),
+      session_.device()->name());
+}
+
+engine::ConstTensorRef Predictor::input_of(const Embedding& embedding) const {
+  const Embedding::Impl& e = *Access::impl(embedding);
+  if (e.device == nullptr || !is_on_device()) return e.data();
+  return {e.device_values.data(), DType::kF32, engine::MemorySpace::kDevice};
 }
 
 void Predictor::check_prompt(const Prompt& prompt, std::size_t index, std::size_t side) const {
@@ -225,22 +278,24 @@ void Predictor::check_prompt(const Prompt& prompt, std::size_t index, std::size_
 
 void Predictor::segment(const Embedding& embedding, const Prompt* prompts, std::size_t count,
                         const SegmentOptions& options, Segmentation* results) {
-  answer_each(embedding, prompts, count, [&](std::size_t i, const Batch& batch, std::size_t place) {
-    store_result(embedding, prompts[i], batch, place, options, results[i]);
-  });
+  answer_each(embedding, prompts, count, options,
+              [&](std::size_t i, const Batch& batch, std::size_t place) {
+                store_result(batch, place, prompts[i], results[i]);
+              });
 }
 
 void Predictor::segment(const Embedding& embedding, const Prompt* prompts, std::size_t count,
                         const SegmentOptions& options, const Segmenter::Sink& sink) {
-  answer_each(embedding, prompts, count, [&](std::size_t i, const Batch& batch, std::size_t place) {
-    store_result(embedding, prompts[i], batch, place, options, answer_);
-    sink(i, answer_);
-  });
+  answer_each(embedding, prompts, count, options,
+              [&](std::size_t i, const Batch& batch, std::size_t place) {
+                store_result(batch, place, prompts[i], answer_);
+                sink(i, answer_);
+              });
 }
 
 template <typename Deliver>
 void Predictor::answer_each(const Embedding& embedding, const Prompt* prompts, std::size_t count,
-                            const Deliver& deliver) {
+                            const SegmentOptions& options, const Deliver& deliver) {
   timings_ = {};
   check_embedding(embedding);
   const auto side = static_cast<std::size_t>(embedding.low_res_side());
@@ -249,7 +304,7 @@ void Predictor::answer_each(const Embedding& embedding, const Prompt* prompts, s
   // A call that ended early leaves batches behind.
   for (Batch& batch : batches_) batch.handed_over = batch.prompts.size();
   for (std::size_t i = 0; i < count; ++i) {
-    Batch& batch = batch_of(embedding, prompts, i, count);
+    Batch& batch = batch_of(embedding, prompts, i, count, options);
     deliver(i, batch, batch.handed_over);
     ++batch.handed_over;
   }
@@ -258,7 +313,8 @@ void Predictor::answer_each(const Embedding& embedding, const Prompt* prompts, s
 // Prompts are handed over in their order and batches take them in their order: the next one to be
 // handed over of some batch is `first`, or none has it.
 Predictor::Batch& Predictor::batch_of(const Embedding& embedding, const Prompt* prompts,
-                                      std::size_t first, std::size_t count) {
+                                      std::size_t first, std::size_t count,
+                                      const SegmentOptions& options) {
   if (in_batch_[first]) {
     return *std::find_if(batches_.begin(), batches_.end(), [&](const Batch& batch) {
       return batch.handed_over < batch.prompts.size() && batch.prompts[batch.handed_over] == first;
@@ -277,7 +333,11 @@ Predictor::Batch& Predictor::batch_of(const Embedding& embedding, const Prompt* 
     in_batch_[i] = true;
   }
   fill_inputs(embedding, prompts, batch);
-  run_decoder(embedding, batch);
+  fill_request(embedding, prompts, batch, options);
+  enqueue_decoder(embedding, batch);
+  batch.answers->begin(request_);
+  session_.wait();
+  if (!batch.mask_input) image_tokens_of_ = Access::impl(embedding);
   timings_.decode_ms += watch.milliseconds();
   return batch;
 }
@@ -286,10 +346,20 @@ Predictor::Batch& Predictor::free_batch() {
   const auto free = std::find_if(batches_.begin(), batches_.end(), [](const Batch& batch) {
     return batch.handed_over == batch.prompts.size();
   });
-  Batch& batch = free == batches_.end() ? batches_.emplace_back() : *free;
+  Batch& batch = free == batches_.end() ? add_batch() : *free;
   batch.prompts.clear();
   batch.handed_over = 0;
   return batch;
+}
+
+Predictor::Batch& Predictor::add_batch() {
+  Batch batch;
+  batch.answers = make_decoder_answers(session_, mask_scratch_);
+  return batches_.emplace_back(std::move(batch));
+}
+
+std::size_t Predictor::padded_prompts(std::size_t prompts) const {
+  return is_on_device() ? std::bit_ceil(prompts) : prompts;
 }
 
 void Predictor::fill_inputs(const Embedding& embedding, const Prompt* prompts, const Batch& batch) {
@@ -306,8 +376,9 @@ void Predictor::fill_inputs(const Embedding& embedding, const Prompt* prompts, c
     coords_.push_back((point.y + 0.5F) / size);
     labels_.push_back(label);
   };
-  for (const std::size_t i : batch.prompts) {
-    const Prompt& prompt = prompts[i];
+  // The last prompt stands for those that pad the run.
+  for (std::size_t place = 0; place < padded_prompts(batch.prompts.size()); ++place) {
+    const Prompt& prompt = prompts[batch.prompts[std::min(place, batch.prompts.size() - 1)]];
     for (const Point& point : prompt.points) {
       add(point.x, point.y, point.label == PointLabel::kForeground ? 1 : 0);
     }
@@ -325,34 +396,32 @@ void Predictor::need_image_tokens(const Embedding& embedding) {
   if (image_tokens_of_.lock() == Access::impl(embedding)) return;
   if (image_tokens_.empty()) {
     const graph::Graph& graph = session_.module().programs[image_tokens_program_].graph;
-    std::vector<AlignedBuffer> tokens;
+    std::vector<backend::Buffer> tokens;
     std::vector<engine::TensorRef> results;
     for (const graph::ValueId id : graph.outputs) {
       const auto values =
           static_cast<std::size_t>(element_count(graph::evaluate(graph.value(id).shape, {})));
-      tokens.emplace_back(values * sizeof(float));
-      results.emplace_back(reinterpret_cast<float*>(tokens.back().data()));
+      tokens.push_back(session_.device()->allocate(values * sizeof(float)));
+      results.emplace_back(tokens.back().data(), DType::kF32, engine::MemorySpace::kDevice);
     }
     image_tokens_ = std::move(tokens);
     image_token_results_ = std::move(results);
   }
   image_tokens_of_.reset();
-  const std::array<engine::ConstTensorRef, 1> inputs{Access::impl(embedding)->data()};
-  session_.run(image_tokens_program_, {}, inputs, image_token_results_);
-  image_tokens_of_ = Access::impl(embedding);
+  const std::array<engine::ConstTensorRef, 1> inputs{input_of(embedding)};
+  session_.enqueue(image_tokens_program_, {}, inputs, image_token_results_);
 }
 
-void Predictor::run_decoder(const Embedding& embedding, Batch& batch) {
-  const auto count = batch.prompts.size();
+void Predictor::enqueue_decoder(const Embedding& embedding, Batch& batch) {
+  const std::size_t count = padded_prompts(batch.prompts.size());
   const auto masks = static_cast<std::size_t>(model_->config.num_mask_tokens());
-  const auto side = static_cast<std::size_t>(embedding.low_res_side());
-  batch.logits.resize(count * masks * side * side);
+  batch.answers->reserve(count, masks, static_cast<std::size_t>(embedding.low_res_side()));
   batch.iou.resize(count * masks);
   const std::array<std::int64_t, 2> symbols{static_cast<std::int64_t>(count),
                                             static_cast<std::int64_t>(batch.points)};
   decoder_inputs_.clear();
   if (batch.mask_input) {
-    decoder_inputs_.emplace_back(Access::impl(embedding)->data());
+    decoder_inputs_.push_back(input_of(embedding));
   } else {
     need_image_tokens(embedding);
     for (const engine::TensorRef& result : image_token_results_) {
@@ -362,41 +431,40 @@ void Predictor::run_decoder(const Embedding& embedding, Batch& batch) {
   decoder_inputs_.emplace_back(coords_.data());
   decoder_inputs_.emplace_back(labels_.data());
   if (batch.mask_input) decoder_inputs_.emplace_back(mask_inputs_.data());
-  const std::array<engine::TensorRef, 2> outputs{batch.logits.data(), batch.iou.data()};
-  session_.run(batch.mask_input ? decoder_with_mask_ : decoder_, symbols, decoder_inputs_, outputs);
+  const std::array<engine::TensorRef, 2> outputs{batch.answers->logits(), batch.iou.data()};
+  session_.enqueue(batch.mask_input ? decoder_with_mask_ : decoder_, symbols, decoder_inputs_,
+                   outputs);
 }
 
 // The decoder makes one mask for unambiguous prompts (the first) and several for ambiguous ones.
-void Predictor::store_result(const Embedding& embedding, const Prompt& prompt, const Batch& batch,
-                             std::size_t place, const SegmentOptions& options,
+void Predictor::fill_request(const Embedding& embedding, const Prompt* prompts, const Batch& batch,
+                             const SegmentOptions& options) {
+  const Embedding::Impl& e = *Access::impl(embedding);
+  request_.upsample = mask_upsample_of(model_->preprocess, embedding.low_res_side(), e.image_size,
+                                       e.image_width, e.image_height, session_.target().features);
+  request_.options = options;
+  request_.prompts.clear();
+  const auto tokens = static_cast<std::size_t>(model_->config.num_mask_tokens());
+  for (const std::size_t i : batch.prompts) {
+    request_.prompts.push_back(prompts[i].multimask ? MaskRange{1, tokens - 1} : MaskRange{0, 1});
+  }
+}
+
+void Predictor::store_result(const Batch& batch, std::size_t place, const Prompt& prompt,
                              Segmentation& result) {
   const Stopwatch watch;
   const ThreadLimit limit(session_.threads());
-  const Embedding::Impl& e = *Access::impl(embedding);
   const auto tokens = static_cast<std::size_t>(model_->config.num_mask_tokens());
-  const std::size_t first = prompt.multimask ? 1 : 0;
+  const auto side = static_cast<std::size_t>(4 * model_->config.grid());
   const std::size_t masks = prompt.multimask ? tokens - 1 : 1;
-  const auto side = static_cast<std::size_t>(embedding.low_res_side());
-  const MaskUpsample upsample =
-      mask_upsample_of(model_->preprocess, embedding.low_res_side(), e.image_size, e.image_width,
-                       e.image_height, session_.target().features);
-  const float* logits = batch.logits.data() + (place * tokens + first) * side * side;
-  const float* iou = batch.iou.data() + place * tokens + first;
+  const float* iou = batch.iou.data() + place * tokens + (prompt.multimask ? 1 : 0);
   const std::size_t index = batch.prompts[place];
-  check_finite(logits, masks * side * side,
+  check_finite(batch.answers->not_finite(place), masks * side * side,
                [&] { return fmt::format("prompt {}: the mask's logits", index); });
-  check_finite(iou, masks, [&] { return fmt::format("prompt {}: the predicted IoU", index); });
+  check_finite(count_not_finite(iou, masks), masks,
+               [&] { return fmt::format("prompt {}: the predicted IoU", index); });
   result.iou_predictions.assign(iou, iou + masks);
-  result.low_res_logits.assign(logits, logits + masks * side * side);
-  result.masks.resize(options.masks ? masks : 0);
-  for (std::size_t m = 0; m < result.masks.size(); ++m) {
-    Mask& mask = result.masks[m];
-    mask.width = e.image_width;
-    mask.height = e.image_height;
-    mask.data.resize(static_cast<std::size_t>(mask.width) * static_cast<std::size_t>(mask.height));
-    upsample_mask(upsample, logits + m * side * side, options.mask_threshold, mask_scratch_,
-                  mask.data.data(), mask.width);
-  }
+  batch.answers->write(place, result);
   timings_.postprocess_ms += watch.milliseconds();
 }
 

@@ -7,13 +7,16 @@
 #include <memory>
 #include <vector>
 
-#include "core/aligned_buffer.h"
+#include "backend/device.h"
 #include "engine/run/session.h"
 #include "image/mask/mask_upsample.h"
-#include "image/preprocess.h"
 #include "lasso/error.h"
 #include "lasso/segmenter.h"
 #include "models/sam/model.h"
+#include "models/sam/run/decoder_answers.h"
+#include "models/sam/run/embedding.h"
+#include "models/sam/run/encoder_images.h"
+#include "models/sam/run/finite_check.h"
 
 namespace lasso::sam {
 
@@ -26,6 +29,8 @@ class NotFinite : public Error {
 class Predictor {
  public:
   Predictor(std::shared_ptr<const SamModel> model, int threads);
+  Predictor(const Predictor&) = delete;
+  Predictor& operator=(const Predictor&) = delete;
 
   // These throw NotFinite where the results are not finite, as segment() does.
   Embedding encode(const ImageView& image);
@@ -56,45 +61,55 @@ class Predictor {
     bool mask_input = false;
     std::vector<std::size_t> prompts;  // indices, ascending
     std::size_t handed_over = 0;       // of the prompts, the first ones
-    std::vector<float> logits;         // [prompts, masks, side, side]
-    std::vector<float> iou;            // [prompts, masks]
+    std::unique_ptr<DecoderAnswers> answers;
+    std::vector<float> iou;  // [prompts, masks]
   };
 
-  // Beyond, the layers of the smallest models fill the caches and the cores; two cores are full
-  // with one image.
-  static constexpr std::size_t kImagesPerRun = 4;
-
+  std::size_t images_per_run() const;
   void warm_up_plans(std::size_t images, std::size_t prompts, std::size_t points, bool mask_input);
   void warm_up_image(int width, int height);
   std::size_t image_values() const;  // of one image of the encoder's input
-  Embedding checked(Embedding embedding) const;
-  // Writes the image into place `index` of the encoder's input.
-  void preprocess(const ImageView& image, std::size_t index);
+  std::size_t embedding_values() const;
+  bool is_on_device() const { return !session_.device()->is_host(); }
   // Of an image whose size and range `image` tells.
   std::shared_ptr<Embedding::Impl> new_embedding(const ImageView& image) const;
+  // Calls take(i, embedding, how many of its values are not finite) for the first images of the
+  // encoder's input; `images` tell their sizes.
+  template <typename Take>
+  void run_encoder(const ImageView* images, std::size_t count, const Take& take);
   Embedding run_encoder(const ImageView& image);
-  // The first images of the encoder's input; `images` tell their sizes.
-  void run_encoder(const ImageView* images, std::size_t count, std::vector<Embedding>& embeddings);
+  // Asks for the values of encoded_.
+  void enqueue_encoder();
   void check_embedding(const Embedding& embedding) const;
-  // Throws NotFinite, with what() in the message, which is made in that case alone.
+  // Where programs read the embedding.
+  engine::ConstTensorRef input_of(const Embedding& embedding) const;
+  // Throws NotFinite if any values are `bad`, with what() in the message, which is made in that
+  // case alone.
   template <typename What>
-  void check_finite(const float* values, std::size_t count, const What& what) const;
+  void check_finite(std::size_t bad, std::size_t count, const What& what) const;
   void check_prompt(const Prompt& prompt, std::size_t index, std::size_t side) const;
   // Calls deliver(i, batch, place of prompt i in the batch) for every prompt in order.
   template <typename Deliver>
   void answer_each(const Embedding& embedding, const Prompt* prompts, std::size_t count,
-                   const Deliver& deliver);
+                   const SegmentOptions& options, const Deliver& deliver);
   // The batch that prompt `first` is in, run if need be.
   Batch& batch_of(const Embedding& embedding, const Prompt* prompts, std::size_t first,
-                  std::size_t count);
+                  std::size_t count, const SegmentOptions& options);
   // What is free of the batches that were made before, or one more.
   Batch& free_batch();
+  Batch& add_batch();
+  // So many prompts go through the decoder as if there were some more, so that bindings stay few
+  // where each is a recording.
+  std::size_t padded_prompts(std::size_t prompts) const;
   void fill_inputs(const Embedding& embedding, const Prompt* prompts, const Batch& batch);
-  // What the decoder computes from the image alone, for `embedding`.
+  // Asks for what the decoder computes from the image alone, for `embedding`.
   void need_image_tokens(const Embedding& embedding);
-  void run_decoder(const Embedding& embedding, Batch& batch);
-  void store_result(const Embedding& embedding, const Prompt& prompt, const Batch& batch,
-                    std::size_t place, const SegmentOptions& options, Segmentation& result);
+  void enqueue_decoder(const Embedding& embedding, Batch& batch);
+  // Which of the decoder's masks answer the batch's prompts.
+  void fill_request(const Embedding& embedding, const Prompt* prompts, const Batch& batch,
+                    const SegmentOptions& options);
+  void store_result(const Batch& batch, std::size_t place, const Prompt& prompt,
+                    Segmentation& result);
 
   std::shared_ptr<const SamModel> model_;
   engine::Session session_;
@@ -105,12 +120,15 @@ class Predictor {
   std::size_t decoder_with_mask_ = 0;
   Timings timings_;
 
-  PreprocessScratch preprocess_scratch_;
-  Scratch<float> image_;       // the encoder's input: one image or several
-  Scratch<float> embeddings_;  // of several images
+  std::unique_ptr<EncoderImages> images_;
+  std::vector<std::shared_ptr<Embedding::Impl>> encoded_;  // by the run of the encoder
+  backend::Buffer embeddings_;                             // of several images, on the device
+  std::shared_ptr<EmbeddingBlocks> embedding_blocks_;      // null where embeddings lie on the host
+  FiniteCheck embedding_check_;
   MaskScratch mask_scratch_;
-  std::weak_ptr<const Embedding::Impl> image_tokens_of_;  // the embedding that was used last
-  std::vector<AlignedBuffer> image_tokens_;
+  // The embedding that was used last, when its run is done.
+  std::weak_ptr<const Embedding::Impl> image_tokens_of_;
+  std::vector<backend::Buffer> image_tokens_;
   std::vector<engine::TensorRef> image_token_results_;
   std::vector<engine::ConstTensorRef> decoder_inputs_;
   std::vector<Batch> batches_;  // as many as there are kinds of prompts in one call
@@ -119,6 +137,7 @@ class Predictor {
   std::vector<float> coords_;
   std::vector<std::int32_t> labels_;
   std::vector<float> mask_inputs_;
+  AnswerRequest request_;
 };
 
 }  // namespace lasso::sam

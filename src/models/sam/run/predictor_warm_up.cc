@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <cstring>
 #include <vector>
 
 #include "core/check.h"
@@ -28,26 +29,35 @@ void Predictor::warm_up(const WarmUpLimits& limits) {
       limits.images, limits.image_width, limits.image_height, limits.prompts, limits.points,
       kMostPrompts, kMostPoints);
   const auto prompts =
-      std::min<std::size_t>(static_cast<std::size_t>(limits.prompts), prompts_per_run_);
+      padded_prompts(std::min(static_cast<std::size_t>(limits.prompts), prompts_per_run_));
   const std::size_t points = static_cast<std::size_t>(limits.points) + 1;
-  const auto images = std::min<std::size_t>(static_cast<std::size_t>(limits.images), kImagesPerRun);
+  const auto images = std::min(static_cast<std::size_t>(limits.images), images_per_run());
   warm_up_plans(images, prompts, points, limits.mask_input);
-  image_.get(images * image_values());
-  const auto grid = static_cast<std::size_t>(model_->config.grid());
-  embeddings_.get(images * grid * grid * static_cast<std::size_t>(model_->config.prompt_dim));
-  const std::size_t low_res = 4 * grid;
+  images_->reserve(images);
+  if (images > 1) grow(session_, embeddings_, images * embedding_values() * sizeof(float));
+  const std::size_t low_res = 4 * static_cast<std::size_t>(model_->config.grid());
   const auto tokens = static_cast<std::size_t>(model_->config.num_mask_tokens());
   in_batch_.reserve(static_cast<std::size_t>(limits.prompts));
   // A batch of one prompt is handed over before the next is made.
   const std::size_t kinds = limits.mask_input ? 2 * points : points;
   const std::size_t batches =
       prompts == 1 ? 1 : std::min(kinds, static_cast<std::size_t>(limits.prompts));
-  batches_.resize(std::max(batches, batches_.size()));
+  batches_.reserve(batches);
+  while (batches_.size() < batches) add_batch();
   for (Batch& batch : batches_) {
     batch.prompts.reserve(prompts);
     batch.iou.reserve(prompts * tokens);
-    batch.logits.assign(prompts * tokens * low_res * low_res, 0.0F);
+    batch.answers->reserve(prompts, tokens, low_res);
+    const engine::TensorRef logits = batch.answers->logits();
+    const std::size_t bytes = prompts * tokens * low_res * low_res * sizeof(float);
+    if (logits.space == engine::MemorySpace::kDevice) {
+      session_.stream().fill(logits.data, std::byte{0}, bytes);
+    } else {
+      std::memset(logits.data, 0, bytes);
+    }
   }
+  request_.prompts.assign(prompts, MaskRange{0, tokens});
+  encoded_.reserve(images);
   coords_.reserve(prompts * points * 2);
   labels_.reserve(prompts * points);
   if (limits.mask_input) mask_inputs_.assign(prompts * low_res * low_res, 0.0F);
@@ -92,7 +102,7 @@ void Predictor::warm_up_plans(std::size_t images, std::size_t prompts, std::size
     session_.prepare(encoder_, batch);
   }
   session_.prepare(image_tokens_program_, {});
-  for (std::size_t count = 1; count <= prompts; ++count) {
+  for (std::size_t count = 1; count <= prompts; count = padded_prompts(count + 1)) {
     for (std::size_t n = 1; n <= points; ++n) {
       const std::array<std::int64_t, 2> symbols{static_cast<std::int64_t>(count),
                                                 static_cast<std::int64_t>(n)};
@@ -105,15 +115,17 @@ void Predictor::warm_up_plans(std::size_t images, std::size_t prompts, std::size
 void Predictor::warm_up_image(int width, int height) {
   const ThreadLimit limit(session_.threads());
   const SamConfig& config = model_->config;
-  const auto side = static_cast<std::size_t>(config.image_size);
   const auto pixels = static_cast<std::size_t>(width) * static_cast<std::size_t>(height);
   const Image blank{width, height, PixelFormat::kRgb, std::vector<std::uint8_t>(pixels * 3)};
-  preprocess_image(model_->preprocess, blank.view(), config.image_size, preprocess_scratch_,
-                   image_.get(side * side * 3));
-  std::vector<std::uint8_t> mask(pixels);
-  upsample_mask(mask_upsample_of(model_->preprocess, 4 * config.grid(), config.image_size, width,
-                                 height, session_.target().features),
-                batches_.front().logits.data(), 0.0F, mask_scratch_, mask.data(), width);
+  images_->prepare(blank.view(), 0);
+  request_.upsample = mask_upsample_of(model_->preprocess, 4 * config.grid(), config.image_size,
+                                       width, height, session_.target().features);
+  for (Batch& batch : batches_) {
+    batch.answers->begin(request_);
+    session_.wait();
+    Segmentation answer;
+    batch.answers->write(0, answer);
+  }
 }
 
 }  // namespace lasso::sam

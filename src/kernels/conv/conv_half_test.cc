@@ -1,5 +1,7 @@
 #include <array>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "kernels/conv/conv.h"
 #include "kernels/kernel_test.h"
@@ -10,14 +12,12 @@ namespace {
 using graph::Activation;
 using test::Case;
 
-// Values as they are and as the bfloat16 numbers that they are rounded to.
+// Values as they are and as the numbers of a type of 16 bits that they are rounded to.
 struct Rounded {
-  explicit Rounded(std::vector<float> from) : exact(std::move(from)) {
-    for (const float value : exact) {
-      bits.push_back(f32_to_bf16(value));
-      values.push_back(bf16_to_f32(bits.back()));
-    }
-  }
+  Rounded(DType half, std::vector<float> from)
+      : exact(std::move(from)),
+        bits(test::to_half(half, exact)),
+        values(test::rounded_to_half(half, exact)) {}
   double operator[](std::int64_t i) const { return values[static_cast<std::size_t>(i)]; }
 
   std::vector<float> exact;
@@ -34,7 +34,7 @@ struct Sum {
   }
 };
 
-// x as float32 or as bfloat16.
+// x as float32 or as rounded.
 template <typename Problem>
 void set_input(Case<Problem>& c, const Rounded& x) {
   if (c.problem.input == DType::kF32) {
@@ -42,27 +42,27 @@ void set_input(Case<Problem>& c, const Rounded& x) {
     return;
   }
   c.inputs = {{}};
-  const auto* bytes = reinterpret_cast<const std::uint8_t*>(x.bits.data());
-  c.byte_inputs[0] = {bytes, bytes + x.bits.size() * sizeof(x.bits[0])};
+  c.byte_inputs[0] = test::bytes_of(x.bits);
 }
 
-// The sums are as exact as float32's. GELU that is rounded to bfloat16 may be as far off as
-// 2^-11 |y| before.
+// The sums are as exact as float32's. The activation of a result that is rounded may be off by an
+// eighth of that rounding before.
 template <typename Problem>
 void expect(Case<Problem>& c, const Sum& sum, std::int64_t k) {
   const double y = test::activate(c.problem.activation, sum.value);
   c.expected.push_back(y);
   c.tolerance.push_back(
       test::activation_tolerance(c.problem.activation, test::sum_tolerance(k, sum.magnitudes), y) +
-      (c.output == DType::kBF16 ? 0x1p-11 * std::abs(y) : 0.0));
+      test::half_rounding(c.output) / 8 * std::abs(y));
 }
 
 void check_conv(Conv2dProblem p, test::Ran& ran) {
   test::Random random(static_cast<std::uint64_t>(p.height * 7919 + p.channels * 31 + p.filters));
-  const Rounded x(random.vector(p.batch * p.height * p.width * p.channels));
-  const Rounded w(random.vector(p.filters * p.group_channels() * p.kernel_h * p.kernel_w));
+  const Rounded x(p.weights, random.vector(p.batch * p.height * p.width * p.channels));
+  const Rounded w(p.weights,
+                  random.vector(p.filters * p.group_channels() * p.kernel_h * p.kernel_w));
   const auto bias = random.vector(p.filters);
-  for (const DType input : {DType::kF32, DType::kBF16}) {
+  for (const DType input : {DType::kF32, p.weights}) {
     Case<Conv2dProblem> c;
     p.input = input;
     c.name = to_string(Dims{p.batch, p.height, p.width, p.channels}) + " by " +
@@ -100,7 +100,8 @@ void check_conv(Conv2dProblem p, test::Ran& ran) {
 }
 
 // [batch, height, width, channels, filters, kernel_h, kernel_w, stride, padding]
-Conv2dProblem conv(const std::array<std::int64_t, 9>& sizes, bool bias, Activation activation) {
+Conv2dProblem conv(const std::array<std::int64_t, 9>& sizes, bool bias, Activation activation,
+                   DType weights = DType::kBF16) {
   Conv2dProblem p;
   p.batch = sizes[0];
   p.height = sizes[1];
@@ -113,24 +114,41 @@ Conv2dProblem conv(const std::array<std::int64_t, 9>& sizes, bool bias, Activati
   p.padding = sizes[8];
   p.bias = bias;
   p.activation = activation;
-  p.weights = DType::kBF16;
+  p.weights = weights;
   return p;
 }
 
-TEST(Conv2dBf16, WindowsOfAllKinds) {
+TEST(Conv2dHalf, WindowsOfAllKinds) {
   test::Ran ran;
-  Conv2dProblem p = conv({2, 11, 14, 6, 9, 3, 2, 1, 0}, true, Activation::kNone);
-  p.stride = {2, 3};
-  p.padding = {1, 0, 2, 1};
-  check_conv(p, ran);
-  p.dilation = {3, 2};
-  check_conv(p, ran);
-  p.padding = {4, 3, 0, 1};
-  p.groups = 3;
-  check_conv(p, ran);
+  for (const DType weights : {DType::kBF16, DType::kF16}) {
+    Conv2dProblem p = conv({2, 11, 14, 6, 9, 3, 2, 1, 0}, true, Activation::kNone, weights);
+    p.stride = {2, 3};
+    p.padding = {1, 0, 2, 1};
+    check_conv(p, ran);
+    p.dilation = {3, 2};
+    check_conv(p, ran);
+    p.padding = {4, 3, 0, 1};
+    p.groups = 3;
+    check_conv(p, ran);
+  }
 }
 
-TEST(Conv2dBf16, EveryKernelAgreesWithDoublePrecision) {
+TEST(Conv2dHalf, EveryKernelInFloat16) {
+  test::Ran ran;
+  for (const auto& [sizes, activation] :
+       std::vector<std::pair<std::array<std::int64_t, 9>, Activation>>{
+           {{2, 32, 48, 3, 70, 16, 16, 16, 0}, Activation::kNone},
+           {{1, 7, 9, 33, 65, 1, 1, 1, 0}, Activation::kRelu},
+           {{2, 8, 8, 64, 32, 1, 1, 1, 0}, Activation::kNone},
+           {{2, 7, 5, 20, 31, 3, 3, 1, 1}, Activation::kGelu},
+           {{1, 6, 6, 64, 64, 3, 3, 1, 1}, Activation::kSigmoid},
+           {{1, 3, 2, 5, 7, 3, 3, 1, 4}, Activation::kNone}}) {
+    check_conv(conv(sizes, activation != Activation::kGelu, activation, DType::kF16), ran);
+  }
+  test::expect_all_ran(conv2d_kernels(), {.weights = DType::kF16}, ran);
+}
+
+TEST(Conv2dHalf, EveryKernelAgreesWithDoublePrecision) {
   test::Ran ran;
   // The patch embedding: kernel = stride; a patch of an odd number of values.
   check_conv(conv({2, 32, 48, 3, 70, 16, 16, 16, 0}, true, Activation::kNone), ran);
@@ -151,10 +169,10 @@ TEST(Conv2dBf16, EveryKernelAgreesWithDoublePrecision) {
 
 void check_transpose(ConvTranspose2dProblem p, test::Ran& ran) {
   test::Random random(static_cast<std::uint64_t>(p.height * 7919 + p.channels * 31 + p.filters));
-  const Rounded x(random.vector(p.batch * p.height * p.width * p.channels));
-  const Rounded w(random.vector(p.filters * p.channels * p.stride * p.stride));
+  const Rounded x(p.weights, random.vector(p.batch * p.height * p.width * p.channels));
+  const Rounded w(p.weights, random.vector(p.filters * p.channels * p.stride * p.stride));
   const auto bias = random.vector(p.filters);
-  for (const DType input : {DType::kF32, DType::kBF16}) {
+  for (const DType input : {DType::kF32, p.weights}) {
     Case<ConvTranspose2dProblem> c;
     p.input = input;
     c.name = to_string(Dims{p.batch, p.height, p.width, p.channels}) + " to " +
@@ -183,12 +201,13 @@ void check_transpose(ConvTranspose2dProblem p, test::Ran& ran) {
   }
 }
 
-TEST(ConvTranspose2dBf16, EveryKernelAgreesWithDoublePrecision) {
+TEST(ConvTranspose2dHalf, EveryKernelAgreesWithDoublePrecision) {
   test::Ran ran;
   for (const std::int64_t filters : {1, 16, 31, 32, 100}) {
     for (const std::int64_t channels : {1, 17, 64}) {
       for (const std::int64_t stride : {1, 2, 3}) {
-        ConvTranspose2dProblem p{.weights = DType::kBF16};
+        const DType half = filters == 31 || channels == 17 ? DType::kF16 : DType::kBF16;
+        ConvTranspose2dProblem p{.weights = half};
         p.batch = 2;
         p.height = 5;
         p.width = 3;
@@ -197,22 +216,34 @@ TEST(ConvTranspose2dBf16, EveryKernelAgreesWithDoublePrecision) {
         p.stride = stride;
         p.bias = channels != 17;
         p.activation = static_cast<Activation>((filters + channels) % 4);
-        p.output = (filters + stride) % 2 == 0 ? DType::kF32 : DType::kBF16;
+        p.output = (filters + stride) % 2 == 0 ? DType::kF32 : half;
         check_transpose(p, ran);
         if (::testing::Test::HasFailure()) return;
       }
     }
   }
   // More rows than a block of the product has.
-  ConvTranspose2dProblem p{.weights = DType::kBF16};
-  p.height = 30;
-  p.width = 31;
-  p.channels = 64;
-  p.filters = 32;
-  p.activation = Activation::kGelu;
-  p.output = DType::kBF16;
-  check_transpose(p, ran);
-  test::expect_all_ran(conv_transpose2d_kernels(), {.weights = DType::kBF16}, ran);
+  for (const DType half : {DType::kBF16, DType::kF16}) {
+    ConvTranspose2dProblem p{.weights = half};
+    p.height = 30;
+    p.width = 31;
+    p.channels = 64;
+    p.filters = 32;
+    p.activation = Activation::kGelu;
+    p.output = half;
+    check_transpose(p, ran);
+    // More columns, and a longer sum, with tails.
+    p.height = 9;
+    p.width = 17;
+    p.channels = 136;
+    p.filters = 24;
+    p.stride = 3;
+    p.activation = Activation::kNone;
+    check_transpose(p, ran);
+    p.output = DType::kF32;
+    check_transpose(p, ran);
+    test::expect_all_ran(conv_transpose2d_kernels(), {.weights = half}, ran);
+  }
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
-// The specification of the convolutions in bfloat16: every value of x and W is rounded to it, to
-// the nearest, ties to even; sums, bias and activation are float32; the result is rounded last.
+// The specification of the convolutions in bfloat16 and float16: every value of x and W is rounded
+// to the weights' type, to the nearest, ties to even; sums, bias and activation are float32; the
+// result is rounded last.
 #include <vector>
 
 #include "core/threads.h"
@@ -7,29 +8,15 @@
 #include "kernels/cpu/activation.h"
 #include "kernels/cpu/constant.h"
 
-namespace lasso::kernels::conv_bf16_reference {
+namespace lasso::kernels::conv_half_reference {
 
 namespace {
 
-// Element i of x as the value that its bfloat16 number stands for.
-float rounded(const void* x, DType input, std::int64_t i) {
-  if (input == DType::kBF16) return bf16_to_f32(static_cast<const std::uint16_t*>(x)[i]);
-  return bf16_to_f32(f32_to_bf16(static_cast<const float*>(x)[i]));
-}
-
-// The values that the weights' bfloat16 numbers stand for, in their own order, then the bias.
-Offer offer_packed(std::int64_t weights, std::int64_t filters) {
-  Offer offer;
-  offer.packed_bytes = static_cast<std::size_t>(weights + filters) * sizeof(float);
-  offer.packed_layout = "f32 of bf16 W as it is, b [n]";
-  return offer;
-}
-
-void pack_values(const std::vector<TensorView>& constants, std::int64_t filters,
-                 std::byte* packed) {
-  auto* out = reinterpret_cast<float*>(packed);
-  for (const float value : read_f32(constants.at(0))) *out++ = bf16_to_f32(f32_to_bf16(value));
-  read_bias(constants, filters, out);
+// Element i of x as the value that its number of the weights' type stands for.
+template <typename Problem>
+float rounded(const Problem& p, const void* x, std::int64_t i) {
+  if (is_half(p.input)) return half_to_f32(p.input, static_cast<const std::uint16_t*>(x)[i]);
+  return rounded_to_half(p.weights, static_cast<const float*>(x)[i]);
 }
 
 std::int64_t weight_count(const Conv2dProblem& p) {
@@ -37,6 +24,23 @@ std::int64_t weight_count(const Conv2dProblem& p) {
 }
 std::int64_t weight_count(const ConvTranspose2dProblem& p) {
   return p.channels * p.filters * p.stride * p.stride;
+}
+
+// The values that the weights' numbers stand for, in their own order, then the bias.
+template <typename Problem>
+Offer offer_packed(const Problem& p) {
+  Offer offer;
+  offer.packed_bytes = static_cast<std::size_t>(weight_count(p) + p.filters) * sizeof(float);
+  offer.packed_layout =
+      p.weights == DType::kF16 ? "f32 of f16 W as it is, b [n]" : "f32 of bf16 W as it is, b [n]";
+  return offer;
+}
+
+template <typename Problem>
+void pack_values(const Problem& p, const std::vector<TensorView>& constants, std::byte* packed) {
+  auto* out = reinterpret_cast<float*>(packed);
+  for (const float value : read_f32(constants.at(0))) *out++ = rounded_to_half(p.weights, value);
+  read_bias(constants, p.filters, out);
 }
 
 // The sum over the window of output pixel (b, i, j) and filter n.
@@ -53,8 +57,7 @@ float sum_window(const Conv2dProblem& p, const void* x, const float* w, std::int
       const std::int64_t at =
           ((b * p.height + row) * p.width + column) * p.channels + first_channel;
       for (std::int64_t c = 0; c < channels; ++c) {
-        sum +=
-            rounded(x, p.input, at + c) * w[((n * channels + c) * p.kernel_h + u) * p.kernel_w + v];
+        sum += rounded(p, x, at + c) * w[((n * channels + c) * p.kernel_h + u) * p.kernel_w + v];
       }
     }
   }
@@ -63,15 +66,15 @@ float sum_window(const Conv2dProblem& p, const void* x, const float* w, std::int
 
 }  // namespace
 
-Offer offer(const Conv2dProblem& p) { return offer_packed(weight_count(p), p.filters); }
-Offer offer(const ConvTranspose2dProblem& p) { return offer_packed(weight_count(p), p.filters); }
+Offer offer(const Conv2dProblem& p) { return offer_packed(p); }
+Offer offer(const ConvTranspose2dProblem& p) { return offer_packed(p); }
 
 void pack(const Conv2dProblem& p, const std::vector<TensorView>& constants, std::byte* packed) {
-  pack_values(constants, p.filters, packed);
+  pack_values(p, constants, packed);
 }
 void pack(const ConvTranspose2dProblem& p, const std::vector<TensorView>& constants,
           std::byte* packed) {
-  pack_values(constants, p.filters, packed);
+  pack_values(p, constants, packed);
 }
 
 void run(const Conv2dProblem& p, const KernelArgs& args) {
@@ -104,13 +107,13 @@ void run(const ConvTranspose2dProblem& p, const KernelArgs& args) {
       for (std::int64_t n = 0; n < p.filters; ++n) {
         float sum = 0.0F;
         for (std::int64_t c = 0; c < p.channels; ++c) {
-          sum += rounded(args.inputs[0], p.input, source + c) *
+          sum += rounded(p, args.inputs[0], source + c) *
                  w[(c * p.filters + n) * p.stride * p.stride + tap];
         }
         const float y = activate(p.activation, sum + bias[n]);
         const std::int64_t at = pixel * p.filters + n;
-        if (p.output == DType::kBF16) {
-          static_cast<std::uint16_t*>(args.outputs[0])[at] = f32_to_bf16(y);
+        if (is_half(p.output)) {
+          static_cast<std::uint16_t*>(args.outputs[0])[at] = f32_to_half(p.output, y);
         } else {
           static_cast<float*>(args.outputs[0])[at] = y;
         }
@@ -119,4 +122,4 @@ void run(const ConvTranspose2dProblem& p, const KernelArgs& args) {
   });
 }
 
-}  // namespace lasso::kernels::conv_bf16_reference
+}  // namespace lasso::kernels::conv_half_reference

@@ -1,4 +1,5 @@
-// The specification: plain float32 loops over the values that bfloat16 numbers stand for.
+// The specification: plain float32 loops over the values that bfloat16 or float16 numbers stand
+// for.
 #include <algorithm>
 #include <array>
 
@@ -7,13 +8,14 @@
 #include "kernels/cpu/constant.h"
 #include "kernels/linear/linear_reference.h"
 
-namespace lasso::kernels::linear_bf16_reference {
+namespace lasso::kernels::linear_half_reference {
 
-// W^T [k, n] in float32, rounded to bfloat16, then the bias [n].
+// W^T [k, n] in float32, rounded to the weights' type, then the bias [n].
 Offer offer(const LinearProblem& p) {
   Offer offer;
   offer.packed_bytes = static_cast<std::size_t>(p.k * p.n + p.n) * sizeof(float);
-  offer.packed_layout = "f32 of bf16 W^T [k, n], b [n]";
+  offer.packed_layout =
+      p.weights == DType::kF16 ? "f32 of f16 W^T [k, n], b [n]" : "f32 of bf16 W^T [k, n], b [n]";
   return offer;
 }
 
@@ -22,7 +24,7 @@ void pack(const LinearProblem& p, const std::vector<TensorView>& constants, std:
   auto* out = reinterpret_cast<float*>(packed);
   for (std::int64_t n = 0; n < p.n; ++n) {
     for (std::int64_t k = 0; k < p.k; ++k) {
-      out[k * p.n + n] = bf16_to_f32(f32_to_bf16(w[static_cast<std::size_t>(n * p.k + k)]));
+      out[k * p.n + n] = rounded_to_half(p.weights, w[static_cast<std::size_t>(n * p.k + k)]);
     }
   }
   read_bias(constants, p.n, out + p.k * p.n);
@@ -30,10 +32,10 @@ void pack(const LinearProblem& p, const std::vector<TensorView>& constants, std:
 
 void run(const LinearProblem& p, const KernelArgs& args) {
   const auto x = [&](std::int64_t i) {
-    if (p.input == DType::kBF16) {
-      return bf16_to_f32(static_cast<const std::uint16_t*>(args.inputs[0])[i]);
+    if (is_half(p.input)) {
+      return half_to_f32(p.input, static_cast<const std::uint16_t*>(args.inputs[0])[i]);
     }
-    return bf16_to_f32(f32_to_bf16(static_cast<const float*>(args.inputs[0])[i]));
+    return rounded_to_half(p.weights, static_cast<const float*>(args.inputs[0])[i]);
   };
   const auto* w = reinterpret_cast<const float*>(args.packed);
   const auto* residual = p.residual ? static_cast<const float*>(args.inputs[3]) : nullptr;
@@ -50,8 +52,8 @@ void run(const LinearProblem& p, const KernelArgs& args) {
       const std::int64_t i = m * p.n + first + n;
       const float sum = sums[static_cast<std::size_t>(n)] + w[p.k * p.n + first + n];
       const float y = activate(p.activation, sum) + (residual != nullptr ? residual[i] : 0.0F);
-      if (p.output == DType::kBF16) {
-        static_cast<std::uint16_t*>(args.outputs[0])[i] = f32_to_bf16(y);
+      if (is_half(p.output)) {
+        static_cast<std::uint16_t*>(args.outputs[0])[i] = f32_to_half(p.output, y);
       } else {
         static_cast<float*>(args.outputs[0])[i] = y;
       }
@@ -66,4 +68,4 @@ void run(const LinearProblem& p, const KernelArgs& args) {
   });
 }
 
-}  // namespace lasso::kernels::linear_bf16_reference
+}  // namespace lasso::kernels::linear_half_reference

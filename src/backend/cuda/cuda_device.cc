@@ -1,0 +1,281 @@
+#include "backend/cuda/cuda_device.h"
+
+#include <atomic>
+#include <utility>
+
+#include "backend/cuda/cuda_check.h"
+#include "backend/cuda/cuda_stream.h"
+#include "backend/cuda/pinned_pool.h"
+#include "core/check.h"
+
+namespace lasso::cuda {
+
+namespace {
+
+using backend::Buffer;
+using backend::KernelArgs;
+using backend::KernelRun;
+using backend::KernelState;
+using backend::Recording;
+
+constexpr double kMiB = 1024.0 * 1024.0;
+
+class GraphRecording final : public Recording {
+ public:
+  explicit GraphRecording(int device) : device_(device) {}
+  ~GraphRecording() override {
+    if (graph_ == nullptr) return;
+    try {
+      const UseDevice use(device_);
+      cudaGraphExecDestroy(graph_);
+    } catch (...) {  // a lost device has no graphs either
+    }
+  }
+  cudaGraphExec_t graph() const { return graph_; }
+  void instantiate(cudaGraph_t graph) {
+    LASSO_CUDA_CHECK(cudaGraphInstantiate(&graph_, graph, 0));
+  }
+
+ private:
+  int device_;
+  cudaGraphExec_t graph_ = nullptr;
+};
+
+// What the streams and buffers of one GPU share; they may outlive the CudaDevice.
+class Context {
+ public:
+  Context(const GpuOptions& options, std::string model)
+      : options_(options), name_(fmt::format("cuda:{}", options.index)), model_(std::move(model)) {
+    const UseDevice use(options.index);
+    LASSO_CHECK(cublasLtCreate(&cublas_) == CUBLAS_STATUS_SUCCESS, ErrorCode::kDevice,
+                "{}: cuBLASLt can't be set up", name_);
+  }
+  ~Context() {
+    if (cublas_ != nullptr) cublasLtDestroy(cublas_);
+  }
+  Context(const Context&) = delete;
+  Context& operator=(const Context&) = delete;
+
+  const GpuOptions& options() const { return options_; }
+  int index() const { return options_.index; }
+  const std::string& name() const { return name_; }
+  const std::string& model() const { return model_; }
+  cublasLtHandle_t cublas() const { return cublas_; }
+
+  void* allocate(std::size_t bytes) {
+    const std::uint64_t limit = options_.memory_limit;
+    const std::uint64_t before = in_use_.fetch_add(bytes);
+    void* data = nullptr;
+    try {
+      LASSO_CHECK(limit == 0 || (before <= limit && bytes <= limit - before),
+                  ErrorCode::kOutOfMemory,
+                  "{} ({}): {:.0f} MiB more than the {:.0f} MiB in use would be beyond the limit "
+                  "of {:.0f} MiB",
+                  name_, model_, static_cast<double>(bytes) / kMiB,
+                  static_cast<double>(before) / kMiB, static_cast<double>(limit) / kMiB);
+      const UseDevice use(index());
+      const cudaError_t status = cudaMalloc(&data, bytes);
+      if (status == cudaErrorMemoryAllocation) {
+        cudaGetLastError();
+        std::size_t free = 0;
+        std::size_t total = 0;
+        cudaMemGetInfo(&free, &total);
+        lasso::fail(ErrorCode::kOutOfMemory,
+                    "{} ({}): {:.0f} MiB are needed, and {:.0f} of its {:.0f} MiB are free", name_,
+                    model_, static_cast<double>(bytes) / kMiB, static_cast<double>(free) / kMiB,
+                    static_cast<double>(total) / kMiB);
+      }
+      check(status, "allocating memory");
+    } catch (...) {
+      in_use_.fetch_sub(bytes);
+      throw;
+    }
+    return data;
+  }
+  void free(void* data, std::size_t bytes) noexcept {
+    try {
+      const UseDevice use(index());
+      cudaFree(data);
+    } catch (...) {  // a lost device has no memory either
+    }
+    in_use_.fetch_sub(bytes);
+  }
+
+ private:
+  GpuOptions options_;
+  std::string name_;
+  std::string model_;
+  cublasLtHandle_t cublas_ = nullptr;
+  std::atomic<std::uint64_t> in_use_{0};
+};
+
+class GpuStream final : public CudaStream {
+ public:
+  explicit GpuStream(std::shared_ptr<Context> context) : context_(std::move(context)) {
+    const UseDevice use(context_->index());
+    LASSO_CUDA_CHECK(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking));
+    LASSO_CUDA_CHECK(cudaEventCreateWithFlags(&order_, cudaEventDisableTiming));
+  }
+  ~GpuStream() override {
+    try {
+      const UseDevice use(context_->index());
+      cudaStreamSynchronize(stream_);
+      cudaEventDestroy(order_);
+      cudaStreamDestroy(stream_);
+    } catch (...) {  // of a lost device
+    }
+  }
+
+  cudaStream_t handle() const override { return stream_; }
+  cublasLtHandle_t cublas() const override { return context_->cublas(); }
+
+  void launch(KernelRun run, const KernelState& state, const KernelArgs& args) override {
+    const UseDevice use(context_->index());
+    KernelArgs call = args;
+    call.stream = this;
+    run(state, call);
+    if (context_->options().synchronous && !recording_) {
+      check(cudaStreamSynchronize(stream_), "running a kernel");
+    }
+  }
+  void upload(void* to, const void* from, std::size_t bytes) override {
+    const UseDevice use(context_->index());
+    pinned_.upload(to, from, bytes, stream_);
+  }
+  void download(void* to, const void* from, std::size_t bytes) override {
+    const UseDevice use(context_->index());
+    pinned_.download(to, from, bytes, stream_);
+  }
+  void copy(void* to, const void* from, std::size_t bytes) override {
+    if (bytes == 0) return;
+    const UseDevice use(context_->index());
+    LASSO_CUDA_CHECK(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, stream_));
+  }
+  void fill(void* to, std::byte value, std::size_t bytes) override {
+    if (bytes == 0) return;
+    const UseDevice use(context_->index());
+    LASSO_CUDA_CHECK(cudaMemsetAsync(to, std::to_integer<int>(value), bytes, stream_));
+  }
+  void wait() override {
+    const UseDevice use(context_->index());
+    const cudaError_t status = cudaStreamSynchronize(stream_);
+    if (status != cudaSuccess) {
+      pinned_.forget();
+      fail(status, "waiting for its work");
+    }
+    pinned_.finish();
+  }
+  void follow(void* other) override { put_after(static_cast<cudaStream_t>(other), stream_); }
+  void lead(void* other) override { put_after(stream_, static_cast<cudaStream_t>(other)); }
+  void replay(const Recording& recording) override {
+    const UseDevice use(context_->index());
+    LASSO_CUDA_CHECK(
+        cudaGraphLaunch(static_cast<const GraphRecording&>(recording).graph(), stream_));
+  }
+
+ protected:
+  bool begin_recording() override {
+    if (context_->options().synchronous) return false;
+    const UseDevice use(context_->index());
+    LASSO_CUDA_CHECK(cudaStreamBeginCapture(stream_, cudaStreamCaptureModeThreadLocal));
+    recording_ = true;
+    return true;
+  }
+  std::unique_ptr<Recording> end_recording() override {
+    const UseDevice use(context_->index());
+    recording_ = false;
+    cudaGraph_t graph = nullptr;
+    LASSO_CUDA_CHECK(cudaStreamEndCapture(stream_, &graph));
+    auto recording = std::make_unique<GraphRecording>(context_->index());
+    try {
+      recording->instantiate(graph);
+    } catch (...) {
+      cudaGraphDestroy(graph);
+      throw;
+    }
+    cudaGraphDestroy(graph);
+    return recording;
+  }
+
+ private:
+  void put_after(cudaStream_t first, cudaStream_t second) {
+    const UseDevice use(context_->index());
+    LASSO_CUDA_CHECK(cudaEventRecord(order_, first));
+    LASSO_CUDA_CHECK(cudaStreamWaitEvent(second, order_));
+  }
+
+  std::shared_ptr<Context> context_;
+  cudaStream_t stream_ = nullptr;
+  cudaEvent_t order_ = nullptr;
+  PinnedPool pinned_;
+  bool recording_ = false;
+};
+
+class CudaDevice final : public backend::Device {
+ public:
+  CudaDevice(std::shared_ptr<Context> context, const backend::TargetInfo& target)
+      : context_(std::move(context)), target_(target) {}
+
+  const backend::TargetInfo& target() const override { return target_; }
+  std::string model() const override { return context_->model(); }
+  std::string name() const override { return context_->name(); }
+  bool is_host() const override { return false; }
+  // Of cudaMalloc's blocks; more than any vector load or tensor map needs.
+  std::size_t alignment() const override { return 256; }
+  std::shared_ptr<void> make_current() const override {
+    return std::make_shared<UseDevice>(context_->index());
+  }
+  Buffer allocate(std::size_t bytes) const override {
+    if (bytes == 0) return {};
+    void* data = context_->allocate(bytes);
+    std::shared_ptr<void> owner(
+        data, [context = context_, bytes](void* block) { context->free(block, bytes); });
+    return {std::move(owner), static_cast<std::byte*>(data), bytes};
+  }
+  std::unique_ptr<backend::Stream> make_stream() const override {
+    return std::make_unique<GpuStream>(context_);
+  }
+
+ private:
+  std::shared_ptr<Context> context_;
+  backend::TargetInfo target_;
+};
+
+Gpu gpu_of(int index) {
+  cudaDeviceProp properties{};
+  check(cudaGetDeviceProperties(&properties, index), "asking for its properties");
+  return {properties.name, properties.major * 10 + properties.minor,
+          properties.multiProcessorCount, properties.totalGlobalMem};
+}
+
+}  // namespace
+
+std::vector<Gpu> gpus() {
+  int count = 0;
+  check(cudaGetDeviceCount(&count), "asking for GPUs");
+  std::vector<Gpu> found;
+  for (int i = 0; i < count; ++i) found.push_back(gpu_of(i));
+  return found;
+}
+
+std::shared_ptr<const backend::Device> open_gpu(const GpuOptions& options) {
+  const std::vector<Gpu> all = gpus();
+  const auto count = static_cast<int>(all.size());
+  LASSO_CHECK(options.index >= 0 && options.index < count, ErrorCode::kNotFound,
+              "device \"cuda:{}\": there {} here: expected an index of at most {}", options.index,
+              count == 1 ? "is 1 GPU" : fmt::format("are {} GPUs", count), count - 1);
+  const Gpu& gpu = all[static_cast<std::size_t>(options.index)];
+  LASSO_CHECK(gpu.sm >= kLeastSm, ErrorCode::kUnsupported,
+              "device \"cuda:{}\": {} has compute capability {}.{}, and Lasso needs {}.{}",
+              options.index, gpu.model, gpu.sm / 10, gpu.sm % 10, kLeastSm / 10, kLeastSm % 10);
+  LASSO_CHECK(options.most_sm == 0 || options.most_sm >= kLeastSm, ErrorCode::kUnsupported,
+              "a cap of sm_{}: expected sm_{} or more", options.most_sm, kLeastSm);
+  backend::TargetInfo target;
+  target.kind = backend::DeviceKind::kCuda;
+  target.sm = options.most_sm == 0 ? gpu.sm : std::min(gpu.sm, options.most_sm);
+  target.multiprocessors = gpu.multiprocessors;
+  target.tf32 = options.tf32;
+  return std::make_shared<CudaDevice>(std::make_shared<Context>(options, gpu.model), target);
+}
+
+}  // namespace lasso::cuda

@@ -1,0 +1,40 @@
+// NVIDIA GPUs as devices.
+#ifndef LASSO_BACKEND_CUDA_CUDA_DEVICE_H_
+#define LASSO_BACKEND_CUDA_CUDA_DEVICE_H_
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "backend/device.h"
+
+namespace lasso::cuda {
+
+// The least compute capability that kernels are built for.
+constexpr int kLeastSm = 75;
+
+struct Gpu {
+  std::string model;
+  int sm = 0;
+  int multiprocessors = 0;
+  std::uint64_t memory_bytes = 0;
+};
+
+// Those that the driver shows. Throws kDevice where there is no driver, an old one, or no GPU.
+std::vector<Gpu> gpus();
+
+struct GpuOptions {
+  int index = 0;
+  int most_sm = 0;  // 0: the GPU's own
+  bool tf32 = false;
+  std::uint64_t memory_limit = 0;  // 0: none
+  bool synchronous = false;
+};
+
+// Throws kNotFound for an index beyond the GPUs, kUnsupported for a GPU below kLeastSm and a cap
+// below it, and what gpus() throws.
+std::shared_ptr<const backend::Device> open_gpu(const GpuOptions& options);
+
+}  // namespace lasso::cuda
+
+#endif  // LASSO_BACKEND_CUDA_CUDA_DEVICE_H_

@@ -1,0 +1,71 @@
+// What the files for NVIDIA GPUs share on the host: the rows, and the sizes of windows.
+#ifndef LASSO_KERNELS_ATTENTION_ATTENTION_CUDA_ROWS_H_
+#define LASSO_KERNELS_ATTENTION_ATTENTION_CUDA_ROWS_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "kernels/attention/attention.h"
+
+namespace lasso::kernels {
+
+// On tensor cores: bfloat16 and float16.
+Kernel<WindowAttentionProblem> window_attention_cuda_bf16();
+Kernel<WindowAttentionProblem> window_attention_cuda_fp16();
+Kernel<WindowAttentionProblem> window_attention_cuda_fp16_sm75();
+Kernel<WindowAttentionProblem> window_attention_cuda_fp32();
+Kernel<WindowAttentionProblem> window_attention_cuda_any();
+Kernel<AttentionProblem> attention_cuda_rows();
+Kernel<AttentionProblem> attention_cuda_any();
+
+inline bool is_float(DType dtype) {
+  return dtype == DType::kF32 || dtype == DType::kF16 || dtype == DType::kBF16;
+}
+
+// The reason why sizes or types are such that no kernel may run; else empty.
+inline std::string check_sizes(const WindowAttentionProblem& p) {
+  if (!is_float(p.dtype)) return "operands other than float32, float16 and bfloat16";
+  if (p.batch < 0 || p.height < 0 || p.width < 0 || p.heads < 1 || p.head_dim < 1 || p.window < 0) {
+    return "sizes that are not positive";
+  }
+  return {};
+}
+
+inline std::string check_sizes(const AttentionProblem& p) {
+  if (!is_float(p.dtype)) return "operands other than float32, float16 and bfloat16";
+  if (p.batch < 0 || p.queries < 0 || p.keys < 1 || p.heads < 1 || p.head_dim < 1) {
+    return "sizes that are not positive";
+  }
+  for (const std::int64_t batch : {p.q_batch, p.k_batch, p.v_batch}) {
+    if (batch != 1 && batch != p.batch) return "batches that don't broadcast";
+  }
+  return {};
+}
+
+// The windows of a grid.
+struct Windows {
+  explicit Windows(const WindowAttentionProblem& p)
+      : side_h(p.window > 0 ? p.window : p.height),
+        side_w(p.window > 0 ? p.window : p.width),
+        down(side_h > 0 ? (p.height + side_h - 1) / side_h : 0),
+        across(side_w > 0 ? (p.width + side_w - 1) / side_w : 0) {}
+
+  std::int64_t side_h;
+  std::int64_t side_w;
+  std::int64_t down;
+  std::int64_t across;
+};
+
+// The shared memory in bytes that a block may have at a compute capability.
+inline std::size_t shared_memory_limit(int sm) {
+  if (sm < 80) return std::size_t{64} << 10;
+  if (sm == 80 || sm == 90 || sm == 100) return std::size_t{163} << 10;
+  return std::size_t{99} << 10;
+}
+
+constexpr float kLog2e = 1.44269504088896341F;
+
+}  // namespace lasso::kernels
+
+#endif  // LASSO_KERNELS_ATTENTION_ATTENTION_CUDA_ROWS_H_

@@ -1,0 +1,159 @@
+// Conv2d for NVIDIA GPUs: products of the windows by the filters, and a plain kernel.
+#include "kernels/conv/conv_cuda.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "core/aligned_buffer.h"
+#include "core/convert.h"
+#include "kernels/conv/conv_cuda_kernels.h"
+#include "kernels/cuda/packed_rows.h"
+#include "kernels/cuda/product.h"
+
+namespace lasso::kernels {
+
+namespace {
+
+std::int64_t depth(const Conv2dProblem& p) { return p.kernel_h * p.kernel_w * p.group_channels(); }
+
+std::int64_t pixels(const Conv2dProblem& p) {
+  if (p.out_h() <= 0 || p.out_w() <= 0) return 0;  // the window is larger than the image
+  return p.batch * p.out_h() * p.out_w();
+}
+
+gpu::PackedRows filters(const Conv2dProblem& p) {
+  return {p.weights, p.filters, depth(p), p.filters};
+}
+
+// Whether the windows are the pixels as they lie.
+bool is_product(const Conv2dProblem& p) {
+  return p.kernel_h == 1 && p.kernel_w == 1 && p.stride == 1 && p.padding == 0;
+}
+
+// Windows are gathered for so many pixels at once that they take at most this much, about what
+// stays in a large L2 from their writing to their reading.
+constexpr std::int64_t kWindowBytes = std::int64_t{96} << 20;
+constexpr std::int64_t kRows = 128;  // of a tile: the parts are multiples of it
+
+// The largest part of the pixels; all parts but the last are as large.
+std::int64_t part(const Conv2dProblem& p) {
+  const std::int64_t all = pixels(p);
+  if (is_product(p) || all == 0) return all;
+  const std::int64_t bytes = all * depth(p) * static_cast<std::int64_t>(size_of(p.weights));
+  const std::int64_t parts = (bytes + kWindowBytes - 1) / kWindowBytes;
+  const std::int64_t rows = (all + parts - 1) / std::max<std::int64_t>(parts, 1);
+  return std::min(all, (rows + kRows - 1) / kRows * kRows);
+}
+
+std::size_t window_bytes(const Conv2dProblem& p) {
+  if (is_product(p)) return 0;
+  constexpr std::size_t kPart = 256;
+  return align_up(static_cast<std::size_t>(part(p) * depth(p)) * size_of(p.weights), kPart);
+}
+
+gpu::ProductProblem product(const Conv2dProblem& p, std::int64_t rows) {
+  return {.m = rows,
+          .n = p.filters,
+          .k = depth(p),
+          .weights = p.weights,
+          .input = is_product(p) ? p.input : p.weights,
+          .bias = p.bias,
+          .activation = p.activation};
+}
+
+Offer offer_tile(const Conv2dProblem& p, const TargetInfo& target) {
+  gpu::ProductProblem types = product(p, 1);
+  types.input = p.input;
+  Offer offer;
+  offer.reason = gpu::refused_types(types, target);
+  if (!offer) return offer;
+  offer.packed_bytes = filters(p).bytes();
+  offer.packed_layout = filters(p).layout("windows");
+  return offer;
+}
+
+Offer offer_cublaslt(const Conv2dProblem& p, const TargetInfo& target) {
+  if (p.groups != 1) return Offer::no("groups of channels");
+  if (depth(p) == 0) return Offer::no("no channels to sum over");
+  if (depth(p) > std::numeric_limits<std::int32_t>::max() / 2) return Offer::no("a huge window");
+  Offer offer = offer_tile(p, target);
+  if (offer) {
+    offer.workspace_bytes =
+        window_bytes(p) + gpu::Product::workspace_bytes(product(p, part(p)), target);
+  }
+  return offer;
+}
+
+// Row n of W is filter n in the order of the window: [kernel_h, kernel_w, group_channels].
+void pack(const Conv2dProblem& p, const std::vector<TensorView>& constants, std::byte* packed) {
+  const std::vector<float> w = read_f32(constants.at(0));
+  const std::int64_t area = p.kernel_h * p.kernel_w;
+  const std::int64_t channels = p.group_channels();
+  const auto element = [&](std::int64_t n, std::int64_t k) {
+    return w[static_cast<std::size_t>((n * channels + k % channels) * area + k / channels)];
+  };
+  filters(p).pack(element, gpu::bias_of(constants, p.filters), packed);
+}
+
+class ProductState : public KernelState {
+ public:
+  ProductState(const Conv2dProblem& problem, const TargetInfo& target)
+      : problem_(problem),
+        part_(part(problem)),
+        whole_(product(problem, part_), target),
+        rest_(part_ == 0 ? whole_
+                         : gpu::Product(product(problem, pixels(problem) % part_), target)) {}
+  std::string implementation() const override { return whole_.implementation(); }
+
+  void run(const KernelArgs& args) const {
+    const Conv2dProblem& p = problem_;
+    gpu::Operands o;
+    o.w = args.packed;
+    o.bias = filters(p).bias(args.packed);
+    o.workspace = args.workspace + window_bytes(p);
+    const std::int64_t all = pixels(p);
+    for (std::int64_t begin = 0; begin < all; begin += part_) {
+      const std::int64_t count = std::min(part_, all - begin);
+      if (is_product(p)) {
+        o.x = args.inputs[0];
+      } else {
+        gpu::gather_windows(p, args, args.inputs[0], begin, count, args.workspace);
+        o.x = args.workspace;
+      }
+      o.y = static_cast<float*>(args.outputs[0]) + begin * p.filters;
+      (count == part_ ? whole_ : rest_).run(args, o);
+    }
+  }
+
+ private:
+  Conv2dProblem problem_;
+  std::int64_t part_;
+  gpu::Product whole_;
+  gpu::Product rest_;  // of the last pixels, where they are fewer
+};
+
+std::unique_ptr<KernelState> create(const Conv2dProblem& p, const TargetInfo& target,
+                                    const Offer& /*offer*/) {
+  return std::make_unique<ProductState>(p, target);
+}
+
+void run_cublaslt(const KernelState& state, const KernelArgs& args) {
+  static_cast<const ProductState&>(state).run(args);
+}
+
+void run_tile(const KernelState& state, const KernelArgs& args) {
+  const auto& p = static_cast<const ProblemState<Conv2dProblem>&>(state).problem;
+  if (pixels(p) == 0) return;
+  gpu::run_conv_tile(p, args, args.packed, filters(p).bias(args.packed));
+}
+
+}  // namespace
+
+const std::vector<Kernel<Conv2dProblem>>& conv2d_cuda_kernels() {
+  static const std::vector<Kernel<Conv2dProblem>> list{
+      {"cublaslt", Needs::gpu(), offer_cublaslt, pack, create, run_cublaslt},
+      {"tile", Needs::gpu(), offer_tile, pack, create_problem_state<Conv2dProblem>, run_tile}};
+  return list;
+}
+
+}  // namespace lasso::kernels

@@ -1,0 +1,17 @@
+// The rows of the convolutions for NVIDIA GPUs, which the CUDA backend's library holds.
+#ifndef LASSO_KERNELS_CONV_CONV_CUDA_H_
+#define LASSO_KERNELS_CONV_CONV_CUDA_H_
+
+#include <vector>
+
+#include "kernels/conv/conv.h"
+
+namespace lasso::kernels {
+
+// Best first, the plain ones last.
+const std::vector<Kernel<Conv2dProblem>>& conv2d_cuda_kernels();
+const std::vector<Kernel<ConvTranspose2dProblem>>& conv_transpose2d_cuda_kernels();
+
+}  // namespace lasso::kernels
+
+#endif  // LASSO_KERNELS_CONV_CONV_CUDA_H_

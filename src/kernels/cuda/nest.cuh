@@ -1,0 +1,161 @@
+// Nested loops over up to two operands, counted in one number.
+#ifndef LASSO_KERNELS_CUDA_NEST_CUH_
+#define LASSO_KERNELS_CUDA_NEST_CUH_
+
+#include <cstdint>
+#include <span>
+
+#include "kernels/cuda/launch.cuh"
+
+namespace lasso::kernels::gpu {
+
+// Division by a number that is the same for all threads; 64-bit numbers take a division each.
+template <typename T>
+struct Divider {
+  Divider() = default;
+  explicit Divider(Index divisor) : divisor(static_cast<T>(divisor)) {}
+  __device__ T quotient(T n) const { return n / divisor; }
+
+  T divisor = 1;
+};
+
+// Both numbers are below 2^31. With s = ceil(log2 d) and m = floor(2^32 (2^s - d) / d) + 1,
+// floor(n / d) = floor((floor(n m / 2^32) + n) / 2^s), and the sum is below 2^32.
+template <>
+struct Divider<std::uint32_t> {
+  Divider() = default;
+  explicit Divider(Index number) : divisor(static_cast<std::uint32_t>(number)) {
+    while ((std::uint64_t{1} << shift) < divisor) ++shift;
+    factor = static_cast<std::uint32_t>(
+        ((std::uint64_t{1} << 32) * ((std::uint64_t{1} << shift) - divisor)) / divisor + 1);
+  }
+  __device__ std::uint32_t quotient(std::uint32_t n) const {
+    return (__umulhi(n, factor) + n) >> shift;
+  }
+
+  std::uint32_t divisor = 1;
+  std::uint32_t factor = 1;
+  std::uint32_t shift = 0;
+};
+
+// Calls f with a zero of the type that positions below `count` take.
+template <typename F>
+void with_position_type(Index count, const F& f) {
+  if (count < Index{1} << 31) {
+    f(std::uint32_t{0});
+  } else {
+    f(std::uint64_t{0});
+  }
+}
+
+// A loop: how far the operands move with each of its turns.
+struct Loop {
+  Index count = 1;
+  Index strides[2] = {0, 0};
+};
+
+// As many loops as the dimensions of a graph's values.
+constexpr int kMaxLoops = 8;
+
+inline Index positions(std::span<const Loop> loops) {
+  Index product = 1;
+  for (const Loop& loop : loops) product *= loop.count;
+  return product;
+}
+
+// The loops as a kernel takes them, by value.
+template <typename T>
+struct Nest {
+  // Outermost loop first; at most kMaxLoops.
+  explicit Nest(std::span<const Loop> from) : loops(static_cast<int>(from.size())) {
+    for (int i = 0; i < loops; ++i) {
+      const Loop& loop = from[static_cast<std::size_t>(loops - 1 - i)];
+      counts[i] = Divider<T>(loop.count);
+      strides[i][0] = loop.strides[0];
+      strides[i][1] = loop.strides[1];
+    }
+  }
+
+  // Adds to a and b where the operands stand at a position.
+  __device__ void move(T position, Index& a, Index& b) const {
+    for (int i = 0; i < loops; ++i) {
+      const T rest = i + 1 < loops ? counts[i].quotient(position) : 0;
+      const auto turn = static_cast<Index>(position - rest * counts[i].divisor);
+      a += turn * strides[i][0];
+      b += turn * strides[i][1];
+      position = rest;
+    }
+  }
+
+  int loops = 0;
+  Divider<T> counts[kMaxLoops];  // innermost first
+  Index strides[kMaxLoops][2] = {};
+};
+
+// Calls f(loops, a, b) with no more loops than a kernel takes, at each position of the outermost
+// ones where there are more; a and b are where the operands stand then.
+template <typename F>
+void for_each_nest(std::span<const Loop> loops, Index a, Index b, const F& f) {
+  if (loops.size() <= kMaxLoops) {
+    f(loops, a, b);
+    return;
+  }
+  for (Index i = 0; i < loops[0].count; ++i) {
+    for_each_nest(loops.subspan(1), a + i * loops[0].strides[0], b + i * loops[0].strides[1], f);
+  }
+}
+
+// The first position of a thread, and the distance of those that it takes.
+template <typename T>
+__device__ T first_position() {
+  return static_cast<T>(blockIdx.x) * blockDim.x + threadIdx.x;
+}
+template <typename T>
+__device__ T position_step() {
+  return static_cast<T>(gridDim.x) * blockDim.x;
+}
+
+// Elements that are loaded and stored together.
+template <typename T, int kCount>
+struct alignas(sizeof(T) * kCount) Vector {
+  T values[kCount];
+};
+
+template <int kCount, typename T>
+__device__ Vector<T, kCount> load_vector(const T* x) {
+  return *reinterpret_cast<const Vector<T, kCount>*>(x);
+}
+template <typename T, int kCount>
+__device__ void store_vector(T* y, const Vector<T, kCount>& vector) {
+  *reinterpret_cast<Vector<T, kCount>*>(y) = vector;
+}
+
+// The largest power of two up to 16 that divides all numbers.
+inline Index common_unit(std::span<const Index> numbers) {
+  Index unit = 16;
+  for (const Index number : numbers) {
+    while (number % unit != 0) unit /= 2;
+  }
+  return unit;
+}
+
+// Calls f with a null pointer of a type of 1, 2, 4, 8 or 16 bytes, aligned to them.
+template <typename F>
+void with_unit_type(Index bytes, const F& f) {
+  switch (bytes) {
+    case 16:
+      return f(static_cast<uint4*>(nullptr));
+    case 8:
+      return f(static_cast<uint2*>(nullptr));
+    case 4:
+      return f(static_cast<std::uint32_t*>(nullptr));
+    case 2:
+      return f(static_cast<std::uint16_t*>(nullptr));
+    default:
+      return f(static_cast<std::uint8_t*>(nullptr));
+  }
+}
+
+}  // namespace lasso::kernels::gpu
+
+#endif  // LASSO_KERNELS_CUDA_NEST_CUH_

@@ -1,0 +1,99 @@
+#include "kernels/cuda/product.h"
+
+#include <algorithm>
+
+#include "core/aligned_buffer.h"
+
+namespace lasso::kernels::gpu {
+
+namespace {
+
+constexpr std::size_t kPart = 256;  // the alignment of parts of the workspace
+
+// Whether cuBLASLt's epilogue does everything.
+bool fuses(const ProductProblem& p) { return has_epilogue(p.activation, p.residual, p.output); }
+
+// The workspace holds x rounded to the weights' type, then sums that are finished into another
+// type, then what cuBLASLt takes.
+std::size_t rounded_bytes(const ProductProblem& p) {
+  if (p.input == p.weights) return 0;
+  return align_up(static_cast<std::size_t>(p.m * p.k) * size_of(p.weights), kPart);
+}
+std::size_t sum_bytes(const ProductProblem& p) {
+  if (fuses(p) || p.output == DType::kF32) return 0;
+  return align_up(static_cast<std::size_t>(p.m * p.n) * sizeof(float), kPart);
+}
+
+}  // namespace
+
+std::string refused_types(const ProductProblem& p, const TargetInfo& target) {
+  if (p.weights == DType::kI8) return "int8 on the GPU is not available yet";
+  if (p.weights != DType::kF32 && !is_half(p.weights)) {
+    return "weights of type " + std::string(to_string(p.weights));
+  }
+  for (const DType dtype : {p.input, p.output}) {
+    if (dtype == DType::kF32 || dtype == p.weights) continue;
+    return std::string(to_string(dtype)) + " with weights of type " +
+           std::string(to_string(p.weights));
+  }
+  if (p.weights == DType::kBF16 && target.sm < 80) return "products of bfloat16 need sm_80";
+  return {};
+}
+
+std::size_t gemm_workspace(std::int64_t m, std::int64_t n, const TargetInfo& target) {
+  // At most what NVIDIA recommends for Hopper and for older GPUs; a small product has no use for
+  // more than the float32 sums of 32 parts of k.
+  constexpr std::size_t kMiB = std::size_t{1} << 20;
+  if (m == 0 || n == 0) return 0;
+  const std::size_t most = target.sm >= 90 ? 32 * kMiB : 8 * kMiB;
+  const std::size_t sums = align_up(static_cast<std::size_t>(m * n) * sizeof(float), kPart);
+  return sums >= most ? most : std::clamp(32 * sums, kMiB, most);
+}
+
+Product::Product(const ProductProblem& p, const TargetInfo& target)
+    : problem_(p), finish_(!fuses(p)) {
+  const GemmProblem plain{.m = p.m,
+                          .n = p.n,
+                          .k = p.k,
+                          .type = p.weights,
+                          .tf32 = target.tf32,
+                          .workspace_bytes = gemm_workspace(p.m, p.n, target)};
+  if (!finish_) {
+    GemmProblem whole = plain;
+    whole.output = p.output;
+    whole.bias = p.bias;
+    whole.residual = p.residual;
+    whole.activation = p.activation;
+    gemm_ = Gemm::make(whole);
+    if (gemm_ || p.output != DType::kF32) return;
+    finish_ = true;
+  }
+  gemm_ = Gemm::make(plain);
+}
+
+std::size_t Product::workspace_bytes(const ProductProblem& p, const TargetInfo& target) {
+  return rounded_bytes(p) + sum_bytes(p) + gemm_workspace(p.m, p.n, target);
+}
+
+void Product::run(const KernelArgs& args, Operands o) const {
+  const ProductProblem& p = problem_;
+  if (!gemm_) return run_tile(p, args, o);
+  std::byte* sums = o.workspace + rounded_bytes(p);
+  std::byte* rest = sums + sum_bytes(p);
+  if (p.input != p.weights) {
+    round_numbers(args, static_cast<const float*>(o.x), o.workspace, p.weights, p.m * p.k);
+    o.x = o.workspace;
+  }
+  if (!finish_) {
+    gemm_->run(args, o.x, o.w, p.output == DType::kF32 ? o.bias : o.half_bias, o.residual, o.y,
+               rest);
+    return;
+  }
+  void* y = p.output == DType::kF32 ? o.y : sums;
+  gemm_->run(args, o.x, o.w, nullptr, nullptr, y, rest);
+  finish(p, args, static_cast<const float*>(y), o);
+}
+
+std::string Product::implementation() const { return gemm_ ? gemm_->implementation() : "tile"; }
+
+}  // namespace lasso::kernels::gpu

@@ -1,0 +1,77 @@
+// Products with bias, activation and residual, of any size: by cuBLASLt with what it has of them as
+// its epilogue, and by our own kernels for the rest, or altogether where it has no algorithm.
+#ifndef LASSO_KERNELS_CUDA_PRODUCT_H_
+#define LASSO_KERNELS_CUDA_PRODUCT_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "kernels/cuda/gemm.h"
+
+namespace lasso::kernels::gpu {
+
+// y [m, n] = activation(x [m, k] W^T + b) + r, with W [n, k]. b and r are float32.
+struct ProductProblem {
+  std::int64_t m = 0;
+  std::int64_t n = 0;
+  std::int64_t k = 0;
+  DType weights = DType::kF32;  // float32, float16 or bfloat16, which x is rounded to
+  DType input = DType::kF32;    // float32, or as the weights
+  DType output = DType::kF32;   // float32, or as the weights
+  bool bias = false;
+  bool residual = false;
+  graph::Activation activation = graph::Activation::kNone;
+};
+
+struct Operands {
+  const void* x = nullptr;
+  const void* w = nullptr;
+  const float* bias = nullptr;
+  const void* half_bias = nullptr;  // the bias in the weights' type if that is a half
+  const float* residual = nullptr;
+  void* y = nullptr;
+  std::byte* workspace = nullptr;
+};
+
+// Why there is no product of these types; empty where there is one.
+std::string refused_types(const ProductProblem& problem, const TargetInfo& target);
+
+// What cuBLASLt may take for a product of this size.
+std::size_t gemm_workspace(std::int64_t m, std::int64_t n, const TargetInfo& target);
+
+// The product by one plain kernel.
+void run_tile(const ProductProblem& problem, const KernelArgs& args, const Operands& operands);
+
+// The same for each matrix of a batch, where x and W begin at offsets (in elements) that lie in the
+// GPU's memory.
+void run_tile_batch(const ProductProblem& problem, const KernelArgs& args, const Operands& operands,
+                    std::int64_t batch, const std::int64_t* x_offsets,
+                    const std::int64_t* w_offsets);
+
+// Rounds float32 numbers to another float type: to the nearest, ties to even.
+void round_numbers(const KernelArgs& args, const float* from, void* to, DType dtype,
+                   std::int64_t count);
+
+// y [m, n] = activation(sums + b) + r. `y` may be `sums` if it is float32.
+void finish(const ProductProblem& problem, const KernelArgs& args, const float* sums,
+            const Operands& operands);
+
+class Product {
+ public:
+  Product(const ProductProblem& problem, const TargetInfo& target);
+
+  static std::size_t workspace_bytes(const ProductProblem& problem, const TargetInfo& target);
+  void run(const KernelArgs& args, Operands operands) const;
+  std::string implementation() const;
+
+ private:
+  ProductProblem problem_;
+  std::optional<Gemm> gemm_;  // empty: the plain kernel
+  bool finish_ = false;       // whether bias, activation and residual come after cuBLASLt's product
+};
+
+}  // namespace lasso::kernels::gpu
+
+#endif  // LASSO_KERNELS_CUDA_PRODUCT_H_
