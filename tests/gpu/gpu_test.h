@@ -19,7 +19,8 @@ inline std::shared_ptr<const backend::Device> gpu(std::string* reason = nullptr)
   try {
     kernels::DeviceOptions options;
     const char* cap = std::getenv("LASSO_TEST_ISA");
-    if (cap != nullptr && std::string(cap).rfind("sm_", 0) == 0) options.most_sm = std::atoi(cap + 3);
+    if (cap != nullptr && std::string(cap).rfind("sm_", 0) == 0)
+      options.most_sm = std::atoi(cap + 3);
     return kernels::device_library(backend::DeviceKind::kCuda).open(options);
   } catch (const Error& error) {
     if (std::getenv("LASSO_TEST_REQUIRE_GPU") != nullptr) throw;

@@ -149,7 +149,7 @@ TEST_F(EngineFile, HoldsTheWholeModule) {
   EXPECT_EQ(module.weights.size(), module_->weights.size());
   EXPECT_EQ(module.build.lasso_version, module_->build.lasso_version);
   EXPECT_EQ(module.build.libraries, module_->build.libraries);
-  EXPECT_EQ(module.build.cpu_model, cpu_model());
+  EXPECT_EQ(module.build.processor, cpu_model());
   EXPECT_EQ(module.build.target.features, backend::test_features());
   EXPECT_EQ(module.build.target.rates, module_->build.target.rates);
   EXPECT_EQ(module.build.needed, CpuFeature::kAvx2);
