@@ -1,5 +1,7 @@
 // The command line of Lasso.
 
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <exception>
@@ -14,14 +16,30 @@
 #include "cli/options.h"
 #include "cli/values.h"
 #include "common/machine.h"
+#include "lasso/error.h"
+#include "lasso/machine.h"
 #include "lasso/version.h"
 
 namespace lasso::app {
 
 namespace {
 
+// The GPUs, or why there are none.
+std::string gpus_text() {
+  std::string text;
+  try {
+    for (const GpuInfo& gpu : lasso::gpus()) {
+      text += fmt::format(", {} ({}, {})", gpu.device, gpu.model, gpu.isa);
+    }
+  } catch (const lasso::Error& error) {
+    text = fmt::format("; no GPU: {}", error.what());
+  }
+  return text;
+}
+
 std::string version_text() {
-  return "lasso " LASSO_VERSION "\nbuilt with " + build_description() + "; device: cpu";
+  return "lasso " LASSO_VERSION "\nbuilt with " + build_description() + "\ndevices: cpu" +
+         gpus_text();
 }
 
 // The deepest subcommand that was named: its help is the one to point to.
@@ -76,7 +94,7 @@ int run(int argc, char** argv) {
   CLI::App app("Lasso segments images with Segment Anything models, without Python.", "lasso");
   app.formatter(std::make_shared<HelpFormatter>());
   app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::Throw);
-  app.set_version_flag("--version", version_text(), "Show the version and exit.");
+  app.set_version_flag("--version", version_text, "Show the version and exit.");
   app.require_subcommand(1);
   Action action;
   add_segment(&app, &action);

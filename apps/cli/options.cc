@@ -74,11 +74,45 @@ void begin(const OutputOptions& options) {
   configure_console(options.quiet, options.verbose);
 }
 
-void add_run_options(CLI::App* app, RunOptions* options, bool variants) {
-  add_text(app, "--device", &options->device, "D",
-           "Device to run on: cpu, or NVIDIA GPUs: cuda, cuda:1, or cuda:0,1 for several. Default: "
-           "what an engine file was built for, else cpu.",
-           kRunGroup);
+namespace {
+
+void add_device_option(CLI::App* app, RunOptions* options, std::vector<std::string>* devices) {
+  const std::string text =
+      "Device to run on: cpu, or NVIDIA GPUs: cuda, cuda:1, or cuda:0,1 for several. Default: what "
+      "an engine file was built for, else cpu.";
+  if (devices == nullptr) {
+    add_text(app, "--device", &options->device, "D", text, kRunGroup);
+    return;
+  }
+  app->add_option("--device", *devices,
+                  text +
+                      " Given twice: the first is A's, the second B's, and one FILE alone is "
+                      "compared with itself.")
+      ->type_name("D")
+      ->allow_extra_args(false)
+      ->expected(1, 2)
+      ->check(not_empty)
+      ->group(kRunGroup);
+}
+
+// Of GPUs.
+void add_gpu_options(CLI::App* app, RunOptions* options) {
+  add_switch(app, "--tf32", &options->tf32,
+             "On GPUs: let fp32 products round their factors to TF32 (10 bits of mantissa).",
+             kRunGroup);
+  add_switch(app, "--synchronous", &options->synchronous,
+             "On GPUs: wait for every kernel, so that an error names the layer that failed. Slow.",
+             kRunGroup);
+  add_integer(app, "--device-memory-limit", &options->device_memory_limit, 1, 1 << 24,
+              "On GPUs: use at most this much of each one's memory; without it, all that there is.",
+              kRunGroup, "MIB");
+}
+
+}  // namespace
+
+void add_run_options(CLI::App* app, RunOptions* options, bool variants,
+                     std::vector<std::string>* devices) {
+  add_device_option(app, options, devices);
   add_text(
       app, "--precision", &options->precision, "P",
       "Numbers of the image encoder's linear layers: fp32, fp16 (on GPUs), bf16 (needs AVX-512 "
@@ -90,25 +124,18 @@ void add_run_options(CLI::App* app, RunOptions* options, bool variants) {
       "Threads. Default: the physical cores that the process may use, or OMP_NUM_THREADS if "
       "lower.",
       kRunGroup);
-  if (!variants) return;
-  add_text(app, "--isa", &options->isa, "ISA",
-           "Use no better instructions than avx2, avx_vnni, avx512, avx512_vnni or avx512_bf16; "
-           "LASSO_MAX_ISA, if lower, still holds. On a GPU a compute capability, such as sm_80. "
-           "Default: the best that the device has.",
-           kRunGroup);
-  add_switch(app, "--tf32", &options->tf32,
-             "On GPUs: let fp32 products round their factors to TF32 (10 bits of mantissa).",
+  if (variants) {
+    add_text(app, "--isa", &options->isa, "ISA",
+             "Use no better instructions than avx2, avx_vnni, avx512, avx512_vnni or avx512_bf16; "
+             "LASSO_MAX_ISA, if lower, still holds. On GPUs a compute capability, such as sm_80. "
+             "Default: the best that the device has.",
              kRunGroup);
-  add_switch(app, "--synchronous", &options->synchronous,
-             "On GPUs: wait for every kernel, so that an error names the layer that failed. Slow.",
+    add_text(app, "--kernels", &options->kernels, "KIND",
+             "fast, or reference: plain loops, slow, the specification of the fast ones; on CPUs. "
+             "Default: fast.",
              kRunGroup);
-  add_integer(app, "--device-memory-limit", &options->device_memory_limit, 1, 1 << 24,
-              "On GPUs: use at most this much of each one's memory; without it, all that there is.",
-              kRunGroup, "MIB");
-  add_text(app, "--kernels", &options->kernels, "KIND",
-           "fast, or reference: plain loops, slow, the specification of the fast ones. "
-           "Default: fast.",
-           kRunGroup);
+  }
+  add_gpu_options(app, options);
 }
 
 const std::vector<std::string>& precision_names() {
@@ -155,13 +182,21 @@ std::string isa_cap() {
 void cap_isa(const std::string& isa) { given_cap() = lower_cap(given_cap(), isa); }
 
 void apply(const RunOptions& options) {
-  if (!options.on_gpu() && !options.device.empty()) {
-    parse_choice("--device", options.device, {"cpu", "cuda", "cuda:N", "cuda:N,M"});
-  }
+  if (!options.device.empty()) parse_device("--device", options.device);
   check_precision(options, precision_names());
   parse_choice("--kernels", options.kernels, {"fast", "reference"});
-  if (options.on_gpu()) return;  // where --isa is the GPU's
-  if (!options.isa.empty()) parse_choice("--isa", options.isa, isa_names());
+  if (options.on_gpu() && options.kernels == "reference") {
+    usage_error("--kernels reference: runs on the CPU, and --device {} is given", options.device);
+  }
+  // A GPU's cap without --device is for an engine file.
+  const bool is_for_gpu =
+      options.on_gpu() || (options.device.empty() && capability_of(options.isa));
+  if (options.isa.empty()) return;
+  if (is_for_gpu) {
+    parse_capability("--isa", options.isa);
+    return;
+  }
+  parse_choice("--isa", options.isa, isa_names());
   cap_isa(options.isa);
 }
 
@@ -219,10 +254,10 @@ void add_description_options(CLI::App* app, ModelOptions* options) {
 }
 
 void add_common_options(CLI::App* app, CommonArguments* arguments, bool variants,
-                        const std::string& json_help) {
+                        const std::string& json_help, std::vector<std::string>* devices) {
   add_description_options(app, &arguments->model);
   add_verify_option(app, &arguments->model);
-  add_run_options(app, &arguments->run, variants);
+  add_run_options(app, &arguments->run, variants, devices);
   add_output_options(app, &arguments->output, json_help);
 }
 

@@ -45,8 +45,10 @@ struct RunOptions {
     return kernels == "reference" ? lasso::Kernels::kReference : lasso::Kernels::kFast;
   }
 };
-// With `variants` also --isa and --kernels.
-void add_run_options(CLI::App* app, RunOptions* options, bool variants);
+// With `variants` also --isa and --kernels. With `devices`, --device may be given twice, and they
+// go there.
+void add_run_options(CLI::App* app, RunOptions* options, bool variants,
+                     std::vector<std::string>* devices = nullptr);
 // Refuses what this release or machine lacks with status 4, and caps the instruction set.
 void apply(const RunOptions& options);
 // What --precision takes.
@@ -54,7 +56,7 @@ const std::vector<std::string>& precision_names();
 // Throws Failure unless options.precision is one of `known`.
 void check_precision(const RunOptions& options, const std::vector<std::string>& known);
 // Refuses a precision that a checkpoint can't be built in, for want of instructions of the CPU or
-// under its cap (status 4). An engine file in any precision runs on every CPU.
+// under its cap, or on any GPU (status 4). An engine file in any precision runs on every CPU.
 void require_precision(const RunOptions& options);
 // The instruction sets that --isa and LASSO_MAX_ISA take, the lowest first.
 const std::vector<std::string>& isa_names();
@@ -85,7 +87,7 @@ struct CommonArguments {
 };
 // --preprocess, --config, --verify, and the options of running and of output.
 void add_common_options(CLI::App* app, CommonArguments* arguments, bool variants,
-                        const std::string& json_help);
+                        const std::string& json_help, std::vector<std::string>* devices = nullptr);
 
 // Once the subcommand is chosen and its options are read: sets up the console and makes
 // run(*arguments) the action.

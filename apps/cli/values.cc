@@ -134,6 +134,53 @@ std::vector<std::int64_t> parse_integers(const std::string& option, const std::s
   return result;
 }
 
+std::optional<std::vector<int>> gpus_of(const std::string& device) {
+  constexpr int kMost = 1024;
+  constexpr std::string_view kPrefix = "cuda:";
+  if (device == "cpu") return std::vector<int>{};
+  if (device == "cuda") return std::vector<int>{0};
+  std::string_view text = device;
+  if (!text.starts_with(kPrefix)) return std::nullopt;
+  text.remove_prefix(kPrefix.size());
+  std::vector<int> gpus;
+  for (const std::string_view part : split(text)) {
+    const std::optional<std::int64_t> gpu = to_integer(part);
+    if (!gpu || *gpu < 0 || *gpu > kMost) return std::nullopt;
+    gpus.push_back(static_cast<int>(*gpu));
+  }
+  return gpus;
+}
+
+std::vector<int> parse_device(const std::string& option, const std::string& text) {
+  const std::optional<std::vector<int>> gpus = gpus_of(text);
+  if (!gpus) {
+    usage_error("{} {}: expected cpu, cuda, or cuda with GPUs, such as cuda:1 or cuda:0,1", option,
+                text);
+  }
+  return *gpus;
+}
+
+std::optional<int> capability_of(const std::string& isa) {
+  constexpr std::string_view kPrefix = "sm_";
+  constexpr int kMost = 999;
+  std::string_view text = isa;
+  if (!text.starts_with(kPrefix)) return std::nullopt;
+  text.remove_prefix(kPrefix.size());
+  const std::optional<std::int64_t> sm = to_integer(text);
+  if (!sm || *sm < 1 || *sm > kMost) return std::nullopt;
+  return static_cast<int>(*sm);
+}
+
+int parse_capability(const std::string& option, const std::string& text) {
+  constexpr int kLeast = 75;
+  const std::optional<int> sm = capability_of(text);
+  if (!sm || *sm < kLeast) {
+    usage_error("{} {}: on GPUs a compute capability from sm_{} is expected, such as sm_80", option,
+                text, kLeast);
+  }
+  return *sm;
+}
+
 Point parse_point(const std::string& text) {
   const std::vector<std::string_view> parts = split(text);
   if (parts.size() != 2 && parts.size() != 3) {

@@ -4,6 +4,7 @@
 #define LASSO_CLI_VALUES_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,15 @@ std::vector<std::string> parse_choices(const std::string& option, const std::str
 // A comma list of integers.
 std::vector<std::int64_t> parse_integers(const std::string& option, const std::string& text,
                                          std::int64_t min, std::int64_t max);
+
+// The GPUs that a device names, as EngineOptions::device does: {0} of "cuda", {0, 1} of "cuda:0,1";
+// none of "cpu". Nothing for what is no device.
+std::optional<std::vector<int>> gpus_of(const std::string& device);
+std::vector<int> parse_device(const std::string& option, const std::string& text);
+// 80 of the compute capability "sm_80"; nothing for what is none.
+std::optional<int> capability_of(const std::string& isa);
+// The same; one that Lasso does not run on is wrong, too.
+int parse_capability(const std::string& option, const std::string& text);
 
 Point parse_point(const std::string& text);  // --point X,Y[,LABEL]
 Box parse_box(const std::string& text);      // --box X0,Y0,X1,Y1

@@ -65,6 +65,16 @@ bool begins_like_engine(const std::string& path) {
   return file.read(head.data(), static_cast<std::streamsize>(head.size())) && head == "LASSO";
 }
 
+std::string engine_device(const std::string& path) {
+  constexpr std::streamoff kAt = 24;  // docs/engine-format.md
+  constexpr std::size_t kBytes = 16;
+  if (!begins_like_engine(path)) return "";
+  std::ifstream file(path, std::ios::binary);
+  std::string text(kBytes, '\0');
+  if (!file.seekg(kAt).read(text.data(), static_cast<std::streamsize>(kBytes))) return "";
+  return text.substr(0, text.find('\0'));
+}
+
 std::string default_evaluation_set() {
   std::error_code ignored;
   for (const fs::path& folder : model_folders()) {

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -26,8 +27,8 @@ enum class Precision : std::uint8_t {
   kFp32,
   kFp16,  // weights and activations in IEEE half precision, the others too; on GPUs alone
   kBf16,  // weights and activations in bfloat16; the others too, but for the decoder's where the
-          // CPU is faster in float32. Building it needs AVX-512 BF16, and a CPU's file runs on every
-          // CPU; or a GPU from sm_80 on
+          // CPU is faster in float32. Building it needs AVX-512 BF16, and a CPU's file runs on
+          // every CPU; or a GPU from sm_80 on
   kInt8,  // weights in int8 with a scale for each output, activations with a scale for each token;
           // the others in bfloat16, or in float32 on CPUs that are as fast in it. Not on GPUs
   kAuto,  // int8, on GPUs fp16 or bf16, but for the layers that calibration keeps higher; see
@@ -41,8 +42,8 @@ LASSO_EXPORT Precision precision_from_string(const std::string& name);
 struct EngineOptions {
   // Where the engine runs: "cpu", or NVIDIA GPUs: "cuda" is the first, "cuda:1" the second, and
   // segmenters and runners of "cuda:0,1" use both in turn. Empty: an engine file's own device, else
-  // the CPU. For GPUs that are not there, or whose driver is too old, kDevice is thrown; for a build
-  // without CUDA kUnsupported.
+  // the CPU. For GPUs that are not there, or whose driver is too old, kDevice is thrown; for a
+  // build without CUDA kUnsupported.
   std::string device;
   Kernels kernels = Kernels::kFast;
   // None: float32 where a model is built, and what it was built in for an engine file. One that is
@@ -54,15 +55,16 @@ struct EngineOptions {
   // A JSON file with what tensor shapes do not tell (docs/checkpoints.md lists the keys). Empty:
   // none.
   std::string config_path;
-  // The best instructions that kernels may use, one of isa_names(); on a GPU the compute capability,
-  // such as "sm_80". Empty: all that the device has.
+  // The best instructions that kernels may use, one of isa_names(); on a GPU the compute
+  // capability, such as "sm_80". Empty: all that the device has.
   std::string isa;
   // On GPUs: let products of float32 numbers round their factors to TF32, 10 bits of mantissa.
   bool tf32 = false;
   // On GPUs: wait for every kernel, so that an error names the layer that failed; slow.
   bool synchronous = false;
   // Bytes of each GPU's memory that the engine, its segmenters and its runners may use together;
-  // where more is needed, kOutOfMemory is thrown. What CUDA itself takes is not counted. 0: no limit.
+  // where more is needed, kOutOfMemory is thrown. What CUDA itself takes is not counted. 0: no
+  // limit.
   std::uint64_t device_memory_limit = 0;
   // Measure how long each kernel takes where several compute a layer, and prefer one that is
   // clearly faster than the one that is estimated to be. Takes a few seconds for a large model; the
@@ -98,8 +100,9 @@ struct LayerInfo {
   std::string isa;        // "avx512", "avx2", "reference"
   // Better kernels that were not taken, "name: reason" each.
   std::vector<std::string> rejected;
-  // Kernels that compute the layer and their times, "name.isa: 1.23 ms" each; empty where they were
-  // not measured.
+  // Kernels that compute the layer and their times, "name.isa: 1.23 ms" each, with the tuning that
+  // is preferred, if any, as "name.isa: 1.23 ms, by 66.5.20.1.0.0.0.0.2"; empty where they were not
+  // measured.
   std::vector<std::string> times;
   std::uint64_t weight_bytes = 0;  // packed
   double gflop = 0;  // at the representative shape (one image; one prompt of two points)
@@ -146,14 +149,19 @@ struct EngineInfo {
   std::string model;       // "SAM ViT-B", or "SAM (width 64, depth 4)" for other widths
   std::string model_hash;  // of weights and configuration: 32 hexadecimal digits
   std::string preprocess;  // name of the preset; empty where the model's input is no image
-  std::string device;      // "cpu"
-  std::string isa;         // the best that its kernels may use
-  std::string precision;   // "fp32", "fp16", "bf16", "int8", "auto"
+  std::string device;      // "cpu" or "cuda"
+  // Those that it runs on, and their model: "cuda:0" and "NVIDIA H200".
+  std::vector<std::string> devices;
+  std::string processor;
+  std::string isa;                         // the best that its kernels may use: "avx512", "sm_90"
+  std::string precision;                   // "fp32", "fp16", "bf16", "int8", "auto"
   std::optional<AccuracyRecord> accuracy;  // of a calibrated engine
-  // Who packed the weights, and the lowest instruction set with which fast kernels read them: what
-  // a CPU must have for the engine's file.
+  // Who packed the weights, with the libraries that compute by name ("oneDNN", "cuBLASLt"), and the
+  // lowest instruction set with which fast kernels read them: what a CPU must have for the engine's
+  // file, or, on the device "cuda", a GPU ("sm_80").
   std::string lasso_version;
-  std::string onednn_version;
+  std::string onednn_version;  // "none" where there is none
+  std::map<std::string, std::string> libraries;
   std::string needed_isa;
   std::uint64_t parameters = 0;    // of the model
   std::uint64_t weight_bytes = 0;  // packed, in memory

@@ -3,6 +3,7 @@
 #define LASSO_MACHINE_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -49,11 +50,52 @@ struct GpuInfo {
   std::string isa;     // its compute capability: "sm_90"
   int multiprocessors = 0;
   std::uint64_t memory_bytes = 0;
+  std::string driver;     // "580.95.05, CUDA 13.0": with the newest CUDA that it runs
+  std::string libraries;  // that compute on it: "cuBLASLt 13.0.2"
 };
 
 // The GPUs that the driver shows. Throws kUnsupported where this build has no CUDA, and kDevice
 // where there is no driver, one that is too old (docs/gpu.md), or no GPU.
 LASSO_EXPORT std::vector<GpuInfo> gpus();
+
+// What a GPU does at a moment. What the driver does not tell is absent; clocks, power and memory
+// are of the whole GPU, whatever uses it.
+struct GpuState {
+  std::optional<int> sm_clock_mhz;
+  std::optional<int> most_sm_clock_mhz;  // that it may have
+  std::optional<int> memory_clock_mhz;
+  std::optional<double> power_w;  // on most GPUs the mean of the last second
+  std::optional<double> power_limit_w;
+  std::optional<int> temperature_c;
+  std::optional<std::uint64_t> memory_used_bytes;
+  std::optional<std::uint64_t> memory_bytes;
+  // Of weights, activations and images that Lasso has there in this process, now and at most until
+  // now; what CUDA itself takes is not counted.
+  std::uint64_t own_memory_bytes = 0;
+  std::uint64_t most_own_memory_bytes = 0;
+};
+
+// `device` is as EngineOptions::device takes it; of several GPUs it is the first. Throws
+// kInvalidArgument for the CPU, kNotFound for an index that no GPU has, and what gpus() throws.
+LASSO_EXPORT GpuState gpu_state(const std::string& device);
+
+// The rate at which a GPU multiplies matrices.
+struct GpuRate {
+  std::string precision;  // of the factors: "fp32", "tf32", "bf16" or "fp16"
+  std::string kernel;     // of Lasso, that was measured
+  double gflop_per_s = 0;
+};
+
+// The highest rates that Lasso reaches on a GPU.
+struct GpuPeaks {
+  std::string device;          // "cuda:0"
+  std::vector<GpuRate> rates;  // of the precisions for which the GPU has a fast kernel
+  double bytes_per_s = 0;      // of a copy in its memory: what is read and what is written
+};
+
+// Measures them: products of two matrices of 8192 x 8192 random numbers, and a copy of a GiB. Takes
+// seconds, and about a GiB of the GPU's memory. Throws what gpu_state() does, and kOutOfMemory.
+LASSO_EXPORT GpuPeaks gpu_peaks(const std::string& device);
 
 // The libraries that compute, with their versions: "oneDNN 2.6.3"; empty where there are none.
 LASSO_EXPORT std::string compute_libraries();

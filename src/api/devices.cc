@@ -1,5 +1,6 @@
 #include "api/devices.h"
 
+#include <algorithm>
 #include <charconv>
 #include <string_view>
 

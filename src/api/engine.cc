@@ -80,6 +80,14 @@ Model load_model(const ModelSource& source, const EngineOptions& options, bool v
   return model;
 }
 
+void check_device(const std::string& path, const Engine::Impl& engine, const std::string& device) {
+  LASSO_CHECK(device.empty() || to_string(parse_device(device).kind) == engine.info.device,
+              ErrorCode::kInvalidArgument,
+              "{}: the engine was built for the device \"{}\", and \"{}\" is asked for; build "
+              "another one from its checkpoint",
+              path, engine.info.device, device);
+}
+
 // An engine's options were taken when it was built.
 void check_agreement(const std::string& path, const Engine::Impl& engine,
                      const EngineOptions& options) {
@@ -94,12 +102,7 @@ void check_agreement(const std::string& path, const Engine::Impl& engine,
               "{}: the engine's weights are packed for the fast kernels, and the reference kernels "
               "are asked for; these need the checkpoint, or an engine that was built for them",
               path);
-  LASSO_CHECK(options.device.empty() ||
-                  to_string(parse_device(options.device).kind) == engine.info.device,
-              ErrorCode::kInvalidArgument,
-              "{}: the engine was built for the device \"{}\", and \"{}\" is asked for; build "
-              "another one from its checkpoint",
-              path, engine.info.device, options.device);
+  check_device(path, engine, options.device);
   const std::string& precision = engine.info.precision;
   LASSO_CHECK(!options.precision || to_string(*options.precision) == precision,
               ErrorCode::kInvalidArgument,
@@ -123,7 +126,7 @@ EngineSettings::EngineSettings(const EngineOptions& options)
   compile.reference = options.kernels == Kernels::kReference;
   compile.target.features = cpu_features(cuda ? std::string() : options.isa);
   compile.target.threads = thread_count(options.threads);
-  if (options.time_kernels && device.kind == backend::DeviceKind::kCpu) {
+  if (options.time_kernels) {
     compile.times = std::make_shared<engine::KernelTimes>(options.memory_limit);
   }
 }
@@ -214,7 +217,9 @@ Engine Engine::load(const std::string& path, const LoadOptions& options) {
     EngineOptions engine_options;
     engine_options.isa = options.isa;
     engine_options.device = options.device;
-    return Engine(make_engine(load_model(ModelSource(path), engine_options, options.verify)));
+    auto engine = make_engine(load_model(ModelSource(path), engine_options, options.verify));
+    check_device(path, *engine, options.device);
+    return Engine(std::move(engine));
   });
 }
 

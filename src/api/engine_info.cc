@@ -23,6 +23,7 @@ struct FactorsOf {
   const char* operator()(const graph::Linear& op) const { return name(op.weights); }
   const char* operator()(const graph::Conv2d& op) const { return name(op.weights); }
   const char* operator()(const graph::ConvTranspose2d& op) const { return name(op.weights); }
+  const char* operator()(const graph::UpscaledProduct& op) const { return name(op.weights); }
   const char* operator()(const graph::WindowAttention&) const { return name(input); }
   const char* operator()(const graph::Attention&) const { return name(input); }
   const char* operator()(const graph::Cast&) const { return name(result); }
@@ -72,7 +73,10 @@ LayerInfo layer_info(const engine::CompiledProgram& program, std::size_t index) 
   }
   layer.rejected = compiled.rejected;
   for (const engine::KernelTime& time : compiled.times) {
-    layer.times.push_back(fmt::format("{}: {:.3g} ms", time.kernel, time.ms));
+    const bool tuned =
+        time.kernel == compiled.preferred.kernel && !compiled.preferred.tuning.empty();
+    layer.times.push_back(fmt::format("{}: {:.3g} ms{}", time.kernel, time.ms,
+                                      tuned ? ", by " + compiled.preferred.tuning : ""));
   }
   layer.weight_bytes = compiled.packed.bytes;
   layer.gflop = graph::flops(graph, node, graph.typical) * 1e-9;
@@ -94,6 +98,27 @@ ProgramInfo program_info(const engine::CompiledProgram& program) {
   return info;
 }
 
+// What a GPU must have for the factors of the layers.
+std::string needed_capability(const std::vector<ProgramInfo>& programs) {
+  for (const ProgramInfo& program : programs) {
+    for (const LayerInfo& layer : program.layers) {
+      if (layer.precision == "bf16") return "sm_80";
+    }
+  }
+  return "sm_75";
+}
+
+// Where the module's sessions run.
+void describe_devices(const engine::CompiledModule& module, EngineInfo& info) {
+  if (module.options.devices == nullptr) {
+    info.devices = {info.device};
+    info.processor = cpu_model();
+    return;
+  }
+  for (const auto& device : module.options.devices->all()) info.devices.push_back(device->name());
+  info.processor = module.options.devices->first()->model();
+}
+
 std::string isa_of(const engine::CompiledModule& module) {
   const backend::TargetInfo& target = module.options.target;
   if (module.options.reference) return "reference";
@@ -109,6 +134,7 @@ EngineInfo engine_info(const Model& model) {
   info.family = model.family->name();
   info.model_hash = model.record.hash;
   info.device = to_string(module.options.target.kind);
+  describe_devices(module, info);
   info.isa = isa_of(module);
   info.precision = model.record.precision;
   if (!model.record.accuracy.empty()) {
@@ -118,11 +144,13 @@ EngineInfo engine_info(const Model& model) {
   const auto& libraries = module.build.libraries;
   const auto onednn = libraries.find("oneDNN");
   info.onednn_version = onednn == libraries.end() ? "none" : onednn->second;
+  info.libraries = libraries;
   info.needed_isa = to_string(module.build.needed);
   info.weight_bytes = module.weights.size();
   for (const engine::CompiledProgram& program : module.programs) {
     info.programs.push_back(program_info(program));
   }
+  if (module.options.devices != nullptr) info.needed_isa = needed_capability(info.programs);
   model.family->info(model, info);
   return info;
 }

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -13,6 +14,7 @@
 
 #include "backend/launch.h"
 #include "backend/target_info.h"
+#include "core/stopwatch.h"
 
 namespace lasso::backend {
 
@@ -65,6 +67,15 @@ class Stream {
   virtual void fill(void* to, std::byte value, std::size_t bytes) = 0;
   // Returns when everything that was asked for is done.
   virtual void wait() = 0;
+  // Milliseconds from the beginning to the end, on the device, of what `work` asks for; waits for
+  // it.
+  virtual double time(const std::function<void()>& work) {
+    wait();
+    const Stopwatch watch;
+    work();
+    wait();
+    return watch.milliseconds();
+  }
 
   // Order between this stream and one of the device's own interface that a caller gave: what is
   // asked for here from now on begins after what has been asked for there, and the other way round.

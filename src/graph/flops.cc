@@ -28,6 +28,10 @@ struct FlopsOf {
   }
   double operator()(const ConvTranspose2d&) const { return 2 * out() * dim(0, 3); }
   double operator()(const LayerNorm&) const { return 8 * out(); }
+  double operator()(const UpscaledProduct&) const {
+    return 2 * out() * dim(0, 2) * (1 + dim(1, 3) / dim(0, 1));
+  }
+  double operator()(const AddNorm&) const { return 10 * out(); }
   // q k^T and p v: two products of (queries x keys x head width) for each head; padded keys count.
   double operator()(const WindowAttention& op) const {
     const double keys =

@@ -1,4 +1,6 @@
 // The rules of ops on elements and rows.
+#include <algorithm>
+
 #include "core/check.h"
 #include "graph/inputs.h"
 
@@ -12,6 +14,33 @@ Results LayerNorm::infer(const Inputs& in) const {
   in.require_shape(1, {in.last(0)});
   in.require_shape(2, {in.last(0)});
   return result_rows(output, in.shape(0));
+}
+
+bool repeats(const Shape& part, const Shape& whole) {
+  std::size_t ones = 0;
+  while (ones + 1 < part.size() && part[ones] == Dim(1)) ++ones;
+  const std::size_t rank = part.size() - ones;
+  return !part.empty() && rank <= whole.size() &&
+         std::equal(part.begin() + static_cast<std::ptrdiff_t>(ones), part.end(),
+                    whole.end() - static_cast<std::ptrdiff_t>(rank));
+}
+
+Results AddNorm::infer(const Inputs& in) const {
+  in.require_count(3, 5);
+  in.require_float_from(0);
+  in.require(output == DType::kF32 || is_half(output), "results in float32, bfloat16 or float16");
+  in.require(!rounded || is_half(output), "a rounded result in bfloat16 or float16");
+  in.require_shape(1, {in.last(0)});
+  in.require_shape(2, {in.last(0)});
+  for (const std::size_t i : {3, 4}) {
+    if (in.has(i)) in.require(repeats(in.shape(i), in.shape(0)), "sums with x's last dimensions");
+  }
+  Results results;
+  if (keep) results.push_back(result(DType::kF32, in.shape(0)));
+  if (rounded) results.push_back(result(output, in.shape(0)));
+  if (in.has(4)) results.push_back(result(output, in.shape(0)));
+  in.require(!results.empty(), "a result");
+  return results;
 }
 
 Results Binary::infer(const Inputs& in) const {

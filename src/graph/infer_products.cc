@@ -109,4 +109,21 @@ Results ConvTranspose2d::infer(const Inputs& in) const {
   return {result(output, {x[0], x[1] * stride, x[2] * stride, out})};
 }
 
+Results UpscaledProduct::infer(const Inputs& in) const {
+  in.require_count(3, 4);
+  in.require_type(0, {DType::kF32});
+  in.require(weights == DType::kF32 || is_half(weights), "weights in float32, bfloat16 or float16");
+  in.require_type(1, {DType::kF32, weights});
+  in.require_float_from(2);
+  in.require_rank(1, 4);
+  in.require_rank(2, 4);
+  const Shape& x = in.shape(1);
+  const Dim filters = in.shape(2)[1];
+  in.require_rank(0, 3);
+  in.require_shape(0, {x[0], in.shape(0)[1], filters});
+  in.require_shape(2, {x[3], filters, stride, stride});
+  if (in.has(3)) in.require_shape(3, {filters});
+  return {result(DType::kF32, {x[0], in.shape(0)[1], x[1] * stride * (x[2] * stride)})};
+}
+
 }  // namespace lasso::graph

@@ -153,6 +153,23 @@ struct ConvTranspose2d {
   bool operator==(const ConvTranspose2d&) const = default;
 };
 
+// y = A u^T, where the rows of u are the pixels of activation(ConvTranspose2d(x, W, b)), which stay
+// float32.   (A [B, M, N], x [B, H, W, C], W [C, N, s, s], b? [N]) -> [B, M, sH*sW]
+struct UpscaledProduct {
+  static constexpr std::string_view kName = "upscaled_product";
+  std::int64_t stride = 2;
+  Activation activation = Activation::kNone;
+  DType weights = DType::kF32;  // as of ConvTranspose2d
+
+  static void fields(auto& op, auto& v) {
+    v("stride", op.stride);
+    v("activation", op.activation, IfSet{});
+    v("weights", op.weights, IfSet{});
+  }
+  Results infer(const Inputs& in) const;
+  bool operator==(const UpscaledProduct&) const = default;
+};
+
 // y = activation((x - mean) / sqrt(variance + epsilon) * gamma + beta) over the last dimension.
 // (x [..., C], gamma [C], beta [C]) -> [..., C], or (q, scales) as of Quantize
 struct LayerNorm {
@@ -169,6 +186,30 @@ struct LayerNorm {
   Results infer(const Inputs& in) const;
   bool operator==(const LayerNorm&) const = default;
 };
+
+// z = (s - mean) / sqrt(variance + epsilon) * gamma + beta over the last dimension of s = x + r,
+// for readers of several types.   (x [..., C], gamma [C], beta [C], r?, p?) -> those of z in
+// float32 if `keep`, z in `output` if `rounded`, and z + p in `output` if there is a p r and p are
+// repeated along x's first dimensions: they have its last ones, or ones before these.
+struct AddNorm {
+  static constexpr std::string_view kName = "add_norm";
+  float epsilon = 1e-6F;
+  bool keep = true;
+  bool rounded = false;        // only to a half
+  DType output = DType::kF32;  // or bfloat16, float16
+
+  static void fields(auto& op, auto& v) {
+    v("epsilon", op.epsilon);
+    v("keep", op.keep, IfSet{});
+    v("rounded", op.rounded, IfSet{});
+    v("output", op.output, IfSet{});
+  }
+  Results infer(const Inputs& in) const;
+  bool operator==(const AddNorm&) const = default;
+};
+
+// Whether AddNorm repeats a value of one shape along another's first dimensions.
+bool repeats(const Shape& part, const Shape& whole);
 
 // Symmetric quantisation of rows: scale = max|x gain| / 127 (1 for a row of zeros) and
 // q = round(x gain / scale) + 128, to the nearest, ties to even.
@@ -420,9 +461,10 @@ struct FourierFeatures {
   bool operator==(const FourierFeatures&) const = default;
 };
 
-using Op = std::variant<Linear, MatMul, Conv2d, ConvTranspose2d, LayerNorm, WindowAttention,
-                        Attention, Binary, Unary, Concat, Slice, Reshape, Transpose, Expand, Gather,
-                        FourierFeatures, Quantize, Cast, Reduce, Softmax, Pad>;
+using Op =
+    std::variant<Linear, MatMul, Conv2d, ConvTranspose2d, LayerNorm, WindowAttention, Attention,
+                 Binary, Unary, Concat, Slice, Reshape, Transpose, Expand, Gather, FourierFeatures,
+                 Quantize, Cast, Reduce, Softmax, Pad, AddNorm, UpscaledProduct>;
 
 // What an op is called: its name, or what it computes where one op computes several functions
 // ("layer_norm", "add").

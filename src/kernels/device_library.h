@@ -12,6 +12,7 @@
 
 #include "backend/device.h"
 #include "kernels/device_rows.h"
+#include "lasso/machine.h"
 
 namespace lasso::kernels {
 
@@ -44,6 +45,10 @@ class DeviceLibrary {
   // and what devices() throws. `target.threads` is the caller's.
   virtual std::shared_ptr<const backend::Device> open(const DeviceOptions& options) const = 0;
   virtual const DeviceRows& rows() const = 0;
+  // Of one of devices(), by its index; some of it costs the driver a millisecond.
+  virtual GpuState state(int index) const = 0;
+  // "580.95.05, CUDA 13.0": the driver, and the newest interface that it has.
+  virtual std::string driver() const = 0;
   // {"cuBLASLt": "13.0.2"}
   virtual const std::map<std::string, std::string>& libraries() const = 0;
 };

@@ -45,6 +45,9 @@ class Family {
                                               const TargetInfo& target,
                                               const Offer& offer) const = 0;
   virtual KernelRun run(std::size_t index) const = 0;
+  // Of a row that offers; empty where it has none.
+  virtual std::vector<std::string> tunings(std::size_t index, const Call& call,
+                                           const TargetInfo& target) const = 0;
 
   // The same family with a device's rows, which must outlive it.
   virtual std::unique_ptr<Family> with(const DeviceRows& rows) const = 0;
@@ -85,6 +88,12 @@ class ListFamily final : public Family {
     return list_.at(i).create(make_(call), target, offer);
   }
   KernelRun run(std::size_t i) const override { return list_.at(i).run; }
+  std::vector<std::string> tunings(std::size_t i, const Call& call,
+                                   const TargetInfo& target) const override {
+    const Kernel<Problem>& kernel = list_.at(i);
+    if (kernel.tunings == nullptr) return {};
+    return kernel.tunings(make_(call), target);
+  }
   std::unique_ptr<Family> with(const DeviceRows& rows) const override {
     return std::make_unique<ListFamily>(name_, rows.of<Problem>(), make_, packed_);
   }

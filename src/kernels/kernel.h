@@ -8,6 +8,8 @@
 // - pack(problem, weights): constant inputs into the layout that the kernel reads, once per engine,
 //   on the host.
 // - create(problem, target, offer): the state, such as a oneDNN primitive, or resolved tile sizes.
+// - tunings(problem, target): other ways than its own in which the row may be asked to compute the
+//   problem, such as a library's algorithms, to be timed against each other.
 // - run(state, args): at run time; allocates nothing.
 //
 // The packed layout must not depend on sizes that symbols bind (rows, batch): one packed weight
@@ -70,7 +72,16 @@ struct Offer {
   double cost = 0;
   std::string implementation;         // of a vendor library; empty otherwise
   std::shared_ptr<const void> found;  // what create() goes on with: a library's descriptor
+  std::string tuning;                 // see Kernel::tunings; empty: the row decides itself
 };
+
+// Whether a text may be a row's tuning: numbers and the dots between them, and not many. It may
+// come from an engine file.
+inline bool is_tuning(std::string_view text) {
+  constexpr std::size_t kMostBytes = 128;
+  return !text.empty() && text.size() <= kMostBytes &&
+         text.find_first_not_of("0123456789.") == std::string_view::npos;
+}
 
 template <typename Problem>
 struct Kernel {
@@ -86,6 +97,10 @@ struct Kernel {
   std::unique_ptr<KernelState> (*create)(const Problem& problem, const TargetInfo& target,
                                          const Offer& offer) = nullptr;
   KernelRun run = nullptr;
+  // Texts for Offer::tuning, as is_tuning() has them; null where there is nothing to tune. A row
+  // takes any text there and goes its own way where it can't go by it. Packed weights and workspace
+  // are the same for all. Called where create() may be.
+  std::vector<std::string> (*tunings)(const Problem& problem, const TargetInfo& target) = nullptr;
 
   bool is_reference() const { return needs == Needs{}; }
   std::string label() const { return kernel_label(name, needs); }

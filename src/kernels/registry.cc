@@ -5,6 +5,7 @@
 
 #include "kernels/attention/attention.h"
 #include "kernels/conv/conv.h"
+#include "kernels/conv/upscaled_product.h"
 #include "kernels/cpu/onednn.h"
 #include "kernels/device_library.h"
 #include "kernels/elementwise/elementwise.h"
@@ -29,6 +30,10 @@ struct FamilyOf {
     return conv_transpose2d_family();
   }
   const Family& operator()(const graph::LayerNorm&) const { return layer_norm_family(); }
+  const Family& operator()(const graph::UpscaledProduct&) const {
+    return upscaled_product_family();
+  }
+  const Family& operator()(const graph::AddNorm&) const { return add_norm_family(); }
   const Family& operator()(const graph::WindowAttention&) const {
     return window_attention_family();
   }

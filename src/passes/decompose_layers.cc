@@ -97,6 +97,16 @@ Expanded expand(const graph::ConvTranspose2d& op, Expansion& e) {
   return e.rows(e.activate(y, op.activation), op.output, kNoValue);
 }
 
+Expanded expand(const graph::UpscaledProduct& op, Expansion& e) {
+  std::vector<ValueId> inputs{e.input(1), e.input(2)};
+  if (e.has(3)) inputs.push_back(e.input(3));
+  const ValueId image =
+      e.add("image", graph::ConvTranspose2d{op.stride, op.activation, op.weights}, inputs);
+  const Shape shape = e.shape(image);
+  const ValueId pixels = e.reshape("pixels", image, {shape[0], shape[1] * shape[2], shape[3]});
+  return {e.add("product", graph::MatMul{}, {e.input(0), pixels})};
+}
+
 Expanded expand(const graph::LayerNorm& op, Expansion& e) {
   const ValueId x = e.input(0);
   const ValueId mean = reduce_rows(e, "mean", ReduceKind::kMean, x);
@@ -111,6 +121,20 @@ Expanded expand(const graph::LayerNorm& op, Expansion& e) {
   y = e.binary("gained", BinaryKind::kMul, y, e.input(1));
   y = e.binary("shifted", BinaryKind::kAdd, y, e.input(2));
   return e.rows(e.activate(y, op.activation), op.output, kNoValue);
+}
+
+Expanded expand(const graph::AddNorm& op, Expansion& e) {
+  ValueId z = e.input(0);
+  if (e.has(3)) z = e.binary("sum", BinaryKind::kAdd, z, e.input(3));
+  z = e.add("normed", graph::LayerNorm{op.epsilon}, {z, e.input(1), e.input(2)});
+  Expanded results;
+  if (op.keep) results.push_back(z);
+  if (op.rounded) results.push_back(e.add("rounded", graph::Cast{op.output}, {z}));
+  if (e.has(4)) {
+    const ValueId sum = e.binary("shifted", BinaryKind::kAdd, z, e.input(4));
+    results.push_back(e.rows(sum, op.output, kNoValue).front());
+  }
+  return results;
 }
 
 // The sign of max|x| is 0 for a row of zeros, whose scale is 1.

@@ -226,6 +226,14 @@ class Lowering {
     emit(std::move(node));
   }
 
+  // Whether a convolution rounds each number once if it reads float32: its windows do not overlap,
+  // and it gathers them in any case.
+  bool reads_once(const Node& node) const {
+    const auto* op = std::get_if<graph::Conv2d>(&node.op);
+    if (op == nullptr || graph_.value(node.inputs[0]).dtype != DType::kF32) return false;
+    return op->kernel_h > 1 && op->kernel_h <= op->stride.h && op->kernel_w <= op->stride.w;
+  }
+
   // What a layer with lower weights reads.
   ValueId layer_input(const Node& node) {
     const ValueId x = node.inputs.front();
@@ -274,7 +282,7 @@ class Lowering {
     if (precision == nullptr) return keep(std::move(node));
     auto op = std::get<Convolution>(node.op);
     op.weights = precision->weights;
-    node.inputs[0] = layer_input(node);
+    if (!reads_once(node)) node.inputs[0] = layer_input(node);
     if constexpr (requires { op.output; }) {
       if (wanted(node.outputs.front()).dtype == op.weights) op.output = op.weights;
     }

@@ -173,6 +173,19 @@ TEST(LowerPrecision, OnAGpuFactorsAreCastOnceForAllReaders) {
                               "conv_transpose2d:float32", "cast:float16", "linear:float32"}));
 }
 
+// Patches that do not overlap are rounded as they are gathered.
+TEST(LowerPrecision, OnAGpuPatchesAreNotCast) {
+  graph::Builder b("patches");
+  const ValueId x = b.input("x", DType::kF32, {1, 8, 8, 3});
+  const auto weights = make_tensor({6, 3, 4, 4}, std::vector<float>(6 * 3 * 4 * 4, 0.5F));
+  b.output(b.add("y", graph::Conv2d{4, 4, 4, 0}, {x, b.constant("conv.weight", weights)}), "y");
+  PrecisionPlan plan;
+  plan.layers["conv.weight"].weights = DType::kF16;
+  const graph::Graph graph = lowered(b.finish(), plan, backend::DeviceKind::kCuda);
+  EXPECT_EQ(types(graph), (std::vector<std::string>{"conv2d:float32"}));
+  EXPECT_EQ(std::get<graph::Conv2d>(graph.nodes[0].op).weights, DType::kF16);
+}
+
 // Tokens attend to each other in float32, and to an image, whose keys and values are layers'.
 graph::Graph cross_attention() {
   graph::Builder b("cross");

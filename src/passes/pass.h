@@ -50,6 +50,12 @@ graph::Graph fuse_residual(graph::Graph graph, const PassContext& context);
 // what Cast makes of it once for all readers. The sums that residuals make stay float32. Throws
 // kInvalidArgument for a smoothing of another length and for convolutions in int8.
 graph::Graph lower_precision(graph::Graph graph, const PassContext& context);
+// On a GPU: a + b before a LayerNorm, its result's roundings to 16 bits, and one sum with a value
+// that is repeated along the first dimensions, become parts of an AddNorm, with the same results.
+graph::Graph fuse_norm(graph::Graph graph, const PassContext& context);
+// On a GPU: a MatMul by the pixels of a ConvTranspose2d with weights in 16 bits, which nothing else
+// reads, becomes an UpscaledProduct.
+graph::Graph fuse_upscaling(graph::Graph graph, const PassContext& context);
 // Ops that the target has no kernel for become plainer ones, which compute the same with more
 // memory between them; those that have none stay.
 graph::Graph decompose(graph::Graph graph, const PassContext& context);

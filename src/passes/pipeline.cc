@@ -36,6 +36,10 @@ const std::vector<Pass>& pipeline() {
       // Behind the fusions, which know float32 alone.
       {"lower_precision", each<lower_precision>},
       {"eliminate_dead", each<eliminate_dead>},
+      // Behind the casts that it takes over, and the types that decide on it.
+      {"fuse_norm", each<fuse_norm>},
+      {"fuse_upscaling", each<fuse_upscaling>},
+      {"eliminate_dead", each<eliminate_dead>},
       // Last: whether there is a kernel depends on what was fused and lowered.
       {"decompose", each<decompose>},
       {"eliminate_dead", each<eliminate_dead>},

@@ -17,6 +17,14 @@ SIDE = 64  # of the model's low-resolution logits
 DONE, SOME_FAILED, USAGE, BAD_MODEL, UNSUPPORTED, MEMORY, THRESHOLD = 0, 1, 2, 3, 4, 5, 6
 INTERRUPTED = 130
 
+CUDA = os.environ.get("LASSO_CUDA") == "ON"  # whether the build has it
+NO_GPU = MEMORY if CUDA else UNSUPPORTED  # the status where there is no GPU
+
+
+def has_gpu():
+    return CUDA and b", cuda:0 (" in subprocess.run([LASSO, "--version"], capture_output=True,
+                                                   check=True).stdout
+
 
 class Result:
     def __init__(self, process):

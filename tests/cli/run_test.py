@@ -6,7 +6,7 @@ import unittest
 import zipfile
 
 import harness
-from harness import BAD_MODEL, DONE, MODEL, SOME_FAILED, UNSUPPORTED, USAGE
+from harness import BAD_MODEL, DONE, MODEL, SOME_FAILED, USAGE
 
 IMAGE = (1, 256, 256, 3)
 VALUES = [(i * 37 % 101) / 50 - 1 for i in range(256 * 256 * 3)]
@@ -110,7 +110,8 @@ class RunTest(harness.CliTest):
         self.assertIn("absent.npz", self.error(SOME_FAILED, *run, "absent.npz"))
         self.assertIn("absent.lasso", self.error(BAD_MODEL, "run", "absent.lasso", "-o", "out.npz",
                                                  "--inputs", "in.npz"))
-        self.error(UNSUPPORTED, *run, "in.npz", "--device", "cuda")
+        line = self.error(USAGE, *run, "in.npz", "--device", "cuda")
+        self.assertIn('built for the device "cpu", and "cuda" is asked for', line)
         self.assertNotIn("out.npz", self.names())
 
 

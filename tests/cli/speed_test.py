@@ -10,7 +10,7 @@ import unittest
 
 import harness
 import pictures
-from harness import BAD_MODEL, DONE, INTERRUPTED, MODEL, SOME_FAILED, UNSUPPORTED, USAGE
+from harness import BAD_MODEL, DONE, INTERRUPTED, MODEL, SOME_FAILED, USAGE
 from page import Page
 
 SPEED = ("bench", "speed")
@@ -331,7 +331,8 @@ class UsageTest(SpeedTest):
                 ("--commit 1", ("--model", MODEL, "--commit", "1")),
                 ("is not a folder", ("--model", MODEL, "--history", "file", "--commit", "1"))):
             self.assertIn(needle, self.error(USAGE, *SPEED, *arguments), arguments)
-        self.error(UNSUPPORTED, *SPEED, "--model", MODEL, "--device", "cuda")
+        if not harness.has_gpu():
+            self.error(harness.NO_GPU, *SPEED, "--model", MODEL, "--device", "cuda")
         self.assertIn("none.png", self.error(SOME_FAILED, *SPEED, "--image", "none.png"))
         self.assertEqual(self.names(), ["file"])
 

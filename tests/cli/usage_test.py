@@ -7,7 +7,7 @@ import unittest
 
 import harness
 import pictures
-from harness import BAD_MODEL, DONE, MODEL, SOME_FAILED, UNSUPPORTED, USAGE, npy_bytes
+from harness import BAD_MODEL, CUDA, DONE, MEMORY, MODEL, SOME_FAILED, UNSUPPORTED, USAGE, npy_bytes
 
 
 class HelpTest(harness.CliTest):
@@ -192,9 +192,6 @@ class UsageTest(harness.CliTest):
                 self.check([f"--config {name}: {reason}"], *command, "--config", name)
 
     def test_what_this_release_lacks(self):
-        for device in ("cuda", "cuda:0"):
-            self.check_segment([f"--device {device}", "CPU"], "a.png", "--point", "1,2",
-                               "--device", device, status=UNSUPPORTED)
         self.check_segment(["--precision fp8", "fp32"], "a.png", "--point", "1,2", "--precision",
                            "fp8", status=UNSUPPORTED)
         for arguments in (("--precision", "fp16"), ("--precision", "fp16", "--device", "cpu")):
@@ -208,9 +205,62 @@ class UsageTest(harness.CliTest):
         self.check_segment(["bf16", "avx2", "int8"], "a.png", "--point", "1,2", "--precision", "bf16",
                            "--isa", "avx2", status=UNSUPPORTED)
 
+    def test_devices(self):
+        prompt = ["a.png", "--point", "1,2"]
+        for device in ("tpu", "cuda:", "cuda:x", "cuda:0,", "cuda:-1", "cuda0", "gpu"):
+            self.check_segment([f"--device {device}: expected cpu, cuda, or"], *prompt, "--device", device)
+        self.check_segment(["--isa avx2", "sm_80"], *prompt, "--device", "cuda", "--isa", "avx2")
+        self.check_segment(["--isa sm_61", "sm_75"], *prompt, "--device", "cuda", "--isa", "sm_61")
+        self.check_segment(["--isa sm_80", "avx2"], *prompt, "--device", "cpu", "--isa", "sm_80")
+        self.check_segment(["--isa sm_80", "for GPUs"], *prompt, "--isa", "sm_80")
+        self.check_segment(["--kernels reference", "CPU"], *prompt, "--device", "cuda", "--kernels",
+                           "reference")
+        for value in ("0", "1.5", "2G"):
+            self.check_segment(["--device-memory-limit", "whole number"], *prompt, "--device-memory-limit",
+                               value)
+        self.check(["@cuda", "--device is given twice"], "compare", f"{MODEL}@cuda", MODEL, "--device",
+                   "cpu", "--device", "cuda")
+        self.check(["--device: given more than 2 times"], "compare", MODEL,
+                   *["--device", "cpu"] * 3)
+        self.check(["--device: given twice"], "inspect", MODEL, *["--device", "cpu"] * 2)
+
+    def test_gpus_that_are_not_there(self):
+        """What a machine without a GPU says, and a build without CUDA."""
+        commands = (["segment", "a.png", "--point", "1,2", "--format", "none", "--model", MODEL],
+                    ["inspect", MODEL], ["compare", MODEL], ["build", MODEL, "-o", "x.lasso"],
+                    ["bench", "speed", "--model", MODEL, "-o", "reports"])
+        if not CUDA:
+            for command in commands:
+                self.check(['device "cuda"', "liblasso_cuda.so"], *command, "--device", "cuda",
+                           status=UNSUPPORTED)
+            self.check(["liblasso_cuda.so"], "compare", MODEL, f"{MODEL}@cuda", status=UNSUPPORTED)
+            return
+        self.check(['device "cuda'], *commands[0], "--device", "cuda:1000", status=MEMORY)
+        if harness.has_gpu():
+            return
+        for command in commands:
+            self.check(['device "cuda": '], *command, "--device", "cuda", status=MEMORY)
+        self.check(['device "cuda": '], "compare", MODEL, "--device", "cpu", "--device", "cuda",
+                   status=MEMORY)
+        self.check(['device "cuda": '], "compare", MODEL, f"{MODEL}@cuda+bf16", status=MEMORY)
+        self.assertEqual(self.names(), ["a.png", "b.png"])
+
+    def test_two_devices(self):
+        (result,) = self.expect(DONE, "compare", MODEL, "--device", "cpu", "--device", "cpu",
+                                "--json").objects()
+        self.assertEqual([result[side]["variant"] for side in "ab"], ["cpu", "cpu"])
+        self.assertEqual([result[side]["device"] for side in "ab"], ["cpu", "cpu"])
+        (result,) = self.expect(DONE, "compare", f"{MODEL}@avx2", MODEL, "--device", "cpu", "--device",
+                                "cpu", "--json").objects()
+        self.assertEqual([result[side]["variant"] for side in "ab"], ["cpu+avx2", "cpu"])
+        self.assertEqual(result["a"]["isa"], "avx2")
+
     def test_variants_that_contradict_themselves(self):
         for variant, names in (("fp32+int8", ["fp32 and int8"]), ("fast+reference", ["fast"]),
-                               ("avx2+avx2", ["avx2 and avx2"])):
+                               ("avx2+avx2", ["avx2 and avx2"]), ("cuda+cpu", ["cuda and cpu"]),
+                               ("cuda+avx2", ["cuda and avx2"]), ("cpu+sm_80", ["cpu and sm_80"]),
+                               ("cuda+reference", ["cuda and reference"]), ("sm_61", ["sm_75"]),
+                               ("cuda:x", ["cuda:N", "expected FILE@VARIANT"])):
             self.check([f"@{variant}", *names], "compare", f"{MODEL}@{variant}", MODEL)
 
     def test_an_engine_in_bf16_runs_without_its_instructions(self):

@@ -1,27 +1,21 @@
 // The GPU as a device: memory, order of work, recordings, limits; and a model on it, run by run.
 #include <gtest/gtest.h>
 
-#include <cstring>
+#include <algorithm>
 #include <numeric>
 #include <string>
 #include <thread>
 #include <vector>
 
-#include "backend/test_target.h"
-#include "core/random.h"
 #include "engine/run/session.h"
 #include "gpu/gpu_test.h"
-#include "models/sam/checkpoint/checkpoint.h"
-#include "models/sam/describe/describe.h"
+#include "gpu/micro.h"
 #include "support/errors.h"
-#include "support/files.h"
 
 namespace lasso {
 namespace {
 
 using backend::Buffer;
-using backend::Device;
-using backend::DeviceSet;
 
 class DeviceTest : public test::GpuTest {};
 
@@ -82,6 +76,34 @@ TEST_F(DeviceTest, RecordingsAreDoneAgain) {
   EXPECT_EQ(second, std::vector<std::uint32_t>(1024, 0x09090909U));
 }
 
+// Ten copies take longer than one, and one longer than none.
+TEST_F(DeviceTest, WorkIsTimedOnTheDevice) {
+  constexpr std::size_t kBytes = std::size_t{256} << 20;
+  const Buffer a = device_->allocate(kBytes);
+  const Buffer b = device_->allocate(kBytes);
+  const auto copy = [&](int times) {
+    for (int i = 0; i < times; ++i) stream_->copy(b.data(), a.data(), kBytes);
+  };
+  stream_->time([&] { copy(1); });
+  const double none = stream_->time([&] { copy(0); });
+  const double one = stream_->time([&] { copy(1); });
+  const double ten = stream_->time([&] { copy(10); });
+  EXPECT_GE(none, 0);
+  EXPECT_GT(one, none);
+  EXPECT_GT(ten, 3 * one);
+}
+
+TEST_F(DeviceTest, MemoryInUseIsCounted) {
+  const auto& library = kernels::device_library(backend::DeviceKind::kCuda);
+  const GpuState before = library.state(0);
+  Buffer block = device_->allocate(40 << 20);
+  EXPECT_EQ(library.state(0).own_memory_bytes, before.own_memory_bytes + (40 << 20));
+  block = {};
+  const GpuState after = library.state(0);
+  EXPECT_EQ(after.own_memory_bytes, before.own_memory_bytes);
+  EXPECT_GE(after.most_own_memory_bytes, before.own_memory_bytes + (40 << 20));
+}
+
 TEST_F(DeviceTest, MemoryHasALimit) {
   kernels::DeviceOptions options;
   options.memory_limit = 100 << 20;
@@ -104,61 +126,33 @@ TEST_F(DeviceTest, UnknownGpusAndCapsAreNamed) {
   EXPECT_ERROR(library.open(options), ErrorCode::kUnsupported, "sm_61");
 }
 
-std::shared_ptr<const engine::CompiledModule> micro(
-    const std::vector<std::shared_ptr<const Device>>& devices) {
-  const sam::SamCheckpoint checkpoint =
-      sam::load_sam_checkpoint(test::data_path("sam_micro") + "/checkpoint.pth", "");
-  engine::CompileOptions options;
-  options.devices = std::make_shared<const DeviceSet>(devices);
-  options.target = devices.front()->target();
-  return engine::compile(sam::describe(checkpoint), options);
-}
-
-std::vector<float> encode(engine::Session& session, std::uint64_t seed) {
-  const std::size_t program = session.program(sam::kImageEncoder);
-  const graph::Graph& graph = session.module().programs[program].graph;
-  const auto elements = [&](graph::ValueId id) {
-    return static_cast<std::size_t>(
-        element_count(graph::evaluate(graph.value(id).shape, {{"batch", 1}})));
-  };
-  std::vector<float> image(elements(graph.inputs.front()));
-  SplitMix64 random(seed);
-  for (float& value : image) value = random.uniform(-1.0F, 1.0F);
-  std::vector<float> embedding(elements(graph.outputs.front()));
-  const std::vector<std::int64_t> symbols{1};
-  const std::vector<engine::ConstTensorRef> inputs{image.data()};
-  const std::vector<engine::TensorRef> outputs{embedding.data()};
-  session.run(program, symbols, inputs, outputs);
-  return embedding;
-}
-
 // Eager, recorded and replayed runs give the same bits, on any stream and device.
 TEST_F(DeviceTest, RunsGiveTheSameBits) {
   const auto second = kernels::device_library(backend::DeviceKind::kCuda).open({});
-  const auto module = micro({device_, second});
+  const auto module = test::micro({device_, second});
   engine::SessionOptions options;
   options.poison = false;
   engine::Session a(module, options);
   engine::Session b(module, options);
   EXPECT_NE(a.device(), b.device());
   std::vector<std::vector<float>> first;
-  for (std::uint64_t seed = 0; seed < 4; ++seed) first.push_back(encode(a, seed));
+  for (std::uint64_t seed = 0; seed < 4; ++seed) first.push_back(test::encode(a, seed));
   for (std::uint64_t seed = 0; seed < 4; ++seed) {
-    EXPECT_EQ(encode(a, seed), first[seed]);
-    EXPECT_EQ(encode(b, seed), first[seed]);
+    EXPECT_EQ(test::encode(a, seed), first[seed]);
+    EXPECT_EQ(test::encode(b, seed), first[seed]);
   }
   EXPECT_NE(first[0], first[1]);
   options.poison = true;
   engine::Session poisoned(module, options);
-  EXPECT_EQ(encode(poisoned, 2), first[2]);
+  EXPECT_EQ(test::encode(poisoned, 2), first[2]);
 }
 
 TEST_F(DeviceTest, SessionsRunAtTheSameTime) {
-  const auto module = micro({device_});
+  const auto module = test::micro({device_});
   engine::SessionOptions options;
   engine::Session alone(module, options);
   std::vector<std::vector<float>> expected;
-  for (std::uint64_t seed = 0; seed < 8; ++seed) expected.push_back(encode(alone, seed));
+  for (std::uint64_t seed = 0; seed < 8; ++seed) expected.push_back(test::encode(alone, seed));
   std::vector<std::thread> threads;
   std::vector<int> wrong(4);
   for (std::size_t t = 0; t < wrong.size(); ++t) {
@@ -166,7 +160,7 @@ TEST_F(DeviceTest, SessionsRunAtTheSameTime) {
       engine::Session session(module, options);
       for (int round = 0; round < 5; ++round) {
         for (std::uint64_t seed = 0; seed < 8; ++seed) {
-          if (encode(session, seed) != expected[seed]) ++wrong[t];
+          if (test::encode(session, seed) != expected[seed]) ++wrong[t];
         }
       }
     });

@@ -135,7 +135,7 @@ class RowsTest : public test::GpuTest {
     std::string reasons;
     for (std::size_t row = 0; row < family.size(); ++row) {
       SCOPED_TRACE(family.label(row));
-      const Offer offer = family.ask(row, call, device_->target());
+      Offer offer = family.ask(row, call, device_->target());
       if (!offer) {
         reasons += family.label(row) + ": " + offer.reason + "; ";
         continue;
@@ -143,6 +143,17 @@ class RowsTest : public test::GpuTest {
       ++ran;
       check_row(family, row, offer, call, inputs, expected, exact);
       if (HasFailure()) return;
+      // Tunings, and what an engine file may say instead of one.
+      std::vector<std::string> tunings = family.tunings(row, call, device_->target());
+      constexpr std::size_t kMostTunings = 4;
+      tunings.resize(std::min(tunings.size(), kMostTunings));
+      if (!tunings.empty()) tunings.insert(tunings.end(), {"7", "66.9999.77.64.2.3.9.9.9"});
+      for (const std::string& tuning : tunings) {
+        SCOPED_TRACE(tuning);
+        offer.tuning = tuning;
+        check_row(family, row, offer, call, inputs, expected, exact);
+        if (HasFailure()) return;
+      }
     }
     EXPECT_GT(ran, 0) << reasons;
   }
@@ -359,6 +370,13 @@ TEST_F(RowsTest, Linear) {
       }
     }
   }
+  // Rows that warps share, and more than one warp has.
+  for (const DType type : kFloats) {
+    check("few rows", graph::Linear{Activation::kRelu, type, type},
+          {{{7, 256}}, weights({2048, 256}), weights({2048})});
+    check("few rows", graph::Linear{Activation::kNone, type},
+          {{{20, 2048}, type}, weights({255, 2048}), weights({255}), {{20, 255}}});
+  }
   // Weights that are computed.
   check("computed", graph::Linear{}, {{{9, 33}}, {{21, 33}}, {{21}}});
 }
@@ -382,6 +400,7 @@ TEST_F(RowsTest, MatMul) {
     check("one", graph::MatMul{activation}, {{{3, 4, 32}}, {{4096, 32}}});
   }
   check("masks", graph::MatMul{}, {{{3, 4, 32}}, {{3, 5000, 32}}});
+  check("masks", graph::MatMul{Activation::kGelu}, {{{2, 3, 20}}, {{2, 1027, 20}}});
 }
 
 TEST_F(RowsTest, Conv2d) {
@@ -442,6 +461,19 @@ TEST_F(RowsTest, ConvTranspose2d) {
   }
 }
 
+TEST_F(RowsTest, UpscaledProduct) {
+  for (const DType type : {DType::kBF16, DType::kF16}) {
+    const graph::UpscaledProduct op{2, Activation::kGelu, type};
+    const auto image = [&](Dims dims) { return In{std::move(dims), type}; };
+    check("masks", op,
+          {{{3, 4, 32}}, image({3, 16, 24, 64}), weights({64, 32, 2, 2}), weights({32})});
+    check("fewer", op,
+          {{{2, 3, 32}}, image({2, 8, 16, 24}), weights({24, 32, 2, 2}), weights({32})});
+    check("SAM", op,
+          {{{2, 4, 32}}, image({2, 128, 128, 64}), weights({64, 32, 2, 2}), weights({32})});
+  }
+}
+
 TEST_F(RowsTest, LayerNorm) {
   for (const DType output : {DType::kF32, DType::kBF16, DType::kF16}) {
     for (const Activation activation : {Activation::kNone, Activation::kGelu}) {
@@ -459,6 +491,28 @@ TEST_F(RowsTest, LayerNorm) {
   // A large mean must not eat the variance.
   check("mean", graph::LayerNorm{1e-6F, Activation::kNone, DType::kBF16},
         {{{40, 1000}, DType::kF32, false, 1000.0F}, weights({1000}), weights({1000})});
+}
+
+TEST_F(RowsTest, AddNorm) {
+  for (const DType output : kFloats) {
+    const bool is_half = output != DType::kF32;
+    for (const std::int64_t channels : {1, 3, 8, 100, 256, 257, 768, 1024, 3000}) {
+      const std::vector<In> alone{
+          {{5, 33, channels}, DType::kF32, false, 0.5F}, weights({channels}), weights({channels})};
+      std::vector<In> sums = alone;
+      sums.push_back({{1, 33, channels}});
+      std::vector<In> all = sums;
+      all.push_back({{33, channels}});
+      std::vector<In> shift = alone;
+      shift.push_back(absent());
+      shift.push_back({{5, 33, channels}});
+      check("sum", graph::AddNorm{1e-6F, true, is_half, output}, sums);
+      check("all", graph::AddNorm{1e-6F, true, is_half, output}, all);
+      check("halves", graph::AddNorm{1e-6F, false, is_half, output}, all);
+      check("shift", graph::AddNorm{1e-6F, true, false, output}, shift);
+      if (HasFailure()) return;
+    }
+  }
 }
 
 TEST_F(RowsTest, WindowAttention) {

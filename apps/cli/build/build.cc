@@ -72,10 +72,12 @@ OpenModel build_random(const BuildArguments& arguments, const lasso::EngineOptio
   }
   const Stopwatch watch;
   OpenModel model = open_random(arguments.file, options);
-  open_engine([&] {
-    model.engine.save(arguments.engine_file);
-    return model.engine;
-  });
+  open_engine(
+      [&] {
+        model.engine.save(arguments.engine_file);
+        return model.engine;
+      },
+      {});
   model.load_ms = watch.milliseconds();
   return model;
 }
@@ -114,7 +116,10 @@ OpenModel build_calibrated(const BuildArguments& arguments, const lasso::EngineO
         }
         return *calibrated.engine;
       },
-      Stage::kModel, arguments.model.config);
+      {path,
+       Stage::kModel,
+       arguments.model.config,
+       {"random picture", arguments.calibration.folder.value_or("")}});
   return {std::move(engine), path, watch.milliseconds()};
 }
 
@@ -125,7 +130,7 @@ OpenModel build(const BuildArguments& arguments, const lasso::EngineOptions& opt
   const Stopwatch watch;
   lasso::Engine engine =
       open_engine([&] { return lasso::Engine::build_file(path, arguments.engine_file, options); },
-                  Stage::kModel, arguments.model.config);
+                  {path, Stage::kModel, arguments.model.config});
   return {std::move(engine), path, watch.milliseconds()};
 }
 
@@ -160,7 +165,9 @@ Exit run_build(const BuildArguments& arguments) {
   const OpenModel model =
       calibrates ? build_calibrated(arguments, options, &report) : build(arguments, options);
   if (arguments.verify) {
-    open_engine([&] { return lasso::Engine::load(arguments.engine_file, {.verify = true}); });
+    lasso::LoadOptions load{.verify = true, .isa = options.isa, .device = options.device};
+    open_engine([&] { return lasso::Engine::load(arguments.engine_file, load); },
+                {arguments.engine_file, Stage::kEngineFile, {}});
   }
   const EngineInfo& info = model.engine.info();
   const std::uint64_t bytes = fs::file_size(arguments.engine_file);
@@ -179,6 +186,7 @@ Exit run_build(const BuildArguments& arguments) {
                       {"isa", info.isa},
                       {"needed_isa", info.needed_isa},
                       {"onednn_version", info.onednn_version},
+                      {"libraries", info.libraries},
                       {"weight_bytes", info.weight_bytes},
                       {"file_bytes", bytes},
                       {"build_ms", model.load_ms},
@@ -192,13 +200,15 @@ Exit run_build(const BuildArguments& arguments) {
 constexpr const char* kEpilogue =
     R"(The engine file takes the place of the checkpoint in every command: --model FILE.lasso. It is
 mapped, not read, so that loading takes a moment, and processes that use it share its memory. It runs
-on any CPU with the instructions that "needs" names. It appears complete or not at all.
+on any CPU with the instructions that "needs" names, or, built with --device cuda, on any GPU with
+that compute capability. It appears complete or not at all.
 
 Examples:
   lasso build sam_vit_h_4b8939.pth -o sam_vit_h.lasso
   lasso build medsam_vit_b.pth -o medsam.lasso --preprocess medsam
   lasso build sam_vit_h_4b8939.pth -o sam_vit_h.lasso --memory-limit 512M --verify
   lasso build sam_vit_b_01ec64.pth -o sam_vit_b.lasso --precision auto --calibrate photos
+  lasso build sam_vit_b_01ec64.pth -o sam_vit_b_gpu.lasso --device cuda --precision bf16
 )";
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <memory>
 #include <optional>
@@ -28,6 +29,7 @@ namespace {
 
 struct CompareArguments : CommonArguments {
   std::vector<std::string> operands;
+  std::vector<std::string> devices;
   bool layers = false;
   std::string tolerance = "1e-4";
   std::string image;
@@ -52,10 +54,35 @@ struct Comparison {
   std::vector<std::string> failures;  // of sides that end without results: "FILE@VARIANT: why"
 };
 
+// One device is both sides', of two each has its own.
+RunOptions run_options(const CompareArguments& arguments) {
+  RunOptions run = arguments.run;
+  for (const std::string& device : arguments.devices) parse_device("--device", device);
+  if (arguments.devices.size() == 1) run.device = arguments.devices.front();
+  apply(run);
+  return run;
+}
+
+std::array<Operand, 2> choose_operands(const CompareArguments& arguments) {
+  const Operand a = parse_operand(arguments.operands.front(), "fast");
+  const bool alone = arguments.operands.size() == 1;
+  if (arguments.devices.size() < 2) {
+    const Operand b =
+        alone ? Operand{a.file, "reference"} : parse_operand(arguments.operands[1], "fast");
+    return {a, b};
+  }
+  const Operand b = alone ? a : parse_operand(arguments.operands[1], "fast");
+  for (const Operand* operand : {&a, &b}) {
+    if (!names_device(*operand)) continue;
+    usage_error("{}: names a device, and --device is given twice", operand->text());
+  }
+  return {on_device(a, arguments.devices.front()), on_device(b, arguments.devices.back())};
+}
+
 SideTask make_task(const CompareArguments& arguments) {
   SideTask task;
   task.model = arguments.model;
-  task.run = arguments.run;
+  task.run = run_options(arguments);
   for (const std::string& text : arguments.points) {
     task.prompt.points.push_back(parse_point(text));
   }
@@ -206,7 +233,8 @@ OrderedJson to_json(const Comparison& comparison, const Operand& a, const Operan
   const auto side = [](const Operand& operand, const OrderedJson& info) {
     return OrderedJson{{"file", json_name(operand.file)}, {"variant", operand.variant},
                        {"model", info.at("model")},       {"model_hash", info.at("model_hash")},
-                       {"isa", info.at("isa")},           {"threads", info.at("threads")}};
+                       {"device", info.at("device")},     {"isa", info.at("isa")},
+                       {"threads", info.at("threads")}};
   };
   const LayerDifference* first = first_divergence(comparison, tolerance);
   const LayerDifference* worst = worst_layer(comparison);
@@ -320,10 +348,7 @@ void print_comparison(const Comparison& comparison, const Operand& a, const Oper
 
 Exit run_compare(const CompareArguments& arguments) {
   const double tolerance = parse_positive("--tolerance", arguments.tolerance);
-  const Operand a = parse_operand(arguments.operands.front(), "fast");
-  const Operand b = arguments.operands.size() > 1 ? parse_operand(arguments.operands[1], "fast")
-                                                  : Operand{a.file, "reference"};
-  apply(arguments.run);
+  const auto [a, b] = choose_operands(arguments);
   const SideTask task = make_task(arguments);
   // Forked before this process has threads.
   Side side_a(a, task);
@@ -348,9 +373,11 @@ Exit run_compare(const CompareArguments& arguments) {
 
 constexpr const char* kEpilogue =
     R"(VARIANT is fast (the default) or reference (plain loops, slow); a precision, fp32, fp16, bf16 or
-int8; an instruction set, avx2, avx_vnni, avx512, avx512_vnni or avx512_bf16 (the fast kernels with no
-better instructions; LASSO_MAX_ISA, if lower, still holds); or several of these with +, as in
-model.pth@int8+avx2. An engine file has its precision, and no reference kernels to be compared with.
+int8; a device, cpu, cuda or cuda:1, in place of --device; an instruction set, avx2, avx_vnni,
+avx512, avx512_vnni or avx512_bf16 (the fast kernels with no better instructions; LASSO_MAX_ISA, if
+lower, still holds), or a GPU's, such as sm_80; or several of these with +, as in
+model.pth@int8+avx2 or model.pth@cuda+bf16. The reference kernels run on the CPU, whatever --device
+is. An engine file has its precision and device, and no reference kernels to be compared with.
 Both sides see the same picture and prompt and run at the same time, each in a process of its own.
 The relative error of a layer is |A-B| / |B| in Euclidean norms.
 
@@ -360,6 +387,8 @@ Examples:
   lasso compare sam_vit_b_01ec64.pth --layers
   lasso compare model.pth@avx512 model.pth@avx2 --image truck.jpg --point 500,375
   lasso compare model.pth converted.safetensors --tolerance 1e-6 --json
+  lasso compare model.pth --device cpu --device cuda
+  lasso compare model.pth@cuda+bf16 model.pth --tolerance 0.02
 )";
 
 }  // namespace
@@ -371,7 +400,7 @@ void add_compare(CLI::App* parent, Action* action) {
   const std::string input = "What to compare";
   app->add_option("FILE[@VARIANT]", arguments->operands,
                   "One or two checkpoints or engine files. A checkpoint alone is compared with its "
-                  "reference kernels.")
+                  "reference kernels, or, with --device twice, with itself.")
       ->required()
       ->expected(1, 2)
       ->check(not_empty)
@@ -387,7 +416,8 @@ void add_compare(CLI::App* parent, Action* action) {
       ->group(input);
   add_text(app, "--box", &arguments->box, "X0,Y0,X1,Y1", "Box of the prompt.", input);
   add_switch(app, "--layers", &arguments->layers, "Show every layer.", input);
-  add_common_options(app, arguments.get(), false, "One JSON object on standard output.");
+  add_common_options(app, arguments.get(), false, "One JSON object on standard output.",
+                     &arguments->devices);
   describe_command(app, "lasso compare FILE[@VARIANT] [FILE[@VARIANT]] [--layers] [OPTIONS]",
                    kEpilogue);
   set_action(app, arguments, run_compare, action);

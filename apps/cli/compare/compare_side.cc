@@ -27,11 +27,9 @@ OrderedJson engine_json(const EngineInfo& info, int threads) {
       layers.push_back(program.name + "/" + layer.name);
     }
   }
-  return {{"model", info.model},
-          {"model_hash", info.model_hash},
-          {"isa", info.isa},
-          {"threads", threads},
-          {"layers", std::move(layers)}};
+  return {{"model", info.model},   {"model_hash", info.model_hash},
+          {"device", info.device}, {"isa", info.isa},
+          {"threads", threads},    {"layers", std::move(layers)}};
 }
 
 // The user's prompt, or a point in the centre.

@@ -36,9 +36,11 @@ struct InspectArguments : CommonArguments {
   bool time = false;
 };
 
-// What an engine's own description does not say: it depends on the threads, or must be measured.
+// What an engine's own description does not say: it depends on the threads or the machine, or must
+// be measured.
 struct Measured {
   int threads = 0;
+  std::vector<GpuInfo> gpus;               // that it runs on
   std::vector<std::uint64_t> arena_bytes;  // by program
   LayerTimes ms;                           // empty without --time
 
@@ -55,6 +57,14 @@ Measured measure(const OpenModel& model, const InspectArguments& arguments) {
   const int threads = arguments.run.threads;
   measured.threads = threads == 0 ? machine_info().threads : threads;
   measured.arena_bytes = model.engine.arena_bytes(measured.threads);
+  const EngineInfo& info = model.engine.info();
+  if (info.device == "cuda") {
+    for (GpuInfo& gpu : lasso::gpus()) {
+      const auto& names = info.devices;
+      if (std::find(names.begin(), names.end(), gpu.device) == names.end()) continue;
+      measured.gpus.push_back(std::move(gpu));
+    }
+  }
   if (arguments.time) {
     Segmenter segmenter(model.engine, {threads});
     const Progress progress("measuring the layers");
@@ -94,6 +104,19 @@ std::string precision_text(const EngineInfo& info) {
   return fmt::format("{}: {}", info.precision, fmt::join(counts, ", "));
 }
 
+// "oneDNN 2.6.3"
+std::string libraries_text(const EngineInfo& info) {
+  std::vector<std::string> texts;
+  for (const auto& [name, version] : info.libraries) texts.push_back(name + " " + version);
+  return texts.empty() ? "no library" : fmt::format("{}", fmt::join(texts, ", "));
+}
+
+std::string gpu_text(const GpuInfo& gpu) {
+  return fmt::format("{}: {}, {}, {} multiprocessors, {:.1f} GiB, driver {}", gpu.device, gpu.model,
+                     gpu.isa, gpu.multiprocessors,
+                     static_cast<double>(gpu.memory_bytes) / (1 << 30), gpu.driver);
+}
+
 void print_summary(const EngineInfo& info, const Measured& measured, const std::string& path) {
   const auto row = [](const std::string& name, const std::string& value) {
     print(fmt::format("  {}{}", styled(Style::kDim, fmt::format("{:<14}", name)), value));
@@ -120,9 +143,10 @@ void print_summary(const EngineInfo& info, const Measured& measured, const std::
   row("arena", fmt::format("{}B with {} thread{}", quantity(static_cast<double>(*arena)),
                            measured.threads, measured.threads == 1 ? "" : "s"));
   if (!info.preprocess.empty()) row("preprocess", info.preprocess);
-  row("packed by", fmt::format("Lasso {} with oneDNN {}; needs {}", info.lasso_version,
-                               info.onednn_version, info.needed_isa));
+  row("packed by", fmt::format("Lasso {} with {}; needs {}", info.lasso_version,
+                               libraries_text(info), info.needed_isa));
   row("device", fmt::format("{}, {}", info.device, info.isa));
+  for (const GpuInfo& gpu : measured.gpus) row("", gpu_text(gpu));
 }
 
 void print_program(const ProgramInfo& program) {
@@ -170,6 +194,19 @@ void print_layers(const ProgramInfo& program, const Measured& measured, bool why
   print(table.text());
 }
 
+OrderedJson gpus_json(const std::vector<GpuInfo>& gpus) {
+  OrderedJson json = OrderedJson::array();
+  for (const GpuInfo& gpu : gpus) {
+    json.push_back({{"device", gpu.device},
+                    {"model", gpu.model},
+                    {"isa", gpu.isa},
+                    {"multiprocessors", gpu.multiprocessors},
+                    {"memory_bytes", gpu.memory_bytes},
+                    {"driver", gpu.driver}});
+  }
+  return json;
+}
+
 OrderedJson sam_json(const SamInfo& sam) {
   return {{"image_size", sam.image_size},       {"patch_size", sam.patch_size},
           {"embed_dim", sam.embed_dim},         {"depth", sam.depth},
@@ -186,13 +223,16 @@ OrderedJson to_json(const EngineInfo& info, const OpenModel& model, const Measur
       {"model_hash", info.model_hash},
       {"preprocess", info.preprocess},
       {"device", info.device},
+      {"processor", info.processor},
       {"isa", info.isa},
       {"precision", info.precision},
       {"accuracy", info.accuracy ? accuracy_json(*info.accuracy) : OrderedJson(nullptr)},
       {"lasso_version", info.lasso_version},
       {"onednn_version", info.onednn_version},
+      {"libraries", info.libraries},
       {"needed_isa", info.needed_isa},
       {"threads", measured.threads}};
+  if (!measured.gpus.empty()) json["gpus"] = gpus_json(measured.gpus);
   if (info.sam) json.update(sam_json(*info.sam));
   json.update({{"parameters", info.parameters},
                {"weight_bytes", info.weight_bytes},
@@ -254,6 +294,7 @@ constexpr const char* kEpilogue =
   lasso inspect sam_vit_b_01ec64.pth
   lasso inspect sam_vit_b_01ec64.pth --why
   lasso inspect sam_vit_b.lasso --time --threads 8
+  lasso inspect sam_vit_b_01ec64.pth --device cuda --precision bf16 --layers
   lasso inspect sam_vit_b_01ec64.pth --json | jq .parameters
 )";
 

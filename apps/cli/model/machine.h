@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/model/gpu.h"
 #include "common/json_text.h"
 #include "lasso/machine.h"
 
@@ -17,15 +18,19 @@ struct Machine {
   std::string isa;
   std::uint64_t memory_bytes = 0;
   std::vector<PeakRate> peaks;
+  std::vector<MachineGpu> gpus;  // those that figures come from
 
-  // The rate for models of this precision with at best this instruction set; 0 if there is none.
+  // The CPU's rate for models of this precision with at best this instruction set; 0 if there is
+  // none.
   double peak_gflop_per_s(const std::string& precision, const std::string& isa) const;
+  // A GPU's rate; 0 if it is not known.
+  double gpu_peak_gflop_per_s(const std::string& device, const std::string& precision) const;
 };
 
 OrderedJson to_json(const Machine& machine);
 Machine machine_from_json(const OrderedJson& json);
 
-// Measures in this process, which then has threads.
+// Measures the CPU in this process, which then has threads.
 Machine measure_machine(int threads);
 
 }  // namespace lasso::app

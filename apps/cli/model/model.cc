@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <map>
 #include <new>
@@ -41,15 +42,39 @@ std::string find_model(const std::string& model) {
   }
 }
 
-lasso::Engine open_engine(const std::function<lasso::Engine()>& open, Stage stage,
-                          const std::string& config) {
+namespace {
+
+// Whether a message is about a file, or one of the files of a folder.
+bool is_about(std::string_view message, const std::string& path) {
+  return !path.empty() && message.starts_with(path) &&
+         (path.back() == '/' || message.substr(path.size()).starts_with(':') ||
+          message.substr(path.size()).starts_with('/'));
+}
+
+Exit exit_for_engine(const lasso::Error& error, const EngineSource& source) {
+  // An engine file is there when it is loaded, and its errors begin with its name in any case.
+  const bool is_of_picture =
+      std::any_of(source.pictures.begin(), source.pictures.end(), [&](const std::string& name) {
+        return !name.empty() && std::string_view(error.what()).starts_with(name);
+      });
+  const bool is_of_file =
+      is_of_picture || (source.stage == Stage::kModel && is_about(error.what(), source.path));
+  if (!is_of_file && error.code() == ErrorCode::kNotFound) return Exit::kDeviceOrMemory;
+  if (!is_of_file && error.code() == ErrorCode::kUnsupported) return Exit::kUnsupported;
+  return exit_for(error, source.stage);
+}
+
+}  // namespace
+
+lasso::Engine open_engine(const std::function<lasso::Engine()>& open, const EngineSource& source) {
+  const std::string& config = source.config;
   try {
     return open();
   } catch (const lasso::Error& error) {
     const bool is_config =
         !config.empty() && std::string_view(error.what()).starts_with(config + ": ");
     if (is_config && !is_fatal(error)) usage_error("--config {}", error.what());
-    throw Failure(exit_for(error, stage), error.what());
+    throw Failure(exit_for_engine(error, source), error.what());
   } catch (const std::bad_alloc&) {
     throw Failure(Exit::kDeviceOrMemory, "out of memory while the model was loaded");
   }
@@ -67,6 +92,10 @@ lasso::EngineOptions model_options(const ModelOptions& model, const RunOptions& 
                 : std::filesystem::exists(model.config, ignored) ? "is not a regular file"
                                                                  : "there is no such file");
   }
+  if (!run.on_gpu() && capability_of(run.isa)) {
+    usage_error("--isa {}: is for GPUs; expected {}, or --device cuda with it", run.isa,
+                join_choices(isa_names()));
+  }
   lasso::EngineOptions options;
   options.kernels = run.kernel_choice();
   options.device = run.device;
@@ -80,16 +109,38 @@ lasso::EngineOptions model_options(const ModelOptions& model, const RunOptions& 
   return options;
 }
 
-OpenModel open_model(const ModelOptions& model, const RunOptions& run) {
-  const lasso::EngineOptions options = model_options(model, run);
+namespace {
+
+// With the device of an engine file that was built for one, so that its caps are told apart.
+RunOptions with_device_of(const std::string& path, const RunOptions& run) {
+  RunOptions result = run;
+  const std::string device = engine_device(path);
+  if (device == "cuda" && run.device == "cpu") {
+    usage_error(
+        "{}: the engine was built for the device \"cuda\", and \"cpu\" is asked for; build another "
+        "one from its checkpoint",
+        path);
+  }
+  if (run.device.empty() && device == "cuda") {
+    result.device = device;
+    if (!run.isa.empty()) parse_capability("--isa", run.isa);
+  }
+  return result;
+}
+
+}  // namespace
+
+OpenModel open_model(const ModelOptions& model, const RunOptions& run_options) {
   const std::string path = find_model(model.model);
+  const RunOptions run = with_device_of(path, run_options);
+  const lasso::EngineOptions options = model_options(model, run);
   const bool is_engine = begins_like_engine(path);
   if (!is_engine) require_precision(run);
   const Progress progress(fmt::format("loading {}", path));
   const Stopwatch watch;
   lasso::Engine engine =
       open_engine([&] { return lasso::Engine::open(path, options, {model.verify}); },
-                  is_engine ? Stage::kEngineFile : Stage::kModel, model.config);
+                  {path, is_engine ? Stage::kEngineFile : Stage::kModel, model.config});
   return {std::move(engine), path, watch.milliseconds()};
 }
 
@@ -122,7 +173,7 @@ OpenModel open_random(const std::string& file, const lasso::EngineOptions& optio
   const std::string arch = file.substr(kRandomPrefix.size());
   const Progress progress("building " + arch + " with random weights");
   const Stopwatch watch;
-  lasso::Engine engine = open_engine([&] { return lasso::Engine::random(arch, 1, options); });
+  lasso::Engine engine = open_engine([&] { return lasso::Engine::random(arch, 1, options); }, {});
   return {std::move(engine), arch, watch.milliseconds()};
 }
 

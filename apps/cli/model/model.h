@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "cli/exit_codes.h"
 #include "cli/options.h"
@@ -17,10 +18,18 @@ namespace lasso::app {
 // Failure(kBadModel) when there is none, with where it was looked for.
 std::string find_model(const std::string& model);
 
-// Runs `open`, which builds an engine, and turns the library's errors into the statuses for models.
-// What is wrong with the file of --config, `config`, is wrong usage.
-lasso::Engine open_engine(const std::function<lasso::Engine()>& open, Stage stage = Stage::kModel,
-                          const std::string& config = {});
+// Where an engine comes from.
+struct EngineSource {
+  std::string path{};  // of the model, with which messages about it begin; empty: made in memory
+  Stage stage = Stage::kModel;
+  std::string config{};  // the file of --config
+  // With which messages begin that are about pictures, on which the model is at fault, too.
+  std::vector<std::string> pictures{};
+};
+// Runs `open`, which builds or loads an engine, and turns the library's errors into the statuses
+// for models. What is wrong with the file of --config is wrong usage, and what is not the model's
+// fault is the machine's: no such GPU, or one that lacks what is asked for.
+lasso::Engine open_engine(const std::function<lasso::Engine()>& open, const EngineSource& source);
 
 // The options of the library for a model.
 lasso::EngineOptions model_options(const ModelOptions& model, const RunOptions& run);

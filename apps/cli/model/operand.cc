@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <optional>
 #include <vector>
 
 #include "cli/exit_codes.h"
@@ -15,14 +16,13 @@ namespace lasso::app {
 
 namespace {
 
-const std::vector<std::string>& variants() {
-  static const std::vector<std::string> names = [] {
-    std::vector<std::string> all = {"fast", "reference"};
-    all.insert(all.end(), precision_names().begin(), precision_names().end());
-    all.insert(all.end(), isa_names().begin(), isa_names().end());
-    return all;
-  }();
-  return names;
+// For messages; devices and compute capabilities stand for all of their kind.
+std::vector<std::string> variants() {
+  std::vector<std::string> all = {"fast", "reference"};
+  all.insert(all.end(), precision_names().begin(), precision_names().end());
+  all.insert(all.end(), isa_names().begin(), isa_names().end());
+  all.insert(all.end(), {"cpu", "cuda", "cuda:N", "sm_N"});
+  return all;
 }
 
 bool is_one_of(const std::vector<std::string>& names, const std::string& name) {
@@ -41,16 +41,53 @@ std::vector<std::string> split(const std::string& variant) {
   }
 }
 
-// Names that exclude each other: of one variant at most one of each list may be given.
+bool is_device(const std::string& part) { return gpus_of(part).has_value(); }
+bool is_kind(const std::string& part) { return part == "fast" || part == "reference"; }
+bool is_precision(const std::string& part) { return is_one_of(precision_names(), part); }
+// Of a CPU, or a GPU's capability.
+bool is_isa(const std::string& part) {
+  return is_one_of(isa_names(), part) || capability_of(part).has_value();
+}
+
+// What a part says of the device: true for a GPU, false for a CPU.
+std::optional<bool> says_gpu(const std::string& part) {
+  if (is_device(part)) return part != "cpu";
+  if (capability_of(part)) return true;
+  if (part == "reference" || is_one_of(isa_names(), part)) return false;
+  return std::nullopt;
+}
+
+void refuse_pair(const std::string& text, const std::string& first, const std::string& second) {
+  usage_error("{}: {} and {}: expected one of them", text, first, second);
+}
+
+// Of one variant at most one part of each kind may be given, and all must be of one device.
 void check_contradictions(const std::string& text, const std::vector<std::string>& parts) {
-  static const std::vector<std::string> kernels{"fast", "reference"};
-  for (const auto* names : {&kernels, &precision_names(), &isa_names()}) {
+  for (const auto is_of_kind : {is_kind, is_precision, is_isa, is_device}) {
     std::string first;
     for (const std::string& part : parts) {
-      if (!is_one_of(*names, part)) continue;
-      if (!first.empty()) usage_error("{}: {} and {}: expected one of them", text, first, part);
+      if (!is_of_kind(part)) continue;
+      if (!first.empty()) refuse_pair(text, first, part);
       first = part;
     }
+  }
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    for (std::size_t k = 0; k < i; ++k) {
+      const std::optional<bool> a = says_gpu(parts[k]);
+      const std::optional<bool> b = says_gpu(parts[i]);
+      if (a && b && *a != *b) refuse_pair(text, parts[k], parts[i]);
+    }
+  }
+}
+
+void check_part(const std::string& text, const std::string& part) {
+  if (capability_of(part)) parse_capability(text + ":", part);
+  if (!is_kind(part) && !is_precision(part) && !is_isa(part) && !is_device(part)) {
+    usage_error("{}: variant \"{}\": expected FILE@VARIANT with {}, or several of them with +",
+                text, part, join_choices(variants()));
+  }
+  if (is_one_of(isa_names(), part) && lasso::machine_info(part).isa != part) {
+    throw Failure(Exit::kUnsupported, fmt::format("{}: this CPU has no {}", text, part));
   }
 }
 
@@ -69,31 +106,46 @@ Operand parse_operand(const std::string& text, const std::string& default_varian
   }
   const std::string variant = text.substr(at + 1);
   const std::vector<std::string> parts = split(variant);
-  for (const std::string& part : parts) {
-    if (!is_one_of(variants(), part)) {
-      usage_error("{}: variant \"{}\": expected FILE@VARIANT with {}, or several of them with +",
-                  text, part, join_choices(variants()));
-    }
-    if (is_one_of(isa_names(), part) && lasso::machine_info(part).isa != part) {
-      throw Failure(Exit::kUnsupported, fmt::format("{}: this CPU has no {}", text, part));
-    }
-  }
+  for (const std::string& part : parts) check_part(text, part);
   check_contradictions(text, parts);
   return {text.substr(0, at), variant};
+}
+
+bool names_device(const Operand& operand) {
+  const std::vector<std::string> parts = split(operand.variant);
+  return std::any_of(parts.begin(), parts.end(), is_device);
+}
+
+Operand on_device(const Operand& operand, const std::string& device) {
+  const std::string variant =
+      operand.variant == "fast" ? device : fmt::format("{}+{}", device, operand.variant);
+  check_contradictions(fmt::format("{}@{}", operand.file, variant), split(variant));
+  return {operand.file, variant};
 }
 
 RunOptions apply_variant(const Operand& operand, const RunOptions& run) {
   RunOptions result = run;
   const std::vector<std::string> parts = split(operand.variant);
   for (const std::string& part : parts) {
-    if (is_one_of(precision_names(), part)) result.precision = part;
-    if (!is_one_of(isa_names(), part)) continue;
-    cap_isa(part);
+    if (is_precision(part)) result.precision = part;
+    if (is_device(part)) {
+      result.device = part;
+    } else if (const std::optional<bool> gpu = says_gpu(part); gpu && *gpu != result.on_gpu()) {
+      // Unless a part names a device, it is the one that this part needs.
+      if (!names_device(operand)) result.device = *gpu ? "cuda" : "cpu";
+    }
+    if (!is_isa(part)) continue;
+    if (capability_of(part)) {
+      result.isa = part;
+    } else {
+      cap_isa(part);
+    }
     result.kernels = "fast";
   }
   for (const char* kind : {"fast", "reference"}) {
     if (is_one_of(parts, kind)) result.kernels = kind;
   }
+  if (!result.on_gpu() && capability_of(result.isa)) result.isa.clear();  // of the others' device
   if (!begins_like_engine(operand.file)) require_precision(result);
   return result;
 }

@@ -12,7 +12,7 @@ namespace lasso::app {
 // "FILE@VARIANT"
 struct Operand {
   std::string file;
-  // fast or reference, a precision, an instruction set, or several of these with +
+  // fast or reference, a precision, a device, an instruction set, or several of these with +
   std::string variant;
 
   std::string text() const { return file + "@" + variant; }
@@ -21,6 +21,11 @@ struct Operand {
 
 // Splits "FILE[@VARIANT]"; throws Failure(kUsage) for an unknown variant.
 Operand parse_operand(const std::string& text, const std::string& default_variant);
+
+// Whether its variant says where it runs.
+bool names_device(const Operand& operand);
+// The same on a device; throws Failure(kUsage) where its variant says another one.
+Operand on_device(const Operand& operand, const std::string& device);
 
 // In a child: caps its instruction set and chooses its kernels as the variant says.
 RunOptions apply_variant(const Operand& operand, const RunOptions& run);

@@ -1,6 +1,10 @@
 #include "backend/cuda/cuda_device.h"
 
+#include <algorithm>
 #include <atomic>
+#include <chrono>
+#include <map>
+#include <mutex>
 #include <utility>
 
 #include "backend/cuda/cuda_check.h"
@@ -32,14 +36,44 @@ class GraphRecording final : public Recording {
     }
   }
   cudaGraphExec_t graph() const { return graph_; }
-  void instantiate(cudaGraph_t graph) {
-    LASSO_CUDA_CHECK(cudaGraphInstantiate(&graph_, graph, 0));
-  }
+  void instantiate(cudaGraph_t graph) { LASSO_CUDA_CHECK(cudaGraphInstantiate(&graph_, graph, 0)); }
 
  private:
   int device_;
   cudaGraphExec_t graph_ = nullptr;
 };
+
+// MemoryUse as it is counted, from any thread.
+class MemoryCounter {
+ public:
+  void add(std::uint64_t bytes) {
+    const std::uint64_t now = now_.fetch_add(bytes) + bytes;
+    std::uint64_t most = most_.load();
+    while (most < now && !most_.compare_exchange_weak(most, now)) {
+    }
+  }
+  void subtract(std::uint64_t bytes) { now_.fetch_sub(bytes); }
+  MemoryUse use() const { return {now_.load(), most_.load()}; }
+
+ private:
+  std::atomic<std::uint64_t> now_{0};
+  std::atomic<std::uint64_t> most_{0};
+};
+
+// It lives until the process ends, as buffers may.
+MemoryCounter& memory_counter(int index) {
+  static auto& mutex = *new std::mutex;
+  static auto& counters = *new std::map<int, MemoryCounter>;
+  const std::lock_guard<std::mutex> lock(mutex);
+  return counters[index];
+}
+
+// Longer than the host takes to ask for a kernel and two events.
+void hold_up(void* /*unused*/) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::microseconds(50);
+  while (std::chrono::steady_clock::now() < end) {
+  }
+}
 
 // What the streams and buffers of one GPU share; they may outlive the CudaDevice.
 class Context {
@@ -90,6 +124,7 @@ class Context {
       in_use_.fetch_sub(bytes);
       throw;
     }
+    memory_.add(bytes);
     return data;
   }
   void free(void* data, std::size_t bytes) noexcept {
@@ -99,6 +134,7 @@ class Context {
     } catch (...) {  // a lost device has no memory either
     }
     in_use_.fetch_sub(bytes);
+    memory_.subtract(bytes);
   }
 
  private:
@@ -107,6 +143,7 @@ class Context {
   std::string model_;
   cublasLtHandle_t cublas_ = nullptr;
   std::atomic<std::uint64_t> in_use_{0};
+  MemoryCounter& memory_ = memory_counter(options_.index);
 };
 
 class GpuStream final : public CudaStream {
@@ -121,6 +158,8 @@ class GpuStream final : public CudaStream {
       const UseDevice use(context_->index());
       cudaStreamSynchronize(stream_);
       cudaEventDestroy(order_);
+      if (begin_ != nullptr) cudaEventDestroy(begin_);
+      if (end_ != nullptr) cudaEventDestroy(end_);
       cudaStreamDestroy(stream_);
     } catch (...) {  // of a lost device
     }
@@ -165,6 +204,22 @@ class GpuStream final : public CudaStream {
     }
     pinned_.finish();
   }
+  // By events. The stream is held up until the work and both events are asked for: the time that
+  // the host takes for that does not count.
+  double time(const std::function<void()>& work) override {
+    const UseDevice use(context_->index());
+    if (begin_ == nullptr) LASSO_CUDA_CHECK(cudaEventCreate(&begin_));
+    if (end_ == nullptr) LASSO_CUDA_CHECK(cudaEventCreate(&end_));
+    wait();
+    LASSO_CUDA_CHECK(cudaLaunchHostFunc(stream_, hold_up, nullptr));
+    LASSO_CUDA_CHECK(cudaEventRecord(begin_, stream_));
+    work();
+    LASSO_CUDA_CHECK(cudaEventRecord(end_, stream_));
+    wait();
+    float ms = 0;
+    LASSO_CUDA_CHECK(cudaEventElapsedTime(&ms, begin_, end_));
+    return ms;
+  }
   void follow(void* other) override { put_after(static_cast<cudaStream_t>(other), stream_); }
   void lead(void* other) override { put_after(stream_, static_cast<cudaStream_t>(other)); }
   void replay(const Recording& recording) override {
@@ -207,6 +262,8 @@ class GpuStream final : public CudaStream {
   std::shared_ptr<Context> context_;
   cudaStream_t stream_ = nullptr;
   cudaEvent_t order_ = nullptr;
+  cudaEvent_t begin_ = nullptr;  // of time()
+  cudaEvent_t end_ = nullptr;
   PinnedPool pinned_;
   bool recording_ = false;
 };
@@ -244,8 +301,8 @@ class CudaDevice final : public backend::Device {
 Gpu gpu_of(int index) {
   cudaDeviceProp properties{};
   check(cudaGetDeviceProperties(&properties, index), "asking for its properties");
-  return {properties.name, properties.major * 10 + properties.minor,
-          properties.multiProcessorCount, properties.totalGlobalMem};
+  return {properties.name, properties.major * 10 + properties.minor, properties.multiProcessorCount,
+          properties.totalGlobalMem};
 }
 
 }  // namespace
@@ -257,6 +314,8 @@ std::vector<Gpu> gpus() {
   for (int i = 0; i < count; ++i) found.push_back(gpu_of(i));
   return found;
 }
+
+MemoryUse memory_use(int index) { return memory_counter(index).use(); }
 
 std::shared_ptr<const backend::Device> open_gpu(const GpuOptions& options) {
   const std::vector<Gpu> all = gpus();

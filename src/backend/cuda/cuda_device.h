@@ -31,6 +31,13 @@ struct GpuOptions {
   bool synchronous = false;
 };
 
+// Bytes of a GPU's memory that this process has through all its Devices.
+struct MemoryUse {
+  std::uint64_t now = 0;
+  std::uint64_t most = 0;
+};
+MemoryUse memory_use(int index);
+
 // Throws kNotFound for an index beyond the GPUs, kUnsupported for a GPU below kLeastSm and a cap
 // below it, and what gpus() throws.
 std::shared_ptr<const backend::Device> open_gpu(const GpuOptions& options);

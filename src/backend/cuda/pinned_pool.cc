@@ -5,8 +5,32 @@
 #include <cstring>
 
 #include "backend/cuda/cuda_check.h"
+#include "core/threads.h"
 
 namespace lasso::cuda {
+
+namespace {
+
+// One core copies about 10 GB/s, a fifth of what the GPU takes.
+constexpr std::size_t kPartBytes = std::size_t{2} << 20;
+constexpr std::size_t kSliceBytes = std::size_t{256} << 10;
+constexpr int kMostThreads = 8;
+
+void copy_bytes(std::byte* to, const std::byte* from, std::size_t bytes) {
+  if (bytes < 2 * kSliceBytes) {
+    std::memcpy(to, from, bytes);
+    return;
+  }
+  const ThreadLimit limit(std::min(omp_get_max_threads(), kMostThreads));
+  const auto slices = static_cast<std::int64_t>((bytes + kSliceBytes - 1) / kSliceBytes);
+  parallel_ranges(slices, [&](std::int64_t begin, std::int64_t end) {
+    const std::size_t first = static_cast<std::size_t>(begin) * kSliceBytes;
+    const std::size_t last = std::min(static_cast<std::size_t>(end) * kSliceBytes, bytes);
+    std::memcpy(to + first, from + first, last - first);
+  });
+}
+
+}  // namespace
 
 PinnedPool::~PinnedPool() {
   for (const auto& block : blocks_) {
@@ -49,13 +73,11 @@ PinnedPool::Block& PinnedPool::free_block(std::size_t bytes, cudaStream_t stream
 }
 
 void PinnedPool::upload(void* to, const void* from, std::size_t bytes, cudaStream_t stream) {
-  // Smaller parts at first would overlap the host's copy with the transfer's more; at 512 KiB the
-  // call's own time begins to count.
-  constexpr std::size_t kPart = std::size_t{512} << 10;
-  for (std::size_t begin = 0; begin < bytes; begin += kPart) {
-    const std::size_t part = std::min(kPart, bytes - begin);
+  // In parts, so that the transfer of one overlaps the host's copy of the next.
+  for (std::size_t begin = 0; begin < bytes; begin += kPartBytes) {
+    const std::size_t part = std::min(kPartBytes, bytes - begin);
     Block& block = free_block(part, stream);
-    std::memcpy(block.data, static_cast<const std::byte*>(from) + begin, part);
+    copy_bytes(block.data, static_cast<const std::byte*>(from) + begin, part);
     LASSO_CUDA_CHECK(cudaMemcpyAsync(static_cast<std::byte*>(to) + begin, block.data, part,
                                      cudaMemcpyHostToDevice, stream));
     LASSO_CUDA_CHECK(cudaEventRecord(block.done, stream));
@@ -77,7 +99,7 @@ void PinnedPool::download(void* to, const void* from, std::size_t bytes, cudaStr
 void PinnedPool::finish() {
   for (const auto& block : blocks_) {
     if (block->to == nullptr) continue;
-    std::memcpy(block->to, block->data, block->used);
+    copy_bytes(static_cast<std::byte*>(block->to), block->data, block->used);
     block->to = nullptr;
   }
 }

@@ -30,7 +30,7 @@ std::vector<std::optional<Offer>> ask_all(const Family& family, const kernels::C
 
 std::optional<KernelChoice> choose_kernel(const Family& family, const kernels::Call& call,
                                           bool reference, const backend::TargetInfo& target,
-                                          const PackedForm* packed, const std::string& preferred,
+                                          const PackedForm* packed, const Preference& preferred,
                                           std::vector<std::string>& rejected) {
   std::vector<std::string> reasons;
   std::vector<std::optional<Offer>> offers =
@@ -38,8 +38,9 @@ std::optional<KernelChoice> choose_kernel(const Family& family, const kernels::C
   std::optional<std::size_t> best;
   for (std::size_t i = 0; i < offers.size(); ++i) {
     if (!offers[i]) continue;
-    if (!preferred.empty() && family.label(i) == preferred) {
+    if (!preferred.kernel.empty() && family.label(i) == preferred.kernel) {
       best = i;
+      offers[i]->tuning = preferred.tuning;
       break;
     }
     const bool is_better =
@@ -54,7 +55,7 @@ std::optional<KernelChoice> choose_kernel(const Family& family, const kernels::C
   for (std::size_t i = 0; i < *best; ++i) {
     if (!offers[i]) {
       if (!reference) rejected.push_back(reasons.at(reason++));
-    } else if (!preferred.empty()) {
+    } else if (!preferred.kernel.empty()) {
       rejected.push_back(fmt::format("{}: slower as it was timed", family.kernel_name(i)));
     } else {
       rejected.push_back(fmt::format("{}: its instructions are {:.2g} times slower here",

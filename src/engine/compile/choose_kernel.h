@@ -36,12 +36,12 @@ std::vector<std::optional<kernels::Offer>> ask_all(const kernels::Family& family
                                                    const PackedForm* packed,
                                                    std::vector<std::string>& rejected);
 
-// Of all that offer, the row called `preferred` (if any), else that of the least cost, ties to the
-// earlier one; the reference only where nothing else offers. Reasons against the rows before the
-// chosen one are added to `rejected`; if there is none, those against all.
+// Of all that offer, the preferred row with its tuning (if any), else that of the least cost, ties
+// to the earlier one; the reference only where nothing else offers. Reasons against the rows before
+// the chosen one are added to `rejected`; if there is none, those against all.
 std::optional<KernelChoice> choose_kernel(const kernels::Family& family, const kernels::Call& call,
                                           bool reference, const backend::TargetInfo& target,
-                                          const PackedForm* packed, const std::string& preferred,
+                                          const PackedForm* packed, const Preference& preferred,
                                           std::vector<std::string>& rejected);
 
 // The features with which something better than the reference reads these weights, where `kernel`

@@ -216,7 +216,7 @@ class ProgramCompiler {
         if (value != nullptr && value->constant) value->constant->check_file();
       }
       const TimedChoice& timed =
-          options_.times->of(family, call, options_.target, ConstantStore::views_of(packed));
+          options_.times->of(family, call, options_, ConstantStore::views_of(packed));
       compiled.times = timed.times;
       compiled.preferred = timed.preferred;
     }
@@ -295,8 +295,10 @@ bool CompiledModule::times_hold(const backend::TargetInfo& target) const {
       build.libraries != kernels::libraries(target.kind)) {
     return false;
   }
-  return target.kind != backend::DeviceKind::kCpu ||
-         (build.target.threads == target.threads && build.target.features == target.features);
+  if (target.kind != backend::DeviceKind::kCpu) {
+    return build.target.sm == target.sm && build.target.tf32 == target.tf32;
+  }
+  return build.target.threads == target.threads && build.target.features == target.features;
 }
 
 bool outputs_are_separate(const Graph& graph) {

@@ -27,16 +27,24 @@ struct CompileOptions {
   // Where the module's sessions run, with this target; null: on the CPU.
   std::shared_ptr<const backend::DeviceSet> devices;
   quant::PrecisionPlan precision;
-  // Where several kernels of a list take a node, all are timed, and one that is clearly faster than
-  // the one of the least estimated cost is preferred to it. What was timed once is not timed again.
-  // Null: nothing is timed.
+  // Where several kernels of a list take a node, or one has tunings, all are timed, and what is
+  // clearly faster than the kernel of the least estimated cost is preferred to it. What was timed
+  // once is not timed again. Null: nothing is timed.
   std::shared_ptr<KernelTimes> times;
 };
 
-// How long a kernel took where kernels were timed.
+// How long a kernel took where kernels were timed, by its fastest tuning.
 struct KernelTime {
   std::string kernel;  // Family::label()
   double ms = 0;
+};
+
+// What times chose; nothing where both are empty.
+struct Preference {
+  std::string kernel;  // Family::label()
+  std::string tuning;  // Offer::tuning for it
+
+  bool operator==(const Preference&) const = default;
 };
 
 // A node, the kernel that computes it and its packed constants.
@@ -50,7 +58,7 @@ struct CompiledNode {
   std::string implementation;         // of a vendor library
   std::vector<std::string> rejected;  // "name: reason" of better kernels
   std::vector<KernelTime> times;      // at the typical sizes, in the list's order; empty: not timed
-  std::string preferred;              // label of the kernel that times chose; empty: none
+  Preference preferred;               // at the typical sizes
 };
 
 struct CompiledProgram {
@@ -77,7 +85,7 @@ struct CompiledModule {
   BuildRecord build;
 
   // Whether the times in the nodes hold for a session with this target: of the same processor,
-  // threads, features and libraries.
+  // libraries, and threads and features of a CPU, or cap and TF32 of a GPU.
   bool times_hold(const backend::TargetInfo& target) const;
 };
 

@@ -15,7 +15,6 @@
 #include "core/check.h"
 #include "core/memory.h"
 #include "core/random.h"
-#include "core/stopwatch.h"
 #include "engine/compile/choose_kernel.h"
 #include "graph/op_json.h"
 
@@ -29,9 +28,12 @@ using kernels::Offer;
 using kernels::Operand;
 
 constexpr int kRounds = 3;
-constexpr double kClearlyFaster = 0.9;
+constexpr double kFasterKernel = 0.9;
+// Rows differ in how they are built and packed, tunings in nothing but time.
+constexpr double kFasterTuning = 0.98;
 // Short kernels run several times a round: the clock and waking a team are coarse against them.
 constexpr double kLeastSeconds = 1e-3;
+constexpr int kMostRecorded = 64;
 
 std::size_t bytes_of(const Operand& operand) {
   return static_cast<std::size_t>(element_count(operand.dims)) * size_of(operand.dtype);
@@ -118,89 +120,196 @@ std::uint64_t bytes_needed(const Family& family, const Call& call,
   return bytes + largest;
 }
 
-struct Row {
+// One way to compute the call.
+struct Variant {
   std::size_t kernel = 0;
+  std::string tuning;
   std::unique_ptr<backend::KernelState> state;
-  backend::Buffer workspace;
+  std::byte* workspace = nullptr;
   const std::byte* packed = nullptr;
+  // Several runs, where the device records; else each run is waited for.
+  std::unique_ptr<backend::Recording> recording;
+  int recorded_runs = 0;
   std::array<double, kRounds> seconds{};
+
+  double best() const { return *std::min_element(seconds.begin(), seconds.end()); }
 };
 
-// Seconds of one run.
-double run(const Family& family, const Row& row, const Operands& operands,
-           backend::Stream& stream) {
-  const backend::KernelArgs args{operands.inputs(), operands.outputs(), row.packed,
-                                 row.workspace.data(), nullptr};
-  int runs = 0;
-  const Stopwatch watch;
-  do {
-    stream.launch(family.run(row.kernel), *row.state, args);
-    stream.wait();
-    ++runs;
-  } while (watch.seconds() < kLeastSeconds);
-  return watch.seconds() / runs;
+class Timing {
+ public:
+  Timing(const Family& family, const Call& call, const CompileOptions& options,
+         std::shared_ptr<const backend::Device> device, const std::vector<TensorView>& constants)
+      : family_(family),
+        call_(call),
+        target_(options.target),
+        device_(std::move(device)),
+        current_(device_->make_current()),
+        stream_(device_->make_stream()),
+        operands_(*device_, *stream_, call, family.packed_inputs(call)),
+        constants_(constants) {}
+  ~Timing() { stream_.reset(); }  // waits for what uses the rest
+  Timing(const Timing&) = delete;
+  Timing& operator=(const Timing&) = delete;
+
+  // A row in its own way and by its tunings.
+  void add(std::size_t kernel, Offer offer) {
+    const std::byte* packed = offer.packed_bytes > 0 ? packed_for(kernel, offer) : nullptr;
+    workspaces_.push_back(device_->allocate(std::max<std::size_t>(offer.workspace_bytes, 1)));
+    std::vector<std::string> tunings = family_.tunings(kernel, call_, target_);
+    tunings.insert(tunings.begin(), std::string());
+    for (std::string& tuning : tunings) {
+      offer.tuning = tuning;
+      Variant& variant = variants_.emplace_back();
+      variant.kernel = kernel;
+      variant.tuning = std::move(tuning);
+      variant.state = family_.create(kernel, call_, target_, offer);
+      variant.workspace = workspaces_.back().data();
+      variant.packed = packed;
+    }
+  }
+
+  // In turn, so that what slows the machine down for a while slows all of them down.
+  const std::vector<Variant>& run() {
+    for (Variant& variant : variants_) prepare(variant);
+    for (std::size_t round = 0; round < kRounds; ++round) {
+      for (Variant& variant : variants_) variant.seconds[round] = time(variant);
+    }
+    return variants_;
+  }
+
+ private:
+  const std::byte* packed_for(std::size_t kernel, const Offer& offer) {
+    backend::Buffer& packed = layouts_[offer.packed_layout];
+    if (packed.size() > 0) return packed.data();
+    const AlignedBuffer host(offer.packed_bytes);
+    family_.pack(kernel, call_, constants_, host.data());
+    packed = device_->allocate(host.size());
+    stream_->upload(packed.data(), host.data(), host.size());
+    stream_->wait();
+    return packed.data();
+  }
+
+  void launch(const Variant& variant) {
+    stream_->launch(
+        family_.run(variant.kernel), *variant.state,
+        {operands_.inputs(), operands_.outputs(), variant.packed, variant.workspace, nullptr});
+  }
+
+  // The first runs are not counted: everything is cold.
+  void prepare(Variant& variant) {
+    launch(variant);
+    const double seconds = 1e-3 * stream_->time([&] { launch(variant); });
+    const int runs = static_cast<int>(
+        std::clamp(kLeastSeconds / std::max(seconds, kLeastSeconds / kMostRecorded), 1.0,
+                   1.0 * kMostRecorded));
+    variant.recording = stream_->record([&] {
+      for (int i = 0; i < runs; ++i) launch(variant);
+    });
+    variant.recorded_runs = runs;
+    if (variant.recording == nullptr) return;
+    stream_->replay(*variant.recording);
+    stream_->wait();
+  }
+
+  // Seconds of one run.
+  double time(const Variant& variant) {
+    int runs = 0;
+    double seconds = 0;
+    do {
+      seconds += 1e-3 * stream_->time([&] {
+        if (variant.recording == nullptr) {
+          launch(variant);
+        } else {
+          stream_->replay(*variant.recording);
+        }
+      });
+      runs += variant.recording == nullptr ? 1 : variant.recorded_runs;
+    } while (seconds < kLeastSeconds);
+    return seconds / runs;
+  }
+
+  const Family& family_;
+  const Call& call_;
+  const backend::TargetInfo& target_;
+  std::shared_ptr<const backend::Device> device_;
+  std::shared_ptr<void> current_;
+  std::unique_ptr<backend::Stream> stream_;
+  Operands operands_;
+  const std::vector<TensorView>& constants_;
+  std::map<std::string, backend::Buffer> layouts_;
+  std::vector<backend::Buffer> workspaces_;
+  std::vector<Variant> variants_;
+};
+
+// Whether a variant is faster than the usual one in each round, and clearly.
+bool displaces(const Variant& variant, const Variant& usual) {
+  const bool same_kernel = variant.kernel == usual.kernel;
+  const double most = same_kernel ? kFasterTuning : kFasterKernel;
+  for (std::size_t round = 0; round < kRounds; ++round) {
+    if (variant.seconds[round] > most * usual.seconds[round]) return false;
+  }
+  return true;
+}
+
+TimedChoice choice_of(const Family& family, const std::vector<Variant>& variants,
+                      std::size_t default_kernel) {
+  const Variant& usual = *std::find_if(variants.begin(), variants.end(), [&](const Variant& v) {
+    return v.kernel == default_kernel && v.tuning.empty();
+  });
+  TimedChoice choice;
+  double fastest = std::numeric_limits<double>::infinity();
+  for (const Variant& variant : variants) {
+    const std::string label = family.label(variant.kernel);
+    const double ms = 1e3 * variant.best();
+    if (variant.tuning.empty()) {
+      choice.times.push_back({label, ms});
+    } else {
+      choice.times.back().ms = std::min(choice.times.back().ms, ms);
+    }
+    if (displaces(variant, usual) && variant.best() < fastest) {
+      fastest = variant.best();
+      choice.preferred = {label, variant.tuning};
+    }
+  }
+  return choice;
+}
+
+std::shared_ptr<const backend::Device> device_of(const CompileOptions& options) {
+  return options.devices == nullptr ? backend::make_cpu_device(options.target)
+                                    : options.devices->first();
 }
 
 }  // namespace
 
-TimedChoice time_kernels(const Family& family, const Call& call, const backend::TargetInfo& target,
+TimedChoice time_kernels(const Family& family, const Call& call, const CompileOptions& options,
                          std::size_t default_kernel, const std::vector<TensorView>& constants,
                          std::uint64_t memory_limit) {
   std::vector<std::string> unused;
-  std::vector<std::optional<Offer>> offers = ask_all(family, call, false, target, nullptr, unused);
-  offers.back().reset();
-  TimedChoice choice;
-  if (std::count_if(offers.begin(), offers.end(), [](const auto& o) { return o.has_value(); }) <
-      2) {
-    return choice;
+  std::vector<std::optional<Offer>> offers =
+      ask_all(family, call, false, options.target, nullptr, unused);
+  if (default_kernel + 1 != offers.size()) offers.back().reset();
+  const auto device = device_of(options);
+  {
+    const auto current = device->make_current();
+    std::size_t ways = 0;
+    for (std::size_t i = 0; i < offers.size(); ++i) {
+      if (offers[i]) ways += 1 + family.tunings(i, call, options.target).size();
+    }
+    if (ways < 2) return {};
   }
   if (memory_limit != 0 && resident_bytes() + bytes_needed(family, call, offers) > memory_limit) {
-    return choice;
+    return {};
   }
-  const auto device = backend::make_cpu_device(target);
-  const auto stream = device->make_stream();
-  const Operands operands(*device, *stream, call, family.packed_inputs(call));
-  std::map<std::string, backend::Buffer> layouts;
-  std::vector<Row> rows;
-  for (std::size_t i = 0; i < offers.size(); ++i) {
-    if (!offers[i]) continue;
-    Row& row = rows.emplace_back();
-    row.kernel = i;
-    row.state = family.create(i, call, target, *offers[i]);
-    row.workspace = device->allocate(std::max<std::size_t>(offers[i]->workspace_bytes, 1));
-    if (offers[i]->packed_bytes == 0) continue;
-    backend::Buffer& packed = layouts[offers[i]->packed_layout];
-    if (packed.size() == 0) {
-      const AlignedBuffer host(offers[i]->packed_bytes);
-      family.pack(i, call, constants, host.data());
-      packed = device->allocate(host.size());
-      stream->upload(packed.data(), host.data(), host.size());
-      stream->wait();
+  try {
+    Timing timing(family, call, options, device, constants);
+    for (std::size_t i = 0; i < offers.size(); ++i) {
+      if (offers[i]) timing.add(i, std::move(*offers[i]));
     }
-    row.packed = packed.data();
+    return choice_of(family, timing.run(), default_kernel);
+  } catch (const Error& error) {
+    if (error.code() == ErrorCode::kOutOfMemory && !device->is_host()) return {};
+    throw;
   }
-  for (Row& row : rows) run(family, row, operands, *stream);  // not counted: everything is cold
-  for (std::size_t round = 0; round < kRounds; ++round) {
-    for (Row& row : rows) row.seconds[round] = run(family, row, operands, *stream);
-  }
-  const auto best = [](const Row& row) {
-    return *std::min_element(row.seconds.begin(), row.seconds.end());
-  };
-  const Row& usual = *std::find_if(rows.begin(), rows.end(),
-                                   [&](const Row& row) { return row.kernel == default_kernel; });
-  double fastest = std::numeric_limits<double>::infinity();
-  for (const Row& row : rows) {
-    choice.times.push_back({family.label(row.kernel), 1e3 * best(row)});
-    bool always = row.kernel != default_kernel;
-    for (std::size_t round = 0; round < kRounds; ++round) {
-      always = always && row.seconds[round] <= kClearlyFaster * usual.seconds[round];
-    }
-    if (always && best(row) < fastest) {
-      fastest = best(row);
-      choice.preferred = choice.times.back().kernel;
-    }
-  }
-  return choice;
 }
 
 namespace {
@@ -221,14 +330,14 @@ std::string key_of(const Call& call, const backend::TargetInfo& target) {
 }  // namespace
 
 const TimedChoice& KernelTimes::of(const Family& family, const Call& call,
-                                   const backend::TargetInfo& target,
+                                   const CompileOptions& options,
                                    const std::vector<TensorView>& constants) {
-  const auto [it, is_new] = choices_.try_emplace(key_of(call, target));
+  const auto [it, is_new] = choices_.try_emplace(key_of(call, options.target));
   if (!is_new) return it->second;
   std::vector<std::string> unused;
-  const auto usual = choose_kernel(family, call, false, target, nullptr, {}, unused);
+  const auto usual = choose_kernel(family, call, false, options.target, nullptr, {}, unused);
   if (usual) {
-    it->second = time_kernels(family, call, target, usual->kernel, constants, memory_limit_);
+    it->second = time_kernels(family, call, options, usual->kernel, constants, memory_limit_);
   }
   return it->second;
 }

@@ -15,28 +15,29 @@ namespace lasso::engine {
 
 struct TimedChoice {
   std::vector<KernelTime> times;  // of every row that was timed, the best of its rounds
-  std::string preferred;          // label of the row that displaces the default; empty: none
+  Preference preferred;           // what displaces the default kernel and its own way
 };
 
-// Runs all rows but the reference that take the call, in turn, on random operands and the node's
-// own weights. A row displaces `default_kernel` only where it is at least a tenth faster in each of
-// three rounds. Nothing is timed where fewer than two rows offer, nor where the operands, packed
-// weights and workspaces would take the process's resident memory beyond `memory_limit` bytes (0:
-// no limit). `constants` are what pack() takes.
+// Runs all rows but the reference that take the call, each of them in its own way and by its
+// tunings, in turn, on random operands and the node's own weights, on the first of the options'
+// devices. A row displaces `default_kernel` only where it is at least a tenth faster in each of
+// three rounds, and a tuning of `default_kernel` its own way where it is a 50th faster. Nothing is
+// timed where there is but one way, where the device lacks the memory, nor where the operands,
+// packed weights and workspaces would take the process's resident memory beyond `memory_limit`
+// bytes (0: no limit). `constants` are what pack() takes.
 TimedChoice time_kernels(const kernels::Family& family, const kernels::Call& call,
-                         const backend::TargetInfo& target, std::size_t default_kernel,
+                         const CompileOptions& options, std::size_t default_kernel,
                          const std::vector<TensorView>& constants, std::uint64_t memory_limit = 0);
 
 // What was timed: the blocks of a transformer have equal calls, and a search for precisions
-// compiles them many times.
+// compiles them many times. All options must be of one device.
 class KernelTimes {
  public:
   explicit KernelTimes(std::uint64_t memory_limit = 0) : memory_limit_(memory_limit) {}
 
   // time_kernels() for the row that choose_kernel() takes; or what that gave for an equal call.
   const TimedChoice& of(const kernels::Family& family, const kernels::Call& call,
-                        const backend::TargetInfo& target,
-                        const std::vector<TensorView>& constants);
+                        const CompileOptions& options, const std::vector<TensorView>& constants);
 
  private:
   std::uint64_t memory_limit_;

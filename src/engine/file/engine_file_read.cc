@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <exception>
 #include <set>
 #include <utility>
 
@@ -114,12 +115,25 @@ backend::TargetInfo target_of(const BuildRecord& build, const ReadOptions& optio
   return target;
 }
 
+// What opening the GPUs threw, which is none of the file's faults.
+struct NotOpened {
+  std::exception_ptr error;
+};
+
+std::shared_ptr<const backend::DeviceSet> open_gpus(const ReadOptions& options, bool tf32) {
+  try {
+    return options.open_gpus(tf32);
+  } catch (...) {
+    throw NotOpened{std::current_exception()};
+  }
+}
+
 void choose_target(const EngineHeader& header, const ReadOptions& options, CompiledModule& module) {
   if (header.device == to_string(backend::DeviceKind::kCpu)) {
     module.options.target = target_of(module.build, options);
     return;
   }
-  module.options.devices = options.open_gpus(module.build.target.tf32);
+  module.options.devices = open_gpus(options, module.build.target.tf32);
   module.options.target = module.options.devices->first()->target();
   module.build.target.kind = module.options.target.kind;
 }
@@ -173,6 +187,8 @@ LoadedEngine read_engine_file(const std::shared_ptr<const MappedFile>& file,
   const std::string& path = file->path();
   try {
     return load(file, options);
+  } catch (const NotOpened& failure) {
+    std::rethrow_exception(failure.error);
   } catch (const Error& error) {
     // What a part of the engine takes for a bug or a wrong argument came from the file.
     const bool named = std::string_view(error.what()).substr(0, path.size()) == path;

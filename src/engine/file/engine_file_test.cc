@@ -94,7 +94,8 @@ CompileOptions options_of(CpuFeatures features, bool reference = false) {
 }
 
 ReadOptions read_options(bool verify = false, CpuFeatures features = backend::test_features()) {
-  return {.families = {"test"}, .features = features, .threads = 2, .verify = verify};
+  return {
+      .families = {"test"}, .features = features, .threads = 2, .verify = verify, .open_gpus = {}};
 }
 
 SessionOptions session_options() {
@@ -390,6 +391,49 @@ TEST_F(EngineFile, LyingProgramsAreRefused) {
     EXPECT_NE(message.find(lie.message), std::string::npos) << lie.to << ": " << message;
     EXPECT_EQ(message.find(path_), 0U) << message;
   }
+}
+
+// Names that this release does not have, and tunings that their kernels do not know, change
+// nothing.
+TEST_F(EngineFile, HoldsWhatTimesChose) {
+  EngineBytes changed = parts_;
+  Json programs = Json::parse(changed.programs);
+  const auto label = [&](std::size_t node) {
+    const CompiledNode& compiled = module_->programs[0].nodes[node];
+    return compiled.family->label(compiled.kernel);
+  };
+  const Preference preferred[] = {{label(0), "66.5.20.1.0.0.0.0.2"}, {"other.sm_90", "1"}};
+  for (std::size_t node = 0; node < 2; ++node) {
+    programs[0]["nodes"][node]["timed"] = {{"kernels", {{{"kernel", label(node)}, {"ms", 1.5}}}},
+                                           {"preferred", preferred[node].kernel},
+                                           {"tuning", preferred[node].tuning}};
+  }
+  changed.programs = programs.dump();
+  write(changed);
+  const LoadedEngine engine = read(true);
+  const CompiledProgram& first = engine.module->programs[0];
+  for (std::size_t node = 0; node < 2; ++node) {
+    EXPECT_EQ(first.nodes[node].preferred, preferred[node]);
+  }
+  EXPECT_EQ(write_programs(engine.module->programs), programs);
+  EXPECT_EQ(run(engine.module, 0), run(module_, 0));
+}
+
+TEST_F(EngineFile, TuningsAreNumbersAndDots) {
+  const Json programs = Json::parse(parts_.programs);
+  const Json tunings[] = {"", "66,5", "-1", "66.5 ", "%n", std::string(129, '1'), 7, nullptr};
+  const auto refused = [&](const Json& timed, const char* message) {
+    Json lying = programs;
+    lying[0]["nodes"][0]["timed"] = timed;
+    EngineBytes changed = parts_;
+    changed.programs = lying.dump();
+    write(changed);
+    EXPECT_ERROR(read(), ErrorCode::kCorruptFile, message);
+  };
+  for (const Json& tuning : tunings) {
+    refused({{"kernels", Json::array()}, {"preferred", "a"}, {"tuning", tuning}}, "tuning");
+  }
+  refused({{"kernels", Json::array()}, {"tuning", "66.5"}}, "of a preferred kernel");
 }
 
 TEST_F(EngineFile, LyingDescriptionsAreRefused) {

@@ -62,7 +62,8 @@ Json write_timed(const CompiledNode& node) {
     kernels.push_back({{"kernel", time.kernel}, {"ms", time.ms}});
   }
   Json json = {{"kernels", std::move(kernels)}};
-  if (!node.preferred.empty()) json["preferred"] = node.preferred;
+  if (!node.preferred.kernel.empty()) json["preferred"] = node.preferred.kernel;
+  if (!node.preferred.tuning.empty()) json["tuning"] = node.preferred.tuning;
   return json;
 }
 
@@ -223,7 +224,8 @@ class ProgramReader {
     program_.nodes.push_back(std::move(compiled));
   }
 
-  // A name that no kernel of this release has is one that is not chosen.
+  // A name that no kernel of this release has is one that is not chosen; what tunings mean, their
+  // kernels know.
   static void read_timed(FieldReader& reader, CompiledNode& node) {
     for (const Json& element :
          read_array(reader.at("kernels"), kMaxKernels, reader.where("kernels"))) {
@@ -233,7 +235,13 @@ class ProgramReader {
       kernel("ms", time.ms);
       kernel.finish();
     }
-    if (reader.has("preferred")) reader("preferred", node.preferred);
+    if (reader.has("preferred")) reader("preferred", node.preferred.kernel);
+    if (reader.has("tuning")) {
+      reader("tuning", node.preferred.tuning);
+      if (!kernels::is_tuning(node.preferred.tuning) || node.preferred.kernel.empty()) {
+        refuse(reader.where("tuning"), "numbers and dots, of a preferred kernel");
+      }
+    }
   }
 
   std::vector<ValueId> ids(FieldReader& reader, const char* name, bool may_be_absent) const {

@@ -117,7 +117,7 @@ class Binder {
                             static_cast<std::size_t>(compiled.packed.bytes)};
     const auto choice =
         choose_kernel(family, call, reference_, target_, &packed,
-                      times_hold_ ? compiled.preferred : std::string(), compiled.rejected);
+                      times_hold_ ? compiled.preferred : Preference{}, compiled.rejected);
     LASSO_CHECK(choice, ErrorCode::kUnsupported,
                 "program {}, value \"{}\": its weights are packed as \"{}\", {} bytes, and no {} "
                 "kernel of this release reads that: build the engine again with \"lasso build\" "

@@ -42,6 +42,8 @@ bool is_plain(const graph::Graph& /*graph*/, const graph::Node& node) {
     }
     bool operator()(const graph::ConvTranspose2d&) const { return false; }
     bool operator()(const graph::LayerNorm&) const { return false; }
+    bool operator()(const graph::AddNorm&) const { return false; }
+    bool operator()(const graph::UpscaledProduct&) const { return false; }
     bool operator()(const graph::Quantize&) const { return false; }
     bool operator()(const graph::Softmax&) const { return false; }
     bool operator()(const graph::WindowAttention&) const { return false; }
@@ -286,6 +288,22 @@ TEST(Decompose, ConvTranspose2d) {
   }
 }
 
+TEST(Decompose, UpscaledProduct) {
+  for (const DType weights : {DType::kF32, DType::kBF16, DType::kF16}) {
+    for (const std::int64_t stride : {1, 2, 3}) {
+      Builder b("upscaled_product");
+      const ValueId a = b.input("a", DType::kF32, {kBatch, 4, 6});
+      const ValueId x = b.input("x", DType::kF32, {kBatch, 3, 5, 11});
+      const ValueId w = b.constant("w", random_tensor({11, 6, stride, stride}, 1));
+      const ValueId bias = stride == 3 ? kNoValue : b.constant("b", random_tensor({6}, 2));
+      b.output(
+          b.add("y", graph::UpscaledProduct{stride, Activation::kGelu, weights}, {a, x, w, bias}),
+          "y");
+      check(b, 6 * sum_tolerance(11) + sum_tolerance(6 * 11));
+    }
+  }
+}
+
 TEST(Decompose, LayerNorm) {
   for (const DType result : {DType::kF32, DType::kBF16, DType::kF16, DType::kU8}) {
     Builder b("norm");
@@ -296,6 +314,28 @@ TEST(Decompose, LayerNorm) {
     // Mean and variance are such sums; the rows' deviation is about 1 / sqrt(3), by which they are
     // divided.
     check(b, 4 * sum_tolerance(kK) / kK + 1e-6);
+  }
+}
+
+TEST(Decompose, AddNorm) {
+  for (const DType result : {DType::kF32, DType::kBF16, DType::kF16}) {
+    for (const bool sums : {false, true}) {
+      for (const bool keep : {false, true}) {
+        if (!keep && !sums && result == DType::kF32) continue;  // no result
+        Builder b("add_norm");
+        const ValueId x = b.input("x", DType::kF32, {kBatch, 3, kK});
+        std::vector<ValueId> inputs{x, b.constant("gamma", random_tensor({kK}, 1)),
+                                    b.constant("beta", random_tensor({kK}, 2))};
+        if (sums) {
+          inputs.push_back(b.input("r", DType::kF32, {1, 3, kK}));
+          inputs.push_back(b.constant("p", random_tensor({kK}, 3)));
+        }
+        output(b,
+               b.add_results({"y", "z", "s"},
+                             graph::AddNorm{1e-5F, keep, result != DType::kF32, result}, inputs));
+        check(b, 4 * sum_tolerance(kK) / kK + 2e-6);
+      }
+    }
   }
 }
 

@@ -5,7 +5,6 @@
 #include <algorithm>
 
 #include "core/check.h"
-#include "core/stopwatch.h"
 
 namespace lasso::engine {
 
@@ -128,7 +127,7 @@ KernelChoice Plan::choose(const CompiledModule& module, const Node& node,
   const bool was_timed = bindings_ == program_.graph.typical && module.times_hold(target);
   std::vector<std::string> reasons;
   auto choice = choose_kernel(*compiled.family, call, module.options.reference, target, &packed,
-                              was_timed ? compiled.preferred : std::string(), reasons);
+                              was_timed ? compiled.preferred : Preference{}, reasons);
   LASSO_CHECK(choice, ErrorCode::kUnsupported,
               "program {}, value \"{}\": no kernel computes these sizes: {}", program_.graph.name,
               program_.graph.value(node.outputs.front()).name, fmt::join(reasons, "; "));
@@ -243,8 +242,7 @@ void Plan::set_arguments(backend::Stream& stream, std::span<const ConstTensorRef
   }
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     check_dtype(name, "output", i, outputs[i].dtype, outputs_[i].dtype);
-    output_pointers_[i] =
-        is_host_ ? outputs[i].data : arena_ + memory_.offsets[outputs_[i].block];
+    output_pointers_[i] = is_host_ ? outputs[i].data : arena_ + memory_.offsets[outputs_[i].block];
   }
   for (const Patch& patch : input_patches_) {
     steps_[patch.step].inputs[patch.operand] = input_pointers_[patch.argument];
@@ -274,11 +272,7 @@ void Plan::run_step(backend::Stream& stream, const Step& step, const AfterStep& 
     launch(stream, step);
     return;
   }
-  stream.wait();
-  const Stopwatch watch;
-  launch(stream, step);
-  stream.wait();
-  const double ms = watch.milliseconds();
+  const double ms = stream.time([&] { launch(stream, step); });
   after(program_.graph.nodes[step.node], step.dims, step.outputs, ms);
 }
 

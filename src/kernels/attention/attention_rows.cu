@@ -229,13 +229,49 @@ __global__ void __launch_bounds__(32 * kWarps)
   }
 }
 
-// Adds up the splits: a thread for each number of the result.
+constexpr int kSplitThreads = 128;
+
+// Adds up the splits: a block for each query and head. D neighbours read a split's columns; groups
+// of them take splits in turn, and their sums are added in the groups' order.
 template <typename T, int D>
-__global__ void add_splits(const float* partial, T* out, Index count, int splits) {
-  const Index i = static_cast<Index>(blockIdx.x) * blockDim.x + threadIdx.x;
-  if (i >= count) return;
-  add_parts<D>(partial + i / D * splits * (D + 2), splits, D + 2, static_cast<int>(i % D),
-               [&](float, float sum, float total) { out[i] = gpu::from_float<T>(total / sum); });
+__global__ void __launch_bounds__(kSplitThreads)
+    add_splits(const float* partial, T* out, int splits) {
+  constexpr int kPart = D + 2;
+  constexpr int kGroups = kSplitThreads / D;
+  __shared__ float sums[kGroups][D + 1];
+  const float* parts = partial + static_cast<Index>(blockIdx.x) * splits * kPart;
+  const int group = static_cast<int>(threadIdx.x) / D;
+  const int column = static_cast<int>(threadIdx.x) % D;
+  float m = -INFINITY;
+  for (int i = static_cast<int>(threadIdx.x) % 32; i < splits; i += 32) {
+    m = fmaxf(m, parts[i * kPart]);
+  }
+#pragma unroll
+  for (int distance = 16; distance > 0; distance /= 2) {
+    m = fmaxf(m, __shfl_xor_sync(kAll, m, distance));
+  }
+  float sum = 0;
+  float total = 0;
+#pragma unroll 4
+  for (int i = group; i < splits; i += kGroups) {
+    const float* part = parts + i * kPart;
+    // A split has keys, but its scores may all be -infinity.
+    const float weight = part[0] == -INFINITY ? 0.0F : gpu::fast_exp2(part[0] - m);
+    sum = fmaf(weight, part[1], sum);
+    total = fmaf(weight, part[2 + column], total);
+  }
+  sums[group][column] = total;
+  if (column == 0) sums[group][D] = sum;
+  __syncthreads();
+  if (group > 0) return;
+  total = 0;
+  sum = 0;
+#pragma unroll
+  for (int i = 0; i < kGroups; ++i) {
+    total += sums[i][column];
+    sum += sums[i][D];
+  }
+  out[static_cast<Index>(blockIdx.x) * D + column] = gpu::from_float<T>(total / sum);
 }
 
 constexpr Index kLeastKeysOfSplit = 32;
@@ -311,11 +347,9 @@ void run_of(const RowsState& state, const KernelArgs& args) {
               static_cast<const T*>(args.inputs[0]), static_cast<const T*>(args.inputs[1]),
               static_cast<const T*>(args.inputs[2]), out, partial, state.parameters);
   if (state.parameters.splits == 1) return;
-  constexpr int kThreads = 128;
-  const Index count = p.batch * p.queries * p.heads * D;
-  gpu::launch("add_splits", add_splits<T, D>,
-              static_cast<unsigned>((count + kThreads - 1) / kThreads), kThreads, 0, args,
-              static_cast<const float*>(partial), out, count, state.parameters.splits);
+  gpu::launch("add_splits", add_splits<T, D>, static_cast<unsigned>(p.batch * p.queries * p.heads),
+              kSplitThreads, 0, args, static_cast<const float*>(partial), out,
+              state.parameters.splits);
 }
 
 void run(const KernelState& state, const KernelArgs& args) {

@@ -1,6 +1,19 @@
 #include "kernels/attention/window_attention_mma_rows.cuh"
+#include "kernels/attention/window_attention_wgmma_rows.cuh"
 
 namespace lasso::kernels {
+
+Kernel<WindowAttentionProblem> window_attention_cuda_bf16_groups3() {
+  return gpu::wgmma_row<__nv_bfloat16, 3>("wgmma_bf16");
+}
+
+Kernel<WindowAttentionProblem> window_attention_cuda_bf16_groups2() {
+  return gpu::wgmma_row<__nv_bfloat16, 2>("wgmma_bf16_b");
+}
+
+Kernel<WindowAttentionProblem> window_attention_cuda_bf16_windows() {
+  return gpu::wgmma_windows_row<__nv_bfloat16>("wgmma_bf16_windows");
+}
 
 Kernel<WindowAttentionProblem> window_attention_cuda_bf16() {
   const auto offer = [](const WindowAttentionProblem& p, const TargetInfo&) {

@@ -1,6 +1,19 @@
 #include "kernels/attention/window_attention_mma_rows.cuh"
+#include "kernels/attention/window_attention_wgmma_rows.cuh"
 
 namespace lasso::kernels {
+
+Kernel<WindowAttentionProblem> window_attention_cuda_fp16_groups3() {
+  return gpu::wgmma_row<__half, 3>("wgmma_fp16");
+}
+
+Kernel<WindowAttentionProblem> window_attention_cuda_fp16_groups2() {
+  return gpu::wgmma_row<__half, 2>("wgmma_fp16_b");
+}
+
+Kernel<WindowAttentionProblem> window_attention_cuda_fp16_windows() {
+  return gpu::wgmma_windows_row<__half>("wgmma_fp16_windows");
+}
 
 Kernel<WindowAttentionProblem> window_attention_cuda_fp16() {
   const auto offer = [](const WindowAttentionProblem& p, const TargetInfo&) {

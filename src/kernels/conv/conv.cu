@@ -7,6 +7,7 @@
 #include <type_traits>
 
 #include "kernels/conv/conv_cuda_kernels.h"
+#include "kernels/cuda/nest.cuh"
 #include "kernels/cuda/tile_product.cuh"
 
 namespace lasso::kernels::gpu {
@@ -14,16 +15,8 @@ namespace lasso::kernels::gpu {
 namespace {
 
 constexpr int kThreads = 256;
-constexpr int kWarp = 32;
-constexpr int kWarps = kThreads / kWarp;
-constexpr int kGatherWidth = 8;
+constexpr int kGathered = 4;  // vectors of a thread
 constexpr Index kMostBlocks = Index{132} * 64;
-
-// Numbers as they lie in memory. No more than 16 bytes are loaded at once.
-template <typename T, int kWidth>
-struct alignas(kWidth * sizeof(T) < 16 ? kWidth * sizeof(T) : 16) Vector {
-  T values[kWidth];
-};
 
 // The window as runs of numbers that lie together in x and are inside of the image or not as a
 // whole: a pixel's channels, or those of the window's whole width if it never reaches beyond the
@@ -62,39 +55,106 @@ struct Windows {
   }
 };
 
-// A warp for each window.
-template <typename From, typename To, int kWidth>
+// The windows in vectors that do not reach beyond a run, counted in one number of type T, which
+// pixels and distances within an image fit, too.
+template <typename T>
+struct Gather {
+  Gather(const Windows& p, int width)
+      : p(p),
+        vectors(p.depth / width),
+        run_vectors(p.length / width),
+        columns(p.columns),
+        out_h(p.out_h),
+        out_w(p.out_w) {}
+
+  Windows p;
+  Divider<T> vectors, run_vectors;  // of a window and of a run
+  Divider<T> columns, out_h, out_w;
+};
+
+// Loads of all its vectors come before a thread's stores.
+template <typename From, typename To, int kWidth, typename T>
 __global__ void __launch_bounds__(kThreads)
-    gather(Windows p, const From* x, Index begin, Index count, To* windows) {
-  const Index step = static_cast<Index>(gridDim.x) * kWarps;
-  for (Index row = static_cast<Index>(blockIdx.x) * kWarps + threadIdx.x / kWarp; row < count;
-       row += step) {
-    const Index pixel = begin + row;
-    const Index line = pixel / p.out_w;
-    const Index image = line / p.out_h;
-    const Index top = (line - image * p.out_h) * p.stride_h - p.top;
-    const Index left = (pixel - line * p.out_w) * p.stride_w - p.left;
-    for (int i = static_cast<int>(threadIdx.x % kWarp) * kWidth; i < p.depth; i += kWarp * kWidth) {
-      const int run = i / p.length;
-      const int u = run / p.columns;
-      const int v = run - u * p.columns;
-      const Index y = top + u * p.dilation_h;
-      const Index column = left + v * p.dilation_w;
-      Vector<To, kWidth> result;
-      if (y >= 0 && y < p.height && column >= 0 && column < p.width) {
-        const Index at = ((image * p.height + y) * p.width + column) * p.channels;
-        const auto from =
-            *reinterpret_cast<const Vector<From, kWidth>*>(x + at + (i - run * p.length));
+    gather(const __grid_constant__ Gather<T> g, const From* x, T begin, T positions, To* windows) {
+  using Distance = std::make_signed_t<T>;
+  const auto height = static_cast<Distance>(g.p.height);
+  const auto width = static_cast<Distance>(g.p.width);
+  const T first = static_cast<T>(blockIdx.x) * (kThreads * kGathered) + threadIdx.x;
+  Vector<To, kWidth> results[kGathered];
 #pragma unroll
-        for (int j = 0; j < kWidth; ++j)
-          result.values[j] = from_float<To>(to_float(from.values[j]));
+  for (int j = 0; j < kGathered; ++j) {
+#pragma unroll
+    for (int i = 0; i < kWidth; ++i) results[j].values[i] = To{};
+    const T position = first + j * kThreads;
+    if (position >= positions) continue;
+    const T row = g.vectors.quotient(position);
+    const T vector = position - row * g.vectors.divisor;
+    const T run = g.run_vectors.quotient(vector);
+    const T inside = vector - run * g.run_vectors.divisor;
+    const T u = g.columns.quotient(run);
+    const T v = run - u * g.columns.divisor;
+    const T pixel = begin + row;
+    const T line = g.out_w.quotient(pixel);
+    const T image = g.out_h.quotient(line);
+    const Distance y = static_cast<Distance>(line - image * g.out_h.divisor) *
+                           static_cast<Distance>(g.p.stride_h) -
+                       static_cast<Distance>(g.p.top) +
+                       static_cast<Distance>(u) * static_cast<Distance>(g.p.dilation_h);
+    const Distance column = static_cast<Distance>(pixel - line * g.out_w.divisor) *
+                                static_cast<Distance>(g.p.stride_w) -
+                            static_cast<Distance>(g.p.left) +
+                            static_cast<Distance>(v) * static_cast<Distance>(g.p.dilation_w);
+    if (y < 0 || y >= height || column < 0 || column >= width) continue;
+    const From* from = x + static_cast<Index>(image) * (g.p.height * g.p.width * g.p.channels) +
+                       ((y * width + column) * static_cast<Distance>(g.p.channels) +
+                        static_cast<Distance>(inside) * kWidth);
+    const auto loaded = load_vector<kWidth>(from);
+#pragma unroll
+    for (int i = 0; i < kWidth; ++i) {
+      if constexpr (std::is_same_v<From, To>) {
+        results[j].values[i] = loaded.values[i];
       } else {
-#pragma unroll
-        for (int j = 0; j < kWidth; ++j) result.values[j] = from_float<To>(0.0F);
+        results[j].values[i] = from_float<To>(loaded.values[i]);
       }
-      *reinterpret_cast<Vector<To, kWidth>*>(windows + row * p.depth + i) = result;
     }
   }
+#pragma unroll
+  for (int j = 0; j < kGathered; ++j) {
+    const T position = first + j * kThreads;
+    if (position < positions) {
+      store_vector(windows + static_cast<Index>(position) * kWidth, results[j]);
+    }
+  }
+}
+
+template <typename From, typename To, int kWidth, typename T>
+void launch_gather(const Windows& layout, const KernelArgs& args, const void* x, Index begin,
+                   Index count, void* windows) {
+  const Index positions = count * (layout.depth / kWidth);
+  constexpr Index kOfBlock = kThreads * kGathered;
+  launch("gather", gather<From, To, kWidth, T>,
+         static_cast<unsigned>((positions + kOfBlock - 1) / kOfBlock), kThreads, 0, args,
+         Gather<T>(layout, kWidth), static_cast<const From*>(x), static_cast<T>(begin),
+         static_cast<T>(positions), static_cast<To*>(windows));
+}
+
+// Whether Gather counts in 32 bits.
+bool is_small(const Conv2dProblem& p, Index end, Index positions) {
+  constexpr Index kLimit = Index{1} << 31;
+  return end < kLimit && positions < kLimit && p.height * p.width * p.channels < kLimit &&
+         p.height + p.padding.top + p.padding.bottom < kLimit &&
+         p.width + p.padding.left + p.padding.right < kLimit;
+}
+
+template <typename From, typename To>
+void gather_as(const Conv2dProblem& p, const KernelArgs& args, const void* x, Index begin,
+               Index count, void* windows) {
+  constexpr int kWidth = 16 / sizeof(To);
+  const Windows layout(p);
+  const bool vectors =
+      layout.aligned(kWidth) && is_small(p, begin + count, count * (layout.depth / kWidth));
+  (vectors ? launch_gather<From, To, kWidth, std::uint32_t>
+           : launch_gather<From, To, 1, std::uint64_t>)(layout, args, x, begin, count, windows);
 }
 
 // The plain product's operands: a batch is a group.
@@ -209,18 +269,12 @@ __global__ void __launch_bounds__(kThreads)
 
 void gather_windows(const Conv2dProblem& p, const KernelArgs& args, const void* x,
                     std::int64_t begin, std::int64_t count, void* windows) {
-  const Windows layout(p);
-  const bool vectors = layout.aligned(kGatherWidth);
-  with_float_type(p.input, [&](auto* from) {
-    with_float_type(p.weights, [&](auto* to) {
-      using From = std::remove_pointer_t<decltype(from)>;
-      using To = std::remove_pointer_t<decltype(to)>;
-      if constexpr (std::is_same_v<From, To> || std::is_same_v<From, float>) {
-        launch("gather", vectors ? gather<From, To, kGatherWidth> : gather<From, To, 1>,
-               blocks_for(count, kWarps, kMostBlocks), kThreads, 0, args, layout,
-               static_cast<const From*>(x), begin, count, static_cast<To*>(windows));
-      }
-    });
+  if (count == 0 || p.channels == 0) return;
+  if (is_half(p.input)) {  // and of the weights' type
+    return gather_as<std::uint16_t, std::uint16_t>(p, args, x, begin, count, windows);
+  }
+  with_float_type(p.weights, [&](auto* to) {
+    gather_as<float, std::remove_pointer_t<decltype(to)>>(p, args, x, begin, count, windows);
   });
 }
 

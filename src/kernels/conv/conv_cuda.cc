@@ -97,10 +97,10 @@ void pack(const Conv2dProblem& p, const std::vector<TensorView>& constants, std:
 
 class ProductState : public KernelState {
  public:
-  ProductState(const Conv2dProblem& problem, const TargetInfo& target)
+  ProductState(const Conv2dProblem& problem, const TargetInfo& target, const std::string& tuning)
       : problem_(problem),
         part_(part(problem)),
-        whole_(product(problem, part_), target),
+        whole_(product(problem, part_), target, tuning),
         rest_(part_ == 0 ? whole_
                          : gpu::Product(product(problem, pixels(problem) % part_), target)) {}
   std::string implementation() const override { return whole_.implementation(); }
@@ -133,8 +133,12 @@ class ProductState : public KernelState {
 };
 
 std::unique_ptr<KernelState> create(const Conv2dProblem& p, const TargetInfo& target,
-                                    const Offer& /*offer*/) {
-  return std::make_unique<ProductState>(p, target);
+                                    const Offer& offer) {
+  return std::make_unique<ProductState>(p, target, offer.tuning);
+}
+
+std::vector<std::string> tunings(const Conv2dProblem& p, const TargetInfo& target) {
+  return gpu::Product::tunings(product(p, part(p)), target);
 }
 
 void run_cublaslt(const KernelState& state, const KernelArgs& args) {
@@ -151,7 +155,7 @@ void run_tile(const KernelState& state, const KernelArgs& args) {
 
 const std::vector<Kernel<Conv2dProblem>>& conv2d_cuda_kernels() {
   static const std::vector<Kernel<Conv2dProblem>> list{
-      {"cublaslt", Needs::gpu(), offer_cublaslt, pack, create, run_cublaslt},
+      {"cublaslt", Needs::gpu(), offer_cublaslt, pack, create, run_cublaslt, tunings},
       {"tile", Needs::gpu(), offer_tile, pack, create_problem_state<Conv2dProblem>, run_tile}};
   return list;
 }

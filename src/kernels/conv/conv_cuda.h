@@ -5,12 +5,14 @@
 #include <vector>
 
 #include "kernels/conv/conv.h"
+#include "kernels/conv/upscaled_product.h"
 
 namespace lasso::kernels {
 
 // Best first, the plain ones last.
 const std::vector<Kernel<Conv2dProblem>>& conv2d_cuda_kernels();
 const std::vector<Kernel<ConvTranspose2dProblem>>& conv_transpose2d_cuda_kernels();
+const std::vector<Kernel<UpscaledProductProblem>>& upscaled_product_cuda_kernels();
 
 }  // namespace lasso::kernels
 

@@ -82,10 +82,11 @@ void pack(const ConvTranspose2dProblem& p, const std::vector<TensorView>& consta
 
 class ProductState : public KernelState {
  public:
-  ProductState(const ConvTranspose2dProblem& problem, const TargetInfo& target)
+  ProductState(const ConvTranspose2dProblem& problem, const TargetInfo& target,
+               const std::string& tuning)
       : problem_(problem),
         part_(part(problem)),
-        whole_(product(problem, part_), target),
+        whole_(product(problem, part_), target, tuning),
         rest_(part_ == 0 ? whole_
                          : gpu::Product(product(problem, pixels(problem) % part_), target)) {}
   std::string implementation() const override { return whole_.implementation(); }
@@ -115,8 +116,12 @@ class ProductState : public KernelState {
 };
 
 std::unique_ptr<KernelState> create(const ConvTranspose2dProblem& p, const TargetInfo& target,
-                                    const Offer& /*offer*/) {
-  return std::make_unique<ProductState>(p, target);
+                                    const Offer& offer) {
+  return std::make_unique<ProductState>(p, target, offer.tuning);
+}
+
+std::vector<std::string> tunings(const ConvTranspose2dProblem& p, const TargetInfo& target) {
+  return gpu::Product::tunings(product(p, part(p)), target);
 }
 
 void run_cublaslt(const KernelState& state, const KernelArgs& args) {
@@ -136,7 +141,7 @@ const std::vector<Kernel<ConvTranspose2dProblem>>& conv_transpose2d_cuda_kernels
   constexpr auto kState = create_problem_state<ConvTranspose2dProblem>;
   static const std::vector<Kernel<ConvTranspose2dProblem>> list{
       {"mma", Needs::gpu(80), offer_mma, pack, kState, run<gpu::run_transpose_mma>},
-      {"cublaslt", Needs::gpu(), offer_cublaslt, pack, create, run_cublaslt},
+      {"cublaslt", Needs::gpu(), offer_cublaslt, pack, create, run_cublaslt, tunings},
       {"tile", Needs::gpu(), offer_tile, pack, kState, run<gpu::run_transpose_tile>}};
   return list;
 }

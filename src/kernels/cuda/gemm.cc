@@ -218,6 +218,22 @@ std::vector<GemmAlgorithm> Gemm::candidates(const GemmProblem& p, int count) {
   return list;
 }
 
+std::vector<std::string> Gemm::tunings(const GemmProblem& p) {
+  constexpr int kCount = 12;
+  std::vector<std::string> texts;
+  const std::optional<Gemm> usual = make(p);
+  if (!usual) return texts;
+  for (const GemmAlgorithm& algorithm : candidates(p, kCount)) {
+    if (algorithm != usual->algorithm()) texts.push_back(algorithm.text());
+  }
+  return texts;
+}
+
+std::optional<Gemm> Gemm::tuned(const GemmProblem& p, const std::string& tuning) {
+  const std::optional<GemmAlgorithm> algorithm = GemmAlgorithm::parse(tuning);
+  return make(p, algorithm ? &*algorithm : nullptr);
+}
+
 void Gemm::run(const KernelArgs& args, const void* x, const void* w, const void* bias,
                const void* residual, void* y, std::byte* workspace) const {
   const cuda::CudaStream& stream = cuda::stream_of(args);

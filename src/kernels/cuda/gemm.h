@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/dtype.h"
+#include "kernels/cuda/gemm_algorithm.h"
 #include "kernels/kernel.h"
 
 namespace lasso::kernels::gpu {
@@ -41,22 +42,6 @@ struct GemmProblem {
 // Whether cuBLASLt has the activation and the residual as an epilogue of such a product.
 bool has_epilogue(graph::Activation activation, bool residual, DType output);
 
-// How cuBLASLt calculates a product, as its attributes. Any values are safe to try: what cuBLASLt
-// does not accept, or what would not add up in float32 in a fixed order, is not run.
-struct GemmAlgorithm {
-  std::int32_t id = 0;
-  std::uint32_t tile = 0;
-  std::uint32_t stages = 0;
-  std::int32_t splits = 1;  // parts that k is divided into
-  std::uint32_t reduction = 0;
-  std::uint32_t swizzle = 0;
-  std::uint32_t custom = 0;
-  std::uint16_t inner_shape = 0;
-  std::uint16_t cluster_shape = 0;
-
-  bool operator==(const GemmAlgorithm& other) const = default;
-};
-
 class Gemm {
  public:
   // By `algorithm` if one is given and the current GPU takes it, otherwise by the one that
@@ -64,8 +49,12 @@ class Gemm {
   static std::optional<Gemm> make(const GemmProblem& problem,
                                   const GemmAlgorithm* algorithm = nullptr);
 
-  // Up to `count` algorithms, the one that is expected to be the fastest first.
+  // Up to `count` algorithms, those that are expected to be faster first.
   static std::vector<GemmAlgorithm> candidates(const GemmProblem& problem, int count);
+  // The texts of some of them but the one that make() takes by itself, and the product by one of
+  // them; by itself where the text is anything else.
+  static std::vector<std::string> tunings(const GemmProblem& problem);
+  static std::optional<Gemm> tuned(const GemmProblem& problem, const std::string& tuning);
 
   // Enqueues the product on the stream of `args`. `bias` and `residual` may be null where the
   // problem has none. `y` may be the residual.

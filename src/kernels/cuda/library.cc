@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "backend/cuda/cuda_device.h"
+#include "backend/cuda/gpu_state.h"
 #include "core/check.h"
 #include "kernels/cuda/rows.h"
 #include "kernels/device_library.h"
@@ -24,10 +25,12 @@ class CudaLibrary final : public DeviceLibrary {
     return infos;
   }
   std::shared_ptr<const backend::Device> open(const DeviceOptions& options) const override {
-    return cuda::open_gpu({options.index, options.most_sm, options.tf32, options.memory_limit,
-                           options.synchronous});
+    return cuda::open_gpu(
+        {options.index, options.most_sm, options.tf32, options.memory_limit, options.synchronous});
   }
   const DeviceRows& rows() const override { return rows_; }
+  GpuState state(int index) const override { return cuda::gpu_state(index); }
+  std::string driver() const override { return cuda::driver_version(); }
   const std::map<std::string, std::string>& libraries() const override { return libraries_; }
 
  private:

@@ -24,6 +24,26 @@ std::size_t sum_bytes(const ProductProblem& p) {
   return align_up(static_cast<std::size_t>(p.m * p.n) * sizeof(float), kPart);
 }
 
+// The sums alone.
+GemmProblem plain_problem(const ProductProblem& p, const TargetInfo& target) {
+  return {.m = p.m,
+          .n = p.n,
+          .k = p.k,
+          .type = p.weights,
+          .tf32 = target.tf32,
+          .workspace_bytes = gemm_workspace(p.m, p.n, target)};
+}
+
+// With all that comes after them.
+GemmProblem fused_problem(const ProductProblem& p, const TargetInfo& target) {
+  GemmProblem whole = plain_problem(p, target);
+  whole.output = p.output;
+  whole.bias = p.bias;
+  whole.residual = p.residual;
+  whole.activation = p.activation;
+  return whole;
+}
+
 }  // namespace
 
 std::string refused_types(const ProductProblem& p, const TargetInfo& target) {
@@ -50,25 +70,22 @@ std::size_t gemm_workspace(std::int64_t m, std::int64_t n, const TargetInfo& tar
   return sums >= most ? most : std::clamp(32 * sums, kMiB, most);
 }
 
-Product::Product(const ProductProblem& p, const TargetInfo& target)
+Product::Product(const ProductProblem& p, const TargetInfo& target, const std::string& tuning)
     : problem_(p), finish_(!fuses(p)) {
-  const GemmProblem plain{.m = p.m,
-                          .n = p.n,
-                          .k = p.k,
-                          .type = p.weights,
-                          .tf32 = target.tf32,
-                          .workspace_bytes = gemm_workspace(p.m, p.n, target)};
   if (!finish_) {
-    GemmProblem whole = plain;
-    whole.output = p.output;
-    whole.bias = p.bias;
-    whole.residual = p.residual;
-    whole.activation = p.activation;
-    gemm_ = Gemm::make(whole);
+    gemm_ = Gemm::tuned(fused_problem(p, target), tuning);
     if (gemm_ || p.output != DType::kF32) return;
     finish_ = true;
   }
-  gemm_ = Gemm::make(plain);
+  gemm_ = Gemm::tuned(plain_problem(p, target), tuning);
+}
+
+std::vector<std::string> Product::tunings(const ProductProblem& p, const TargetInfo& target) {
+  if (fuses(p)) {
+    std::vector<std::string> texts = Gemm::tunings(fused_problem(p, target));
+    if (!texts.empty() || p.output != DType::kF32) return texts;
+  }
+  return Gemm::tunings(plain_problem(p, target));
 }
 
 std::size_t Product::workspace_bytes(const ProductProblem& p, const TargetInfo& target) {

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "kernels/cuda/gemm.h"
 
@@ -60,8 +61,10 @@ void finish(const ProductProblem& problem, const KernelArgs& args, const float* 
 
 class Product {
  public:
-  Product(const ProductProblem& problem, const TargetInfo& target);
+  // By the algorithm of cuBLASLt that a text of tunings() names; by its own choice otherwise.
+  Product(const ProductProblem& problem, const TargetInfo& target, const std::string& tuning = {});
 
+  static std::vector<std::string> tunings(const ProductProblem& problem, const TargetInfo& target);
   static std::size_t workspace_bytes(const ProductProblem& problem, const TargetInfo& target);
   void run(const KernelArgs& args, Operands operands) const;
   std::string implementation() const;

@@ -21,6 +21,7 @@ DeviceRows cuda_rows() {
   rows.add(matmul_cuda_kernels());
   rows.add(conv2d_cuda_kernels());
   rows.add(conv_transpose2d_cuda_kernels());
+  rows.add(upscaled_product_cuda_kernels());
   rows.add(window_attention_cuda_kernels());
   rows.add(attention_cuda_kernels());
   rows.add(binary_cuda_kernels());
@@ -30,6 +31,7 @@ DeviceRows cuda_rows() {
   rows.add(concat_cuda_kernels());
   rows.add(gather_cuda_kernels());
   rows.add(layer_norm_cuda_kernels());
+  rows.add(add_norm_cuda_kernels());
   rows.add(softmax_cuda_kernels());
   rows.add(reduce_cuda_kernels());
   rows.add(pad_cuda_kernels());

@@ -1,4 +1,4 @@
-// Linear for NVIDIA GPUs: by cuBLASLt, and by a plain kernel.
+// Linear for NVIDIA GPUs: by a kernel for few rows, by cuBLASLt, and by a plain kernel.
 //
 // The second layer of a ViT-H block's MLP at 1024x1024, x [4096, 5120] by W [1280, 5120], is
 // 53.7 GFLOP: 98 us at the 550 TFLOP/s of bfloat16. It moves 42 MB of x, 13 MB of W, and 42 MB of
@@ -8,6 +8,7 @@
 #include "core/convert.h"
 #include "kernels/cuda/packed_rows.h"
 #include "kernels/cuda/product.h"
+#include "kernels/linear/linear_cuda_rows.h"
 
 namespace lasso::kernels {
 
@@ -34,6 +35,13 @@ Offer offer_tile(const LinearProblem& p, const TargetInfo& target) {
   offer.packed_bytes = rows(p).bytes();
   offer.packed_layout = rows(p).layout("rows");
   return offer;
+}
+
+Offer offer_few_rows(const LinearProblem& p, const TargetInfo& target) {
+  Offer offer = offer_tile(p, target);
+  if (!offer) return offer;
+  const char* reason = gpu::refused_by_few_rows(product(p));
+  return reason == nullptr ? offer : Offer::no(reason);
 }
 
 Offer offer_cublaslt(const LinearProblem& p, const TargetInfo& target) {
@@ -69,8 +77,8 @@ gpu::Operands operands(const LinearProblem& p, const KernelArgs& args) {
 
 class ProductState : public KernelState {
  public:
-  ProductState(const LinearProblem& problem, const TargetInfo& target)
-      : problem(problem), product(kernels::product(problem), target) {}
+  ProductState(const LinearProblem& problem, const TargetInfo& target, const std::string& tuning)
+      : problem(problem), product(kernels::product(problem), target, tuning) {}
   std::string implementation() const override { return product.implementation(); }
 
   LinearProblem problem;
@@ -78,13 +86,22 @@ class ProductState : public KernelState {
 };
 
 std::unique_ptr<KernelState> create(const LinearProblem& p, const TargetInfo& target,
-                                    const Offer& /*offer*/) {
-  return std::make_unique<ProductState>(p, target);
+                                    const Offer& offer) {
+  return std::make_unique<ProductState>(p, target, offer.tuning);
+}
+
+std::vector<std::string> tunings(const LinearProblem& p, const TargetInfo& target) {
+  return gpu::Product::tunings(product(p), target);
 }
 
 void run_cublaslt(const KernelState& state, const KernelArgs& args) {
   const auto& s = static_cast<const ProductState&>(state);
   s.product.run(args, operands(s.problem, args));
+}
+
+void run_few_rows(const KernelState& state, const KernelArgs& args) {
+  const auto& p = static_cast<const ProblemState<LinearProblem>&>(state).problem;
+  gpu::run_few_rows(product(p), args, operands(p, args));
 }
 
 void run_tile(const KernelState& state, const KernelArgs& args) {
@@ -96,7 +113,9 @@ void run_tile(const KernelState& state, const KernelArgs& args) {
 
 const std::vector<Kernel<LinearProblem>>& linear_cuda_kernels() {
   static const std::vector<Kernel<LinearProblem>> list{
-      {"cublaslt", Needs::gpu(), offer_cublaslt, pack, create, run_cublaslt},
+      {"few_rows", Needs::gpu(), offer_few_rows, pack, create_problem_state<LinearProblem>,
+       run_few_rows},
+      {"cublaslt", Needs::gpu(), offer_cublaslt, pack, create, run_cublaslt, tunings},
       {"tile", Needs::gpu(), offer_tile, pack, create_problem_state<LinearProblem>, run_tile}};
   return list;
 }

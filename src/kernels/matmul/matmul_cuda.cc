@@ -1,4 +1,4 @@
-// MatMul for NVIDIA GPUs: by cuBLASLt, and by a plain kernel.
+// MatMul for NVIDIA GPUs: by a kernel for few rows, by cuBLASLt, and by a plain kernel.
 //
 // SAM multiplies the masks' hypernetwork outputs [prompts, 4, 32] by the upscaled embedding
 // [prompts, 65536, 32]: 17 MFLOP and 9.4 MB a prompt, 2.2 us of 4.3 TB/s; the operations take 0.3
@@ -9,6 +9,7 @@
 
 #include "backend/cuda/cuda_check.h"
 #include "kernels/cuda/product.h"
+#include "kernels/matmul/matmul_cuda_kernels.h"
 
 namespace lasso::kernels {
 
@@ -129,10 +130,10 @@ class TileState : public KernelState {
 
 class GemmState : public KernelState {
  public:
-  GemmState(const MatMulProblem& problem, const TargetInfo& target)
+  GemmState(const MatMulProblem& problem, const TargetInfo& target, const std::string& tuning)
       : problem(problem),
         runs(runs_of(problem)),
-        gemm(gpu::Gemm::make(gemm_problem(problem, runs, target))) {
+        gemm(gpu::Gemm::tuned(gemm_problem(problem, runs, target), tuning)) {
     if (!gemm) tile = std::make_unique<TileState>(problem);
   }
   std::string implementation() const override { return gemm ? gemm->implementation() : "tile"; }
@@ -161,12 +162,41 @@ class GemmState : public KernelState {
   std::unique_ptr<TileState> tile;  // where cuBLASLt has no algorithm
 };
 
+class FewRowsState : public KernelState {
+ public:
+  explicit FewRowsState(const MatMulProblem& problem) : problem(problem), runs(runs_of(problem)) {}
+
+  void run(const KernelArgs& args) const {
+    gpu::run_few_rows(problem, runs.a_stride, runs.b_stride, args);
+  }
+
+  MatMulProblem problem;
+  Runs runs;
+};
+
+Offer offer_few_rows(const MatMulProblem& p, const TargetInfo& /*target*/) {
+  if (const char* reason = gpu::refused_by_few_rows(p)) return Offer::no(reason);
+  const Runs runs = runs_of(p);
+  if (p.batch > 0 && (runs.count != 1 || p.a_offsets[0] != 0 || p.b_offsets[0] != 0)) {
+    return Offer::no("matrices at irregular distances");
+  }
+  constexpr std::int64_t kAligned = 4;  // elements of 16 bytes
+  if (runs.a_stride % kAligned != 0 || runs.b_stride % kAligned != 0) {
+    return Offer::no("matrices at distances that are not multiples of 16 bytes");
+  }
+  return {};
+}
+
 Offer offer_cublaslt(const MatMulProblem& p, const TargetInfo& target) {
   const Runs runs = runs_of(p);
   if (runs.count > kMostRuns) return Offer::no("matrices at irregular distances");
   Offer offer;
   offer.workspace_bytes = gpu::gemm_workspace(runs.length * p.m, p.n, target);
   return offer;
+}
+
+std::vector<std::string> tunings(const MatMulProblem& p, const TargetInfo& target) {
+  return gpu::Gemm::tunings(gemm_problem(p, runs_of(p), target));
 }
 
 template <typename State>
@@ -178,10 +208,16 @@ void run(const KernelState& state, const KernelArgs& args) {
 
 const std::vector<Kernel<MatMulProblem>>& matmul_cuda_kernels() {
   static const std::vector<Kernel<MatMulProblem>> list{
+      {"few_rows", Needs::gpu(), offer_few_rows, nullptr,
+       [](const MatMulProblem& p, const TargetInfo& /*target*/, const Offer& /*offer*/)
+           -> std::unique_ptr<KernelState> { return std::make_unique<FewRowsState>(p); },
+       run<FewRowsState>},
       {"cublaslt", Needs::gpu(), offer_cublaslt, nullptr,
-       [](const MatMulProblem& p, const TargetInfo& target, const Offer& /*offer*/)
-           -> std::unique_ptr<KernelState> { return std::make_unique<GemmState>(p, target); },
-       run<GemmState>},
+       [](const MatMulProblem& p, const TargetInfo& target,
+          const Offer& offer) -> std::unique_ptr<KernelState> {
+         return std::make_unique<GemmState>(p, target, offer.tuning);
+       },
+       run<GemmState>, tunings},
       {"tile", Needs::gpu(), always<MatMulProblem>, nullptr,
        [](const MatMulProblem& p, const TargetInfo& /*target*/, const Offer& /*offer*/)
            -> std::unique_ptr<KernelState> { return std::make_unique<TileState>(p); },

@@ -9,6 +9,7 @@
 namespace lasso::kernels {
 
 const std::vector<Kernel<LayerNormProblem>>& layer_norm_cuda_kernels();
+const std::vector<Kernel<AddNormProblem>>& add_norm_cuda_kernels();
 
 }  // namespace lasso::kernels
 

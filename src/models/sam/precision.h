@@ -29,7 +29,8 @@ quant::Candidates candidates(const backend::TargetInfo& target, bool reference);
 // Lowers to bfloat16 or float16 what is not chosen layer by layer: attention and neck of the
 // encoder, and the mask decoder's large layers; on a GPU, and in float16, which no CPU computes,
 // all of the decoder's attention that reads or makes image tokens. The patch embedding keeps
-// float32: to round pixels costs masks more than it saves time.
+// float32 on a CPU, since to round pixels to bfloat16 costs masks more than it saves time, and has
+// float16 on a GPU.
 void lower_the_rest(const SamConfig& config, const backend::TargetInfo& target, DType half,
                     quant::PrecisionPlan& plan);
 

@@ -62,14 +62,13 @@ TEST(PrecisionPlan, OnAGpuTheDecodersAttentionToTheImageIsLowered) {
           decoder + "cross_attn_image_to_token.v_proj"}) {
       EXPECT_EQ(type_of(plan, layer), half) << layer;
     }
-    for (const std::string& layer :
-         {std::string("image_encoder.patch_embed.proj"), decoder + "self_attn.q_proj"}) {
-      EXPECT_EQ(type_of(plan, layer), DType::kF32) << layer;
-    }
+    EXPECT_EQ(type_of(plan, decoder + "self_attn.q_proj"), DType::kF32);
+    EXPECT_EQ(type_of(plan, "image_encoder.patch_embed.proj"), DType::kF16);
   }
   const quant::PrecisionPlan on_cpu =
       precision_plan(config, Precision::kBf16, cpu(CpuFeature::kAvx512Bf16), false);
   EXPECT_EQ(on_cpu.attention, DType::kF32);
+  EXPECT_EQ(type_of(on_cpu, "image_encoder.patch_embed.proj"), DType::kF32);
 }
 
 TEST(Candidates, AreTheTargets) {

@@ -317,9 +317,10 @@ Where the truth is known, more is measured for each object: one click (the best 
 the truth, the model's own choice of the three, the single mask); 3 and 5 clicks, each further one
 in the middle of the largest wrong region, with the logits so far as mask input; and the box.
 
-VARIANT is fast (the default) or reference (plain loops, slow), a precision, an instruction set, or
-several of these with +, as with "lasso compare". Each side runs in a process of its own. The report
-is a folder DIR/MODEL-TIME with report.html, results.json and results.csv; none is overwritten.
+VARIANT is fast (the default) or reference (plain loops, slow), a precision, a device, an
+instruction set, or several of these with +, as with "lasso compare". Each side runs in a process of
+its own. The report is a folder DIR/MODEL-TIME with report.html, results.json and results.csv; none
+is overwritten.
 
 Exit status: 0 done, 1 some images failed, 6 a candidate is below --min-iou or --min-lowest-iou, or
 all masks are empty; else as with "lasso segment".
@@ -328,6 +329,7 @@ Examples:
   lasso bench accuracy --model lasso-tiny.pth --baseline flood-fill
   lasso bench accuracy --images photos --model sam_vit_b_01ec64.pth --candidate \
       sam_vit_b_01ec64.pth@avx2 --min-iou 0.99
+  lasso bench accuracy --model lasso-tiny.pth --candidate lasso-tiny.pth@cuda+bf16
   lasso bench accuracy --images photos --model sam_vit_b_01ec64.pth --reference-masks dump
 )";
 

@@ -9,6 +9,7 @@
 #include "cli/bench/report/markup.h"
 #include "cli/bench/report/report.h"
 #include "cli/bench/report/report_folder.h"
+#include "cli/bench/speed/gpu_report.h"
 #include "cli/bench/speed/layer_report.h"
 #include "cli/bench/speed/report.h"
 #include "common/machine.h"
@@ -86,6 +87,7 @@ std::string to_html(const SpeedResults& results, const std::string& made) {
                         escape_html(failure.message));
   }
   html += table_html(candidate_table(results));
+  for (const ReportTable& table : gpu_tables(results)) html += table_html(table);
   html += "<h2>Mean time</h2>\n<div class=\"stages\">\n";
   for (const SpeedStage& stage : results.stages) html += bars_html(results, stage);
   html += "</div>\n<p class=\"dim\">The mark is the 95th percentile.</p>\n";
@@ -93,8 +95,9 @@ std::string to_html(const SpeedResults& results, const std::string& made) {
   html += table_html(part_table(results));
   html +=
       "<p class=\"dim\">FPS is 1000 / mean; FPS and time in per cent are of the first row's. Peak: "
-      "GFLOP/s by the median, of the machine's measured rate for the precision and instructions."
-      "</p>\n";
+      "GFLOP/s by the median, of the machine's measured rate for the precision and instructions; "
+      "on a "
+      "GPU of that of products of large matrices.</p>\n";
   const std::string note = runs_note(results);
   if (!note.empty()) html += "<p class=\"dim\">" + escape_html(note) + "</p>\n";
   html += layers_html(results);

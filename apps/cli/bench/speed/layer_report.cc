@@ -151,7 +151,9 @@ std::vector<ReportTable> layer_tables(const SpeedRow& row) {
 
 std::string layer_note() {
   return "Times of layers are medians. Peak: of the machine's measured rate for the layer's own "
-         "precision.";
+         "precision. On a GPU a layer's time is that between two events around its kernels, and "
+         "the "
+         "next layer waits for it: together layers take longer than in a run that is not timed.";
 }
 
 void add_layers(const SpeedRow& row, bool single, OrderedJson* json) {

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "cli/bench/report/report_folder.h"
+#include "cli/bench/speed/gpu_report.h"
 #include "cli/bench/speed/layer_report.h"
 #include "common/machine.h"
 #include "lasso/version.h"
@@ -122,6 +123,7 @@ OrderedJson row_json(const SpeedResults& results, const SpeedRow& row, bool samp
   OrderedJson json = {{"name", row.name}};
   json.update(row.info);
   if (row.peak_rss_bytes > 0) json["peak_rss_bytes"] = row.peak_rss_bytes;
+  add_gpu(row, &json);
   json["stages"] = OrderedJson::object();
   for (const SpeedStage& stage : results.stages) {
     if (row.stages.count(stage.key()) == 0) continue;
@@ -143,13 +145,16 @@ std::vector<std::string> describe_run(const SpeedResults& results) {
       fmt::format("{}, {} core{}, {}, {:.1f} GiB", machine.cpu, machine.cores,
                   machine.cores == 1 ? "" : "s", machine.isa,
                   static_cast<double>(machine.memory_bytes) / (1 << 30)),
-      peaks_text(machine),
-      fmt::format("{}, {} x {} pixels; {} thread{}",
-                  results.image.empty() ? "made-up picture" : results.image, results.width,
-                  results.height, results.threads(), results.threads() == 1 ? "" : "s"),
-      fmt::format("{} warm-up run{}, {} to count, at most {:g} s for each stage of a candidate",
-                  results.plan.warm_up, results.plan.warm_up == 1 ? "" : "s",
-                  results.plan.iterations, results.plan.limit_s)};
+      peaks_text(machine)};
+  for (std::string& line : describe_gpus(machine.gpus)) lines.push_back(std::move(line));
+  lines.insert(
+      lines.end(),
+      {fmt::format("{}, {} x {} pixels; {} thread{}",
+                   results.image.empty() ? "made-up picture" : results.image, results.width,
+                   results.height, results.threads(), results.threads() == 1 ? "" : "s"),
+       fmt::format("{} warm-up run{}, {} to count, at most {:g} s for each stage of a candidate",
+                   results.plan.warm_up, results.plan.warm_up == 1 ? "" : "s",
+                   results.plan.iterations, results.plan.limit_s)});
   for (const SpeedRow& row : results.rows) {
     if (row.layers.empty()) continue;
     const Plan plan = layer_plan(results.plan);

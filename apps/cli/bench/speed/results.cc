@@ -8,22 +8,28 @@
 namespace lasso::app {
 
 std::string SpeedStage::key() const {
-  if (kind == Kind::kEncode) return "encode";
-  return kind == Kind::kDecode ? fmt::format("decode_{}", prompts) : "end_to_end";
+  if (kind == Kind::kEncode) return count == 1 ? "encode" : fmt::format("encode_{}", count);
+  return kind == Kind::kDecode ? fmt::format("decode_{}", count) : "end_to_end";
 }
 
 std::string SpeedStage::title() const {
-  if (kind == Kind::kEncode) return "Image encoder";
+  if (kind == Kind::kEncode) {
+    return count == 1 ? "Image encoder" : fmt::format("Image encoder, {} images", count);
+  }
   if (kind == Kind::kEndToEnd) return "End to end, from file to mask";
-  return fmt::format("Decoder, {} prompt{}", prompts, prompts == 1 ? "" : "s");
+  return fmt::format("Decoder, {} prompt{}", count, count == 1 ? "" : "s");
 }
 
-std::vector<SpeedStage> speed_stages(const std::vector<std::int64_t>& prompt_counts) {
-  std::vector<SpeedStage> stages = {{SpeedStage::Kind::kEncode, 0}};
+std::vector<SpeedStage> speed_stages(const std::vector<std::int64_t>& image_counts,
+                                     const std::vector<std::int64_t>& prompt_counts) {
+  std::vector<SpeedStage> stages;
+  for (const std::int64_t count : image_counts) {
+    stages.push_back({SpeedStage::Kind::kEncode, static_cast<int>(count)});
+  }
   for (const std::int64_t count : prompt_counts) {
     stages.push_back({SpeedStage::Kind::kDecode, static_cast<int>(count)});
   }
-  stages.push_back({SpeedStage::Kind::kEndToEnd, 0});
+  stages.push_back({SpeedStage::Kind::kEndToEnd});
   return stages;
 }
 
@@ -41,6 +47,14 @@ StageTimes times_of(std::vector<double> samples_ms) {
   times.runs = statistics.runs;
   times.samples_ms = std::move(samples_ms);
   return times;
+}
+
+double SpeedRow::peak_of(const Machine& machine, const std::string& precision) const {
+  if (!info.contains("gpu")) {
+    return machine.peak_gflop_per_s(precision, info.at("isa").get<std::string>());
+  }
+  const bool tf32 = precision == "fp32" && info.value("tf32", false);
+  return machine.gpu_peak_gflop_per_s(info.at("gpu").get<std::string>(), tf32 ? "tf32" : precision);
 }
 
 std::optional<double> SpeedRow::gflop_per_s(const std::string& stage) const {

@@ -21,14 +21,15 @@ namespace lasso::app {
 struct SpeedStage {
   enum class Kind { kEncode, kDecode, kEndToEnd };
   Kind kind = Kind::kEncode;
-  int prompts = 0;  // of one call, for kDecode
+  int count = 1;  // of one call: images for kEncode, prompts for kDecode
 
-  std::string key() const;    // in JSON: "encode", "decode_16", "end_to_end"
+  std::string key() const;    // in JSON: "encode", "encode_8", "decode_16", "end_to_end"
   std::string title() const;  // "Decoder, 16 prompts"
 };
 
-// Encoder, decoder for each number of prompts, end to end.
-std::vector<SpeedStage> speed_stages(const std::vector<std::int64_t>& prompt_counts);
+// Encoder for each number of images, decoder for each number of prompts, end to end.
+std::vector<SpeedStage> speed_stages(const std::vector<std::int64_t>& image_counts,
+                                     const std::vector<std::int64_t>& prompt_counts);
 
 // Times of one stage. Imported ones may lack all but the mean.
 struct StageTimes {
@@ -60,9 +61,14 @@ struct SpeedRow {
   std::map<std::string, StageTimes> stages;  // by key
   std::map<std::string, double> gflop;       // of a stage's call, where it is known
   std::uint64_t peak_rss_bytes = 0;          // 0: not known
+  std::vector<GpuState> gpu_states;          // right after each run on a GPU
   double peak_gflop_per_s = 0;    // of the machine, for its precision and instructions; 0: none
   std::vector<LayerTime> layers;  // medians, in the order of execution; empty: not measured
   int layer_runs = 0;
+
+  // The machine's rate for factors of this precision with the instructions, or on the GPU, of the
+  // candidate; 0: none.
+  double peak_of(const Machine& machine, const std::string& precision) const;
 
   // By the median.
   std::optional<double> gflop_per_s(const std::string& stage) const;

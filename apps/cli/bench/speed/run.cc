@@ -11,6 +11,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -78,7 +79,7 @@ class SpeedMeasurement {
     }
     results_.image = task.image;
     results_.plan = task.plan;
-    results_.stages = speed_stages(task.prompt_counts);
+    results_.stages = speed_stages(task.image_counts, task.prompt_counts);
   }
 
   SpeedResults run() {
@@ -159,12 +160,11 @@ class SpeedMeasurement {
   }
 
   void set_peaks(SpeedRow* row) const {
-    const std::string isa = row->info.at("isa").get<std::string>();
-    const auto peak = [&](const std::string& precision) {
-      return results_.machine.peak_gflop_per_s(precision, isa);
-    };
-    row->peak_gflop_per_s = peak(row->info.at("precision").get<std::string>());
-    for (LayerTime& layer : row->layers) layer.peak_gflop_per_s = peak(layer.layer.precision);
+    const Machine& machine = results_.machine;
+    row->peak_gflop_per_s = row->peak_of(machine, row->info.at("precision").get<std::string>());
+    for (LayerTime& layer : row->layers) {
+      layer.peak_gflop_per_s = row->peak_of(machine, layer.layer.precision);
+    }
   }
 
   // The stages of some candidates, which take turns, and end.
@@ -192,8 +192,8 @@ class SpeedMeasurement {
     const double encode = row.info.at("gflop").at("encode").get<double>();
     const double decode = row.info.at("gflop").at("decode").get<double>();
     for (const SpeedStage& stage : results_.stages) {
-      const double gflop = stage.kind == SpeedStage::Kind::kEncode   ? encode
-                           : stage.kind == SpeedStage::Kind::kDecode ? decode * stage.prompts
+      const double gflop = stage.kind == SpeedStage::Kind::kEncode   ? encode * stage.count
+                           : stage.kind == SpeedStage::Kind::kDecode ? decode * stage.count
                                                                      : encode + decode;
       if (gflop > 0) row.gflop[stage.key()] = gflop;
     }
@@ -230,8 +230,13 @@ class SpeedMeasurement {
     std::vector<Samples> samples(group.size());
     const std::vector<Schedule> schedules =
         take_turns(group, task_.plan, stage.title(), progress, [&](std::size_t k, bool counts) {
-          const OrderedJson parts = sides_[group[k]]->run(stage);
+          OrderedJson parts = sides_[group[k]]->run(stage);
           if (!counts) return;
+          if (parts.contains("gpu_state")) {
+            results_.rows[first_ + group[k]].gpu_states.push_back(
+                gpu_state_from_json(parts.at("gpu_state")));
+            parts.erase("gpu_state");
+          }
           for (const auto& [part, ms] : parts.items()) samples[k][part].push_back(ms.get<double>());
         });
     for (std::size_t k = 0; k < group.size(); ++k) {
@@ -274,7 +279,16 @@ class SpeedMeasurement {
       double& peak = now.peaks[i].gflop_per_s;
       peak = std::max(peak, results_.machine.peaks[i].gflop_per_s);
     }
+    now.gpus = std::move(results_.machine.gpus);
     results_.machine = std::move(now);
+    std::set<std::string> devices;
+    for (std::size_t i = first_; i < results_.rows.size(); ++i) {
+      const OrderedJson& info = results_.rows[i].info;
+      if (info.contains("gpu")) devices.insert(info.at("gpu").get<std::string>());
+    }
+    for (const std::string& device : devices) {
+      add_measurement(machine_.measure_gpu(device), &results_.machine.gpus);
+    }
   }
 
   const SpeedTask& task_;

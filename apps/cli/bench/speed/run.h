@@ -17,7 +17,8 @@ namespace lasso::app {
 struct SpeedTask {
   std::vector<Operand> candidates;
   std::optional<SpeedRow> baseline;
-  std::string image;  // empty: one that is made up
+  std::string image;                       // empty: one that is made up
+  std::vector<std::int64_t> image_counts;  // of one call of the encoder
   std::vector<std::int64_t> prompt_counts;
   Plan plan;
   bool sequential = false;       // even where the candidates fit in memory together

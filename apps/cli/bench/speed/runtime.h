@@ -18,9 +18,11 @@ class SpeedRuntime {
 
   // See SpeedSide::load().
   virtual OrderedJson info() const = 0;
-  virtual OrderedJson encode() = 0;             // the image encoder
+  virtual OrderedJson encode(int images) = 0;   // the image encoder, one call
   virtual OrderedJson decode(int prompts) = 0;  // prompt encoder and mask decoder, one call
   virtual OrderedJson end_to_end() = 0;         // from the image's file to one mask of its size
+  // What the GPU does that it runs on, as JSON; null on the CPU.
+  virtual OrderedJson gpu_state() = 0;
   // See SpeedSide::run_layers().
   virtual OrderedJson layers() = 0;
 };

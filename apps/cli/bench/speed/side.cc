@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "cli/bench/speed/runtime.h"
@@ -35,13 +36,20 @@ void wait_for_idle_threads() {
 
 OrderedJson run_stage(const OrderedJson& request, SpeedRuntime* runtime) {
   const auto kind = request.at("kind").get<SpeedStage::Kind>();
-  if (kind == SpeedStage::Kind::kEncode) return runtime->encode();
+  if (kind == SpeedStage::Kind::kEncode) {
+    return runtime->encode(request.at("count").get<int>());
+  }
   if (kind == SpeedStage::Kind::kEndToEnd) return runtime->end_to_end();
-  return runtime->decode(request.at("prompts").get<int>());
+  return runtime->decode(request.at("count").get<int>());
 }
 
 OrderedJson answer_to(const OrderedJson& request, SpeedRuntime* runtime) {
-  if (request.contains("kind")) return run_stage(request, runtime);
+  if (request.contains("kind")) {
+    OrderedJson answer = run_stage(request, runtime);
+    OrderedJson state = runtime->gpu_state();
+    if (!state.is_null()) answer["gpu_state"] = std::move(state);
+    return answer;
+  }
   if (request.contains("layers")) return runtime->layers();
   return {{"peak_rss_bytes", peak_resident_memory()}};
 }
@@ -60,10 +68,12 @@ void serve(const Operand& operand, const SpeedSetup& setup, Parent* parent) {
 
 void serve_machine(int threads, Parent* parent) {
   while (true) {
-    parent->receive();
-    const Machine machine = measure_machine(threads);
+    const OrderedJson request = parent->receive().meta;
+    const OrderedJson answer = request.contains("gpu")
+                                   ? to_json(measure_gpu(request.at("gpu").get<std::string>()))
+                                   : to_json(measure_machine(threads));
     wait_for_idle_threads();
-    parent->send(RecordKind::kAnswer, to_json(machine));
+    parent->send(RecordKind::kAnswer, answer);
   }
 }
 
@@ -92,7 +102,7 @@ OrderedJson SpeedSide::load() {
 }
 
 OrderedJson SpeedSide::run(const SpeedStage& stage) {
-  child_.send(RecordKind::kRequest, {{"kind", stage.kind}, {"prompts", stage.prompts}});
+  child_.send(RecordKind::kRequest, {{"kind", stage.kind}, {"count", stage.count}});
   return child_.next().meta;
 }
 
@@ -108,6 +118,11 @@ std::uint64_t SpeedSide::peak_rss_bytes() {
 
 MachineSide::MachineSide(int threads)
     : child_("the machine's peak", [=](Parent* parent) { serve_machine(threads, parent); }) {}
+
+MachineGpu MachineSide::measure_gpu(const std::string& device) {
+  child_.send(RecordKind::kRequest, {{"gpu", device}});
+  return gpu_from_json(child_.next().meta);
+}
 
 Machine MachineSide::measure() {
   child_.send(RecordKind::kRequest, OrderedJson::object());

@@ -26,10 +26,12 @@ class SpeedSide {
   SpeedSide(const Operand& operand, const SpeedSetup& setup);
 
   // Loads model and image, and returns what is to be reported: "width" and "height" of the image,
-  // "gflop" of "encode" and "decode", which is for one prompt, and the rest about the candidate.
+  // "gflop" of "encode" and "decode", which is for one prompt, and the rest about the candidate. On
+  // a GPU "gpu" is its name, and "tf32" says whether products in fp32 may be in TF32.
   OrderedJson load();
 
-  // Runs a stage once: milliseconds by part. The part "ms" is the stage itself.
+  // Runs a stage once: milliseconds by part. The part "ms" is the stage itself; on a GPU
+  // "gpu_state" is what the GPU does right after it.
   OrderedJson run(const SpeedStage& stage);
 
   // Runs encoder and decoder once with every layer timed by itself, the decoder for one prompt. An
@@ -50,6 +52,7 @@ class MachineSide {
   explicit MachineSide(int threads);
 
   Machine measure();
+  MachineGpu measure_gpu(const std::string& device);
 
  private:
   Child child_;

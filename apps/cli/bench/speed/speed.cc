@@ -13,6 +13,7 @@
 #include "cli/bench/report/report.h"
 #include "cli/bench/report/report_folder.h"
 #include "cli/bench/speed/baseline.h"
+#include "cli/bench/speed/gpu_report.h"
 #include "cli/bench/speed/html.h"
 #include "cli/bench/speed/layer_report.h"
 #include "cli/bench/speed/report.h"
@@ -38,6 +39,7 @@ struct SpeedArguments : CommonArguments {
   bool sequential = false;
   bool layers = false;
   std::string image;
+  std::string images = "1";
   std::string prompts = "1,16,64";
   Plan plan;
   std::string limit = "60";
@@ -95,15 +97,23 @@ void warn_of_unmeasured(const SpeedRow& baseline, const std::vector<SpeedStage>&
   }
 }
 
+// An option's numbers, each once.
+std::vector<std::int64_t> different(const std::string& option, const std::string& text, int most) {
+  std::vector<std::int64_t> numbers;
+  for (const int number : parse_integers(option, text, 1, most)) {
+    if (std::find(numbers.begin(), numbers.end(), number) == numbers.end()) {
+      numbers.push_back(number);
+    }
+  }
+  return numbers;
+}
+
 SpeedTask make_task(const SpeedArguments& arguments) {
   SpeedTask task;
   task.plan = arguments.plan;
   task.plan.limit_s = parse_positive("--limit", arguments.limit);
-  for (const int count : parse_integers("--prompts-per-call", arguments.prompts, 1, 4096)) {
-    const bool again = std::find(task.prompt_counts.begin(), task.prompt_counts.end(), count) !=
-                       task.prompt_counts.end();
-    if (!again) task.prompt_counts.push_back(count);
-  }
+  task.image_counts = different("--images-per-call", arguments.images, 256);
+  task.prompt_counts = different("--prompts-per-call", arguments.prompts, 4096);
   if (!arguments.history.empty() && arguments.commit.empty()) {
     usage_error("--history {}: needs --commit, the revision that was built", arguments.history);
   }
@@ -116,7 +126,8 @@ SpeedTask make_task(const SpeedArguments& arguments) {
   }
   if (!arguments.baseline.empty()) {
     task.baseline = read_baseline(arguments.baseline);
-    warn_of_unmeasured(*task.baseline, speed_stages(task.prompt_counts), arguments.baseline);
+    warn_of_unmeasured(*task.baseline, speed_stages(task.image_counts, task.prompt_counts),
+                       arguments.baseline);
   }
   task.image = arguments.image;
   if (!task.image.empty()) load_picture(task.image, 0, 0);  // an error now, not after a while
@@ -142,6 +153,7 @@ std::string write_history(const SpeedArguments& arguments, const SpeedResults& r
 void print_results(const SpeedResults& results) {
   for (const std::string& line : describe_run(results)) print(printable(line));
   print_tables({candidate_table(results)});
+  print_tables(gpu_tables(results));
   print_tables(stage_tables(results));
   print_tables({part_table(results)});
   const std::string note = runs_note(results);
@@ -204,8 +216,8 @@ its own, of which one works at a time; they take turns run by run, or follow eac
 don't fit in memory together, which is then said. FPS and time in per cent are of the first row's
 mean.
 
-VARIANT is fast (the default) or reference (plain loops, slow), a precision, an instruction set, or
-several of these with +, as with "lasso compare". FILE may be random:vit_b, random:vit_l or
+VARIANT is fast (the default) or reference (plain loops, slow), a precision, a device, an instruction
+set, or several of these with +, as with "lasso compare". FILE may be random:vit_b, random:vit_l or
 random:vit_h: random weights, which are as slow as trained ones. GFLOP/s (a multiplication and an
 addition are two) are by the median; peak, in per cent, is of what the machine was measured to do at
 most with the precision and instructions; that of a layer, with the layer's own precision. The
@@ -216,6 +228,7 @@ Examples:
   lasso bench speed --arch vit_b --random
   lasso bench speed --candidate sam_vit_b_01ec64.pth --candidate sam_vit_b_01ec64.pth@avx2
   lasso bench speed --candidate sam_vit_b_01ec64.pth@int8 --layers
+  lasso bench speed --candidate random:vit_b@cuda+bf16 --candidate random:vit_b@cuda+fp16
   lasso bench speed --model sam_vit_h_4b8939.pth --image photo.jpg --baseline pytorch.json
 )";
 
@@ -240,6 +253,8 @@ void add_measurement_options(CLI::App* app, SpeedArguments* a) {
            "Begin no further run of a stage after so long, and no warm-up after a sixth of it. "
            "Default: 60.",
            group);
+  add_text(app, "--images-per-call", &a->images, "LIST",
+           "Numbers of images that the encoder takes in one call. Default: 1.", group);
   add_text(app, "--prompts-per-call", &a->prompts, "LIST",
            "Numbers of prompts that the decoder answers in one call. Default: 1,16,64.", group);
   add_switch(app, "--layers", &a->layers,

@@ -6,7 +6,10 @@
 #include <vector>
 
 #include "cli/bench/speed/baseline.h"
+#include "cli/bench/speed/gpu_report.h"
+#include "cli/bench/speed/html.h"
 #include "cli/bench/speed/layers.h"
+#include "cli/bench/speed/report.h"
 #include "cli/bench/speed/results.h"
 #include "cli/exit_codes.h"
 #include "cli/model/layer_json.h"
@@ -68,7 +71,7 @@ TEST(Schedule, MeasuresOnceHoweverLongItTakes) {
 }
 
 TEST(Stages, HaveKeysAndTitles) {
-  const std::vector<SpeedStage> stages = speed_stages({1, 16});
+  const std::vector<SpeedStage> stages = speed_stages({1}, {1, 16});
   ASSERT_EQ(stages.size(), 4U);
   EXPECT_EQ(stages[0].key(), "encode");
   EXPECT_EQ(stages[1].key(), "decode_1");
@@ -92,7 +95,7 @@ TEST(Results, RatesAreByTheMedian) {
 
 TEST(Results, TheFirstRowWithAStageIsWhatOthersAreComparedWith) {
   SpeedResults results;
-  results.stages = speed_stages({1});
+  results.stages = speed_stages({1}, {1});
   results.rows.resize(2);
   results.rows[0].stages["encode"] = times_of({1});
   results.rows[1].stages["encode"] = times_of({2});
@@ -100,6 +103,125 @@ TEST(Results, TheFirstRowWithAStageIsWhatOthersAreComparedWith) {
   EXPECT_EQ(results.first(results.stages[0])->mean_ms, 1);
   EXPECT_EQ(results.first(results.stages[1])->mean_ms, 3);
   EXPECT_EQ(results.first(results.stages[2]), nullptr);
+}
+
+MachineGpu fake_gpu(double bf16_gflop_per_s) {
+  MachineGpu gpu;
+  gpu.info = {
+      "cuda:1",         "NVIDIA X", "sm_90", 132, std::uint64_t{141} << 30, "580.95.05, CUDA 13.0",
+      "cuBLASLt 13.0.2"};
+  gpu.peaks = {"cuda:1",
+               {{"fp32", "cublaslt", 50'000},
+                {"tf32", "cublaslt", 400'000},
+                {"bf16", "cublaslt", bf16_gflop_per_s}},
+               4.1e12};
+  return gpu;
+}
+
+// One candidate on the CPU and one on a GPU.
+SpeedResults results_with_gpu() {
+  SpeedResults results;
+  results.machine = {"a CPU",
+                     2,
+                     "avx512",
+                     std::uint64_t{1} << 30,
+                     {{"fp32", "avx2", "vfmadd231ps", 2, 100}},
+                     {fake_gpu(700'000)}};
+  results.stages = speed_stages({1}, {1});
+  for (const char* device : {"cpu", "cuda"}) {
+    SpeedRow row;
+    row.name = device;
+    row.info = {{"model", "SAM"},  {"device", device}, {"precision", "fp32"},
+                {"isa", "avx512"}, {"threads", 2},     {"load_ms", 3.0}};
+    row.stages["encode"] = times_of({10});
+    row.gflop["encode"] = 2;
+    results.rows.push_back(std::move(row));
+  }
+  SpeedRow& row = results.rows.back();
+  row.info["isa"] = "sm_90";
+  row.info["gpu"] = "cuda:1";
+  row.info["tf32"] = false;
+  for (const int clock : {1500, 1980, 1755}) {
+    GpuState state;
+    state.sm_clock_mhz = clock;
+    state.power_w = 0.1 * clock;
+    state.most_own_memory_bytes = static_cast<std::uint64_t>(clock) << 20;
+    row.gpu_states.push_back(state);
+  }
+  return results;
+}
+
+TEST(Gpus, PeaksAreThoseOfTheirPrecision) {
+  SpeedResults results = results_with_gpu();
+  SpeedRow& row = results.rows.back();
+  EXPECT_EQ(results.rows.front().peak_of(results.machine, "fp32"), 100);
+  EXPECT_EQ(row.peak_of(results.machine, "fp32"), 50'000);
+  EXPECT_EQ(row.peak_of(results.machine, "bf16"), 700'000);
+  EXPECT_EQ(row.peak_of(results.machine, "int8"), 0);
+  row.info["tf32"] = true;
+  EXPECT_EQ(row.peak_of(results.machine, "fp32"), 400'000);
+  EXPECT_EQ(row.peak_of(results.machine, "bf16"), 700'000);
+  row.info["gpu"] = "cuda:0";
+  EXPECT_EQ(row.peak_of(results.machine, "bf16"), 0);
+}
+
+TEST(Gpus, TheBestMeasurementCounts) {
+  std::vector<MachineGpu> gpus;
+  add_measurement(fake_gpu(600'000), &gpus);
+  add_measurement(fake_gpu(700'000), &gpus);
+  MachineGpu full = fake_gpu(0);
+  full.peaks = {};
+  for (const MachineGpu& worse : {fake_gpu(500'000), full}) {
+    add_measurement(worse, &gpus);
+    ASSERT_EQ(gpus.size(), 1U);
+    EXPECT_EQ(gpus[0].peak_gflop_per_s("bf16"), 700'000);
+    EXPECT_EQ(gpus[0].peak_gflop_per_s("fp32"), 50'000);
+    EXPECT_EQ(gpus[0].peaks.bytes_per_s, 4.1e12);
+  }
+  MachineGpu other = fake_gpu(1);
+  other.info.device = "cuda:0";
+  add_measurement(other, &gpus);
+  EXPECT_EQ(gpus.size(), 2U);
+}
+
+TEST(Gpus, AreDescribedInJson) {
+  const SpeedResults results = results_with_gpu();
+  const OrderedJson json = to_json(results, true);
+  const OrderedJson& gpu = json.at("machine").at("gpus").at(0);
+  EXPECT_EQ(gpu.at("model"), "NVIDIA X");
+  EXPECT_EQ(gpu.at("peaks").at(1).at("precision"), "tf32");
+  EXPECT_EQ(gpu.at("bandwidth_bytes_per_s"), 4.1e12);
+  EXPECT_EQ(to_json(machine_from_json(json.at("machine"))), json.at("machine"));
+  EXPECT_FALSE(json.at("candidates").at(0).contains("gpu_state"));
+  const OrderedJson& candidate = json.at("candidates").at(1);
+  EXPECT_EQ(candidate.at("gpu"), "cuda:1");
+  EXPECT_EQ(candidate.at("gpu_memory_bytes"), std::uint64_t{1980} << 20);
+  EXPECT_EQ(candidate.at("gpu_state"), (OrderedJson{{"sm_clock_mhz", 1755}, {"power_w", 198.0}}));
+  GpuState state = results.rows.back().gpu_states.front();
+  state.memory_bytes = std::uint64_t{1} << 40;
+  EXPECT_EQ(to_json(gpu_state_from_json(to_json(state))), to_json(state));
+}
+
+TEST(Gpus, AreInTextAndPage) {
+  SpeedResults results = results_with_gpu();
+  std::string text;
+  for (const std::string& line : describe_run(results)) {
+    EXPECT_LE(line.size(), 100U) << line;
+    text += line + "\n";
+  }
+  EXPECT_NE(text.find("cuda:1: NVIDIA X, 132 multiprocessors, sm_90, 141.0 GiB\n"
+                      "driver 580.95.05, CUDA 13.0; cuBLASLt 13.0.2\n"),
+            std::string::npos)
+      << text;
+  EXPECT_NE(text.find("fp32 50.0, tf32 400, bf16 700; of copies 4.10 TB/s"), std::string::npos);
+  const std::vector<ReportTable> tables = gpu_tables(results);
+  ASSERT_EQ(tables.size(), 1U);
+  ASSERT_EQ(tables[0].rows.size(), 1U);
+  EXPECT_EQ(tables[0].rows[0].size(), tables[0].columns.size());
+  EXPECT_EQ(tables[0].rows[0][2], "1755");
+  EXPECT_NE(to_html(results, "now").find("NVIDIA X"), std::string::npos);
+  results.rows.pop_back();
+  EXPECT_TRUE(gpu_tables(results).empty());
 }
 
 LayerTime layer_time(const std::string& name, const std::string& op, const std::string& precision,

@@ -1,0 +1,80 @@
+// The rows of window_attention_wgmma.cuh: what they take, and which tiling computes it.
+#ifndef LASSO_KERNELS_ATTENTION_WINDOW_ATTENTION_WGMMA_ROWS_CUH_
+#define LASSO_KERNELS_ATTENTION_WINDOW_ATTENTION_WGMMA_ROWS_CUH_
+
+#include "kernels/attention/window_attention_mma_rows.cuh"
+#include "kernels/attention/window_attention_wgmma_windows.cuh"
+
+namespace lasso::kernels::gpu {
+
+namespace {
+
+inline Offer offer_wgmma(const WindowAttentionProblem& p, const TargetInfo& target, DType dtype,
+                         bool narrow) {
+  if (target.sm != 90) return Offer::no("another GPU than of compute capability 9.0");
+  if (p.head_dim != 64 && p.head_dim != 80) return Offer::no("a head's width other than 64 and 80");
+  Offer offer = offer_mma(p, dtype, 80);
+  if (!offer) return offer;
+  if ((columns_for(Windows(p)) == kNarrow) != narrow) return Offer::no("another size of windows");
+  if (!narrow && p.window != 0) return Offer::no("windows of more than 16 tokens a side");
+  return offer;
+}
+
+template <typename S>
+void use_groups(MmaState& state, void (*kernel)(TensorParameters)) {
+  state.kernel = kernel;
+  state.threads = S::kThreads;
+  state.shared_bytes = S::kSharedBytes;
+  allow_shared_memory(reinterpret_cast<const void*>(kernel));
+  state.parameters.query_blocks = (state.parameters.query_blocks + S::kQueries - 1) / S::kQueries;
+}
+
+template <typename T, int Groups>
+std::unique_ptr<KernelState> create_wgmma(const WindowAttentionProblem& problem,
+                                          const TargetInfo& /*target*/, const Offer& /*offer*/) {
+  return create_mma(problem, [](MmaState& state, int /*columns*/, int head_dim) {
+    using Narrower = GroupTiling<64, Groups, 64, false>;
+    using Wider = GroupTiling<80, Groups, 16, Groups == 3>;
+    if (head_dim == 64) return use_groups<Narrower>(state, window_attention_wgmma<T, Narrower>);
+    return use_groups<Wider>(state, window_attention_wgmma<T, Wider>);
+  });
+}
+
+template <typename T>
+std::unique_ptr<KernelState> create_wgmma_windows(const WindowAttentionProblem& problem,
+                                                  const TargetInfo& /*target*/,
+                                                  const Offer& /*offer*/) {
+  return create_mma(problem, [](MmaState& state, int /*columns*/, int head_dim) {
+    using Narrower = WindowTiling<64, 64, false>;
+    using Wider = WindowTiling<80, 16, true>;
+    if (head_dim == 64) {
+      return use_groups<Narrower>(state, window_attention_wgmma_windows<T, Narrower>);
+    }
+    return use_groups<Wider>(state, window_attention_wgmma_windows<T, Wider>);
+  });
+}
+
+template <typename T>
+inline constexpr DType kTypeOf = std::is_same_v<T, __half> ? DType::kF16 : DType::kBF16;
+
+template <typename T, int Groups>
+Kernel<WindowAttentionProblem> wgmma_row(const char* name) {
+  const auto offer = [](const WindowAttentionProblem& p, const TargetInfo& target) {
+    return offer_wgmma(p, target, kTypeOf<T>, false);
+  };
+  return {name, Needs::gpu(90), offer, nullptr, create_wgmma<T, Groups>, run_mma};
+}
+
+template <typename T>
+Kernel<WindowAttentionProblem> wgmma_windows_row(const char* name) {
+  const auto offer = [](const WindowAttentionProblem& p, const TargetInfo& target) {
+    return offer_wgmma(p, target, kTypeOf<T>, true);
+  };
+  return {name, Needs::gpu(90), offer, nullptr, create_wgmma_windows<T>, run_mma};
+}
+
+}  // namespace
+
+}  // namespace lasso::kernels::gpu
+
+#endif  // LASSO_KERNELS_ATTENTION_WINDOW_ATTENTION_WGMMA_ROWS_CUH_
