@@ -81,6 +81,7 @@ class FiguresTest(SpeedTest):
         self.assertGreater(machine["memory_bytes"], 1 << 28)
         self.assertEqual((machine["peaks"][0]["precision"], machine["peaks"][0]["isa"]),
                          ("fp32", "avx2"))
+        self.assertEqual(machine["gpus"], [])  # no candidate runs on one
 
     def test_rates_are_of_the_peak_for_the_instructions(self):
         report = self.speed_json("--model", MODEL, env={"LASSO_MAX_ISA": "avx2"})

@@ -7,8 +7,7 @@ namespace lasso::kernels {
 const std::vector<Kernel<WindowAttentionProblem>>& window_attention_cuda_kernels() {
   static const std::vector<Kernel<WindowAttentionProblem>> list{
       window_attention_cuda_bf16_windows(), window_attention_cuda_fp16_windows(),
-      window_attention_cuda_bf16_groups3(), window_attention_cuda_bf16_groups2(),
-      window_attention_cuda_fp16_groups3(), window_attention_cuda_fp16_groups2(),
+      window_attention_cuda_bf16_grid(),    window_attention_cuda_fp16_grid(),
       window_attention_cuda_bf16(),         window_attention_cuda_fp16(),
       window_attention_cuda_fp16_sm75(),    window_attention_cuda_fp32(),
       window_attention_cuda_any()};

@@ -12,11 +12,9 @@ namespace lasso::kernels {
 
 // On tensor cores: bfloat16 and float16.
 Kernel<WindowAttentionProblem> window_attention_cuda_bf16_windows();
-Kernel<WindowAttentionProblem> window_attention_cuda_bf16_groups3();
-Kernel<WindowAttentionProblem> window_attention_cuda_bf16_groups2();
+Kernel<WindowAttentionProblem> window_attention_cuda_bf16_grid();
 Kernel<WindowAttentionProblem> window_attention_cuda_fp16_windows();
-Kernel<WindowAttentionProblem> window_attention_cuda_fp16_groups3();
-Kernel<WindowAttentionProblem> window_attention_cuda_fp16_groups2();
+Kernel<WindowAttentionProblem> window_attention_cuda_fp16_grid();
 Kernel<WindowAttentionProblem> window_attention_cuda_bf16();
 Kernel<WindowAttentionProblem> window_attention_cuda_fp16();
 Kernel<WindowAttentionProblem> window_attention_cuda_fp16_sm75();

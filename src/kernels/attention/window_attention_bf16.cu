@@ -3,12 +3,8 @@
 
 namespace lasso::kernels {
 
-Kernel<WindowAttentionProblem> window_attention_cuda_bf16_groups3() {
-  return gpu::wgmma_row<__nv_bfloat16, 3>("wgmma_bf16");
-}
-
-Kernel<WindowAttentionProblem> window_attention_cuda_bf16_groups2() {
-  return gpu::wgmma_row<__nv_bfloat16, 2>("wgmma_bf16_b");
+Kernel<WindowAttentionProblem> window_attention_cuda_bf16_grid() {
+  return gpu::wgmma_row<__nv_bfloat16>("wgmma_bf16");
 }
 
 Kernel<WindowAttentionProblem> window_attention_cuda_bf16_windows() {

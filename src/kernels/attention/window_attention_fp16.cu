@@ -3,12 +3,8 @@
 
 namespace lasso::kernels {
 
-Kernel<WindowAttentionProblem> window_attention_cuda_fp16_groups3() {
-  return gpu::wgmma_row<__half, 3>("wgmma_fp16");
-}
-
-Kernel<WindowAttentionProblem> window_attention_cuda_fp16_groups2() {
-  return gpu::wgmma_row<__half, 2>("wgmma_fp16_b");
+Kernel<WindowAttentionProblem> window_attention_cuda_fp16_grid() {
+  return gpu::wgmma_row<__half>("wgmma_fp16");
 }
 
 Kernel<WindowAttentionProblem> window_attention_cuda_fp16_windows() {

@@ -128,8 +128,14 @@ __global__ void __launch_bounds__(kWarps* kWarp) few_rows(const FewRows p) {
 }  // namespace
 
 const char* refused_by_few_rows(const ProductProblem& p) {
+  // Measured on an H200 with 256 columns in and out: cuBLASLt takes 2.1 us with 1 row and 7.5 with
+  // 64 rows and a ReLU in float32, this row 2.9 and 5.1.
+  constexpr std::int64_t kLeastRows = 32;
   constexpr std::int64_t kMostRows = 64;
   if (p.m > kMostRows) return "more than 64 rows";
+  if (p.m < kLeastRows || p.weights != DType::kF32 || p.activation != graph::Activation::kRelu) {
+    return "cuBLASLt is faster but for float32 with a ReLU and 32 rows or more";
+  }
   if (p.k % (16 / static_cast<std::int64_t>(size_of(p.weights))) != 0) {
     return "rows that are not multiples of 16 bytes";
   }
