@@ -195,7 +195,8 @@ Precision precision_from_string(const std::string& name) {
   for (const auto& [value, text] : kPrecisions) {
     if (text == name) return value;
   }
-  fail(ErrorCode::kInvalidArgument, "precision \"{}\": expected fp32, fp16, bf16, int8 or auto", name);
+  fail(ErrorCode::kInvalidArgument, "precision \"{}\": expected fp32, fp16, bf16, int8 or auto",
+       name);
 }
 
 Engine::Engine(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}

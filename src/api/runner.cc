@@ -184,8 +184,8 @@ struct Runner::Impl {
     }
     for (const ArgumentInfo& argument : arguments) {
       LASSO_CHECK(tensors.count(argument.name) > 0, ErrorCode::kInvalidArgument,
-                  "{} \"{}\" of program {} is missing: expected {}", what, argument.name, graph.name,
-                  names_of(arguments));
+                  "{} \"{}\" of program {} is missing: expected {}", what, argument.name,
+                  graph.name, names_of(arguments));
     }
   }
 
@@ -229,8 +229,8 @@ struct Runner::Impl {
       where += fmt::format("{}{} = {}", where.empty() ? " where " : ", ", symbol, size);
     }
     LASSO_CHECK(tensor.shape == expected, ErrorCode::kInvalidArgument,
-                "{} \"{}\" is {}, and {} is expected{}", what, value.name,
-                to_string(tensor.shape), graph::to_string(value.shape), where);
+                "{} \"{}\" is {}, and {} is expected{}", what, value.name, to_string(tensor.shape),
+                graph::to_string(value.shape), where);
     LASSO_CHECK(tensor.data != nullptr, ErrorCode::kInvalidArgument, "{} \"{}\" has no data", what,
                 value.name);
     LASSO_CHECK(reinterpret_cast<std::uintptr_t>(tensor.data) % size_of(value.dtype) == 0,

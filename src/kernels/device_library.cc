@@ -26,11 +26,10 @@ const DeviceLibrary& load(const std::string& name) {
   if (library == nullptr) library = dlopen(name.c_str(), RTLD_NOW | RTLD_LOCAL);
   LASSO_CHECK(library != nullptr, ErrorCode::kUnsupported,
               "the device \"cuda\" needs the library {}, which can't be loaded: {}", name, reason);
-  const auto get =
-      reinterpret_cast<GetDeviceLibrary>(dlsym(library, "lasso_device_library"));
+  const auto get = reinterpret_cast<GetDeviceLibrary>(dlsym(library, "lasso_device_library"));
   const DeviceLibrary* found = get == nullptr ? nullptr : get(LASSO_VERSION);
-  LASSO_CHECK(found != nullptr, ErrorCode::kUnsupported,
-              "the library {} is not of Lasso {}", name, LASSO_VERSION);
+  LASSO_CHECK(found != nullptr, ErrorCode::kUnsupported, "the library {} is not of Lasso {}", name,
+              LASSO_VERSION);
   return *found;
 }
 

@@ -7,7 +7,6 @@
 #include <cstdio>
 #include <string>
 
-#include "backend/test_target.h"
 #include "gpu/gpu_test.h"
 #include "gpu/micro.h"
 #include "gpu/trap.h"

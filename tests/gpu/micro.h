@@ -5,7 +5,6 @@
 #include <memory>
 #include <vector>
 
-#include "backend/test_target.h"
 #include "core/random.h"
 #include "engine/run/session.h"
 #include "models/sam/checkpoint/checkpoint.h"
@@ -20,7 +19,6 @@ inline std::shared_ptr<const engine::CompiledModule> micro(
   const sam::SamCheckpoint checkpoint =
       sam::load_sam_checkpoint(data_path("sam_micro") + "/checkpoint.pth", "");
   engine::CompileOptions options;
-  options.target = backend::test_target(1);
   if (!devices.empty()) {
     options.devices = std::make_shared<const backend::DeviceSet>(devices);
     options.target = devices.front()->target();

@@ -7,7 +7,6 @@
 #include <string>
 #include <vector>
 
-#include "backend/test_target.h"
 #include "core/aligned_buffer.h"
 #include "core/random.h"
 #include "core/threads.h"
@@ -155,6 +154,12 @@ class RowsTest : public test::GpuTest {
         if (HasFailure()) return;
       }
     }
+    // Below 8.0 GPUs have no products of bfloat16 numbers.
+    const bool has_bf16 =
+        std::any_of(ins.begin(), ins.end(), [](const In& in) { return in.dtype == DType::kBF16; });
+    if (device_->target().sm < 80 && (has_bf16 || reasons.find("bfloat16") != std::string::npos)) {
+      return;
+    }
     EXPECT_GT(ran, 0) << reasons;
   }
 
@@ -200,7 +205,8 @@ class RowsTest : public test::GpuTest {
                                                        const std::vector<AlignedBuffer>& inputs) {
     const Family& family = kernels::family_of(call.op, DeviceKind::kCpu);
     const std::size_t row = family.size() - 1;
-    const backend::TargetInfo target = backend::test_target(default_threads());
+    backend::TargetInfo target;  // LASSO_TEST_ISA is the GPU's here
+    target.threads = default_threads();
     const Offer offer = family.ask(row, call, target);
     EXPECT_TRUE(offer) << "the CPU's reference: " << offer.reason;
     if (!offer) return {};

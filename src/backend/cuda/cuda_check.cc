@@ -34,9 +34,8 @@ void fail(cudaError_t status, const char* what) {
   }
   int index = -1;
   cudaGetDevice(&index);
-  lasso::fail(
-      status == cudaErrorMemoryAllocation ? ErrorCode::kOutOfMemory : ErrorCode::kDevice,
-      "cuda:{}: {}: {}", index, what, reason(status));
+  lasso::fail(status == cudaErrorMemoryAllocation ? ErrorCode::kOutOfMemory : ErrorCode::kDevice,
+              "cuda:{}: {}: {}", index, what, reason(status));
 }
 
 UseDevice::UseDevice(int index) {

@@ -151,7 +151,8 @@ void bind_programs(const Section& section, CompiledModule& module) {
 
 LoadedEngine load(const std::shared_ptr<const MappedFile>& file, const ReadOptions& options) {
   const std::string& path = file->path();
-  const EngineHeader header = read_header(*file, options.features & cpu_features(), options.open_gpus != nullptr);
+  const EngineHeader header =
+      read_header(*file, options.features & cpu_features(), options.open_gpus != nullptr);
   auto module = std::make_shared<CompiledModule>();
   LoadedEngine engine;
   engine.model.hash = header.model_hash;

@@ -20,8 +20,8 @@ namespace lasso::engine {
 
 struct SessionOptions {
   int threads = 1;
-  // Where programs run; null: on the module's devices, in turn, or the CPU, with the module's target
-  // and `threads`.
+  // Where programs run; null: on the module's devices, in turn, or the CPU, with the module's
+  // target and `threads`.
   std::shared_ptr<const backend::Device> device;
   std::size_t cached_plans = 16;
 #ifdef NDEBUG

@@ -82,7 +82,7 @@ TEST(Reduce, AnyAxes) {
     check_reduce({kind, {1, 3}, false}, {3, 4, 7, 2});
     check_reduce({kind, {0, 1, 2}, false}, {3, 4, 7});
   }
-  check_reduce({ReduceKind::kSum, {1}, true}, {0, 3});  // no results
+  check_reduce({ReduceKind::kSum, {1}, true}, {0, 3});                   // no results
   for (const ReduceKind kind : {ReduceKind::kMean, ReduceKind::kMin}) {  // few results of many
     check_reduce({kind, {0, 1}, true}, {40, 41, 33});
     check_reduce({kind, {1, 2}, true}, {2, 100, 101});
