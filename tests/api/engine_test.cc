@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "api/micro.h"
+#include "lasso/machine.h"
 #include "support/embedding_values.h"
 #include "support/errors.h"
 
@@ -128,10 +129,23 @@ TEST_F(Api, DevicesAndInstructionSetsAreChecked) {
   EXPECT_EQ(code_of([&] { Engine::build(data("checkpoint.pth"), options); }, "\"sse2\""),
             ErrorCode::kInvalidArgument);
   options.isa.clear();
-  options.device = "cuda";
-  EXPECT_EQ(code_of([&] { Engine::build(data("checkpoint.pth"), options); },
-                    "device \"cuda\": this release runs on \"cpu\""),
-            ErrorCode::kUnsupported);
+  options.device = "tpu";
+  EXPECT_EQ(code_of([&] { Engine::build(data("checkpoint.pth"), options); }, "device \"tpu\""),
+            ErrorCode::kInvalidArgument);
+}
+
+// Without a GPU, or without CUDA in the build, the device is named, and nothing else is wrong.
+TEST_F(Api, AGpuThatIsNotThereIsNamed) {
+  try {
+    gpus();
+    GTEST_SKIP() << "there is a GPU";
+  } catch (const Error& error) {
+    EngineOptions options;
+    options.device = "cuda";
+    EXPECT_EQ(code_of([&] { Engine::build(data("checkpoint.pth"), options); }, error.what()),
+              error.code());
+    EXPECT_TRUE(error.code() == ErrorCode::kDevice || error.code() == ErrorCode::kUnsupported);
+  }
 }
 
 TEST_F(Api, BuildingKeepsWithinAMemoryLimitOrSaysWhatItNeeds) {

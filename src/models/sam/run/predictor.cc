@@ -92,7 +92,7 @@ Embedding Predictor::encode(const ImageView& image) {
   images_->reserve(1);
   images_->prepare(image, 0);
   timings_.preprocess_ms = watch.milliseconds();
-  return run_encoder(image);
+  return run_encoder(image, true);
 }
 
 std::vector<Embedding> Predictor::encode(const ImageView* images, std::size_t count) {
@@ -143,7 +143,7 @@ Embedding Predictor::encode_preprocessed(const float* pixels, int image_width, i
               "{} of the {} values of the pixels are not finite", bad, image_values());
   images_->reserve(1);
   images_->copy(pixels);
-  return run_encoder({nullptr, image_width, image_height});
+  return run_encoder({nullptr, image_width, image_height}, true);
 }
 
 std::shared_ptr<Embedding::Impl> Predictor::new_embedding(const ImageView& image) const {
@@ -209,10 +209,10 @@ void Predictor::run_encoder(const ImageView* images, std::size_t count, const Ta
   }
 }
 
-Embedding Predictor::run_encoder(const ImageView& image) {
+Embedding Predictor::run_encoder(const ImageView& image, bool must_be_finite) {
   Embedding result;
   run_encoder(&image, 1, [&](std::size_t, Embedding embedding, std::size_t bad) {
-    check_finite(bad, embedding.size(), [] { return "the embedding"; });
+    check_finite(must_be_finite ? bad : 0, embedding.size(), [] { return "the embedding"; });
     result = std::move(embedding);
   });
   return result;

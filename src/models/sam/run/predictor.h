@@ -77,7 +77,7 @@ class Predictor {
   // encoder's input; `images` tell their sizes.
   template <typename Take>
   void run_encoder(const ImageView* images, std::size_t count, const Take& take);
-  Embedding run_encoder(const ImageView& image);
+  Embedding run_encoder(const ImageView& image, bool must_be_finite);
   // Asks for the values of encoded_.
   void enqueue_encoder();
   void check_embedding(const Embedding& embedding) const;

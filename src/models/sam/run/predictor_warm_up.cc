@@ -73,7 +73,7 @@ void Predictor::warm_up(const WarmUpLimits& limits) {
   warm_up_image(side, side);
   warm_up_image(1, 1);
   // Libraries set themselves up in their first run.
-  const Embedding embedding = run_encoder({nullptr, 1, 1});
+  const Embedding embedding = run_encoder({nullptr, 1, 1}, false);
   Prompt prompt;
   prompt.box = Box{0, 0, 1, 1};
   SegmentOptions options;
