@@ -98,8 +98,7 @@ Results Quantize::infer(const Inputs& in) const {
   in.require_count(1, 2);
   in.require_type(0, {DType::kF32, DType::kBF16});
   in.require_float_from(1);
-  const Dim channels = in.last(0);
-  if (in.has(1)) in.require_shape(1, {channels});
+  if (in.has(1)) in.require_shape(1, {in.last(0)});
   return result_rows(DType::kU8, in.shape(0));
 }
 

@@ -26,9 +26,9 @@ class DeviceRows {
   // Empty where the device has no kernel. It lives as long as this.
   template <typename Problem>
   const List<Problem>& of() const {
-    static const List<Problem> kNone;
+    static const List<Problem> none;
     const auto it = lists_.find(typeid(Problem));
-    return it == lists_.end() ? kNone : *static_cast<const List<Problem>*>(it->second.get());
+    return it == lists_.end() ? none : *static_cast<const List<Problem>*>(it->second.get());
   }
 
  private:

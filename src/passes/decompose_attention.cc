@@ -85,8 +85,8 @@ ValueId relative(Expansion& e, const std::string& name, ValueId table, std::int6
 // Adds q.Rh and q.Rw to scores [G, h, T, T] with T = (y, x); q is [G, h, y, x, d].
 ValueId add_positions(Expansion& e, ValueId scores, ValueId q, ValueId rel_h, ValueId rel_w) {
   const Shape s = e.shape(q);
-  const Dim height = s[2];
-  const Dim width = s[3];
+  const Dim& height = s[2];
+  const Dim& width = s[3];
   const Shape flat = e.shape(scores);
   const ValueId by_row =
       e.product("row_terms", q, relative(e, "row_table", rel_h, height.constant()));

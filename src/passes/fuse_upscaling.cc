@@ -9,7 +9,6 @@ namespace lasso::passes {
 
 using graph::ConvTranspose2d;
 using graph::Graph;
-using graph::kNoValue;
 using graph::Node;
 using graph::Shape;
 using graph::ValueId;

@@ -11,7 +11,7 @@ namespace lasso::app {
 namespace {
 
 std::ptrdiff_t rank(const std::string& isa) {
-  const std::vector<std::string> names = isa_names();
+  const std::vector<std::string>& names = isa_names();
   return std::find(names.begin(), names.end(), isa) - names.begin();
 }
 

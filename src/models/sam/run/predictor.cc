@@ -455,7 +455,7 @@ void Predictor::store_result(const Batch& batch, std::size_t place, const Prompt
   const Stopwatch watch;
   const ThreadLimit limit(session_.threads());
   const auto tokens = static_cast<std::size_t>(model_->config.num_mask_tokens());
-  const auto side = static_cast<std::size_t>(4 * model_->config.grid());
+  const std::size_t side = 4 * static_cast<std::size_t>(model_->config.grid());
   const std::size_t masks = prompt.multimask ? tokens - 1 : 1;
   const float* iou = batch.iou.data() + place * tokens + (prompt.multimask ? 1 : 0);
   const std::size_t index = batch.prompts[place];
