@@ -22,6 +22,7 @@
 #include "graph/graph.h"
 #include "graph/op_json.h"
 #include "kernels/device_library.h"
+#include "kernels/device_peaks.h"
 #include "kernels/registry.h"
 #include "models/family.h"
 #include "passes/pass.h"
@@ -100,15 +101,6 @@ class Bench {
     return best;
   }
 
-  // Bytes per second, read and written, of copies that no cache holds.
-  double bandwidth() {
-    constexpr std::size_t kBytes = std::size_t{1} << 30;
-    const Buffer from = device_->allocate(kBytes);
-    const Buffer to = device_->allocate(kBytes);
-    stream_->fill(from.data(), std::byte{1}, kBytes);
-    return 2.0 * kBytes / seconds([&] { stream_->copy(to.data(), from.data(), kBytes); });
-  }
-
   // One row of a node's family; seconds of a call.
   double time(const Family& family, std::size_t row, const Offer& offer, const Call& call) {
     const std::vector<std::size_t> packed_inputs = family.packed_inputs(call);
@@ -168,17 +160,12 @@ std::string shapes(const Call& call) {
   return text + " -> " + std::string(to_string(call.outputs.front().dtype));
 }
 
-// Multiplications and additions per second of the largest product that models have.
-double product_rate(Bench& bench, DType type) {
-  Call call;
-  call.op = graph::Linear{graph::Activation::kNone, type, type};
-  call.inputs = {{true, type, {8192, 8192}, false}, {true, DType::kF32, {8192, 8192}, true}, {}};
-  call.outputs = {{true, type, {8192, 8192}, false}};
-  const Family& family = kernels::family_of(call.op, DeviceKind::kCuda);
-  std::vector<std::string> unused;
-  const auto chosen =
-      engine::choose_kernel(family, call, false, bench.target(), nullptr, {}, unused);
-  return 2.0 * 8192 * 8192 * 8192 / bench.time(family, chosen->kernel, chosen->offer, call);
+// Multiplications and additions a second.
+double product_rate(const GpuPeaks& peaks, const std::string& precision) {
+  for (const GpuRate& rate : peaks.rates) {
+    if (rate.precision == precision) return rate.gflop_per_s * 1e9;
+  }
+  fail(ErrorCode::kUnsupported, "{} has no products in {}", peaks.device, precision);
 }
 
 int run(int argc, char** argv) {
@@ -188,9 +175,10 @@ int run(int argc, char** argv) {
                               {"prompts", argc > 4 ? std::atoi(argv[4]) : 1},
                               {"points", 2}};
   Bench bench;
-  const double bandwidth = bench.bandwidth();
-  const double half = product_rate(bench, DType::kBF16);
-  const double single = product_rate(bench, DType::kF32);
+  const GpuPeaks peaks = kernels::measure_gpu(0);
+  const double bandwidth = peaks.bytes_per_s;
+  const double half = product_rate(peaks, "bf16");
+  const double single = product_rate(peaks, "fp32");
   fmt::print("{}: copies {:.2f} TB/s, bf16 products {:.0f} TFLOP/s, fp32 {:.1f}\n",
              bench.device().model(), bandwidth * 1e-12, half * 1e-12, single * 1e-12);
   const auto description = families().front()->random(argv[1], 1, {});

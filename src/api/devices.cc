@@ -63,7 +63,7 @@ std::shared_ptr<const backend::DeviceSet> open_gpus(const EngineOptions& options
   std::vector<std::shared_ptr<const backend::Device>> devices;
   const std::string device = options.device.empty() ? "cuda" : options.device;
   for (const int index : parse_device(device).indices) {
-    kernels::DeviceOptions gpu;
+    backend::DeviceOptions gpu;
     gpu.index = index;
     gpu.most_sm = most_sm(options.isa);
     gpu.tf32 = options.tf32;

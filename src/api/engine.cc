@@ -149,8 +149,9 @@ engine::ReadOptions EngineSettings::reading(bool verify) const {
   read.features = compile.target.features;
   read.threads = compile.target.threads;
   read.verify = verify;
-  read.open_gpus = [this](bool tf32) {
-    LASSO_CHECK(options.device.empty() || device.kind == backend::DeviceKind::kCuda,
+  // It outlives these settings.
+  read.open_gpus = [options = options, kind = device.kind](bool tf32) {
+    LASSO_CHECK(options.device.empty() || kind == backend::DeviceKind::kCuda,
                 ErrorCode::kInvalidArgument,
                 "built for the device \"cuda\", and \"{}\" is asked for; build another engine from "
                 "its checkpoint",

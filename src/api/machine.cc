@@ -77,7 +77,7 @@ std::vector<GpuInfo> gpus() {
   return guarded([] {
     const auto& library = kernels::device_library(backend::DeviceKind::kCuda);
     std::vector<GpuInfo> infos;
-    for (const kernels::DeviceInfo& device : library.devices()) {
+    for (const backend::DeviceInfo& device : library.devices()) {
       infos.push_back({fmt::format("cuda:{}", infos.size()), device.model,
                        fmt::format("sm_{}", device.sm), device.multiprocessors, device.memory_bytes,
                        library.driver(), libraries_text(library.libraries())});

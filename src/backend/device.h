@@ -107,6 +107,24 @@ class Stream {
   [[noreturn]] static void refuse_streams();
 };
 
+struct DeviceOptions {
+  int index = 0;
+  // The highest compute capability that kernels may use, 80 for 8.0; 0: the device's own.
+  int most_sm = 0;
+  bool tf32 = false;  // see TargetInfo
+  // Bytes of the device's memory that may be in use through this Device at a time; 0: no limit.
+  std::uint64_t memory_limit = 0;
+  // Every launch is waited for, so that an error names what failed; slow.
+  bool synchronous = false;
+};
+
+struct DeviceInfo {
+  std::string model;  // "NVIDIA H200"
+  int sm = 0;
+  int multiprocessors = 0;
+  std::uint64_t memory_bytes = 0;
+};
+
 class Device {
  public:
   Device() = default;

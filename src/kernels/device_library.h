@@ -16,34 +16,17 @@
 
 namespace lasso::kernels {
 
-struct DeviceOptions {
-  int index = 0;
-  // The highest compute capability that kernels may use, 80 for 8.0; 0: the device's own.
-  int most_sm = 0;
-  bool tf32 = false;  // see TargetInfo
-  // Bytes of the device's memory that may be in use through this Device at a time; 0: no limit.
-  std::uint64_t memory_limit = 0;
-  // Every launch is waited for, so that an error names what failed; slow.
-  bool synchronous = false;
-};
-
-struct DeviceInfo {
-  std::string model;  // "NVIDIA H200"
-  int sm = 0;
-  int multiprocessors = 0;
-  std::uint64_t memory_bytes = 0;
-};
-
 class DeviceLibrary {
  public:
   virtual ~DeviceLibrary() = default;
 
   // The devices that the driver shows. Throws kDevice where there is no driver, none that is new
   // enough, or no device.
-  virtual std::vector<DeviceInfo> devices() const = 0;
+  virtual std::vector<backend::DeviceInfo> devices() const = 0;
   // Throws kNotFound for an index that no device has, kUnsupported for a device that is too old,
   // and what devices() throws. `target.threads` is the caller's.
-  virtual std::shared_ptr<const backend::Device> open(const DeviceOptions& options) const = 0;
+  virtual std::shared_ptr<const backend::Device> open(
+      const backend::DeviceOptions& options) const = 0;
   virtual const DeviceRows& rows() const = 0;
   // Of one of devices(), by its index; some of it costs the driver a millisecond.
   virtual GpuState state(int index) const = 0;

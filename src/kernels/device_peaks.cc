@@ -46,7 +46,7 @@ AlignedBuffer random_matrix(DType type) {
 
 class PeakMeasurement {
  public:
-  explicit PeakMeasurement(const DeviceOptions& options)
+  explicit PeakMeasurement(const backend::DeviceOptions& options)
       : device_(device_library(DeviceKind::kCuda).open(options)),
         current_(device_->make_current()),
         stream_(device_->make_stream()) {}
@@ -148,7 +148,7 @@ class PeakMeasurement {
 
 GpuPeaks measure_gpu(int index) {
   constexpr int kLeastSmOfTf32 = 80;
-  DeviceOptions options;
+  backend::DeviceOptions options;
   options.index = index;
   PeakMeasurement plain(options);
   GpuPeaks peaks;

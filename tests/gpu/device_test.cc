@@ -105,7 +105,7 @@ TEST_F(DeviceTest, MemoryInUseIsCounted) {
 }
 
 TEST_F(DeviceTest, MemoryHasALimit) {
-  kernels::DeviceOptions options;
+  backend::DeviceOptions options;
   options.memory_limit = 100 << 20;
   const auto device = kernels::device_library(backend::DeviceKind::kCuda).open(options);
   Buffer first = device->allocate(60 << 20);
@@ -117,7 +117,7 @@ TEST_F(DeviceTest, MemoryHasALimit) {
 }
 
 TEST_F(DeviceTest, UnknownGpusAndCapsAreNamed) {
-  kernels::DeviceOptions options;
+  backend::DeviceOptions options;
   options.index = 100;
   const auto& library = kernels::device_library(backend::DeviceKind::kCuda);
   EXPECT_ERROR(library.open(options), ErrorCode::kNotFound, "cuda:100");

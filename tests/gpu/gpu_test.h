@@ -17,7 +17,7 @@ namespace lasso::test {
 // there is none. LASSO_TEST_REQUIRE_GPU=1 makes that a failure.
 inline std::shared_ptr<const backend::Device> gpu(std::string* reason = nullptr) {
   try {
-    kernels::DeviceOptions options;
+    backend::DeviceOptions options;
     const char* cap = std::getenv("LASSO_TEST_ISA");
     if (cap != nullptr && std::string(cap).rfind("sm_", 0) == 0)
       options.most_sm = std::atoi(cap + 3);

@@ -107,7 +107,8 @@ std::string precision_text(const EngineInfo& info) {
 // "oneDNN 2.6.3"
 std::string libraries_text(const EngineInfo& info) {
   std::vector<std::string> texts;
-  for (const auto& [name, version] : info.libraries) texts.push_back(fmt::format("{} {}", name, version));
+  for (const auto& [name, version] : info.libraries)
+    texts.push_back(fmt::format("{} {}", name, version));
   return texts.empty() ? "no library" : fmt::format("{}", fmt::join(texts, ", "));
 }
 

@@ -17,6 +17,8 @@ namespace lasso::cuda {
 namespace {
 
 using backend::Buffer;
+using backend::DeviceInfo;
+using backend::DeviceOptions;
 using backend::KernelArgs;
 using backend::KernelRun;
 using backend::KernelState;
@@ -78,7 +80,7 @@ void hold_up(void* /*unused*/) {
 // What the streams and buffers of one GPU share; they may outlive the CudaDevice.
 class Context {
  public:
-  Context(const GpuOptions& options, std::string model)
+  Context(const DeviceOptions& options, std::string model)
       : options_(options), name_(fmt::format("cuda:{}", options.index)), model_(std::move(model)) {
     const UseDevice use(options.index);
     LASSO_CHECK(cublasLtCreate(&cublas_) == CUBLAS_STATUS_SUCCESS, ErrorCode::kDevice,
@@ -90,7 +92,7 @@ class Context {
   Context(const Context&) = delete;
   Context& operator=(const Context&) = delete;
 
-  const GpuOptions& options() const { return options_; }
+  const DeviceOptions& options() const { return options_; }
   int index() const { return options_.index; }
   const std::string& name() const { return name_; }
   const std::string& model() const { return model_; }
@@ -138,7 +140,7 @@ class Context {
   }
 
  private:
-  GpuOptions options_;
+  DeviceOptions options_;
   std::string name_;
   std::string model_;
   cublasLtHandle_t cublas_ = nullptr;
@@ -298,7 +300,7 @@ class CudaDevice final : public backend::Device {
   backend::TargetInfo target_;
 };
 
-Gpu gpu_of(int index) {
+DeviceInfo gpu_of(int index) {
   cudaDeviceProp properties{};
   check(cudaGetDeviceProperties(&properties, index), "asking for its properties");
   return {properties.name, properties.major * 10 + properties.minor, properties.multiProcessorCount,
@@ -307,23 +309,23 @@ Gpu gpu_of(int index) {
 
 }  // namespace
 
-std::vector<Gpu> gpus() {
+std::vector<backend::DeviceInfo> gpus() {
   int count = 0;
   check(cudaGetDeviceCount(&count), "asking for GPUs");
-  std::vector<Gpu> found;
+  std::vector<backend::DeviceInfo> found;
   for (int i = 0; i < count; ++i) found.push_back(gpu_of(i));
   return found;
 }
 
 MemoryUse memory_use(int index) { return memory_counter(index).use(); }
 
-std::shared_ptr<const backend::Device> open_gpu(const GpuOptions& options) {
-  const std::vector<Gpu> all = gpus();
+std::shared_ptr<const backend::Device> open_gpu(const backend::DeviceOptions& options) {
+  const std::vector<backend::DeviceInfo> all = gpus();
   const auto count = static_cast<int>(all.size());
   LASSO_CHECK(options.index >= 0 && options.index < count, ErrorCode::kNotFound,
               "device \"cuda:{}\": there {} here: expected an index of at most {}", options.index,
               count == 1 ? "is 1 GPU" : fmt::format("are {} GPUs", count), count - 1);
-  const Gpu& gpu = all[static_cast<std::size_t>(options.index)];
+  const backend::DeviceInfo& gpu = all[static_cast<std::size_t>(options.index)];
   LASSO_CHECK(gpu.sm >= kLeastSm, ErrorCode::kUnsupported,
               "device \"cuda:{}\": {} has compute capability {}.{}, and Lasso needs {}.{}",
               options.index, gpu.model, gpu.sm / 10, gpu.sm % 10, kLeastSm / 10, kLeastSm % 10);

@@ -13,23 +13,8 @@ namespace lasso::cuda {
 // The least compute capability that kernels are built for.
 constexpr int kLeastSm = 75;
 
-struct Gpu {
-  std::string model;
-  int sm = 0;
-  int multiprocessors = 0;
-  std::uint64_t memory_bytes = 0;
-};
-
 // Those that the driver shows. Throws kDevice where there is no driver, an old one, or no GPU.
-std::vector<Gpu> gpus();
-
-struct GpuOptions {
-  int index = 0;
-  int most_sm = 0;  // 0: the GPU's own
-  bool tf32 = false;
-  std::uint64_t memory_limit = 0;  // 0: none
-  bool synchronous = false;
-};
+std::vector<backend::DeviceInfo> gpus();
 
 // Bytes of a GPU's memory that this process has through all its Devices.
 struct MemoryUse {
@@ -40,7 +25,7 @@ MemoryUse memory_use(int index);
 
 // Throws kNotFound for an index beyond the GPUs, kUnsupported for a GPU below kLeastSm and a cap
 // below it, and what gpus() throws.
-std::shared_ptr<const backend::Device> open_gpu(const GpuOptions& options);
+std::shared_ptr<const backend::Device> open_gpu(const backend::DeviceOptions& options);
 
 }  // namespace lasso::cuda
 

@@ -15,8 +15,8 @@
 #include <utility>
 
 #include "kernels/attention/attention_cuda_rows.h"
-#include "kernels/attention/attention_mma.cuh"
 #include "kernels/cuda/launch.cuh"
+#include "kernels/cuda/mma.cuh"
 
 namespace lasso::kernels {
 

@@ -5,7 +5,7 @@
 
 #include <type_traits>
 
-#include "kernels/attention/attention_mma.cuh"
+#include "kernels/cuda/mma.cuh"
 
 namespace lasso::kernels::gpu {
 

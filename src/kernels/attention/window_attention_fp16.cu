@@ -15,7 +15,7 @@ Kernel<WindowAttentionProblem> window_attention_cuda_fp16() {
   const auto offer = [](const WindowAttentionProblem& p, const TargetInfo&) {
     return gpu::offer_mma(p, DType::kF16, 128);
   };
-  return {"mma_fp16", Needs::gpu(80), offer, nullptr, gpu::create_mma_of<__half>, gpu::run_mma};
+  return {"mma_fp16", Needs::gpu(80), offer, nullptr, gpu::create_mma_of<__half>, gpu::run_window};
 }
 
 }  // namespace lasso::kernels

@@ -10,13 +10,13 @@ std::unique_ptr<KernelState> create(const WindowAttentionProblem& problem,
   using gpu::kNarrow;
   using gpu::kWide;
   using gpu::Tiling;
-  return gpu::create_mma(problem, [](gpu::MmaState& state, int columns, int head_dim) {
+  return gpu::create_mma(problem, [](gpu::WindowState& state, int columns, int head_dim) {
     if (columns == kNarrow) {
-      if (head_dim <= 64) return state.use<__half, Tiling<64, kNarrow, 1, 7, 32, 2, 1>>();
-      return state.use<__half, Tiling<80, kNarrow, 1, 7, 32, 2, 1>>();
+      if (head_dim <= 64) return gpu::use_mma<__half, Tiling<64, kNarrow, 1, 7, 32, 2, 1>>(state);
+      return gpu::use_mma<__half, Tiling<80, kNarrow, 1, 7, 32, 2, 1>>(state);
     }
-    if (head_dim <= 64) return state.use<__half, Tiling<64, kWide, 1, 4, 64, 2, 1>>();
-    return state.use<__half, Tiling<80, kWide, 1, 4, 64, 2, 1>>();
+    if (head_dim <= 64) return gpu::use_mma<__half, Tiling<64, kWide, 1, 4, 64, 2, 1>>(state);
+    return gpu::use_mma<__half, Tiling<80, kWide, 1, 4, 64, 2, 1>>(state);
   });
 }
 
@@ -26,7 +26,7 @@ Kernel<WindowAttentionProblem> window_attention_cuda_fp16_sm75() {
   const auto offer = [](const WindowAttentionProblem& p, const TargetInfo&) {
     return gpu::offer_mma(p, DType::kF16, 80);
   };
-  return {"mma_fp16_small", Needs::gpu(), offer, nullptr, create, gpu::run_mma};
+  return {"mma_fp16_small", Needs::gpu(), offer, nullptr, create, gpu::run_window};
 }
 
 }  // namespace lasso::kernels

@@ -14,28 +14,19 @@
 #include <utility>
 
 #include "kernels/attention/attention_cuda_rows.h"
-#include "kernels/attention/attention_mma.cuh"
+#include "kernels/attention/window_block.cuh"
 #include "kernels/cuda/launch.cuh"
+#include "kernels/cuda/mma.cuh"
 
 namespace lasso::kernels {
 
 namespace {
 
 using gpu::Index;
+using gpu::WindowParameters;
 constexpr int kThreads = 256;
 constexpr int kTile = 64;       // queries and keys
 constexpr int kRelStride = 65;  // of position terms [row or column of keys][query]
-
-struct Parameters {
-  const float* qkv;
-  const float* rel_h;
-  const float* rel_w;
-  const float* pad;
-  float* out;
-  int height, width, heads, head_dim;
-  int side_h, side_w, across, windows, query_blocks;
-  float factor;  // scale log2 e
-};
 
 // Floats of shared memory: Q^T, K^T (and P^T after it), V, position terms.
 template <int D>
@@ -128,7 +119,7 @@ __device__ __forceinline__ void relate(const float* table, int side, const int (
 
 template <int D>
 __global__ void __launch_bounds__(kThreads, D <= 80 ? 2 : 1)
-    window_attention_fp32(const Parameters p) {
+    window_attention_fp32(const WindowParameters p) {
   extern __shared__ __align__(16) float shared[];
   float* const q = shared;
   float* const k = shared + Layout<D>::kKeys;
@@ -138,23 +129,14 @@ __global__ void __launch_bounds__(kThreads, D <= 80 ? 2 : 1)
   const int tx = static_cast<int>(threadIdx.x) % 16;
   const int ty = static_cast<int>(threadIdx.x) / 16;
 
-  unsigned block = blockIdx.x;
-  const int first = static_cast<int>(block % p.query_blocks) * kTile;
-  block /= p.query_blocks;
-  const int head = static_cast<int>(block % p.heads);
-  block /= p.heads;
-  const int window = static_cast<int>(block % p.windows);
-  const Index image_tokens = static_cast<Index>(block / p.windows) * p.height * p.width;
-  const int top = window / p.across * p.side_h;
-  const int left = window % p.across * p.side_w;
-  const Index channels = static_cast<Index>(p.heads) * p.head_dim;
-  const float* qkv = p.qkv + image_tokens * 3 * channels + head * p.head_dim;
-  const float* pad = p.pad == nullptr ? nullptr : p.pad + head * p.head_dim;
-
-  // Queries are the window's tokens inside the grid.
-  const int row_width = min(p.side_w, p.width - left);
-  const int queries = min(p.side_h, p.height - top) * row_width;
+  const auto [query_block, head, image_tokens, top, left, row_width, queries] =
+      gpu::window_block(p);
+  const int first = query_block * kTile;
   if (first >= queries) return;
+  const Index channels = static_cast<Index>(p.heads) * p.head_dim;
+  const float* qkv =
+      static_cast<const float*>(p.qkv) + image_tokens * 3 * channels + head * p.head_dim;
+  const float* pad = p.pad == nullptr ? nullptr : p.pad + head * p.head_dim;
   const auto token_at = [&](int y, int x) {
     return static_cast<Index>(top + y) * p.width + left + x;
   };
@@ -280,7 +262,8 @@ __global__ void __launch_bounds__(kThreads, D <= 80 ? 2 : 1)
     for (int step = 8; step > 0; step /= 2) total += __shfl_xor_sync(0xFFFFFFFFU, total, step);
     if (first + 4 * ty + i >= queries) continue;
     const float inverse = 1.0F / total;
-    float* to = p.out + (image_tokens + token_at(y[i], x[i])) * channels + head * p.head_dim;
+    float* to = static_cast<float*>(p.out) + (image_tokens + token_at(y[i], x[i])) * channels +
+                head * p.head_dim;
 #pragma unroll
     for (int c = 0; c < D / 16; ++c) {
       const int column = column_of<D>(c);
@@ -330,58 +313,20 @@ Offer offer(const WindowAttentionProblem& p, const TargetInfo& target) {
   return {};
 }
 
-class Fp32State : public KernelState {
- public:
-  Parameters parameters = {};
-  bool has_rel = false;
-  bool has_pad = false;
-  Index blocks = 0;
-  void (*kernel)(Parameters) = nullptr;
-  std::size_t shared = 0;
-};
-
 std::unique_ptr<KernelState> create(const WindowAttentionProblem& p, const TargetInfo& /*target*/,
                                     const Offer& /*offer*/) {
-  auto state = std::make_unique<Fp32State>();
-  const Windows windows(p);
-  Parameters& to = state->parameters;
-  to.height = static_cast<int>(p.height);
-  to.width = static_cast<int>(p.width);
-  to.heads = static_cast<int>(p.heads);
-  to.head_dim = static_cast<int>(p.head_dim);
-  to.side_h = static_cast<int>(windows.side_h);
-  to.side_w = static_cast<int>(windows.side_w);
-  to.across = static_cast<int>(windows.across);
-  to.windows = static_cast<int>(windows.down * windows.across);
-  to.query_blocks = static_cast<int>(query_blocks(p));
-  to.factor = p.scale * kLog2e;
-  state->has_rel = p.has_rel;
-  state->has_pad = p.has_pad;
-  state->blocks = p.batch * to.windows * p.heads * to.query_blocks;
-  state->shared = shared_bytes(p);
-  state->kernel = with_width(p.head_dim, [](auto width) -> void (*)(Parameters) {
+  auto state = std::make_unique<gpu::WindowState>(p);
+  const auto kernel = with_width(p.head_dim, [](auto width) -> void (*)(WindowParameters) {
     return window_attention_fp32<width()>;
   });
-  gpu::allow_shared_memory(reinterpret_cast<const void*>(state->kernel));
+  state->use("window_attention_fp32", kernel, kThreads, shared_bytes(p), kTile);
   return state;
-}
-
-void run(const KernelState& state, const KernelArgs& args) {
-  const auto& s = static_cast<const Fp32State&>(state);
-  Parameters p = s.parameters;
-  p.qkv = static_cast<const float*>(args.inputs[0]);
-  p.rel_h = s.has_rel ? static_cast<const float*>(args.inputs[1]) : nullptr;
-  p.rel_w = s.has_rel ? static_cast<const float*>(args.inputs[2]) : nullptr;
-  p.pad = s.has_pad ? static_cast<const float*>(args.inputs[3]) : nullptr;
-  p.out = static_cast<float*>(args.outputs[0]);
-  gpu::launch("window_attention_fp32", s.kernel, static_cast<unsigned>(s.blocks), kThreads,
-              s.shared, args, p);
 }
 
 }  // namespace
 
 Kernel<WindowAttentionProblem> window_attention_cuda_fp32() {
-  return {"fp32", Needs::gpu(), offer, nullptr, create, run};
+  return {"fp32", Needs::gpu(), offer, nullptr, create, gpu::run_window};
 }
 
 }  // namespace lasso::kernels

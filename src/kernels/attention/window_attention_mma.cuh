@@ -20,8 +20,9 @@
 #include <type_traits>
 
 #include "kernels/attention/attention_cuda_rows.h"
-#include "kernels/attention/attention_mma.cuh"
+#include "kernels/attention/window_block.cuh"
 #include "kernels/cuda/launch.cuh"
+#include "kernels/cuda/mma.cuh"
 
 namespace lasso::kernels::gpu {
 
@@ -50,18 +51,6 @@ struct Tiling {
   // Position tables, of at most 2 Columns - 1 rows, pass through the last stage of the ring while
   // the others fill.
   static_assert(Keys % Columns == 0 && Stages >= 2);
-};
-
-struct TensorParameters {
-  const void* qkv;
-  const float* rel_h;
-  const float* rel_w;
-  const float* pad;
-  void* out;
-  int height, width, heads, head_dim;
-  int side_h, side_w, across, windows, query_blocks;
-  float factor;         // scale log2 e
-  float inverse_scale;  // 1 / scale
 };
 
 constexpr float kMasked = -1e30F;
@@ -319,7 +308,7 @@ struct QueriesOfWarp {
 
 template <typename T, typename S>
 __global__ void __launch_bounds__(S::kThreads, S::kBlocks)
-    window_attention_mma(const TensorParameters p) {
+    window_attention_mma(const WindowParameters p) {
   if constexpr (!kHasBf16Mma && std::is_same_v<T, __nv_bfloat16>) return;
   extern __shared__ __align__(16) unsigned char shared[];
   T* const ring = reinterpret_cast<T*>(shared);
@@ -327,21 +316,9 @@ __global__ void __launch_bounds__(S::kThreads, S::kBlocks)
   const int lane = static_cast<int>(threadIdx.x) % 32;
   const int warp = static_cast<int>(threadIdx.x) / 32;
 
-  unsigned block = blockIdx.x;
-  const int query_block = static_cast<int>(block % p.query_blocks);
-  block /= p.query_blocks;
-  const int head = static_cast<int>(block % p.heads);
-  block /= p.heads;
-  const int window = static_cast<int>(block % p.windows);
-  const Index image_tokens = static_cast<Index>(block / p.windows) * p.height * p.width;
-  const int top = window / p.across * p.side_h;
-  const int left = window % p.across * p.side_w;
-  const int channels = p.heads * p.head_dim;
-
-  // Queries are the window's tokens inside the grid.
-  const int row_width = min(p.side_w, p.width - left);
-  const int queries = min(p.side_h, p.height - top) * row_width;
+  const auto [query_block, head, image_tokens, top, left, row_width, queries] = window_block(p);
   if (query_block * S::kQueries >= queries) return;
+  const int channels = p.heads * p.head_dim;
   const int first = query_block * S::kQueries + warp * 16 * S::kTiles;
   const bool is_active = first < queries;
 

@@ -225,8 +225,30 @@ struct Weights {
   }
 };
 
+// Divides a thread's parts of two rows by the rows' sums, of which four lanes have a part each, and
+// stores them from row(half) on; null for a query that does not exist.
+template <typename T, typename S, typename Row>
+__device__ __forceinline__ void store_results(const float (&out)[S::kD / 2], const float (&sums)[2],
+                                              const Row& row) {
+#pragma unroll
+  for (int half = 0; half < 2; ++half) {
+    float sum = sums[half];
+    sum += __shfl_xor_sync(0xFFFFFFFFU, sum, 1);
+    sum += __shfl_xor_sync(0xFFFFFFFFU, sum, 2);
+    const float inverse = 1.0F / sum;
+    T* to = row(half);
+    if (to == nullptr) continue;
+    to += threadIdx.x % 4 * 2;
+#pragma unroll
+    for (int n = 0; n < S::kD / 8; ++n) {
+      *reinterpret_cast<std::uint32_t*>(to + n * 8) =
+          pack<T>(out[4 * n + 2 * half] * inverse, out[4 * n + 2 * half + 1] * inverse);
+    }
+  }
+}
+
 template <typename T, typename S>
-__global__ void __launch_bounds__(S::kThreads, 1) window_attention_wgmma(const TensorParameters p) {
+__global__ void __launch_bounds__(S::kThreads, 1) window_attention_wgmma(const WindowParameters p) {
   if constexpr (!kHasWarpGroups) return;
   extern __shared__ __align__(1024) unsigned char panels[];
   T* const stages = reinterpret_cast<T*>(panels);
@@ -386,22 +408,11 @@ __global__ void __launch_bounds__(S::kThreads, 1) window_attention_wgmma(const T
   wait_for_products<0>();
   hold(out);
 
-#pragma unroll
-  for (int half = 0; half < 2; ++half) {
-    float sum = weights.sum[half];
-    sum += __shfl_xor_sync(0xFFFFFFFFU, sum, 1);
-    sum += __shfl_xor_sync(0xFFFFFFFFU, sum, 2);
-    const float inverse = 1.0F / sum;
+  store_results<T, S>(out, weights.sum, [&](int half) -> T* {
     const int query = first + half * 8 + lane / 4;
-    if (query >= queries) continue;
-    T* to =
-        static_cast<T*>(p.out) + (image * queries + query) * channels + head * S::kD + lane % 4 * 2;
-#pragma unroll
-    for (int n = 0; n < S::kD / 8; ++n) {
-      *reinterpret_cast<std::uint32_t*>(to + n * 8) =
-          pack<T>(out[4 * n + 2 * half] * inverse, out[4 * n + 2 * half + 1] * inverse);
-    }
-  }
+    if (query >= queries) return nullptr;
+    return static_cast<T*>(p.out) + (image * queries + query) * channels + head * S::kD;
+  });
 }
 
 }  // namespace

@@ -20,25 +20,16 @@ inline Offer offer_wgmma(const WindowAttentionProblem& p, const TargetInfo& targ
   return offer;
 }
 
-template <typename S>
-void use_groups(MmaState& state, void (*kernel)(TensorParameters)) {
-  state.kernel = kernel;
-  state.threads = S::kThreads;
-  state.shared_bytes = S::kSharedBytes;
-  allow_shared_memory(reinterpret_cast<const void*>(kernel));
-  state.parameters.query_blocks = (state.parameters.query_blocks + S::kQueries - 1) / S::kQueries;
-}
-
 // Three groups of 64 queries: the grids of ViT-B and ViT-H take fewest waves so (169 and 270 us on
 // an H200; with two groups 190 and 291).
 template <typename T>
 std::unique_ptr<KernelState> create_wgmma(const WindowAttentionProblem& problem,
                                           const TargetInfo& /*target*/, const Offer& /*offer*/) {
-  return create_mma(problem, [](MmaState& state, int /*columns*/, int head_dim) {
+  return create_mma(problem, [](WindowState& state, int /*columns*/, int head_dim) {
     using Narrower = GroupTiling<64, 3, 64, false>;
     using Wider = GroupTiling<80, 3, 16, true>;
-    if (head_dim == 64) return use_groups<Narrower>(state, window_attention_wgmma<T, Narrower>);
-    return use_groups<Wider>(state, window_attention_wgmma<T, Wider>);
+    if (head_dim == 64) return use_tiling<Narrower>(state, window_attention_wgmma<T, Narrower>);
+    return use_tiling<Wider>(state, window_attention_wgmma<T, Wider>);
   });
 }
 
@@ -46,13 +37,13 @@ template <typename T>
 std::unique_ptr<KernelState> create_wgmma_windows(const WindowAttentionProblem& problem,
                                                   const TargetInfo& /*target*/,
                                                   const Offer& /*offer*/) {
-  return create_mma(problem, [](MmaState& state, int /*columns*/, int head_dim) {
+  return create_mma(problem, [](WindowState& state, int /*columns*/, int head_dim) {
     using Narrower = WindowTiling<64, 64, false>;
     using Wider = WindowTiling<80, 16, true>;
     if (head_dim == 64) {
-      return use_groups<Narrower>(state, window_attention_wgmma_windows<T, Narrower>);
+      return use_tiling<Narrower>(state, window_attention_wgmma_windows<T, Narrower>);
     }
-    return use_groups<Wider>(state, window_attention_wgmma_windows<T, Wider>);
+    return use_tiling<Wider>(state, window_attention_wgmma_windows<T, Wider>);
   });
 }
 
@@ -64,7 +55,7 @@ Kernel<WindowAttentionProblem> wgmma_row(const char* name) {
   const auto offer = [](const WindowAttentionProblem& p, const TargetInfo& target) {
     return offer_wgmma(p, target, kTypeOf<T>, false);
   };
-  return {name, Needs::gpu(90), offer, nullptr, create_wgmma<T>, run_mma};
+  return {name, Needs::gpu(90), offer, nullptr, create_wgmma<T>, run_window};
 }
 
 template <typename T>
@@ -72,7 +63,7 @@ Kernel<WindowAttentionProblem> wgmma_windows_row(const char* name) {
   const auto offer = [](const WindowAttentionProblem& p, const TargetInfo& target) {
     return offer_wgmma(p, target, kTypeOf<T>, true);
   };
-  return {name, Needs::gpu(90), offer, nullptr, create_wgmma_windows<T>, run_mma};
+  return {name, Needs::gpu(90), offer, nullptr, create_wgmma_windows<T>, run_window};
 }
 
 }  // namespace

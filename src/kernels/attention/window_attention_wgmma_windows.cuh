@@ -101,7 +101,7 @@ struct KeysOfWindow {
 
 template <typename T, typename S>
 __global__ void __launch_bounds__(S::kThreads, 2)
-    window_attention_wgmma_windows(const TensorParameters p) {
+    window_attention_wgmma_windows(const WindowParameters p) {
   if constexpr (!kHasWarpGroups) return;
   extern __shared__ __align__(1024) unsigned char panels[];
   T* const table_w = reinterpret_cast<T*>(panels + S::kKeyBytes);
@@ -111,20 +111,9 @@ __global__ void __launch_bounds__(S::kThreads, 2)
   const int lane = static_cast<int>(threadIdx.x) % 32;
   const int warp = static_cast<int>(threadIdx.x) / 32;
 
-  unsigned block = blockIdx.x;
-  const int query_block = static_cast<int>(block % p.query_blocks);
-  block /= p.query_blocks;
-  const int head = static_cast<int>(block % p.heads);
-  block /= p.heads;
-  const int window = static_cast<int>(block % p.windows);
-  const Index image_tokens = static_cast<Index>(block / p.windows) * p.height * p.width;
-  const int top = window / p.across * p.side_h;
-  const int left = window % p.across * p.side_w;
-  const int channels = p.heads * S::kD;
-  // Queries are the window's tokens inside the grid.
-  const int row_width = min(p.side_w, p.width - left);
-  const int queries = min(p.side_h, p.height - top) * row_width;
+  const auto [query_block, head, image_tokens, top, left, row_width, queries] = window_block(p);
   if (query_block * S::kQueries >= queries) return;
+  const int channels = p.heads * S::kD;
   const int first = query_block * S::kQueries + warp * 16;
 
   const KeysOfWindow<T, S> source{
@@ -245,23 +234,13 @@ __global__ void __launch_bounds__(S::kThreads, 2)
   multiply_values(tiles - 1);
   finish_products();
 
-#pragma unroll
-  for (int half = 0; half < 2; ++half) {
-    float sum = weights.sum[half];
-    sum += __shfl_xor_sync(0xFFFFFFFFU, sum, 1);
-    sum += __shfl_xor_sync(0xFFFFFFFFU, sum, 2);
-    const float inverse = 1.0F / sum;
+  store_results<T, S>(out, weights.sum, [&](int half) -> T* {
     const int query = first + half * 8 + lane / 4;
-    if (query >= queries) continue;
+    if (query >= queries) return nullptr;
     const Index token = image_tokens + static_cast<Index>(top + query / row_width) * p.width +
                         left + query % row_width;
-    T* to = static_cast<T*>(p.out) + token * channels + head * S::kD + lane % 4 * 2;
-#pragma unroll
-    for (int n = 0; n < S::kD / 8; ++n) {
-      *reinterpret_cast<std::uint32_t*>(to + n * 8) =
-          pack<T>(out[4 * n + 2 * half] * inverse, out[4 * n + 2 * half + 1] * inverse);
-    }
-  }
+    return static_cast<T*>(p.out) + token * channels + head * S::kD;
+  });
 }
 
 }  // namespace

@@ -98,38 +98,12 @@ void pack(const Conv2dProblem& p, const std::vector<TensorView>& constants, std:
 class ProductState : public KernelState {
  public:
   ProductState(const Conv2dProblem& problem, const TargetInfo& target, const std::string& tuning)
-      : problem_(problem),
-        part_(part(problem)),
-        whole_(product(problem, part_), target, tuning),
-        rest_(part_ == 0 ? whole_
-                         : gpu::Product(product(problem, pixels(problem) % part_), target)) {}
-  std::string implementation() const override { return whole_.implementation(); }
+      : problem(problem),
+        product(kernels::product(problem, pixels(problem)), part(problem), target, tuning) {}
+  std::string implementation() const override { return product.implementation(); }
 
-  void run(const KernelArgs& args) const {
-    const Conv2dProblem& p = problem_;
-    gpu::Operands o;
-    o.w = args.packed;
-    o.bias = filters(p).bias(args.packed);
-    o.workspace = args.workspace + window_bytes(p);
-    const std::int64_t all = pixels(p);
-    for (std::int64_t begin = 0; begin < all; begin += part_) {
-      const std::int64_t count = std::min(part_, all - begin);
-      if (is_product(p)) {
-        o.x = args.inputs[0];
-      } else {
-        gpu::gather_windows(p, args, args.inputs[0], begin, count, args.workspace);
-        o.x = args.workspace;
-      }
-      o.y = static_cast<float*>(args.outputs[0]) + begin * p.filters;
-      (count == part_ ? whole_ : rest_).run(args, o);
-    }
-  }
-
- private:
-  Conv2dProblem problem_;
-  std::int64_t part_;
-  gpu::Product whole_;
-  gpu::Product rest_;  // of the last pixels, where they are fewer
+  Conv2dProblem problem;
+  gpu::PartedProduct product;
 };
 
 std::unique_ptr<KernelState> create(const Conv2dProblem& p, const TargetInfo& target,
@@ -142,7 +116,22 @@ std::vector<std::string> tunings(const Conv2dProblem& p, const TargetInfo& targe
 }
 
 void run_cublaslt(const KernelState& state, const KernelArgs& args) {
-  static_cast<const ProductState&>(state).run(args);
+  const auto& s = static_cast<const ProductState&>(state);
+  const Conv2dProblem& p = s.problem;
+  gpu::Operands o;
+  o.w = args.packed;
+  o.bias = filters(p).bias(args.packed);
+  o.workspace = args.workspace + window_bytes(p);
+  s.product.each([&](const gpu::Product& product, std::int64_t begin, std::int64_t count) {
+    if (is_product(p)) {
+      o.x = args.inputs[0];
+    } else {
+      gpu::gather_windows(p, args, args.inputs[0], begin, count, args.workspace);
+      o.x = args.workspace;
+    }
+    o.y = static_cast<float*>(args.outputs[0]) + begin * p.filters;
+    product.run(args, o);
+  });
 }
 
 void run_tile(const KernelState& state, const KernelArgs& args) {

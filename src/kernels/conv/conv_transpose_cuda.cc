@@ -3,10 +3,9 @@
 #include <algorithm>
 
 #include "core/aligned_buffer.h"
-#include "core/convert.h"
 #include "kernels/conv/conv_cuda.h"
 #include "kernels/conv/conv_cuda_kernels.h"
-#include "kernels/cuda/packed_rows.h"
+#include "kernels/conv/packed_taps.h"
 #include "kernels/cuda/product.h"
 
 namespace lasso::kernels {
@@ -17,10 +16,6 @@ constexpr std::size_t kAligned = 256;
 
 std::int64_t pixels(const ConvTranspose2dProblem& p) { return p.batch * p.height * p.width; }
 std::int64_t columns(const ConvTranspose2dProblem& p) { return p.stride * p.stride * p.filters; }
-
-gpu::PackedRows taps(const ConvTranspose2dProblem& p) {
-  return {p.weights, columns(p), p.channels, p.filters};
-}
 
 // Sums are float32, of so many pixels at once that they stay in L2 until they are read.
 constexpr std::int64_t kSumBytes = std::int64_t{32} << 20;
@@ -45,8 +40,7 @@ Offer offer_tile(const ConvTranspose2dProblem& p, const TargetInfo& target) {
   Offer offer;
   offer.reason = gpu::refused_types(types, target);
   if (!offer) return offer;
-  offer.packed_bytes = taps(p).bytes();
-  offer.packed_layout = taps(p).layout("taps");
+  gpu::offer_taps(p, offer);
   return offer;
 }
 
@@ -67,52 +61,16 @@ Offer offer_cublaslt(const ConvTranspose2dProblem& p, const TargetInfo& target) 
   return offer;
 }
 
-// W [stride, stride, filters, channels], from W [channels, filters, stride, stride].
-void pack(const ConvTranspose2dProblem& p, const std::vector<TensorView>& constants,
-          std::byte* packed) {
-  const std::vector<float> w = read_f32(constants.at(0));
-  const std::int64_t area = p.stride * p.stride;
-  const auto element = [&](std::int64_t column, std::int64_t c) {
-    const std::int64_t tap = column / p.filters;
-    const std::int64_t filter = column % p.filters;
-    return w[static_cast<std::size_t>((c * p.filters + filter) * area + tap)];
-  };
-  taps(p).pack(element, gpu::bias_of(constants, p.filters), packed);
-}
-
 class ProductState : public KernelState {
  public:
   ProductState(const ConvTranspose2dProblem& problem, const TargetInfo& target,
                const std::string& tuning)
-      : problem_(problem),
-        part_(part(problem)),
-        whole_(product(problem, part_), target, tuning),
-        rest_(part_ == 0 ? whole_
-                         : gpu::Product(product(problem, pixels(problem) % part_), target)) {}
-  std::string implementation() const override { return whole_.implementation(); }
+      : problem(problem),
+        product(kernels::product(problem, pixels(problem)), part(problem), target, tuning) {}
+  std::string implementation() const override { return product.implementation(); }
 
-  void run(const KernelArgs& args) const {
-    const ConvTranspose2dProblem& p = problem_;
-    const auto* x = static_cast<const std::byte*>(args.inputs[0]);
-    const auto row = p.channels * static_cast<std::int64_t>(size_of(p.input));
-    gpu::Operands o;
-    o.w = args.packed;
-    o.y = args.workspace;
-    o.workspace = args.workspace + sum_bytes(p);
-    for (std::int64_t begin = 0; begin < pixels(p); begin += part_) {
-      const std::int64_t count = std::min(part_, pixels(p) - begin);
-      o.x = x + begin * row;
-      (count == part_ ? whole_ : rest_).run(args, o);
-      gpu::scatter_taps(p, args, static_cast<const float*>(o.y), taps(p).bias(args.packed), begin,
-                        count);
-    }
-  }
-
- private:
-  ConvTranspose2dProblem problem_;
-  std::int64_t part_;
-  gpu::Product whole_;
-  gpu::Product rest_;  // of the last pixels, where they are fewer
+  ConvTranspose2dProblem problem;
+  gpu::PartedProduct product;
 };
 
 std::unique_ptr<KernelState> create(const ConvTranspose2dProblem& p, const TargetInfo& target,
@@ -125,14 +83,27 @@ std::vector<std::string> tunings(const ConvTranspose2dProblem& p, const TargetIn
 }
 
 void run_cublaslt(const KernelState& state, const KernelArgs& args) {
-  static_cast<const ProductState&>(state).run(args);
+  const auto& s = static_cast<const ProductState&>(state);
+  const ConvTranspose2dProblem& p = s.problem;
+  const auto* x = static_cast<const std::byte*>(args.inputs[0]);
+  const auto row = p.channels * static_cast<std::int64_t>(size_of(p.input));
+  gpu::Operands o;
+  o.w = args.packed;
+  o.y = args.workspace;
+  o.workspace = args.workspace + sum_bytes(p);
+  s.product.each([&](const gpu::Product& product, std::int64_t begin, std::int64_t count) {
+    o.x = x + begin * row;
+    product.run(args, o);
+    gpu::scatter_taps(p, args, static_cast<const float*>(o.y), gpu::taps(p).bias(args.packed),
+                      begin, count);
+  });
 }
 
 // A kernel that takes W and the bias as they are packed.
 template <void (*kRun)(const ConvTranspose2dProblem&, const KernelArgs&, const void*, const float*)>
 void run(const KernelState& state, const KernelArgs& args) {
   const auto& p = static_cast<const ProblemState<ConvTranspose2dProblem>&>(state).problem;
-  kRun(p, args, args.packed, taps(p).bias(args.packed));
+  kRun(p, args, args.packed, gpu::taps(p).bias(args.packed));
 }
 
 }  // namespace
@@ -140,9 +111,9 @@ void run(const KernelState& state, const KernelArgs& args) {
 const std::vector<Kernel<ConvTranspose2dProblem>>& conv_transpose2d_cuda_kernels() {
   constexpr auto kState = create_problem_state<ConvTranspose2dProblem>;
   static const std::vector<Kernel<ConvTranspose2dProblem>> list{
-      {"mma", Needs::gpu(80), offer_mma, pack, kState, run<gpu::run_transpose_mma>},
-      {"cublaslt", Needs::gpu(), offer_cublaslt, pack, create, run_cublaslt, tunings},
-      {"tile", Needs::gpu(), offer_tile, pack, kState, run<gpu::run_transpose_tile>}};
+      {"mma", Needs::gpu(80), offer_mma, gpu::pack_taps, kState, run<gpu::run_transpose_mma>},
+      {"cublaslt", Needs::gpu(), offer_cublaslt, gpu::pack_taps, create, run_cublaslt, tunings},
+      {"tile", Needs::gpu(), offer_tile, gpu::pack_taps, kState, run<gpu::run_transpose_tile>}};
   return list;
 }
 

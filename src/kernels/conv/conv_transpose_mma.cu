@@ -9,6 +9,7 @@
 
 #include "kernels/conv/conv_cuda_kernels.h"
 #include "kernels/cuda/launch.cuh"
+#include "kernels/cuda/mma.cuh"
 
 namespace lasso::kernels::gpu {
 
@@ -51,38 +52,6 @@ __device__ uint4 load_halves(const float* from) {
   for (int i = 0; i < kVector; ++i) result.halves[i] = from_float<T>(values[i]);
   return result.bits;
 }
-
-#if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 800
-
-// Four 8 x 8 matrices of halves; lane 8 i + r holds the address of row r of matrix i.
-__device__ inline void load_matrices(std::uint32_t (&to)[4], const void* row) {
-  const auto address = static_cast<std::uint32_t>(__cvta_generic_to_shared(row));
-  asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
-               : "=r"(to[0]), "=r"(to[1]), "=r"(to[2]), "=r"(to[3])
-               : "r"(address)
-               : "memory");
-}
-
-// sums [16, 8] += x [16, 16] w [16, 8].
-template <typename T>
-__device__ void multiply(float (&sums)[4], const std::uint32_t (&x)[4], std::uint32_t w0,
-                         std::uint32_t w1) {
-  if constexpr (std::is_same_v<T, __half>) {
-    asm volatile(
-        "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, "
-        "{%8, %9}, {%0, %1, %2, %3};"
-        : "+f"(sums[0]), "+f"(sums[1]), "+f"(sums[2]), "+f"(sums[3])
-        : "r"(x[0]), "r"(x[1]), "r"(x[2]), "r"(x[3]), "r"(w0), "r"(w1));
-  } else {
-    asm volatile(
-        "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, "
-        "{%8, %9}, {%0, %1, %2, %3};"
-        : "+f"(sums[0]), "+f"(sums[1]), "+f"(sums[2]), "+f"(sums[3])
-        : "r"(x[0]), "r"(x[1]), "r"(x[2]), "r"(x[3]), "r"(w0), "r"(w1));
-  }
-}
-
-#endif
 
 template <typename T, typename X, typename Y>
 __global__ void __launch_bounds__(kThreads, 2)
@@ -138,17 +107,19 @@ __global__ void __launch_bounds__(kThreads, 2)
       std::uint32_t left[kRowTiles][4];
 #pragma unroll
       for (int i = 0; i < kRowTiles; ++i) {
-        load_matrices(left[i], xs + (warp_row + i * 16 + lane % 16) * kPitch + k + lane / 16 * 8);
+        load_matrices(left[i], shared_address(xs + (warp_row + i * 16 + lane % 16) * kPitch + k +
+                                              lane / 16 * 8));
       }
 #pragma unroll
       for (int j = 0; j < kColumnTiles; j += 2) {
         std::uint32_t right[4];
-        load_matrices(right, ws + (warp_column + j * 8 + lane / 16 * 8 + lane % 8) * kPitch + k +
-                                 lane / 8 % 2 * 8);
+        load_matrices(
+            right, shared_address(ws + (warp_column + j * 8 + lane / 16 * 8 + lane % 8) * kPitch +
+                                  k + lane / 8 % 2 * 8));
 #pragma unroll
         for (int i = 0; i < kRowTiles; ++i) {
-          multiply<T>(sums[i][j], left[i], right[0], right[1]);
-          multiply<T>(sums[i][j + 1], left[i], right[2], right[3]);
+          multiply_add<T>(sums[i][j], left[i], right[0], right[1], sums[i][j]);
+          multiply_add<T>(sums[i][j + 1], left[i], right[2], right[3], sums[i][j + 1]);
         }
       }
     }

@@ -6,8 +6,8 @@
 // float32; and 201 MB, 47 us at 4.3 TB/s, where the image itself would be 537 MB written and read.
 #include <algorithm>
 
-#include "kernels/attention/attention_mma.cuh"
 #include "kernels/conv/upscaled_product_kernel.h"
+#include "kernels/cuda/mma.cuh"
 #include "kernels/cuda/nest.cuh"
 
 namespace lasso::kernels::gpu {

@@ -17,16 +17,10 @@ namespace {
 
 class CudaLibrary final : public DeviceLibrary {
  public:
-  std::vector<DeviceInfo> devices() const override {
-    std::vector<DeviceInfo> infos;
-    for (cuda::Gpu& gpu : cuda::gpus()) {
-      infos.push_back({std::move(gpu.model), gpu.sm, gpu.multiprocessors, gpu.memory_bytes});
-    }
-    return infos;
-  }
-  std::shared_ptr<const backend::Device> open(const DeviceOptions& options) const override {
-    return cuda::open_gpu(
-        {options.index, options.most_sm, options.tf32, options.memory_limit, options.synchronous});
+  std::vector<backend::DeviceInfo> devices() const override { return cuda::gpus(); }
+  std::shared_ptr<const backend::Device> open(
+      const backend::DeviceOptions& options) const override {
+    return cuda::open_gpu(options);
   }
   const DeviceRows& rows() const override { return rows_; }
   GpuState state(int index) const override { return cuda::gpu_state(index); }

@@ -111,6 +111,22 @@ void Product::run(const KernelArgs& args, Operands o) const {
   finish(p, args, static_cast<const float*>(y), o);
 }
 
+namespace {
+
+ProductProblem with_rows(ProductProblem problem, std::int64_t rows) {
+  problem.m = rows;
+  return problem;
+}
+
+}  // namespace
+
+PartedProduct::PartedProduct(const ProductProblem& p, std::int64_t part, const TargetInfo& target,
+                             const std::string& tuning)
+    : rows_(p.m),
+      part_(part),
+      whole_(with_rows(p, part), target, tuning),
+      rest_(part == 0 ? whole_ : Product(with_rows(p, p.m % part), target)) {}
+
 std::string Product::implementation() const { return gemm_ ? gemm_->implementation() : "tile"; }
 
 }  // namespace lasso::kernels::gpu

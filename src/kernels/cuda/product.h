@@ -3,6 +3,7 @@
 #ifndef LASSO_KERNELS_CUDA_PRODUCT_H_
 #define LASSO_KERNELS_CUDA_PRODUCT_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -73,6 +74,31 @@ class Product {
   ProductProblem problem_;
   std::optional<Gemm> gemm_;  // empty: the plain kernel
   bool finish_ = false;       // whether bias, activation and residual come after cuBLASLt's product
+};
+
+// A product whose rows are computed in parts of so many, the last of which may be smaller, because
+// x is made or y is used part by part.
+class PartedProduct {
+ public:
+  // `problem` has all rows. The tuning is one of tunings(), of a whole part.
+  PartedProduct(const ProductProblem& problem, std::int64_t part, const TargetInfo& target,
+                const std::string& tuning);
+
+  std::string implementation() const { return whole_.implementation(); }
+
+  // Calls run(product, first row, rows) for each part.
+  template <typename Run>
+  void each(const Run& run) const {
+    for (std::int64_t begin = 0; begin < rows_; begin += part_) {
+      const std::int64_t count = std::min(part_, rows_ - begin);
+      run(count == part_ ? whole_ : rest_, begin, count);
+    }
+  }
+
+ private:
+  std::int64_t rows_, part_;
+  Product whole_;
+  Product rest_;  // of the last rows, where they are fewer
 };
 
 }  // namespace lasso::kernels::gpu

@@ -9,7 +9,7 @@ namespace lasso::kernels::gpu {
 // Why the kernel for few rows does not take the product; null where it does.
 const char* refused_by_few_rows(const ProductProblem& problem);
 
-// The product by that kernel, W [n, k]; all of `operands` but the half bias and the workspace.
+// The product by that kernel, in float32; all of `operands` but the half bias and the workspace.
 void run_few_rows(const ProductProblem& problem, const KernelArgs& args, const Operands& operands);
 
 }  // namespace lasso::kernels::gpu

@@ -1,6 +1,6 @@
-// Linear for few rows, such as the tokens of the mask decoder: the weights are read once, and
-// nothing is shared between warps but the cache, so that a layer takes little more than the
-// latency of the memory.
+// Linear in float32 with a ReLU for few rows, such as the tokens of the mask decoder: the weights
+// are read once, and nothing is shared between warps but the cache, so that a layer takes little
+// more than the latency of the memory.
 //
 // 7 rows by W [2048, 256] in float32 are 7.3 MFLOP and 2.1 MB: 0.5 us of 4.3 TB/s, 0.1 us of
 // 67 TFLOP/s. Launching takes longer.
@@ -8,8 +8,6 @@
 // A warp has 8 rows and 2 columns of the result: its lanes take 16 bytes of the weights in turn,
 // and add up their parts of the 16 sums by a butterfly. Where k is large, the warps of a block
 // share the columns and take different parts of k.
-#include <type_traits>
-
 #include "kernels/cuda/nest.cuh"
 #include "kernels/linear/linear_cuda_rows.h"
 
@@ -21,20 +19,20 @@ constexpr int kWarps = 4;
 constexpr int kWarp = 32;
 constexpr int kRows = 8;     // of a warp
 constexpr int kColumns = 2;  // of a warp
+constexpr int kWidth = 4;    // numbers in 16 bytes
 constexpr int kSums = kRows * kColumns;
 constexpr int kLanesOfSum = kWarp / kSums;
 constexpr unsigned kAll = 0xFFFFFFFFU;
 
 struct FewRows {
-  const void* x;
-  const void* w;
+  const float* x;
+  const float* w;
   const float* bias;      // null: none
   const float* residual;  // null: none
-  void* y;
+  float* y;
   int m, n;
   int k;
   int warps_of_sum;  // 1 or kWarps
-  bool half_result;  // in the weights' type
   graph::Activation activation;
 };
 
@@ -60,28 +58,26 @@ __device__ __forceinline__ float add_lanes(float (&sums)[kSums]) {
   return sums[0];
 }
 
-template <typename X, typename W>
 __global__ void __launch_bounds__(kWarps* kWarp) few_rows(const FewRows p) {
-  constexpr int kWidth = 16 / sizeof(W);
   const int lane = static_cast<int>(threadIdx.x) % kWarp;
   const int warp = static_cast<int>(threadIdx.x) / kWarp;
   const bool shared = p.warps_of_sum > 1;
   const int group = static_cast<int>(blockIdx.x) * (shared ? 1 : kWarps) + (shared ? 0 : warp);
   const int first_column = group * kColumns;
   const int first_row = static_cast<int>(blockIdx.y) * kRows;
-  const W* w[kColumns];
+  const float* w[kColumns];
 #pragma unroll
   for (int j = 0; j < kColumns; ++j) {
-    w[j] = static_cast<const W*>(p.w) + static_cast<Index>(min(first_column + j, p.n - 1)) * p.k;
+    w[j] = p.w + static_cast<Index>(min(first_column + j, p.n - 1)) * p.k;
   }
-  const X* x = static_cast<const X*>(p.x) + static_cast<Index>(first_row) * p.k;
+  const float* x = p.x + static_cast<Index>(first_row) * p.k;
   const int rows = min(kRows, p.m - first_row);
 
   float sums[kSums] = {};
   const int step = kWarp * kWidth * p.warps_of_sum;
 #pragma unroll 2
   for (int at = (shared ? warp * kWarp + lane : lane) * kWidth; at < p.k; at += step) {
-    Vector<W, kWidth> weights[kColumns];
+    Vector<float, kWidth> weights[kColumns];
 #pragma unroll
     for (int j = 0; j < kColumns; ++j) weights[j] = load_vector<kWidth>(w[j] + at);
 #pragma unroll
@@ -90,12 +86,10 @@ __global__ void __launch_bounds__(kWarps* kWarp) few_rows(const FewRows p) {
       const auto numbers = load_vector<kWidth>(x + static_cast<Index>(i) * p.k + at);
 #pragma unroll
       for (int c = 0; c < kWidth; ++c) {
-        float number = to_float(numbers.values[c]);
-        if constexpr (!std::is_same_v<X, W>) number = to_float(from_float<W>(number));
 #pragma unroll
         for (int j = 0; j < kColumns; ++j) {
           sums[i * kColumns + j] =
-              fmaf(number, to_float(weights[j].values[c]), sums[i * kColumns + j]);
+              fmaf(numbers.values[c], weights[j].values[c], sums[i * kColumns + j]);
         }
       }
     }
@@ -118,11 +112,7 @@ __global__ void __launch_bounds__(kWarps* kWarp) few_rows(const FewRows p) {
   sum = activate(p.activation, sum);
   const Index place = static_cast<Index>(row) * p.n + column;
   if (p.residual != nullptr) sum += p.residual[place];
-  if (p.half_result) {
-    static_cast<W*>(p.y)[place] = from_float<W>(sum);
-  } else {
-    static_cast<float*>(p.y)[place] = sum;
-  }
+  p.y[place] = sum;
 }
 
 }  // namespace
@@ -136,7 +126,7 @@ const char* refused_by_few_rows(const ProductProblem& p) {
   if (p.m < kLeastRows || p.weights != DType::kF32 || p.activation != graph::Activation::kRelu) {
     return "cuBLASLt is faster but for float32 with a ReLU and 32 rows or more";
   }
-  if (p.k % (16 / static_cast<std::int64_t>(size_of(p.weights))) != 0) {
+  if (p.k % kWidth != 0) {
     return "rows that are not multiples of 16 bytes";
   }
   if (p.n > INT32_MAX / 2 || p.k > INT32_MAX / 2) return "more than 2^30 rows or columns";
@@ -147,27 +137,22 @@ void run_few_rows(const ProductProblem& p, const KernelArgs& args, const Operand
   if (p.m == 0 || p.n == 0) return;
   // So many 16 bytes of a row are best left to one warp.
   constexpr std::int64_t kVectorsOfWarp = std::int64_t{4} * kWarp;
-  const std::int64_t vectors = p.k * static_cast<std::int64_t>(size_of(p.weights)) / 16;
+  const std::int64_t vectors = p.k / kWidth;
   const bool shared = vectors > kVectorsOfWarp;
-  const FewRows rows{.x = o.x,
-                     .w = o.w,
+  const FewRows rows{.x = static_cast<const float*>(o.x),
+                     .w = static_cast<const float*>(o.w),
                      .bias = p.bias ? o.bias : nullptr,
                      .residual = p.residual ? o.residual : nullptr,
-                     .y = o.y,
+                     .y = static_cast<float*>(o.y),
                      .m = static_cast<int>(p.m),
                      .n = static_cast<int>(p.n),
                      .k = static_cast<int>(p.k),
                      .warps_of_sum = shared ? kWarps : 1,
-                     .half_result = is_half(p.output),
                      .activation = p.activation};
   const std::int64_t columns = kColumns * (shared ? 1 : kWarps);
   const dim3 grid(static_cast<unsigned>((p.n + columns - 1) / columns),
                   static_cast<unsigned>((p.m + kRows - 1) / kRows));
-  with_float_type(p.weights, [&](auto* weights) {
-    using W = std::remove_pointer_t<decltype(weights)>;
-    launch("few_rows", p.input == p.weights ? few_rows<W, W> : few_rows<float, W>, grid,
-           kWarps * kWarp, 0, args, rows);
-  });
+  launch("few_rows", few_rows, grid, kWarps * kWarp, 0, args, rows);
 }
 
 }  // namespace lasso::kernels::gpu

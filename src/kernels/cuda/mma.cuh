@@ -1,7 +1,7 @@
 // Instructions of tensor cores and of their data's way: mma.sync, ldmatrix, cp.async. Below sm_80
 // float16 products take two instructions, copies go through registers, and bfloat16 has none.
-#ifndef LASSO_KERNELS_ATTENTION_ATTENTION_MMA_CUH_
-#define LASSO_KERNELS_ATTENTION_ATTENTION_MMA_CUH_
+#ifndef LASSO_KERNELS_CUDA_MMA_CUH_
+#define LASSO_KERNELS_CUDA_MMA_CUH_
 
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
@@ -144,4 +144,4 @@ __device__ __forceinline__ std::uint32_t pack<__half>(float low, float high) {
 
 }  // namespace lasso::kernels::gpu
 
-#endif  // LASSO_KERNELS_ATTENTION_ATTENTION_MMA_CUH_
+#endif  // LASSO_KERNELS_CUDA_MMA_CUH_

@@ -1,0 +1,336 @@
+// For tests of the GPU's rows: each that takes a call, against the CPU's reference, with guards
+// behind its memory, twice for equal bits, and once recorded.
+#ifndef LASSO_TESTS_GPU_ROWS_H_
+#define LASSO_TESTS_GPU_ROWS_H_
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/aligned_buffer.h"
+#include "core/convert.h"
+#include "core/random.h"
+#include "core/threads.h"
+#include "engine/compile/compile.h"
+#include "gpu/gpu_test.h"
+#include "graph/builder.h"
+#include "kernels/family.h"
+#include "kernels/registry.h"
+
+namespace lasso::test {
+
+using backend::Buffer;
+using backend::DeviceKind;
+using graph::Activation;
+using kernels::Call;
+using kernels::Family;
+using kernels::Offer;
+using kernels::Operand;
+
+// An input of an op under test.
+struct In {
+  Dims dims;
+  DType dtype = DType::kF32;
+  bool constant = false;
+  float offset = 0;  // of values that otherwise lie in [-1, 1)
+  int below = 1;     // of indices
+  bool absent = false;
+};
+
+inline In weights(Dims dims) { return {std::move(dims), DType::kF32, true}; }
+inline In absent() {
+  In in;
+  in.absent = true;
+  return in;
+}
+
+inline AlignedBuffer random_bytes(const In& in, std::uint64_t seed) {
+  const auto count = static_cast<std::size_t>(element_count(in.dims));
+  AlignedBuffer bytes(std::max<std::size_t>(count * size_of(in.dtype), 1));
+  SplitMix64 random(seed);
+  for (std::size_t i = 0; i < count; ++i) {
+    const float value = in.offset + random.uniform(-1.0F, 1.0F);
+    switch (in.dtype) {
+      case DType::kBF16:
+        reinterpret_cast<std::uint16_t*>(bytes.data())[i] = f32_to_bf16(value);
+        break;
+      case DType::kF16:
+        reinterpret_cast<std::uint16_t*>(bytes.data())[i] = f32_to_f16(value);
+        break;
+      case DType::kU8:
+        bytes.data()[i] = static_cast<std::byte>(random.below(256));
+        break;
+      case DType::kI32:
+        reinterpret_cast<std::int32_t*>(bytes.data())[i] =
+            static_cast<std::int32_t>(random.below(static_cast<std::uint64_t>(in.below)));
+        break;
+      default:
+        reinterpret_cast<float*>(bytes.data())[i] = value;
+    }
+  }
+  return bytes;
+}
+
+inline std::size_t bytes_of(const Operand& operand) {
+  return static_cast<std::size_t>(element_count(operand.dims)) * size_of(operand.dtype);
+}
+
+// How far a result may lie from the reference's, as a part of the result's norm: both round sums of
+// up to some thousand terms, in float32, and of exponentials in attention; one that is stored in
+// fewer bits is rounded once more by each, and so may be the bias in it.
+inline double tolerance(const graph::Op& op, DType output, DType factors) {
+  const bool attends = std::holds_alternative<graph::WindowAttention>(op) ||
+                       std::holds_alternative<graph::Attention>(op);
+  const auto of = [&](DType dtype) {
+    return dtype == DType::kBF16 ? 0x1p-7 : dtype == DType::kF16 ? 0x1p-10 : attends ? 2e-5 : 2e-6;
+  };
+  return std::max(of(output), of(factors));
+}
+
+// cuBLASLt's GELU is the tanh form, which rows with a half result may use.
+inline double activation_error(const graph::Op& op, DType output) {
+  const auto* linear = std::get_if<graph::Linear>(&op);
+  const bool tanh_form =
+      linear != nullptr && linear->activation == Activation::kGelu && output != DType::kF32;
+  return tanh_form ? 5e-4 : 0;
+}
+
+class RowsTest : public GpuTest {
+ protected:
+  // Runs all rows that take the call. `exact`: the same bits as the reference.
+  void check(const std::string& name, const graph::Op& op, const std::vector<In>& ins,
+             bool exact = false) {
+    SCOPED_TRACE(name + " " + std::string(graph::op_name(op)) + " " + graph::attributes(op));
+    const Call call = make(op, ins);
+    std::vector<AlignedBuffer> inputs;
+    for (std::size_t i = 0; i < ins.size(); ++i) inputs.push_back(random_bytes(ins[i], i + 1));
+    const std::vector<std::vector<std::byte>> expected = reference(call, inputs);
+    const Family& family = kernels::family_of(op, DeviceKind::kCuda);
+    int ran = 0;
+    std::string reasons;
+    for (std::size_t row = 0; row < family.size(); ++row) {
+      SCOPED_TRACE(family.label(row));
+      Offer offer = family.ask(row, call, device_->target());
+      if (!offer) {
+        reasons += family.label(row) + ": " + offer.reason + "; ";
+        continue;
+      }
+      ++ran;
+      check_row(family, row, offer, call, inputs, expected, exact);
+      if (HasFailure()) return;
+      // Tunings, and what an engine file may say instead of one.
+      std::vector<std::string> tunings = family.tunings(row, call, device_->target());
+      constexpr std::size_t kMostTunings = 4;
+      tunings.resize(std::min(tunings.size(), kMostTunings));
+      if (!tunings.empty()) tunings.insert(tunings.end(), {"7", "66.9999.77.64.2.3.9.9.9"});
+      for (const std::string& tuning : tunings) {
+        SCOPED_TRACE(tuning);
+        offer.tuning = tuning;
+        check_row(family, row, offer, call, inputs, expected, exact);
+        if (HasFailure()) return;
+      }
+    }
+    // Below 8.0 GPUs have no products of bfloat16 numbers.
+    const bool has_bf16 =
+        std::any_of(ins.begin(), ins.end(), [](const In& in) { return in.dtype == DType::kBF16; });
+    if (device_->target().sm < 80 && (has_bf16 || reasons.find("bfloat16") != std::string::npos)) {
+      return;
+    }
+    EXPECT_GT(ran, 0) << reasons;
+  }
+
+ private:
+  static Call make(const graph::Op& op, const std::vector<In>& ins) {
+    graph::Builder builder("test");
+    std::vector<graph::ValueId> ids;
+    for (std::size_t i = 0; i < ins.size(); ++i) {
+      const In& in = ins[i];
+      const std::string name = "x" + std::to_string(i);
+      if (in.absent) {
+        ids.push_back(graph::kNoValue);
+      } else {
+        ids.push_back(builder.input(name, in.dtype, graph::Shape(in.dims.begin(), in.dims.end())));
+      }
+    }
+    const auto results = builder.add_results({"y"}, op, ids);
+    builder.output(results.front(), "y");
+    const graph::Graph graph = builder.finish();
+    Call call = engine::make_call(graph, graph.nodes.front(), {});
+    for (std::size_t i = 0; i < ins.size(); ++i) call.inputs[i].constant = ins[i].constant;
+    return call;
+  }
+
+  static std::vector<TensorView> constants(const Call& call, const std::vector<std::size_t>& packed,
+                                           const std::vector<AlignedBuffer>& inputs) {
+    std::vector<TensorView> views;
+    for (const std::size_t i : packed) {
+      const bool present = i < call.inputs.size() && call.inputs[i].present;
+      views.push_back(present
+                          ? TensorView{call.inputs[i].dtype, call.inputs[i].dims, inputs[i].data()}
+                          : TensorView{});
+    }
+    return views;
+  }
+
+  static bool is_packed(const std::vector<std::size_t>& packed, std::size_t i) {
+    return std::find(packed.begin(), packed.end(), i) != packed.end();
+  }
+
+  // The results of the CPU's reference.
+  static std::vector<std::vector<std::byte>> reference(const Call& call,
+                                                       const std::vector<AlignedBuffer>& inputs) {
+    const Family& family = kernels::family_of(call.op, DeviceKind::kCpu);
+    const std::size_t row = family.size() - 1;
+    backend::TargetInfo target;  // LASSO_TEST_ISA is the GPU's here
+    target.threads = default_threads();
+    const Offer offer = family.ask(row, call, target);
+    EXPECT_TRUE(offer) << "the CPU's reference: " << offer.reason;
+    if (!offer) return {};
+    const auto packed_inputs = family.packed_inputs(call);
+    AlignedBuffer packed(std::max<std::size_t>(offer.packed_bytes, 1));
+    if (offer.packed_bytes > 0) {
+      family.pack(row, call, constants(call, packed_inputs, inputs), packed.data());
+    }
+    AlignedBuffer workspace(std::max<std::size_t>(offer.workspace_bytes, 1));
+    std::vector<const void*> given;
+    for (std::size_t i = 0; i < call.inputs.size(); ++i) {
+      const bool is_given = call.inputs[i].present && !is_packed(packed_inputs, i);
+      given.push_back(is_given ? inputs[i].data() : nullptr);
+    }
+    std::vector<std::vector<std::byte>> results;
+    std::vector<void*> outputs;
+    for (const Operand& output : call.outputs) results.emplace_back(bytes_of(output));
+    for (auto& result : results) outputs.push_back(result.data());
+    const auto state = family.create(row, call, target, offer);
+    family.run(row)(*state, {given, outputs, packed.data(), workspace.data(), nullptr});
+    return results;
+  }
+
+  // Memory on the device with a guard behind it, filled with NaNs.
+  struct Guarded {
+    static constexpr std::size_t kGuard = 1024;
+    Guarded(const backend::Device& device, backend::Stream& stream, std::size_t bytes)
+        : bytes(bytes), buffer(device.allocate(bytes + kGuard)) {
+      stream.fill(buffer.data(), std::byte{0xFF}, bytes + kGuard);
+    }
+    void expect_intact(backend::Stream& stream, const char* what) const {
+      std::vector<std::byte> guard(kGuard);
+      stream.download(guard.data(), buffer.data() + bytes, kGuard);
+      stream.wait();
+      EXPECT_TRUE(
+          std::all_of(guard.begin(), guard.end(), [](std::byte b) { return b == std::byte{0xFF}; }))
+          << "written behind " << what;
+    }
+    std::size_t bytes;
+    Buffer buffer;
+  };
+
+  void check_row(const Family& family, std::size_t row, const Offer& offer, const Call& call,
+                 const std::vector<AlignedBuffer>& inputs,
+                 const std::vector<std::vector<std::byte>>& expected, bool exact) {
+    const auto packed_inputs = family.packed_inputs(call);
+    Guarded packed(*device_, *stream_, offer.packed_bytes);
+    if (offer.packed_bytes > 0) {
+      AlignedBuffer host(offer.packed_bytes);
+      family.pack(row, call, constants(call, packed_inputs, inputs), host.data());
+      stream_->upload(packed.buffer.data(), host.data(), offer.packed_bytes);
+    }
+    Guarded workspace(*device_, *stream_, offer.workspace_bytes);
+    std::vector<Guarded> operands;
+    operands.reserve(call.inputs.size() + call.outputs.size());
+    std::vector<const void*> given;
+    for (std::size_t i = 0; i < call.inputs.size(); ++i) {
+      given.push_back(nullptr);
+      if (!call.inputs[i].present || is_packed(packed_inputs, i)) continue;
+      operands.emplace_back(*device_, *stream_, bytes_of(call.inputs[i]));
+      stream_->upload(operands.back().buffer.data(), inputs[i].data(), bytes_of(call.inputs[i]));
+      given.back() = operands.back().buffer.data();
+    }
+    const std::size_t first_output = operands.size();
+    std::vector<void*> outputs;
+    for (const Operand& output : call.outputs) {
+      operands.emplace_back(*device_, *stream_, bytes_of(output));
+      outputs.push_back(operands.back().buffer.data());
+    }
+    const auto state = family.create(row, call, device_->target(), offer);
+    const auto run = [&] {
+      stream_->launch(family.run(row), *state,
+                      {given, outputs, packed.buffer.data(), workspace.buffer.data(), nullptr});
+      std::vector<std::vector<std::byte>> results;
+      for (std::size_t k = 0; k < call.outputs.size(); ++k) {
+        results.emplace_back(bytes_of(call.outputs[k]));
+        stream_->download(results.back().data(), outputs[k], results.back().size());
+      }
+      stream_->wait();
+      return results;
+    };
+    const auto results = run();
+    packed.expect_intact(*stream_, "the packed weights");
+    workspace.expect_intact(*stream_, "the workspace");
+    for (const Guarded& operand : operands) operand.expect_intact(*stream_, "an operand");
+    for (std::size_t k = 0; k < results.size(); ++k) {
+      compare(call, k, results[k], expected[k], exact);
+    }
+    if (HasFailure()) return;
+    for (std::size_t k = 0; k < results.size(); ++k) {
+      stream_->fill(operands[first_output + k].buffer.data(), std::byte{0xFF}, results[k].size());
+    }
+    EXPECT_EQ(results, run()) << "a second run gave other bits";
+    const auto recording = stream_->record([&] {
+      stream_->launch(family.run(row), *state,
+                      {given, outputs, packed.buffer.data(), workspace.buffer.data(), nullptr});
+    });
+    ASSERT_NE(recording, nullptr);
+  }
+
+  static void compare(const Call& call, std::size_t k, const std::vector<std::byte>& result,
+                      const std::vector<std::byte>& expected, bool exact) {
+    const Operand& output = call.outputs[k];
+    if (exact) {
+      EXPECT_EQ(result, expected) << "result " << k;
+      return;
+    }
+    const auto count = static_cast<std::size_t>(element_count(output.dims));
+    const std::vector<float> y = read_f32({output.dtype, output.dims, result.data()});
+    const std::vector<float> r = read_f32({output.dtype, output.dims, expected.data()});
+    double difference = 0;
+    double norm = 0;
+    double largest = 0;
+    double worst = 0;
+    std::size_t at = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+      const double d = std::abs(static_cast<double>(y[i]) - r[i]);
+      ASSERT_FALSE(std::isnan(d) && !std::isnan(r[i]))
+          << "element " << i << ": " << y[i] << " instead of " << r[i];
+      if (std::isnan(d)) continue;
+      difference += d * d;
+      norm += static_cast<double>(r[i]) * r[i];
+      largest = std::max(largest, std::abs(static_cast<double>(r[i])));
+      if (d > worst) at = i;
+      worst = std::max(worst, d);
+    }
+    DType factors = DType::kF32;
+    for (const Operand& input : call.inputs) {
+      if (input.dtype == DType::kBF16 || input.dtype == DType::kF16) factors = input.dtype;
+    }
+    if (const auto* linear = std::get_if<graph::Linear>(&call.op)) factors = linear->weights;
+    if (const auto* conv = std::get_if<graph::Conv2d>(&call.op)) factors = conv->weights;
+    if (const auto* conv = std::get_if<graph::ConvTranspose2d>(&call.op)) factors = conv->weights;
+    const double allowed = tolerance(call.op, output.dtype, factors);
+    const double more = activation_error(call.op, output.dtype);
+    EXPECT_LE(std::sqrt(difference),
+              allowed * std::sqrt(norm) + more * std::sqrt(static_cast<double>(count)) + 1e-30)
+        << "result " << k;
+    EXPECT_LE(worst, 8 * allowed * largest + more + 1e-30)
+        << "result " << k << ", element " << at << ": " << y[at] << " instead of " << r[at];
+  }
+};
+
+}  // namespace lasso::test
+
+#endif  // LASSO_TESTS_GPU_ROWS_H_
