@@ -1,10 +1,10 @@
 #include "lasso/tensor.h"
 
 #include <array>
-#include <cstring>
 #include <utility>
 
 #include "api/tensor.h"
+#include "core/bytes.h"
 #include "core/check.h"
 #include "core/guard.h"
 #include "core/tensor.h"
@@ -65,9 +65,7 @@ std::map<std::string, HostTensor> load_npz(const std::string& path) {
       tensor.type = element_type(array.dtype);
       tensor.shape = array.dims;
       tensor.bytes.resize(array.bytes());
-      if (!tensor.bytes.empty()) {
-        std::memcpy(tensor.bytes.data(), array.data.get(), tensor.bytes.size());
-      }
+      copy_bytes(tensor.bytes.data(), array.data.get(), tensor.bytes.size());
     }
     return tensors;
   });

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <vector>
 
+#include "core/bytes.h"
 #include "core/check.h"
 #include "core/dtype.h"
 #include "core/tensor.h"
@@ -24,7 +25,7 @@ inline void read_f32(const TensorView& view, float* out) {
   const std::int64_t count = element_count(view.dims);
   const auto* bytes = static_cast<const std::byte*>(view.data);
   if (view.dtype == DType::kF32) {
-    std::memcpy(out, bytes, static_cast<std::size_t>(count) * sizeof(float));
+    copy_bytes(out, bytes, static_cast<std::size_t>(count) * sizeof(float));
     return;
   }
   if (view.dtype == DType::kF64) {  // rounded to nearest, as PyTorch's load_state_dict() does

@@ -2,9 +2,8 @@
 
 #include <fmt/ranges.h>
 
-#include <cstring>
-
 #include "core/aligned_buffer.h"
+#include "core/bytes.h"
 #include "core/check.h"
 #include "core/file.h"
 
@@ -37,7 +36,7 @@ Tensor copy_tensor(DType dtype, Dims dims, const std::vector<T>& values) {
   LASSO_CHECK(element_count(dims) == static_cast<std::int64_t>(values.size()), ErrorCode::kInternal,
               "a tensor of shape {} made from {} values", to_string(dims), values.size());
   auto buffer = std::make_shared<AlignedBuffer>(values.size() * sizeof(T));
-  if (!values.empty()) std::memcpy(buffer->data(), values.data(), values.size() * sizeof(T));
+  copy_bytes(buffer->data(), values.data(), values.size() * sizeof(T));
   return {dtype, std::move(dims), std::shared_ptr<const void>(buffer, buffer->data()), nullptr};
 }
 

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "core/aligned_buffer.h"
+#include "core/bytes.h"
 #include "core/checksum.h"
 #include "core/finite.h"
 #include "core/memory.h"
@@ -165,7 +166,7 @@ Tensor Weights::dense(const std::string& name) const {
   if (tensor.file) tensor.file->check_size();
   auto buffer = std::make_shared<AlignedBuffer>(bytes);
   if (tensor.is_contiguous()) {
-    if (bytes > 0) std::memcpy(buffer->data(), tensor.data, bytes);
+    copy_bytes(buffer->data(), tensor.data, bytes);
   } else {
     gather(tensor, buffer->data());
   }

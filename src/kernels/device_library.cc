@@ -20,10 +20,10 @@ std::string own_folder() {
   return slash == std::string::npos ? "" : path.substr(0, slash + 1);
 }
 
-const DeviceLibrary& load(const std::string& name) {
+const DeviceLibrary& load(const char* name) {
   void* library = dlopen((own_folder() + name).c_str(), RTLD_NOW | RTLD_LOCAL);
   std::string reason = library == nullptr ? dlerror() : "";
-  if (library == nullptr) library = dlopen(name.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (library == nullptr) library = dlopen(name, RTLD_NOW | RTLD_LOCAL);
   LASSO_CHECK(library != nullptr, ErrorCode::kUnsupported,
               "the device \"cuda\" needs the library {}, which can't be loaded: {}", name, reason);
   const auto get = reinterpret_cast<GetDeviceLibrary>(dlsym(library, "lasso_device_library"));

@@ -3,6 +3,7 @@
 
 #include "backend/device.h"
 #include "core/aligned_buffer.h"
+#include "core/bytes.h"
 #include "core/cpu_features.h"
 #include "core/threads.h"
 
@@ -24,10 +25,10 @@ class CpuStream final : public Stream {
     });
   }
   void upload(void* to, const void* from, std::size_t bytes) override {
-    if (bytes > 0) std::memcpy(to, from, bytes);
+    copy_bytes(to, from, bytes);
   }
   void download(void* to, const void* from, std::size_t bytes) override {
-    if (bytes > 0) std::memcpy(to, from, bytes);
+    copy_bytes(to, from, bytes);
   }
   void copy(void* to, const void* from, std::size_t bytes) override {
     if (bytes > 0) std::memmove(to, from, bytes);

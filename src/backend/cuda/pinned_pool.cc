@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "backend/cuda/cuda_check.h"
+#include "core/bytes.h"
 #include "core/threads.h"
 
 namespace lasso::cuda {
@@ -16,9 +17,9 @@ constexpr std::size_t kPartBytes = std::size_t{2} << 20;
 constexpr std::size_t kSliceBytes = std::size_t{256} << 10;
 constexpr int kMostThreads = 8;
 
-void copy_bytes(std::byte* to, const std::byte* from, std::size_t bytes) {
+void copy_with_team(std::byte* to, const std::byte* from, std::size_t bytes) {
   if (bytes < 2 * kSliceBytes) {
-    std::memcpy(to, from, bytes);
+    copy_bytes(to, from, bytes);
     return;
   }
   const ThreadLimit limit(std::min(omp_get_max_threads(), kMostThreads));
@@ -77,7 +78,7 @@ void PinnedPool::upload(void* to, const void* from, std::size_t bytes, cudaStrea
   for (std::size_t begin = 0; begin < bytes; begin += kPartBytes) {
     const std::size_t part = std::min(kPartBytes, bytes - begin);
     Block& block = free_block(part, stream);
-    copy_bytes(block.data, static_cast<const std::byte*>(from) + begin, part);
+    copy_with_team(block.data, static_cast<const std::byte*>(from) + begin, part);
     LASSO_CUDA_CHECK(cudaMemcpyAsync(static_cast<std::byte*>(to) + begin, block.data, part,
                                      cudaMemcpyHostToDevice, stream));
     LASSO_CUDA_CHECK(cudaEventRecord(block.done, stream));
@@ -99,7 +100,7 @@ void PinnedPool::download(void* to, const void* from, std::size_t bytes, cudaStr
 void PinnedPool::finish() {
   for (const auto& block : blocks_) {
     if (block->to == nullptr) continue;
-    copy_bytes(static_cast<std::byte*>(block->to), block->data, block->used);
+    copy_with_team(static_cast<std::byte*>(block->to), block->data, block->used);
     block->to = nullptr;
   }
 }

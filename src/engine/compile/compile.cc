@@ -3,11 +3,11 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <cstring>
 #include <optional>
 #include <tuple>
 #include <utility>
 
+#include "core/bytes.h"
 #include "core/check.h"
 #include "core/convert.h"
 #include "core/threads.h"
@@ -37,7 +37,7 @@ void copy_constant(const Value& value, std::byte* out) {
   }
   LASSO_CHECK(tensor.dtype == value.dtype, ErrorCode::kInternal, "constant {} of type {}",
               value.name, to_string(tensor.dtype));
-  std::memcpy(out, tensor.data.get(), tensor.bytes());
+  copy_bytes(out, tensor.data.get(), tensor.bytes());
 }
 
 // Packed weights and plain constants, each stored once for all programs that use it: first their

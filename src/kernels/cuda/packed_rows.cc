@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "core/aligned_buffer.h"
+#include "core/bytes.h"
 #include "kernels/cpu/constant.h"
 
 namespace lasso::kernels::gpu {
@@ -17,7 +18,7 @@ std::size_t bytes_of(std::int64_t count, DType dtype) {
 
 void write(DType dtype, const std::vector<float>& from, std::byte* to) {
   if (!is_half(dtype)) {
-    std::memcpy(to, from.data(), from.size() * sizeof(float));
+    copy_bytes(to, from.data(), from.size() * sizeof(float));
     return;
   }
   auto* out = reinterpret_cast<std::uint16_t*>(to);

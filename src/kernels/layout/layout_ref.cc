@@ -1,7 +1,7 @@
 // The specification of the operations that move elements.
 #include <algorithm>
-#include <cstring>
 
+#include "core/bytes.h"
 #include "core/threads.h"
 #include "kernels/layout/layout.h"
 
@@ -25,7 +25,7 @@ void divide(std::int64_t count, std::int64_t bytes_each, const F& part) {
 void copy_nest(const std::vector<CopyLoop>& loops, std::size_t level, const std::byte* source,
                std::byte* target, std::size_t bytes) {
   if (level == loops.size()) {
-    std::memcpy(target, source, bytes);
+    copy_bytes(target, source, bytes);
     return;
   }
   const CopyLoop& loop = loops[level];
@@ -41,7 +41,7 @@ void run_copy(const KernelState& state, const KernelArgs& args) {
   auto* target = static_cast<std::byte*>(args.outputs[0]);
   if (p.loops.empty()) {
     divide(p.bytes, 1, [&](std::int64_t begin, std::int64_t end) {
-      std::memcpy(target + begin, source + begin, static_cast<std::size_t>(end - begin));
+      copy_bytes(target + begin, source + begin, static_cast<std::size_t>(end - begin));
     });
     return;
   }
@@ -62,9 +62,9 @@ void run_concat(const KernelState& state, const KernelArgs& args) {
   std::int64_t row = 0;
   for (const std::int64_t bytes : p.bytes) row += bytes;
   const auto copy = [&](std::int64_t outer, std::size_t input, std::int64_t position) {
-    std::memcpy(static_cast<std::byte*>(args.outputs[0]) + outer * row + position,
-                static_cast<const std::byte*>(args.inputs[input]) + outer * p.bytes[input],
-                static_cast<std::size_t>(p.bytes[input]));
+    copy_bytes(static_cast<std::byte*>(args.outputs[0]) + outer * row + position,
+               static_cast<const std::byte*>(args.inputs[input]) + outer * p.bytes[input],
+               static_cast<std::size_t>(p.bytes[input]));
   };
   divide(p.outer, row, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t outer = begin; outer < end; ++outer) {
@@ -88,8 +88,8 @@ void run_gather(const KernelState& state, const KernelArgs& args) {
   divide(p.count, p.row_bytes, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
       const std::int64_t row = std::clamp<std::int64_t>(index[i] + p.offset, 0, p.rows - 1);
-      std::memcpy(y + i * p.row_bytes, table + row * p.row_bytes,
-                  static_cast<std::size_t>(p.row_bytes));
+      copy_bytes(y + i * p.row_bytes, table + row * p.row_bytes,
+                 static_cast<std::size_t>(p.row_bytes));
     }
   });
 }
