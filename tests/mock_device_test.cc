@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
@@ -17,6 +18,7 @@
 #include "engine/run/session.h"
 #include "models/sam/checkpoint/checkpoint.h"
 #include "models/sam/describe/describe.h"
+#include "support/errors.h"
 
 namespace lasso {
 namespace {
@@ -168,6 +170,38 @@ TEST_F(MockDeviceTest, RunsAreRecordedOnce) {
   for (const std::uint64_t seed : {7, 8}) check(1, seed);
   EXPECT_EQ(device_->counts().recordings, 2);
   EXPECT_EQ(device_->counts().replays, 6);
+}
+
+// What a call that fails has asked for is not written later: its caller's memory may be gone.
+TEST_F(MockDeviceTest, NothingIsWrittenAfterAFailure) {
+  Session there = session(device_);
+  Session here = session(nullptr);
+  const std::size_t tokens = there.program(sam::kImageTokens);
+  const graph::Graph& graph = module_->programs[tokens].graph;
+  ASSERT_GE(graph.outputs.size(), 2U);
+  Arguments failed(graph, {}, 3);
+  for (Floats& values : failed.results) std::fill(values.begin(), values.end(), 1e30F);
+  const std::vector<Floats> untouched = failed.results;
+  device_->fail_download_after(1);  // the first output's is asked for
+  EXPECT_THROW(there.run(tokens, {}, failed.inputs, failed.outputs), Error);
+  EXPECT_EQ(run(there, sam::kImageTokens, {}), run(here, sam::kImageTokens, {}));
+  EXPECT_EQ(failed.results, untouched);
+}
+
+// A recording during which something fails leaves the stream as it was.
+TEST_F(MockDeviceTest, ARecordingThatFailsIsGone) {
+  const auto stream = device_->make_stream();
+  const backend::Buffer there = device_->allocate(4);
+  EXPECT_ERROR(stream->record([&] {
+    stream->fill(there.data(), std::byte{9}, 4);
+    throw Error(ErrorCode::kOutOfMemory, "no kernel");
+  }),
+               ErrorCode::kOutOfMemory, "no kernel");
+  stream->fill(there.data(), std::byte{1}, 4);
+  std::array<std::byte, 4> here{};
+  stream->download(here.data(), there.data(), here.size());
+  stream->wait();
+  EXPECT_EQ(here.front(), std::byte{1});
 }
 
 // Plans that leave the cache while their work waits.

@@ -42,8 +42,9 @@ LASSO_EXPORT Precision precision_from_string(const std::string& name);
 struct EngineOptions {
   // Where the engine runs: "cpu", or NVIDIA GPUs: "cuda" is the first, "cuda:1" the second, and
   // segmenters and runners of "cuda:0,1" use both in turn. Empty: an engine file's own device, else
-  // the CPU. For GPUs that are not there, or whose driver is too old, kDevice is thrown; for a
-  // build without CUDA kUnsupported.
+  // the CPU. Thrown are kDevice where there is no GPU or its driver is too old, kNotFound for an
+  // index that none has, and kUnsupported for a GPU below compute capability 7.5, for several of
+  // unequal models, and where this build has no CUDA.
   std::string device;
   Kernels kernels = Kernels::kFast;
   // None: float32 where a model is built, and what it was built in for an engine file. One that is
@@ -58,13 +59,14 @@ struct EngineOptions {
   // The best instructions that kernels may use, one of isa_names(); on a GPU the compute
   // capability, such as "sm_80". Empty: all that the device has.
   std::string isa;
-  // On GPUs: let products of float32 numbers round their factors to TF32, 10 bits of mantissa.
+  // On GPUs: let products of float32 numbers round their factors to TF32, 10 bits of mantissa. An
+  // engine file keeps the choice that it was built with.
   bool tf32 = false;
   // On GPUs: wait for every kernel, so that an error names the layer that failed; slow.
   bool synchronous = false;
-  // Bytes of each GPU's memory that the engine, its segmenters and its runners may use together;
-  // where more is needed, kOutOfMemory is thrown. What CUDA itself takes is not counted. 0: no
-  // limit.
+  // Bytes of each GPU's memory that the engine, its segmenters and its runners may use together (of
+  // one that is named twice, each time so many); where more is needed, kOutOfMemory is thrown. What
+  // CUDA itself takes is not counted. 0: no limit.
   std::uint64_t device_memory_limit = 0;
   // Measure how long each kernel takes where several compute a layer, and prefer one that is
   // clearly faster than the one that is estimated to be. Takes a few seconds for a large model; the
@@ -155,6 +157,7 @@ struct EngineInfo {
   std::string processor;
   std::string isa;                         // the best that its kernels may use: "avx512", "sm_90"
   std::string precision;                   // "fp32", "fp16", "bf16", "int8", "auto"
+  bool tf32 = false;                       // see EngineOptions
   std::optional<AccuracyRecord> accuracy;  // of a calibrated engine
   // Who packed the weights, with the libraries that compute by name ("oneDNN", "cuBLASLt"), and the
   // lowest instruction set with which fast kernels read them: what a CPU must have for the engine's
@@ -175,9 +178,9 @@ class LASSO_EXPORT Engine {
  public:
   // The model in `path`, whichever it is: a checkpoint is built as build() does, an engine file
   // loaded as load() does. With an engine file, options that contradict what it was built with
-  // throw kInvalidArgument: another preprocessing, reference kernels where it has fast ones, a
-  // configuration file, or a precision other than its own; without a precision, the default, it
-  // runs in its own.
+  // throw kInvalidArgument: another device, another preprocessing, reference kernels where it has
+  // fast ones, a configuration file, TF32 where it was built without, or a precision other than its
+  // own; without a precision, the default, it runs in its own. Throws what build() and load() do.
   static Engine open(const std::string& path, const EngineOptions& options = {},
                      const LoadOptions& load = {});
 
@@ -185,9 +188,9 @@ class LASSO_EXPORT Engine {
   // SAM, or a folder with one as Hugging Face's tools lay it out (docs/checkpoints.md). The file
   // may be deleted afterwards, but must not be changed meanwhile. Throws kNotFound, kCorruptFile
   // (also for weights that are not finite, and a file that becomes shorter meanwhile), kUnsupported
-  // (a model of no family that Lasso knows, or a CPU without AVX2), kOutOfMemory, and
-  // kInvalidArgument for options out of their range and for Precision::kAuto, which takes
-  // calibrate().
+  // (a model of no family that Lasso knows, or a CPU without AVX2), kOutOfMemory, what
+  // EngineOptions::device says of GPUs, and kInvalidArgument for options out of their range and for
+  // Precision::kAuto, which takes calibrate().
   static Engine build(const std::string& path, const EngineOptions& options = {});
 
   // The same into an engine file, which is then loaded. The weights go to the file as they are
@@ -201,7 +204,9 @@ class LASSO_EXPORT Engine {
   // calls that run a program throw kCorruptFile where it has become shorter before or meanwhile,
   // and reading what is gone raises SIGBUS, for which the library installs no handler. Throws
   // kNotFound; kCorruptFile for a damaged or truncated file; kUnsupported for one of another format
-  // or family, for another device, or whose weights need instructions that this CPU lacks.
+  // or family, or whose weights need instructions that this CPU lacks; kInvalidArgument for one
+  // that was built for another device than the options'; of an engine for GPUs what
+  // EngineOptions::device says of them.
   static Engine load(const std::string& path, const LoadOptions& options = {});
 
   // Writes an engine file that load() takes. It appears complete or not at all. Throws

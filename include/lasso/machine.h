@@ -28,7 +28,7 @@ LASSO_EXPORT std::vector<std::string> isa_names();
 
 // The highest rate at which the CPU multiplies and adds, on registers alone: no model is faster.
 struct PeakRate {
-  std::string precision;    // of the factors: "fp32", "fp16", "bf16" or "int8"
+  std::string precision;    // of the factors: "fp32", "bf16" or "int8"
   std::string isa;          // the first instruction set that has the instruction: "avx2", ...
   std::string instruction;  // "vfmadd231ps"
   int threads = 0;

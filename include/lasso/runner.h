@@ -65,7 +65,7 @@ class LASSO_EXPORT Runner {
   // Where the tensors of enqueue() must lie: "cuda:0"; "cpu" for an engine on the CPU.
   std::string device() const;
 
-  // What the program of the last run took, milliseconds.
+  // What the program of the last run() took, milliseconds; 0 before the first.
   double last_run_ms() const;
 
  private:

@@ -83,10 +83,10 @@ class LASSO_EXPORT Segmenter {
   // kCorruptFile where the engine's file has become shorter.
   Embedding encode(const ImageView& image);
 
-  // Returns the embeddings of several images, in their order, as if each were encoded alone; the
-  // encoder takes up to four at once, on a GPU eight. For small models on many cores, which the
-  // layers of one image don't fill, and for GPUs; memory for activations grows with the images
-  // taken at once. Throws as encode() of one image.
+  // Returns the embeddings of several images, in their order, as if each were encoded alone (on a
+  // GPU sums may be in another order); the encoder takes up to four at once, on a GPU eight. For
+  // small models on many cores, which the layers of one image don't fill, and for GPUs; memory for
+  // activations grows with the images taken at once. Throws as encode() of one image.
   std::vector<Embedding> encode(const std::vector<ImageView>& images);
 
   // Runs the encoder on an image that is already resized, padded and normalised: float32,

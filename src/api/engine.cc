@@ -77,6 +77,7 @@ Model load_model(const ModelSource& source, const EngineOptions& options, bool v
   LASSO_CHECK(known, ErrorCode::kUnsupported,
               "{}: an engine in the precision \"{}\", which this release does not have",
               source.path(), model.record.precision);
+  if (model.module->options.devices == nullptr) cpu_features(options.isa);  // throws for a GPU's
   return model;
 }
 
@@ -109,6 +110,11 @@ void check_agreement(const std::string& path, const Engine::Impl& engine,
               "{}: the engine was built in {}, and {} is asked for; build another one from its "
               "checkpoint",
               path, precision, to_string(*options.precision));
+  LASSO_CHECK(
+      !options.tf32 || engine.info.tf32 || engine.info.device == "cpu", ErrorCode::kInvalidArgument,
+      "{}: the engine was built without TF32, and TF32 is asked for; build another one from "
+      "its checkpoint",
+      path);
   LASSO_CHECK(options.config_path.empty(), ErrorCode::kInvalidArgument,
               "{}: an engine file holds its configuration, and {} is given beside it", path,
               options.config_path);
@@ -139,6 +145,7 @@ engine::CompileOptions EngineSettings::measured() const {
     measured.target.features = compile.target.features;
     measured.target.threads = compile.target.threads;
   } else {
+    cpu_features(options.isa);  // throws for a GPU's
     measured.target = backend::cpu_target(compile.target.features, compile.target.threads);
   }
   return measured;

@@ -137,6 +137,7 @@ EngineInfo engine_info(const Model& model) {
   describe_devices(module, info);
   info.isa = isa_of(module);
   info.precision = model.record.precision;
+  info.tf32 = module.options.target.tf32;
   if (!model.record.accuracy.empty()) {
     info.accuracy = accuracy_from_json(model.record.accuracy, "accuracy");
   }

@@ -161,6 +161,7 @@ struct Runner::Impl {
       to.emplace_back(tensor.data, value.dtype, kThere);
     }
     session.stream().follow(stream.handle);
+    // What it throws, it throws when nothing is under way.
     session.enqueue(program, symbols(bindings), from, to);
     session.stream().lead(stream.handle);
   }

@@ -67,6 +67,12 @@ class Stream {
   virtual void fill(void* to, std::byte value, std::size_t bytes) = 0;
   // Returns when everything that was asked for is done.
   virtual void wait() = 0;
+  // Where a caller gives up: returns when everything that was asked for is done, and forgets what
+  // failed and the downloads that have not come, whose memory the caller may free.
+  virtual void abandon() noexcept = 0;
+  // Whether work that was asked for earlier has failed so that all that follows fails, too: an
+  // error that comes to light now may be of that work.
+  virtual bool has_failed() const { return false; }
   // Milliseconds from the beginning to the end, on the device, of what `work` asks for; waits for
   // it.
   virtual double time(const std::function<void()>& work) {
@@ -91,7 +97,7 @@ class Stream {
     try {
       work();
     } catch (...) {
-      end_recording();
+      abandon_recording();
       throw;
     }
     return end_recording();
@@ -102,6 +108,7 @@ class Stream {
  protected:
   virtual bool begin_recording() { return false; }
   virtual std::unique_ptr<Recording> end_recording() { return nullptr; }
+  virtual void abandon_recording() noexcept {}
 
  private:
   [[noreturn]] static void refuse_streams();

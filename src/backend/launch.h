@@ -11,7 +11,8 @@ namespace lasso::backend {
 class Stream;
 
 // What a kernel keeps between calls: a library's primitive, resolved tile sizes. It belongs to one
-// plan, and a call may change what it holds.
+// plan, and a call may change what it holds, on devices without recordings: a replay does not call
+// the kernel again.
 class KernelState {
  public:
   virtual ~KernelState() = default;

@@ -28,8 +28,9 @@ struct TargetInfo {
   bool tf32 = false;
 
   double rate(MultiplyAdd multiply_add) const { return rates.rate(multiply_add); }
-  // Whether products of bfloat16 numbers are faster here than those of float32 ones.
-  bool bf16_is_faster() const {
+  // Whether products of 16-bit numbers (a CPU's bfloat16, any that a GPU has) are faster here than
+  // those of float32 ones.
+  bool half_is_faster() const {
     if (kind == DeviceKind::kCuda) return true;
     return features.has(CpuFeature::kAvx512Bf16) &&
            rate(MultiplyAdd::kBf16Avx512) > rate(fp32_multiply_add(features));

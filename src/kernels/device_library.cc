@@ -1,6 +1,7 @@
 #include "kernels/device_library.h"
 
 #include <dlfcn.h>
+#include <unistd.h>
 
 #include <mutex>
 
@@ -21,9 +22,15 @@ std::string own_folder() {
 }
 
 const DeviceLibrary& load(const char* name) {
-  void* library = dlopen((own_folder() + name).c_str(), RTLD_NOW | RTLD_LOCAL);
+  // Beside this library, and where the loader looks. Of two reasons the telling one is that of a
+  // file that is there: it lacks a library itself.
+  const std::string beside = own_folder() + name;
+  void* library = dlopen(beside.c_str(), RTLD_NOW | RTLD_LOCAL);
   std::string reason = library == nullptr ? dlerror() : "";
-  if (library == nullptr) library = dlopen(name, RTLD_NOW | RTLD_LOCAL);
+  if (library == nullptr) {
+    library = dlopen(name, RTLD_NOW | RTLD_LOCAL);
+    if (library == nullptr && access(beside.c_str(), F_OK) != 0) reason = dlerror();
+  }
   LASSO_CHECK(library != nullptr, ErrorCode::kUnsupported,
               "the device \"cuda\" needs the library {}, which can't be loaded: {}", name, reason);
   const auto get = reinterpret_cast<GetDeviceLibrary>(dlsym(library, "lasso_device_library"));

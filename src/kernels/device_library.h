@@ -24,7 +24,8 @@ class DeviceLibrary {
   // enough, or no device.
   virtual std::vector<backend::DeviceInfo> devices() const = 0;
   // Throws kNotFound for an index that no device has, kUnsupported for a device that is too old,
-  // and what devices() throws. `target.threads` is the caller's.
+  // and what devices() throws. The target says nothing of the host: its features and threads are
+  // the caller's to set.
   virtual std::shared_ptr<const backend::Device> open(
       const backend::DeviceOptions& options) const = 0;
   virtual const DeviceRows& rows() const = 0;

@@ -94,8 +94,10 @@ class NormFusion {
     const std::vector<ValueId>& operands = graph_.nodes[node].inputs;
     const ValueId other = operands[operands[0] == z ? 1 : 0];
     const std::size_t before = producer(other);
+    const graph::Shape& shape = graph_.value(z).shape;
     const bool fits = other != z && (before == kNoNode || before < maker) &&
-                      graph::repeats(graph_.value(other).shape, graph_.value(z).shape);
+                      graph_.value(result_of(node)).shape == shape &&
+                      graph::repeats(graph_.value(other).shape, shape);
     return fits ? Sum{node, z, other} : Sum{};
   }
 

@@ -94,6 +94,8 @@ TEST(FuseNorm, WhatDoesNotFitStays) {
   const ValueId z = n.norm(sum);
   n.b.output(sum, "sum");
   n.b.output(n.sum("columns", z, column), "columns");
+  const ValueId tall = n.b.input("tall", DType::kF32, {1, kBatch, 4, 8});
+  n.b.output(n.sum("ranks", z, tall), "ranks");
   n.b.output(n.sum("later", z, n.b.add("twice", Binary{}, {n.x, n.x})), "later");
   const std::string text = n.result();
   EXPECT_EQ(text.find("add_norm"), std::string::npos) << text;

@@ -125,6 +125,19 @@ TEST_F(Api, DevicesAndInstructionSetsAreChecked) {
   const Engine capped = Engine::build(data("checkpoint.pth"), options);
   EXPECT_EQ(capped.info().device, "cpu");
   EXPECT_EQ(capped.info().isa, "avx2");
+  capped.save(path("cpu.lasso"));
+  for (const char* gpus : {"sm_80", "sm_foo"}) {
+    options.isa = gpus;
+    const std::string named = std::string("instruction set \"") + gpus + "\"";
+    EXPECT_EQ(code_of([&] { Engine::build(data("checkpoint.pth"), options); }, named),
+              ErrorCode::kInvalidArgument);
+    EXPECT_EQ(code_of(
+                  [&] {
+                    Engine::load(path("cpu.lasso"), {false, gpus});
+                  },
+                  named),
+              ErrorCode::kInvalidArgument);
+  }
   options.isa = "sse2";
   EXPECT_EQ(code_of([&] { Engine::build(data("checkpoint.pth"), options); }, "\"sse2\""),
             ErrorCode::kInvalidArgument);

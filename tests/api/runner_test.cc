@@ -149,6 +149,13 @@ TEST_F(RunnerTest, InputsThatContradictOneAnotherAreNamed) {
   EXPECT_ERROR(decoder.run(inputs), kInvalid, "has the value -2");
 }
 
+TEST_F(RunnerTest, TheCpuHasNoMemoryOfGpus) {
+  Runner encoder = runner("image_encoder");
+  EXPECT_EQ(encoder.device(), "cpu");
+  EXPECT_ERROR(encoder.enqueue({}, {}, {}), ErrorCode::kUnsupported,
+               "takes tensors in a GPU's memory, and the engine runs on the CPU");
+}
+
 TEST_F(RunnerTest, ArchivesKeepNamesTypesAndShapes) {
   const test::TempDir folder;
   std::map<std::string, HostTensor> tensors;

@@ -127,6 +127,15 @@ TEST_P(ArchitectureTest, CallsWithinTheWarmUpLimitsAllocateNothing) {
   limits.prompts = 9;
   limits.points = 8;
   limits.mask_input = true;
+  // Whatever was asked for before.
+  predictor.warm_up({});
+  SegmentOptions bare;
+  bare.masks = false;
+  bare.low_res_logits = false;
+  Prompt box;
+  box.box = Box{0, 0, 1, 1};
+  Segmentation without_masks;
+  predictor.segment(predictor.encode(noise(2, 2).view()), &box, 1, bare, &without_masks);
   predictor.warm_up(limits);
   for (const auto& [width, height] : {std::pair{97, 61}, {61, 61}, {40, 61}, {3, 2}}) {
     const Image image = noise(width, height);

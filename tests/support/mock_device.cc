@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <atomic>
 #include <condition_variable>
 #include <cstring>
 #include <deque>
@@ -66,6 +67,11 @@ class Memory {
 
 using Job = std::function<void()>;
 
+// What will go wrong.
+struct Faults {
+  std::atomic<std::int64_t> downloads{-1};  // until one fails
+};
+
 struct MockRecording final : backend::Recording {
   std::vector<Job> jobs;
 };
@@ -73,8 +79,12 @@ struct MockRecording final : backend::Recording {
 // Work piles up until somebody waits.
 class MockStream final : public backend::Stream {
  public:
-  MockStream(std::shared_ptr<Memory> memory, std::shared_ptr<MockCounts> counts, int threads)
-      : memory_(std::move(memory)), counts_(std::move(counts)), threads_(threads) {
+  MockStream(std::shared_ptr<Memory> memory, std::shared_ptr<MockCounts> counts,
+             std::shared_ptr<Faults> faults, int threads)
+      : memory_(std::move(memory)),
+        counts_(std::move(counts)),
+        faults_(std::move(faults)),
+        threads_(threads) {
     worker_ = std::thread([this] { work(); });
   }
   ~MockStream() override {
@@ -110,9 +120,10 @@ class MockStream final : public backend::Stream {
   }
   void download(void* to, const void* from, std::size_t bytes) override {
     check(from, bytes);
+    if (faults_->downloads-- == 0) throw Error(ErrorCode::kDevice, "no download");
     counts_->downloaded_bytes += static_cast<std::int64_t>(bytes);
-    push([to, from, bytes] {
-      if (bytes > 0) std::memcpy(to, from, bytes);
+    push([this, to, from, bytes] {
+      if (bytes > 0 && !is_abandoned_) std::memcpy(to, from, bytes);
     });
   }
   void copy(void* to, const void* from, std::size_t bytes) override {
@@ -134,6 +145,14 @@ class MockStream final : public backend::Stream {
     waited_for_ = false;
     if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
   }
+  void abandon() noexcept override {
+    is_abandoned_ = true;
+    try {
+      wait();
+    } catch (...) {  // whom it concerns has given up
+    }
+    is_abandoned_ = false;
+  }
   void replay(const backend::Recording& recording) override {
     ++counts_->replays;
     for (const Job& job : static_cast<const MockRecording&>(recording).jobs) push(job);
@@ -146,6 +165,7 @@ class MockStream final : public backend::Stream {
     return true;
   }
   std::unique_ptr<backend::Recording> end_recording() override { return std::move(recording_); }
+  void abandon_recording() noexcept override { recording_.reset(); }
 
  private:
   void check(const void* data, std::size_t bytes) const {
@@ -188,6 +208,7 @@ class MockStream final : public backend::Stream {
 
   std::shared_ptr<Memory> memory_;
   std::shared_ptr<MockCounts> counts_;
+  std::shared_ptr<Faults> faults_;
   int threads_;
   std::mutex mutex_;
   std::condition_variable changed_;
@@ -196,6 +217,7 @@ class MockStream final : public backend::Stream {
   bool waited_for_ = false;
   bool is_busy_ = false;
   bool ends_ = false;
+  std::atomic<bool> is_abandoned_{false};
   std::exception_ptr error_;
   std::thread worker_;
 };
@@ -216,14 +238,16 @@ class MockDeviceOfMemory final : public MockDevice {
     return {std::move(owner), data, bytes};
   }
   std::unique_ptr<backend::Stream> make_stream() const override {
-    return std::make_unique<MockStream>(memory_, counts_, target_.threads);
+    return std::make_unique<MockStream>(memory_, counts_, faults_, target_.threads);
   }
   MockCounts counts() const override { return *counts_; }
+  void fail_download_after(std::int64_t downloads) override { faults_->downloads = downloads; }
 
  private:
   backend::TargetInfo target_;
   std::shared_ptr<Memory> memory_ = std::make_shared<Memory>();
   std::shared_ptr<MockCounts> counts_ = std::make_shared<MockCounts>();
+  std::shared_ptr<Faults> faults_ = std::make_shared<Faults>();
 };
 
 }  // namespace

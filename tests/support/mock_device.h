@@ -26,6 +26,8 @@ class MockDevice : public backend::Device {
  public:
   static std::shared_ptr<MockDevice> make(const backend::TargetInfo& target);
   virtual MockCounts counts() const = 0;
+  // The download after so many more, on whatever stream, throws kDevice.
+  virtual void fail_download_after(std::int64_t downloads) = 0;
 };
 
 }  // namespace lasso::test

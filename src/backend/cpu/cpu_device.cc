@@ -37,6 +37,7 @@ class CpuStream final : public Stream {
     if (bytes > 0) std::memset(to, std::to_integer<int>(value), bytes);
   }
   void wait() override {}
+  void abandon() noexcept override {}
 
  private:
   int threads_;

@@ -8,11 +8,6 @@ namespace lasso::cuda {
 
 namespace {
 
-// "12.4" of 12040.
-std::string version_text(int version) {
-  return fmt::format("{}.{}", version / 1000, version % 1000 / 10);
-}
-
 std::string reason(cudaError_t status) {
   if (status == cudaErrorInsufficientDriver) {
     int driver = 0;
@@ -27,15 +22,21 @@ std::string reason(cudaError_t status) {
 
 }  // namespace
 
+std::string version_text(int version) {
+  return fmt::format("{}.{}", version / 1000, version % 1000 / 10);
+}
+
 void fail(cudaError_t status, const char* what) {
   cudaGetLastError();  // What is no longer wrong must not be reported again.
   if (status == cudaErrorInsufficientDriver || status == cudaErrorNoDevice) {
     lasso::fail(ErrorCode::kDevice, "device \"cuda\": {}", reason(status));
   }
+  // Which GPU is the thread's is not known where CUDA itself can't be used, as in a forked child.
   int index = -1;
-  cudaGetDevice(&index);
+  const bool is_known = cudaGetDevice(&index) == cudaSuccess;
   lasso::fail(status == cudaErrorMemoryAllocation ? ErrorCode::kOutOfMemory : ErrorCode::kDevice,
-              "cuda:{}: {}: {}", index, what, reason(status));
+              "{}: {}: {}", is_known ? fmt::format("cuda:{}", index) : "device \"cuda\"", what,
+              reason(status));
 }
 
 UseDevice::UseDevice(int index) {

@@ -4,7 +4,12 @@
 
 #include <cuda_runtime_api.h>
 
+#include <string>
+
 namespace lasso::cuda {
+
+// "12.4" of 12040.
+std::string version_text(int version);
 
 // Throws the error that `status` means, kOutOfMemory or kDevice, with what was done ("the kernel
 // layer_norm") and the thread's GPU in its message.

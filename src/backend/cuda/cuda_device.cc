@@ -38,7 +38,9 @@ class GraphRecording final : public Recording {
     }
   }
   cudaGraphExec_t graph() const { return graph_; }
-  void instantiate(cudaGraph_t graph) { LASSO_CUDA_CHECK(cudaGraphInstantiate(&graph_, graph, 0)); }
+  void instantiate(cudaGraph_t graph) {
+    check(cudaGraphInstantiate(&graph_, graph, 0), "making a graph");
+  }
 
  private:
   int device_;
@@ -70,10 +72,12 @@ MemoryCounter& memory_counter(int index) {
   return counters[index];
 }
 
-// Longer than the host takes to ask for a kernel and two events.
-void hold_up(void* /*unused*/) {
-  const auto end = std::chrono::steady_clock::now() + std::chrono::microseconds(50);
-  while (std::chrono::steady_clock::now() < end) {
+// Returns when the flag is set, or after a time that only work takes which waits for the GPU
+// itself.
+void hold_up(void* flag) {
+  const auto& may_go_on = *static_cast<const std::atomic<bool>*>(flag);
+  const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(2);
+  while (!may_go_on.load() && std::chrono::steady_clock::now() < end) {
   }
 }
 
@@ -100,42 +104,39 @@ class Context {
 
   void* allocate(std::size_t bytes) {
     const std::uint64_t limit = options_.memory_limit;
-    const std::uint64_t before = in_use_.fetch_add(bytes);
+    const std::lock_guard<std::mutex> lock(mutex_);
+    LASSO_CHECK(limit == 0 || (in_use_ <= limit && bytes <= limit - in_use_),
+                ErrorCode::kOutOfMemory,
+                "{} ({}): {:.0f} MiB more than the {:.0f} MiB in use would be beyond the limit "
+                "of {:.0f} MiB",
+                name_, model_, static_cast<double>(bytes) / kMiB,
+                static_cast<double>(in_use_) / kMiB, static_cast<double>(limit) / kMiB);
+    const UseDevice use(index());
     void* data = nullptr;
-    try {
-      LASSO_CHECK(limit == 0 || (before <= limit && bytes <= limit - before),
-                  ErrorCode::kOutOfMemory,
-                  "{} ({}): {:.0f} MiB more than the {:.0f} MiB in use would be beyond the limit "
-                  "of {:.0f} MiB",
-                  name_, model_, static_cast<double>(bytes) / kMiB,
-                  static_cast<double>(before) / kMiB, static_cast<double>(limit) / kMiB);
-      const UseDevice use(index());
-      const cudaError_t status = cudaMalloc(&data, bytes);
-      if (status == cudaErrorMemoryAllocation) {
-        cudaGetLastError();
-        std::size_t free = 0;
-        std::size_t total = 0;
-        cudaMemGetInfo(&free, &total);
-        lasso::fail(ErrorCode::kOutOfMemory,
-                    "{} ({}): {:.0f} MiB are needed, and {:.0f} of its {:.0f} MiB are free", name_,
-                    model_, static_cast<double>(bytes) / kMiB, static_cast<double>(free) / kMiB,
-                    static_cast<double>(total) / kMiB);
-      }
-      check(status, "allocating memory");
-    } catch (...) {
-      in_use_.fetch_sub(bytes);
-      throw;
+    const cudaError_t status = cudaMalloc(&data, bytes);
+    if (status == cudaErrorMemoryAllocation) {
+      cudaGetLastError();
+      std::size_t free = 0;
+      std::size_t total = 0;
+      cudaMemGetInfo(&free, &total);
+      lasso::fail(ErrorCode::kOutOfMemory,
+                  "{} ({}): {:.0f} MiB are needed, and {:.0f} of its {:.0f} MiB are free", name_,
+                  model_, static_cast<double>(bytes) / kMiB, static_cast<double>(free) / kMiB,
+                  static_cast<double>(total) / kMiB);
     }
+    check(status, "allocating memory");
+    in_use_ += bytes;
     memory_.add(bytes);
     return data;
   }
   void free(void* data, std::size_t bytes) noexcept {
+    const std::lock_guard<std::mutex> lock(mutex_);
     try {
       const UseDevice use(index());
       cudaFree(data);
     } catch (...) {  // a lost device has no memory either
     }
-    in_use_.fetch_sub(bytes);
+    in_use_ -= bytes;
     memory_.subtract(bytes);
   }
 
@@ -144,7 +145,8 @@ class Context {
   std::string name_;
   std::string model_;
   cublasLtHandle_t cublas_ = nullptr;
-  std::atomic<std::uint64_t> in_use_{0};
+  std::mutex mutex_;  // of what follows
+  std::uint64_t in_use_ = 0;
   MemoryCounter& memory_ = memory_counter(options_.index);
 };
 
@@ -152,13 +154,16 @@ class GpuStream final : public CudaStream {
  public:
   explicit GpuStream(std::shared_ptr<Context> context) : context_(std::move(context)) {
     const UseDevice use(context_->index());
-    LASSO_CUDA_CHECK(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking));
-    LASSO_CUDA_CHECK(cudaEventCreateWithFlags(&order_, cudaEventDisableTiming));
+    check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "making a stream");
+    const cudaError_t status = cudaEventCreateWithFlags(&order_, cudaEventDisableTiming);
+    if (status != cudaSuccess) cudaStreamDestroy(stream_);
+    check(status, "making an event");
   }
   ~GpuStream() override {
     try {
       const UseDevice use(context_->index());
       cudaStreamSynchronize(stream_);
+      pinned_.reset();
       cudaEventDestroy(order_);
       if (begin_ != nullptr) cudaEventDestroy(begin_);
       if (end_ != nullptr) cudaEventDestroy(end_);
@@ -174,18 +179,24 @@ class GpuStream final : public CudaStream {
     const UseDevice use(context_->index());
     KernelArgs call = args;
     call.stream = this;
-    run(state, call);
+    try {
+      run(state, call);
+    } catch (...) {
+      // CUDA reports what fails on the GPU by whatever is asked for next, which is not to blame.
+      if (has_failed()) check(cudaStreamQuery(stream_), "work that was asked for earlier");
+      throw;
+    }
     if (context_->options().synchronous && !recording_) {
       check(cudaStreamSynchronize(stream_), "running a kernel");
     }
   }
   void upload(void* to, const void* from, std::size_t bytes) override {
     const UseDevice use(context_->index());
-    pinned_.upload(to, from, bytes, stream_);
+    pinned_->upload(to, from, bytes, stream_);
   }
   void download(void* to, const void* from, std::size_t bytes) override {
     const UseDevice use(context_->index());
-    pinned_.download(to, from, bytes, stream_);
+    pinned_->download(to, from, bytes, stream_);
   }
   void copy(void* to, const void* from, std::size_t bytes) override {
     if (bytes == 0) return;
@@ -201,22 +212,39 @@ class GpuStream final : public CudaStream {
     const UseDevice use(context_->index());
     const cudaError_t status = cudaStreamSynchronize(stream_);
     if (status != cudaSuccess) {
-      pinned_.forget();
+      pinned_->forget();
       fail(status, "waiting for its work");
     }
-    pinned_.finish();
+    pinned_->finish();
   }
-  // By events. The stream is held up until the work and both events are asked for: the time that
-  // the host takes for that does not count.
+  void abandon() noexcept override {
+    try {
+      const UseDevice use(context_->index());
+      cudaStreamSynchronize(stream_);
+      cudaGetLastError();
+    } catch (...) {  // of a lost device
+    }
+    pinned_->forget();
+  }
+  bool has_failed() const override {
+    if (recording_ || context_->options().synchronous) return false;
+    const cudaError_t status = cudaStreamQuery(stream_);
+    cudaGetLastError();
+    return status != cudaSuccess && status != cudaErrorNotReady;
+  }
+  // By events. The stream is held up until the work and both events are asked for, so that the time
+  // that the host takes for that does not count; work that waits itself is let through.
   double time(const std::function<void()>& work) override {
     const UseDevice use(context_->index());
     if (begin_ == nullptr) LASSO_CUDA_CHECK(cudaEventCreate(&begin_));
     if (end_ == nullptr) LASSO_CUDA_CHECK(cudaEventCreate(&end_));
     wait();
-    LASSO_CUDA_CHECK(cudaLaunchHostFunc(stream_, hold_up, nullptr));
+    may_go_on_ = false;
+    LASSO_CUDA_CHECK(cudaLaunchHostFunc(stream_, hold_up, &may_go_on_));
     LASSO_CUDA_CHECK(cudaEventRecord(begin_, stream_));
     work();
     LASSO_CUDA_CHECK(cudaEventRecord(end_, stream_));
+    may_go_on_ = true;
     wait();
     float ms = 0;
     LASSO_CUDA_CHECK(cudaEventElapsedTime(&ms, begin_, end_));
@@ -234,7 +262,7 @@ class GpuStream final : public CudaStream {
   bool begin_recording() override {
     if (context_->options().synchronous) return false;
     const UseDevice use(context_->index());
-    LASSO_CUDA_CHECK(cudaStreamBeginCapture(stream_, cudaStreamCaptureModeThreadLocal));
+    check(cudaStreamBeginCapture(stream_, cudaStreamCaptureModeThreadLocal), "recording");
     recording_ = true;
     return true;
   }
@@ -242,7 +270,7 @@ class GpuStream final : public CudaStream {
     const UseDevice use(context_->index());
     recording_ = false;
     cudaGraph_t graph = nullptr;
-    LASSO_CUDA_CHECK(cudaStreamEndCapture(stream_, &graph));
+    check(cudaStreamEndCapture(stream_, &graph), "recording");
     auto recording = std::make_unique<GraphRecording>(context_->index());
     try {
       recording->instantiate(graph);
@@ -252,6 +280,17 @@ class GpuStream final : public CudaStream {
     }
     cudaGraphDestroy(graph);
     return recording;
+  }
+  void abandon_recording() noexcept override {
+    recording_ = false;
+    try {
+      const UseDevice use(context_->index());
+      cudaGraph_t graph = nullptr;
+      cudaStreamEndCapture(stream_, &graph);
+      if (graph != nullptr) cudaGraphDestroy(graph);
+      cudaGetLastError();  // of a recording that the error has ended
+    } catch (...) {        // of a lost device
+    }
   }
 
  private:
@@ -266,7 +305,8 @@ class GpuStream final : public CudaStream {
   cudaEvent_t order_ = nullptr;
   cudaEvent_t begin_ = nullptr;  // of time()
   cudaEvent_t end_ = nullptr;
-  PinnedPool pinned_;
+  std::unique_ptr<PinnedPool> pinned_ = std::make_unique<PinnedPool>();
+  std::atomic<bool> may_go_on_{true};  // of hold_up()
   bool recording_ = false;
 };
 
@@ -302,7 +342,8 @@ class CudaDevice final : public backend::Device {
 
 DeviceInfo gpu_of(int index) {
   cudaDeviceProp properties{};
-  check(cudaGetDeviceProperties(&properties, index), "asking for its properties");
+  check(cudaGetDeviceProperties(&properties, index),
+        fmt::format("asking for the properties of cuda:{}", index).c_str());
   return {properties.name, properties.major * 10 + properties.minor, properties.multiProcessorCount,
           properties.totalGlobalMem};
 }

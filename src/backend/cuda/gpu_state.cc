@@ -101,7 +101,7 @@ GpuState gpu_state(int index) {
 std::string driver_version() {
   int cuda = 0;
   check(cudaDriverGetVersion(&cuda), "asking for the driver's version");
-  std::string newest = fmt::format("CUDA {}.{}", cuda / 1000, cuda % 1000 / 10);
+  std::string newest = "CUDA " + version_text(cuda);
   std::array<char, 96> driver{};
   if (!Nvml::get().call("nvmlSystemGetDriverVersion", driver.data(),
                         static_cast<unsigned int>(driver.size() - 1))) {

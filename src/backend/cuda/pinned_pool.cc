@@ -13,7 +13,6 @@ namespace lasso::cuda {
 namespace {
 
 // One core copies about 10 GB/s, a fifth of what the GPU takes.
-constexpr std::size_t kPartBytes = std::size_t{2} << 20;
 constexpr std::size_t kSliceBytes = std::size_t{256} << 10;
 constexpr int kMostThreads = 8;
 
@@ -33,11 +32,15 @@ void copy_with_team(std::byte* to, const std::byte* from, std::size_t bytes) {
 
 }  // namespace
 
-PinnedPool::~PinnedPool() {
+PinnedPool::~PinnedPool() { free_blocks(); }
+
+void PinnedPool::free_blocks() noexcept {
   for (const auto& block : blocks_) {
     if (block->done != nullptr) cudaEventDestroy(block->done);
     cudaFreeHost(block->data);
   }
+  blocks_.clear();
+  bytes_ = 0;
 }
 
 PinnedPool::Block& PinnedPool::free_block(std::size_t bytes, cudaStream_t stream) {
@@ -52,11 +55,12 @@ PinnedPool::Block& PinnedPool::free_block(std::size_t bytes, cudaStream_t stream
   if (best != nullptr) return *best;
   const std::size_t room = std::bit_ceil(std::max<std::size_t>(bytes, 4096));
   if (bytes_ + room > kMostBytes) {
-    LASSO_CUDA_CHECK(cudaStreamSynchronize(stream));
+    check(cudaStreamSynchronize(stream), "waiting for its work");
     finish();
     for (const auto& block : blocks_) {
       if (block->bytes >= bytes) return *block;
     }
+    free_blocks();  // all of them are smaller
   }
   auto block = std::make_unique<Block>();
   LASSO_CUDA_CHECK(cudaEventCreateWithFlags(&block->done, cudaEventDisableTiming));
@@ -74,7 +78,6 @@ PinnedPool::Block& PinnedPool::free_block(std::size_t bytes, cudaStream_t stream
 }
 
 void PinnedPool::upload(void* to, const void* from, std::size_t bytes, cudaStream_t stream) {
-  // In parts, so that the transfer of one overlaps the host's copy of the next.
   for (std::size_t begin = 0; begin < bytes; begin += kPartBytes) {
     const std::size_t part = std::min(kPartBytes, bytes - begin);
     Block& block = free_block(part, stream);
@@ -86,8 +89,8 @@ void PinnedPool::upload(void* to, const void* from, std::size_t bytes, cudaStrea
 }
 
 void PinnedPool::download(void* to, const void* from, std::size_t bytes, cudaStream_t stream) {
-  for (std::size_t begin = 0; begin < bytes; begin += kBlockBytes) {
-    const std::size_t part = std::min(kBlockBytes, bytes - begin);
+  for (std::size_t begin = 0; begin < bytes; begin += kPartBytes) {
+    const std::size_t part = std::min(kPartBytes, bytes - begin);
     Block& block = free_block(part, stream);
     LASSO_CUDA_CHECK(cudaMemcpyAsync(block.data, static_cast<const std::byte*>(from) + begin, part,
                                      cudaMemcpyDeviceToHost, stream));
@@ -105,7 +108,7 @@ void PinnedPool::finish() {
   }
 }
 
-void PinnedPool::forget() {
+void PinnedPool::forget() noexcept {
   for (const auto& block : blocks_) block->to = nullptr;
 }
 

@@ -13,9 +13,6 @@ namespace lasso::cuda {
 // Of one stream, and its thread's. Blocks are kept, so that equal calls allocate nothing.
 class PinnedPool {
  public:
-  // Copies of more bytes go in parts.
-  static constexpr std::size_t kBlockBytes = std::size_t{4} << 20;
-
   PinnedPool() = default;
   ~PinnedPool();
   PinnedPool(const PinnedPool&) = delete;
@@ -27,8 +24,8 @@ class PinnedPool {
   void download(void* to, const void* from, std::size_t bytes, cudaStream_t stream);
   // The stream's work is done: the downloads' bytes go to where they were asked for.
   void finish();
-  // The stream has failed: downloads are forgotten.
-  void forget();
+  // Forgets the downloads that are not finished.
+  void forget() noexcept;
 
  private:
   struct Block {
@@ -39,9 +36,13 @@ class PinnedPool {
     std::size_t used = 0;
   };
 
-  // A block of at least so many bytes that no copy uses; waits for one where there are many.
+  // A block of at least so many bytes that no copy uses; waits for all where there are many.
   Block& free_block(std::size_t bytes, cudaStream_t stream);
+  void free_blocks() noexcept;
 
+  // Copies of more bytes go in parts, so that the transfer of one overlaps the host's copy of the
+  // next.
+  static constexpr std::size_t kPartBytes = std::size_t{2} << 20;
   static constexpr std::size_t kMostBytes = std::size_t{64} << 20;
 
   std::vector<std::unique_ptr<Block>> blocks_;

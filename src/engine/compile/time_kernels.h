@@ -18,13 +18,14 @@ struct TimedChoice {
   Preference preferred;           // what displaces the default kernel and its own way
 };
 
-// Runs all rows but the reference that take the call, each of them in its own way and by its
-// tunings, in turn, on random operands and the node's own weights, on the first of the options'
-// devices. A row displaces `default_kernel` only where it is at least a tenth faster in each of
-// three rounds, and a tuning of `default_kernel` its own way where it is a 50th faster. Nothing is
-// timed where there is but one way, where the device lacks the memory, nor where the operands,
-// packed weights and workspaces would take the process's resident memory beyond `memory_limit`
-// bytes (0: no limit). `constants` are what pack() takes.
+// Runs all rows that take the call but the last of the list (the reference, or a device's plain
+// one) unless that is the default, each of them in its own way and by its tunings, in turn, on
+// random operands and the node's own weights, on the first of the options' devices. A row displaces
+// `default_kernel` only where it is at least a tenth faster in each of three rounds, and a tuning
+// of `default_kernel` its own way where it is a 50th faster. Nothing is timed where there is but
+// one way, where the device lacks the memory, nor where the operands, packed weights and workspaces
+// would take the process's resident memory beyond `memory_limit` bytes (0: no limit). `constants`
+// are what pack() takes.
 TimedChoice time_kernels(const kernels::Family& family, const kernels::Call& call,
                          const CompileOptions& options, std::size_t default_kernel,
                          const std::vector<TensorView>& constants, std::uint64_t memory_limit = 0);

@@ -108,6 +108,7 @@ class MadeUpStream final : public backend::Stream {
     std::memset(to, std::to_integer<int>(value), bytes);
   }
   void wait() override {}
+  void abandon() noexcept override {}
   double time(const std::function<void()>& work) override {
     const double begin = now_us;
     work();

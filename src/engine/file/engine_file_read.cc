@@ -117,14 +117,14 @@ backend::TargetInfo target_of(const BuildRecord& build, const ReadOptions& optio
 
 // What opening the GPUs threw, which is none of the file's faults.
 struct NotOpened {
-  std::exception_ptr error;
+  Error error;
 };
 
 std::shared_ptr<const backend::DeviceSet> open_gpus(const ReadOptions& options, bool tf32) {
   try {
     return options.open_gpus(tf32);
-  } catch (...) {
-    throw NotOpened{std::current_exception()};
+  } catch (const Error& error) {
+    throw NotOpened{error};
   }
 }
 
@@ -135,6 +135,8 @@ void choose_target(const EngineHeader& header, const ReadOptions& options, Compi
   }
   module.options.devices = open_gpus(options, module.build.target.tf32);
   module.options.target = module.options.devices->first()->target();
+  module.options.target.features = options.features & cpu_features();  // of the host's own work
+  module.options.target.threads = options.threads;
   module.build.target.kind = module.options.target.kind;
 }
 
@@ -189,7 +191,7 @@ LoadedEngine read_engine_file(const std::shared_ptr<const MappedFile>& file,
   try {
     return load(file, options);
   } catch (const NotOpened& failure) {
-    std::rethrow_exception(failure.error);
+    fail(failure.error.code(), "{}: {}", path, failure.error.what());
   } catch (const Error& error) {
     // What a part of the engine takes for a bug or a wrong argument came from the file.
     const bool named = std::string_view(error.what()).substr(0, path.size()) == path;

@@ -244,6 +244,10 @@ void Plan::set_arguments(backend::Stream& stream, std::span<const ConstTensorRef
     check_dtype(name, "output", i, outputs[i].dtype, outputs_[i].dtype);
     output_pointers_[i] = is_host_ ? outputs[i].data : arena_ + memory_.offsets[outputs_[i].block];
   }
+  set_argument_pointers();
+}
+
+void Plan::set_argument_pointers() {
   for (const Patch& patch : input_patches_) {
     steps_[patch.step].inputs[patch.operand] = input_pointers_[patch.argument];
   }
@@ -261,6 +265,7 @@ void Plan::launch(backend::Stream& stream, const Step& step) const {
   try {
     stream.launch(step.run, *step.state, args);
   } catch (const Error& error) {
+    if (stream.has_failed()) throw;  // an earlier step has
     const Graph& graph = program_.graph;
     fail(error.code(), "program {}, value \"{}\": {}", graph.name,
          graph.value(graph.nodes[step.node].outputs.front()).name, error.what());
@@ -296,6 +301,18 @@ void Plan::run_recorded(backend::Stream& stream) {
     run_steps(stream, false, {});
   }
   has_run_ = true;
+}
+
+void Plan::record(backend::Stream& stream) {
+  if (is_host_ || recording_ != nullptr) return;
+  for (std::size_t i = 0; i < inputs_.size(); ++i) {
+    input_pointers_[i] = arena_ + memory_.offsets[inputs_[i].block];
+  }
+  for (std::size_t i = 0; i < outputs_.size(); ++i) {
+    output_pointers_[i] = arena_ + memory_.offsets[outputs_[i].block];
+  }
+  set_argument_pointers();
+  while (recording_ == nullptr && can_record_) run_recorded(stream);
 }
 
 void Plan::enqueue(backend::Stream& stream, std::span<const ConstTensorRef> inputs,

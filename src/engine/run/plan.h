@@ -39,6 +39,9 @@ class Plan {
   // kInvalidArgument for arguments of another number or type.
   void enqueue(backend::Stream& stream, std::span<const ConstTensorRef> inputs,
                std::span<const TensorRef> outputs, bool poison, const AfterStep& after);
+  // Makes the recording that enqueue() would make later, after a first run with whatever the arena
+  // holds; nothing on devices that have no recordings.
+  void record(backend::Stream& stream);
 
  private:
   // Where a value lies.
@@ -89,6 +92,8 @@ class Plan {
   Place place_of(graph::ValueId id) const;
   void set_arguments(backend::Stream& stream, std::span<const ConstTensorRef> inputs,
                      std::span<const TensorRef> outputs);
+  // Puts input_pointers_ and output_pointers_ into the steps.
+  void set_argument_pointers();
   // Errors name the program and the value that the step computes.
   void launch(backend::Stream& stream, const Step& step) const;
   void run_step(backend::Stream& stream, const Step& step, const AfterStep& after) const;

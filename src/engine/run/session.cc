@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/check.h"
+#include "core/threads.h"
 
 namespace lasso::engine {
 
@@ -79,6 +80,7 @@ Plan& Session::find_or_bind(std::size_t program, std::span<const std::int64_t> s
 }
 
 void Session::wait() {
+  const ThreadLimit limit(threads());  // of copies from pinned memory
   stream_->wait();
   check_weights();
 }
@@ -100,11 +102,31 @@ void Session::prepare(std::size_t program, std::span<const std::int64_t> symbols
   is_arena_touched_ = true;
 }
 
+void Session::record_plans() {
+  if (device_->is_host() || options_.poison) return;
+  for (const CachedPlan& cached : plans_) {
+    cached.plan->set_arena(arena_.data());
+    cached.plan->record(*stream_);
+  }
+  stream_->wait();
+}
+
 void Session::enqueue(std::size_t program, std::span<const std::int64_t> symbols,
                       std::span<const ConstTensorRef> inputs, std::span<const TensorRef> outputs) {
   check_weights();
+  const ThreadLimit limit(threads());  // of copies to pinned memory
   Plan& plan = find_or_bind(program, symbols);
   plan.set_arena(arena_.data());
+  try {
+    enqueue(plan, program, inputs, outputs);
+  } catch (...) {
+    abandon();
+    throw;
+  }
+}
+
+void Session::enqueue(Plan& plan, std::size_t program, std::span<const ConstTensorRef> inputs,
+                      std::span<const TensorRef> outputs) {
   if (!trace_) {
     plan.enqueue(*stream_, inputs, outputs, options_.poison, {});
     return;

@@ -49,7 +49,8 @@ class Session {
   // outputs hold the results after wait(), and their memory must live until then, as must device
   // memory. Runs are done in the order in which they were asked for. Allocates only when the
   // binding is new. Throws kInvalidArgument for sizes or arguments that the program does not take,
-  // and kCorruptFile where the weights lie in a file that has become shorter.
+  // and kCorruptFile where the weights lie in a file that has become shorter; when it has thrown,
+  // nothing of what was asked for before is under way, and outputs hold anything.
   void enqueue(std::size_t program, std::span<const std::int64_t> symbols,
                std::span<const ConstTensorRef> inputs, std::span<const TensorRef> outputs);
   // Returns when all runs are done; throws what failed in them, and kCorruptFile as enqueue() does.
@@ -64,8 +65,14 @@ class Session {
   // Keeps at least that many plans from now on.
   void keep_plans(std::size_t count);
 
+  // After an exception: returns when all runs are done, and forgets what they would still write.
+  void abandon() noexcept { stream_->abandon(); }
+
   // Plans a binding and touches the arena's pages, so that run() need not.
   void prepare(std::size_t program, std::span<const std::int64_t> symbols);
+  // Records all plans that there are, on a device that gains by it, each after a first run with
+  // whatever the arena holds: run() then need not. A plan that makes the arena larger undoes it.
+  void record_plans();
 
   using Trace = std::function<void(const std::string& program, const std::string& value,
                                    const Dims& dims, const float* data, double ms)>;
@@ -89,6 +96,8 @@ class Session {
 
   // Before and after kernels read the weights where they lie.
   void check_weights() const;
+  void enqueue(Plan& plan, std::size_t program, std::span<const ConstTensorRef> inputs,
+               std::span<const TensorRef> outputs);
   Plan& find_or_bind(std::size_t program, std::span<const std::int64_t> symbols);
 
   std::shared_ptr<const CompiledModule> module_;

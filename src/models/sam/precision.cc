@@ -114,7 +114,7 @@ void lower_attention_and_neck(DType half, quant::PrecisionPlan& plan) {
 
 quant::Candidates candidates(const backend::TargetInfo& target, bool reference) {
   if (is_gpu(target)) return quant::gpu_candidates(has_bf16(target));
-  return quant::cpu_candidates(reference || target.bf16_is_faster());
+  return quant::cpu_candidates(reference || target.half_is_faster());
 }
 
 void lower_the_rest(const SamConfig& config, const backend::TargetInfo& target, DType half,
@@ -144,7 +144,7 @@ quant::PrecisionPlan precision_plan(const SamConfig& config, Precision precision
   // What is not worth its rounding where bfloat16 products are no faster than float32's: beside
   // int8, all of the rest; in bf16, the decoder, whose tokens are float32. The encoder's values in
   // bfloat16 are what the linear layers read, and libraries may have faster instructions for these.
-  if (reference || target.bf16_is_faster()) {
+  if (reference || target.half_is_faster()) {
     lower_the_rest(config, target, half, plan);
   } else if (weights == DType::kBF16) {
     lower_attention_and_neck(half, plan);

@@ -126,8 +126,13 @@ class DeviceAnswers final : public Answers {
 
   void need(std::size_t prompt) {
     if (prompt >= begin_ && prompt < end_) return;
-    enqueue(prompt);
-    session_.wait();
+    try {
+      enqueue(prompt);
+      session_.wait();
+    } catch (...) {
+      session_.abandon();
+      throw;
+    }
   }
 
   // The turn of prompts `begin` and those behind it.

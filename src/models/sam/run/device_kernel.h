@@ -50,6 +50,7 @@ class DeviceKernel {
   static constexpr std::size_t kMostRetired = 16;
 
   void prepare(const Problem& problem) {
+    problem_.reset();  // what throws below leaves no workspace for the last one
     for (const kernels::Kernel<Problem>& row : rows_) {
       const kernels::Offer offer = kernels::ask(row, problem, session_.target());
       if (!offer) continue;

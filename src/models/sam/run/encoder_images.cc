@@ -48,6 +48,7 @@ class DeviceImages final : public EncoderImages {
 
   void reserve(std::size_t images) override { grow(session_, input_, images * image_bytes()); }
   void prepare(const ImageView& image, std::size_t index) override {
+    const ThreadLimit limit(session_.threads());  // of copies to pinned memory
     check_view(image);
     const kernels::PreprocessProblem problem = kernels::make_preprocess_problem(
         model_.preprocess, image, model_.config.image_size, columns_.taps, rows_.taps);

@@ -192,13 +192,25 @@ void Predictor::enqueue_encoder() {
   }
 }
 
+template <typename Work>
+void Predictor::or_abandon(const Work& work) {
+  try {
+    work();
+  } catch (...) {
+    session_.abandon();
+    throw;
+  }
+}
+
 template <typename Take>
 void Predictor::run_encoder(const ImageView* images, std::size_t count, const Take& take) {
   const Stopwatch watch;
   encoded_.clear();
   for (std::size_t i = 0; i < count; ++i) encoded_.push_back(new_embedding(images[i]));
-  enqueue_encoder();
-  session_.wait();
+  or_abandon([&] {
+    enqueue_encoder();
+    session_.wait();
+  });
   timings_.encode_ms += watch.milliseconds();
   const auto grid = static_cast<std::size_t>(model_->config.grid());
   for (std::size_t i = 0; i < count; ++i) {
@@ -334,9 +346,11 @@ Predictor::Batch& Predictor::batch_of(const Embedding& embedding, const Prompt* 
   }
   fill_inputs(embedding, prompts, batch);
   fill_request(embedding, prompts, batch, options);
-  enqueue_decoder(embedding, batch);
-  batch.answers->begin(request_);
-  session_.wait();
+  or_abandon([&] {
+    enqueue_decoder(embedding, batch);
+    batch.answers->begin(request_);
+    session_.wait();
+  });
   if (!batch.mask_input) image_tokens_of_ = Access::impl(embedding);
   timings_.decode_ms += watch.milliseconds();
   return batch;

@@ -106,12 +106,37 @@ TEST_F(PredictorDevice, AnswersAsTheHostDoes) {
   expect_close(answers_of(there_, there), answers_of(here_, here));
   EXPECT_EQ(values_of(there), values_of(here));
   WarmUpLimits limits;
-  limits.prompts = 21;
-  limits.points = 3;
+  limits.prompts = 3;
   limits.images = 3;
   limits.mask_input = true;
   there_.warm_up(limits);
   expect_close(answers_of(there_, there), answers_of(here_, here));
+}
+
+// All that calls within the limits run is recorded before they come, also by a second warm-up.
+TEST_F(PredictorDevice, CallsAfterAWarmUpRecordNothing) {
+  WarmUpLimits limits;
+  there_.warm_up(limits);
+  limits.prompts = 3;
+  there_.warm_up(limits);
+  const std::int64_t recordings = device_->counts().recordings;
+  EXPECT_GE(recordings, 8);  // encoder, image tokens, decoders of 1, 2, 4 prompts with 1, 2 points
+  const Embedding embedding = there_.encode(picture_.view());
+  std::vector<Prompt> prompts = prompts_of(embedding);
+  prompts = {prompts[1], prompts[2], prompts[5], prompts[9]};
+  for (const std::size_t count : {1, 3}) {
+    std::vector<Segmentation> answers(count);
+    there_.segment(embedding, prompts.data(), count, {}, answers.data());
+  }
+  EXPECT_EQ(device_->counts().recordings, recordings);
+}
+
+// A run that fails between its downloads writes nothing later, and the predictor goes on.
+TEST_F(PredictorDevice, GoesOnAfterAFailure) {
+  const Embedding embedding = there_.encode(picture_.view());
+  device_->fail_download_after(1);
+  EXPECT_THROW(answers_of(there_, embedding), Error);
+  expect_close(answers_of(there_, embedding), answers_of(here_, here_.encode(picture_.view())));
 }
 
 TEST_F(PredictorDevice, ImagesAtATime) {

@@ -56,6 +56,7 @@ void Predictor::warm_up(const WarmUpLimits& limits) {
       std::memset(logits.data, 0, bytes);
     }
   }
+  request_.options = {};
   request_.prompts.assign(prompts, MaskRange{0, tokens});
   encoded_.reserve(images);
   coords_.reserve(prompts * points * 2);
@@ -91,6 +92,7 @@ void Predictor::warm_up(const WarmUpLimits& limits) {
     prompt.mask_input.assign(low_res * low_res, 0.0F);
     try_decoder();
   }
+  session_.record_plans();
   timings_ = {};
 }
 
