@@ -1,6 +1,6 @@
 #include "common/json_text.h"
 
-#include "common/text.h"
+#include "core/utf8.h"
 
 namespace lasso::app {
 

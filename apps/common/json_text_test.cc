@@ -6,18 +6,10 @@
 
 #include "common/text.h"
 #include "core/random.h"
+#include "core/utf8.h"
 
 namespace lasso::app {
 namespace {
-
-bool is_utf8(std::string_view text) {
-  while (!text.empty()) {
-    const std::size_t size = character_size(text);
-    if (size == 0) return false;
-    text.remove_prefix(size);
-  }
-  return true;
-}
 
 TEST(CharacterSize, IsOfUnicodeAlone) {
   EXPECT_EQ(character_size("a"), 1u);

@@ -14,6 +14,7 @@
 #include <unordered_map>
 
 #include "common/text.h"
+#include "core/utf8.h"
 
 namespace lasso::app {
 
