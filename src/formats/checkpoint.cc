@@ -33,15 +33,17 @@ Weights read_checkpoint(const std::shared_ptr<const MappedFile>& file) {
            path);
     case FileKind::kOnnx:
       fail(kUnsupported,
-           "{}: an ONNX model; give the PyTorch or .safetensors checkpoint that it was made from",
+           "{}: an ONNX model, which \"lasso inspect\" shows and this release does not run yet; "
+           "give "
+           "the PyTorch or .safetensors checkpoint that it was made from",
            path);
     case FileKind::kLassoEngine:
       fail(kUnsupported, "{}: a Lasso engine, not a checkpoint; engines are not built from engines",
            path);
     case FileKind::kTensorRt:
       fail(kUnsupported,
-           "{}: a TensorRT engine, which only TensorRT reads; give the PyTorch or .safetensors "
-           "checkpoint that it was made from",
+           "{}: a TensorRT plan, which only TensorRT reads; build an engine with lasso build from "
+           "the ONNX file or the checkpoint that the plan was made from",
            path);
     case FileKind::kNumpy:
       fail(kUnsupported, "{}: a NumPy array, not a checkpoint (.pth, .pt or .safetensors)", path);

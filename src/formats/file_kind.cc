@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "core/memory.h"
+#include "formats/onnx/onnx_reader.h"
 #include "formats/pytorch/torch_legacy.h"
 
 namespace lasso {
@@ -64,15 +65,6 @@ bool looks_like_html(std::string_view head) {
   return text.starts_with("<!doctype") || text.starts_with("<html") || text.starts_with("<?xml");
 }
 
-// A ModelProto begins with its IR version (field 1, a small number), then another of its first
-// fields.
-bool looks_like_onnx(std::string_view head) {
-  if (head.size() < 3 || head[0] != 0x08 || head[1] < 1 || head[1] > 20) return false;
-  const auto next = static_cast<unsigned char>(head[2]);
-  return next == 0x12 || next == 0x1a || next == 0x22 || next == 0x28 || next == 0x32 ||
-         next == 0x3a || next == 0x42;
-}
-
 bool looks_like_safetensors(std::string_view head, std::size_t size) {
   if (head.size() < 9 || head[8] != '{') return false;
   std::uint64_t length = 0;
@@ -108,7 +100,7 @@ FileKind file_kind(const MappedFile& file) {
     return FileKind::kPickle;
   }
   if (looks_like_html(head)) return FileKind::kHtml;
-  if (looks_like_onnx(head) || extension == ".onnx") return FileKind::kOnnx;
+  if (begins_like_onnx(file) || extension == ".onnx") return FileKind::kOnnx;
   if (head.front() == '{' || head.front() == '[') {
     return is_shard_index(file) ? FileKind::kShardIndex : FileKind::kJson;
   }

@@ -1,17 +1,19 @@
 // make_seeds DIR: writes small files of every format, honest ones and nearly so, as a fuzzer's
-// first inputs: DIR/zip, DIR/pickle, DIR/safetensors, DIR/npy, DIR/checkpoint, DIR/engine,
-// DIR/image, DIR/prompts, DIR/mask_input.
+// first inputs: DIR/zip, DIR/pickle, DIR/safetensors, DIR/npy, DIR/onnx, DIR/checkpoint,
+// DIR/engine, DIR/image, DIR/prompts, DIR/mask_input.
 #include <cstdio>
 #include <filesystem>
 
 #include "engine_input.h"
 #include "formats/npy/npy.h"
+#include "formats/onnx/onnx_reader.h"
 #include "formats/safetensors/safetensors_writer.h"
 #include "make_image_seeds.h"
 #include "models/sam/checkpoint/checkpoint.h"
 #include "models/sam/precision.h"
 #include "support/files.h"
 #include "support/legacy_writer.h"
+#include "support/onnx_writer.h"
 #include "support/pickles.h"
 #include "support/sam_files.h"
 #include "support/small_sam.h"
@@ -23,8 +25,8 @@ using namespace lasso;        // NOLINT(google-build-using-namespace)
 using namespace lasso::test;  // NOLINT(google-build-using-namespace)
 
 void write_seeds(const std::string& dir) {
-  for (const char* name :
-       {"zip", "pickle", "safetensors", "npy", "checkpoint", "engine", "prompts", "mask_input"}) {
+  for (const char* name : {"zip", "pickle", "safetensors", "npy", "onnx", "checkpoint", "engine",
+                           "prompts", "mask_input"}) {
     std::filesystem::create_directories(dir + "/" + name);
   }
   const std::string half = tensor(storage("0", 6, "HalfStorage"), 1, {2, 2}, {1, 2});
@@ -89,6 +91,30 @@ void write_seeds(const std::string& dir) {
                   "{'descr': '|u1', 'fortran_order': True, 'shape': (2, 3)} \n" + "123456");
 }
 
+void write_onnx_seeds(const std::string& dir) {
+  write_bytes(dir + "/onnx/sample", onnx_sample_model());
+  write_bytes(dir + "/onnx/external",
+              onnx_model(onnx_graph(
+                  {.initializers = {onnx_external_tensor("w", {2}, "weights.bin", "4096", "8")}})));
+  // Four elements of every type, and some of those that int32_data holds.
+  std::vector<std::string> tensors;
+  for (int type = 1; type <= 28; ++type) {
+    const std::size_t bytes = bits_of(static_cast<OnnxDataType>(type)) / 2;
+    if (bytes == 0) continue;
+    tensors.push_back(onnx_tensor(std::to_string(type), type, {4}) +
+                      wire_bytes(9, std::string(bytes, '\1')));
+  }
+  for (const int type : {3, 9, 10, 27}) {
+    tensors.push_back(onnx_tensor("i" + std::to_string(type), type, {2}) + wire_packed(5, {1, 0}));
+  }
+  write_bytes(dir + "/onnx/types", onnx_model(onnx_graph({.initializers = tensors})));
+  write_bytes(dir + "/onnx/unsorted",
+              onnx_model(onnx_graph({.nodes = {onnx_node("B", {"a"}, {"b"}, "second"),
+                                               onnx_node("A", {"x", ""}, {"a"}, "first")},
+                                     .inputs = {onnx_value("x", 1, {onnx_dim("n")})},
+                                     .outputs = {onnx_value("b", 1, {})}})));
+}
+
 void write_prompt_seeds(const std::string& dir) {
   write_bytes(dir + "/prompts/lines",
               R"({"image": "a.png", "points": [[1, 2], [3.5, 4e1]], "labels": [1, 0], "id": "x"}
@@ -131,8 +157,11 @@ int main(int argc, char** argv) {
   try {
     write_seeds(argv[1]);
     write_prompt_seeds(argv[1]);
+    write_onnx_seeds(argv[1]);
     write_engine_seeds(argv[1]);
     make_image_seeds(std::string(argv[1]) + "/image");
+    read_onnx(std::string(argv[1]) + "/onnx/sample");
+    read_onnx(std::string(argv[1]) + "/onnx/types");
     sam::load_sam_checkpoint(std::string(argv[1]) + "/checkpoint/tiny.pth");
     sam::load_sam_checkpoint(std::string(argv[1]) + "/checkpoint/tiny.safetensors");
   } catch (const std::exception& error) {

@@ -1,0 +1,186 @@
+// Damaged ONNX files: whatever happens to one, it is read or refused in one line; never a crash, a
+// hang or a large allocation. The asan preset runs this with address and undefined-behaviour
+// sanitizers.
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/memory.h"
+#include "core/random.h"
+#include "formats/onnx/check_onnx.h"
+#include "formats/onnx/onnx_reader.h"
+#include "lasso/error.h"
+#include "support/files.h"
+#include "support/onnx_writer.h"
+
+namespace lasso {
+namespace {
+
+using namespace test;  // NOLINT(google-build-using-namespace)
+namespace fs = std::filesystem;
+
+constexpr int kMutations = 2'000;
+constexpr std::size_t kSmall = 2'000'000;  // bytes
+
+// Reads and checks a model, touches each end of its tensors, and says whether it was accepted.
+bool is_accepted(const std::string& bytes) {
+  const std::shared_ptr<const void> owner(&bytes, [](const void*) {});
+  try {
+    const OnnxModel model = check_onnx(parse_onnx(reinterpret_cast<const std::byte*>(bytes.data()),
+                                                  bytes.size(), "hostile.onnx", owner));
+    unsupported_parts(model);
+    unsigned sum = 0;
+    for (const OnnxTensor& tensor : model.graph.initializers) {
+      if (tensor.bytes == 0) continue;
+      sum += std::to_integer<unsigned>(tensor.data[0]);
+      sum += std::to_integer<unsigned>(tensor.data[tensor.bytes - 1]);
+    }
+    const volatile unsigned sink = sum;
+    static_cast<void>(sink);
+    return true;
+  } catch (const Error& error) {
+    const std::string message = error.what();
+    EXPECT_TRUE(error.code() == ErrorCode::kCorruptFile || error.code() == ErrorCode::kUnsupported)
+        << to_string(error.code()) << ": " << message;
+    EXPECT_EQ(message.find('\n'), std::string::npos) << message;
+    EXPECT_EQ(message.find("hostile.onnx: "), 0U) << message;
+    EXPECT_LT(message.size(), 2000U) << message;
+    return false;
+  }
+}
+
+// Positions of everything but large tensors' data.
+std::vector<std::size_t> structure_of(const std::string& bytes) {
+  const std::shared_ptr<const void> owner(&bytes, [](const void*) {});
+  const auto* begin = reinterpret_cast<const std::byte*>(bytes.data());
+  const OnnxModel model = parse_onnx(begin, bytes.size(), "hostile.onnx", owner);
+  std::vector<bool> data(bytes.size(), false);
+  for (const OnnxTensor& tensor : model.graph.initializers) {
+    if (tensor.owner != owner) continue;
+    std::fill_n(data.begin() + (tensor.data - begin), tensor.bytes, true);
+  }
+  std::vector<std::size_t> positions;
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    if (!data[i]) positions.push_back(i);
+  }
+  return positions;
+}
+
+std::size_t peak_resident_bytes() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<std::size_t>(usage.ru_maxrss) * 1024;
+}
+
+// Changes the bytes in one of several ways, asks whether they are accepted, and changes them back.
+class Mutator {
+ public:
+  Mutator(std::string bytes, std::uint64_t seed)
+      : bytes_(std::move(bytes)), structure_(structure_of(bytes_)), random_(seed) {}
+
+  bool accepts_mutation(int i) {
+    switch (i % 8) {
+      case 0:
+        return accepts_with(random_.below(bytes_.size()), random_byte());  // data, mostly
+      case 1:
+        return is_accepted(bytes_.substr(0, random_.below(bytes_.size())));
+      case 2: {
+        static const std::string numbers[] = {std::string(4, '\xff'), std::string(8, '\xff'),
+                                              std::string(9, '\xff') + "\1", std::string(4, '\0'),
+                                              std::string("\xff\xff\xff\xff\x0f", 5)};
+        return accepts_with(place(), numbers[random_.below(5)]);
+      }
+      case 3:
+      case 4:
+        return accepts_changed(i);
+      default:
+        return accepts_with(place(), random_byte());
+    }
+  }
+
+  bool accepts_original() const { return is_accepted(bytes_); }
+
+ private:
+  std::size_t place() { return structure_[random_.below(structure_.size())]; }
+  std::string random_byte() { return {1, static_cast<char>(random_.below(256))}; }
+
+  bool accepts_with(std::size_t at, const std::string& patch) {
+    const std::size_t size = std::min(patch.size(), bytes_.size() - at);
+    const std::string before = bytes_.substr(at, size);
+    bytes_.replace(at, size, patch, 0, size);
+    const bool accepted = is_accepted(bytes_);
+    bytes_.replace(at, size, before);
+    return accepted;
+  }
+
+  // Parts of the structure left out, doubled, or in each other's place.
+  bool accepts_changed(int i) {
+    std::string changed = bytes_;
+    const std::size_t length = 1 + random_.below(64);
+    const std::size_t from = place();
+    const std::size_t to = place();
+    if (std::max(from, to) + length > changed.size()) return is_accepted(changed);
+    if (i % 3 == 0) {
+      changed.erase(to, length);
+    } else if (i % 3 == 1) {
+      changed.insert(to, bytes_, from, length);
+    } else {
+      changed.replace(to, length, bytes_, from, length);
+    }
+    return is_accepted(changed);
+  }
+
+  std::string bytes_;
+  std::vector<std::size_t> structure_;
+  SplitMix64 random_;
+};
+
+void mutate(const std::string& bytes, const std::string& name) {
+  SCOPED_TRACE(name);
+  Mutator mutator(bytes, 1);
+  ASSERT_TRUE(mutator.accepts_original());
+  const std::size_t before = peak_resident_bytes();
+  int accepted = 0;
+  for (int i = 0; i < kMutations; ++i) accepted += mutator.accepts_mutation(i) ? 1 : 0;
+  ASSERT_TRUE(mutator.accepts_original()) << "every change was taken back";
+  EXPECT_GT(accepted, kMutations / 20);
+  EXPECT_LT(accepted, kMutations * 3 / 4);
+  // AddressSanitizer keeps 256 MiB of what was freed.
+  EXPECT_LT(peak_resident_bytes(), before + 512 * kMiB);
+}
+
+TEST(HostileOnnx, EveryTruncationOfASmallModel) {
+  const std::string bytes = onnx_sample_model();
+  ASSERT_TRUE(is_accepted(bytes));
+  // Metadata and opset come after the graph: without them a model is one, too.
+  const std::size_t graph_end = bytes.find("author") - 14;
+  for (std::size_t size = 0; size < graph_end; ++size) {
+    EXPECT_FALSE(is_accepted(bytes.substr(0, size))) << size;
+  }
+}
+
+TEST(HostileOnnx, MutationsOfASmallModel) { mutate(onnx_sample_model(), "sample"); }
+
+TEST(HostileOnnx, MutationsOfExportedModels) {
+  const std::string root = golden_path("");
+  if (!fs::exists(root)) GTEST_SKIP() << root << " is not there";
+  int models = 0;
+  for (const auto& folder : fs::directory_iterator(root)) {
+    if (!folder.is_directory()) continue;
+    for (const auto& entry : fs::directory_iterator(folder)) {
+      if (entry.path().extension() != ".onnx" || entry.file_size() > kSmall) continue;
+      mutate(read_bytes(entry.path().string()), entry.path().string());
+      ++models;
+    }
+  }
+  EXPECT_GT(models, 0);
+}
+
+}  // namespace
+}  // namespace lasso
