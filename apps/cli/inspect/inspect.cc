@@ -1,4 +1,5 @@
-// lasso inspect: what is in a checkpoint or an engine file, and how this machine runs it.
+// lasso inspect: what is in a checkpoint or an engine file, and how this machine runs it; and what
+// is in an ONNX model.
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -14,6 +15,8 @@
 #include "cli/build/calibration.h"
 #include "cli/commands.h"
 #include "cli/console.h"
+#include "cli/inspect/inspect_onnx.h"
+#include "cli/inspect/summary.h"
 #include "cli/model/layer_json.h"
 #include "cli/model/layer_times.h"
 #include "cli/model/model.h"
@@ -79,13 +82,6 @@ double total_gflop(const ProgramInfo& program) {
   return gflop;
 }
 
-std::string quantity(double value) {
-  if (value >= 1e9) return fmt::format("{:.2f} G", value / 1e9);
-  if (value >= 1e6) return fmt::format("{:.1f} M", value / 1e6);
-  if (value >= 1e3) return fmt::format("{:.1f} k", value / 1e3);
-  return fmt::format("{:.0f} ", value);
-}
-
 // "auto: 22 int8, 2 bf16, 1 fp32", on a GPU with fp16: the linear layers of the image encoder.
 std::string precision_text(const EngineInfo& info) {
   if (info.precision != to_string(Precision::kAuto)) return info.precision;
@@ -119,9 +115,7 @@ std::string gpu_text(const GpuInfo& gpu) {
 }
 
 void print_summary(const EngineInfo& info, const Measured& measured, const std::string& path) {
-  const auto row = [](const std::string& name, const std::string& value) {
-    print(fmt::format("  {}{}", styled(Style::kDim, fmt::format("{:<14}", name)), value));
-  };
+  const auto row = print_summary_row;
   print(fmt::format("{}  {}", styled(Style::kBold, info.model), printable(path)));
   row("hash", info.model_hash);
   if (info.sam) {
@@ -263,8 +257,29 @@ OrderedJson to_json(const EngineInfo& info, const OpenModel& model, const Measur
   return json;
 }
 
+// What is said of models that Lasso runs, and it does not run ONNX models yet.
+void refuse_options_of_runs(const InspectArguments& arguments) {
+  const std::pair<const char*, bool> options[] = {
+      {"--layers", arguments.layers},
+      {"--why", arguments.why},
+      {"--time", arguments.time},
+      {"--graph", arguments.graph},
+      {"--preprocess", !arguments.model.preprocess.empty()},
+      {"--config", !arguments.model.config.empty()}};
+  for (const auto& [name, is_given] : options) {
+    if (!is_given) continue;
+    usage_error("{}: {} is for checkpoints and engine files; this is an ONNX model", arguments.file,
+                name);
+  }
+}
+
 Exit run_inspect(const InspectArguments& arguments) {
   apply(arguments.run);
+  if (is_onnx(arguments.file)) {
+    refuse_options_of_runs(arguments);
+    inspect_onnx(arguments.file, arguments.output.json);
+    return Exit::kDone;
+  }
   ModelOptions options = arguments.model;
   options.model = arguments.file;
   const OpenModel model = open_model(options, arguments.run);
@@ -297,18 +312,20 @@ constexpr const char* kEpilogue =
   lasso inspect sam_vit_b.lasso --time --threads 8
   lasso inspect sam_vit_b_01ec64.pth --device cuda --precision bf16 --layers
   lasso inspect sam_vit_b_01ec64.pth --json | jq .parameters
+  lasso inspect yolov7.onnx
 )";
 
 }  // namespace
 
 void add_inspect(CLI::App* parent, Action* action) {
   CLI::App* app = parent->add_subcommand(
-      "inspect", "What a checkpoint or engine file holds and how it will run.");
+      "inspect",
+      "What a checkpoint or engine file holds and how it will run, or what an ONNX model holds.");
   const auto arguments = std::make_shared<InspectArguments>();
   const std::string group = "What to show";
   app->add_option("FILE", arguments->file,
-                  "A SAM checkpoint (.pth, .pt, .safetensors or a Hugging Face folder) or an "
-                  "engine file (.lasso).")
+                  "A SAM checkpoint (.pth, .pt, .safetensors or a Hugging Face folder), an engine "
+                  "file (.lasso), or an ONNX model (.onnx).")
       ->check(not_empty)
       ->required()
       ->group("Model");

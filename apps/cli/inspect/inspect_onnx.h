@@ -1,0 +1,18 @@
+// lasso inspect MODEL.onnx: what is in an ONNX model.
+#ifndef LASSO_CLI_INSPECT_INSPECT_ONNX_H_
+#define LASSO_CLI_INSPECT_INSPECT_ONNX_H_
+
+#include <string>
+
+namespace lasso::app {
+
+// Whether the file is an ONNX model; false if there is none.
+bool is_onnx(const std::string& path);
+
+// Prints what is in it, as text unless quiet, or as JSON. Throws Failure for a model that can't be
+// read, or whose values do not hang together.
+void inspect_onnx(const std::string& path, bool json);
+
+}  // namespace lasso::app
+
+#endif  // LASSO_CLI_INSPECT_INSPECT_ONNX_H_

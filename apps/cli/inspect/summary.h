@@ -1,0 +1,17 @@
+// The lines with which `lasso inspect` begins.
+#ifndef LASSO_CLI_INSPECT_SUMMARY_H_
+#define LASSO_CLI_INSPECT_SUMMARY_H_
+
+#include <string>
+
+namespace lasso::app {
+
+// "1.2 M", "345.6 k", "17 ": a unit may follow.
+std::string quantity(double value);
+
+// Prints a line: a name, which may be empty, and what it stands for.
+void print_summary_row(const std::string& name, const std::string& value);
+
+}  // namespace lasso::app
+
+#endif  // LASSO_CLI_INSPECT_SUMMARY_H_
