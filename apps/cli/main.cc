@@ -13,6 +13,7 @@
 #include "cli/console.h"
 #include "cli/exit_codes.h"
 #include "cli/help.h"
+#include "cli/model/gpu.h"
 #include "cli/options.h"
 #include "cli/values.h"
 #include "common/machine.h"
@@ -29,7 +30,7 @@ std::string gpus_text() {
   std::string text;
   try {
     for (const GpuInfo& gpu : lasso::gpus()) {
-      text += fmt::format(", {} ({}, {})", gpu.device, gpu.model, gpu.isa);
+      text += ", " + describe_gpu(gpu);
     }
   } catch (const lasso::Error& error) {
     text = fmt::format("; no GPU: {}", error.what());

@@ -78,8 +78,9 @@ namespace {
 
 void add_device_option(CLI::App* app, RunOptions* options, std::vector<std::string>* devices) {
   const std::string text =
-      "Device to run on: cpu, or NVIDIA GPUs: cuda, cuda:1, or cuda:0,1 for several. Default: what "
-      "an engine file was built for, else cpu.";
+      "Device to run on: cpu, or NVIDIA GPUs: cuda, cuda:1, or cuda:0,1 for several, all of which "
+      "\"segment\" uses, while other commands run on the first. Default: what an engine file was "
+      "built for, else cpu.";
   if (devices == nullptr) {
     add_text(app, "--device", &options->device, "D", text, kRunGroup);
     return;
@@ -190,7 +191,7 @@ void apply(const RunOptions& options) {
   }
   // A GPU's cap without --device is for an engine file.
   const bool is_for_gpu =
-      options.on_gpu() || (options.device.empty() && capability_of(options.isa));
+      options.on_gpu() || (options.device.empty() && is_capability(options.isa));
   if (options.isa.empty()) return;
   if (is_for_gpu) {
     parse_capability("--isa", options.isa);
@@ -206,27 +207,6 @@ void check_precision(const RunOptions& options, const std::vector<std::string>& 
                   "--precision fp8: this release of Lasso has fp32, fp16, bf16 and int8");
   }
   if (!options.precision.empty()) parse_choice("--precision", options.precision, known);
-}
-
-void require_precision(const RunOptions& options) {
-  if (options.kernels == "reference") return;
-  if (options.on_gpu()) {
-    if (options.precision != "int8") return;
-    throw Failure(Exit::kUnsupported, "precision int8 does not run on GPUs yet; use fp16 or bf16");
-  }
-  if (options.precision != "bf16" && options.precision != "fp16") return;
-  const std::string isa = lasso::machine_info(isa_cap()).isa;
-  const bool has_bf16 = isa == "avx512_bf16";
-  if (options.precision == "fp16") {
-    throw Failure(Exit::kUnsupported, fmt::format("precision fp16 runs on GPUs; on this CPU use {}",
-                                                  has_bf16 ? "bf16 or int8" : "int8"));
-  }
-  if (has_bf16) return;
-  throw Failure(
-      Exit::kUnsupported,
-      fmt::format("precision bf16 needs avx512_bf16, and this CPU has, or may use, no more "
-                  "than {}; int8 and fp32 run on it",
-                  isa));
 }
 
 void add_model_option(CLI::App* app, ModelOptions* options) {

@@ -55,9 +55,6 @@ void apply(const RunOptions& options);
 const std::vector<std::string>& precision_names();
 // Throws Failure unless options.precision is one of `known`.
 void check_precision(const RunOptions& options, const std::vector<std::string>& known);
-// Refuses a precision that a checkpoint can't be built in, for want of instructions of the CPU or
-// under its cap, or on any GPU (status 4). An engine file in any precision runs on every CPU.
-void require_precision(const RunOptions& options);
 // The instruction sets that --isa and LASSO_MAX_ISA take, the lowest first.
 const std::vector<std::string>& isa_names();
 // The cap that engines are opened with: the lower one of what the environment variable

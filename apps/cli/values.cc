@@ -160,23 +160,35 @@ std::vector<int> parse_device(const std::string& option, const std::string& text
   return *gpus;
 }
 
+namespace {
+
+constexpr std::string_view kCapability = "sm_";
+
+}  // namespace
+
+bool is_capability(const std::string& isa) { return isa.starts_with(kCapability); }
+
 std::optional<int> capability_of(const std::string& isa) {
-  constexpr std::string_view kPrefix = "sm_";
   constexpr int kMost = 999;
-  std::string_view text = isa;
-  if (!text.starts_with(kPrefix)) return std::nullopt;
-  text.remove_prefix(kPrefix.size());
+  if (!is_capability(isa)) return std::nullopt;
+  const std::string_view text = std::string_view(isa).substr(kCapability.size());
   const std::optional<std::int64_t> sm = to_integer(text);
   if (!sm || *sm < 1 || *sm > kMost) return std::nullopt;
   return static_cast<int>(*sm);
 }
 
 int parse_capability(const std::string& option, const std::string& text) {
-  constexpr int kLeast = 75;
+  if (text.ends_with('a') || text.ends_with('f')) {
+    const std::string number = text.substr(0, text.size() - 1);
+    if (capability_of(number)) {
+      usage_error("{} {}: expected {}; only LASSO_CUDA_ARCHITECTURES of the build has the letter",
+                  option, text, number);
+    }
+  }
   const std::optional<int> sm = capability_of(text);
-  if (!sm || *sm < kLeast) {
+  if (!sm || *sm < kLeastCapability) {
     usage_error("{} {}: on GPUs a compute capability from sm_{} is expected, such as sm_80", option,
-                text, kLeast);
+                text, kLeastCapability);
   }
   return *sm;
 }

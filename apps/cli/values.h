@@ -32,6 +32,10 @@ std::vector<std::int64_t> parse_integers(const std::string& option, const std::s
 // none of "cpu". Nothing for what is no device.
 std::optional<std::vector<int>> gpus_of(const std::string& device);
 std::vector<int> parse_device(const std::string& option, const std::string& text);
+// The lowest compute capability that Lasso runs on.
+inline constexpr int kLeastCapability = 75;
+// Whether a cap on instructions is a GPU's, "sm_80", if it is right.
+bool is_capability(const std::string& isa);
 // 80 of the compute capability "sm_80"; nothing for what is none.
 std::optional<int> capability_of(const std::string& isa);
 // The same; one that Lasso does not run on is wrong, too.

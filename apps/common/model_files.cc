@@ -72,7 +72,8 @@ std::string engine_device(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   std::string text(kBytes, '\0');
   if (!file.seekg(kAt).read(text.data(), static_cast<std::streamsize>(kBytes))) return "";
-  return text.substr(0, text.find('\0'));
+  const std::string device = text.substr(0, text.find('\0'));
+  return device == "cpu" || device == "cuda" ? device : "";
 }
 
 std::string default_evaluation_set() {

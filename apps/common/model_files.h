@@ -25,8 +25,8 @@ ModelFile find_model_file(const std::string& name);
 // Whether the file begins as engine files of any version do.
 bool begins_like_engine(const std::string& path);
 
-// The device that an engine file was built for, as its header has it, "cpu" or "cuda"; empty where
-// there is none. What the file is worth, only loading it tells.
+// The device that an engine file was built for, as its header has it, "cpu" or "cuda"; empty for
+// any other file. What the file is worth, only loading it tells.
 std::string engine_device(const std::string& path);
 
 // The folder of the evaluation set that comes with Lasso; empty if there is none.

@@ -213,6 +213,8 @@ class UsageTest(harness.CliTest):
         self.check_segment(["--isa sm_61", "sm_75"], *prompt, "--device", "cuda", "--isa", "sm_61")
         self.check_segment(["--isa sm_80", "avx2"], *prompt, "--device", "cpu", "--isa", "sm_80")
         self.check_segment(["--isa sm_80", "for GPUs"], *prompt, "--isa", "sm_80")
+        for device in ((), ("--device", "cuda")):
+            self.check_segment(["--isa sm_90a: expected sm_90;"], *prompt, *device, "--isa", "sm_90a")
         self.check_segment(["--kernels reference", "CPU"], *prompt, "--device", "cuda", "--kernels",
                            "reference")
         for value in ("0", "1.5", "2G"):
@@ -260,8 +262,33 @@ class UsageTest(harness.CliTest):
                                ("avx2+avx2", ["avx2 and avx2"]), ("cuda+cpu", ["cuda and cpu"]),
                                ("cuda+avx2", ["cuda and avx2"]), ("cpu+sm_80", ["cpu and sm_80"]),
                                ("cuda+reference", ["cuda and reference"]), ("sm_61", ["sm_75"]),
+                               ("sm_90a", ["expected sm_90;"]), ("sm_x", ["sm_75"]),
                                ("cuda:x", ["cuda:N", "expected FILE@VARIANT"])):
             self.check([f"@{variant}", *names], "compare", f"{MODEL}@{variant}", MODEL)
+
+    def test_engine_files_of_another_device(self):
+        """Of one for GPUs no more than its header is read before wrong usage is said."""
+        self.expect(DONE, "build", MODEL, "-o", "cpu.lasso", "--no-timing")
+        data = bytearray((self.folder / "cpu.lasso").read_bytes())
+        data[24:40] = b"cuda".ljust(16, b"\0")  # docs/engine-format.md
+        (self.folder / "gpu.lasso").write_bytes(data)
+        speed = ("bench", "speed", "--threads", "1", "--iterations", "1", "--warmup", "0",
+                 "--prompts-per-call", "1")
+        self.check(["--isa sm_80: is for GPUs", "cpu.lasso"], *speed, "--model", "cpu.lasso", "--isa",
+                   "sm_80")
+        self.check(["--isa avx2: is for the CPU", "gpu.lasso"], *speed, "--model", "gpu.lasso", "--isa",
+                   "avx2")
+        self.check(["--isa avx2", "sm_75"], "segment", "a.png", "--point", "1,2", "--model", "gpu.lasso",
+                   "--isa", "avx2")
+        self.check(["--isa sm_80", "for GPUs"], "inspect", "cpu.lasso", "--isa", "sm_80")
+        for name, part, device in (("gpu", "avx2", "cuda"), ("gpu", "cpu", "cuda"),
+                                   ("gpu", "reference", "cuda"), ("cpu", "sm_80", "cpu"),
+                                   ("cpu", "cuda", "cpu")):
+            for command in (("compare", "cpu.lasso", f"{name}.lasso@{part}"),
+                            (*speed, "--candidate", f"{name}.lasso@{part}")):
+                self.check([f"{name}.lasso@{part}: {part} is for", f'built for the device "{device}"'],
+                           *command)
+        self.expect(DONE, "compare", "cpu.lasso@cpu", "cpu.lasso@avx2")
 
     def test_an_engine_in_bf16_runs_without_its_instructions(self):
         engine = self.folder / "bf16.lasso"

@@ -1,4 +1,4 @@
-// lasso compare: two kernels or instruction sets, or two files, value by value and layer by layer.
+// lasso compare: two kernels, precisions, devices or files, value by value and layer by layer.
 
 #include <fmt/format.h>
 
@@ -395,7 +395,7 @@ Examples:
 
 void add_compare(CLI::App* parent, Action* action) {
   CLI::App* app = parent->add_subcommand(
-      "compare", "Two kernels, instruction sets or files, value by value and layer by layer.");
+      "compare", "Two kernels, precisions, devices or files, value by value and layer by layer.");
   const auto arguments = std::make_shared<CompareArguments>();
   const std::string input = "What to compare";
   app->add_option("FILE[@VARIANT]", arguments->operands,

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "cli/console.h"
+#include "cli/values.h"
 #include "lasso/error.h"
 
 namespace lasso::app {
@@ -43,6 +44,12 @@ double MachineGpu::peak_gflop_per_s(const std::string& precision) const {
     if (rate.precision == precision) return rate.gflop_per_s;
   }
   return 0;
+}
+
+std::string describe_gpu(const GpuInfo& gpu) {
+  const std::string text = fmt::format("{} ({}, {})", gpu.device, gpu.model, gpu.isa);
+  if (capability_of(gpu.isa).value_or(0) >= kLeastCapability) return text;
+  return fmt::format("{} (below sm_{}: can't be used)", text, kLeastCapability);
 }
 
 OrderedJson to_json(const MachineGpu& gpu) {

@@ -17,6 +17,9 @@ struct MachineGpu {
   double peak_gflop_per_s(const std::string& precision) const;  // 0: not known
 };
 
+// For lists of devices: "cuda:0 (NVIDIA H200, sm_90)", and whether it can't be used.
+std::string describe_gpu(const GpuInfo& gpu);
+
 OrderedJson to_json(const MachineGpu& gpu);
 MachineGpu gpu_from_json(const OrderedJson& json);
 

@@ -92,7 +92,8 @@ lasso::EngineOptions model_options(const ModelOptions& model, const RunOptions& 
                 : std::filesystem::exists(model.config, ignored) ? "is not a regular file"
                                                                  : "there is no such file");
   }
-  if (!run.on_gpu() && capability_of(run.isa)) {
+  if (run.on_gpu() && !run.isa.empty()) parse_capability("--isa", run.isa);
+  if (!run.on_gpu() && is_capability(run.isa)) {
     usage_error("--isa {}: is for GPUs; expected {}, or --device cuda with it", run.isa,
                 join_choices(isa_names()));
   }
@@ -109,33 +110,17 @@ lasso::EngineOptions model_options(const ModelOptions& model, const RunOptions& 
   return options;
 }
 
-namespace {
-
-// With the device of an engine file that was built for one, so that its caps are told apart.
 RunOptions with_device_of(const std::string& path, const RunOptions& run) {
   RunOptions result = run;
-  const std::string device = engine_device(path);
-  if (device == "cuda" && run.device == "cpu") {
-    usage_error(
-        "{}: the engine was built for the device \"cuda\", and \"cpu\" is asked for; build another "
-        "one from its checkpoint",
-        path);
-  }
-  if (run.device.empty() && device == "cuda") {
-    result.device = device;
-    if (!run.isa.empty()) parse_capability("--isa", run.isa);
-  }
+  if (result.device.empty()) result.device = engine_device(path);
   return result;
 }
-
-}  // namespace
 
 OpenModel open_model(const ModelOptions& model, const RunOptions& run_options) {
   const std::string path = find_model(model.model);
   const RunOptions run = with_device_of(path, run_options);
   const lasso::EngineOptions options = model_options(model, run);
   const bool is_engine = begins_like_engine(path);
-  if (!is_engine) require_precision(run);
   const Progress progress(fmt::format("loading {}", path));
   const Stopwatch watch;
   lasso::Engine engine =

@@ -31,7 +31,11 @@ struct EngineSource {
 // fault is the machine's: no such GPU, or one that lacks what is asked for.
 lasso::Engine open_engine(const std::function<lasso::Engine()>& open, const EngineSource& source);
 
-// The options of the library for a model.
+// The same with the device of an engine file where none is asked for.
+RunOptions with_device_of(const std::string& path, const RunOptions& run);
+
+// The options of the library for a model. Throws Failure(kUsage) for a cap on instructions that is
+// of another kind of device.
 lasso::EngineOptions model_options(const ModelOptions& model, const RunOptions& run);
 
 struct OpenModel {

@@ -81,7 +81,7 @@ void check_contradictions(const std::string& text, const std::vector<std::string
 }
 
 void check_part(const std::string& text, const std::string& part) {
-  if (capability_of(part)) parse_capability(text + ":", part);
+  if (is_capability(part)) parse_capability(text + ":", part);
   if (!is_kind(part) && !is_precision(part) && !is_isa(part) && !is_device(part)) {
     usage_error("{}: variant \"{}\": expected FILE@VARIANT with {}, or several of them with +",
                 text, part, join_choices(variants()));
@@ -123,17 +123,51 @@ Operand on_device(const Operand& operand, const std::string& device) {
   return {operand.file, variant};
 }
 
-RunOptions apply_variant(const Operand& operand, const RunOptions& run) {
+namespace {
+
+// Where it runs: on the device that its variant names or needs, else that of the options, else
+// that of an engine file.
+RunOptions with_device(const Operand& operand, const RunOptions& run) {
   RunOptions result = run;
+  for (const std::string& part : split(operand.variant)) {
+    const std::optional<bool> gpu = says_gpu(part);
+    if (!gpu) continue;
+    const std::string built_for = engine_device(operand.file);
+    if (!built_for.empty() && *gpu != (built_for == "cuda")) {
+      usage_error("{}: {} is for {}, and the engine was built for the device \"{}\"",
+                  operand.text(), part, *gpu ? "GPUs" : "the CPU", built_for);
+    }
+    if (is_device(part)) {
+      result.device = part;
+    } else if (*gpu != result.on_gpu() && !names_device(operand)) {
+      result.device = *gpu ? "cuda" : "cpu";
+    }
+  }
+  return with_device_of(operand.file, result);
+}
+
+bool is_of_device(const std::string& isa, const RunOptions& run) {
+  return is_capability(isa) == run.on_gpu();
+}
+
+}  // namespace
+
+void check_isa(const std::vector<Operand>& operands, const RunOptions& run) {
+  if (run.isa.empty()) return;
+  const bool is_for_one = std::any_of(
+      operands.begin(), operands.end(),
+      [&](const Operand& operand) { return is_of_device(run.isa, with_device(operand, run)); });
+  if (is_for_one) return;
+  usage_error("--isa {}: is for {}, on which {} does not run", run.isa,
+              is_capability(run.isa) ? "GPUs" : "the CPU", operands.front().text());
+}
+
+RunOptions apply_variant(const Operand& operand, const RunOptions& run) {
+  RunOptions result = with_device(operand, run);
+  if (!result.isa.empty() && !is_of_device(result.isa, result)) result.isa.clear();
   const std::vector<std::string> parts = split(operand.variant);
   for (const std::string& part : parts) {
     if (is_precision(part)) result.precision = part;
-    if (is_device(part)) {
-      result.device = part;
-    } else if (const std::optional<bool> gpu = says_gpu(part); gpu && *gpu != result.on_gpu()) {
-      // Unless a part names a device, it is the one that this part needs.
-      if (!names_device(operand)) result.device = *gpu ? "cuda" : "cpu";
-    }
     if (!is_isa(part)) continue;
     if (capability_of(part)) {
       result.isa = part;
@@ -145,8 +179,6 @@ RunOptions apply_variant(const Operand& operand, const RunOptions& run) {
   for (const char* kind : {"fast", "reference"}) {
     if (is_one_of(parts, kind)) result.kernels = kind;
   }
-  if (!result.on_gpu() && capability_of(result.isa)) result.isa.clear();  // of the others' device
-  if (!begins_like_engine(operand.file)) require_precision(result);
   return result;
 }
 

@@ -3,6 +3,7 @@
 #define LASSO_CLI_MODEL_OPERAND_H_
 
 #include <string>
+#include <vector>
 
 #include "cli/model/model.h"
 #include "cli/options.h"
@@ -27,7 +28,13 @@ bool names_device(const Operand& operand);
 // The same on a device; throws Failure(kUsage) where its variant says another one.
 Operand on_device(const Operand& operand, const std::string& device);
 
-// In a child: caps its instruction set and chooses its kernels as the variant says.
+// Throws Failure(kUsage) where none of the operands runs on a device of the kind that run.isa caps,
+// so that the cap would be without effect.
+void check_isa(const std::vector<Operand>& operands, const RunOptions& run);
+
+// In a child: chooses device and kernels and caps instructions, as the variant says, the options
+// where it does not, and an engine file where they do not. A cap of the options is for devices of
+// its kind alone. Throws Failure(kUsage) where the variant contradicts an engine file's device.
 RunOptions apply_variant(const Operand& operand, const RunOptions& run);
 
 // Opens its file, with `model` for the rest, as `run`, which apply_variant() returned, says.
