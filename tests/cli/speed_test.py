@@ -248,6 +248,22 @@ class BaselineTest(SpeedTest):
             self.assertEqual(again["baseline"]["stages"][name]["mean_ms"],
                              report["candidates"][0]["stages"][name]["mean_ms"])
 
+    def test_a_report_of_several_images_of_a_call(self):
+        images = ("--images-per-call", "1,2", "--model", MODEL)
+        stages = ["encode", "encode_2", *STAGES[1:]]
+        report = self.speed_json(*images)
+        measured = report["candidates"][0]["stages"]
+        self.assertEqual(list(measured), stages)
+        for name, frames in (("encode", 1), ("encode_2", 2), ("decode_4", 1)):
+            self.assertAlmostEqual(measured[name]["fps"] * measured[name]["mean_ms"] / 1000, frames,
+                                   delta=1e-3 * frames)
+        self.assertAlmostEqual(measured["encode_2"]["gflop"], 2 * measured["encode"]["gflop"])
+        again = self.speed_json(*images, "--baseline", report["report"] + "/results.json")
+        self.assertEqual(list(again["baseline"]["stages"]), stages)
+        for key in ("mean_ms", "fps"):
+            self.assertAlmostEqual(again["baseline"]["stages"]["encode_2"][key],
+                                   measured["encode_2"][key], delta=1e-3 * measured["encode_2"][key])
+
     def test_what_is_wrong_is_said(self):
         os.mkfifo(self.folder / "pipe")
         (self.folder / "large.json").write_bytes(b" " * (1 << 25))
@@ -334,6 +350,11 @@ class UsageTest(SpeedTest):
             self.assertIn(needle, self.error(USAGE, *SPEED, *arguments), arguments)
         if not harness.has_gpu():
             self.error(harness.NO_GPU, *SPEED, "--model", MODEL, "--device", "cuda")
+        for candidates in (("--model", MODEL), ("--candidate", f"{MODEL}@fp32"),
+                           ("--arch", "vit_b", "--random"),
+                           ("--candidate", MODEL, "--candidate", f"{MODEL}@avx2")):
+            self.assertIn("--isa sm_80: is for GPUs",
+                          self.error(USAGE, *SPEED, *candidates, "--isa", "sm_80"))
         self.assertIn("none.png", self.error(SOME_FAILED, *SPEED, "--image", "none.png"))
         self.assertEqual(self.names(), ["file"])
 

@@ -53,6 +53,19 @@ Image synthetic_image(int width, int height, std::uint64_t seed) {
   return image;
 }
 
+ShiftedPictures::ShiftedPictures(const Image& image) : twice_(image), height_(image.height) {
+  twice_.height *= 2;
+  twice_.pixels.insert(twice_.pixels.end(), image.pixels.begin(), image.pixels.end());
+}
+
+ImageView ShiftedPictures::view(int index) const {
+  const std::int64_t first_row = std::int64_t{index % kCount} * height_ / kCount;
+  ImageView view = twice_.view();
+  view.data += first_row * view.stride_bytes;
+  view.height = height_;
+  return view;
+}
+
 Image load_picture(const std::string& path, int width, int height) {
   if (path.empty()) return synthetic_image(width, height, 1);
   try {

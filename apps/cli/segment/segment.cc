@@ -51,7 +51,7 @@ struct SegmentArguments : CommonArguments {
   bool show = false;
   std::int64_t max_pixels = 100'000'000;
   std::string range;  // empty: full, or that of a loaded embedding
-  int jobs = 1;
+  int jobs = 0;       // 0: one on each device of the engine
 };
 
 // The prompts of --point, --box and --mask-input: all points are one prompt, which a single box
@@ -316,8 +316,7 @@ Exit run_segment(const SegmentArguments& arguments) {
     check_side(*mask, arguments.mask_input, side);
     for (PromptTask& prompt : tasks.front().prompts) prompt.prompt.mask_input = mask->values;
   }
-  const int jobs = static_cast<int>(
-      std::min<std::size_t>(static_cast<std::size_t>(arguments.jobs), tasks.size()));
+  const int jobs = choose_jobs(arguments.jobs, info.devices.size(), tasks.size());
   std::vector<Segmenter> segmenters = make_segmenters(model.engine, jobs, arguments.run.threads);
   print_note(fmt::format("{}: {}, {} threads, {}, loaded in {:.0f} ms", model.path, info.model,
                          threads_text(segmenters), info.isa, model.load_ms));
@@ -376,6 +375,7 @@ Examples:
   lasso segment truck.jpg --point 500,375 --model sam_vit_b_01ec64.pth
   lasso segment truck.jpg --box 425,600,700,875 --point 575,750,0 -o out --format overlay,mask
   lasso segment *.jpg --box 10,10,500,400 --format none --json > masks.jsonl
+  lasso segment *.jpg --box 10,10,500,400 --device cuda:0,1 --precision bf16
   camera | lasso segment - --point 500,375 --range 0:4095
   lasso segment truck.jpg --save-embedding truck.safetensors
   lasso segment truck.jpg --load-embedding truck.safetensors --point 500,375 --multimask
@@ -448,8 +448,9 @@ void add_segment(CLI::App* parent, Action* action) {
                      "One JSON object per image and line on standard output: size, masks "
                      "(iou_prediction, area, bbox_xyxy, bbox_xywh, rle), timings in ms, files.");
   add_integer(app, "--jobs", &a.jobs, 1, 1024,
-              "Images at a time, which share the threads. More than one gives more images per "
-              "second, and takes the memory of as many. Default: 1.",
+              "Images at a time, which share the threads and take turns on the GPUs. More than one "
+              "gives more images per second, and takes the memory of as many. Default: the number "
+              "of GPUs of --device, 1 on the CPU.",
               "Running");
   describe_command(
       app,

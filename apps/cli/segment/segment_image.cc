@@ -213,7 +213,9 @@ class ImageJob {
       outputs_->add(first, answers);
       answers.clear();
     };
-    with_model([&] { segmenter_->segment(embedding, prompts, {}, take); });
+    SegmentOptions options;
+    options.low_res_logits = !settings_.save_logits.empty();
+    with_model([&] { segmenter_->segment(embedding, prompts, options, take); });
     report_->timings.decode_ms = segmenter_->last_timings().decode_ms;
     report_->timings.postprocess_ms = segmenter_->last_timings().postprocess_ms;
     outputs_->finish();

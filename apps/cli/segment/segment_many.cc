@@ -99,6 +99,11 @@ class Run {
 
 }  // namespace
 
+int choose_jobs(int asked, std::size_t devices, std::size_t images) {
+  const std::size_t most = asked == 0 ? devices : static_cast<std::size_t>(asked);
+  return static_cast<int>(std::min(most, images));
+}
+
 std::vector<lasso::Segmenter> make_segmenters(const lasso::Engine& engine, int jobs, int threads) {
   const int all = threads == 0 ? lasso::machine_info().threads : threads;
   // The same number for each: masks must not depend on which one takes an image.

@@ -2,6 +2,7 @@
 #ifndef LASSO_CLI_SEGMENT_SEGMENT_MANY_H_
 #define LASSO_CLI_SEGMENT_SEGMENT_MANY_H_
 
+#include <cstddef>
 #include <functional>
 #include <string>
 #include <vector>
@@ -10,6 +11,10 @@
 #include "lasso/segmenter.h"
 
 namespace lasso::app {
+
+// How many images are segmented at a time: as many as are asked for or, if that is 0, one on each
+// device of the engine; no more than there are.
+int choose_jobs(int asked, std::size_t devices, std::size_t images);
 
 // `jobs` segmenters that divide the threads between them (0: MachineInfo::threads), at least one
 // each.

@@ -70,8 +70,10 @@ void answer_chunk(const Embedding& embedding, const std::vector<AccuracyPrompt>&
         rle_from_string(prompts[i].truth, embedding.image_width(), embedding.image_height())));
     clicks.push_back(prompts[i].prompt.points.front());
   }
+  SegmentOptions options;
+  options.low_res_logits = false;
   const std::vector<Segmentation> masks =
-      with_model([&] { return segmenter->segment(embedding, asked); });
+      with_model([&] { return segmenter->segment(embedding, asked, options); });
   for (const Segmentation& answer : masks) {
     answers->push_back(answer_to_json(answer.masks.front(), answer.iou_predictions.front()));
   }

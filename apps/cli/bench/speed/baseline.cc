@@ -21,7 +21,6 @@ constexpr int kMaxDepth = 8;
 constexpr std::size_t kMostSamples = 100'000;
 constexpr std::size_t kLongestName = 200;
 constexpr double kMostMs = 1e9;
-constexpr int kMostPrompts = 4096;
 
 // What is wrong with the file.
 using Problem = std::invalid_argument;
@@ -68,14 +67,21 @@ StageTimes stage_times(const OrderedJson& value, const std::string& key) {
   return times_of(std::move(samples));
 }
 
-bool is_stage(const std::string& key) {
-  if (key == "encode" || key == "end_to_end") return true;
-  const std::string prefix = "decode_";
-  if (key.rfind(prefix, 0) != 0) return false;
+// The number of "decode_16" behind "decode_"; 0 for any other text.
+int number_behind(const std::string& key, const std::string& prefix) {
+  if (key.rfind(prefix, 0) != 0) return 0;
   const std::string number = key.substr(prefix.size());
   const bool digits = !number.empty() && number.size() <= 4 && number[0] != '0' &&
                       number.find_first_not_of("0123456789") == std::string::npos;
-  return digits && std::stoi(number) <= kMostPrompts;
+  return digits ? std::stoi(number) : 0;
+}
+
+// Whether it is a key that SpeedStage::key() makes: one image is "encode", without a number.
+bool is_stage(const std::string& key) {
+  if (key == "encode" || key == "end_to_end") return true;
+  const int images = number_behind(key, "encode_");
+  const int prompts = number_behind(key, "decode_");
+  return (images >= 2 && images <= kMostImages) || (prompts >= 1 && prompts <= kMostPrompts);
 }
 
 // "encode_ms" in `timings`, "encode" in `stages`.
@@ -91,9 +97,9 @@ std::map<std::string, StageTimes> read_stages(const OrderedJson& json, const cha
     const std::string stage = ends ? key.substr(0, key.size() - suffix.size()) : "";
     if (!is_stage(stage)) {
       throw Problem(
-          fmt::format("\"{0}\": expected \"encode{1}\", \"decode_N{1}\" with N from 1 to "
-                      "{2}, or \"end_to_end{1}\"",
-                      key, suffix, kMostPrompts));
+          fmt::format("\"{0}\": expected \"encode{1}\", \"encode_N{1}\" with N from 2 to {2}, "
+                      "\"decode_N{1}\" with N from 1 to {3}, or \"end_to_end{1}\"",
+                      key, suffix, kMostImages, kMostPrompts));
     }
     stages.emplace(stage, stage_times(value, key));
   }

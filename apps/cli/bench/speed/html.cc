@@ -94,7 +94,8 @@ std::string to_html(const SpeedResults& results, const std::string& made) {
   for (const ReportTable& table : stage_tables(results)) html += table_html(table);
   html += table_html(part_table(results));
   html +=
-      "<p class=\"dim\">FPS is 1000 / mean; FPS and time in per cent are of the first row's. Peak: "
+      "<p class=\"dim\">FPS is 1000 / mean, for the encoder times the images of a call; FPS and "
+      "time in per cent are of the first row's. Peak: "
       "GFLOP/s by the median, of the machine's measured rate for the precision and instructions; "
       "on a "
       "GPU of that of products of large matrices.</p>\n";

@@ -78,12 +78,12 @@ ReportTable stage_table(const SpeedResults& results, const SpeedStage& stage) {
     const StageTimes& times = found->second;
     const auto peak = row.peak_percent(key);
     const auto rate = row.gflop_per_s(key);
-    table.rows.push_back({row.name, runs_text(times), milliseconds_text(times.mean_ms),
-                          optional_ms(times.median_ms), optional_ms(times.p95_ms),
-                          fps_text(times.fps()), percent_text(100 * (times.fps() / first->fps())),
-                          percent_text(100 * (times.mean_ms / first->mean_ms)),
-                          peak ? percent_text(*peak) : "",
-                          rate ? fmt::format("{:.1f}", *rate) : ""});
+    table.rows.push_back(
+        {row.name, runs_text(times), milliseconds_text(times.mean_ms), optional_ms(times.median_ms),
+         optional_ms(times.p95_ms), fps_text(stage.fps(times.mean_ms)),
+         percent_text(100 * (first->mean_ms / times.mean_ms)),
+         percent_text(100 * (times.mean_ms / first->mean_ms)), peak ? percent_text(*peak) : "",
+         rate ? fmt::format("{:.1f}", *rate) : ""});
     if (!decode) continue;
     table.rows.back().push_back(
         times.parts_ms.empty() ? "" : milliseconds_text(times.parts_ms.front().second));
@@ -104,8 +104,8 @@ OrderedJson stage_json(const SpeedResults& results, const SpeedRow& row, const S
     json["warm_up_runs"] = times.warm_up_runs;
     json["complete"] = times.complete;
   }
-  json["fps"] = times.fps();
-  json["relative_fps_percent"] = 100 * (times.fps() / first->fps());
+  json["fps"] = stage.fps(times.mean_ms);
+  json["relative_fps_percent"] = 100 * (first->mean_ms / times.mean_ms);
   json["relative_time_percent"] = 100 * (times.mean_ms / first->mean_ms);
   if (const auto work = row.gflop.find(stage.key()); work != row.gflop.end()) {
     json["gflop"] = work->second;

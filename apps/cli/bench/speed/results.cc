@@ -20,6 +20,8 @@ std::string SpeedStage::title() const {
   return fmt::format("Decoder, {} prompt{}", count, count == 1 ? "" : "s");
 }
 
+double SpeedStage::fps(double ms) const { return (kind == Kind::kEncode ? count : 1) * 1000 / ms; }
+
 std::vector<SpeedStage> speed_stages(const std::vector<std::int64_t>& image_counts,
                                      const std::vector<std::int64_t>& prompt_counts) {
   std::vector<SpeedStage> stages;

@@ -17,6 +17,10 @@
 
 namespace lasso::app {
 
+// Of one call.
+inline constexpr int kMostImages = 256;
+inline constexpr int kMostPrompts = 4096;
+
 // One of the things that are timed apart.
 struct SpeedStage {
   enum class Kind { kEncode, kDecode, kEndToEnd };
@@ -25,6 +29,9 @@ struct SpeedStage {
 
   std::string key() const;    // in JSON: "encode", "encode_8", "decode_16", "end_to_end"
   std::string title() const;  // "Decoder, 16 prompts"
+
+  // Frames per second: images for the encoder, calls for the rest.
+  double fps(double ms) const;
 };
 
 // Encoder for each number of images, decoder for each number of prompts, end to end.
@@ -43,8 +50,6 @@ struct StageTimes {
   std::vector<double> samples_ms;
   // What the runs consisted of, or did besides: "preprocess", "postprocess", ..., with mean times.
   std::vector<std::pair<std::string, double>> parts_ms;
-
-  double fps() const { return 1000 / mean_ms; }
 };
 
 // How often single layers are run, where stages are as the plan says: each run has a time for every

@@ -38,6 +38,13 @@ std::vector<Prompt> spread_prompts(int count, int width, int height) {
   return prompts;
 }
 
+// Nobody who times masks reads their low-resolution logits.
+SegmentOptions masks_alone() {
+  SegmentOptions options;
+  options.low_res_logits = false;
+  return options;
+}
+
 double program_gflop(const EngineInfo& info, const std::string& name) {
   double gflop = 0;
   for (const ProgramInfo& program : info.programs) {
@@ -59,6 +66,7 @@ class LassoRuntime : public SpeedRuntime {
         path_(setup.image),
         run_(apply_variant(operand, setup.run)),
         image_(load_picture(setup.image, 0, 0)),
+        pictures_(image_),
         model_(open_candidate(operand, setup, run_)),
         segmenter_(model_.engine, {run_.threads}) {}
 
@@ -88,24 +96,26 @@ class LassoRuntime : public SpeedRuntime {
 
   // On a GPU preparing the image is a part of the call: its bytes go up while kernels work.
   OrderedJson encode(int images) override {
-    if (images == 1) {
-      embedding_ = with_model([&] { return segmenter_.encode(image_.view()); });
-    } else {
-      const std::vector<ImageView> views(static_cast<std::size_t>(images), image_.view());
-      with_model([&] { segmenter_.encode(views); });
-    }
+    std::vector<ImageView> views;
+    for (int i = 0; i < images; ++i) views.push_back(pictures_.view(next_picture_++));
+    next_picture_ %= ShiftedPictures::kCount;
+    with_model([&] {
+      if (images == 1) {
+        segmenter_.encode(views.front());
+      } else {
+        segmenter_.encode(views);
+      }
+    });
     const Timings& timings = segmenter_.last_timings();
     return {{"ms", timings.encode_ms + (on_gpu() ? timings.preprocess_ms : 0)},
             {"preprocess_ms", timings.preprocess_ms}};
   }
 
-  // Masks alone: nobody who times a decoder reads its low-resolution logits.
   OrderedJson decode(int prompts) override {
-    SegmentOptions options;
-    options.low_res_logits = false;
     with_model([&] {
       if (!embedding_) embedding_ = segmenter_.encode(image_.view());
-      segmenter_.segment(embedding_, spread_prompts(prompts, image_.width, image_.height), options);
+      segmenter_.segment(embedding_, spread_prompts(prompts, image_.width, image_.height),
+                         masks_alone());
     });
     const Timings& timings = segmenter_.last_timings();
     return {{"ms", timings.decode_ms}, {"postprocess_ms", timings.postprocess_ms}};
@@ -119,8 +129,9 @@ class LassoRuntime : public SpeedRuntime {
     const double read_ms = watch.milliseconds();
     const Embedding embedding = with_model([&] { return segmenter_.encode(image.view()); });
     const Timings first = segmenter_.last_timings();
-    with_model(
-        [&] { segmenter_.segment(embedding, spread_prompts(1, image.width, image.height)); });
+    with_model([&] {
+      segmenter_.segment(embedding, spread_prompts(1, image.width, image.height), masks_alone());
+    });
     const double ms = watch.milliseconds();
     const Timings& second = segmenter_.last_timings();
     return {{"ms", ms},
@@ -162,6 +173,8 @@ class LassoRuntime : public SpeedRuntime {
   std::string path_;
   RunOptions run_;
   Image image_;
+  ShiftedPictures pictures_;
+  int next_picture_ = 0;
   OpenModel model_;
   lasso::Segmenter segmenter_;
   Embedding embedding_;

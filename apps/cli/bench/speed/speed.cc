@@ -112,8 +112,8 @@ SpeedTask make_task(const SpeedArguments& arguments) {
   SpeedTask task;
   task.plan = arguments.plan;
   task.plan.limit_s = parse_positive("--limit", arguments.limit);
-  task.image_counts = different("--images-per-call", arguments.images, 256);
-  task.prompt_counts = different("--prompts-per-call", arguments.prompts, 4096);
+  task.image_counts = different("--images-per-call", arguments.images, kMostImages);
+  task.prompt_counts = different("--prompts-per-call", arguments.prompts, kMostPrompts);
   if (!arguments.history.empty() && arguments.commit.empty()) {
     usage_error("--history {}: needs --commit, the revision that was built", arguments.history);
   }
@@ -132,6 +132,7 @@ SpeedTask make_task(const SpeedArguments& arguments) {
   task.image = arguments.image;
   if (!task.image.empty()) load_picture(task.image, 0, 0);  // an error now, not after a while
   task.candidates = choose_candidates(arguments);
+  check_isa(task.candidates, arguments.run);
   task.sequential = arguments.sequential;
   task.layers = arguments.layers;
   task.model = arguments.model;
@@ -210,10 +211,13 @@ Exit run_bench_speed(const SpeedArguments& arguments) {
 }
 
 constexpr const char* kEpilogue =
-    R"(Timed apart: the image encoder; prompt encoder and mask decoder for 1, 16 and 64 prompts of one
-call; everything from the image's file to one mask of its size. Each candidate runs in a process of
-its own, of which one works at a time; they take turns run by run, or follow each other where they
-don't fit in memory together, which is then said. FPS and time in per cent are of the first row's
+    R"(Timed apart: the image encoder, for one image or, with --images-per-call, several of one call;
+prompt encoder and mask decoder for 1, 16 and 64 prompts of one call; everything from the image's
+file to one mask of its size. The encoder takes eight pictures in turn: the image, and others that
+are it with its rows shifted. Each candidate runs in a process of its own, of which one works at a
+time; they take turns run by run, or follow each other where they don't fit in the host's memory
+together, which is then said. A GPU's memory is not looked at: --sequential is for candidates that
+don't fit in it together. FPS, of the encoder in images, and time in per cent are of the first row's
 mean.
 
 VARIANT is fast (the default) or reference (plain loops, slow), a precision, a device, an instruction

@@ -1,6 +1,9 @@
 // Statistics, schedule, relative figures and imported times of `lasso bench speed`.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cstdint>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,7 +15,9 @@
 #include "cli/bench/speed/report.h"
 #include "cli/bench/speed/results.h"
 #include "cli/exit_codes.h"
+#include "cli/model/gpu.h"
 #include "cli/model/layer_json.h"
+#include "cli/model/picture.h"
 #include "cli/model/statistics.h"
 
 namespace lasso::app {
@@ -70,6 +75,33 @@ TEST(Schedule, MeasuresOnceHoweverLongItTakes) {
   EXPECT_EQ(run_all(&cold, 1e6), std::make_pair(0, 1));
 }
 
+TEST(Pictures, AreTheSameWithTheirRowsShifted) {
+  const Image image = synthetic_image(20, 24, 1);
+  const ShiftedPictures pictures(image);
+  std::set<std::string> different;
+  for (int i = 0; i < ShiftedPictures::kCount; ++i) {
+    const ImageView view = pictures.view(i);
+    ASSERT_EQ(std::make_pair(view.width, view.height), std::make_pair(20, 24));
+    ASSERT_EQ(view.stride_bytes, 60);
+    const std::vector<std::uint8_t> pixels(view.data, view.data + 60 * 24);
+    std::vector<std::uint8_t> expected = image.pixels;
+    std::rotate(expected.begin(), expected.begin() + 60 * 3 * i, expected.end());
+    EXPECT_EQ(pixels, expected) << i;
+    different.emplace(pixels.begin(), pixels.end());
+    EXPECT_EQ(pictures.view(i + ShiftedPictures::kCount).data, view.data);
+  }
+  EXPECT_EQ(different.size(), 8U);
+}
+
+TEST(Pictures, MayHaveFewerRowsThanThereAreOfThem) {
+  const Image image = synthetic_image(20, 1, 1);
+  const ShiftedPictures pictures(image);
+  for (int i = 0; i < ShiftedPictures::kCount; ++i) {
+    const ImageView view = pictures.view(i);
+    EXPECT_EQ(std::vector<std::uint8_t>(view.data, view.data + 60), image.pixels);
+  }
+}
+
 TEST(Stages, HaveKeysAndTitles) {
   const std::vector<SpeedStage> stages = speed_stages({1}, {1, 16});
   ASSERT_EQ(stages.size(), 4U);
@@ -80,10 +112,19 @@ TEST(Stages, HaveKeysAndTitles) {
   EXPECT_EQ(stages[3].key(), "end_to_end");
 }
 
+TEST(Stages, OfTheEncoderCountImages) {
+  const std::vector<SpeedStage> stages = speed_stages({1, 8}, {16});
+  EXPECT_EQ(stages[1].key(), "encode_8");
+  EXPECT_EQ(stages[1].title(), "Image encoder, 8 images");
+  EXPECT_DOUBLE_EQ(stages[0].fps(40), 25);
+  EXPECT_DOUBLE_EQ(stages[1].fps(40), 200);
+  EXPECT_DOUBLE_EQ(stages[2].fps(40), 25);
+  EXPECT_DOUBLE_EQ(stages[3].fps(40), 25);
+}
+
 TEST(Results, RatesAreByTheMedian) {
   SpeedRow row;
   row.stages["encode"] = times_of({10, 20, 90});
-  EXPECT_EQ(row.stages["encode"].fps(), 25);  // by the mean, 40 ms
   EXPECT_FALSE(row.gflop_per_s("encode").has_value());
   row.gflop["encode"] = 4;
   EXPECT_DOUBLE_EQ(row.gflop_per_s("encode").value(), 200);
@@ -182,6 +223,14 @@ TEST(Gpus, TheBestMeasurementCounts) {
   other.info.device = "cuda:0";
   add_measurement(other, &gpus);
   EXPECT_EQ(gpus.size(), 2U);
+}
+
+TEST(Gpus, ThatCannotBeUsedAreMarked) {
+  GpuInfo gpu = fake_gpu(1).info;
+  gpu.isa = "sm_75";
+  EXPECT_EQ(describe_gpu(gpu), "cuda:1 (NVIDIA X, sm_75)");
+  gpu.isa = "sm_61";
+  EXPECT_EQ(describe_gpu(gpu), "cuda:1 (NVIDIA X, sm_61) (below sm_75: can't be used)");
 }
 
 TEST(Gpus, AreDescribedInJson) {
@@ -339,6 +388,14 @@ TEST(Baseline, TakesMeansSamplesAndObjects) {
   EXPECT_EQ(row.stages.at("end_to_end").runs, 4U);
 }
 
+TEST(Baseline, TakesEveryKeyOfAStage) {
+  for (const SpeedStage& stage : speed_stages({1, 2, kMostImages}, {1, kMostPrompts})) {
+    const SpeedRow row = parse_baseline(
+        R"({"name": "other", "timings": {")" + stage.key() + R"(_ms": 7}})", "b.json");
+    EXPECT_EQ(row.stages.at(stage.key()).mean_ms, 7);
+  }
+}
+
 TEST(Baseline, TakesTheFirstCandidateOfAReport) {
   const SpeedRow row = parse_baseline(
       R"({"version": "0.1.0", "baseline": null, "candidates": [
@@ -369,6 +426,9 @@ TEST(Baseline, SaysWhatIsWrong) {
       {R"({"name": "x", "timings": {"decode_0_ms": 1}})", "\"decode_0_ms\""},
       {R"({"name": "x", "timings": {"decode_99999999999_ms": 1}})", "decode_N_ms"},
       {R"({"name": "x", "timings": {"decode_-1_ms": 1}})", "decode_N_ms"},
+      {R"({"name": "x", "timings": {"encode_1_ms": 1}})", "encode_N_ms\" with N from 2 to 256"},
+      {R"({"name": "x", "timings": {"encode_257_ms": 1}})", "encode_N_ms"},
+      {R"({"name": "x", "timings": {"encode__ms": 1}})", "encode_N_ms"},
       {R"({"name": "x", "timings": {"encode_ms": 0}})", "greater than 0"},
       {R"({"name": "x", "timings": {"encode_ms": -1}})", "greater than 0"},
       {R"({"name": "x", "timings": {"encode_ms": 1e300}})", "1e+300"},
