@@ -56,6 +56,20 @@ sed -E 's/\[abi:[a-z0-9]+\]//; s/\(.*//; s/.*:://; s/^~//' "$work/symbols" | sor
     grep -rqwF -e "$name" "$prefix/include" || fail "$name is visible, but in no public header"
   done
 
+if cmake --build "$build" --target help | grep -q '^lasso_cuda\>'; then
+  step "library for GPUs"
+  gpu_library=$library_dir/liblasso_cuda.so
+  [[ -f $gpu_library ]] || fail "the build has CUDA, and no liblasso_cuda.so is installed"
+  # Beside what it is loaded by; its own libraries are found by the loader, not where they were built.
+  readelf -d "$gpu_library" >"$work/dynamic"
+  # shellcheck disable=SC2016  # the linker's variable, not the shell's
+  if grep -E 'RPATH|RUNPATH' "$work/dynamic" | grep -qvF '[$ORIGIN]'; then
+    fail "liblasso_cuda.so has a RUNPATH: $(cat "$work/dynamic")"
+  fi
+  exported=$(nm -D --defined-only "$gpu_library" | awk '{ print $3 }')
+  [[ $exported == lasso_device_library ]] || fail "liblasso_cuda.so exports: $exported"
+fi
+
 step "headers"
 # Each compiles on its own, as the oldest and newest C++ that a user may choose.
 for candidate in "$compiler" g++ clang++; do
