@@ -84,6 +84,7 @@ double total_gflop(const ProgramInfo& program) {
 
 // "auto: 22 int8, 2 bf16, 1 fp32", on a GPU with fp16: the linear layers of the image encoder.
 std::string precision_text(const EngineInfo& info) {
+  if (info.tf32) return info.precision + ", its products in TF32";
   if (info.precision != to_string(Precision::kAuto)) return info.precision;
   std::vector<std::string> counts;
   for (const char* precision : {"int8", "fp16", "bf16", "fp32"}) {
@@ -221,6 +222,7 @@ OrderedJson to_json(const EngineInfo& info, const OpenModel& model, const Measur
       {"processor", info.processor},
       {"isa", info.isa},
       {"precision", info.precision},
+      {"tf32", info.tf32},
       {"accuracy", info.accuracy ? accuracy_json(*info.accuracy) : OrderedJson(nullptr)},
       {"lasso_version", info.lasso_version},
       {"onednn_version", info.onednn_version},

@@ -89,7 +89,7 @@ class LassoRuntime : public SpeedRuntime {
                           {"decode", program_gflop(info, "mask_decoder")}}}};
     if (on_gpu()) {
       json["gpu"] = info.devices.front();
-      json["tf32"] = run_.tf32;
+      json["tf32"] = info.tf32;
     }
     return json;
   }
