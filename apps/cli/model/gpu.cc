@@ -47,7 +47,7 @@ double MachineGpu::peak_gflop_per_s(const std::string& precision) const {
 }
 
 std::string describe_gpu(const GpuInfo& gpu) {
-  const std::string text = fmt::format("{} ({}, {})", gpu.device, gpu.model, gpu.isa);
+  std::string text = fmt::format("{} ({}, {})", gpu.device, gpu.model, gpu.isa);
   if (capability_of(gpu.isa).value_or(0) >= kLeastCapability) return text;
   return fmt::format("{} (below sm_{}: can't be used)", text, kLeastCapability);
 }
