@@ -2,6 +2,7 @@
 #ifndef LASSO_BACKEND_TARGET_INFO_H_
 #define LASSO_BACKEND_TARGET_INFO_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -21,9 +22,13 @@ struct TargetInfo {
   // Of the OpenMP team that runs; part of the plan (workspace per thread).
   int threads = 1;
   RateClasses rates;
-  // Of an NVIDIA GPU: what kernels may use of its compute capability, 90 for 9.0; its
-  // multiprocessors; and whether float32 products may round their factors to TF32.
+  // Of an NVIDIA GPU: what kernels may use of its compute capability, 90 for 9.0, which is no more
+  // than their code was compiled for; whether there is code for it with products of warp groups
+  // (wgmma); the bytes of shared memory that a block may ask for; its multiprocessors; and whether
+  // float32 products may round their factors to TF32.
   int sm = 0;
+  bool warp_groups = false;
+  std::size_t shared_memory = 0;
   int multiprocessors = 0;
   bool tf32 = false;
 

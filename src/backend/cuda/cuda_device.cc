@@ -9,6 +9,7 @@
 
 #include "backend/cuda/cuda_check.h"
 #include "backend/cuda/cuda_stream.h"
+#include "backend/cuda/gpu_code.h"
 #include "backend/cuda/pinned_pool.h"
 #include "core/check.h"
 
@@ -372,9 +373,23 @@ std::shared_ptr<const backend::Device> open_gpu(const backend::DeviceOptions& op
               options.index, gpu.model, gpu.sm / 10, gpu.sm % 10, kLeastSm / 10, kLeastSm % 10);
   LASSO_CHECK(options.most_sm == 0 || options.most_sm >= kLeastSm, ErrorCode::kUnsupported,
               "a cap of sm_{}: expected sm_{} or more", options.most_sm, kLeastSm);
+  // Kernels are offered by what their code has, which may be compiled for an older GPU.
+  const GpuCode code = gpu_code(options.index);
+  LASSO_CHECK(code.sm >= kLeastSm, ErrorCode::kUnsupported,
+              "device \"cuda:{}\": this build of Lasso has no code for {}, which has compute "
+              "capability {}.{}",
+              options.index, gpu.model, gpu.sm / 10, gpu.sm % 10);
+  int shared_memory = 0;
+  check(cudaDeviceGetAttribute(&shared_memory, cudaDevAttrMaxSharedMemoryPerBlockOptin,
+                               options.index),
+        "asking for its shared memory");
+  constexpr int kSmOfWarpGroups = 90;
   backend::TargetInfo target;
   target.kind = backend::DeviceKind::kCuda;
-  target.sm = options.most_sm == 0 ? gpu.sm : std::min(gpu.sm, options.most_sm);
+  target.sm = std::min(gpu.sm, code.sm);
+  if (options.most_sm != 0) target.sm = std::min(target.sm, options.most_sm);
+  target.warp_groups = code.warp_groups && target.sm == kSmOfWarpGroups;
+  target.shared_memory = static_cast<std::size_t>(shared_memory);
   target.multiprocessors = gpu.multiprocessors;
   target.tf32 = options.tf32;
   return std::make_shared<CudaDevice>(std::make_shared<Context>(options, gpu.model), target);

@@ -2,6 +2,7 @@
 #ifndef LASSO_KERNELS_ATTENTION_ATTENTION_CUDA_ROWS_H_
 #define LASSO_KERNELS_ATTENTION_ATTENTION_CUDA_ROWS_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -61,11 +62,14 @@ struct Windows {
   std::int64_t across;
 };
 
-// The shared memory in bytes that a block may have at a compute capability.
-inline std::size_t shared_memory_limit(int sm) {
-  if (sm < 80) return std::size_t{64} << 10;
-  if (sm == 80 || sm == 90 || sm == 100) return std::size_t{163} << 10;
-  return std::size_t{99} << 10;
+// The shared memory in bytes that a block may have: the GPU's, and no more than a GPU has of the
+// compute capability that kernels may use, as which a newer one may be tested.
+inline std::size_t shared_memory_limit(const TargetInfo& target) {
+  const auto kib = [&]() -> std::size_t {
+    if (target.sm < 80) return 64;
+    return target.sm == 80 || target.sm == 90 || target.sm == 100 ? 163 : 99;
+  };
+  return std::min(kib() << 10, target.shared_memory);
 }
 
 constexpr float kLog2e = 1.44269504088896341F;

@@ -303,7 +303,7 @@ Offer offer(const WindowAttentionProblem& p, const TargetInfo& target) {
   if (std::max(windows.side_h, windows.side_w) > 4096) {
     return Offer::no("windows of more than 4096 tokens a side");
   }
-  if (shared_bytes(p) > shared_memory_limit(target.sm)) {
+  if (shared_bytes(p) > shared_memory_limit(target)) {
     return Offer::no("position terms larger than shared memory");
   }
   if (p.height > INT32_MAX / 2 || p.width > INT32_MAX / 2 ||

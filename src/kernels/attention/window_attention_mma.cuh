@@ -309,7 +309,10 @@ struct QueriesOfWarp {
 template <typename T, typename S>
 __global__ void __launch_bounds__(S::kThreads, S::kBlocks)
     window_attention_mma(const WindowParameters p) {
-  if constexpr (!kHasBf16Mma && std::is_same_v<T, __nv_bfloat16>) return;
+  if constexpr (!kHasBf16Mma && std::is_same_v<T, __nv_bfloat16>) {
+    __trap();
+    return;
+  }
   extern __shared__ __align__(16) unsigned char shared[];
   T* const ring = reinterpret_cast<T*>(shared);
   float* const rel = reinterpret_cast<float*>(shared + S::kRingBytes);

@@ -79,8 +79,10 @@ struct Ring {
         const int column = panel % (S::kD / S::kWidth) * S::kWidth + i % (S::kWidth / 8) * 8;
         const int values = panel / (S::kD / S::kWidth);
         const bool present = x < width;
-        copy_16_bytes(stage + swizzled<S::kWidth>(16 * i),
-                      row + (present ? x * 3 * channels + values * channels + column : 0), present);
+        copy_16_bytes(
+            stage + swizzled<S::kWidth>(16 * i),
+            row + (present ? static_cast<Index>(x) * 3 * channels + values * channels + column : 0),
+            present);
       }
     }
     commit_copies();
@@ -249,7 +251,10 @@ __device__ __forceinline__ void store_results(const float (&out)[S::kD / 2], con
 
 template <typename T, typename S>
 __global__ void __launch_bounds__(S::kThreads, 1) window_attention_wgmma(const WindowParameters p) {
-  if constexpr (!kHasWarpGroups) return;
+  if constexpr (!kHasWarpGroups) {
+    __trap();
+    return;
+  }
   extern __shared__ __align__(1024) unsigned char panels[];
   T* const stages = reinterpret_cast<T*>(panels);
   T* const shared_queries = reinterpret_cast<T*>(panels + S::kRingBytes);

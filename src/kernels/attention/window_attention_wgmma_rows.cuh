@@ -11,7 +11,7 @@ namespace {
 
 inline Offer offer_wgmma(const WindowAttentionProblem& p, const TargetInfo& target, DType dtype,
                          bool narrow) {
-  if (target.sm != 90) return Offer::no("another GPU than of compute capability 9.0");
+  if (!target.warp_groups) return Offer::no("no products of warp groups, which are sm_90a's");
   if (p.head_dim != 64 && p.head_dim != 80) return Offer::no("a head's width other than 64 and 80");
   Offer offer = offer_mma(p, dtype, 80);
   if (!offer) return offer;

@@ -102,7 +102,10 @@ struct KeysOfWindow {
 template <typename T, typename S>
 __global__ void __launch_bounds__(S::kThreads, 2)
     window_attention_wgmma_windows(const WindowParameters p) {
-  if constexpr (!kHasWarpGroups) return;
+  if constexpr (!kHasWarpGroups) {
+    __trap();
+    return;
+  }
   extern __shared__ __align__(1024) unsigned char panels[];
   T* const table_w = reinterpret_cast<T*>(panels + S::kKeyBytes);
   T* const table_h = reinterpret_cast<T*>(panels + S::kKeyBytes + S::kTableBytes);

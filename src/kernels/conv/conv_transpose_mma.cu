@@ -170,6 +170,8 @@ __global__ void __launch_bounds__(kThreads, 2)
           *reinterpret_cast<const uint4*>(shared + row * kResultPitch + column);
     }
   }
+#else
+  __trap();
 #endif
 }
 
@@ -214,7 +216,7 @@ const char* refused_by_mma(const ConvTranspose2dProblem& p) {
   const Index columns = p.stride * p.stride * p.filters;
   const bool fits = p.channels <= kMost && p.stride <= kMost / 2 && columns <= kMost &&
                     blocks <= kMost && blocks * (columns / kColumns + 1) < kMost * 64;
-  return fits ? "" : "sizes beyond 31 bits";
+  return fits ? nullptr : "sizes beyond 31 bits";
 }
 
 void run_transpose_mma(const ConvTranspose2dProblem& p, const KernelArgs& args, const void* w,
