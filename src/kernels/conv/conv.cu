@@ -165,6 +165,7 @@ struct WindowRows {
   Index kernel_w;
   Index group_channels;
 
+  __device__ Index begin(Index group) const { return group; }
   __device__ float load(Index group, Index pixel, Index k) const {
     const Index tap = k / group_channels;
     const Index channel = group * group_channels + (k - tap * group_channels);
@@ -184,8 +185,9 @@ struct Filters {
   Index group_filters;
   Index depth;
 
-  __device__ float load(Index group, Index filter, Index k) const {
-    return w.load((group * group_filters + filter) * depth + k);
+  __device__ Index begin(Index group) const { return group * group_filters * depth; }
+  __device__ float load(Index begin, Index filter, Index k) const {
+    return w.load(begin + filter * depth + k);
   }
 };
 
@@ -222,7 +224,8 @@ struct TransposeRows {
   DType rounding;
   Index channels;
 
-  __device__ float load(Index /*batch*/, Index row, Index k) const {
+  __device__ Index begin(Index /*batch*/) const { return 0; }
+  __device__ float load(Index /*begin*/, Index row, Index k) const {
     return rounded_to(rounding, numbers.load(row * channels + k));
   }
 };

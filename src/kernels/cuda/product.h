@@ -46,11 +46,17 @@ std::size_t gemm_workspace(std::int64_t m, std::int64_t n, const TargetInfo& tar
 // The product by one plain kernel.
 void run_tile(const ProductProblem& problem, const KernelArgs& args, const Operands& operands);
 
-// The same for each matrix of a batch, where x and W begin at offsets (in elements) that lie in the
-// GPU's memory.
+// A loop over matrices: how many elements x and W move with each of its turns.
+struct MatrixLoop {
+  std::int64_t count = 1;
+  std::int64_t x_stride = 0;
+  std::int64_t w_stride = 0;
+};
+
+// The same for each matrix of a batch, which the loops go through, outermost first. Results follow
+// each other.
 void run_tile_batch(const ProductProblem& problem, const KernelArgs& args, const Operands& operands,
-                    std::int64_t batch, const std::int64_t* x_offsets,
-                    const std::int64_t* w_offsets);
+                    const std::vector<MatrixLoop>& loops);
 
 // Rounds float32 numbers to another float type: to the nearest, ties to even.
 void round_numbers(const KernelArgs& args, const float* from, void* to, DType dtype,

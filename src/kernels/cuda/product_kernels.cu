@@ -3,6 +3,7 @@
 //
 // ViT-H at 1024x1024 has x [4096, 1280] as float32 at most: rounding it moves 31 MB, 7 us of
 // 4.3 TB/s, and calculates nothing. Finishing y [4096, 5120] in float32 moves 168 MB, 39 us.
+#include "kernels/cuda/nest.cuh"
 #include "kernels/cuda/product.h"
 #include "kernels/cuda/tile_product.cuh"
 
@@ -13,12 +14,6 @@ namespace {
 constexpr int kThreads = 256;
 constexpr int kVector = 4;  // elements of a thread where everything is aligned
 constexpr Index kMostBlocks = Index{132} * 32;
-
-// Numbers as they lie in memory, loaded and stored at once.
-template <typename T, int kWidth>
-struct alignas(kWidth * sizeof(T)) Vector {
-  T values[kWidth];
-};
 
 template <typename T>
 __global__ void round_kernel(const float* from, T* to, Index count) {
@@ -69,10 +64,15 @@ struct MatrixRows {
   Numbers numbers;
   Index k;
   DType rounding;
-  const Index* offsets;  // of the batch; null where there is one matrix
+  Nest<std::uint64_t> batches;
 
-  __device__ float load(Index batch, Index row, Index i) const {
-    const Index first = offsets == nullptr ? 0 : offsets[batch];
+  __device__ Index begin(Index batch) const {
+    Index at = 0;
+    Index unused = 0;
+    batches.move(static_cast<std::uint64_t>(batch), at, unused);
+    return at;
+  }
+  __device__ float load(Index first, Index row, Index i) const {
     return rounded_to(rounding, numbers.load(first + row * k + i));
   }
 };
@@ -114,17 +114,34 @@ void finish(const ProductProblem& p, const KernelArgs& args, const float* sums, 
 }
 
 void run_tile(const ProductProblem& p, const KernelArgs& args, const Operands& o) {
-  run_tile_batch(p, args, o, 1, nullptr, nullptr);
+  run_tile_batch(p, args, o, {});
 }
 
 void run_tile_batch(const ProductProblem& p, const KernelArgs& args, const Operands& o,
-                    std::int64_t batch, const std::int64_t* x_offsets,
-                    const std::int64_t* w_offsets) {
-  const MatrixRows x{{o.x, p.input}, p.k, p.weights, x_offsets};
-  const MatrixRows w{{o.w, p.weights}, p.k, p.weights, w_offsets};
+                    const std::vector<MatrixLoop>& matrix_loops) {
+  std::vector<Loop> all;
+  for (const MatrixLoop& loop : matrix_loops) {
+    all.push_back({loop.count, {loop.x_stride, loop.w_stride}});
+  }
+  if (positions(all) == 0) return;
   const Finish finish{p.bias ? o.bias : nullptr, p.residual ? o.residual : nullptr, p.activation};
-  launch_tile_product("product", args, p.m, p.n, p.k, batch, x, w,
-                      FinishedRows{{o.y, p.output}, p.m, p.n, finish});
+  auto* y = static_cast<std::byte*>(o.y);
+  for_each_nest(all, 0, 0, [&](std::span<const Loop> loops, Index x_begin, Index w_begin) {
+    const auto rows = [&](const void* data, DType dtype, Index begin, int operand) {
+      std::vector<Loop> own(loops.begin(), loops.end());
+      for (Loop& loop : own) std::swap(loop.strides[0], loop.strides[operand]);
+      const auto bytes = begin * static_cast<Index>(size_of(dtype));
+      return MatrixRows{{static_cast<const std::byte*>(data) + bytes, dtype},
+                        p.k,
+                        p.weights,
+                        Nest<std::uint64_t>(own)};
+    };
+    const Index batch = positions(loops);
+    launch_tile_product("product", args, p.m, p.n, p.k, batch, rows(o.x, p.input, x_begin, 0),
+                        rows(o.w, p.weights, w_begin, 1),
+                        FinishedRows{{y, p.output}, p.m, p.n, finish});
+    y += batch * p.m * p.n * static_cast<Index>(size_of(p.output));
+  });
 }
 
 }  // namespace lasso::kernels::gpu

@@ -1,7 +1,8 @@
 // The plain product: any size, any alignment, numbers of any float type; factors are rounded to the
 // type of the weights, and sums of float32 are taken in ascending order of k. A kernel of it needs
-//   Rows::load(batch, row, k): an element of the left matrix
-//   Weights::load(batch, column, k): one of the right matrix
+//   Rows::begin(batch): what load() takes for a matrix of the batch
+//   Rows::load(begin, row, k): an element of the left matrix
+//   Weights::begin(batch), Weights::load(begin, column, k): the same of the right matrix
 //   Result::store(batch, row, column, sum)
 // so that convolutions read windows, and write, where they lie.
 #ifndef LASSO_KERNELS_CUDA_TILE_PRODUCT_CUH_
@@ -73,6 +74,8 @@ __global__ void __launch_bounds__(kTileThreads)
   const int row = threadIdx.x / (kTile / kTileShare) * kTileShare;
   const Index m0 = blockIdx.x * static_cast<Index>(kTile);
   for (Index b = blockIdx.z; b < batch; b += gridDim.z) {
+    const Index left_begin = rows.begin(b);
+    const Index right_begin = weights.begin(b);
     for (Index n0 = blockIdx.y * static_cast<Index>(kTile); n0 < n;
          n0 += gridDim.y * static_cast<Index>(kTile)) {
       float sums[kTileShare][kTileShare] = {};
@@ -82,8 +85,8 @@ __global__ void __launch_bounds__(kTileThreads)
           const int d = i % kTileDepth;
           const int r = i / kTileDepth;
           const bool inside = k0 + d < k;
-          left[d][r] = inside && m0 + r < m ? rows.load(b, m0 + r, k0 + d) : 0.0F;
-          right[d][r] = inside && n0 + r < n ? weights.load(b, n0 + r, k0 + d) : 0.0F;
+          left[d][r] = inside && m0 + r < m ? rows.load(left_begin, m0 + r, k0 + d) : 0.0F;
+          right[d][r] = inside && n0 + r < n ? weights.load(right_begin, n0 + r, k0 + d) : 0.0F;
         }
         __syncthreads();
 #pragma unroll

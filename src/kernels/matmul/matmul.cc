@@ -29,19 +29,31 @@ MatMulProblem make_matmul_problem(const graph::MatMul& op, const Dims& a, const 
     batch[i] = da == 1 ? db : da;
   }
   problem.batch = element_count(batch);
+  std::vector<BatchLoop>& loops = problem.loops;  // innermost first until they are complete
+  std::int64_t a_stride = problem.m * problem.k;
+  std::int64_t b_stride = problem.n * problem.k;
+  for (std::size_t i = rank; i-- > 0;) {
+    const BatchLoop loop{batch[i], leading(a, i) == 1 ? 0 : a_stride,
+                         leading(b, i) == 1 ? 0 : b_stride};
+    a_stride *= leading(a, i);
+    b_stride *= leading(b, i);
+    if (loop.count == 1) continue;
+    if (!loops.empty() && loop.a_stride == loops.back().count * loops.back().a_stride &&
+        loop.b_stride == loops.back().count * loops.back().b_stride) {
+      loops.back().count *= loop.count;
+    } else {
+      loops.push_back(loop);
+    }
+  }
+  std::reverse(loops.begin(), loops.end());
   for (std::int64_t index = 0; index < problem.batch; ++index) {
     std::int64_t rest = index;
     std::int64_t a_offset = 0;
     std::int64_t b_offset = 0;
-    std::int64_t a_stride = problem.m * problem.k;
-    std::int64_t b_stride = problem.n * problem.k;
-    for (std::size_t i = rank; i-- > 0;) {
-      const std::int64_t position = rest % batch[i];
-      rest /= batch[i];
-      if (leading(a, i) != 1) a_offset += position * a_stride;
-      if (leading(b, i) != 1) b_offset += position * b_stride;
-      a_stride *= leading(a, i);
-      b_stride *= leading(b, i);
+    for (auto loop = loops.rbegin(); loop != loops.rend(); ++loop) {
+      a_offset += rest % loop->count * loop->a_stride;
+      b_offset += rest % loop->count * loop->b_stride;
+      rest /= loop->count;
     }
     problem.a_offsets.push_back(a_offset);
     problem.b_offsets.push_back(b_offset);

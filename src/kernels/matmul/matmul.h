@@ -12,14 +12,24 @@
 
 namespace lasso::kernels {
 
+// A loop over matrices of a batch: how many elements A and B move with each of its turns.
+struct BatchLoop {
+  std::int64_t count = 1;
+  std::int64_t a_stride = 0;
+  std::int64_t b_stride = 0;
+
+  bool operator==(const BatchLoop& other) const = default;
+};
+
 // y [..., m, n] = activation(A [..., m, k] B^T), B [..., n, k]; leading dimensions broadcast. For
 // batch i of the result (row-major), A and B start at the offsets (in elements) a_offsets[i] and
-// b_offsets[i].
+// b_offsets[i], which is where `loops` (outermost first) have brought them.
 struct MatMulProblem {
   std::int64_t m = 0;
   std::int64_t n = 0;
   std::int64_t k = 0;
   std::int64_t batch = 1;
+  std::vector<BatchLoop> loops;
   std::vector<std::int64_t> a_offsets;
   std::vector<std::int64_t> b_offsets;
   graph::Activation activation = graph::Activation::kNone;

@@ -5,9 +5,6 @@
 // us of 60 TFLOP/s.
 #include "kernels/matmul/matmul_cuda.h"
 
-#include <cuda_runtime_api.h>
-
-#include "backend/cuda/cuda_check.h"
 #include "kernels/cuda/product.h"
 #include "kernels/matmul/matmul_cuda_kernels.h"
 
@@ -85,47 +82,24 @@ gpu::GemmProblem gemm_problem(const MatMulProblem& p, const Runs& runs, const Ta
   return gemm;
 }
 
-// The offsets in the GPU's memory.
-class DeviceOffsets {
- public:
-  explicit DeviceOffsets(const MatMulProblem& p) {
-    if (p.batch < 2) return;
-    const std::size_t bytes = p.a_offsets.size() * sizeof(std::int64_t);
-    void* data = nullptr;
-    LASSO_CUDA_CHECK(cudaMalloc(&data, 2 * bytes));
-    data_.reset(static_cast<std::int64_t*>(data));
-    a_ = data_.get();
-    b_ = a_ + p.batch;
-    LASSO_CUDA_CHECK(cudaMemcpy(a_, p.a_offsets.data(), bytes, cudaMemcpyHostToDevice));
-    LASSO_CUDA_CHECK(cudaMemcpy(b_, p.b_offsets.data(), bytes, cudaMemcpyHostToDevice));
-  }
-  // Null for a batch of one.
-  const std::int64_t* a() const { return a_; }
-  const std::int64_t* b() const { return b_; }
-
- private:
-  struct Free {
-    void operator()(std::int64_t* data) const { cudaFree(data); }
-  };
-  std::unique_ptr<std::int64_t, Free> data_;
-  std::int64_t* a_ = nullptr;
-  std::int64_t* b_ = nullptr;
-};
-
 class TileState : public KernelState {
  public:
-  explicit TileState(const MatMulProblem& problem) : problem(problem), offsets(problem) {}
+  explicit TileState(const MatMulProblem& problem) : problem(problem) {
+    for (const BatchLoop& loop : problem.loops) {
+      loops.push_back({loop.count, loop.a_stride, loop.b_stride});
+    }
+  }
 
   void run(const KernelArgs& args) const {
     gpu::Operands o;
     o.x = args.inputs[0];
     o.w = args.inputs[1];
     o.y = args.outputs[0];
-    gpu::run_tile_batch(product(problem), args, o, problem.batch, offsets.a(), offsets.b());
+    gpu::run_tile_batch(product(problem), args, o, loops);
   }
 
   MatMulProblem problem;
-  DeviceOffsets offsets;
+  std::vector<gpu::MatrixLoop> loops;
 };
 
 class GemmState : public KernelState {

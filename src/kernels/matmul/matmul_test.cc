@@ -87,6 +87,15 @@ TEST(MatMul, OffsetsOfBroadcastBatches) {
   EXPECT_EQ(p.batch, 6);
   EXPECT_EQ(p.a_offsets, (std::vector<std::int64_t>{0, 0, 0, 20, 20, 20}));
   EXPECT_EQ(p.b_offsets, (std::vector<std::int64_t>{0, 30, 60, 0, 30, 60}));
+  EXPECT_EQ(p.loops, (std::vector<BatchLoop>{{2, 20, 0}, {3, 0, 30}}));
+}
+
+TEST(MatMul, LoopsOverOneDistanceAreOne) {
+  const MatMulProblem p = make_matmul_problem({}, {2, 1, 3, 4, 5}, {2, 1, 3, 6, 5});
+  EXPECT_EQ(p.loops, (std::vector<BatchLoop>{{6, 20, 30}}));
+  EXPECT_EQ(p.a_offsets, (std::vector<std::int64_t>{0, 20, 40, 60, 80, 100}));
+  EXPECT_TRUE(make_matmul_problem({}, {1, 4, 5}, {6, 5}).loops.empty());
+  EXPECT_TRUE(make_matmul_problem({}, {0, 4, 5}, {0, 6, 5}).a_offsets.empty());
 }
 
 }  // namespace
