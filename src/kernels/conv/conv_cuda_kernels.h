@@ -28,7 +28,7 @@ void scatter_taps(const ConvTranspose2dProblem& problem, const KernelArgs& args,
 void run_transpose_tile(const ConvTranspose2dProblem& problem, const KernelArgs& args,
                         const void* w, const float* bias);
 
-// Why the kernel of tensor cores does not take the problem; empty where it does.
+// Why the kernel of tensor cores does not take the problem; null where it does.
 const char* refused_by_mma(const ConvTranspose2dProblem& problem);
 
 // The same on tensor cores, which needs sm_80.

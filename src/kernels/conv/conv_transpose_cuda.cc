@@ -45,9 +45,8 @@ Offer offer_tile(const ConvTranspose2dProblem& p, const TargetInfo& target) {
 }
 
 Offer offer_mma(const ConvTranspose2dProblem& p, const TargetInfo& target) {
-  Offer offer = offer_tile(p, target);
-  if (offer) offer.reason = gpu::refused_by_mma(p);
-  return offer;
+  if (const char* reason = gpu::refused_by_mma(p)) return Offer::no(reason);
+  return offer_tile(p, target);
 }
 
 Offer offer_cublaslt(const ConvTranspose2dProblem& p, const TargetInfo& target) {

@@ -5,6 +5,7 @@
 // bfloat16, 31 us at 550 TFLOP/s; 134 million erf of about 24 instructions, 110 us; 1.1 GFLOP of
 // float32; and 201 MB, 47 us at 4.3 TB/s, where the image itself would be 537 MB written and read.
 #include <algorithm>
+#include <type_traits>
 
 #include "kernels/conv/upscaled_product_kernel.h"
 #include "kernels/cuda/mma.cuh"
@@ -59,7 +60,10 @@ __device__ __forceinline__ void load_rows(const T* from, Index first, int channe
 template <typename T>
 __global__ void __launch_bounds__(kThreads, 2)
     upscaled_product(const __grid_constant__ Operands p) {
-#if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 800
+  if constexpr (!kHasBf16Mma && std::is_same_v<T, __nv_bfloat16>) {
+    __trap();
+    return;
+  }
   constexpr int kWarpPixels = 32;
   constexpr int kRowTiles = kWarpPixels / 16;
   constexpr int kFilterTiles = kFilters / 8;
@@ -175,7 +179,6 @@ __global__ void __launch_bounds__(kThreads, 2)
       *reinterpret_cast<float2*>(y + at) = make_float2(results[i][0], results[i][1]);
     }
   }
-#endif
 }
 
 }  // namespace
