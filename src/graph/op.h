@@ -35,7 +35,7 @@ struct ZeroIs {       // 0 has a name
 enum class Activation : std::uint8_t {
   kNone,
   kGelu,  // x * (1 + erf(x / sqrt 2)) / 2
-  kRelu,
+  kRelu,  // 0 if x < 0, else x: NaN stays
   kSigmoid,
 };
 const EnumNames<Activation>& names_of(EnumTag<Activation> tag);

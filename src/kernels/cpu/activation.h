@@ -15,7 +15,7 @@ inline float activate(graph::Activation activation, float x) {
     case graph::Activation::kGelu:
       return 0.5F * x * (1.0F + std::erf(x * 0.70710678F));
     case graph::Activation::kRelu:
-      return x > 0.0F ? x : 0.0F;
+      return x < 0.0F ? 0.0F : x;
     case graph::Activation::kSigmoid:
       return 1.0F / (1.0F + std::exp(-x));
   }

@@ -81,10 +81,16 @@ inline typename V::F vector_sigmoid(typename V::F x) {
   return V::div(one, V::add(one, vector_exp<V>(V::sub(V::zero(), x))));
 }
 
+// NaN stays: of max(a, b), where one is NaN, the instructions take b.
+template <typename V>
+inline typename V::F vector_relu(typename V::F x) {
+  return V::max(V::zero(), x);
+}
+
 template <typename V, graph::Activation kActivation>
 inline typename V::F vector_activate(typename V::F x) {
   if constexpr (kActivation == graph::Activation::kGelu) return vector_gelu<V>(x);
-  if constexpr (kActivation == graph::Activation::kRelu) return V::max(x, V::zero());
+  if constexpr (kActivation == graph::Activation::kRelu) return vector_relu<V>(x);
   if constexpr (kActivation == graph::Activation::kSigmoid) return vector_sigmoid<V>(x);
   return x;
 }
@@ -98,7 +104,7 @@ inline typename V::F vector_activate(graph::Activation activation, typename V::F
     case graph::Activation::kGelu:
       return vector_gelu<V>(x);
     case graph::Activation::kRelu:
-      return V::max(x, V::zero());
+      return vector_relu<V>(x);
     case graph::Activation::kSigmoid:
       return vector_sigmoid<V>(x);
   }

@@ -202,7 +202,8 @@ TEST(Unary, NotANumberStaysOne) {
   std::vector<float> y(40);
   const void* inputs[] = {x.data()};
   void* outputs[] = {y.data()};
-  for (const Activation activation : {Activation::kNone, Activation::kGelu, Activation::kSigmoid}) {
+  for (const Activation activation :
+       {Activation::kNone, Activation::kGelu, Activation::kRelu, Activation::kSigmoid}) {
     for (const auto& kernel : unary_kernels()) {
       const UnaryProblem p{.kind = graph::unary_of(activation), .count = 40};
       const TargetInfo target = test::test_target(1);

@@ -1,6 +1,8 @@
 #include "kernels/linear/linear.h"
 
 #include <array>
+#include <cmath>
+#include <limits>
 
 #include "kernels/cpu/onednn.h"
 #include "kernels/kernel_test.h"
@@ -157,6 +159,44 @@ TEST(Linear, OnePackedWeightServesEveryNumberOfRows) {
     p.m = m;
     check_linear(p, DType::kF32, ran, &packed_for);
     test::expect_same_packing(linear_kernels(), p, packed_for);
+  }
+}
+
+// One in x reaches its whole row and no other.
+TEST(Linear, NotANumberStaysOne) {
+  for (const Activation activation :
+       {Activation::kNone, Activation::kGelu, Activation::kRelu, Activation::kSigmoid}) {
+    const LinearProblem p{.m = 9, .n = 35, .k = 20, .bias = true, .activation = activation};
+    test::Random random(3);
+    auto x = random.vector(p.m * p.k);
+    x[static_cast<std::size_t>(4 * p.k + 7)] = std::numeric_limits<float>::quiet_NaN();
+    const auto w = random.vector(p.n * p.k);
+    const auto b = random.vector(p.n);
+    for (const auto& kernel : linear_kernels()) {
+      const TargetInfo target = test::test_target(1);
+      const Offer offer = ask(kernel, p, target);
+      // What oneDNN makes of it is its own affair.
+      if (!offer || kernel.name == "onednn") continue;
+      SCOPED_TRACE(kernel.label() + " " + std::string(to_string(activation)));
+      const test::Guarded packed(offer.packed_bytes);
+      const test::Guarded workspace(offer.workspace_bytes);
+      if (offer.packed_bytes > 0) {
+        kernel.pack(p, {{DType::kF32, {p.n, p.k}, w.data()}, {DType::kF32, {p.n}, b.data()}},
+                    packed.data());
+      }
+      std::vector<float> y(static_cast<std::size_t>(p.m * p.n));
+      const void* inputs[] = {x.data(), p.packed ? nullptr : w.data(),
+                              p.packed ? nullptr : b.data(), nullptr};
+      void* outputs[] = {y.data()};
+      const auto state = kernel.create(p, target, offer);
+      kernel.run(*state, {.inputs = inputs,
+                          .outputs = outputs,
+                          .packed = packed.data(),
+                          .workspace = workspace.data()});
+      for (std::size_t i = 0; i < y.size(); ++i) {
+        EXPECT_EQ(std::isnan(y[i]), i / static_cast<std::size_t>(p.n) == 4) << "element " << i;
+      }
+    }
   }
 }
 
