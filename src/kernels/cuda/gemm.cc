@@ -3,6 +3,7 @@
 // the columns of y^T, as its epilogue wants it.
 #include "kernels/cuda/gemm.h"
 
+#include <algorithm>
 #include <map>
 #include <mutex>
 #include <utility>
@@ -85,6 +86,9 @@ void describe(cublasLtMatrixLayoutOpaque_t& layout, DType dtype, std::int64_t ro
 
 // Parts of k are added up from float32 sums in a fixed order.
 constexpr std::uint32_t kReductions = CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE;
+
+constexpr int kCandidates = 12;             // algorithms that are timed
+constexpr std::size_t kFullAlignment = 16;  // more is of no use to an algorithm
 
 // Attributes that an algorithm does not have, and those that it leaves open, are 0.
 template <typename T>
@@ -169,7 +173,7 @@ std::vector<cublasLtMatmulHeuristicResult_t> Gemm::ask(int count) {
 }
 
 bool Gemm::use(const GemmAlgorithm& a) {
-  if ((a.reduction & ~kReductions) != 0) return false;
+  if (!a.adds_up() || (a.reduction & ~kReductions) != 0) return false;
   const cudaDataType_t type = data_type(problem_.type);
   const cudaDataType_t output = data_type(problem_.output);
   cublasLtMatmulAlgo_t algorithm = {};
@@ -197,10 +201,20 @@ bool Gemm::use(const GemmAlgorithm& a) {
   return true;
 }
 
+bool Gemm::is_candidate(const GemmAlgorithm& algorithm) {
+  const auto results = ask(kCandidates);
+  return std::any_of(results.begin(), results.end(),
+                     [&](const auto& result) { return attributes(result.algo) == algorithm; });
+}
+
 std::optional<Gemm> Gemm::make(const GemmProblem& p, const GemmAlgorithm* algorithm) {
   if (p.m == 0 || p.n == 0 || p.k == 0 || p.batch == 0) return std::nullopt;
   Gemm gemm(p);
-  if (algorithm != nullptr && gemm.use(*algorithm)) return gemm;
+  if (algorithm != nullptr) {
+    // The check of an algorithm knows nothing of the pointers' alignment; the heuristic does.
+    const bool fits = p.alignment >= kFullAlignment || gemm.is_candidate(*algorithm);
+    if (fits && gemm.use(*algorithm)) return gemm;
+  }
   const auto results = gemm.ask(1);
   if (results.empty()) return std::nullopt;
   gemm.algorithm_ = results.front().algo;
@@ -219,11 +233,10 @@ std::vector<GemmAlgorithm> Gemm::candidates(const GemmProblem& p, int count) {
 }
 
 std::vector<std::string> Gemm::tunings(const GemmProblem& p) {
-  constexpr int kCount = 12;
   std::vector<std::string> texts;
   const std::optional<Gemm> usual = make(p);
   if (!usual) return texts;
-  for (const GemmAlgorithm& algorithm : candidates(p, kCount)) {
+  for (const GemmAlgorithm& algorithm : candidates(p, kCandidates)) {
     if (algorithm != usual->algorithm()) texts.push_back(algorithm.text());
   }
   return texts;

@@ -68,6 +68,7 @@ class Gemm {
   explicit Gemm(const GemmProblem& problem);
 
   std::vector<cublasLtMatmulHeuristicResult_t> ask(int count);
+  bool is_candidate(const GemmAlgorithm& algorithm);
   bool use(const GemmAlgorithm& algorithm);
 
   GemmProblem problem_;

@@ -26,6 +26,9 @@ struct GemmAlgorithm {
 
   bool operator==(const GemmAlgorithm& other) const = default;
 
+  // Whether it says how the parts of k are added up, if there are several.
+  bool adds_up() const { return splits <= 1 || reduction != 0; }
+
   // In the order of the text.
   template <typename Algorithm>
   static auto attributes(Algorithm& a) {

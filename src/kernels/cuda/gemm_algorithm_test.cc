@@ -28,6 +28,12 @@ TEST(GemmAlgorithm, IsNothingElse) {
   }
 }
 
+TEST(GemmAlgorithm, AddsUpTheParts) {
+  EXPECT_TRUE(GemmAlgorithm{}.adds_up());
+  EXPECT_TRUE((GemmAlgorithm{.splits = 4, .reduction = 2}).adds_up());
+  EXPECT_FALSE((GemmAlgorithm{.splits = 4}).adds_up());
+}
+
 TEST(Tuning, IsDigitsAndDotsAndShort) {
   EXPECT_TRUE(is_tuning("1.2"));
   for (const std::string& text : {std::string(), std::string("1,2"), std::string("-1"),
