@@ -1,5 +1,5 @@
 // For tests of the GPU's rows: each that takes a call, against the CPU's reference, with guards
-// behind its memory, twice for equal bits, and once recorded.
+// behind its memory, twice for equal bits, and once as a recording.
 #ifndef LASSO_TESTS_GPU_ROWS_H_
 #define LASSO_TESTS_GPU_ROWS_H_
 
@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <map>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -18,6 +20,7 @@
 #include "core/threads.h"
 #include "engine/compile/compile.h"
 #include "gpu/gpu_test.h"
+#include "gpu/rows_tolerance.h"
 #include "graph/builder.h"
 #include "kernels/family.h"
 #include "kernels/registry.h"
@@ -40,6 +43,7 @@ struct In {
   float offset = 0;  // of values that otherwise lie in [-1, 1)
   int below = 1;     // of indices
   bool absent = false;
+  bool special = false;  // special_bytes() in place of random values
 };
 
 inline In weights(Dims dims) { return {std::move(dims), DType::kF32, true}; }
@@ -49,7 +53,42 @@ inline In absent() {
   return in;
 }
 
+// Values that conversions are particular about, over and over: of a half all that there are.
+inline AlignedBuffer special_bytes(const In& in) {
+  constexpr std::uint32_t kFloats[] = {
+      0x00000000, 0x80000000,                          // zeros
+      0x7F800000, 0xFF800000,                          // infinities
+      0x7FC00000, 0xFFC00000, 0x7F800001, 0xFFABCDEF,  // not a number
+      0x00000001, 0x80000001, 0x007FFFFF, 0x00800000,  // subnormal numbers, and the first other
+      0x7F7FFFFF, 0xFF7FFFFF, 0x7F7F8000, 0x3F808000,  // the largest; ties of bfloat16
+      0x3F818000, 0x3F801000, 0x3F803000, 0x477FEFFF,  // a tie; ties and the last of float16
+      0x477FF000, 0xC77FF000, 0x33000000, 0x33000001,  // the first beyond; the least that is not 0
+      0x38800000, 0x387FF000, 0x387FE000, 0x387FEFFF,  // normal or subnormal in float16
+      0x3F000000, 0xBF000000, 0x3F7FFFFF, 0xBF800000,  // 1/2, -1/2, before 1, -1
+      0x437F0000, 0x437FFFFF, 0x43800000, 0x42FE0000,  // 255, before and at 256, 127
+      0x4EFFFFFF, 0x4F000000, 0xCF000000, 0xCF000001,  // about 2^31 and -2^31
+      0x4B800001, 0x4F800000, 0x5F000000, 0x42280000};
+  constexpr std::int32_t kIntegers[] = {
+      0,         1,         -1,    127,   128,    255, 256, -129,     16777217,      33554435,
+      INT32_MAX, INT32_MIN, 65504, 65520, -65536, 257, 258, 16777219, INT32_MAX - 63};
+  const auto count = static_cast<std::size_t>(element_count(in.dims));
+  AlignedBuffer bytes(std::max<std::size_t>(count * size_of(in.dtype), 1));
+  for (std::size_t i = 0; i < count; ++i) {
+    if (is_half(in.dtype)) {
+      reinterpret_cast<std::uint16_t*>(bytes.data())[i] = static_cast<std::uint16_t>(i);
+    } else if (in.dtype == DType::kU8) {
+      bytes.data()[i] = static_cast<std::byte>(i);
+    } else if (in.dtype == DType::kI32) {
+      reinterpret_cast<std::int32_t*>(bytes.data())[i] = kIntegers[i % std::size(kIntegers)];
+    } else {
+      reinterpret_cast<std::uint32_t*>(bytes.data())[i] = kFloats[i % std::size(kFloats)];
+    }
+  }
+  return bytes;
+}
+
 inline AlignedBuffer random_bytes(const In& in, std::uint64_t seed) {
+  if (in.special) return special_bytes(in);
   const auto count = static_cast<std::size_t>(element_count(in.dims));
   AlignedBuffer bytes(std::max<std::size_t>(count * size_of(in.dtype), 1));
   SplitMix64 random(seed);
@@ -80,9 +119,10 @@ inline std::size_t bytes_of(const Operand& operand) {
   return static_cast<std::size_t>(element_count(operand.dims)) * size_of(operand.dtype);
 }
 
-// How far a result may lie from the reference's, as a part of the result's norm: both round sums of
-// up to some thousand terms, in float32, and of exponentials in attention; one that is stored in
-// fewer bits is rounded once more by each, and so may be the bias in it.
+// How far a result that is no product's may lie from the reference's, as a part of the result's
+// norm: both round sums of up to some thousand terms, in float32, and of exponentials in attention,
+// whose weights and tables of positions are rounded to the operands' type; one that is stored in
+// fewer bits is rounded once more by each.
 inline double tolerance(const graph::Op& op, DType output, DType factors) {
   const bool attends = std::holds_alternative<graph::WindowAttention>(op) ||
                        std::holds_alternative<graph::Attention>(op);
@@ -92,12 +132,10 @@ inline double tolerance(const graph::Op& op, DType output, DType factors) {
   return std::max(of(output), of(factors));
 }
 
-// cuBLASLt's GELU is the tanh form, which rows with a half result may use.
-inline double activation_error(const graph::Op& op, DType output) {
-  const auto* linear = std::get_if<graph::Linear>(&op);
-  const bool tanh_form =
-      linear != nullptr && linear->activation == Activation::kGelu && output != DType::kF32;
-  return tanh_form ? 5e-4 : 0;
+// Which rows ran, by family.
+inline std::map<std::string_view, std::set<std::string>>& rows_that_ran() {
+  static std::map<std::string_view, std::set<std::string>> rows;
+  return rows;
 }
 
 class RowsTest : public GpuTest {
@@ -109,7 +147,9 @@ class RowsTest : public GpuTest {
     const Call call = make(op, ins);
     std::vector<AlignedBuffer> inputs;
     for (std::size_t i = 0; i < ins.size(); ++i) inputs.push_back(random_bytes(ins[i], i + 1));
-    const std::vector<std::vector<std::byte>> expected = reference(call, inputs);
+    Expected expected{.results = reference(call, inputs), .exact = exact};
+    if (HasFailure()) return;
+    if (!exact) expected.tolerances = tolerances(call, inputs, expected.results.at(0));
     const Family& family = kernels::family_of(op, DeviceKind::kCuda);
     int ran = 0;
     std::string reasons;
@@ -121,7 +161,8 @@ class RowsTest : public GpuTest {
         continue;
       }
       ++ran;
-      check_row(family, row, offer, call, inputs, expected, exact);
+      rows_that_ran()[family.name()].insert(family.label(row));
+      check_row(family, row, offer, call, inputs, expected);
       if (HasFailure()) return;
       // Tunings, and what an engine file may say instead of one.
       std::vector<std::string> tunings = family.tunings(row, call, device_->target());
@@ -131,7 +172,7 @@ class RowsTest : public GpuTest {
       for (const std::string& tuning : tunings) {
         SCOPED_TRACE(tuning);
         offer.tuning = tuning;
-        check_row(family, row, offer, call, inputs, expected, exact);
+        check_row(family, row, offer, call, inputs, expected);
         if (HasFailure()) return;
       }
     }
@@ -144,7 +185,7 @@ class RowsTest : public GpuTest {
     EXPECT_GT(ran, 0) << reasons;
   }
 
- private:
+ protected:
   static Call make(const graph::Op& op, const std::vector<In>& ins) {
     graph::Builder builder("test");
     std::vector<graph::ValueId> ids;
@@ -164,6 +205,13 @@ class RowsTest : public GpuTest {
     for (std::size_t i = 0; i < ins.size(); ++i) call.inputs[i].constant = ins[i].constant;
     return call;
   }
+
+ private:
+  struct Expected {
+    std::vector<std::vector<std::byte>> results;
+    std::vector<double> tolerances = {};  // of the first result's elements; empty: its norm's part
+    bool exact = false;
+  };
 
   static std::vector<TensorView> constants(const Call& call, const std::vector<std::size_t>& packed,
                                            const std::vector<AlignedBuffer>& inputs) {
@@ -211,6 +259,43 @@ class RowsTest : public GpuTest {
     return results;
   }
 
+  // Of a product's elements; empty for other ops.
+  std::vector<double> tolerances(const Call& call, const std::vector<AlignedBuffer>& inputs,
+                                 const std::vector<std::byte>& result) const {
+    const std::optional<std::int64_t> count = terms(call);
+    if (!count) return {};
+    std::vector<AlignedBuffer> magnitudes;
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      magnitudes.emplace_back(inputs[i].size());
+      std::memcpy(magnitudes.back().data(), inputs[i].data(), inputs[i].size());
+      const std::size_t width = size_of(call.inputs[i].dtype);
+      for (std::size_t last = width - 1; last < bytes_of(call.inputs[i]); last += width) {
+        magnitudes.back().data()[last] &= std::byte{0x7F};  // the sign
+      }
+    }
+    const Call plain = only_product(call);
+    const std::vector<std::vector<std::byte>> sums = reference(plain, magnitudes);
+    if (HasFailure()) return {};
+    const Operand& output = call.outputs.at(0);
+    const std::vector<float> m = read_f32({DType::kF32, output.dims, sums.at(0).data()});
+    const std::vector<float> y = read_f32({output.dtype, output.dims, result.data()});
+    ProductRounding rounding = rounding_of(call, device_->target().tf32);
+    const bool has_bias = call.inputs.size() > 2 && call.inputs[2].present;
+    if (has_bias && is_half(output.dtype)) {
+      const Operand& bias = call.inputs[2];
+      for (const float b : read_f32({bias.dtype, bias.dims, magnitudes[2].data()})) {
+        rounding.largest_bias = std::max(rounding.largest_bias, static_cast<double>(b));
+      }
+    }
+    const bool is_upscaled = std::holds_alternative<graph::UpscaledProduct>(call.op);
+    std::vector<double> allowed(y.size());
+    for (std::size_t i = 0; i < y.size(); ++i) {
+      allowed[i] = is_upscaled ? upscaled_tolerance(*count, call.inputs[0].dims.back(), m[i])
+                               : product_tolerance(rounding, *count, m[i], y[i]);
+    }
+    return allowed;
+  }
+
   // Memory on the device with a guard behind it, filled with NaNs.
   struct Guarded {
     static constexpr std::size_t kGuard = 1024;
@@ -231,8 +316,7 @@ class RowsTest : public GpuTest {
   };
 
   void check_row(const Family& family, std::size_t row, const Offer& offer, const Call& call,
-                 const std::vector<AlignedBuffer>& inputs,
-                 const std::vector<std::vector<std::byte>>& expected, bool exact) {
+                 const std::vector<AlignedBuffer>& inputs, const Expected& expected) {
     const auto packed_inputs = family.packed_inputs(call);
     Guarded packed(*device_, *stream_, offer.packed_bytes);
     if (offer.packed_bytes > 0) {
@@ -251,16 +335,17 @@ class RowsTest : public GpuTest {
       stream_->upload(operands.back().buffer.data(), inputs[i].data(), bytes_of(call.inputs[i]));
       given.back() = operands.back().buffer.data();
     }
-    const std::size_t first_output = operands.size();
     std::vector<void*> outputs;
     for (const Operand& output : call.outputs) {
       operands.emplace_back(*device_, *stream_, bytes_of(output));
       outputs.push_back(operands.back().buffer.data());
     }
     const auto state = family.create(row, call, device_->target(), offer);
-    const auto run = [&] {
+    const auto launch = [&] {
       stream_->launch(family.run(row), *state,
                       {given, outputs, packed.buffer.data(), workspace.buffer.data(), nullptr});
+    };
+    const auto download = [&] {
       std::vector<std::vector<std::byte>> results;
       for (std::size_t k = 0; k < call.outputs.size(); ++k) {
         results.emplace_back(bytes_of(call.outputs[k]));
@@ -269,64 +354,82 @@ class RowsTest : public GpuTest {
       stream_->wait();
       return results;
     };
-    const auto results = run();
+    const auto refill = [&] {
+      for (std::size_t k = 0; k < outputs.size(); ++k) {
+        stream_->fill(outputs[k], std::byte{0xFF}, bytes_of(call.outputs[k]));
+      }
+    };
+    launch();
+    const auto results = download();
     packed.expect_intact(*stream_, "the packed weights");
     workspace.expect_intact(*stream_, "the workspace");
     for (const Guarded& operand : operands) operand.expect_intact(*stream_, "an operand");
     for (std::size_t k = 0; k < results.size(); ++k) {
-      compare(call, k, results[k], expected[k], exact);
+      compare(call, k, results[k], expected);
     }
     if (HasFailure()) return;
-    for (std::size_t k = 0; k < results.size(); ++k) {
-      stream_->fill(operands[first_output + k].buffer.data(), std::byte{0xFF}, results[k].size());
-    }
-    EXPECT_EQ(results, run()) << "a second run gave other bits";
-    const auto recording = stream_->record([&] {
-      stream_->launch(family.run(row), *state,
-                      {given, outputs, packed.buffer.data(), workspace.buffer.data(), nullptr});
-    });
+    refill();
+    launch();
+    EXPECT_EQ(results, download()) << "a second run gave other bits";
+    const auto recording = stream_->record(launch);
     ASSERT_NE(recording, nullptr);
+    refill();
+    stream_->replay(*recording);
+    EXPECT_EQ(results, download()) << "the recording gave other bits";
+  }
+
+  static std::vector<float> numbers(const Operand& operand, const std::vector<std::byte>& bytes) {
+    if (operand.dtype != DType::kU8) return read_f32({operand.dtype, operand.dims, bytes.data()});
+    std::vector<float> values;
+    for (const std::byte b : bytes) values.push_back(static_cast<float>(std::to_integer<int>(b)));
+    return values;
   }
 
   static void compare(const Call& call, std::size_t k, const std::vector<std::byte>& result,
-                      const std::vector<std::byte>& expected, bool exact) {
+                      const Expected& expected) {
     const Operand& output = call.outputs[k];
-    if (exact) {
-      EXPECT_EQ(result, expected) << "result " << k;
+    if (expected.exact) {
+      EXPECT_EQ(result, expected.results[k]) << "result " << k;
       return;
     }
     const auto count = static_cast<std::size_t>(element_count(output.dims));
-    const std::vector<float> y = read_f32({output.dtype, output.dims, result.data()});
-    const std::vector<float> r = read_f32({output.dtype, output.dims, expected.data()});
+    const std::vector<float> y = numbers(output, result);
+    const std::vector<float> r = numbers(output, expected.results[k]);
     double difference = 0;
     double norm = 0;
     double largest = 0;
     double worst = 0;
     std::size_t at = 0;
     for (std::size_t i = 0; i < count; ++i) {
+      ASSERT_EQ(std::isnan(y[i]), std::isnan(r[i]))
+          << "result " << k << ", element " << i << ": " << y[i] << " instead of " << r[i];
+      if (y[i] == r[i] || std::isnan(y[i])) continue;
       const double d = std::abs(static_cast<double>(y[i]) - r[i]);
-      ASSERT_FALSE(std::isnan(d) && !std::isnan(r[i]))
-          << "element " << i << ": " << y[i] << " instead of " << r[i];
-      if (std::isnan(d)) continue;
+      if (k == 0 && !expected.tolerances.empty()) {
+        ASSERT_LE(d, expected.tolerances[i])
+            << "element " << i << ": " << y[i] << " instead of " << r[i];
+      }
       difference += d * d;
-      norm += static_cast<double>(r[i]) * r[i];
-      largest = std::max(largest, std::abs(static_cast<double>(r[i])));
       if (d > worst) at = i;
       worst = std::max(worst, d);
     }
+    if (k == 0 && !expected.tolerances.empty()) return;
+    if (output.dtype == DType::kU8) {
+      EXPECT_LE(worst, 1) << "result " << k << ", element " << at;
+      return;
+    }
+    for (const float value : r) {
+      if (std::isnan(value)) continue;
+      norm += static_cast<double>(value) * value;
+      largest = std::max(largest, std::abs(static_cast<double>(value)));
+    }
     DType factors = DType::kF32;
     for (const Operand& input : call.inputs) {
-      if (input.dtype == DType::kBF16 || input.dtype == DType::kF16) factors = input.dtype;
+      if (is_half(input.dtype)) factors = input.dtype;
     }
-    if (const auto* linear = std::get_if<graph::Linear>(&call.op)) factors = linear->weights;
-    if (const auto* conv = std::get_if<graph::Conv2d>(&call.op)) factors = conv->weights;
-    if (const auto* conv = std::get_if<graph::ConvTranspose2d>(&call.op)) factors = conv->weights;
     const double allowed = tolerance(call.op, output.dtype, factors);
-    const double more = activation_error(call.op, output.dtype);
-    EXPECT_LE(std::sqrt(difference),
-              allowed * std::sqrt(norm) + more * std::sqrt(static_cast<double>(count)) + 1e-30)
-        << "result " << k;
-    EXPECT_LE(worst, 8 * allowed * largest + more + 1e-30)
+    EXPECT_LE(std::sqrt(difference), allowed * std::sqrt(norm) + 1e-30) << "result " << k;
+    EXPECT_LE(worst, 8 * allowed * largest + 1e-30)
         << "result " << k << ", element " << at << ": " << y[at] << " instead of " << r[at];
   }
 };

@@ -49,6 +49,16 @@ TEST_F(RowsTest, Linear) {
     check("few rows", graph::Linear{Activation::kNone, type},
           {{{20, 2048}, type}, weights({255, 2048}), weights({255}), {{20, 255}}});
   }
+  for (const std::int64_t rows : {33, 61}) {
+    for (const std::int64_t width : {4, 256, 1028}) {
+      const graph::Linear op{Activation::kRelu};
+      const In x{{rows, width}};
+      check("few rows", op, {x, weights({255, width}), absent()});
+      check("few rows", op, {x, weights({255, width}), weights({255})});
+      check("few rows", op, {x, weights({255, width}), absent(), {{rows, 255}}});
+      check("few rows", op, {x, weights({255, width}), weights({255}), {{rows, 255}}});
+    }
+  }
   // Weights that are computed.
   check("computed", graph::Linear{}, {{{9, 33}}, {{21, 33}}, {{21}}});
 }
@@ -73,6 +83,10 @@ TEST_F(RowsTest, MatMul) {
   }
   check("masks", graph::MatMul{}, {{{3, 4, 32}}, {{3, 5000, 32}}});
   check("masks", graph::MatMul{Activation::kGelu}, {{{2, 3, 20}}, {{2, 1027, 20}}});
+  // Batches of several loops, and of more than a kernel takes.
+  check("loops", graph::MatMul{}, {{{2, 1, 3, 1, 9, 12}}, {{1, 4, 1, 2, 70, 12}}});
+  check("loops", graph::MatMul{},
+        {{{2, 1, 2, 1, 2, 1, 2, 1, 2, 1, 5, 6}}, {{1, 2, 1, 2, 1, 2, 1, 2, 1, 2, 3, 6}}});
 }
 
 TEST_F(RowsTest, Conv2d) {
@@ -112,6 +126,12 @@ TEST_F(RowsTest, Conv2d) {
   op.stride = 16;
   op.weights = DType::kBF16;
   check("patch embedding", op, {{{1, 256, 256, 3}}, weights({768, 3, 16, 16}), weights({768})});
+  // Windows of two parts, the second a smaller one.
+  graph::Conv2d parts;
+  parts.weights = DType::kF16;
+  parts.kernel_h = parts.kernel_w = 3;
+  parts.padding = 1;
+  check("parts", parts, {{{2, 150, 200, 104}, DType::kF16}, weights({8, 104, 3, 3}), weights({8})});
 }
 
 TEST_F(RowsTest, ConvTranspose2d) {
@@ -131,10 +151,12 @@ TEST_F(RowsTest, ConvTranspose2d) {
       }
     }
   }
+  // Sums of two parts, the second a smaller one.
+  check("parts", graph::ConvTranspose2d{2, Activation::kNone, DType::kF16, DType::kF16},
+        {{{1, 180, 190, 8}, DType::kF16}, weights({8, 64, 2, 2}), weights({64})});
 }
 
 TEST_F(RowsTest, UpscaledProduct) {
-  if (device_->target().sm < 80) GTEST_SKIP() << "decomposed below sm_80";
   for (const DType type : {DType::kBF16, DType::kF16}) {
     const graph::UpscaledProduct op{2, Activation::kGelu, type};
     const auto image = [&](Dims dims) { return In{std::move(dims), type}; };
@@ -145,12 +167,26 @@ TEST_F(RowsTest, UpscaledProduct) {
     check("SAM", op,
           {{{2, 4, 32}}, image({2, 128, 128, 64}), weights({64, 32, 2, 2}), weights({32})});
   }
+  for (const DType type : kFloats) {
+    for (const DType input : {DType::kF32, type}) {
+      for (const Activation activation : {Activation::kNone, Activation::kGelu}) {
+        const graph::UpscaledProduct op{2, activation, type};
+        check("odd", op,
+              {{{3, 7, 21}}, {{3, 5, 9, 13}, input}, weights({13, 21, 2, 2}), weights({21})});
+        check("pixels", op,
+              {{{2, 4, 32}}, {{2, 7, 11, 64}, input}, weights({64, 32, 2, 2}), absent()});
+      }
+      check("stride", graph::UpscaledProduct{3, Activation::kRelu, type},
+            {{{2, 5, 8}}, {{2, 6, 4, 72}, input}, weights({72, 8, 3, 3}), weights({8})});
+    }
+  }
 }
 
 TEST_F(RowsTest, LayerNorm) {
   for (const DType output : {DType::kF32, DType::kBF16, DType::kF16}) {
     for (const Activation activation : {Activation::kNone, Activation::kGelu}) {
-      for (const std::int64_t channels : {1, 3, 8, 31, 64, 100, 256, 257, 768, 1280, 3000}) {
+      for (const std::int64_t channels :
+           {1, 3, 8, 31, 64, 100, 256, 257, 300, 768, 1000, 1280, 3000}) {
         for (const std::int64_t rows : {1, 5, 133}) {
           check("rows", graph::LayerNorm{1e-6F, activation, output},
                 {{{rows, channels}, DType::kF32, false, 0.5F},
@@ -160,6 +196,10 @@ TEST_F(RowsTest, LayerNorm) {
         if (HasFailure()) return;
       }
     }
+  }
+  for (const std::int64_t channels : {3, 64, 100, 300, 1000, 3000}) {
+    check("uint8", graph::LayerNorm{1e-6F, Activation::kNone, DType::kU8},
+          {{{33, channels}, DType::kF32, false, 0.5F}, weights({channels}), weights({channels})});
   }
   // A large mean must not eat the variance.
   check("mean", graph::LayerNorm{1e-6F, Activation::kNone, DType::kBF16},
@@ -194,11 +234,14 @@ TEST_F(RowsTest, WindowAttention) {
   };
   for (const DType type : kFloats) {
     for (const Shape s :
-         {Shape{1, 64, 64, 2, 64, 14}, Shape{1, 64, 64, 2, 64, 0}, Shape{1, 64, 64, 1, 80, 0},
-          Shape{2, 64, 64, 1, 80, 14}, Shape{1, 16, 16, 2, 32, 0}, Shape{1, 16, 16, 2, 32, 7},
-          Shape{1, 20, 20, 1, 64, 8}, Shape{2, 9, 11, 2, 12, 4}, Shape{1, 7, 5, 1, 5, 0},
-          Shape{1, 32, 32, 1, 48, 14}, Shape{1, 20, 31, 1, 64, 0}, Shape{1, 40, 40, 1, 16, 14},
-          Shape{1, 96, 96, 1, 64, 0}, Shape{1, 28, 28, 1, 128, 14}, Shape{1, 3, 70, 2, 80, 0}}) {
+         {Shape{1, 64, 64, 2, 64, 14},  Shape{1, 64, 64, 2, 64, 0},   Shape{1, 64, 64, 1, 80, 0},
+          Shape{2, 64, 64, 1, 80, 14},  Shape{1, 16, 16, 2, 32, 0},   Shape{1, 16, 16, 2, 32, 7},
+          Shape{1, 20, 20, 1, 64, 8},   Shape{2, 9, 11, 2, 12, 4},    Shape{1, 7, 5, 1, 5, 0},
+          Shape{1, 32, 32, 1, 48, 14},  Shape{1, 20, 31, 1, 64, 0},   Shape{1, 40, 40, 1, 16, 14},
+          Shape{1, 96, 96, 1, 64, 0},   Shape{1, 28, 28, 1, 128, 14}, Shape{1, 3, 70, 2, 80, 0},
+          Shape{1, 20, 20, 2, 32, 0},   Shape{1, 40, 40, 1, 16, 20},  Shape{1, 24, 24, 1, 128, 0},
+          Shape{1, 50, 50, 1, 112, 20}, Shape{2, 50, 45, 2, 64, 17},  Shape{1, 70, 66, 1, 80, 64},
+          Shape{1, 1, 3100, 1, 5, 0}}) {
       const std::int64_t side_h = s.window > 0 ? s.window : s.height;
       const std::int64_t side_w = s.window > 0 ? s.window : s.width;
       const graph::WindowAttention op{s.heads, s.window,
@@ -207,6 +250,9 @@ TEST_F(RowsTest, WindowAttention) {
       const std::string name = to_string(qkv) + " " + std::string(to_string(type)) + " heads of " +
                                std::to_string(s.dim);
       check(name, op, {{qkv, type}, absent(), absent(), absent()});
+      if (s.window > 0) {
+        check(name + " pad", op, {{qkv, type}, absent(), absent(), {{3 * s.heads * s.dim}}});
+      }
       if (s.window == 0 && s.height != s.width) continue;  // positions need a square
       check(name + " rel", op,
             {{qkv, type}, {{2 * side_h - 1, s.dim}}, {{2 * side_w - 1, s.dim}}, absent()});
@@ -229,7 +275,8 @@ TEST_F(RowsTest, Attention) {
          {Shape{1, 1, 7, 4096, 8, 16}, Shape{3, 1, 9, 4096, 8, 16}, Shape{1, 3, 5, 1000, 8, 16},
           Shape{2, 2, 4096, 7, 8, 16}, Shape{3, 3, 8, 8, 8, 32}, Shape{2, 2, 100, 21, 4, 8},
           Shape{1, 1, 33, 65, 2, 5}, Shape{1, 1, 1, 1, 1, 1}, Shape{2, 1, 200, 300, 3, 64},
-          Shape{1, 1, 20, 64, 2, 24}, Shape{1, 1, 64, 3000, 1, 128}}) {
+          Shape{1, 1, 20, 64, 2, 24}, Shape{1, 1, 64, 3000, 1, 128}, Shape{2, 2, 40, 100, 11, 16},
+          Shape{1, 1, 9, 4096, 13, 32}, Shape{2, 1, 300, 40, 9, 32}, Shape{1, 1, 3, 5, 1, 1600}}) {
       const std::int64_t c = s.heads * s.dim;
       check("attention " + std::string(to_string(type)),
             graph::Attention{s.heads, 1.0F / std::sqrt(static_cast<float>(s.dim))},
@@ -284,6 +331,9 @@ TEST_F(RowsTest, Moves) {
     check("concat", graph::Concat{1}, {in({3, 4, 5}), in({3, 1, 5}), in({3, 7, 5})}, true);
     check("concat", graph::Concat{0}, {in({100003})}, true);
     check("concat", graph::Concat{2}, {in({3, 64, 16}), in({3, 64, 32})}, true);
+    std::vector<In> pieces;
+    for (std::int64_t i = 1; i < 20; ++i) pieces.push_back(in({3, i, 5}));
+    check("concat", graph::Concat{1}, pieces, true);
     check("slice", graph::Slice{1, 2, 5}, {in({3, 9, 5})}, true);
     check("slice", graph::Slice{2, 16, 48}, {in({3, 9, 64})}, true);
     check("slice", graph::Slice{0, 1, 2}, {in({3, 9, 64})}, true);
@@ -314,17 +364,25 @@ TEST_F(RowsTest, Moves) {
 
 TEST_F(RowsTest, CastsAndQuantize) {
   for (const DType from : {DType::kF32, DType::kBF16, DType::kF16, DType::kU8, DType::kI32}) {
-    for (const DType to : {DType::kF32, DType::kBF16, DType::kF16, DType::kI32}) {
+    for (const DType to : {DType::kF32, DType::kBF16, DType::kF16, DType::kI32, DType::kU8}) {
       for (const std::int64_t count : {1, 5, 1000, 70001}) {
         In in{{count}, from};
         in.below = 100000;
         check("cast", graph::Cast{to}, {in}, true);
       }
+      In special{{70000}, from};
+      special.special = true;
+      check("special values", graph::Cast{to}, {special}, true);
     }
   }
   for (const DType from : {DType::kF32, DType::kBF16}) {
     check("quantize", graph::Quantize{}, {{{33, 100}, from}, absent()}, true);
     check("quantize", graph::Quantize{}, {{{5, 1280}, from}, weights({1280})}, true);
+    In special{{1000, 53}, from};
+    special.special = true;
+    check("special values", graph::Quantize{}, {special, absent()}, true);
+    special.dims = {9000, 7};
+    check("special values", graph::Quantize{}, {special, weights({7})}, true);
   }
 }
 
@@ -343,6 +401,9 @@ TEST_F(RowsTest, ReduceAndSoftmax) {
     check("softmax", graph::Softmax{axis}, {{{7, 33, 65}}});
     check("softmax", graph::Softmax{axis}, {{{2, 3000, 3}}});
     check("softmax", graph::Softmax{axis}, {{{1, 1, 1}}});
+  }
+  for (const std::int64_t count : {128, 129, 512, 513, 1000, 1025, 4096, 5000}) {
+    check("softmax", graph::Softmax{1}, {{{9, count}}});
   }
 }
 
