@@ -86,14 +86,7 @@ void hold_up(void* flag) {
 class Context {
  public:
   Context(const DeviceOptions& options, std::string model)
-      : options_(options), name_(fmt::format("cuda:{}", options.index)), model_(std::move(model)) {
-    const UseDevice use(options.index);
-    LASSO_CHECK(cublasLtCreate(&cublas_) == CUBLAS_STATUS_SUCCESS, ErrorCode::kDevice,
-                "{}: cuBLASLt can't be set up", name_);
-  }
-  ~Context() {
-    if (cublas_ != nullptr) cublasLtDestroy(cublas_);
-  }
+      : options_(options), name_(fmt::format("cuda:{}", options.index)), model_(std::move(model)) {}
   Context(const Context&) = delete;
   Context& operator=(const Context&) = delete;
 
@@ -101,7 +94,6 @@ class Context {
   int index() const { return options_.index; }
   const std::string& name() const { return name_; }
   const std::string& model() const { return model_; }
-  cublasLtHandle_t cublas() const { return cublas_; }
 
   void* allocate(std::size_t bytes) {
     const std::uint64_t limit = options_.memory_limit;
@@ -145,7 +137,6 @@ class Context {
   DeviceOptions options_;
   std::string name_;
   std::string model_;
-  cublasLtHandle_t cublas_ = nullptr;
   std::mutex mutex_;  // of what follows
   std::uint64_t in_use_ = 0;
   MemoryCounter& memory_ = memory_counter(options_.index);
@@ -174,7 +165,6 @@ class GpuStream final : public CudaStream {
   }
 
   cudaStream_t handle() const override { return stream_; }
-  cublasLtHandle_t cublas() const override { return context_->cublas(); }
 
   void launch(KernelRun run, const KernelState& state, const KernelArgs& args) override {
     const UseDevice use(context_->index());

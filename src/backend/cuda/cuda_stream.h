@@ -2,7 +2,6 @@
 #ifndef LASSO_BACKEND_CUDA_CUDA_STREAM_H_
 #define LASSO_BACKEND_CUDA_CUDA_STREAM_H_
 
-#include <cublasLt.h>
 #include <cuda_runtime_api.h>
 
 #include "backend/device.h"
@@ -12,8 +11,6 @@ namespace lasso::cuda {
 class CudaStream : public backend::Stream {
  public:
   virtual cudaStream_t handle() const = 0;
-  // Of the GPU; shared by all streams.
-  virtual cublasLtHandle_t cublas() const = 0;
 };
 
 inline CudaStream& stream_of(const backend::KernelArgs& args) {

@@ -22,9 +22,9 @@ void check(cublasStatus_t status, const char* what) {
        "cuBLASLt: {} while {}", cublasLtGetStatusString(status), what);
 }
 
-// Of the current GPU, for questions that need no stream. Handles live as long as the process: the
-// driver may be gone before static objects are destroyed.
-cublasLtHandle_t handle() {
+// Of the current GPU, for all streams and threads. Handles live as long as the process: the driver
+// may be gone before static objects are destroyed.
+cublasLtHandle_t handle_of_gpu() {
   static std::mutex mutex;
   static auto* handles = new std::map<int, cublasLtHandle_t>;
   int device = 0;
@@ -135,7 +135,7 @@ bool has_epilogue(graph::Activation activation, bool residual, DType output) {
   }
 }
 
-Gemm::Gemm(const GemmProblem& p) : problem_(p) {
+Gemm::Gemm(const GemmProblem& p) : problem_(p), handle_(handle_of_gpu()) {
   LASSO_CHECK(has_epilogue(p.activation, p.residual, p.output) &&
                   (p.output == DType::kF32 || p.output == p.type) && p.batch <= INT32_MAX,
               ErrorCode::kInternal, "gemm: {} to {}", to_string(p.type), to_string(p.output));
@@ -163,7 +163,7 @@ std::vector<cublasLtMatmulHeuristicResult_t> Gemm::ask(int count) {
   std::vector<cublasLtMatmulHeuristicResult_t> results(static_cast<std::size_t>(count));
   int found = 0;
   const cublasStatus_t status = cublasLtMatmulAlgoGetHeuristic(
-      handle(), &product_, &w_, &x_, &y_, &y_, &preference, count, results.data(), &found);
+      handle_, &product_, &w_, &x_, &y_, &y_, &preference, count, results.data(), &found);
   // Both are said of products that it does not have.
   if (status == CUBLAS_STATUS_NOT_SUPPORTED || status == CUBLAS_STATUS_INVALID_VALUE) return {};
   check(status, "choosing an algorithm");
@@ -177,7 +177,7 @@ bool Gemm::use(const GemmAlgorithm& a) {
   const cudaDataType_t type = data_type(problem_.type);
   const cudaDataType_t output = data_type(problem_.output);
   cublasLtMatmulAlgo_t algorithm = {};
-  if (cublasLtMatmulAlgoInit(handle(), compute_type(problem_), CUDA_R_32F, type, type, output,
+  if (cublasLtMatmulAlgoInit(handle_, compute_type(problem_), CUDA_R_32F, type, type, output,
                              output, a.id, &algorithm) != CUBLAS_STATUS_SUCCESS) {
     return false;
   }
@@ -192,7 +192,7 @@ bool Gemm::use(const GemmAlgorithm& a) {
     return false;
   }
   cublasLtMatmulHeuristicResult_t result = {};
-  if (cublasLtMatmulAlgoCheck(handle(), &product_, &w_, &x_, &y_, &y_, &algorithm, &result) !=
+  if (cublasLtMatmulAlgoCheck(handle_, &product_, &w_, &x_, &y_, &y_, &algorithm, &result) !=
           CUBLAS_STATUS_SUCCESS ||
       result.state != CUBLAS_STATUS_SUCCESS || result.workspaceSize > problem_.workspace_bytes) {
     return false;
@@ -257,7 +257,7 @@ void Gemm::run(const KernelArgs& args, const void* x, const void* w, const void*
   cublasLtMatrixLayoutOpaque_t x_layout = x_;
   cublasLtMatrixLayoutOpaque_t w_layout = w_;
   cublasLtMatrixLayoutOpaque_t y_layout = y_;
-  check(cublasLtMatmul(stream.cublas(), &product, &alpha, w, &w_layout, x, &x_layout, &beta,
+  check(cublasLtMatmul(handle_, &product, &alpha, w, &w_layout, x, &x_layout, &beta,
                        problem_.residual ? residual : y, &y_layout, y, &y_layout, &algorithm_,
                        workspace, problem_.workspace_bytes, stream.handle()),
         "enqueuing a product");

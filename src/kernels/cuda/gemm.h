@@ -72,6 +72,7 @@ class Gemm {
   bool use(const GemmAlgorithm& algorithm);
 
   GemmProblem problem_;
+  cublasLtHandle_t handle_;
   cublasLtMatmulDescOpaque_t product_ = {};
   cublasLtMatrixLayoutOpaque_t x_ = {};
   cublasLtMatrixLayoutOpaque_t w_ = {};
