@@ -1,13 +1,12 @@
-// Linear in float32 with a ReLU for few rows, such as the tokens of the mask decoder: the weights
-// are read once, and nothing is shared between warps but the cache, so that a layer takes little
-// more than the latency of the memory.
+// Linear in float32 with a ReLU of 32 to 64 rows, such as the mask decoder's hypernetworks have for
+// many prompts: nothing is shared between warps but the cache, so that a layer takes little more
+// than the latency of the memory.
 //
-// 7 rows by W [2048, 256] in float32 are 7.3 MFLOP and 2.1 MB: 0.5 us of 4.3 TB/s, 0.1 us of
-// 67 TFLOP/s. Launching takes longer.
+// 64 rows by W [256, 256] in float32 are 8.4 MFLOP and 0.4 MB: 0.1 us of 67 TFLOP/s, 0.1 us of
+// 4.3 TB/s. Launching takes longer.
 //
 // A warp has 8 rows and 2 columns of the result: its lanes take 16 bytes of the weights in turn,
-// and add up their parts of the 16 sums by a butterfly. Where k is large, the warps of a block
-// share the columns and take different parts of k.
+// and add up their parts of the 16 sums by a butterfly.
 #include "kernels/cuda/nest.cuh"
 #include "kernels/linear/linear_cuda_rows.h"
 
@@ -32,7 +31,6 @@ struct FewRows {
   float* y;
   int m, n;
   int k;
-  int warps_of_sum;  // 1 or kWarps
   graph::Activation activation;
 };
 
@@ -61,9 +59,7 @@ __device__ __forceinline__ float add_lanes(float (&sums)[kSums]) {
 __global__ void __launch_bounds__(kWarps* kWarp) few_rows(const FewRows p) {
   const int lane = static_cast<int>(threadIdx.x) % kWarp;
   const int warp = static_cast<int>(threadIdx.x) / kWarp;
-  const bool shared = p.warps_of_sum > 1;
-  const int group = static_cast<int>(blockIdx.x) * (shared ? 1 : kWarps) + (shared ? 0 : warp);
-  const int first_column = group * kColumns;
+  const int first_column = (static_cast<int>(blockIdx.x) * kWarps + warp) * kColumns;
   const int first_row = static_cast<int>(blockIdx.y) * kRows;
   const float* w[kColumns];
 #pragma unroll
@@ -74,9 +70,8 @@ __global__ void __launch_bounds__(kWarps* kWarp) few_rows(const FewRows p) {
   const int rows = min(kRows, p.m - first_row);
 
   float sums[kSums] = {};
-  const int step = kWarp * kWidth * p.warps_of_sum;
 #pragma unroll 2
-  for (int at = (shared ? warp * kWarp + lane : lane) * kWidth; at < p.k; at += step) {
+  for (int at = lane * kWidth; at < p.k; at += kWarp * kWidth) {
     Vector<float, kWidth> weights[kColumns];
 #pragma unroll
     for (int j = 0; j < kColumns; ++j) weights[j] = load_vector<kWidth>(w[j] + at);
@@ -95,16 +90,6 @@ __global__ void __launch_bounds__(kWarps* kWarp) few_rows(const FewRows p) {
     }
   }
   float sum = add_lanes(sums);
-
-  if (shared) {
-    __shared__ float parts[kWarps][kSums];
-    if (lane % kLanesOfSum == 0) parts[warp][lane / kLanesOfSum] = sum;
-    __syncthreads();
-    if (warp > 0) return;
-    sum = 0;
-#pragma unroll
-    for (int i = 0; i < kWarps; ++i) sum += parts[i][lane / kLanesOfSum];
-  }
   const int row = first_row + lane / kLanesOfSum / kColumns;
   const int column = first_column + lane / kLanesOfSum % kColumns;
   if (lane % kLanesOfSum != 0 || row >= p.m || column >= p.n) return;
@@ -135,10 +120,6 @@ const char* refused_by_few_rows(const ProductProblem& p) {
 
 void run_few_rows(const ProductProblem& p, const KernelArgs& args, const Operands& o) {
   if (p.m == 0 || p.n == 0) return;
-  // So many 16 bytes of a row are best left to one warp.
-  constexpr std::int64_t kVectorsOfWarp = std::int64_t{4} * kWarp;
-  const std::int64_t vectors = p.k / kWidth;
-  const bool shared = vectors > kVectorsOfWarp;
   const FewRows rows{.x = static_cast<const float*>(o.x),
                      .w = static_cast<const float*>(o.w),
                      .bias = p.bias ? o.bias : nullptr,
@@ -147,10 +128,9 @@ void run_few_rows(const ProductProblem& p, const KernelArgs& args, const Operand
                      .m = static_cast<int>(p.m),
                      .n = static_cast<int>(p.n),
                      .k = static_cast<int>(p.k),
-                     .warps_of_sum = shared ? kWarps : 1,
                      .activation = p.activation};
-  const std::int64_t columns = kColumns * (shared ? 1 : kWarps);
-  const dim3 grid(static_cast<unsigned>((p.n + columns - 1) / columns),
+  constexpr std::int64_t kBlockColumns = kColumns * kWarps;
+  const dim3 grid(static_cast<unsigned>((p.n + kBlockColumns - 1) / kBlockColumns),
                   static_cast<unsigned>((p.m + kRows - 1) / kRows));
   launch("few_rows", few_rows, grid, kWarps * kWarp, 0, args, rows);
 }
