@@ -6,14 +6,21 @@
 #include <span>
 
 #include "kernels/cuda/launch.cuh"
+#include "lasso/error.h"
 
 namespace lasso::kernels::gpu {
+
+// What is divided by; throws unless it is positive. No kernel is started where a count is 0.
+inline Index checked_divisor(Index number) {
+  if (number <= 0) throw Error(ErrorCode::kInternal, "a division by a number that is not positive");
+  return number;
+}
 
 // Division by a number that is the same for all threads; 64-bit numbers take a division each.
 template <typename T>
 struct Divider {
   Divider() = default;
-  explicit Divider(Index divisor) : divisor(static_cast<T>(divisor)) {}
+  explicit Divider(Index number) : divisor(static_cast<T>(checked_divisor(number))) {}
   __device__ T quotient(T n) const { return n / divisor; }
 
   T divisor = 1;
@@ -24,7 +31,7 @@ struct Divider {
 template <>
 struct Divider<std::uint32_t> {
   Divider() = default;
-  explicit Divider(Index number) : divisor(static_cast<std::uint32_t>(number)) {
+  explicit Divider(Index number) : divisor(static_cast<std::uint32_t>(checked_divisor(number))) {
     while ((std::uint64_t{1} << shift) < divisor) ++shift;
     factor = static_cast<std::uint32_t>(
         ((std::uint64_t{1} << 32) * ((std::uint64_t{1} << shift) - divisor)) / divisor + 1);
