@@ -15,8 +15,8 @@
 #ifndef LASSO_KERNELS_ATTENTION_WINDOW_ATTENTION_WGMMA_CUH_
 #define LASSO_KERNELS_ATTENTION_WINDOW_ATTENTION_WGMMA_CUH_
 
-#include "kernels/attention/attention_wgmma.cuh"
-#include "kernels/attention/window_attention_mma.cuh"
+#include "kernels/attention/window_positions.cuh"
+#include "kernels/cuda/wgmma.cuh"
 
 namespace lasso::kernels::gpu {
 

@@ -32,7 +32,8 @@ __device__ __forceinline__ void load_matrices(std::uint32_t (&out)[4], std::uint
 }
 
 // The same of the matrices' transposes.
-__device__ __forceinline__ void load_transposed(std::uint32_t (&out)[4], std::uint32_t address) {
+__device__ __forceinline__ void load_matrices_transposed(std::uint32_t (&out)[4],
+                                                         std::uint32_t address) {
   asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
                : "=r"(out[0]), "=r"(out[1]), "=r"(out[2]), "=r"(out[3])
                : "r"(address)

@@ -1,7 +1,7 @@
 // Instructions of sm_90a: products of four warps, whose factors lie in shared memory, and barriers
 // in shared memory.
-#ifndef LASSO_KERNELS_ATTENTION_ATTENTION_WGMMA_CUH_
-#define LASSO_KERNELS_ATTENTION_ATTENTION_WGMMA_CUH_
+#ifndef LASSO_KERNELS_CUDA_WGMMA_CUH_
+#define LASSO_KERNELS_CUDA_WGMMA_CUH_
 
 #include <type_traits>
 
@@ -199,4 +199,4 @@ __device__ __forceinline__ void wait_at(std::uint64_t* barrier, int parity) {
 
 }  // namespace lasso::kernels::gpu
 
-#endif  // LASSO_KERNELS_ATTENTION_ATTENTION_WGMMA_CUH_
+#endif  // LASSO_KERNELS_CUDA_WGMMA_CUH_
