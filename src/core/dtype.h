@@ -49,6 +49,8 @@ std::uint16_t f32_to_bf16(float value);  // rounds to nearest, ties to even; NaN
 
 // Of the two float types of 16 bits, float16 and bfloat16, and conversions by which of them it is.
 constexpr bool is_half(DType dtype) { return dtype == DType::kF16 || dtype == DType::kBF16; }
+// The float types that kernels compute with.
+constexpr bool is_float(DType dtype) { return dtype == DType::kF32 || is_half(dtype); }
 inline float half_to_f32(DType half, std::uint16_t bits) {
   return half == DType::kF16 ? f16_to_f32(bits) : bf16_to_f32(bits);
 }

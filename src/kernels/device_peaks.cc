@@ -33,8 +33,7 @@ AlignedBuffer random_matrix(DType type) {
     if (type == DType::kF32) {
       reinterpret_cast<float*>(buffer.data())[i] = value;
     } else {
-      reinterpret_cast<std::uint16_t*>(buffer.data())[i] =
-          type == DType::kBF16 ? f32_to_bf16(value) : f32_to_f16(value);
+      reinterpret_cast<std::uint16_t*>(buffer.data())[i] = f32_to_half(type, value);
     }
   }
   for (std::size_t done = kPeriod; done < kElements; done *= 2) {

@@ -96,10 +96,8 @@ inline AlignedBuffer random_bytes(const In& in, std::uint64_t seed) {
     const float value = in.offset + random.uniform(-1.0F, 1.0F);
     switch (in.dtype) {
       case DType::kBF16:
-        reinterpret_cast<std::uint16_t*>(bytes.data())[i] = f32_to_bf16(value);
-        break;
       case DType::kF16:
-        reinterpret_cast<std::uint16_t*>(bytes.data())[i] = f32_to_f16(value);
+        reinterpret_cast<std::uint16_t*>(bytes.data())[i] = f32_to_half(in.dtype, value);
         break;
       case DType::kU8:
         bytes.data()[i] = static_cast<std::byte>(random.below(256));

@@ -8,8 +8,6 @@ namespace lasso::kernels {
 
 namespace {
 
-bool is_known(DType dtype) { return dtype == DType::kF32 || is_half(dtype); }
-
 WindowAttentionProblem make_window_attention_problem(const Call& call) {
   const auto& op = std::get<graph::WindowAttention>(call.op);
   const Dims& qkv = call.inputs.at(0).dims;
@@ -61,25 +59,6 @@ AttentionProblem make_attention_problem(const Call& call) {
 }
 
 }  // namespace
-
-std::string check_problem(const WindowAttentionProblem& p) {
-  if (!is_known(p.dtype)) return "operands other than float32, bfloat16 and float16";
-  if (p.batch < 0 || p.height < 0 || p.width < 0 || p.heads < 1 || p.head_dim < 1 || p.window < 0) {
-    return "sizes that are not positive";
-  }
-  return {};
-}
-
-std::string check_problem(const AttentionProblem& p) {
-  if (!is_known(p.dtype)) return "operands other than float32, bfloat16 and float16";
-  if (p.batch < 0 || p.queries < 0 || p.keys < 1 || p.heads < 1 || p.head_dim < 1) {
-    return "sizes that are not positive";
-  }
-  for (const std::int64_t batch : {p.q_batch, p.k_batch, p.v_batch}) {
-    if (batch != 1 && batch != p.batch) return "batches that don't broadcast";
-  }
-  return {};
-}
 
 const std::vector<Kernel<WindowAttentionProblem>>& window_attention_kernels() {
   static const std::vector<Kernel<WindowAttentionProblem>> list = {

@@ -11,6 +11,7 @@
 #define LASSO_KERNELS_ATTENTION_ATTENTION_H_
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "core/dtype.h"
@@ -51,6 +52,26 @@ struct AttentionProblem {
   float scale = 1.0F;
   DType dtype = DType::kF32;  // of q, k, v and the result: float32, bfloat16 or float16
 };
+
+// The reason why sizes or types are such that no kernel may run; else empty.
+inline std::string check_problem(const WindowAttentionProblem& p) {
+  if (!is_float(p.dtype)) return "operands other than float32, bfloat16 and float16";
+  if (p.batch < 0 || p.height < 0 || p.width < 0 || p.heads < 1 || p.head_dim < 1 || p.window < 0) {
+    return "sizes that are not positive";
+  }
+  return {};
+}
+
+inline std::string check_problem(const AttentionProblem& p) {
+  if (!is_float(p.dtype)) return "operands other than float32, bfloat16 and float16";
+  if (p.batch < 0 || p.queries < 0 || p.keys < 1 || p.heads < 1 || p.head_dim < 1) {
+    return "sizes that are not positive";
+  }
+  for (const std::int64_t batch : {p.q_batch, p.k_batch, p.v_batch}) {
+    if (batch != 1 && batch != p.batch) return "batches that don't broadcast";
+  }
+  return {};
+}
 
 // Bound of a fast kernel's scratch for each thread. Besides that the workspace holds the packed
 // keys and values of all heads where several tiles of queries share them (about as many floats as k

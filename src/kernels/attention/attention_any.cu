@@ -224,7 +224,7 @@ Plan plan_of(const AttentionProblem& p) { return {p.batch * p.queries * p.heads,
 
 template <typename Problem>
 Offer offer(const Problem& p, const TargetInfo& /*target*/) {
-  if (std::string reason = check_sizes(p); !reason.empty()) return Offer::no(std::move(reason));
+  if (std::string reason = check_problem(p); !reason.empty()) return Offer::no(std::move(reason));
   Offer offer;
   offer.workspace_bytes = plan_of(p).workspace();
   return offer;

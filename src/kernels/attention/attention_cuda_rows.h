@@ -24,30 +24,6 @@ Kernel<WindowAttentionProblem> window_attention_cuda_any();
 Kernel<AttentionProblem> attention_cuda_rows();
 Kernel<AttentionProblem> attention_cuda_any();
 
-inline bool is_float(DType dtype) {
-  return dtype == DType::kF32 || dtype == DType::kF16 || dtype == DType::kBF16;
-}
-
-// The reason why sizes or types are such that no kernel may run; else empty.
-inline std::string check_sizes(const WindowAttentionProblem& p) {
-  if (!is_float(p.dtype)) return "operands other than float32, float16 and bfloat16";
-  if (p.batch < 0 || p.height < 0 || p.width < 0 || p.heads < 1 || p.head_dim < 1 || p.window < 0) {
-    return "sizes that are not positive";
-  }
-  return {};
-}
-
-inline std::string check_sizes(const AttentionProblem& p) {
-  if (!is_float(p.dtype)) return "operands other than float32, float16 and bfloat16";
-  if (p.batch < 0 || p.queries < 0 || p.keys < 1 || p.heads < 1 || p.head_dim < 1) {
-    return "sizes that are not positive";
-  }
-  for (const std::int64_t batch : {p.q_batch, p.k_batch, p.v_batch}) {
-    if (batch != 1 && batch != p.batch) return "batches that don't broadcast";
-  }
-  return {};
-}
-
 // The windows of a grid.
 struct Windows {
   explicit Windows(const WindowAttentionProblem& p)

@@ -22,10 +22,6 @@ Kernel<AttentionProblem> attention_ref();
 Kernel<AttentionProblem> attention_avx2();
 Kernel<AttentionProblem> attention_avx512();
 
-// The reason why sizes or types are such that no kernel may run; else empty.
-std::string check_problem(const WindowAttentionProblem& problem);
-std::string check_problem(const AttentionProblem& problem);
-
 // Calls f(task, scratch) for every task of [0, count) on at most `threads` threads of the team,
 // with scratch_bytes of `workspace` for each thread. A team that outgrew the plan leaves its
 // surplus threads idle.

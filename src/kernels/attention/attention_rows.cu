@@ -17,6 +17,7 @@
 #include "kernels/attention/attention_cuda_rows.h"
 #include "kernels/cuda/launch.cuh"
 #include "kernels/cuda/mma.cuh"
+#include "kernels/cuda/nest.cuh"
 
 namespace lasso::kernels {
 
@@ -37,20 +38,14 @@ struct Parameters {
   Index keys_of_split;
 };
 
-// Four numbers that lie at a multiple of their size.
-template <typename T>
-struct alignas(4 * sizeof(T)) Four {
-  T x[4];
-};
-
 // A lane's part of D numbers of a head: D / 4, four from each 16.
 template <int D, typename T>
 __device__ __forceinline__ void load_part(const T* head, float (&to)[D / 4]) {
 #pragma unroll
   for (int i = 0; i < D / 16; ++i) {
-    const auto four = *reinterpret_cast<const Four<T>*>(head + i * 16 + threadIdx.x % 4 * 4);
+    const auto four = gpu::load_vector<4>(head + i * 16 + threadIdx.x % 4 * 4);
 #pragma unroll
-    for (int j = 0; j < 4; ++j) to[4 * i + j] = gpu::to_float(four.x[j]);
+    for (int j = 0; j < 4; ++j) to[4 * i + j] = gpu::to_float(four.values[j]);
   }
 }
 
@@ -321,7 +316,7 @@ class RowsState : public KernelState {
 };
 
 Offer offer(const AttentionProblem& p, const TargetInfo& target) {
-  if (std::string reason = check_sizes(p); !reason.empty()) return Offer::no(std::move(reason));
+  if (std::string reason = check_problem(p); !reason.empty()) return Offer::no(std::move(reason));
   if (p.head_dim != 16 && p.head_dim != 32) return Offer::no("a head's width other than 16 and 32");
   if (p.queries > INT32_MAX || p.heads > INT32_MAX / 32) return Offer::no("more than 2^31 queries");
   const RowsState state(p, target);

@@ -294,7 +294,7 @@ Index query_blocks(const WindowAttentionProblem& p) {
 }
 
 Offer offer(const WindowAttentionProblem& p, const TargetInfo& target) {
-  if (std::string reason = check_sizes(p); !reason.empty()) return Offer::no(std::move(reason));
+  if (std::string reason = check_problem(p); !reason.empty()) return Offer::no(std::move(reason));
   if (p.dtype != DType::kF32) return Offer::no("another type than float32");
   if (p.head_dim % 4 != 0 || p.head_dim > 128) {
     return Offer::no("a head's width that is no multiple of 4, or more than 128");

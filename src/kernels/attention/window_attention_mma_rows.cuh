@@ -23,7 +23,7 @@ inline int columns_for(const Windows& windows) {
 
 // For a type, and widths of a head up to `widest`.
 inline Offer offer_mma(const WindowAttentionProblem& p, DType dtype, int widest) {
-  if (std::string reason = check_sizes(p); !reason.empty()) return Offer::no(std::move(reason));
+  if (std::string reason = check_problem(p); !reason.empty()) return Offer::no(std::move(reason));
   if (p.dtype != dtype) return Offer::no("another type than " + std::string(to_string(dtype)));
   const Windows windows(p);
   if (std::max(windows.side_h, windows.side_w) > kWide) {

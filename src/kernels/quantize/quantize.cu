@@ -103,10 +103,6 @@ void with_type(DType dtype, const F& f) {
   gpu::with_float_type(dtype, f);
 }
 
-bool is_float(DType dtype) {
-  return dtype == DType::kF32 || dtype == DType::kBF16 || dtype == DType::kF16;
-}
-
 Offer offer_cast(const CastProblem& p, const TargetInfo& /*target*/) {
   const auto is_known = [](DType dtype) {
     return is_float(dtype) || dtype == DType::kU8 || dtype == DType::kI32;

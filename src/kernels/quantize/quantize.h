@@ -1,5 +1,6 @@
 // Between precisions: Quantize (rows to uint8) and Cast (between float32, bfloat16, float16, uint8
-// and int32; to and from float16 and the integers by the reference alone).
+// and int32; on the CPU to and from float16 and the integers by the reference
+// alone).
 #ifndef LASSO_KERNELS_QUANTIZE_QUANTIZE_H_
 #define LASSO_KERNELS_QUANTIZE_QUANTIZE_H_
 
@@ -17,7 +18,7 @@ namespace lasso::kernels {
 struct QuantizeProblem {
   std::int64_t rows = 0;
   std::int64_t channels = 0;
-  DType input = DType::kF32;  // or bfloat16
+  DType input = DType::kF32;  // or bfloat16, float16
   bool gain = false;
 };
 

@@ -83,10 +83,10 @@ constexpr Kernel<CastProblem> cast_kernel() {
       .needs = {.features = kFeature},
       .offer =
           [](const CastProblem& p, const TargetInfo&) {
-            const auto is_float = [](DType dtype) {
+            const auto is_known = [](DType dtype) {
               return dtype == DType::kF32 || dtype == DType::kBF16;
             };
-            if (!is_float(p.from) || !is_float(p.to)) {
+            if (!is_known(p.from) || !is_known(p.to)) {
               return Offer::no("only float32 and bfloat16");
             }
             return p.from != p.to ? Offer{} : Offer::no("nothing to convert");

@@ -41,7 +41,6 @@ void cast_floats(const CastProblem& p, const void* x, void* y, std::int64_t i) {
   }
 }
 
-bool is_float(DType dtype) { return dtype == DType::kF32 || is_half(dtype); }
 bool is_integer(DType dtype) { return dtype == DType::kU8 || dtype == DType::kI32; }
 
 // From or to integers: towards zero, and to the nearest that there is; NaN becomes 0.
