@@ -102,18 +102,18 @@ function(lasso_gpu_test_run name)
     "LASSO_SOURCE_DIR=${PROJECT_SOURCE_DIR};LD_LIBRARY_PATH=${PROJECT_BINARY_DIR}/src/api;${ARGN}")
 endfunction()
 
-# lasso_gpu_test(NAME SOURCES file... LIBRARIES target...): a GoogleTest program that runs on GPUs alone, with
-# LASSO_TEST_DEVICE=cuda.
+# lasso_gpu_test(NAME SOURCES file... LIBRARIES target... [ENVIRONMENT VAR=value...]): a GoogleTest program that runs on
+# GPUs alone.
 function(lasso_gpu_test name)
   if(NOT LASSO_BUILD_TESTS OR NOT LASSO_CUDA)
     return()
   endif()
-  cmake_parse_arguments(ARG "" "" "SOURCES;LIBRARIES" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "SOURCES;LIBRARIES;ENVIRONMENT" ${ARGN})
   find_package(GTest REQUIRED)
-  add_executable(${name} ${ARG_SOURCES} "${PROJECT_SOURCE_DIR}/tests/support/gpu_environment.cc")
+  add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE ${ARG_LIBRARIES} GTest::gtest_main)
   add_dependencies(unit_tests ${name})
-  lasso_gpu_test_run(${name} LASSO_TEST_DEVICE=cuda)
+  lasso_gpu_test_run(${name} ${ARG_ENVIRONMENT})
 endfunction()
 
 # lasso_benchmark(NAME SOURCES file... LIBRARIES target...): a Google Benchmark program, not run by the tests.
