@@ -120,7 +120,11 @@ TEST_F(PredictorDevice, CallsAfterAWarmUpRecordNothing) {
   limits.prompts = 3;
   there_.warm_up(limits);
   const std::int64_t recordings = device_->counts().recordings;
+#ifdef NDEBUG
   EXPECT_GE(recordings, 8);  // encoder, image tokens, decoders of 1, 2, 4 prompts with 1, 2 points
+#else
+  EXPECT_EQ(recordings, 0);  // memory is poisoned between the steps
+#endif
   const Embedding embedding = there_.encode(picture_.view());
   std::vector<Prompt> prompts = prompts_of(embedding);
   prompts = {prompts[1], prompts[2], prompts[5], prompts[9]};
