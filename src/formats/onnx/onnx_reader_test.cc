@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "formats/file_kind.h"
@@ -29,7 +30,7 @@ OnnxModel parse_nodes(const std::vector<std::string>& nodes) {
 }
 
 template <typename T>
-const T& value_of(const OnnxNode& node, const std::string& attribute) {
+const T& value_of(const OnnxNode& node, std::string_view attribute) {
   return std::get<T>(node.find_attribute(attribute)->value);
 }
 
