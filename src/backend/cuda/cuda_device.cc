@@ -174,7 +174,7 @@ class GpuStream final : public CudaStream {
       run(state, call);
     } catch (...) {
       // CUDA reports what fails on the GPU by whatever is asked for next, which is not to blame.
-      if (has_failed()) check(cudaStreamQuery(stream_), "work that was asked for earlier");
+      check(earlier_failure(), "work that was asked for earlier");
       throw;
     }
     if (context_->options().synchronous && !recording_) {
@@ -217,12 +217,7 @@ class GpuStream final : public CudaStream {
     }
     pinned_->forget();
   }
-  bool has_failed() const override {
-    if (recording_ || context_->options().synchronous) return false;
-    const cudaError_t status = cudaStreamQuery(stream_);
-    cudaGetLastError();
-    return status != cudaSuccess && status != cudaErrorNotReady;
-  }
+  bool has_failed() const override { return earlier_failure() != cudaSuccess; }
   // By events. The stream is held up until the work and both events are asked for, so that the time
   // that the host takes for that does not count; work that waits itself is let through.
   double time(const std::function<void()>& work) override {
@@ -285,6 +280,12 @@ class GpuStream final : public CudaStream {
   }
 
  private:
+  cudaError_t earlier_failure() const {
+    if (recording_ || context_->options().synchronous) return cudaSuccess;
+    const cudaError_t status = cudaStreamQuery(stream_);
+    cudaGetLastError();
+    return status == cudaErrorNotReady ? cudaSuccess : status;
+  }
   void put_after(cudaStream_t first, cudaStream_t second) {
     const UseDevice use(context_->index());
     LASSO_CUDA_CHECK(cudaEventRecord(order_, first));

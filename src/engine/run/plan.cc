@@ -219,6 +219,12 @@ void Plan::set_arena(std::byte* arena) {
     }
     if (step.has_workspace) step.workspace = arena + memory_.offsets[step.workspace_block];
   }
+  if (is_host_) return;
+  for (std::size_t i = 0; i < inputs_.size(); ++i) input_pointers_[i] = place_in_arena(inputs_[i]);
+  for (std::size_t i = 0; i < outputs_.size(); ++i) {
+    output_pointers_[i] = place_in_arena(outputs_[i]);
+  }
+  set_argument_pointers();
 }
 
 void Plan::set_arguments(backend::Stream& stream, std::span<const ConstTensorRef> inputs,
@@ -230,21 +236,19 @@ void Plan::set_arguments(backend::Stream& stream, std::span<const ConstTensorRef
               outputs_.size(), inputs.size(), outputs.size());
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     check_dtype(name, "input", i, inputs[i].dtype, inputs_[i].dtype);
-    input_pointers_[i] = inputs[i].data;
-    if (is_host_) continue;
-    std::byte* copy = arena_ + memory_.offsets[inputs_[i].block];
-    if (inputs[i].space == MemorySpace::kDevice) {
-      stream.copy(copy, inputs[i].data, inputs_[i].bytes);
+    if (is_host_) {
+      input_pointers_[i] = inputs[i].data;
+    } else if (inputs[i].space == MemorySpace::kDevice) {
+      stream.copy(place_in_arena(inputs_[i]), inputs[i].data, inputs_[i].bytes);
     } else {
-      stream.upload(copy, inputs[i].data, inputs_[i].bytes);
+      stream.upload(place_in_arena(inputs_[i]), inputs[i].data, inputs_[i].bytes);
     }
-    input_pointers_[i] = copy;
   }
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     check_dtype(name, "output", i, outputs[i].dtype, outputs_[i].dtype);
-    output_pointers_[i] = is_host_ ? outputs[i].data : arena_ + memory_.offsets[outputs_[i].block];
+    if (is_host_) output_pointers_[i] = outputs[i].data;
   }
-  set_argument_pointers();
+  if (is_host_) set_argument_pointers();
 }
 
 void Plan::set_argument_pointers() {
@@ -304,14 +308,7 @@ void Plan::run_recorded(backend::Stream& stream) {
 }
 
 void Plan::record(backend::Stream& stream) {
-  if (is_host_ || recording_ != nullptr) return;
-  for (std::size_t i = 0; i < inputs_.size(); ++i) {
-    input_pointers_[i] = arena_ + memory_.offsets[inputs_[i].block];
-  }
-  for (std::size_t i = 0; i < outputs_.size(); ++i) {
-    output_pointers_[i] = arena_ + memory_.offsets[outputs_[i].block];
-  }
-  set_argument_pointers();
+  if (is_host_) return;
   while (recording_ == nullptr && can_record_) run_recorded(stream);
 }
 

@@ -92,7 +92,11 @@ class Plan {
   Place place_of(graph::ValueId id) const;
   void set_arguments(backend::Stream& stream, std::span<const ConstTensorRef> inputs,
                      std::span<const TensorRef> outputs);
-  // Puts input_pointers_ and output_pointers_ into the steps.
+  std::byte* place_in_arena(const Argument& argument) const {
+    return arena_ + memory_.offsets[argument.block];
+  }
+  // Puts input_pointers_ and output_pointers_ into the steps: of the call on the host, of the arena
+  // on other devices.
   void set_argument_pointers();
   // Errors name the program and the value that the step computes.
   void launch(backend::Stream& stream, const Step& step) const;
@@ -121,7 +125,7 @@ class Plan {
   std::unique_ptr<backend::Recording> recording_;
   bool has_run_ = false;
   bool can_record_ = true;
-  std::vector<const void*> input_pointers_;  // of the call, on the device
+  std::vector<const void*> input_pointers_;  // where kernels find them
   std::vector<void*> output_pointers_;
 };
 

@@ -117,12 +117,7 @@ void Session::enqueue(std::size_t program, std::span<const std::int64_t> symbols
   const ThreadLimit limit(threads());  // of copies to pinned memory
   Plan& plan = find_or_bind(program, symbols);
   plan.set_arena(arena_.data());
-  try {
-    enqueue(plan, program, inputs, outputs);
-  } catch (...) {
-    abandon();
-    throw;
-  }
+  or_abandon([&] { enqueue(plan, program, inputs, outputs); });
 }
 
 void Session::enqueue(Plan& plan, std::size_t program, std::span<const ConstTensorRef> inputs,

@@ -65,8 +65,16 @@ class Session {
   // Keeps at least that many plans from now on.
   void keep_plans(std::size_t count);
 
-  // After an exception: returns when all runs are done, and forgets what they would still write.
-  void abandon() noexcept { stream_->abandon(); }
+  // Calls `work`. When it throws, all runs are done, and what they would still write is forgotten.
+  template <typename Work>
+  void or_abandon(const Work& work) {
+    try {
+      work();
+    } catch (...) {
+      stream_->abandon();
+      throw;
+    }
+  }
 
   // Plans a binding and touches the arena's pages, so that run() need not.
   void prepare(std::size_t program, std::span<const std::int64_t> symbols);

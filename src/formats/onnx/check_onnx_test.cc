@@ -6,20 +6,14 @@
 #include <string>
 #include <vector>
 
-#include "formats/onnx/onnx_reader.h"
 #include "support/errors.h"
+#include "support/onnx_parse.h"
 #include "support/onnx_writer.h"
 
 namespace lasso {
 namespace {
 
 using namespace test;  // NOLINT(google-build-using-namespace)
-
-OnnxModel parse(const std::string& bytes) {
-  const auto owner = std::make_shared<const std::string>(bytes);
-  return parse_onnx(reinterpret_cast<const std::byte*>(owner->data()), owner->size(), "m.onnx",
-                    owner);
-}
 
 OnnxModel check(const OnnxGraphParts& parts) {
   return check_onnx(parse(onnx_model(onnx_graph(parts))));

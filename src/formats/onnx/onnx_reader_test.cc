@@ -12,18 +12,13 @@
 #include "formats/file_kind.h"
 #include "support/errors.h"
 #include "support/files.h"
+#include "support/onnx_parse.h"
 #include "support/onnx_writer.h"
 
 namespace lasso {
 namespace {
 
 using namespace test;  // NOLINT(google-build-using-namespace)
-
-OnnxModel parse(const std::string& bytes) {
-  const auto owner = std::make_shared<const std::string>(bytes);
-  return parse_onnx(reinterpret_cast<const std::byte*>(owner->data()), owner->size(), "m.onnx",
-                    owner);
-}
 
 OnnxModel parse_nodes(const std::vector<std::string>& nodes) {
   return parse(onnx_model(onnx_graph({.nodes = nodes})));

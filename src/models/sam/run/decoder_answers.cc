@@ -126,13 +126,10 @@ class DeviceAnswers final : public Answers {
 
   void need(std::size_t prompt) {
     if (prompt >= begin_ && prompt < end_) return;
-    try {
+    session_.or_abandon([&] {
       enqueue(prompt);
       session_.wait();
-    } catch (...) {
-      session_.abandon();
-      throw;
-    }
+    });
   }
 
   // The turn of prompts `begin` and those behind it.

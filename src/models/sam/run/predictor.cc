@@ -192,22 +192,12 @@ void Predictor::enqueue_encoder() {
   }
 }
 
-template <typename Work>
-void Predictor::or_abandon(const Work& work) {
-  try {
-    work();
-  } catch (...) {
-    session_.abandon();
-    throw;
-  }
-}
-
 template <typename Take>
 void Predictor::run_encoder(const ImageView* images, std::size_t count, const Take& take) {
   const Stopwatch watch;
   encoded_.clear();
   for (std::size_t i = 0; i < count; ++i) encoded_.push_back(new_embedding(images[i]));
-  or_abandon([&] {
+  session_.or_abandon([&] {
     enqueue_encoder();
     session_.wait();
   });
@@ -346,7 +336,7 @@ Predictor::Batch& Predictor::batch_of(const Embedding& embedding, const Prompt* 
   }
   fill_inputs(embedding, prompts, batch);
   fill_request(embedding, prompts, batch, options);
-  or_abandon([&] {
+  session_.or_abandon([&] {
     enqueue_decoder(embedding, batch);
     batch.answers->begin(request_);
     session_.wait();

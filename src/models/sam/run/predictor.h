@@ -78,9 +78,6 @@ class Predictor {
   template <typename Take>
   void run_encoder(const ImageView* images, std::size_t count, const Take& take);
   Embedding run_encoder(const ImageView& image, bool must_be_finite);
-  // Calls `work`; where it throws, nothing that it asked for is written later.
-  template <typename Work>
-  void or_abandon(const Work& work);
   // Asks for the values of encoded_.
   void enqueue_encoder();
   void check_embedding(const Embedding& embedding) const;
