@@ -72,6 +72,23 @@ __device__ __forceinline__ void copy_factors(std::uint32_t (&to)[4],
   "%20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31"
 #define LASSO_NAMES_40 LASSO_NAMES_32 ", %32, %33, %34, %35, %36, %37, %38, %39"
 
+// LASSO_PRODUCT for the types T of the factors, plus what is there if `Sum`: the types are a part
+// of the instruction's name.
+#define LASSO_PRODUCTS()                     \
+  if constexpr (std::is_same_v<T, __half>) { \
+    if constexpr (Sum) {                     \
+      LASSO_PRODUCT("f16", "+f", "1");       \
+    } else {                                 \
+      LASSO_PRODUCT("f16", "=f", "0");       \
+    }                                        \
+  } else {                                   \
+    if constexpr (Sum) {                     \
+      LASSO_PRODUCT("bf16", "+f", "1");      \
+    } else {                                 \
+      LASSO_PRODUCT("bf16", "=f", "0");      \
+    }                                        \
+  }
+
 // d[64, 64] = a[64, 16] b[64, 16]^T, plus d if `Sum`: of warp w rows 16 w to 16 w + 15. With
 // g = lane / 4 and t = lane % 4, d[4 n] and d[4 n + 1] are row g, columns 8 n + 2 t and
 // 8 n + 2 t + 1; d[4 n + 2] and d[4 n + 3] row g + 8.
@@ -84,19 +101,7 @@ __device__ __forceinline__ void multiply_rows(float (&d)[32], std::uint64_t a, s
                     : LASSO_32(c, d)                                                 \
                     : "l"(a), "l"(b)                                                 \
                     : "memory")
-  if constexpr (std::is_same_v<T, __half>) {
-    if constexpr (Sum) {
-      LASSO_PRODUCT("f16", "+f", "1");
-    } else {
-      LASSO_PRODUCT("f16", "=f", "0");
-    }
-  } else {
-    if constexpr (Sum) {
-      LASSO_PRODUCT("bf16", "+f", "1");
-    } else {
-      LASSO_PRODUCT("bf16", "=f", "0");
-    }
-  }
+  LASSO_PRODUCTS()
 #undef LASSO_PRODUCT
 }
 
@@ -111,19 +116,7 @@ __device__ __forceinline__ void multiply_rows(float (&d)[32], const std::uint32_
                     : LASSO_32(c, d)                                                 \
                     : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b)             \
                     : "memory")
-  if constexpr (std::is_same_v<T, __half>) {
-    if constexpr (Sum) {
-      LASSO_PRODUCT("f16", "+f", "1");
-    } else {
-      LASSO_PRODUCT("f16", "=f", "0");
-    }
-  } else {
-    if constexpr (Sum) {
-      LASSO_PRODUCT("bf16", "+f", "1");
-    } else {
-      LASSO_PRODUCT("bf16", "=f", "0");
-    }
-  }
+  LASSO_PRODUCTS()
 #undef LASSO_PRODUCT
 }
 
@@ -161,6 +154,7 @@ __device__ __forceinline__ void multiply_columns(float (&d)[Count], const std::u
 #undef LASSO_PRODUCT
 }
 
+#undef LASSO_PRODUCTS
 #undef LASSO_NAMES_40
 #undef LASSO_NAMES_32
 #undef LASSO_40
