@@ -156,6 +156,10 @@ class Timing {
     const std::byte* packed = offer.packed_bytes > 0 ? packed_for(kernel, offer) : nullptr;
     workspaces_.push_back(device_->allocate(std::max<std::size_t>(offer.workspace_bytes, 1)));
     std::vector<std::string> tunings = family_.tunings(kernel, call_, target_);
+    for (const std::string& tuning : tunings) {
+      LASSO_CHECK(kernels::is_tuning(tuning), ErrorCode::kInternal,
+                  "{}: \"{}\" is no tuning that a file may hold", family_.label(kernel), tuning);
+    }
     tunings.insert(tunings.begin(), std::string());
     for (std::string& tuning : tunings) {
       offer.tuning = tuning;

@@ -237,7 +237,10 @@ std::vector<std::string> Gemm::tunings(const GemmProblem& p) {
   const std::optional<Gemm> usual = make(p);
   if (!usual) return texts;
   for (const GemmAlgorithm& algorithm : candidates(p, kCandidates)) {
-    if (algorithm != usual->algorithm()) texts.push_back(algorithm.text());
+    // One with an attribute below 0, such as parts of k that are left to cuBLASLt, has no text.
+    const std::string text = algorithm.text();
+    const bool is_stored = GemmAlgorithm::parse(text) == algorithm;
+    if (is_stored && algorithm != usual->algorithm()) texts.push_back(text);
   }
   return texts;
 }
