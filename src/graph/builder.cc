@@ -1,5 +1,7 @@
 #include "graph/builder.h"
 
+#include <algorithm>
+
 #include "core/check.h"
 #include "core/convert.h"
 
@@ -60,6 +62,11 @@ std::vector<ValueId> Builder::add_results(const std::vector<std::string>& names,
   return graph_.nodes.back().outputs;
 }
 
+bool Builder::is_made(ValueId id) const {
+  return !graph_.value(id).constant &&
+         std::find(graph_.inputs.begin(), graph_.inputs.end(), id) == graph_.inputs.end();
+}
+
 void Builder::output(ValueId value, const std::string& name) {
   graph_.value(value).name = name;
   graph_.outputs.push_back(value);
@@ -67,6 +74,10 @@ void Builder::output(ValueId value, const std::string& name) {
 
 Graph Builder::finish() {
   verify(graph_);
+  return take();
+}
+
+Graph Builder::take() {
   Graph graph = std::move(graph_);
   graph_ = {};
   return graph;

@@ -26,10 +26,15 @@ class Builder {
   void set_count(ValueId value, ValueId count) { graph_.value(value).count = count; }
   void output(ValueId value, const std::string& name);
 
-  const Shape& shape(ValueId value) const { return graph_.value(value).shape; }
+  const Value& value(ValueId id) const { return graph_.value(id); }
+  // Whether a node makes the value.
+  bool is_made(ValueId id) const;
+  const Shape& shape(ValueId id) const { return graph_.value(id).shape; }
 
   // Verifies and returns the graph; the builder is empty afterwards.
   Graph finish();
+  // The same, for who verifies it later.
+  Graph take();
 
  private:
   Graph graph_;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <iterator>
 #include <numeric>
 #include <utility>
 
@@ -111,6 +112,65 @@ std::optional<Dim> Dim::divided_by(std::int64_t divisor) const {
     quotient.terms_.emplace(factors, coefficient / divisor);
   }
   return quotient;
+}
+
+// Division of polynomials: the leading terms, by the number of factors and then by their order,
+// divide each other as long as there is something left.
+std::optional<Dim> Dim::divided_by(const Dim& divisor) const {
+  if (divisor.terms_.empty()) return std::nullopt;
+  if (divisor.is_constant()) return divided_by(divisor.constant());
+  const auto leading = [](const Dim& dim) {
+    return std::max_element(dim.terms_.begin(), dim.terms_.end(), [](const auto& a, const auto& b) {
+      return std::pair(a.first.size(), a.first) < std::pair(b.first.size(), b.first);
+    });
+  };
+  const auto by = leading(divisor);
+  Dim rest = *this;
+  Dim quotient;
+  // Leading terms become smaller; the limit is far beyond what sizes need.
+  constexpr int kMaxSteps = 64;
+  for (int step = 0; !rest.terms_.empty(); ++step) {
+    const auto first = leading(rest);
+    Monomial factors;
+    std::set_difference(first->first.begin(), first->first.end(), by->first.begin(),
+                        by->first.end(), std::back_inserter(factors));
+    if (step == kMaxSteps || factors.size() + by->first.size() != first->first.size() ||
+        first->second % by->second != 0) {
+      return std::nullopt;
+    }
+    Dim part;
+    part.terms_.emplace(std::move(factors), first->second / by->second);
+    quotient = quotient + part;
+    rest = rest - part * divisor;
+  }
+  return quotient;
+}
+
+Dim Dim::with(const std::string& symbol, const Dim& size) const {
+  Dim result;
+  for (const auto& [factors, coefficient] : terms_) {
+    Dim term = coefficient;
+    for (const Factor& factor : factors) {
+      if (!factor.is_symbol()) {
+        term = term * factor.numerator().with(symbol, size).floor_divided_by(factor.divisor());
+      } else {
+        term = term * (factor.symbol() == symbol ? size : Dim::symbol(factor.symbol()));
+      }
+    }
+    result = result + term;
+  }
+  return result;
+}
+
+bool Dim::has_symbol(const std::string& symbol) const {
+  for (const auto& [factors, coefficient] : terms_) {
+    for (const Factor& factor : factors) {
+      if (factor.is_symbol() ? factor.symbol() == symbol : factor.numerator().has_symbol(symbol)) {
+        return true;
+      }
+    }
+  }
+  return false;
 }
 
 // With coefficients c = k d + r, 0 <= r < d: floor(sum c t / d) = sum k t + floor(sum r t / d),

@@ -58,6 +58,11 @@ class Dim {
   std::int64_t evaluate(const Bindings& bindings) const;
   // The quotient, if every coefficient is divisible.
   std::optional<Dim> divided_by(std::int64_t divisor) const;
+  // The same by a polynomial; nothing where a rest is left.
+  std::optional<Dim> divided_by(const Dim& divisor) const;
+  // With another size in the place of a symbol.
+  Dim with(const std::string& symbol, const Dim& size) const;
+  bool has_symbol(const std::string& symbol) const;
   // floor(this / divisor), towards minus infinity. Throws kInvalidArgument for a divisor below 1
   // and for more than two divisions inside of each other.
   Dim floor_divided_by(std::int64_t divisor) const;

@@ -49,6 +49,27 @@ TEST(Dim, DividesWhereEveryTermDoes) {
   EXPECT_FALSE(Dim(6).divided_by(0).has_value());
 }
 
+TEST(Dim, DividesByPolynomials) {
+  const Dim both = (kPoints + 5) * kPrompts * 4;
+  EXPECT_EQ(both.divided_by(kPoints + 5), kPrompts * 4);
+  EXPECT_EQ(both.divided_by(kPrompts * 2), kPoints * 2 + 10);
+  EXPECT_EQ((kPoints * kPoints - 1).divided_by(kPoints - 1), kPoints + 1);
+  EXPECT_EQ(Dim(0).divided_by(kPoints), Dim(0));
+  EXPECT_FALSE(both.divided_by(kPoints + 4).has_value());
+  EXPECT_FALSE(both.divided_by(kPrompts * 3).has_value());
+  EXPECT_FALSE(both.divided_by(Dim(0)).has_value());
+}
+
+TEST(Dim, TakesAnotherSizeForASymbol) {
+  const Dim dim = (kPoints + 5) * kPrompts + (kPoints * kPrompts + 1).floor_divided_by(2);
+  EXPECT_EQ(dim.with("points", 3), kPrompts * 8 + (kPrompts * 3 + 1).floor_divided_by(2));
+  EXPECT_EQ(dim.with("points", 3).with("prompts", 2), Dim(19));
+  EXPECT_EQ(dim.with("other", 3), dim);
+  EXPECT_TRUE(dim.has_symbol("prompts"));
+  EXPECT_TRUE(kPoints.floor_divided_by(2).has_symbol("points"));
+  EXPECT_FALSE(dim.has_symbol("other"));
+}
+
 const Dim kHeight = Dim::symbol("height");
 
 // The size of what a convolution makes of an image's side.

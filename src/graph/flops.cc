@@ -27,6 +27,16 @@ struct FlopsOf {
     return 2 * out() * dim(1, 1) * static_cast<double>(op.kernel_h * op.kernel_w);
   }
   double operator()(const ConvTranspose2d&) const { return 2 * out() * dim(0, 3); }
+  double operator()(const Deconv2d& op) const {
+    return 2 * size(0) * dim(1, 1) * static_cast<double>(op.kernel_h * op.kernel_w);
+  }
+  double operator()(const Pool2d& op) const {
+    return out() * static_cast<double>(op.kernel_h * op.kernel_w);
+  }
+  double operator()(const Resize& op) const {
+    if (op.mode == ResizeMode::kNearest) return 0;
+    return out() * (op.mode == ResizeMode::kLinear ? 2 * 4 : 2 * 16);
+  }
   double operator()(const LayerNorm&) const { return 8 * out(); }
   double operator()(const UpscaledProduct&) const {
     return 2 * out() * dim(0, 2) * (1 + dim(1, 3) / dim(0, 1));
@@ -41,7 +51,14 @@ struct FlopsOf {
   double operator()(const Attention&) const { return 4 * out() * dim(1, 1); }
   double operator()(const Binary&) const { return out(); }
   double operator()(const Unary&) const { return out(); }
+  double operator()(const LeakyRelu&) const { return out(); }
+  double operator()(const Compare&) const { return out(); }
   double operator()(const Reduce&) const { return size(0); }
+  double operator()(const ArgReduce&) const { return size(0); }
+  double operator()(const CumSum&) const { return out(); }
+  double operator()(const TopK&) const { return size(0); }
+  double operator()(const NonMaxSuppression&) const { return size(1); }
+  double operator()(const EfficientNms&) const { return size(1); }
   double operator()(const Softmax&) const { return 4 * out(); }
   double operator()(const FourierFeatures&) const { return 2 * out() * dim(1, 0); }
   template <typename Movement>

@@ -213,6 +213,79 @@ TEST(Infer, ConvolutionsOfAllKinds) {
   EXPECT_THROW(b.add("w6", op, {image, w}), Error);
 }
 
+// The result's size is one floor, also where it is rounded up: whatever the symbol stands for, no
+// last window begins behind the image.
+TEST(Infer, PoolsOfAllKinds) {
+  Builder b("p");
+  const Dim height = Dim::symbol("height");
+  const ValueId image = b.input("image", DType::kF32, {1, height, 9, 6});
+  Pool2d op{.kernel_h = 3, .kernel_w = 2, .stride = 2};
+  EXPECT_EQ(to_string(b.shape(b.add("a", op, {image}))), "[1, floor((height + 1)/2) - 1, 4, 6]");
+  op.ceil = true;
+  EXPECT_EQ(to_string(b.shape(b.add("b", op, {image}))), "[1, floor(height/2), 5, 6]");
+  op.kernel_h = 1;
+  op.padding = {1, 0, 1, 0};
+  for (const std::int64_t rows : {1, 2, 3, 4, 7, 8}) {
+    // PyTorch's rule: ceil, and one less where the last window begins behind the image.
+    std::int64_t count = (rows + 1 + 1) / 2 + 1;
+    if ((count - 1) * 2 >= rows + 1) --count;
+    const ValueId y = b.add("y", op, {b.input("x", DType::kF32, {1, rows, 9, 6})});
+    EXPECT_EQ(b.shape(y)[1], Dim(count)) << rows;
+    EXPECT_EQ(b.shape(b.add("z", op, {image}))[1].evaluate({{"height", rows}}), count) << rows;
+  }
+  EXPECT_EQ(attributes(op),
+            "kind=max, kernel_h=1, kernel_w=2, stride=2, padding=1,0,1,0, ceil=true");
+  op.ceil = false;
+  op.kernel_w = 10;
+  EXPECT_THROW(b.add("c", op, {image}), Error);
+  op.kernel_w = 2;
+  op.stride.h = 0;
+  EXPECT_THROW(b.add("d", op, {image}), Error);
+  op.stride.h = std::int64_t{1} << 40;
+  EXPECT_THROW(b.add("e", op, {image}), Error);
+  op.stride.h = 1;
+  op.padding.left = -1;
+  EXPECT_THROW(b.add("f", op, {image}), Error);
+}
+
+TEST(Infer, ResizesToAnySize) {
+  Builder b("p");
+  const Dim height = Dim::symbol("height");
+  const ValueId image = b.input("image", DType::kF32, {kBatch, height, 9, 6});
+  Resize op{.mode = ResizeMode::kLinear, .coordinates = ResizeCoordinates::kAsymmetric};
+  op.height = height * 2;
+  op.width = 30;
+  const ValueId y = b.add("y", op, {image});
+  EXPECT_EQ(to_string(b.shape(y)), "[batch, 2*height, 30, 6]");
+  EXPECT_EQ(attributes(op), "mode=linear, coordinates=asymmetric");
+  EXPECT_EQ(std::get<Resize>(bound(op, {{"height", 5}})).height, Dim(10));
+  op.width = -1;
+  EXPECT_THROW(b.add("z", op, {image}), Error);
+}
+
+TEST(Infer, TransposedConvolutionsOfAllKinds) {
+  Builder b("p");
+  const Dim height = Dim::symbol("height");
+  const ValueId image = b.input("image", DType::kF32, {kBatch, height, 9, 6});
+  const ValueId w = b.constant("w", zeros({6, 4, 3, 2}));
+  Deconv2d op{.kernel_h = 3, .kernel_w = 2, .stride = {2, 3}, .padding = {1, 0, 1, 2}};
+  op.output_padding = {1, 0};
+  const ValueId y = b.add("y", op, {image, w});
+  EXPECT_EQ(to_string(b.shape(y)), "[batch, 2*height, 24, 4]");  // 24 = 8 * 3 + 2 - 2
+  EXPECT_EQ(attributes(op),
+            "kernel_h=3, kernel_w=2, stride=2x3, padding=1,0,1,2, output_padding=1x0");
+  op.groups = 3;
+  op.dilation = {2, 1};
+  EXPECT_EQ(to_string(b.shape(b.add("z", op, {image, w}))), "[batch, 2*height + 2, 24, 12]");
+  op.groups = 4;
+  EXPECT_THROW(b.add("a", op, {image, w}), Error);
+  op.groups = 1;
+  op.padding.left = 40;
+  EXPECT_THROW(b.add("c", op, {image, w}), Error);
+  op.padding.left = -1;
+  EXPECT_THROW(b.add("d", op, {image, w}), Error);
+}
+
 TEST(Infer, PlainOps) {
   Builder b("p");
   const ValueId x = b.input("x", DType::kF32, {kBatch, 3, 5});
@@ -287,6 +360,46 @@ TEST(Infer, IntegersAndBooleansAreTypesLikeOthers) {
   const ValueId f = c.input("f", DType::kF32, {2});
   EXPECT_THROW(c.add("y", Binary{BinaryKind::kAdd}, {i, f}), Error);
   EXPECT_THROW(c.add("y", Binary{BinaryKind::kAdd, Activation::kRelu}, {i, i}), Error);
+}
+
+TEST(Infer, ComparisonsAndChoices) {
+  const auto value = [](DType dtype, Shape shape) {
+    Value result;
+    result.dtype = dtype;
+    result.shape = std::move(shape);
+    return result;
+  };
+  const Value x = value(DType::kF32, {kBatch, 3});
+  const Value row = value(DType::kF32, {3});
+  const Value bytes = value(DType::kU8, {3});
+  const Value flags = value(DType::kBool, {kBatch, 1});
+  const auto result_of = [](const Op& op, const std::vector<Value>& inputs) {
+    std::vector<const Value*> pointers;
+    for (const Value& input : inputs) pointers.push_back(&input);
+    const Value result = infer(op, pointers).front();
+    return std::string(to_string(result.dtype)) + " " + to_string(result.shape);
+  };
+  EXPECT_EQ(result_of(Compare{CompareKind::kLess}, {row, x}), "bool [batch, 3]");
+  EXPECT_EQ(result_of(Compare{}, {flags, flags}), "bool [batch, 1]");
+  EXPECT_EQ(result_of(Binary{BinaryKind::kAnd}, {flags, flags}), "bool [batch, 1]");
+  EXPECT_EQ(result_of(Binary{BinaryKind::kOr}, {bytes, bytes}), "uint8 [3]");
+  EXPECT_EQ(result_of(Unary{UnaryKind::kNot}, {flags}), "bool [batch, 1]");
+  EXPECT_EQ(result_of(Unary{UnaryKind::kIsNan}, {x}), "bool [batch, 3]");
+  EXPECT_EQ(result_of(Select{}, {flags, row, row}), "float32 [batch, 3]");
+  EXPECT_EQ(result_of(Select{}, {flags, bytes, bytes}), "uint8 [batch, 3]");
+  EXPECT_EQ(result_of(LeakyRelu{0.1F}, {x}), "float32 [batch, 3]");
+  EXPECT_THROW(result_of(Compare{CompareKind::kLess}, {flags, flags}), Error);
+  EXPECT_THROW(result_of(Compare{}, {x, bytes}), Error);
+  EXPECT_THROW(result_of(Binary{BinaryKind::kAnd}, {x, x}), Error);
+  EXPECT_THROW(result_of(Binary{BinaryKind::kAdd}, {flags, flags}), Error);
+  EXPECT_THROW(result_of(Unary{UnaryKind::kNot}, {bytes}), Error);
+  EXPECT_THROW(result_of(Unary{UnaryKind::kTan}, {bytes}), Error);
+  EXPECT_THROW(result_of(Select{}, {bytes, row, row}), Error);
+  EXPECT_THROW(result_of(Select{}, {flags, row, bytes}), Error);
+  EXPECT_THROW(result_of(LeakyRelu{}, {bytes}), Error);
+  EXPECT_EQ(op_name(Compare{CompareKind::kGreaterEqual}), "greater_equal");
+  EXPECT_EQ(attributes(LeakyRelu{0.5F}), "slope=0.5");
+  EXPECT_EQ(activation_of(UnaryKind::kSilu), Activation::kSilu);
 }
 
 TEST(Infer, Shapes) {

@@ -45,7 +45,11 @@ Results AddNorm::infer(const Inputs& in) const {
 
 Results Binary::infer(const Inputs& in) const {
   in.require_count(2, 2);
-  in.require_type(0, {DType::kF32, DType::kI32, DType::kI64});
+  if (is_logical(kind)) {
+    in.require_type(0, {DType::kBool, DType::kU8});
+  } else {
+    in.require_type(0, {DType::kF32, DType::kI32, DType::kI64});
+  }
   in.require(in.dtype(0) == in.dtype(1), "operands of one type");
   in.require(activation == Activation::kNone || in.dtype(0) == DType::kF32,
              "float32 before an activation");
@@ -59,9 +63,35 @@ Results Unary::infer(const Inputs& in) const {
   if (of_integers) {
     in.require_type(0, {DType::kF32, DType::kI32, DType::kI64});
   } else {
-    in.require_type(0, {DType::kF32});
+    in.require_type(0, {kind == UnaryKind::kNot ? DType::kBool : DType::kF32});
   }
-  return {result(in.dtype(0), in.shape(0))};
+  const bool to_bool = kind == UnaryKind::kIsNan || kind == UnaryKind::kIsInf;
+  return {result(to_bool ? DType::kBool : in.dtype(0), in.shape(0))};
+}
+
+Results LeakyRelu::infer(const Inputs& in) const {
+  in.require_count(1, 1);
+  in.require_type(0, {DType::kF32});
+  return {result(DType::kF32, in.shape(0))};
+}
+
+Results Compare::infer(const Inputs& in) const {
+  in.require_count(2, 2);
+  if (kind == CompareKind::kEqual) {
+    in.require_type(0, {DType::kF32, DType::kI32, DType::kU8, DType::kBool});
+  } else {
+    in.require_type(0, {DType::kF32, DType::kI32, DType::kU8});
+  }
+  in.require(in.dtype(0) == in.dtype(1), "operands of one type");
+  return {result(DType::kBool, in.broadcast(in.shape(0), in.shape(1)))};
+}
+
+Results Select::infer(const Inputs& in) const {
+  in.require_count(3, 3);
+  in.require_type(0, {DType::kBool});
+  in.require(in.dtype(1) == in.dtype(2), "values of one type");
+  const Shape values = in.broadcast(in.shape(1), in.shape(2));
+  return {result(in.dtype(1), in.broadcast(in.shape(0), values))};
 }
 
 Results Reduce::infer(const Inputs& in) const {
@@ -84,6 +114,28 @@ Results Reduce::infer(const Inputs& in) const {
     if (reduced[i] && keep) y.emplace_back(1);
   }
   return {result(in.dtype(0), std::move(y))};
+}
+
+Results ArgReduce::infer(const Inputs& in) const {
+  in.require_count(1, 1);
+  in.require_type(0, {DType::kF32, DType::kI32});
+  in.require(kind == ReduceKind::kMax || kind == ReduceKind::kMin, "the maximum or the minimum");
+  Shape y = in.shape(0);
+  in.require(axis >= 0 && static_cast<std::size_t>(axis) < y.size(), "an axis of the input");
+  if (keep) {
+    y[static_cast<std::size_t>(axis)] = 1;
+  } else {
+    y.erase(y.begin() + axis);
+  }
+  return {result(DType::kI32, std::move(y))};
+}
+
+Results CumSum::infer(const Inputs& in) const {
+  in.require_count(1, 1);
+  in.require_type(0, {DType::kF32, DType::kI32});
+  in.require(axis >= 0 && axis < static_cast<std::int64_t>(in.shape(0).size()),
+             "an axis of the input");
+  return {result(in.dtype(0), in.shape(0))};
 }
 
 Results Softmax::infer(const Inputs& in) const {

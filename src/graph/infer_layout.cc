@@ -1,10 +1,17 @@
 // The rules of ops that move elements of any type.
 #include <algorithm>
+#include <cstdlib>
 
 #include "core/check.h"
 #include "graph/inputs.h"
 
 namespace lasso::graph {
+
+namespace {
+
+constexpr std::int64_t kMaxStep = std::int64_t{1} << 31;
+
+}  // namespace
 
 Results Concat::infer(const Inputs& in) const {
   in.require(in.count() >= 1, "at least one input");
@@ -22,17 +29,24 @@ Results Concat::infer(const Inputs& in) const {
   return {result(in.dtype(0), std::move(y))};
 }
 
+Dim Slice::count() const {
+  if (step > 0) return (end - begin + (step - 1)).floor_divided_by(step);
+  return (begin - end + (-step - 1)).floor_divided_by(-step);
+}
+
 Results Slice::infer(const Inputs& in) const {
   in.require_count(1, 1);
   Shape y = in.shape(0);
   const auto at = static_cast<std::size_t>(axis);
   in.require(axis >= 0 && at < y.size(), "an axis of the input");
+  in.require(step != 0 && std::abs(step) <= kMaxStep, "a step that is not 0");
   if (begin.is_constant() && end.is_constant()) {
-    in.require(begin.constant() >= 0 && begin.constant() < end.constant(), "begin before end");
-    in.require(!y[at].is_constant() || end.constant() <= y[at].constant(),
-               "the end not behind the input's");
+    const std::int64_t low = step > 0 ? begin.constant() : end.constant() + 1;
+    const std::int64_t high = step > 0 ? end.constant() : begin.constant() + 1;
+    in.require(low >= 0 && low < high, "begin before end, in the direction of the step");
+    in.require(!y[at].is_constant() || high <= y[at].constant(), "nothing behind the input's end");
   }
-  y[at] = end - begin;
+  y[at] = count();
   return {result(in.dtype(0), std::move(y))};
 }
 
@@ -80,12 +94,21 @@ Results Expand::infer(const Inputs& in) const {
   return {result(in.dtype(0), shape)};
 }
 
+Results Sizes::infer(const Inputs& in) const {
+  constexpr std::size_t kMost = 64;
+  in.require_count(1, 1);
+  in.require(sizes.size() <= kMost, "at most 64 sizes");
+  return {result(DType::kI32, {static_cast<std::int64_t>(sizes.size())})};
+}
+
 Results Gather::infer(const Inputs& in) const {
   in.require_count(2, 2);
   const Shape& table = in.shape(0);
   in.require(!table.empty() && in.dtype(1) == DType::kI32, "a table and int32 indices");
-  Shape y = in.shape(1);
-  y.insert(y.end(), table.begin() + 1, table.end());
+  in.require(axis >= 0 && static_cast<std::size_t>(axis) < table.size(), "an axis of the table");
+  Shape y(table.begin(), table.begin() + axis);
+  y.insert(y.end(), in.shape(1).begin(), in.shape(1).end());
+  y.insert(y.end(), table.begin() + axis + 1, table.end());
   return {result(in.dtype(0), std::move(y))};
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <type_traits>
 
 namespace lasso::graph {
@@ -11,16 +12,53 @@ const EnumNames<Activation>& names_of(EnumTag<Activation> /*tag*/) {
   static const EnumNames<Activation> names{{Activation::kNone, "none"},
                                            {Activation::kGelu, "gelu"},
                                            {Activation::kRelu, "relu"},
-                                           {Activation::kSigmoid, "sigmoid"}};
+                                           {Activation::kSigmoid, "sigmoid"},
+                                           {Activation::kSilu, "silu"}};
   return names;
 }
 std::string_view to_string(Activation activation) { return name_of(activation); }
 
+const EnumNames<PoolKind>& names_of(EnumTag<PoolKind> /*tag*/) {
+  static const EnumNames<PoolKind> names{{PoolKind::kMax, "max"}, {PoolKind::kAverage, "average"}};
+  return names;
+}
+std::string_view to_string(PoolKind kind) { return name_of(kind); }
+
+const EnumNames<ResizeMode>& names_of(EnumTag<ResizeMode> /*tag*/) {
+  static const EnumNames<ResizeMode> names{{ResizeMode::kNearest, "nearest"},
+                                           {ResizeMode::kLinear, "linear"},
+                                           {ResizeMode::kCubic, "cubic"}};
+  return names;
+}
+std::string_view to_string(ResizeMode mode) { return name_of(mode); }
+
+const EnumNames<ResizeCoordinates>& names_of(EnumTag<ResizeCoordinates> /*tag*/) {
+  static const EnumNames<ResizeCoordinates> names{
+      {ResizeCoordinates::kHalfPixel, "half_pixel"},
+      {ResizeCoordinates::kHalfPixelSymmetric, "half_pixel_symmetric"},
+      {ResizeCoordinates::kPytorchHalfPixel, "pytorch_half_pixel"},
+      {ResizeCoordinates::kAlignCorners, "align_corners"},
+      {ResizeCoordinates::kAsymmetric, "asymmetric"}};
+  return names;
+}
+std::string_view to_string(ResizeCoordinates coordinates) { return name_of(coordinates); }
+
+const EnumNames<NearestRounding>& names_of(EnumTag<NearestRounding> /*tag*/) {
+  static const EnumNames<NearestRounding> names{
+      {NearestRounding::kPreferFloor, "round_prefer_floor"},
+      {NearestRounding::kPreferCeil, "round_prefer_ceil"},
+      {NearestRounding::kFloor, "floor"},
+      {NearestRounding::kCeil, "ceil"}};
+  return names;
+}
+std::string_view to_string(NearestRounding rounding) { return name_of(rounding); }
+
 const EnumNames<BinaryKind>& names_of(EnumTag<BinaryKind> /*tag*/) {
-  static const EnumNames<BinaryKind> names{{BinaryKind::kAdd, "add"}, {BinaryKind::kSub, "sub"},
-                                           {BinaryKind::kMul, "mul"}, {BinaryKind::kDiv, "div"},
-                                           {BinaryKind::kMax, "max"}, {BinaryKind::kMin, "min"},
-                                           {BinaryKind::kPow, "pow"}};
+  static const EnumNames<BinaryKind> names{
+      {BinaryKind::kAdd, "add"}, {BinaryKind::kSub, "sub"}, {BinaryKind::kMul, "mul"},
+      {BinaryKind::kDiv, "div"}, {BinaryKind::kMax, "max"}, {BinaryKind::kMin, "min"},
+      {BinaryKind::kPow, "pow"}, {BinaryKind::kMod, "mod"}, {BinaryKind::kFmod, "fmod"},
+      {BinaryKind::kAnd, "and"}, {BinaryKind::kOr, "or"},   {BinaryKind::kXor, "xor"}};
   return names;
 }
 std::string_view to_string(BinaryKind kind) { return name_of(kind); }
@@ -43,7 +81,21 @@ const EnumNames<UnaryKind>& names_of(EnumTag<UnaryKind> /*tag*/) {
                                           {UnaryKind::kErf, "erf"},
                                           {UnaryKind::kRound, "round"},
                                           {UnaryKind::kFloor, "floor"},
-                                          {UnaryKind::kCeil, "ceil"}};
+                                          {UnaryKind::kCeil, "ceil"},
+                                          {UnaryKind::kSilu, "silu"},
+                                          {UnaryKind::kTan, "tan"},
+                                          {UnaryKind::kAsin, "asin"},
+                                          {UnaryKind::kAcos, "acos"},
+                                          {UnaryKind::kAtan, "atan"},
+                                          {UnaryKind::kSinh, "sinh"},
+                                          {UnaryKind::kCosh, "cosh"},
+                                          {UnaryKind::kAsinh, "asinh"},
+                                          {UnaryKind::kAcosh, "acosh"},
+                                          {UnaryKind::kAtanh, "atanh"},
+                                          {UnaryKind::kSoftplus, "softplus"},
+                                          {UnaryKind::kNot, "not"},
+                                          {UnaryKind::kIsNan, "is_nan"},
+                                          {UnaryKind::kIsInf, "is_inf"}};
   return names;
 }
 std::string_view to_string(UnaryKind kind) { return name_of(kind); }
@@ -58,6 +110,8 @@ UnaryKind unary_of(Activation activation) {
       return UnaryKind::kRelu;
     case Activation::kSigmoid:
       return UnaryKind::kSigmoid;
+    case Activation::kSilu:
+      return UnaryKind::kSilu;
   }
   return UnaryKind::kIdentity;
 }
@@ -69,14 +123,40 @@ std::optional<Activation> activation_of(UnaryKind kind) {
   return std::nullopt;
 }
 
+const EnumNames<CompareKind>& names_of(EnumTag<CompareKind> /*tag*/) {
+  static const EnumNames<CompareKind> names{{CompareKind::kEqual, "equal"},
+                                            {CompareKind::kLess, "less"},
+                                            {CompareKind::kLessEqual, "less_equal"},
+                                            {CompareKind::kGreater, "greater"},
+                                            {CompareKind::kGreaterEqual, "greater_equal"}};
+  return names;
+}
+std::string_view to_string(CompareKind kind) { return name_of(kind); }
+
 const EnumNames<ReduceKind>& names_of(EnumTag<ReduceKind> /*tag*/) {
   static const EnumNames<ReduceKind> names{{ReduceKind::kSum, "sum"},
                                            {ReduceKind::kMean, "mean"},
                                            {ReduceKind::kMax, "max"},
-                                           {ReduceKind::kMin, "min"}};
+                                           {ReduceKind::kMin, "min"},
+                                           {ReduceKind::kProd, "prod"}};
   return names;
 }
 std::string_view to_string(ReduceKind kind) { return name_of(kind); }
+
+const EnumNames<Reduction>& names_of(EnumTag<Reduction> /*tag*/) {
+  static const EnumNames<Reduction> names{{Reduction::kNone, "none"},
+                                          {Reduction::kAdd, "add"},
+                                          {Reduction::kMul, "mul"},
+                                          {Reduction::kMax, "max"},
+                                          {Reduction::kMin, "min"}};
+  return names;
+}
+
+const EnumNames<BoxCoding>& names_of(EnumTag<BoxCoding> /*tag*/) {
+  static const EnumNames<BoxCoding> names{{BoxCoding::kCorners, "corners"},
+                                          {BoxCoding::kCenter, "center"}};
+  return names;
+}
 
 namespace {
 
@@ -146,17 +226,28 @@ class Printer {
   std::string text_;
 };
 
-// Replaces dimensions by their values.
-struct Bind {
+// Calls f for each dimension among the attributes.
+template <typename F>
+struct EachDim {
   template <typename T, typename... Hints>
   void operator()(const char* /*name*/, T& value, const Hints&... /*hints*/) const {
-    if constexpr (std::is_same_v<T, Dim>) value = value.evaluate(bindings);
-    if constexpr (std::is_same_v<T, Shape>) {
-      for (Dim& dim : value) dim = dim.evaluate(bindings);
-    }
+    if constexpr (std::is_same_v<T, Dim>) f(value);
+    if constexpr (std::is_same_v<T, Shape>) std::for_each(value.begin(), value.end(), f);
   }
-  const Bindings& bindings;
+  const F& f;
 };
+
+template <typename F>
+Op with_dims(const Op& op, const F& f) {
+  Op result = op;
+  std::visit(
+      [&]<typename T>(T& o) {
+        const EachDim<F> each{f};
+        T::fields(o, each);
+      },
+      result);
+  return result;
+}
 
 template <typename T>
 std::vector<std::string> texts(const T& op) {
@@ -190,14 +281,11 @@ std::string attributes(const Op& op) {
 }
 
 Op bound(const Op& op, const Bindings& bindings) {
-  Op result = op;
-  std::visit(
-      [&]<typename T>(T& o) {
-        const Bind bind{bindings};
-        T::fields(o, bind);
-      },
-      result);
-  return result;
+  return with_dims(op, [&](Dim& dim) { dim = dim.evaluate(bindings); });
+}
+
+Op with_size(const Op& op, const std::string& symbol, const Dim& size) {
+  return with_dims(op, [&](Dim& dim) { dim = dim.with(symbol, size); });
 }
 
 }  // namespace lasso::graph

@@ -18,54 +18,12 @@
 #include "core/dtype.h"
 #include "core/enum_names.h"
 #include "graph/dim.h"
+#include "graph/op_elementwise.h"
+#include "graph/op_hints.h"
+#include "graph/op_images.h"
+#include "graph/op_indices.h"
 
 namespace lasso::graph {
-
-struct Value;
-class Inputs;
-using Results = std::vector<Value>;
-
-// How an attribute is printed, where not as name=value.
-struct IfSet {};      // only where it differs from the default
-struct Unprinted {};  // what the op's name or the result's shape says
-struct ZeroIs {       // 0 has a name
-  std::string_view name;
-};
-
-enum class Activation : std::uint8_t {
-  kNone,
-  kGelu,  // x * (1 + erf(x / sqrt 2)) / 2
-  kRelu,  // 0 if x < 0, else x: NaN stays
-  kSigmoid,
-};
-const EnumNames<Activation>& names_of(EnumTag<Activation> tag);
-std::string_view to_string(Activation activation);
-
-// Of height and width; one number stands for both.
-struct Size2d {
-  std::int64_t h = 1;
-  std::int64_t w = 1;
-
-  Size2d() = default;
-  Size2d(std::int64_t both) : h(both), w(both) {}  // NOLINT(google-explicit-constructor)
-  Size2d(std::int64_t height, std::int64_t width) : h(height), w(width) {}
-  bool operator==(const Size2d&) const = default;
-};
-
-// What surrounds an image; one number stands for all sides.
-struct Pads2d {
-  std::int64_t top = 0;
-  std::int64_t left = 0;
-  std::int64_t bottom = 0;
-  std::int64_t right = 0;
-
-  Pads2d() = default;
-  Pads2d(std::int64_t all)  // NOLINT(google-explicit-constructor)
-      : top(all), left(all), bottom(all), right(all) {}
-  Pads2d(std::int64_t top, std::int64_t left, std::int64_t bottom, std::int64_t right)
-      : top(top), left(left), bottom(bottom), right(right) {}
-  bool operator==(const Pads2d&) const = default;
-};
 
 // y = activation(x W^T + b) + r.   (x [..., K], W [N, K], b? [N], r? [..., N], scales? [...],
 // gain? [K], output_gain? [N]) -> [..., N], or (q [..., N], scales [...]) where `output` is uint8
@@ -101,73 +59,6 @@ struct MatMul {
   static void fields(auto& op, auto& v) { v("activation", op.activation, IfSet{}); }
   Results infer(const Inputs& in) const;
   bool operator==(const MatMul&) const = default;
-};
-
-// Cross-correlation.   (x [B, H, W, C], W [N, C/groups, kh, kw], b? [N]) -> [B, H', W', N] with
-//   H' = floor((H + top + bottom - dilation (kh - 1) - 1) / stride) + 1
-// and W' in the same way. The result's channels and x's are divided into `groups`; those of one
-// read those of the same one. With weights bfloat16 or float16, x is of that type, or float32 and
-// rounded to it, and W is rounded to it; sums and the result are float32.
-struct Conv2d {
-  static constexpr std::string_view kName = "conv2d";
-  std::int64_t kernel_h = 1;
-  std::int64_t kernel_w = 1;
-  Size2d stride = 1;
-  Pads2d padding = 0;  // of zeros
-  Activation activation = Activation::kNone;
-  DType weights = DType::kF32;  // or bfloat16, float16
-  Size2d dilation = 1;          // distance of the window's pixels
-  std::int64_t groups = 1;
-
-  static void fields(auto& op, auto& v) {
-    v("kernel_h", op.kernel_h);
-    v("kernel_w", op.kernel_w);
-    v("stride", op.stride);
-    v("padding", op.padding);
-    v("activation", op.activation, IfSet{});
-    v("weights", op.weights, IfSet{});
-    v("dilation", op.dilation, IfSet{});
-    v("groups", op.groups, IfSet{});
-  }
-  Results infer(const Inputs& in) const;
-  bool operator==(const Conv2d&) const = default;
-};
-
-// Transposed convolution with kernel = stride and no padding, so that outputs do not overlap.
-// (x [B, H, W, C], W [C, N, s, s], b? [N]) -> [B, sH, sW, N]
-// Weights in lower types are those of Conv2d; with them the result may be of their type.
-struct ConvTranspose2d {
-  static constexpr std::string_view kName = "conv_transpose2d";
-  std::int64_t stride = 2;
-  Activation activation = Activation::kNone;
-  DType weights = DType::kF32;  // or bfloat16, float16
-  DType output = DType::kF32;   // or that of lower weights
-
-  static void fields(auto& op, auto& v) {
-    v("stride", op.stride);
-    v("activation", op.activation, IfSet{});
-    v("weights", op.weights, IfSet{});
-    v("output", op.output, IfSet{});
-  }
-  Results infer(const Inputs& in) const;
-  bool operator==(const ConvTranspose2d&) const = default;
-};
-
-// y = A u^T, where the rows of u are the pixels of activation(ConvTranspose2d(x, W, b)), which stay
-// float32.   (A [B, M, N], x [B, H, W, C], W [C, N, s, s], b? [N]) -> [B, M, sH*sW]
-struct UpscaledProduct {
-  static constexpr std::string_view kName = "upscaled_product";
-  std::int64_t stride = 2;
-  Activation activation = Activation::kNone;
-  DType weights = DType::kF32;  // as of ConvTranspose2d
-
-  static void fields(auto& op, auto& v) {
-    v("stride", op.stride);
-    v("activation", op.activation, IfSet{});
-    v("weights", op.weights, IfSet{});
-  }
-  Results infer(const Inputs& in) const;
-  bool operator==(const UpscaledProduct&) const = default;
 };
 
 // y = activation((x - mean) / sqrt(variance + epsilon) * gamma + beta) over the last dimension.
@@ -222,8 +113,11 @@ struct Quantize {
   bool operator==(const Quantize&) const = default;
 };
 
-// The same numbers in another type: to the nearest, ties to even, where a float type is narrower,
-// and towards zero where an integer is.   (x) -> the same in `to`
+// The same numbers in another type, of any two.   (x) -> the same in `to`
+// - To a float type: to the nearest, ties to even.
+// - Of a float type to an integer: towards zero, then to the nearest that there is; of NaN 0.
+// - Between integers: the lower bits, but of int64 to int32 the nearest that there is.
+// - To bool: whether it is not 0; of bool: 0 or 1.
 struct Cast {
   static constexpr std::string_view kName = "cast";
   DType to = DType::kF32;
@@ -273,75 +167,13 @@ struct Attention {
   bool operator==(const Attention&) const = default;
 };
 
-enum class BinaryKind : std::uint8_t { kAdd, kSub, kMul, kDiv, kMax, kMin, kPow };
-const EnumNames<BinaryKind>& names_of(EnumTag<BinaryKind> tag);
-std::string_view to_string(BinaryKind kind);
-
-// y = activation(f(a, b)) in the type of both, NumPy's broadcasting. Activations are of float32.
-struct Binary {
-  static constexpr std::string_view kName = "binary";
-  BinaryKind kind = BinaryKind::kAdd;
-  Activation activation = Activation::kNone;
-
-  static void fields(auto& op, auto& v) {
-    v("kind", op.kind, Unprinted{});
-    v("activation", op.activation, IfSet{});
-  }
-  std::string_view name() const { return to_string(kind); }
-  Results infer(const Inputs& in) const;
-  bool operator==(const Binary&) const = default;
-};
-
-enum class UnaryKind : std::uint8_t {
-  kIdentity,
-  kGelu,  // the activations
-  kRelu,
-  kSigmoid,
-  kAbs,
-  kNegate,
-  kSign,  // -1, 0 or 1
-  kExp,
-  kLog,
-  kSqrt,
-  kReciprocal,
-  kSin,
-  kCos,
-  kTanh,
-  kErf,
-  kRound,  // to the nearest, ties to even
-  kFloor,
-  kCeil,
-};
-const EnumNames<UnaryKind>& names_of(EnumTag<UnaryKind> tag);
-std::string_view to_string(UnaryKind kind);
-
-// An activation as a function of its own, and the inverse, where there is one. kNone is the
-// identity.
-UnaryKind unary_of(Activation activation);
-std::optional<Activation> activation_of(UnaryKind kind);
-
-// y = f(x)
-struct Unary {
-  static constexpr std::string_view kName = "unary";
-  UnaryKind kind = UnaryKind::kIdentity;
-
-  Unary() = default;
-  Unary(UnaryKind kind) : kind(kind) {}  // NOLINT(google-explicit-constructor): it is nothing else
-  Unary(Activation activation)           // NOLINT(google-explicit-constructor)
-      : kind(unary_of(activation)) {}
-
-  static void fields(auto& op, auto& v) { v("kind", op.kind, Unprinted{}); }
-  std::string_view name() const { return to_string(kind); }
-  Results infer(const Inputs& in) const;
-  bool operator==(const Unary&) const = default;
-};
-
-enum class ReduceKind : std::uint8_t { kSum, kMean, kMax, kMin };
+enum class ReduceKind : std::uint8_t { kSum, kMean, kMax, kMin, kProd };
 const EnumNames<ReduceKind>& names_of(EnumTag<ReduceKind> tag);
 std::string_view to_string(ReduceKind kind);
 
 // Over all elements along `axes` (different, none negative), which stay as dimensions of 1 or go.
-// A sum of nothing is 0, the maximum -infinity, the minimum infinity.
+// A sum of nothing is 0, a product 1, the maximum -infinity, the minimum infinity, or the type's
+// least and largest integer. Sums and products of integers wrap around.
 struct Reduce {
   static constexpr std::string_view kName = "reduce";
   ReduceKind kind = ReduceKind::kSum;
@@ -355,6 +187,26 @@ struct Reduce {
   }
   Results infer(const Inputs& in) const;
   bool operator==(const Reduce&) const = default;
+};
+
+// Where the maximum or the minimum (`kind`) stands along `axis` (not negative), which stays as a
+// dimension of 1 or goes: the first of equal ones, or the last. NaN is both.
+// (x float32 or int32) -> int32
+struct ArgReduce {
+  static constexpr std::string_view kName = "arg_reduce";
+  ReduceKind kind = ReduceKind::kMax;
+  std::int64_t axis = 0;
+  bool keep = true;
+  bool last = false;
+
+  static void fields(auto& op, auto& v) {
+    v("kind", op.kind);
+    v("axis", op.axis);
+    v("keep", op.keep, IfSet{});
+    v("last", op.last, IfSet{});
+  }
+  Results infer(const Inputs& in) const;
+  bool operator==(const ArgReduce&) const = default;
 };
 
 // y = exp(x) / sum exp(x) along `axis` (not negative).
@@ -394,18 +246,23 @@ struct Concat {
   bool operator==(const Concat&) const = default;
 };
 
-// y = x[..., begin:end, ...] along `axis`.
+// y = x[..., begin:end:step, ...] along `axis`: the elements of Python's range(begin, end, step),
+// which are ceil((end - begin) / step). A step below 0 goes from begin down to above end, which is
+// -1 where element 0 is the last.
 struct Slice {
   static constexpr std::string_view kName = "slice";
   std::int64_t axis = 0;
   Dim begin = 0;
   Dim end = 0;
+  std::int64_t step = 1;
 
   static void fields(auto& op, auto& v) {
     v("axis", op.axis);
     v("begin", op.begin);
     v("end", op.end);
+    v("step", op.step, IfSet{});
   }
+  Dim count() const;  // of elements along the axis
   Results infer(const Inputs& in) const;
   bool operator==(const Slice&) const = default;
 };
@@ -440,15 +297,15 @@ struct Expand {
   bool operator==(const Expand&) const = default;
 };
 
-// y = table[index + offset].   (table [R, ...], index int32 [...]) -> [index..., row...]
-// An index outside the table is an error of the caller that is checked before the program runs.
-struct Gather {
-  static constexpr std::string_view kName = "gather";
-  std::int64_t offset = 0;
+// Sizes as numbers: y[i] = sizes[i], which an int32 holds, at most 64 of them. x is not read: it is
+// there because every node reads something.   (x) -> int32 [sizes]
+struct Sizes {
+  static constexpr std::string_view kName = "sizes";
+  Shape sizes;
 
-  static void fields(auto& op, auto& v) { v("offset", op.offset); }
+  static void fields(auto& op, auto& v) { v("sizes", op.sizes); }
   Results infer(const Inputs& in) const;
-  bool operator==(const Gather&) const = default;
+  bool operator==(const Sizes&) const = default;
 };
 
 // Random Fourier features (Tancik et al. 2020): t = 2 pi (2 x - 1) M; y = [sin t, cos t].
@@ -464,7 +321,9 @@ struct FourierFeatures {
 using Op =
     std::variant<Linear, MatMul, Conv2d, ConvTranspose2d, LayerNorm, WindowAttention, Attention,
                  Binary, Unary, Concat, Slice, Reshape, Transpose, Expand, Gather, FourierFeatures,
-                 Quantize, Cast, Reduce, Softmax, Pad, AddNorm, UpscaledProduct>;
+                 Quantize, Cast, Reduce, Softmax, Pad, AddNorm, UpscaledProduct, GatherElements,
+                 GatherNd, ScatterElements, ScatterNd, ArgReduce, CumSum, TopK, Pool2d, Resize,
+                 Deconv2d, NonMaxSuppression, EfficientNms, LeakyRelu, Compare, Select, Sizes>;
 
 // What an op is called: its name, or what it computes where one op computes several functions
 // ("layer_norm", "add").
@@ -475,6 +334,8 @@ std::string attributes(const Op& op);
 
 // The op with the values of symbols in its attributes.
 Op bound(const Op& op, const Bindings& bindings);
+// The op with another size in the place of a symbol.
+Op with_size(const Op& op, const std::string& symbol, const Dim& size);
 
 }  // namespace lasso::graph
 

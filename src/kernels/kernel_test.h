@@ -55,6 +55,8 @@ inline double activate(graph::Activation activation, double x) {
       return std::max(x, 0.0);
     case graph::Activation::kSigmoid:
       return 1.0 / (1.0 + std::exp(-x));
+    case graph::Activation::kSilu:
+      return x / (1.0 + std::exp(-x));
   }
   return x;
 }

@@ -4,18 +4,25 @@
 #include <mutex>
 
 #include "kernels/attention/attention.h"
+#include "kernels/axis/axis.h"
 #include "kernels/conv/conv.h"
 #include "kernels/conv/upscaled_product.h"
 #include "kernels/cpu/onednn.h"
+#include "kernels/deconv/deconv.h"
 #include "kernels/device_library.h"
+#include "kernels/elementwise/compare.h"
 #include "kernels/elementwise/elementwise.h"
+#include "kernels/indices/indices.h"
 #include "kernels/layout/layout.h"
 #include "kernels/linear/linear.h"
 #include "kernels/matmul/matmul.h"
+#include "kernels/nms/nms.h"
 #include "kernels/norm/norm.h"
 #include "kernels/pad/pad.h"
+#include "kernels/pool/pool.h"
 #include "kernels/quantize/quantize.h"
 #include "kernels/reduce/reduce.h"
+#include "kernels/resize/resize.h"
 #include "kernels/softmax/softmax.h"
 
 namespace lasso::kernels {
@@ -46,6 +53,7 @@ struct FamilyOf {
   const Family& operator()(const graph::Transpose&) const { return transpose_family(); }
   const Family& operator()(const graph::Expand&) const { return expand_family(); }
   const Family& operator()(const graph::Gather&) const { return gather_family(); }
+  const Family& operator()(const graph::Sizes&) const { return sizes_family(); }
   const Family& operator()(const graph::FourierFeatures&) const {
     return fourier_features_family();
   }
@@ -54,6 +62,25 @@ struct FamilyOf {
   const Family& operator()(const graph::Reduce&) const { return reduce_family(); }
   const Family& operator()(const graph::Softmax&) const { return softmax_family(); }
   const Family& operator()(const graph::Pad&) const { return pad_family(); }
+  const Family& operator()(const graph::GatherElements&) const { return gather_elements_family(); }
+  const Family& operator()(const graph::GatherNd&) const { return gather_nd_family(); }
+  const Family& operator()(const graph::ScatterElements&) const {
+    return scatter_elements_family();
+  }
+  const Family& operator()(const graph::ScatterNd&) const { return scatter_nd_family(); }
+  const Family& operator()(const graph::ArgReduce&) const { return arg_reduce_family(); }
+  const Family& operator()(const graph::CumSum&) const { return cum_sum_family(); }
+  const Family& operator()(const graph::TopK&) const { return top_k_family(); }
+  const Family& operator()(const graph::Deconv2d&) const { return deconv2d_family(); }
+  const Family& operator()(const graph::Pool2d&) const { return pool2d_family(); }
+  const Family& operator()(const graph::Resize&) const { return resize_family(); }
+  const Family& operator()(const graph::NonMaxSuppression&) const {
+    return non_max_suppression_family();
+  }
+  const Family& operator()(const graph::EfficientNms&) const { return efficient_nms_family(); }
+  const Family& operator()(const graph::LeakyRelu&) const { return leaky_relu_family(); }
+  const Family& operator()(const graph::Compare&) const { return compare_family(); }
+  const Family& operator()(const graph::Select&) const { return select_family(); }
 };
 
 // The families of a device whose rows its library brings; by the CPU's.

@@ -80,6 +80,15 @@ Expanded expand(const graph::Conv2d& op, Expansion& e) {
   return {e.activate(e.add("convolved", plain, inputs), op.activation)};
 }
 
+Expanded expand(const graph::Deconv2d& op, Expansion& e) {
+  if (op.activation == Activation::kNone) return {};
+  graph::Deconv2d plain = op;
+  plain.activation = Activation::kNone;
+  std::vector<ValueId> inputs{e.input(0), e.input(1)};
+  if (e.has(2)) inputs.push_back(e.input(2));
+  return {e.activate(e.add("convolved", plain, inputs), op.activation)};
+}
+
 // A product gives the s x s pixels that each pixel becomes.
 Expanded expand(const graph::ConvTranspose2d& op, Expansion& e) {
   const ValueId x = e.rounded("x", e.input(0), op.weights);
@@ -194,6 +203,8 @@ Expanded expand(const graph::Unary& op, Expansion& e) {
       return {e.unary("sigmoid", UnaryKind::kReciprocal,
                       e.binary("denominator", BinaryKind::kAdd, power, one()))};
     }
+    case UnaryKind::kSilu:
+      return {e.binary("silu", BinaryKind::kMul, x, e.unary("sigmoid", UnaryKind::kSigmoid, x))};
     default:
       return {};
   }

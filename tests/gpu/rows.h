@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <map>
@@ -71,17 +72,48 @@ inline AlignedBuffer special_bytes(const In& in) {
   constexpr std::int32_t kIntegers[] = {
       0,         1,         -1,    127,   128,    255, 256, -129,     16777217,      33554435,
       INT32_MAX, INT32_MIN, 65504, 65520, -65536, 257, 258, 16777219, INT32_MAX - 63};
+  // Of float64 what would be ties of float32 or, once rounded to that, of a half; and the rest.
+  constexpr std::uint64_t kDoubles[] = {
+      0x3FF0020000000000, 0x3FF0020000001000, 0x3FF001FFFFFFF000, 0x3FF0100000000001,
+      0xBFF0100000000001, 0x3FF0000010000000, 0x3FF0000030000000, 0x36A0000000000000,
+      0x3690000000000000, 0x0000000000000001, 0x8000000000000001, 0x7FEFFFFFFFFFFFFF,
+      0x47EFFFFFF0000000, 0x47EFFFFFEFFFFFFF, 0x7FF0000000000001, 0xFFFABCDEF0123456,
+      0x43E0000000000000, 0xC3E0000000000000, 0xC3E0000000000001, 0x41DFFFFFFFC00000,
+      0x7FF0000000000000, 0xFFF0000000000000, 0x8000000000000000, 0xC1E0000000200000};
   const auto count = static_cast<std::size_t>(element_count(in.dims));
   AlignedBuffer bytes(std::max<std::size_t>(count * size_of(in.dtype), 1));
+  const auto put = [&](std::size_t i, auto value) {
+    std::memcpy(bytes.data() + i * sizeof(value), &value, sizeof(value));
+  };
   for (std::size_t i = 0; i < count; ++i) {
-    if (is_half(in.dtype)) {
-      reinterpret_cast<std::uint16_t*>(bytes.data())[i] = static_cast<std::uint16_t>(i);
-    } else if (in.dtype == DType::kU8) {
-      bytes.data()[i] = static_cast<std::byte>(i);
-    } else if (in.dtype == DType::kI32) {
-      reinterpret_cast<std::int32_t*>(bytes.data())[i] = kIntegers[i % std::size(kIntegers)];
-    } else {
-      reinterpret_cast<std::uint32_t*>(bytes.data())[i] = kFloats[i % std::size(kFloats)];
+    const std::uint32_t number = kFloats[i % std::size(kFloats)];
+    const std::int32_t integer = kIntegers[i % std::size(kIntegers)];
+    switch (in.dtype) {
+      case DType::kF16:
+      case DType::kBF16:
+      case DType::kI16:
+        put(i, static_cast<std::uint16_t>(i));
+        break;
+      case DType::kI8:
+      case DType::kU8:
+      case DType::kBool:
+        put(i, static_cast<std::uint8_t>(i));
+        break;
+      case DType::kI32:
+        put(i, integer);
+        break;
+      case DType::kI64:
+        put(i, integer * (i % 2 == 0 ? std::int64_t{1} : (std::int64_t{1} << 31) + 3));
+        break;
+      case DType::kF32:
+        put(i, number);
+        break;
+      case DType::kF64:
+        if (i % 2 == 0) {
+          put(i, static_cast<double>(std::bit_cast<float>(number)));
+        } else {
+          put(i, kDoubles[i / 2 % std::size(kDoubles)]);
+        }
     }
   }
   return bytes;
@@ -100,13 +132,27 @@ inline AlignedBuffer random_bytes(const In& in, std::uint64_t seed) {
         reinterpret_cast<std::uint16_t*>(bytes.data())[i] = f32_to_half(in.dtype, value);
         break;
       case DType::kU8:
+      case DType::kI8:
         bytes.data()[i] = static_cast<std::byte>(random.below(256));
+        break;
+      case DType::kBool:  // any byte but 0 is true
+        bytes.data()[i] = static_cast<std::byte>(random.below(3));
+        break;
+      case DType::kI16:
+        reinterpret_cast<std::uint16_t*>(bytes.data())[i] =
+            static_cast<std::uint16_t>(random.below(65536));
+        break;
+      case DType::kI64:
+        reinterpret_cast<std::uint64_t*>(bytes.data())[i] = random.next();
+        break;
+      case DType::kF64:
+        reinterpret_cast<double*>(bytes.data())[i] = static_cast<double>(value) / 3;
         break;
       case DType::kI32:
         reinterpret_cast<std::int32_t*>(bytes.data())[i] =
             static_cast<std::int32_t>(random.below(static_cast<std::uint64_t>(in.below)));
         break;
-      default:
+      case DType::kF32:
         reinterpret_cast<float*>(bytes.data())[i] = value;
     }
   }

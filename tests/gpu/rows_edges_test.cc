@@ -34,7 +34,13 @@ TEST_F(RowsTest, NothingToCompute) {
   conv.kernel_h = conv.kernel_w = 3;
   conv.padding = 1;
   check("no images", conv, {{{0, 5, 6, 8}}, weights({8, 8, 3, 3}), weights({8})});
+  conv.groups = 8;
+  check("no images", conv, {{{0, 5, 6, 8}}, weights({8, 1, 3, 3}), weights({8})});
+  conv.groups = 1;
   check("no filters", conv, {{{1, 5, 6, 8}}, weights({0, 8, 3, 3}), absent()});
+  const graph::Deconv2d deconv{.kernel_h = 3, .kernel_w = 3, .stride = 2};
+  check("no images", deconv, {{{0, 5, 6, 8}}, weights({8, 7, 3, 3}), weights({7})});
+  check("no filters", deconv, {{{1, 5, 6, 8}}, weights({8, 0, 3, 3}), absent()});
   for (const DType type : {DType::kF32, DType::kF16}) {
     check("no images", graph::ConvTranspose2d{2, Activation::kNone, type},
           {{{0, 5, 6, 8}}, weights({8, 8, 2, 2}), weights({8})});
@@ -59,8 +65,21 @@ TEST_F(RowsTest, NothingToCompute) {
   check("binary", graph::Binary{BinaryKind::kAdd, Activation::kNone}, {{{0, 8}}, {{8}}});
   check("binary", graph::Binary{BinaryKind::kAdd, Activation::kNone}, {{{3, 0}}, {{0}}});
   check("unary", graph::Unary{graph::UnaryKind::kExp}, {{{0}}});
+  check("binary", graph::Binary{BinaryKind::kAdd, Activation::kNone},
+        {{{0, 8}, DType::kI32}, {{8}, DType::kI32}}, true);
+  check("unary", graph::Unary{graph::UnaryKind::kNot}, {{{0}, DType::kBool}}, true);
+  check("leaky ReLU", graph::LeakyRelu{}, {{{0, 4}}});
+  check("compare", graph::Compare{}, {{{0, 8}}, {{8}}}, true);
+  check("select", graph::Select{}, {{{0, 8}, DType::kBool}, {{8}}, {{1}}}, true);
+  check("cast", graph::Cast{DType::kI64}, {{{0, 7}, DType::kBool}}, true);
   check("fourier", graph::FourierFeatures{}, {{{0, 2}}, {{2, 16}}});
   check("quantize", graph::Quantize{}, {{{0, 64}}, absent()}, true);
+  check("no images", graph::Resize{.height = 4, .width = 5}, {{{0, 6, 6, 8}}}, true);
+  check("no channels", graph::Resize{.height = 4, .width = 5}, {{{2, 6, 6, 0}}}, true);
+  check("no pixels", graph::Resize{.height = 0, .width = 5}, {{{2, 0, 6, 8}}}, true);
+  check("no images", graph::Pool2d{.stride = 2}, {{{0, 6, 6, 8}}}, true);
+  check("no channels", graph::Pool2d{.stride = 2}, {{{2, 6, 6, 0}}}, true);
+  check("no pixels", graph::Pool2d{.padding = 1}, {{{2, 0, 6, 8}}}, true);
   for (const graph::ReduceKind kind : {graph::ReduceKind::kSum, graph::ReduceKind::kMean}) {
     check("reduce", graph::Reduce{kind, {1}, true}, {{{0, 5}}});
   }
@@ -73,11 +92,30 @@ TEST_F(RowsTest, NothingToCompute) {
   check("concat", graph::Concat{1}, {{{5, 0}}, {{5, 0}}}, true);
   check("slice", graph::Slice{1, 2, 5}, {{{0, 9}}}, true);
   check("slice", graph::Slice{0, 2, 5}, {{{9, 0}}}, true);
+  check("slice", graph::Slice{0, 8, -1, -2}, {{{9, 0}}}, true);
   check("transpose", graph::Transpose{{1, 0}}, {{{0, 20}}}, true);
   check("transpose", graph::Transpose{{0, 2, 1}}, {{{0, 64, 64}}}, true);
   check("expand", graph::Expand{{0, 4}}, {{{1, 4}}}, true);
   check("gather", graph::Gather{}, {{{11, 6}}, {{0}, DType::kI32}}, true);
   check("gather", graph::Gather{}, {{{11, 0}}, {{3}, DType::kI32}}, true);
+  check("gather", graph::Gather{0, 1}, {{{0, 11}}, {{3}, DType::kI32}}, true);
+  const auto indices = [](Dims dims) { return In{std::move(dims), DType::kI32}; };
+  check("elements", graph::GatherElements{0}, {{{11, 6}}, indices({0, 6})}, true);
+  check("elements", graph::GatherElements{1}, {{{11, 6}}, indices({0, 6})}, true);
+  check("tuples", graph::GatherNd{}, {{{11, 6}}, indices({0, 1})}, true);
+  check("no slices", graph::GatherNd{}, {{{11, 0}}, indices({3, 1})}, true);
+  check("no updates", graph::ScatterElements{0}, {{{11, 6}}, indices({0, 6}), {{0, 6}}}, true);
+  check("no columns", graph::ScatterElements{0}, {{{11, 6}}, indices({3, 0}), {{3, 0}}}, true);
+  check("no updates", graph::ScatterNd{}, {{{11, 6}}, indices({0, 1}), {{0, 6}}}, true);
+  check("no rows", graph::ArgReduce{graph::ReduceKind::kMax, 1}, {{{0, 6}}}, true);
+  check("no rows", graph::TopK{1, 3}, {{{0, 6}}}, true);
+  check("no rows", graph::CumSum{1}, {{{0, 6}}}, true);
+  check("no columns", graph::CumSum{1}, {{{6, 0}}}, true);
+  check("no images", graph::NonMaxSuppression{}, {{{0, 9, 4}}, {{0, 3, 9}}}, true);
+  check("no boxes", graph::NonMaxSuppression{}, {{{2, 0, 4}}, {{2, 3, 0}}}, true);
+  check("no classes", graph::NonMaxSuppression{}, {{{2, 9, 4}}, {{2, 0, 9}}}, true);
+  check("no images", graph::EfficientNms{}, {{{0, 9, 4}}, {{0, 9, 3}}}, true);
+  check("no boxes", graph::EfficientNms{}, {{{2, 0, 4}}, {{2, 0, 3}}}, true);
   graph::Pad pad;
   pad.before = {1, 0};
   pad.after = {0, 2};

@@ -25,8 +25,8 @@ TEST_F(RowsTest, Linear) {
   for (const DType weights_type : kFloats) {
     for (const DType output : {DType::kF32, weights_type}) {
       for (const DType input : {DType::kF32, weights_type}) {
-        for (const Activation activation :
-             {Activation::kNone, Activation::kGelu, Activation::kRelu, Activation::kSigmoid}) {
+        for (const Activation activation : {Activation::kNone, Activation::kGelu, Activation::kRelu,
+                                            Activation::kSigmoid, Activation::kSilu}) {
           for (const Shape s : {Shape{1, 1, 1}, Shape{7, 5, 3}, Shape{65, 33, 17},
                                 Shape{64, 48, 80}, Shape{200, 136, 768}, Shape{3, 256, 2048}}) {
             const graph::Linear op{activation, weights_type, output};
@@ -75,7 +75,7 @@ TEST_F(RowsTest, LinearAtModelSizes) {
 }
 
 TEST_F(RowsTest, MatMul) {
-  for (const Activation activation : {Activation::kNone, Activation::kSigmoid}) {
+  for (const Activation activation : {Activation::kNone, Activation::kSigmoid, Activation::kSilu}) {
     check("plain", graph::MatMul{activation}, {{{5, 7}}, {{3, 7}}});
     check("batches", graph::MatMul{activation}, {{{2, 3, 65, 33}}, {{2, 3, 17, 33}}});
     check("broadcast", graph::MatMul{activation}, {{{2, 1, 4, 32}}, {{1, 5, 64, 32}}});
@@ -92,7 +92,8 @@ TEST_F(RowsTest, MatMul) {
 TEST_F(RowsTest, Conv2d) {
   for (const DType type : kFloats) {
     for (const DType input : {DType::kF32, type}) {
-      for (const Activation activation : {Activation::kNone, Activation::kGelu}) {
+      for (const Activation activation :
+           {Activation::kNone, Activation::kGelu, Activation::kSilu}) {
         graph::Conv2d op;
         op.weights = type;
         op.activation = activation;
@@ -117,6 +118,13 @@ TEST_F(RowsTest, Conv2d) {
         op.stride = 1;
         op.groups = 2;
         check("groups", op, {{{1, 7, 8, 6}, input}, weights({4, 3, 3, 2}), weights({4})});
+        op.groups = 12;
+        op.padding = {1, 0, 2, 1};
+        op.dilation = {1, 2};
+        check("depthwise", op, {{{2, 7, 14, 12}, input}, weights({12, 1, 3, 2}), weights({12})});
+        op.groups = 7;
+        op.stride = {2, 3};
+        check("depthwise", op, {{{2, 9, 25, 7}, input}, weights({7, 1, 3, 2}), absent()});
         if (HasFailure()) return;
       }
     }
@@ -138,7 +146,8 @@ TEST_F(RowsTest, ConvTranspose2d) {
   for (const DType type : kFloats) {
     for (const DType output : {DType::kF32, type}) {
       for (const DType input : {DType::kF32, type}) {
-        for (const Activation activation : {Activation::kNone, Activation::kGelu}) {
+        for (const Activation activation :
+             {Activation::kNone, Activation::kGelu, Activation::kSilu}) {
           for (const std::int64_t stride : {1, 2, 3}) {
             const graph::ConvTranspose2d op{stride, activation, type, output};
             check("small", op,
@@ -169,7 +178,8 @@ TEST_F(RowsTest, UpscaledProduct) {
   }
   for (const DType type : kFloats) {
     for (const DType input : {DType::kF32, type}) {
-      for (const Activation activation : {Activation::kNone, Activation::kGelu}) {
+      for (const Activation activation :
+           {Activation::kNone, Activation::kGelu, Activation::kSilu}) {
         const graph::UpscaledProduct op{2, activation, type};
         check("odd", op,
               {{{3, 7, 21}}, {{3, 5, 9, 13}, input}, weights({13, 21, 2, 2}), weights({21})});
@@ -184,7 +194,7 @@ TEST_F(RowsTest, UpscaledProduct) {
 
 TEST_F(RowsTest, LayerNorm) {
   for (const DType output : {DType::kF32, DType::kBF16, DType::kF16}) {
-    for (const Activation activation : {Activation::kNone, Activation::kGelu}) {
+    for (const Activation activation : {Activation::kNone, Activation::kGelu, Activation::kSilu}) {
       for (const std::int64_t channels :
            {1, 3, 8, 31, 64, 100, 256, 257, 300, 768, 1000, 1280, 3000}) {
         for (const std::int64_t rows : {1, 5, 133}) {
@@ -288,39 +298,6 @@ TEST_F(RowsTest, Attention) {
   }
 }
 
-TEST_F(RowsTest, Elementwise) {
-  using graph::BinaryKind;
-  using graph::UnaryKind;
-  const std::vector<std::pair<Dims, Dims>> shapes{{{8}, {8}},
-                                                  {{3, 100}, {100}},
-                                                  {{2, 50, 7}, {2, 1, 7}},
-                                                  {{5, 1, 3}, {1, 4, 3}},
-                                                  {{1000, 33}, {1}},
-                                                  {{64, 16, 16}, {1, 16, 16}},
-                                                  {{2, 3, 4, 5}, {3, 1, 5}},
-                                                  {{1, 4096, 256}, {5, 1, 256}}};
-  for (const auto kind : {BinaryKind::kAdd, BinaryKind::kSub, BinaryKind::kMul, BinaryKind::kDiv,
-                          BinaryKind::kMax, BinaryKind::kMin, BinaryKind::kPow}) {
-    for (const auto& [a, b] : shapes) {
-      const float offset = kind == BinaryKind::kDiv || kind == BinaryKind::kPow ? 2.5F : 0.0F;
-      check("binary", graph::Binary{kind, Activation::kNone},
-            {{a, DType::kF32, false, offset}, {b, DType::kF32, false, offset}});
-      check("binary", graph::Binary{kind, Activation::kGelu},
-            {{a, DType::kF32, false, offset}, {b, DType::kF32, false, offset}});
-    }
-  }
-  for (int kind = 0; kind <= static_cast<int>(UnaryKind::kCeil); ++kind) {
-    const auto unary = static_cast<UnaryKind>(kind);
-    const bool positive =
-        unary == UnaryKind::kLog || unary == UnaryKind::kSqrt || unary == UnaryKind::kReciprocal;
-    for (const std::int64_t count : {1, 7, 1000, 100003}) {
-      check("unary", graph::Unary{unary}, {{{count}, DType::kF32, false, positive ? 1.5F : 0.0F}});
-    }
-  }
-  check("fourier", graph::FourierFeatures{}, {{{3, 5, 2}}, {{2, 128}}});
-  check("fourier", graph::FourierFeatures{}, {{{4096, 2}}, {{2, 7}}});
-}
-
 TEST_F(RowsTest, Moves) {
   for (const DType type : {DType::kF32, DType::kBF16, DType::kU8, DType::kI32}) {
     const auto in = [&](Dims dims) {
@@ -337,6 +314,10 @@ TEST_F(RowsTest, Moves) {
     check("slice", graph::Slice{1, 2, 5}, {in({3, 9, 5})}, true);
     check("slice", graph::Slice{2, 16, 48}, {in({3, 9, 64})}, true);
     check("slice", graph::Slice{0, 1, 2}, {in({3, 9, 64})}, true);
+    check("slice", graph::Slice{1, 1, 9, 2}, {in({3, 9, 64})}, true);
+    check("slice", graph::Slice{1, 8, -1, -3}, {in({3, 9, 5})}, true);
+    check("slice", graph::Slice{2, 99, -1, -1}, {in({3, 20, 100})}, true);
+    check("slice", graph::Slice{0, 18, 1, -4}, {in({20, 33, 8})}, true);
     check("transpose", graph::Transpose{{1, 0}}, {in({33, 65})}, true);
     check("transpose", graph::Transpose{{0, 2, 1}}, {in({3, 64, 100})}, true);
     check("transpose", graph::Transpose{{0, 3, 1, 2}}, {in({2, 16, 16, 24})}, true);
@@ -353,7 +334,13 @@ TEST_F(RowsTest, Moves) {
     check("pad", pad, {in({3, 4, 5})}, true);
     In index{{4, 3}, DType::kI32};
     index.below = 9;
+    check("sizes", graph::Sizes{{7, -3, 1 << 20}}, {in({11, 6})}, true);
     check("gather", graph::Gather{2}, {in({11, 6, 2}), index}, true);
+    index.special = true;  // beyond the table on both sides
+    check("gather", graph::Gather{}, {in({300, 6, 2}), index}, true);
+    check("gather", graph::Gather{0, 1, true}, {in({6, 300, 2}), index}, true);
+    index.dims = {200};
+    check("gather", graph::Gather{0, 2, true}, {in({3, 2, 150}), index}, true);
   }
   graph::Pad pad;
   pad.before = {1, 0, 2};
@@ -362,9 +349,124 @@ TEST_F(RowsTest, Moves) {
   check("pad", pad, {{{3, 4, 5}}}, true);
 }
 
+TEST_F(RowsTest, Indices) {
+  using graph::Reduction;
+  const auto indices = [](Dims dims) {
+    In index{std::move(dims), DType::kI32};
+    index.special = true;  // far outside, too
+    return index;
+  };
+  for (const DType type : {DType::kF32, DType::kBF16, DType::kU8, DType::kI32}) {
+    const auto in = [&](Dims dims) { return In{std::move(dims), type}; };
+    check("rows", graph::GatherElements{0}, {in({300, 7}), indices({500, 7})}, true);
+    check("columns", graph::GatherElements{2}, {in({5, 9, 300}), indices({4, 9, 33})}, true);
+    check("loops", graph::GatherElements{3},
+          {in({2, 2, 2, 130, 2, 2, 2, 2, 3}), indices({2, 1, 2, 9, 2, 1, 2, 2, 3})}, true);
+    check("slices", graph::GatherNd{}, {in({300, 6, 2}), indices({17, 1})}, true);
+    check("elements", graph::GatherNd{1}, {in({5, 300, 140}), indices({5, 33, 2})}, true);
+    const graph::ScatterElements scatter{1};
+    check("rows", scatter, {in({5, 300, 3}), indices({5, 400, 3}), in({5, 400, 3})}, true);
+    check("part", scatter, {in({5, 3, 300}), indices({4, 9, 200}), in({4, 9, 200})}, true);
+    check("one", graph::ScatterElements{0}, {in({300}), indices({5000}), in({5000})}, true);
+    check("slices", graph::ScatterNd{}, {in({300, 5}), indices({700, 1}), in({700, 5})}, true);
+    check("elements", graph::ScatterNd{}, {in({30, 270}), indices({5000, 2}), in({5000})}, true);
+  }
+  for (const DType type : {DType::kF32, DType::kI32}) {
+    In x{{40, 30}, type, false, 0.5F};
+    x.below = 1000;
+    In elements{{35, 700}, type, false, 0.5F};
+    elements.below = 3;
+    In rows{{700, 30}, type, false, 0.5F};
+    rows.below = 3;
+    for (const Reduction reduction :
+         {Reduction::kAdd, Reduction::kMul, Reduction::kMax, Reduction::kMin}) {
+      check("elements", graph::ScatterElements{1, reduction}, {x, indices({35, 700}), elements},
+            true);
+      check("rows", graph::ScatterNd{reduction}, {x, indices({700, 1}), rows}, true);
+    }
+  }
+}
+
+TEST_F(RowsTest, AlongAnAxis) {
+  for (const DType type : {DType::kF32, DType::kI32}) {
+    const auto in = [&](Dims dims, bool special) {
+      In x{std::move(dims), type};
+      x.below = 20;
+      x.special = special;  // NaN, infinities and zeros, over and over
+      return x;
+    };
+    for (const bool special : {false, true}) {
+      for (const auto kind : {graph::ReduceKind::kMax, graph::ReduceKind::kMin}) {
+        for (const bool last : {false, true}) {
+          check("row", graph::ArgReduce{kind, 1, true, last}, {in({300, 80}, special)}, true);
+          check("rows", graph::ArgReduce{kind, 1, false, last}, {in({7, 80, 33}, special)}, true);
+          check("one", graph::ArgReduce{kind, 0, true, last}, {in({5000}, special)}, true);
+        }
+      }
+      for (const bool largest : {false, true}) {
+        check("row", graph::TopK{1, 5, largest}, {in({3, 5}, special)}, true);
+        check("row", graph::TopK{1, 300, largest}, {in({2, 8400}, special)}, true);
+        check("rows", graph::TopK{1, 33, largest}, {in({7, 80, 33}, special)}, true);
+        check("many rows", graph::TopK{1, 1, largest}, {in({3000, 9}, special)}, true);
+        check("all", graph::TopK{0, 5000, largest}, {in({5000}, special)}, true);
+      }
+    }
+    for (const bool exclusive : {false, true}) {
+      for (const bool reverse : {false, true}) {
+        const graph::CumSum op{1, exclusive, reverse};
+        check("row", op, {in({300, 80}, type == DType::kI32)}, true);
+        check("rows", op, {in({7, 80, 33}, false)}, true);
+      }
+    }
+  }
+}
+
+TEST_F(RowsTest, Boxes) {
+  const auto special = [](Dims dims) {
+    In in{std::move(dims)};
+    in.special = true;
+    return in;
+  };
+  for (const bool center : {false, true}) {
+    graph::NonMaxSuppression op{.max_per_class = 20, .iou_threshold = 0.3F};
+    op.center_point_box = center;
+    check("all", op, {{{2, 300, 4}}, {{2, 3, 300}}}, true);
+    check("special scores", op, {{{2, 300, 4}}, special({2, 3, 300})}, true);
+    check("special boxes", op, {special({2, 300, 4}), {{2, 3, 300}}}, true);
+    op.has_score_threshold = true;
+    op.score_threshold = 0.5F;
+    op.max_per_class = 1000;
+    check("above", op, {{{2, 300, 4}}, {{2, 3, 300}}}, true);
+    check("detector", op, {{{1, 6300, 4}}, {{1, 80, 6300}}}, true);
+    op.score_threshold = 2.0F;
+    check("none", op, {{{1, 300, 4}}, {{1, 600, 300}}}, true);
+  }
+  for (const auto coding : {graph::BoxCoding::kCorners, graph::BoxCoding::kCenter}) {
+    for (const bool agnostic : {false, true}) {
+      graph::EfficientNms op{.score_threshold = 0.5F, .iou_threshold = 0.3F, .max_outputs = 40};
+      op.box_coding = coding;
+      op.class_agnostic = agnostic;
+      check("above", op, {{{2, 300, 4}}, {{2, 300, 3}}, absent()}, true);
+      check("anchors", op, {{{2, 300, 4}}, {{2, 300, 3}}, {{1, 300, 4}}}, true);
+      check("boxes of classes", op, {{{2, 300, 3, 4}}, {{2, 300, 3}}, {{2, 300, 4}}}, true);
+      check("special scores", op, {{{2, 300, 4}}, special({2, 300, 3}), absent()}, true);
+      op.background_class = 0;
+      op.score_activation = true;
+      op.max_outputs = 300;
+      check("detector", op, {{{1, 6300, 1, 4}}, {{1, 6300, 80}}, absent()}, true);
+      op.score_threshold = 0.0F;
+      check("more than are looked at", op, {{{2, 6300, 4}}, {{2, 6300, 9}}, absent()}, true);
+    }
+  }
+  const graph::EfficientNms corners;
+  check("special boxes", corners, {special({2, 300, 4}), {{2, 300, 3}}, absent()}, true);
+}
+
 TEST_F(RowsTest, CastsAndQuantize) {
-  for (const DType from : {DType::kF32, DType::kBF16, DType::kF16, DType::kU8, DType::kI32}) {
-    for (const DType to : {DType::kF32, DType::kBF16, DType::kF16, DType::kI32, DType::kU8}) {
+  constexpr DType kTypes[] = {DType::kF32, DType::kF16, DType::kBF16, DType::kF64, DType::kI8,
+                              DType::kU8,  DType::kI16, DType::kI32,  DType::kI64, DType::kBool};
+  for (const DType from : kTypes) {
+    for (const DType to : kTypes) {
       for (const std::int64_t count : {1, 5, 1000, 70001}) {
         In in{{count}, from};
         in.below = 100000;
@@ -396,6 +498,23 @@ TEST_F(RowsTest, ReduceAndSoftmax) {
       check("reduce", graph::Reduce{kind, axes, false}, {{{2, 1, 3}, DType::kF32, false, 0.5F}});
     }
     check("reduce", graph::Reduce{kind, {1}, false}, {{{2, 100000}, DType::kF32, false, 0.5F}});
+  }
+  for (const auto kind :
+       {ReduceKind::kSum, ReduceKind::kMax, ReduceKind::kMin, ReduceKind::kProd}) {
+    for (const bool special : {false, true}) {
+      const auto in = [&](Dims dims) {
+        In x{std::move(dims), DType::kI32};
+        x.below = 1'000'000;
+        x.special = special;
+        return x;
+      };
+      for (const std::vector<std::int64_t>& axes :
+           {std::vector<std::int64_t>{0}, {1}, {2}, {0, 2}, {0, 1, 2}}) {
+        check("reduce", graph::Reduce{kind, axes, true}, {in({5, 33, 70})}, true);
+      }
+      check("reduce", graph::Reduce{kind, {1}, false}, {in({2, 100000})}, true);
+    }
+    check("reduce", graph::Reduce{kind, {1}, false}, {{{33, 70}, DType::kF32, false, 1.0F}});
   }
   for (const std::int64_t axis : {0, 1, 2}) {
     check("softmax", graph::Softmax{axis}, {{{7, 33, 65}}});

@@ -28,6 +28,9 @@ inline std::optional<std::int64_t> terms(const kernels::Call& call) {
   if (std::holds_alternative<graph::Conv2d>(call.op)) {
     return dims(1)[1] * dims(1)[2] * dims(1)[3];
   }
+  if (const auto* op = std::get_if<graph::Deconv2d>(&call.op)) {
+    return dims(1)[0] / op->groups * dims(1)[2] * dims(1)[3];
+  }
   if (std::holds_alternative<graph::ConvTranspose2d>(call.op)) return dims(1)[0];
   if (std::holds_alternative<graph::UpscaledProduct>(call.op)) return dims(2)[0];
   return std::nullopt;

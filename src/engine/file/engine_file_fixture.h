@@ -52,6 +52,12 @@ inline graph::Module every_op() {
          b.constant("pad", random_tensor({48}, 6))});
     x = b.add("up", graph::ConvTranspose2d{2, Activation::kRelu},
               {x, b.constant("up.w", random_tensor({16, 64, 2, 2}, 7)), kNoValue});
+    graph::Resize resize{.mode = graph::ResizeMode::kLinear};
+    resize.height = resize.width = 32;
+    x = b.add("resized", resize, {x});
+    x = b.add("pooled", graph::Pool2d{.kernel_h = 2, .kernel_w = 2, .stride = 2}, {x});
+    x = b.add("spread", graph::Deconv2d{.kernel_h = 3, .kernel_w = 3, .padding = 1},
+              {x, b.constant("spread.w", random_tensor({64, 64, 3, 3}, 15)), kNoValue});
     x = b.add("tokens", graph::Reshape{{batch, 256, 64}}, {x});
     x = b.add("norm", graph::LayerNorm{1e-5F, Activation::kNone},
               {x, b.constant("gamma", random_tensor({64}, 8)),
@@ -66,6 +72,7 @@ inline graph::Module every_op() {
     const ValueId kinds = b.add("kinds", graph::Gather{1}, {table, labels});
     const ValueId one = b.constant("one", random_tensor({1, 1, 64}, 12));
     const ValueId more = b.add("more", graph::Expand{{batch, 2, 64}}, {one});
+    b.add("sizes", graph::Sizes{{batch, batch * 2 + 1}}, {one});
     const ValueId joined = b.add("joined", graph::Concat{1}, {more, kinds});
     const ValueId answered = b.add("answered", graph::Attention{4, 0.25F}, {joined, x, x});
     const ValueId scaled =
@@ -79,7 +86,11 @@ inline graph::Module every_op() {
         b.add("largest", graph::Reduce{graph::ReduceKind::kMax, {2}, true}, {chances});
     const ValueId padded = b.add("padded", graph::Pad{{0, 0, 1}, {0, 0, 62}, 0.5F}, {largest});
     const ValueId all = b.add("all", graph::Binary{graph::BinaryKind::kAdd}, {waves, padded});
-    b.output(b.add("sum", graph::Binary{graph::BinaryKind::kAdd}, {all, scaled}), "sum");
+    const ValueId leaky = b.add("leaky", graph::LeakyRelu{0.1F}, {all});
+    const ValueId above =
+        b.add("above", graph::Compare{graph::CompareKind::kGreater}, {all, scaled});
+    const ValueId chosen = b.add("chosen", graph::Select{}, {above, leaky, scaled});
+    b.output(b.add("sum", graph::Binary{graph::BinaryKind::kAdd}, {chosen, scaled}), "sum");
     b.output(logits, "logits");
     module.programs.push_back(b.finish());
     module.programs.back().typical = {{"batch", 1}, {"points", 3}};

@@ -59,7 +59,8 @@ TEST_F(EngineFile, HoldsBfloat16Layers) {
   for (const CompiledNode& node : after->programs[0].nodes) layouts.insert(node.packed_layout);
   const std::string panels = "bf16 W [n/64, k/32, 16, 64, 2], b f32 [n/64, 64]";
   EXPECT_EQ(layouts, (std::set<std::string>{"", panels, "k = (kh, kw, c): " + panels,
-                                            "kernel rows of [kw*n, c]: " + panels}));
+                                            "kernel rows of [kw*n, c]: " + panels,
+                                            "f32 transposed [kh, kw, C, N], b [N]"}));
 }
 
 TEST_F(EngineFile, IsMappedAndAligned) {
@@ -202,6 +203,12 @@ TEST_F(EngineFile, LyingProgramsAreRefused) {
       {R"("heads":2)", R"("heads":0)", "3 * heads"},
       {R"("heads":2)", R"("heads":-2)", "3 * heads"},
       {R"("window":4)", R"("window":1000000)", "shape"},
+      {R"("mode":"linear")", R"("mode":"lanczos")", "one of nearest, linear, cubic"},
+      {R"("scale_h":0.0)", R"("scale_h":-1.5)", "positive scales"},
+      {R"("exclude_outside":false)", R"("exclude_outside":true)", "cubic weights"},
+      {R"("ceil":false)", R"("ceil":1)", "true or false"},
+      {R"("kernel_w":2)", R"("kernel_w":99999999)", "a positive window"},
+      {R"("output_padding":0)", R"("output_padding":-1)", "no negative padding"},
       {R"("axes":[2])", R"("axes":[2,2])", "different axes"},
       {R"("axes":[2])", R"("axes":[3])", "different axes"},
       {R"("keep":true)", R"("keep":1)", "true or false"},

@@ -96,8 +96,11 @@ class Binder {
       const auto never_negative = [&](const Dim& dim) {
         return dim.grows_from(least_) && dim.evaluate(least_) >= 0;
       };
-      check(never_negative(slice->begin) && never_negative(size - slice->end),
-            fmt::format("a slice beyond its input in \"{}\"", name));
+      const bool inside =
+          slice->step > 0
+              ? never_negative(slice->begin) && never_negative(size - slice->end)
+              : never_negative(slice->end + 1) && never_negative(size - slice->begin - 1);
+      check(inside, fmt::format("a slice beyond its input in \"{}\"", name));
     }
   }
 

@@ -41,6 +41,7 @@ bool is_plain(const graph::Graph& /*graph*/, const graph::Node& node) {
       return op.activation == Activation::kNone && op.weights == DType::kF32;
     }
     bool operator()(const graph::ConvTranspose2d&) const { return false; }
+    bool operator()(const graph::Deconv2d& op) const { return op.activation == Activation::kNone; }
     bool operator()(const graph::LayerNorm&) const { return false; }
     bool operator()(const graph::AddNorm&) const { return false; }
     bool operator()(const graph::UpscaledProduct&) const { return false; }
@@ -58,10 +59,25 @@ bool is_plain(const graph::Graph& /*graph*/, const graph::Node& node) {
     bool operator()(const graph::Reshape&) const { return true; }
     bool operator()(const graph::Transpose&) const { return true; }
     bool operator()(const graph::Expand&) const { return true; }
+    bool operator()(const graph::Sizes&) const { return true; }
     bool operator()(const graph::Gather&) const { return true; }
     bool operator()(const graph::Cast&) const { return true; }
     bool operator()(const graph::Reduce&) const { return true; }
     bool operator()(const graph::Pad&) const { return true; }
+    bool operator()(const graph::GatherElements&) const { return true; }
+    bool operator()(const graph::GatherNd&) const { return true; }
+    bool operator()(const graph::ScatterElements&) const { return true; }
+    bool operator()(const graph::ScatterNd&) const { return true; }
+    bool operator()(const graph::ArgReduce&) const { return true; }
+    bool operator()(const graph::CumSum&) const { return true; }
+    bool operator()(const graph::TopK&) const { return true; }
+    bool operator()(const graph::Pool2d&) const { return true; }
+    bool operator()(const graph::Resize&) const { return true; }
+    bool operator()(const graph::NonMaxSuppression&) const { return true; }
+    bool operator()(const graph::EfficientNms&) const { return true; }
+    bool operator()(const graph::LeakyRelu&) const { return true; }
+    bool operator()(const graph::Compare&) const { return true; }
+    bool operator()(const graph::Select&) const { return true; }
   };
   return std::visit(Plain{}, node.op);
 }
@@ -272,6 +288,16 @@ TEST(Decompose, Conv2d) {
   }
 }
 
+TEST(Decompose, Deconv2d) {
+  Builder b("deconv");
+  const ValueId x = b.input("x", DType::kF32, {kBatch, 3, 5, 6});
+  const ValueId w = b.constant("w", random_tensor({6, 4, 3, 2}, 1));
+  graph::Deconv2d op{.kernel_h = 3, .kernel_w = 2, .stride = 2, .padding = 1, .groups = 2};
+  op.activation = Activation::kGelu;
+  b.output(b.add("y", op, {x, w, b.constant("b", random_tensor({8}, 2))}), "y");
+  check(b, sum_tolerance(3 * 6));
+}
+
 TEST(Decompose, ConvTranspose2d) {
   for (const DType weights : {DType::kF32, DType::kBF16, DType::kF16}) {
     for (const std::int64_t stride : {1, 2, 3}) {
@@ -363,7 +389,8 @@ TEST(Decompose, QuantizeOfBfloat16) {
 }
 
 TEST(Decompose, ElementsAndSoftmax) {
-  for (const Activation activation : {Activation::kGelu, Activation::kRelu, Activation::kSigmoid}) {
+  for (const Activation activation :
+       {Activation::kGelu, Activation::kRelu, Activation::kSigmoid, Activation::kSilu}) {
     Builder b("elements");
     const ValueId x = b.input("x", DType::kF32, {kBatch, 3, kK});
     const ValueId row = b.input("row", DType::kF32, {kK});

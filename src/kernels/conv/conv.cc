@@ -43,11 +43,6 @@ Conv2dProblem make_conv2d_problem(const Call& call) {
           .input = call.inputs[0].dtype};
 }
 
-std::string refused_window(const Conv2dProblem& problem) {
-  if (problem.groups != 1) return "groups of channels";
-  return problem.dilation == 1 ? "" : "a dilated window";
-}
-
 ConvTranspose2dProblem make_conv_transpose2d_problem(const Call& call) {
   check_constant(call);
   const auto& op = std::get<graph::ConvTranspose2d>(call.op);
@@ -71,8 +66,8 @@ ConvTranspose2dProblem make_conv_transpose2d_problem(const Call& call) {
 
 const std::vector<Kernel<Conv2dProblem>>& conv2d_kernels() {
   static const std::vector<Kernel<Conv2dProblem>> list{
-      kConv2dProductAvx512,     kConv2dProductAvx2,     kConv2dBf16Product,
-      kConv2dBf16WidenedAvx512, kConv2dBf16WidenedAvx2, kConv2dRef};
+      kConv2dDepthwiseAvx512, kConv2dDepthwiseAvx2,     kConv2dProductAvx512,   kConv2dProductAvx2,
+      kConv2dBf16Product,     kConv2dBf16WidenedAvx512, kConv2dBf16WidenedAvx2, kConv2dRef};
   return list;
 }
 

@@ -3,7 +3,6 @@
 #define LASSO_KERNELS_CONV_CONV_H_
 
 #include <cstdint>
-#include <string>
 #include <vector>
 
 #include "core/dtype.h"
@@ -45,8 +44,12 @@ struct Conv2dProblem {
   std::int64_t group_channels() const { return channels / groups; }
   std::int64_t group_filters() const { return filters / groups; }
   // Top and left end of the window of an output row or column, outside of the image if negative.
-  std::int64_t top(std::int64_t out_row) const { return out_row * stride.h - padding.top; }
-  std::int64_t left(std::int64_t out_column) const { return out_column * stride.w - padding.left; }
+  constexpr std::int64_t top(std::int64_t out_row) const {
+    return out_row * stride.h - padding.top;
+  }
+  constexpr std::int64_t left(std::int64_t out_column) const {
+    return out_column * stride.w - padding.left;
+  }
 };
 
 // x [batch, height, width, channels], W [channels, filters, stride, stride] -> y [batch,
@@ -80,9 +83,6 @@ inline double operations(const ConvTranspose2dProblem& p) {
 }
 
 Conv2dProblem make_conv2d_problem(const Call& call);
-// Why fast kernels don't take the window, which they assume to be dense and to read all channels;
-// empty where they do.
-std::string refused_window(const Conv2dProblem& problem);
 ConvTranspose2dProblem make_conv_transpose2d_problem(const Call& call);
 
 // Best first, reference last.
@@ -93,6 +93,8 @@ const Family& conv2d_family();
 const Family& conv_transpose2d_family();
 
 // The rows of the lists.
+extern const Kernel<Conv2dProblem> kConv2dDepthwiseAvx512;
+extern const Kernel<Conv2dProblem> kConv2dDepthwiseAvx2;
 extern const Kernel<Conv2dProblem> kConv2dProductAvx512;
 extern const Kernel<Conv2dProblem> kConv2dProductAvx2;
 extern const Kernel<Conv2dProblem> kConv2dBf16Product;

@@ -1,4 +1,4 @@
-// Every kernel of the lists on Segment Anything's convolutions.
+// Every kernel of the lists on Segment Anything's convolutions, and on those of channels apart.
 #include "kernels/conv/conv.h"
 #include "kernels/kernel_bench.h"
 
@@ -25,12 +25,13 @@ void bench_conv(benchmark::State& state, const Kernel<Problem>& kernel, const Pr
     state.SkipWithError(offer.reason.c_str());
     return;
   }
-  const std::int64_t k = p.channels * p.kernel_h * p.kernel_w;
+  const std::int64_t k = p.group_channels() * p.kernel_h * p.kernel_w;
   const std::vector<float> w(size(p.filters * k), 0.01F);
   const std::int64_t out = p.batch * p.out_h() * p.out_w() * p.filters;
-  bench::Call call(kernel, p, target, offer,
-                   {{DType::kF32, {p.filters, p.channels, p.kernel_h, p.kernel_w}, w.data()}},
-                   {size(p.batch * p.height * p.width * p.channels)}, size(out));
+  bench::Call call(
+      kernel, p, target, offer,
+      {{DType::kF32, {p.filters, p.group_channels(), p.kernel_h, p.kernel_w}, w.data()}},
+      {size(p.batch * p.height * p.width * p.channels)}, size(out));
   bench::time_call(state, call, instructions(p, target), 2.0 * static_cast<double>(out * k), 0);
 }
 
@@ -100,6 +101,32 @@ const int kRegistered = [] {
         .stride = 2}},
       {"mask_1x1", {.height = 64, .width = 64, .channels = 16, .filters = 256}},
   };
+  const auto grouped = [](std::int64_t size, std::int64_t channels, std::int64_t groups,
+                          std::int64_t kernel, std::int64_t stride = 1) -> Conv2dProblem {
+    return {.height = size,
+            .width = size,
+            .channels = channels,
+            .filters = channels,
+            .kernel_h = kernel,
+            .kernel_w = kernel,
+            .stride = stride,
+            .padding = kernel / 2,
+            .groups = groups};
+  };
+  const std::pair<const char*, Conv2dProblem> groups[] = {
+      {"depthwise_3x3_256x64", grouped(256, 64, 64, 3)},
+      {"depthwise_3x3_64x160", grouped(64, 160, 160, 3)},
+      {"depthwise_3x3_2_128x256", grouped(128, 256, 256, 3, 2)},
+      {"depthwise_5x5_14x480", grouped(14, 480, 480, 5)},
+      {"depthwise_7x7_56x96", grouped(56, 96, 96, 7)},
+      {"groups_2_40x256", grouped(40, 256, 2, 3)},
+      {"groups_8_40x128", grouped(40, 128, 8, 3)},
+      {"groups_16_40x128", grouped(40, 128, 16, 3)},
+      {"groups_32_40x128", grouped(40, 128, 32, 3)},
+  };
+  for (const auto& [title, p] : groups) {
+    add(std::string("conv/") + title, conv2d_kernels(), bench_conv<Conv2dProblem>, p);
+  }
   for (const auto& [title, p] : convs) {
     add(std::string("conv/") + title, conv2d_kernels(), bench_conv<Conv2dProblem>, p);
     Conv2dProblem bf16 = p;

@@ -45,7 +45,8 @@ bf16::Product product_of(const Conv2dProblem& p, const std::byte* packed) {
 template <CpuFeature kFeature>
 Offer offer_conv(const Conv2dProblem& p, const TargetInfo& target) {
   if (p.weights != DType::kBF16) return Offer::no("weights other than bfloat16");
-  if (std::string reason = refused_window(p); !reason.empty()) return Offer::no(std::move(reason));
+  if (p.groups != 1) return Offer::no("groups of channels");
+  if (p.dilation != 1) return Offer::no("a dilated window");
   const bf16::Product product = product_of(p, nullptr);
   Offer offer = offer_product<kFeature>(product, target);
   offer.packed_bytes = bf16::packed_bytes(product.n, product.k);
@@ -56,9 +57,8 @@ Offer offer_conv(const Conv2dProblem& p, const TargetInfo& target) {
 void pack_conv(const Conv2dProblem& p, const std::vector<TensorView>& constants,
                std::byte* packed) {
   pack_filters(p, constants,
-               [&](std::int64_t n, std::int64_t k, const auto& element, const float* bias) {
-                 bf16::pack_panels(n, k, element, bias, packed);
-               });
+               [&](std::int64_t /*group*/, std::int64_t n, std::int64_t k, const auto& element,
+                   const float* bias) { bf16::pack_panels(n, k, element, bias, packed); });
 }
 
 // The window of output pixel (b, top, left): the part of each of its rows that lies in the image,

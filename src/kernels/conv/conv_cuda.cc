@@ -1,4 +1,4 @@
-// Conv2d for NVIDIA GPUs: products of the windows by the filters, and a plain kernel.
+// Conv2d for NVIDIA GPUs: products of the windows by the filters, and plain kernels.
 #include "kernels/conv/conv_cuda.h"
 
 #include <algorithm>
@@ -95,6 +95,38 @@ void pack(const Conv2dProblem& p, const std::vector<TensorView>& constants, std:
   filters(p).pack(element, gpu::bias_of(constants, p.filters), packed);
 }
 
+// A row is a tap: W [kernel_h, kernel_w, channels].
+gpu::PackedRows channel_filters(const Conv2dProblem& p) {
+  return {p.weights, p.kernel_h * p.kernel_w, p.channels, p.channels};
+}
+
+Offer offer_depthwise(const Conv2dProblem& p, const TargetInfo& target) {
+  if (p.groups != p.channels || p.filters != p.channels) {
+    return Offer::no("no group and filter for each channel");
+  }
+  Offer offer = offer_tile(p, target);
+  if (!offer) return offer;
+  offer.packed_bytes = channel_filters(p).bytes();
+  offer.packed_layout = channel_filters(p).layout("channels");
+  return offer;
+}
+
+void pack_depthwise(const Conv2dProblem& p, const std::vector<TensorView>& constants,
+                    std::byte* packed) {
+  const std::vector<float> w = read_f32(constants.at(0));
+  const std::int64_t area = p.kernel_h * p.kernel_w;
+  const auto element = [&](std::int64_t tap, std::int64_t c) {
+    return w[static_cast<std::size_t>(c * area + tap)];
+  };
+  channel_filters(p).pack(element, gpu::bias_of(constants, p.channels), packed);
+}
+
+void run_depthwise(const KernelState& state, const KernelArgs& args) {
+  const auto& p = static_cast<const ProblemState<Conv2dProblem>&>(state).problem;
+  if (pixels(p) == 0) return;
+  gpu::run_depthwise(p, args, args.packed, channel_filters(p).bias(args.packed));
+}
+
 class ProductState : public KernelState {
  public:
   ProductState(const Conv2dProblem& problem, const TargetInfo& target, const std::string& tuning)
@@ -144,6 +176,8 @@ void run_tile(const KernelState& state, const KernelArgs& args) {
 
 const std::vector<Kernel<Conv2dProblem>>& conv2d_cuda_kernels() {
   static const std::vector<Kernel<Conv2dProblem>> list{
+      {"depthwise", Needs::gpu(), offer_depthwise, pack_depthwise,
+       create_problem_state<Conv2dProblem>, run_depthwise},
       {"cublaslt", Needs::gpu(), offer_cublaslt, pack, create, run_cublaslt, tunings},
       {"tile", Needs::gpu(), offer_tile, pack, create_problem_state<Conv2dProblem>, run_tile}};
   return list;

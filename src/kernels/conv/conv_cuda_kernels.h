@@ -19,6 +19,10 @@ void gather_windows(const Conv2dProblem& problem, const KernelArgs& args, const 
 void run_conv_tile(const Conv2dProblem& problem, const KernelArgs& args, const void* w,
                    const float* bias);
 
+// The convolution of each channel apart, with W [kernel_h, kernel_w, channels].
+void run_depthwise(const Conv2dProblem& problem, const KernelArgs& args, const void* w,
+                   const float* bias);
+
 // Writes y from sums [count, stride, stride, filters], which belong to `count` pixels of x from
 // pixel `begin` of all images on: activation(sum + bias).
 void scatter_taps(const ConvTranspose2dProblem& problem, const KernelArgs& args, const float* sums,

@@ -12,8 +12,9 @@
 
 namespace lasso::kernels {
 
-// Row n of the product's W is filter n in the order of the window: [kh, kw, C].
-// pack(n, k, element, bias) packs W [n, k], whose elements are element(n, k), and bias [n].
+// Each group is a product, whose row n of W is filter n of the group in the order of the window:
+// [kh, kw, C / groups]. pack(group, n, k, element, bias) packs W [n, k], whose elements are
+// element(n, k), and bias [n].
 template <typename Pack>
 void pack_filters(const Conv2dProblem& p, const std::vector<TensorView>& constants,
                   const Pack& pack) {
@@ -21,12 +22,16 @@ void pack_filters(const Conv2dProblem& p, const std::vector<TensorView>& constan
   std::vector<float> bias(static_cast<std::size_t>(p.filters));
   read_bias(constants, p.filters, bias.data());
   const std::int64_t area = p.kernel_h * p.kernel_w;
-  const auto element = [&](std::int64_t n, std::int64_t k) {
-    const std::int64_t tap = k / p.channels;
-    const std::int64_t c = k % p.channels;
-    return w[static_cast<std::size_t>((n * p.channels + c) * area + tap)];
-  };
-  pack(p.filters, area * p.channels, element, bias.data());
+  const std::int64_t channels = p.group_channels();
+  for (std::int64_t group = 0; group < p.groups; ++group) {
+    const std::int64_t first = group * p.group_filters();
+    const auto element = [&](std::int64_t n, std::int64_t k) {
+      const std::int64_t tap = k / channels;
+      const std::int64_t c = k % channels;
+      return w[static_cast<std::size_t>(((first + n) * channels + c) * area + tap)];
+    };
+    pack(group, p.group_filters(), area * channels, element, bias.data() + first);
+  }
 }
 
 // The transposed convolution is `stride` products, one for each row u of the kernel: row (i, j) of

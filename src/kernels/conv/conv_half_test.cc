@@ -142,6 +142,7 @@ TEST(Conv2dHalf, EveryKernelInFloat16) {
            {{2, 8, 8, 64, 32, 1, 1, 1, 0}, Activation::kNone},
            {{2, 7, 5, 20, 31, 3, 3, 1, 1}, Activation::kGelu},
            {{1, 6, 6, 64, 64, 3, 3, 1, 1}, Activation::kSigmoid},
+           {{1, 6, 7, 64, 64, 3, 3, 1, 1}, Activation::kSilu},
            {{1, 3, 2, 5, 7, 3, 3, 1, 4}, Activation::kNone}}) {
     check_conv(conv(sizes, activation != Activation::kGelu, activation, DType::kF16), ran);
   }
@@ -157,6 +158,7 @@ TEST(Conv2dHalf, EveryKernelAgreesWithDoublePrecision) {
   check_conv(conv({1, 7, 9, 33, 65, 1, 1, 1, 0}, true, Activation::kRelu), ran);
   check_conv(conv({2, 7, 5, 20, 31, 3, 3, 1, 1}, false, Activation::kGelu), ran);
   check_conv(conv({1, 6, 6, 100, 64, 3, 3, 1, 1}, true, Activation::kSigmoid), ran);
+  check_conv(conv({1, 6, 7, 100, 64, 3, 3, 1, 1}, true, Activation::kSilu), ran);
   // Others: strides, windows that are not square, padding wider than the window, images narrower.
   check_conv(conv({1, 9, 12, 17, 16, 3, 2, 2, 2}, true, Activation::kNone), ran);
   check_conv(conv({1, 9, 12, 3, 5, 5, 7, 1, 0}, true, Activation::kNone), ran);
@@ -215,7 +217,7 @@ TEST(ConvTranspose2dHalf, EveryKernelAgreesWithDoublePrecision) {
         p.filters = filters;
         p.stride = stride;
         p.bias = channels != 17;
-        p.activation = static_cast<Activation>((filters + channels) % 4);
+        p.activation = static_cast<Activation>((filters + channels) % 5);
         p.output = (filters + stride) % 2 == 0 ? DType::kF32 : half;
         check_transpose(p, ran);
         if (::testing::Test::HasFailure()) return;

@@ -12,21 +12,25 @@ namespace lasso::kernels {
 namespace {
 
 // A window that never leaves the image covers, in each of its rows, kernel_w * channels numbers
-// that lie together: one piece. With padding each of its pixels is a piece, and pixels outside are
-// a row of zeros.
+// that lie together: one piece. With padding, dilation or groups of channels each of its pixels is
+// a piece, and pixels outside are a row of zeros.
 struct Pieces {
   int count = 0;
   std::int64_t depth = 0;
 };
 
+bool has_whole_rows(const Conv2dProblem& p) {
+  return p.padding == 0 && p.dilation == 1 && p.groups == 1;
+}
+
 Pieces pieces_of(const Conv2dProblem& p) {
-  if (p.padding == 0) {
+  if (has_whole_rows(p)) {
     return {.count = static_cast<int>(std::min<std::int64_t>(p.kernel_h, kMaxSegments + 1)),
             .depth = p.kernel_w * p.channels};
   }
   return {
       .count = static_cast<int>(std::min<std::int64_t>(p.kernel_h * p.kernel_w, kMaxSegments + 1)),
-      .depth = p.channels};
+      .depth = p.group_channels()};
 }
 
 class State final : public KernelState {
@@ -34,37 +38,48 @@ class State final : public KernelState {
   explicit State(const Conv2dProblem& p)
       : problem(p),
         pieces(pieces_of(p)),
-        zeros(static_cast<std::size_t>(p.padding == 0 ? 0 : p.channels), 0.0F) {}
+        zeros(static_cast<std::size_t>(p.padding == 0 ? 0 : p.group_channels()), 0.0F) {}
   Conv2dProblem problem;
   Pieces pieces;
   std::vector<float> zeros;
 };
 
+// Of the packed weights of one group.
+std::size_t product_bytes(const Conv2dProblem& p) {
+  return panel_bytes(p.group_filters(), p.kernel_h * p.kernel_w * p.group_channels());
+}
+
 template <CpuFeature kFeature>
 Offer offer(const Conv2dProblem& p, const TargetInfo& target) {
   if (p.weights != DType::kF32) return Offer::no("weights other than float32");
-  if (std::string reason = refused_window(p); !reason.empty()) return Offer::no(std::move(reason));
+  if (p.groups > 1 && p.group_filters() == 1 && p.group_channels() == 1) {
+    return Offer::no("a filter for each channel");
+  }
   if (pieces_of(p).count > kMaxSegments) return Offer::no("the window has too many rows");
   Offer offer;
-  offer.packed_bytes = panel_bytes(p.filters, p.kernel_h * p.kernel_w * p.channels);
-  offer.packed_layout = "k = (kh, kw, c): " + std::string(kPanelLayout);
+  offer.packed_bytes = static_cast<std::size_t>(p.groups) * product_bytes(p);
+  offer.packed_layout = (p.groups > 1 ? "groups of k = (kh, kw, c): " : "k = (kh, kw, c): ") +
+                        std::string(kPanelLayout);
   offer.cost = operations(p) / target.rate(fp32_multiply_add(kFeature));
   return offer;
 }
 
 void pack(const Conv2dProblem& p, const std::vector<TensorView>& constants, std::byte* packed) {
   pack_filters(p, constants,
-               [&](std::int64_t n, std::int64_t k, const auto& element, const float* bias) {
-                 pack_panels(n, k, element, bias, reinterpret_cast<float*>(packed));
+               [&](std::int64_t group, std::int64_t n, std::int64_t k, const auto& element,
+                   const float* bias) {
+                 std::byte* product = packed + static_cast<std::size_t>(group) * product_bytes(p);
+                 pack_panels(n, k, element, bias, reinterpret_cast<float*>(product));
                });
 }
 
-// Where the pieces of output pixel (b, top, left) begin, `stride` apart in `a`.
+// Where the pieces of output pixel (b, top, left) begin, `stride` apart in `a`; x begins at the
+// group's channels.
 void locate_pieces(const State& s, const float* x, std::int64_t b, std::int64_t top,
                    std::int64_t left, const float** a, int stride) {
   const Conv2dProblem& p = s.problem;
   const float* image = x + b * p.height * p.width * p.channels;
-  if (p.padding == 0) {
+  if (has_whole_rows(p)) {
     for (std::int64_t u = 0; u < p.kernel_h; ++u) {
       a[u * stride] = image + ((top + u) * p.width + left) * p.channels;
     }
@@ -72,8 +87,8 @@ void locate_pieces(const State& s, const float* x, std::int64_t b, std::int64_t 
   }
   for (std::int64_t u = 0; u < p.kernel_h; ++u) {
     for (std::int64_t v = 0; v < p.kernel_w; ++v) {
-      const std::int64_t row = top + u;
-      const std::int64_t column = left + v;
+      const std::int64_t row = top + u * p.dilation.h;
+      const std::int64_t column = left + v * p.dilation.w;
       const bool inside = row >= 0 && row < p.height && column >= 0 && column < p.width;
       a[(u * p.kernel_w + v) * stride] =
           inside ? image + (row * p.width + column) * p.channels : s.zeros.data();
@@ -89,22 +104,41 @@ void run(const KernelState& state, const KernelArgs& args) {
   auto* y = static_cast<float*>(args.outputs[0]);
   const std::int64_t out_h = p.out_h();
   const std::int64_t out_w = p.out_w();
-  const Product product{.rows = p.batch * out_h * out_w,
-                        .n = p.filters,
-                        .segments = s.pieces.count,
-                        .depth = s.pieces.depth,
-                        .packed = reinterpret_cast<const float*>(args.packed),
-                        .residual = false,
-                        .activation = p.activation};
-  run_product(product_isa(kFeature), product,
-              [&](std::int64_t first, int count, ProductRows& rows) {
-                for (int r = 0; r < count; ++r) {
-                  const std::int64_t pixel = first + r;
-                  locate_pieces(s, x, pixel / (out_h * out_w), p.top(pixel / out_w % out_h),
-                                p.left(pixel % out_w), rows.a + r, count);
-                  rows.y[r] = y + pixel * p.filters;
-                }
-              });
+  Product product{.rows = p.batch * out_h * out_w,
+                  .n = p.group_filters(),
+                  .segments = s.pieces.count,
+                  .depth = s.pieces.depth,
+                  .packed = nullptr,
+                  .residual = false,
+                  .activation = p.activation};
+  const auto run_group = [&](std::int64_t group, int thread, int threads) {
+    Product of_group = product;
+    of_group.packed = reinterpret_cast<const float*>(args.packed + static_cast<std::size_t>(group) *
+                                                                       product_bytes(p));
+    const float* channels = x + group * p.group_channels();
+    float* filters = y + group * p.group_filters();
+    run_product_range(product_isa(kFeature), of_group, product_range(of_group, thread, threads),
+                      [&](std::int64_t first, int count, ProductRows& rows) {
+                        for (int r = 0; r < count; ++r) {
+                          const std::int64_t pixel = first + r;
+                          locate_pieces(s, channels, pixel / (out_h * out_w),
+                                        p.top(pixel / out_w % out_h), p.left(pixel % out_w),
+                                        rows.a + r, count);
+                          rows.y[r] = filters + pixel * p.filters;
+                        }
+                      });
+  };
+  const auto run_groups = [&](int thread, int threads) {
+    for (std::int64_t group = 0; group < p.groups; ++group) run_group(group, thread, threads);
+  };
+  product.n = p.filters;
+  const bool is_large = product_is_large(product);
+  product.n = p.group_filters();
+  if (is_large) {
+    parallel(run_groups);
+  } else {
+    run_groups(0, 1);
+  }
 }
 
 std::unique_ptr<KernelState> create(const Conv2dProblem& p, const TargetInfo& /*target*/,

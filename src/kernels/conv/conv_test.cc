@@ -143,6 +143,8 @@ TEST(Conv2d, EveryKernelAgreesWithDoublePrecision) {
        .bias = true,
        .activation = Activation::kSigmoid};
   check_conv(p, ran);
+  p.activation = Activation::kSilu;
+  check_conv(p, ran);
   // Others: strides, windows that are not square, padding wider than the window's half.
   p = {.batch = 1,
        .height = 9,
@@ -165,11 +167,91 @@ TEST(Conv2d, EveryKernelAgreesWithDoublePrecision) {
        .stride = 1,
        .bias = true};
   check_conv(p, ran);
+  // Each channel apart, as in MobileSAM.
+  p = {.batch = 2,
+       .height = 8,
+       .width = 13,
+       .channels = 96,
+       .filters = 96,
+       .kernel_h = 3,
+       .kernel_w = 3,
+       .padding = 1,
+       .groups = 96,
+       .bias = true,
+       .activation = Activation::kGelu};
+  check_conv(p, ran);
   test::expect_all_ran(conv2d_kernels(), {}, ran);
 }
 
-// Strides, paddings and dilations that differ by side and axis, and groups; what a fast kernel does
-// not do it refuses.
+// A filter for each channel: windows of all sizes, and vectors of channels and parts of them.
+TEST(Conv2d, Depthwise) {
+  test::Ran ran;
+  for (const std::int64_t kernel : {1, 2, 3, 5, 7}) {
+    for (const std::int64_t channels : {1, 7, 16, 72, 150}) {
+      for (const std::int64_t stride : {1, 2, 3}) {
+        Conv2dProblem p{.batch = 2,
+                        .height = 8,
+                        .width = 19,
+                        .channels = channels,
+                        .filters = channels,
+                        .kernel_h = kernel,
+                        .kernel_w = kernel,
+                        .stride = {stride, 1 + stride % 2},
+                        .padding = kernel / 2,
+                        .groups = channels,
+                        .bias = channels != 16,
+                        .activation = static_cast<Activation>((kernel + stride) % 4)};
+        check_conv(p, ran);
+        p.padding = {0, 2, 1, 0};
+        check_conv(p, ran);
+        p.padding = {kernel, kernel + 1, kernel + 2, kernel};  // some windows see nothing
+        p.dilation = {1, 2};
+        check_conv(p, ran);
+        if (::testing::Test::HasFailure()) return;
+      }
+    }
+  }
+  // An image narrower than the window, and many channels.
+  check_conv({.height = 2,
+              .width = 3,
+              .channels = 400,
+              .filters = 400,
+              .kernel_h = 7,
+              .kernel_w = 7,
+              .padding = 3,
+              .groups = 400},
+             ran);
+  check_conv({.batch = 0, .height = 9, .width = 9, .channels = 8, .filters = 8, .groups = 8}, ran);
+}
+
+// Several filters for each channel, and groups of many.
+TEST(Conv2d, GroupsOfAllSizes) {
+  test::Ran ran;
+  for (const std::int64_t groups : {2, 3, 12}) {
+    for (const std::int64_t group_channels : {1, 4, 19}) {
+      for (const std::int64_t group_filters : {1, 2, 16, 70}) {
+        Conv2dProblem p{.batch = 2,
+                        .height = 6,
+                        .width = 7,
+                        .channels = groups * group_channels,
+                        .filters = groups * group_filters,
+                        .kernel_h = 3,
+                        .kernel_w = 2,
+                        .stride = {1, 2},
+                        .groups = groups,
+                        .bias = true,
+                        .activation = Activation::kRelu};
+        check_conv(p, ran);
+        p.padding = {1, 0, 0, 1};
+        p.dilation = {1, 2};
+        check_conv(p, ran);
+        if (::testing::Test::HasFailure()) return;
+      }
+    }
+  }
+}
+
+// Strides, paddings and dilations that differ by side and axis, and groups.
 TEST(Conv2d, WindowsOfAllKinds) {
   test::Ran ran;
   Conv2dProblem p{.batch = 2,
@@ -265,7 +347,7 @@ TEST(ConvTranspose2d, EveryKernelAgreesWithDoublePrecision) {
                          .filters = filters,
                          .stride = stride,
                          .bias = channels != 17,
-                         .activation = static_cast<Activation>((filters + channels) % 4)},
+                         .activation = static_cast<Activation>((filters + channels) % 5)},
                         ran);
         if (::testing::Test::HasFatalFailure()) return;
       }

@@ -18,6 +18,8 @@ inline float activate(graph::Activation activation, float x) {
       return x < 0.0F ? 0.0F : x;
     case graph::Activation::kSigmoid:
       return 1.0F / (1.0F + std::exp(-x));
+    case graph::Activation::kSilu:
+      return x / (1.0F + std::exp(-x));
   }
   return x;
 }

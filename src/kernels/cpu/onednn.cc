@@ -89,8 +89,8 @@ auto inner_product_desc(const Descriptors& d, const dnnl::primitive_attr& attr) 
                           : Desc(cpu_engine(), kKind, d.x, d.weights, d.bias, d.y, attr);
 }
 
-void append_eltwise(dnnl::post_ops& ops, dnnl::algorithm algorithm) {
-  ops.append_eltwise(algorithm, 0.0F, 0.0F);
+void append_eltwise(dnnl::post_ops& ops, dnnl::algorithm algorithm, float alpha = 0.0F) {
+  ops.append_eltwise(algorithm, alpha, 0.0F);
 }
 
 #else
@@ -109,8 +109,8 @@ auto inner_product_desc(const Descriptors& d, const dnnl::primitive_attr& attr) 
   return dnnl::inner_product_forward::primitive_desc(desc, attr, cpu_engine());
 }
 
-void append_eltwise(dnnl::post_ops& ops, dnnl::algorithm algorithm) {
-  ops.append_eltwise(1.0F, algorithm, 0.0F, 0.0F);
+void append_eltwise(dnnl::post_ops& ops, dnnl::algorithm algorithm, float alpha = 0.0F) {
+  ops.append_eltwise(1.0F, algorithm, alpha, 0.0F);
 }
 
 #endif
@@ -128,6 +128,9 @@ dnnl::primitive_attr attributes(const Gemm& gemm, const memory::desc& residual) 
       break;
     case graph::Activation::kSigmoid:
       append_eltwise(ops, dnnl::algorithm::eltwise_logistic);
+      break;
+    case graph::Activation::kSilu:  // x sigmoid(alpha x)
+      append_eltwise(ops, dnnl::algorithm::eltwise_swish, 1.0F);
       break;
   }
   if (gemm.residual) ops.append_binary(dnnl::algorithm::binary_add, residual);

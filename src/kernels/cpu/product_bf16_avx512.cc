@@ -122,6 +122,8 @@ void finish(const Tile& t, const float* sums, int column, int vectors) {
       return finish<Activation::kRelu>(t, sums, column, vectors);
     case Activation::kSigmoid:
       return finish<Activation::kSigmoid>(t, sums, column, vectors);
+    case Activation::kSilu:
+      return finish<Activation::kSilu>(t, sums, column, vectors);
   }
 }
 

@@ -28,6 +28,9 @@ struct Avx2 {
   static F set1(float x) { return _mm256_set1_ps(x); }
   static F load(const float* p) { return _mm256_loadu_ps(p); }
   static void store(float* p, F x) { _mm256_storeu_ps(p, x); }
+  static F gather(const float* p, const std::int32_t* index) {  // p[index[i]]
+    return _mm256_i32gather_ps(p, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(index)), 4);
+  }
   static Mask first(std::int64_t count) { return first_lanes(count); }  // of lanes; count <= kWidth
   static F load(const float* p, Mask mask) { return _mm256_maskload_ps(p, mask); }  // else zero
   static void store(float* p, Mask mask, F x) { _mm256_maskstore_ps(p, mask, x); }
@@ -40,7 +43,17 @@ struct Avx2 {
   static F fnma(F a, F b, F c) { return _mm256_fnmadd_ps(a, b, c); }  // c - a b
   static F min(F a, F b) { return _mm256_min_ps(a, b); }              // b where one is NaN
   static F max(F a, F b) { return _mm256_max_ps(a, b); }              // b where one is NaN
+  static F max_or_nan(F a, F b) {                                     // NaN where one is NaN
+    return _mm256_or_ps(_mm256_max_ps(a, b), _mm256_cmp_ps(a, a, _CMP_UNORD_Q));
+  }
   static F abs(F a) { return _mm256_andnot_ps(_mm256_set1_ps(-0.0F), a); }
+  // a where x is NaN, or is positive, else b.
+  static F if_nan(F x, F a, F b) {
+    return _mm256_blendv_ps(b, a, _mm256_cmp_ps(x, x, _CMP_UNORD_Q));
+  }
+  static F if_positive(F x, F a, F b) {
+    return _mm256_blendv_ps(b, a, _mm256_cmp_ps(x, zero(), _CMP_GT_OQ));
+  }
   static F keep(Mask mask, F a) { return _mm256_and_ps(_mm256_castsi256_ps(mask), a); }
   static F round(F a) { return _mm256_round_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
   // 2^n for integers -126 <= n <= 127.
@@ -69,6 +82,9 @@ struct Avx512 {
   static F set1(float x) { return _mm512_set1_ps(x); }
   static F load(const float* p) { return _mm512_loadu_ps(p); }
   static void store(float* p, F x) { _mm512_storeu_ps(p, x); }
+  static F gather(const float* p, const std::int32_t* index) {
+    return _mm512_mask_i32gather_ps(zero(), kAll, _mm512_loadu_si512(index), p, 4);
+  }
   static Mask first(std::int64_t count) {
     return count >= 16 ? Mask{0xFFFF} : static_cast<Mask>((1U << count) - 1U);
   }
@@ -83,7 +99,16 @@ struct Avx512 {
   static F fnma(F a, F b, F c) { return _mm512_fnmadd_ps(a, b, c); }
   static F min(F a, F b) { return _mm512_maskz_min_ps(kAll, a, b); }
   static F max(F a, F b) { return _mm512_maskz_max_ps(kAll, a, b); }
+  static F max_or_nan(F a, F b) {
+    return _mm512_mask_max_ps(a, _mm512_cmp_ps_mask(a, a, _CMP_ORD_Q), a, b);
+  }
   static F abs(F a) { return _mm512_maskz_andnot_ps(kAll, _mm512_set1_ps(-0.0F), a); }
+  static F if_nan(F x, F a, F b) {
+    return _mm512_mask_mov_ps(b, _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q), a);
+  }
+  static F if_positive(F x, F a, F b) {
+    return _mm512_mask_mov_ps(b, _mm512_cmp_ps_mask(x, zero(), _CMP_GT_OQ), a);
+  }
   static F keep(Mask mask, F a) { return _mm512_maskz_mov_ps(mask, a); }
   static F round(F a) {
     return _mm512_maskz_roundscale_ps(kAll, a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);

@@ -81,6 +81,14 @@ inline typename V::F vector_sigmoid(typename V::F x) {
   return V::div(one, V::add(one, vector_exp<V>(V::sub(V::zero(), x))));
 }
 
+// x sigmoid(x). Below -88 it is as good as 0, and taken where x = -88, so that -infinity has a
+// value.
+template <typename V>
+inline typename V::F vector_silu(typename V::F x) {
+  x = V::max(V::set1(-88.0F), x);
+  return V::div(x, V::add(V::set1(1.0F), vector_exp<V>(V::sub(V::zero(), x))));
+}
+
 // NaN stays: of max(a, b), where one is NaN, the instructions take b.
 template <typename V>
 inline typename V::F vector_relu(typename V::F x) {
@@ -92,6 +100,7 @@ inline typename V::F vector_activate(typename V::F x) {
   if constexpr (kActivation == graph::Activation::kGelu) return vector_gelu<V>(x);
   if constexpr (kActivation == graph::Activation::kRelu) return vector_relu<V>(x);
   if constexpr (kActivation == graph::Activation::kSigmoid) return vector_sigmoid<V>(x);
+  if constexpr (kActivation == graph::Activation::kSilu) return vector_silu<V>(x);
   return x;
 }
 
@@ -107,6 +116,8 @@ inline typename V::F vector_activate(graph::Activation activation, typename V::F
       return vector_relu<V>(x);
     case graph::Activation::kSigmoid:
       return vector_sigmoid<V>(x);
+    case graph::Activation::kSilu:
+      return vector_silu<V>(x);
   }
   return x;
 }

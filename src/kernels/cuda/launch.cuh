@@ -72,6 +72,8 @@ __device__ inline float activate(graph::Activation activation, float x) {
       return x < 0.0F ? 0.0F : x;  // NaN stays
     case graph::Activation::kSigmoid:
       return 1.0F / (1.0F + expf(-x));
+    case graph::Activation::kSilu:
+      return x / (1.0F + expf(-x));
     default:
       return x;
   }

@@ -1,7 +1,8 @@
-// Nested loops over up to two operands, counted in one number.
+// Nested loops over up to three operands, counted in one number.
 #ifndef LASSO_KERNELS_CUDA_NEST_CUH_
 #define LASSO_KERNELS_CUDA_NEST_CUH_
 
+#include <array>
 #include <cstdint>
 #include <span>
 
@@ -58,7 +59,7 @@ void with_position_type(Index count, const F& f) {
 // A loop: how far the operands move with each of its turns.
 struct Loop {
   Index count = 1;
-  Index strides[2] = {0, 0};
+  Index strides[3] = {0, 0, 0};
 };
 
 // As many loops as the dimensions of a graph's values.
@@ -78,38 +79,51 @@ struct Nest {
     for (int i = 0; i < loops; ++i) {
       const Loop& loop = from[static_cast<std::size_t>(loops - 1 - i)];
       counts[i] = Divider<T>(loop.count);
-      strides[i][0] = loop.strides[0];
-      strides[i][1] = loop.strides[1];
+      for (int k = 0; k < 3; ++k) strides[i][k] = loop.strides[k];
     }
   }
 
-  // Adds to a and b where the operands stand at a position.
+  // Adds to a, b and c where the operands stand at a position.
   __device__ void move(T position, Index& a, Index& b) const {
+    Index c = 0;
+    move(position, a, b, c);
+  }
+  __device__ void move(T position, Index& a, Index& b, Index& c) const {
     for (int i = 0; i < loops; ++i) {
       const T rest = i + 1 < loops ? counts[i].quotient(position) : 0;
       const auto turn = static_cast<Index>(position - rest * counts[i].divisor);
       a += turn * strides[i][0];
       b += turn * strides[i][1];
+      c += turn * strides[i][2];
       position = rest;
     }
   }
 
   int loops = 0;
   Divider<T> counts[kMaxLoops];  // innermost first
-  Index strides[kMaxLoops][2] = {};
+  Index strides[kMaxLoops][3] = {};
 };
 
-// Calls f(loops, a, b) with no more loops than a kernel takes, at each position of the outermost
-// ones where there are more; a and b are where the operands stand then.
+// Calls f(loops, at) with no more loops than a kernel takes, at each position of the outermost
+// ones where there are more; `at` is where the operands stand then.
 template <typename F>
-void for_each_nest(std::span<const Loop> loops, Index a, Index b, const F& f) {
+void for_each_nest(std::span<const Loop> loops, std::array<Index, 3> at, const F& f) {
   if (loops.size() <= kMaxLoops) {
-    f(loops, a, b);
+    f(loops, at);
     return;
   }
   for (Index i = 0; i < loops[0].count; ++i) {
-    for_each_nest(loops.subspan(1), a + i * loops[0].strides[0], b + i * loops[0].strides[1], f);
+    for_each_nest(loops.subspan(1), at, f);
+    for (std::size_t k = 0; k < at.size(); ++k) at[k] += loops[0].strides[k];
   }
+}
+
+// The same with f(loops, a, b), for two operands.
+template <typename F>
+void for_each_nest(std::span<const Loop> loops, Index a, Index b, const F& f) {
+  for_each_nest(loops, {a, b, 0}, [&](std::span<const Loop> inner, std::array<Index, 3> at) {
+    f(inner, at[0], at[1]);
+  });
 }
 
 // The first position of a thread, and the distance of those that it takes.

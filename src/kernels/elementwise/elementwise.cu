@@ -44,12 +44,25 @@ __device__ void activate_each(Activation activation, float (&y)[kCount]) {
       return apply_each(y, [](float x) { return gpu::activate(Activation::kRelu, x); });
     case Activation::kSigmoid:
       return apply_each(y, [](float x) { return gpu::activate(Activation::kSigmoid, x); });
+    case Activation::kSilu:
+      return apply_each(y, [](float x) { return gpu::activate(Activation::kSilu, x); });
   }
 }
 
-// powf() is off by up to 4 units in the last place.
+// powf() is off by up to 4 units in the last place. Exact where the exponent is one that programs
+// write instead of a product or a root.
 __device__ __noinline__ float power(float a, float b) {
+  if (b == 1.0F) return a;
+  if (b == 2.0F) return a * a;
+  if (b == 0.5F && a > 0.0F) return sqrtf(a);
   return static_cast<float>(pow(static_cast<double>(a), static_cast<double>(b)));
+}
+
+// What is left of the floored quotient, of b's sign.
+__device__ __noinline__ float modulo(float a, float b) {
+  const float rest = fmodf(a, b);
+  if (rest == 0.0F) return copysignf(0.0F, b);
+  return (rest < 0.0F) != (b < 0.0F) ? rest + b : rest;
 }
 
 template <int kCount>
@@ -69,6 +82,14 @@ __device__ void combine_all(BinaryKind kind, float (&y)[kCount], const float (&b
       return combine_each(y, b, [](float p, float q) { return p < q || p != p ? p : q; });
     case BinaryKind::kPow:
       return combine_each(y, b, power);
+    case BinaryKind::kMod:
+      return combine_each(y, b, modulo);
+    case BinaryKind::kFmod:
+      return combine_each(y, b, [](float p, float q) { return fmodf(p, q); });
+    case BinaryKind::kAnd:  // those of truth values
+    case BinaryKind::kOr:
+    case BinaryKind::kXor:
+      return;
   }
 }
 
@@ -139,8 +160,9 @@ bool is_aligned(const BinaryProblem& p) {
   const BroadcastLoop& inner = p.loops.back();
   bool aligned = inner.count % kWidth == 0;
   for (std::size_t i = 0; i + 1 < p.loops.size(); ++i) {
-    aligned = aligned && (inner.a_stride == 0 || p.loops[i].a_stride % kWidth == 0) &&
-              (inner.b_stride == 0 || p.loops[i].b_stride % kWidth == 0);
+    for (const std::size_t k : {0, 1}) {
+      aligned = aligned && (inner.strides[k] == 0 || p.loops[i].strides[k] % kWidth == 0);
+    }
   }
   return aligned;
 }
@@ -150,7 +172,7 @@ template <int kCount>
 std::vector<gpu::Loop> loops_of(const BinaryProblem& p) {
   std::vector<gpu::Loop> loops;
   for (const BroadcastLoop& loop : p.loops) {
-    loops.push_back({loop.count, {loop.a_stride, loop.b_stride}});
+    loops.push_back({loop.count, {loop.strides[0], loop.strides[1]}});
   }
   gpu::Loop& inner = loops.back();
   inner = {(inner.count + kCount - 1) / kCount,
@@ -167,8 +189,8 @@ void run_binary(const KernelState& state, const KernelArgs& args) {
   BinaryOperands operands{.a = static_cast<const float*>(args.inputs[0]),
                           .b = static_cast<const float*>(args.inputs[1]),
                           .y = static_cast<float*>(args.outputs[0]),
-                          .a_repeated = inner.a_stride == 0,
-                          .b_repeated = inner.b_stride == 0};
+                          .a_repeated = inner.strides[0] == 0,
+                          .b_repeated = inner.strides[1] == 0};
   gpu::for_each_nest(all, 0, 0, [&](auto loops, Index a, Index b) {
     const Index positions = gpu::positions(loops);
     const Index count = p.loops.size() == 1 ? inner.count : positions * kCount;
@@ -201,6 +223,16 @@ __host__ __device__ constexpr bool is_in_double(UnaryKind kind) {
     case UnaryKind::kCos:
     case UnaryKind::kTanh:
     case UnaryKind::kErf:
+    case UnaryKind::kTan:
+    case UnaryKind::kAsin:
+    case UnaryKind::kAcos:
+    case UnaryKind::kAtan:
+    case UnaryKind::kSinh:
+    case UnaryKind::kCosh:
+    case UnaryKind::kAsinh:
+    case UnaryKind::kAcosh:
+    case UnaryKind::kAtanh:
+    case UnaryKind::kSoftplus:
       return true;
     case UnaryKind::kIdentity:
     case UnaryKind::kGelu:
@@ -214,6 +246,10 @@ __host__ __device__ constexpr bool is_in_double(UnaryKind kind) {
     case UnaryKind::kRound:
     case UnaryKind::kFloor:
     case UnaryKind::kCeil:
+    case UnaryKind::kSilu:
+    case UnaryKind::kNot:
+    case UnaryKind::kIsNan:
+    case UnaryKind::kIsInf:
       return false;
   }
   return false;
@@ -233,6 +269,26 @@ __device__ __noinline__ float other_function(UnaryKind kind, float x) {
       return in_double(x, [](double z) { return erf(z); });
     case UnaryKind::kExp:
       return in_double(x, [](double z) { return exp(z); });
+    case UnaryKind::kTan:
+      return in_double(x, [](double z) { return tan(z); });
+    case UnaryKind::kAsin:
+      return in_double(x, [](double z) { return asin(z); });
+    case UnaryKind::kAcos:
+      return in_double(x, [](double z) { return acos(z); });
+    case UnaryKind::kAtan:
+      return in_double(x, [](double z) { return atan(z); });
+    case UnaryKind::kSinh:
+      return in_double(x, [](double z) { return sinh(z); });
+    case UnaryKind::kCosh:
+      return in_double(x, [](double z) { return cosh(z); });
+    case UnaryKind::kAsinh:
+      return in_double(x, [](double z) { return asinh(z); });
+    case UnaryKind::kAcosh:
+      return in_double(x, [](double z) { return acosh(z); });
+    case UnaryKind::kAtanh:
+      return in_double(x, [](double z) { return atanh(z); });
+    case UnaryKind::kSoftplus:  // nothing overflows
+      return in_double(x, [](double z) { return z > 0 ? z + log1p(exp(-z)) : log1p(exp(z)); });
     default:  // of the kinds that unary_all() has
       return x;
   }
@@ -252,6 +308,8 @@ __device__ void unary_all(UnaryKind kind, float (&y)[kCount]) {
       return activate_each(Activation::kRelu, y);
     case UnaryKind::kSigmoid:
       return activate_each(Activation::kSigmoid, y);
+    case UnaryKind::kSilu:
+      return activate_each(Activation::kSilu, y);
     case UnaryKind::kAbs:
       return apply_each(y, [](float x) { return fabsf(x); });
     case UnaryKind::kNegate:
@@ -290,6 +348,25 @@ void run_unary(const KernelState& state, const KernelArgs& args) {
               static_cast<float*>(args.outputs[0]), p.count);
 }
 
+// y may be x.
+__global__ void leaky_relu(float slope, const float* x, float* y, Index count) {
+  const Index step = gpu::position_step<Index>() * kWidth;
+  for (Index i = gpu::first_position<Index>() * kWidth; i < count; i += step) {
+    const int elements = count - i < kWidth ? static_cast<int>(count - i) : kWidth;
+    float values[kWidth];
+    load_operand(x + i, false, elements, values);
+    apply_each(values, [slope](float z) { return z > 0.0F ? z : slope * z; });
+    store_result(y + i, elements, values);
+  }
+}
+
+void run_leaky_relu(const KernelState& state, const KernelArgs& args) {
+  const auto& p = static_cast<const ProblemState<LeakyReluProblem>&>(state).problem;
+  gpu::launch("leaky_relu", leaky_relu, gpu::blocks_for((p.count + kWidth - 1) / kWidth, kThreads),
+              kThreads, 0, args, p.slope, static_cast<const float*>(args.inputs[0]),
+              static_cast<float*>(args.outputs[0]), p.count);
+}
+
 // 2 pi is applied last, as in the models' training code: its rounding belongs to their positions.
 __global__ void fourier_features(const float* __restrict__ x, const float* __restrict__ m,
                                  float* __restrict__ y, Index rows, Index dims, Index features) {
@@ -318,9 +395,13 @@ void run_fourier_features(const KernelState& state, const KernelArgs& args) {
               p.rows, p.dims, p.features);
 }
 
-template <typename Problem>
-Offer offer_float(const Problem& p, const TargetInfo& /*target*/) {
-  return p.float32 ? Offer{} : Offer::no("another type than float32");
+Offer offer_float(const BinaryProblem& p, const TargetInfo& /*target*/) {
+  return p.dtype == DType::kF32 && is_known(p) ? Offer{} : Offer::no("another type than float32");
+}
+
+Offer offer_unary(const UnaryProblem& p, const TargetInfo& /*target*/) {
+  if (is_predicate(p.kind)) return Offer::no("a result that is no float32");
+  return p.dtype == DType::kF32 ? Offer{} : Offer::no("another type than float32");
 }
 
 Offer offer_vectors(const BinaryProblem& p, const TargetInfo& target) {
@@ -334,15 +415,23 @@ const std::vector<Kernel<BinaryProblem>>& binary_cuda_kernels() {
   static const std::vector<Kernel<BinaryProblem>> list{
       {"vectors", Needs::gpu(), offer_vectors, nullptr, create_problem_state<BinaryProblem>,
        run_binary<kWidth>},
-      {"plain", Needs::gpu(), offer_float<BinaryProblem>, nullptr,
-       create_problem_state<BinaryProblem>, run_binary<1>}};
+      {"plain", Needs::gpu(), offer_float, nullptr, create_problem_state<BinaryProblem>,
+       run_binary<1>},
+      kBinaryIntegersCuda};
   return list;
 }
 
 const std::vector<Kernel<UnaryProblem>>& unary_cuda_kernels() {
   static const std::vector<Kernel<UnaryProblem>> list{
-      {"plain", Needs::gpu(), offer_float<UnaryProblem>, nullptr,
-       create_problem_state<UnaryProblem>, run_unary}};
+      {"plain", Needs::gpu(), offer_unary, nullptr, create_problem_state<UnaryProblem>, run_unary},
+      kUnaryIntegersCuda};
+  return list;
+}
+
+const std::vector<Kernel<LeakyReluProblem>>& leaky_relu_cuda_kernels() {
+  static const std::vector<Kernel<LeakyReluProblem>> list{
+      {"plain", Needs::gpu(), always<LeakyReluProblem>, nullptr,
+       create_problem_state<LeakyReluProblem>, run_leaky_relu}};
   return list;
 }
 

@@ -50,7 +50,8 @@ const int kRegistered = [] {
       benchmark::RegisterBenchmark(name.c_str(), bench_binary, kernel, a, b);
     }
   }
-  for (const Activation activation : {Activation::kGelu, Activation::kRelu, Activation::kSigmoid}) {
+  for (const Activation activation :
+       {Activation::kGelu, Activation::kRelu, Activation::kSigmoid, Activation::kSilu}) {
     for (const auto& kernel : unary_kernels()) {
       const std::string name = "unary/" + std::string(to_string(activation)) + "/" + kernel.label();
       benchmark::RegisterBenchmark(

@@ -28,10 +28,20 @@ struct UnaryRun {
   graph::Activation activation = graph::Activation::kNone;
 };
 
+// y[i] = x[i] if x[i] > 0, else slope x[i].
+struct LeakyReluRun {
+  const float* x = nullptr;
+  float* y = nullptr;
+  std::int64_t count = 0;
+  float slope = 0.0F;
+};
+
 void binary_avx2(const BinaryRun& run);
 void binary_avx512(const BinaryRun& run);
 void unary_avx2(const UnaryRun& run);
 void unary_avx512(const UnaryRun& run);
+void leaky_relu_avx2(const LeakyReluRun& run);
+void leaky_relu_avx512(const LeakyReluRun& run);
 
 }  // namespace lasso::kernels
 

@@ -29,6 +29,10 @@ void run_binary(const BinaryRun& r) {
     auto value = V::add(a, b);
     if constexpr (kKind == graph::BinaryKind::kSub) value = V::sub(a, b);
     if constexpr (kKind == graph::BinaryKind::kMul) value = V::mul(a, b);
+    if constexpr (kKind == graph::BinaryKind::kDiv) value = V::div(a, b);
+    // The instructions take b where one is NaN.
+    if constexpr (kKind == graph::BinaryKind::kMax) value = V::if_nan(a, a, V::max(a, b));
+    if constexpr (kKind == graph::BinaryKind::kMin) value = V::if_nan(a, a, V::min(a, b));
     return vector_activate<V, kActivation>(value);
   };
   if (r.count == 0) return;
@@ -58,6 +62,8 @@ void run_binary(const BinaryRun& r) {
       return run_binary<V, kKind, graph::Activation::kRelu>(r);
     case graph::Activation::kSigmoid:
       return run_binary<V, kKind, graph::Activation::kSigmoid>(r);
+    case graph::Activation::kSilu:
+      return run_binary<V, kKind, graph::Activation::kSilu>(r);
   }
 }
 
@@ -70,7 +76,13 @@ void run_binary(const BinaryRun& r) {
       return run_binary<V, graph::BinaryKind::kSub>(r);
     case graph::BinaryKind::kMul:
       return run_binary<V, graph::BinaryKind::kMul>(r);
-    default:  // supports() refuses them
+    case graph::BinaryKind::kDiv:
+      return run_binary<V, graph::BinaryKind::kDiv>(r);
+    case graph::BinaryKind::kMax:
+      return run_binary<V, graph::BinaryKind::kMax>(r);
+    case graph::BinaryKind::kMin:
+      return run_binary<V, graph::BinaryKind::kMin>(r);
+    default:  // the offer refuses them
       return;
   }
 }
@@ -92,7 +104,18 @@ void run_unary(const UnaryRun& r) {
       return run_unary<V, graph::Activation::kRelu>(r);
     case graph::Activation::kSigmoid:
       return run_unary<V, graph::Activation::kSigmoid>(r);
+    case graph::Activation::kSilu:
+      return run_unary<V, graph::Activation::kSilu>(r);
   }
+}
+
+template <typename V>
+void run_leaky_relu(const LeakyReluRun& r) {
+  const auto slope = V::set1(r.slope);
+  for_vectors<V>(r.y, r.count, [&](auto load) {
+    const auto x = load(r.x);
+    return V::if_positive(x, x, V::mul(slope, x));
+  });
 }
 
 }  // namespace

@@ -68,31 +68,52 @@ ConcatProblem make_concat_problem(const Call& call) {
   return problem;
 }
 
+SizesProblem make_sizes_problem(const Call& call) {
+  SizesProblem problem;
+  for (const graph::Dim& size : std::get<graph::Sizes>(call.op).sizes) {
+    const std::int64_t number = size.constant();
+    LASSO_CHECK(number >= INT32_MIN && number <= INT32_MAX, ErrorCode::kInvalidArgument,
+                "sizes: {} is no number of 32 bits", number);
+    problem.numbers.push_back(static_cast<std::int32_t>(number));
+  }
+  return problem;
+}
+
 GatherProblem make_gather_problem(const Call& call) {
   const Operand& table = call.inputs.at(0);
   const Operand& index = call.inputs.at(1);
-  LASSO_CHECK(!table.dims.empty() && index.dtype == DType::kI32, ErrorCode::kInternal,
-              "gather: table {} and index of type {}", to_string(table.dims),
+  const auto& op = std::get<graph::Gather>(call.op);
+  const auto axis = static_cast<std::size_t>(op.axis);
+  LASSO_CHECK(axis < table.dims.size() && index.dtype == DType::kI32, ErrorCode::kInternal,
+              "gather: table {} along axis {} and index of type {}", to_string(table.dims), op.axis,
               to_string(index.dtype));
-  return {.count = element_count(index.dims),
-          .rows = table.dims[0],
-          .row_bytes = product(table.dims, 1, table.dims.size()) *
+  return {.outer = product(table.dims, 0, axis),
+          .count = element_count(index.dims),
+          .rows = table.dims[axis],
+          .row_bytes = product(table.dims, axis + 1, table.dims.size()) *
                        static_cast<std::int64_t>(size_of(table.dtype)),
-          .offset = std::get<graph::Gather>(call.op).offset};
+          .offset = op.offset,
+          .wrap = op.wrap};
 }
 
 }  // namespace
 
 CopyProblem make_slice_problem(const Dims& x, std::size_t element_bytes, std::int64_t axis,
-                               std::int64_t begin, std::int64_t end) {
+                               std::int64_t begin, std::int64_t end, std::int64_t step) {
   const auto i = static_cast<std::size_t>(axis);
-  LASSO_CHECK(i < x.size() && begin >= 0 && begin <= end && end <= x[i], ErrorCode::kInternal,
-              "slice: {}:{} of axis {} of {}", begin, end, axis, to_string(x));
+  const bool forward = step > 0;
+  LASSO_CHECK(
+      i < x.size() && step != 0 && begin >= 0 &&
+          (forward ? begin <= end && end <= x[i] : end >= -1 && end <= begin && begin < x[i]),
+      ErrorCode::kInternal, "slice: {}:{}:{} of axis {} of {}", begin, end, step, axis,
+      to_string(x));
   Dims y = x;
-  y[i] = end - begin;
-  const Dims strides = strides_of(x);
+  y[i] = forward ? (end - begin + step - 1) / step : (begin - end - step - 1) / -step;
+  Dims strides = strides_of(x);
+  const std::int64_t first = begin * strides[i];
+  strides[i] *= step;
   CopyProblem problem = make_copy(y, strides, element_bytes);
-  problem.source_offset = begin * strides[i] * static_cast<std::int64_t>(element_bytes);
+  problem.source_offset = first * static_cast<std::int64_t>(element_bytes);
   return problem;
 }
 
@@ -134,6 +155,11 @@ const std::vector<Kernel<ConcatProblem>>& concat_kernels() {
   return list;
 }
 
+const std::vector<Kernel<SizesProblem>>& sizes_kernels() {
+  static const std::vector<Kernel<SizesProblem>> list{kSizesRef};
+  return list;
+}
+
 const std::vector<Kernel<GatherProblem>>& gather_kernels() {
   static const std::vector<Kernel<GatherProblem>> list{kGatherRef};
   return list;
@@ -148,7 +174,7 @@ const Family& slice_family() {
   static const ListFamily<CopyProblem> family("slice", copy_kernels(), [](const Call& call) {
     const auto& op = std::get<graph::Slice>(call.op);
     return make_slice_problem(call.inputs.at(0).dims, element_bytes(call), op.axis,
-                              op.begin.constant(), op.end.constant());
+                              op.begin.constant(), op.end.constant(), op.step);
   });
   return family;
 }
@@ -174,6 +200,11 @@ const Family& expand_family() {
     return make_expand_problem(call.inputs.at(0).dims, element_bytes(call),
                                call.outputs.at(0).dims);
   });
+  return family;
+}
+
+const Family& sizes_family() {
+  static const ListFamily<SizesProblem> family("sizes", sizes_kernels(), make_sizes_problem);
   return family;
 }
 

@@ -3,6 +3,7 @@
 // 134 MB read and as many written, 62 us at 4.3 TB/s.
 #include "kernels/cuda/nest.cuh"
 #include "kernels/layout/layout_cuda.h"
+#include "kernels/wrapped_index.h"
 
 namespace lasso::kernels {
 
@@ -220,23 +221,36 @@ void run_concat(const KernelState& state, const KernelArgs& args) {
   }
 }
 
+// A table's rows, and how indices name them.
+struct TableRows {
+  Index rows = 0;
+  Index offset = 0;
+  bool wrap = false;
+};
+
+// Positions of the result are (table, index, unit of the row).
 template <typename Unit, typename T>
 __global__ void gather_units(const Unit* __restrict__ table, const std::int32_t* __restrict__ index,
-                             Unit* __restrict__ y, Index rows, Index offset,
-                             const gpu::Divider<T> row_units, T count) {
+                             Unit* __restrict__ y, const TableRows of,
+                             const gpu::Divider<T> row_units, const gpu::Divider<T> indices,
+                             T count) {
   for (T i = gpu::first_position<T>(); i < count; i += gpu::position_step<T>()) {
     const T position = row_units.quotient(i);
     const T unit = i - position * row_units.divisor;
-    // The caller checks the indices; one that slipped through must not read outside the table.
-    const Index row = min(max(index[position] + offset, Index{0}), rows - 1);
-    y[i] = table[row * static_cast<Index>(row_units.divisor) + static_cast<Index>(unit)];
+    const T outer = indices.quotient(position);
+    const Index at = index[position - outer * indices.divisor] + of.offset;
+    // Nothing outside the table is read.
+    const Index row = of.wrap ? wrapped_index(at, of.rows) : clamped_index(at, of.rows);
+    y[i] =
+        table[(static_cast<Index>(outer) * of.rows + row) * static_cast<Index>(row_units.divisor) +
+              static_cast<Index>(unit)];
   }
 }
 
 void run_gather(const KernelState& state, const KernelArgs& args) {
   const auto& p = static_cast<const ProblemState<GatherProblem>&>(state).problem;
   const Index bytes = gpu::common_unit(std::span(&p.row_bytes, 1));
-  const Index count = p.count * (p.row_bytes / bytes);
+  const Index count = p.outer * p.count * (p.row_bytes / bytes);
   if (p.rows == 0 || count == 0) return;
   gpu::with_unit_type(bytes, [&](auto* type) {
     using Unit = std::remove_pointer_t<decltype(type)>;
@@ -245,10 +259,37 @@ void run_gather(const KernelState& state, const KernelArgs& args) {
       gpu::launch("gather", gather_units<Unit, T>, gpu::blocks_for(count, kThreads), kThreads, 0,
                   args, static_cast<const Unit*>(args.inputs[0]),
                   static_cast<const std::int32_t*>(args.inputs[1]),
-                  static_cast<Unit*>(args.outputs[0]), p.rows, p.offset,
-                  gpu::Divider<T>(p.row_bytes / bytes), static_cast<T>(count));
+                  static_cast<Unit*>(args.outputs[0]), TableRows{p.rows, p.offset, p.wrap},
+                  gpu::Divider<T>(p.row_bytes / bytes), gpu::Divider<T>(p.count),
+                  static_cast<T>(count));
     });
   });
+}
+
+constexpr int kMostSizes = 64;
+
+struct Numbers {
+  std::int32_t values[kMostSizes] = {};
+};
+
+__global__ void write_numbers(std::int32_t* y, const __grid_constant__ Numbers numbers, int count) {
+  for (int i = static_cast<int>(threadIdx.x); i < count; i += static_cast<int>(blockDim.x)) {
+    y[i] = numbers.values[i];
+  }
+}
+
+Offer offer_sizes(const SizesProblem& p, const TargetInfo& /*target*/) {
+  return p.numbers.size() <= kMostSizes ? Offer{} : Offer::no("more than 64 sizes");
+}
+
+void run_sizes(const KernelState& state, const KernelArgs& args) {
+  const auto& p = static_cast<const ProblemState<SizesProblem>&>(state).problem;
+  if (p.numbers.empty()) return;
+  Numbers numbers;
+  std::copy(p.numbers.begin(), p.numbers.end(), numbers.values);
+  gpu::launch("sizes", write_numbers, 1, kMostSizes, 0, args,
+              static_cast<std::int32_t*>(args.outputs[0]), numbers,
+              static_cast<int>(p.numbers.size()));
 }
 
 template <typename State>
@@ -270,6 +311,13 @@ const std::vector<Kernel<ConcatProblem>>& concat_cuda_kernels() {
   static const std::vector<Kernel<ConcatProblem>> list{
       {"units", Needs::gpu(), always<ConcatProblem>, nullptr, create_problem_state<ConcatProblem>,
        run_concat}};
+  return list;
+}
+
+const std::vector<Kernel<SizesProblem>>& sizes_cuda_kernels() {
+  static const std::vector<Kernel<SizesProblem>> list{{"numbers", Needs::gpu(), offer_sizes,
+                                                       nullptr, create_problem_state<SizesProblem>,
+                                                       run_sizes}};
   return list;
 }
 

@@ -12,7 +12,8 @@
 
 namespace lasso::kernels {
 
-// A loop that copies: strides in bytes; source_stride is 0 where the source is repeated.
+// A loop that copies: strides in bytes; source_stride is 0 where the source is repeated, and below
+// 0 where it is read backwards.
 struct CopyLoop {
   std::int64_t count = 1;
   std::int64_t source_stride = 0;
@@ -34,16 +35,25 @@ struct ConcatProblem {
   std::vector<std::int64_t> bytes;
 };
 
-// y[i] = table[index[i] + offset], rows of row_bytes; index is int32.
+// `outer` tables, one after another: y[o][i] = table[o][index[i] + offset], rows of row_bytes;
+// index is int32. With `wrap` a row below 0 counts from the end.
 struct GatherProblem {
+  std::int64_t outer = 1;
   std::int64_t count = 0;
-  std::int64_t rows = 0;  // of the table
+  std::int64_t rows = 0;  // of a table
   std::int64_t row_bytes = 0;
   std::int64_t offset = 0;
+  bool wrap = false;
+};
+
+// Of Python's range(begin, end, step) along the axis.
+// y[i] = numbers[i], at most 64.
+struct SizesProblem {
+  std::vector<std::int32_t> numbers;
 };
 
 CopyProblem make_slice_problem(const Dims& x, std::size_t element_bytes, std::int64_t axis,
-                               std::int64_t begin, std::int64_t end);
+                               std::int64_t begin, std::int64_t end, std::int64_t step = 1);
 CopyProblem make_transpose_problem(const Dims& x, std::size_t element_bytes,
                                    const std::vector<std::int64_t>& permutation);
 CopyProblem make_expand_problem(const Dims& x, std::size_t element_bytes, const Dims& y);
@@ -52,6 +62,7 @@ CopyProblem make_expand_problem(const Dims& x, std::size_t element_bytes, const 
 const std::vector<Kernel<CopyProblem>>& copy_kernels();
 const std::vector<Kernel<ConcatProblem>>& concat_kernels();
 const std::vector<Kernel<GatherProblem>>& gather_kernels();
+const std::vector<Kernel<SizesProblem>>& sizes_kernels();
 
 const Family& concat_family();
 const Family& slice_family();
@@ -60,12 +71,14 @@ copy_family();  // Reshape, where the engine does not give the result the bytes 
 const Family& transpose_family();
 const Family& expand_family();
 const Family& gather_family();
+const Family& sizes_family();
 
 // The rows of the lists.
 extern const Kernel<CopyProblem> kCopyTransposeAvx2;
 extern const Kernel<CopyProblem> kCopyRef;
 extern const Kernel<ConcatProblem> kConcatRef;
 extern const Kernel<GatherProblem> kGatherRef;
+extern const Kernel<SizesProblem> kSizesRef;
 
 }  // namespace lasso::kernels
 

@@ -11,6 +11,7 @@ namespace lasso::kernels {
 const std::vector<Kernel<CopyProblem>>& copy_cuda_kernels();
 const std::vector<Kernel<ConcatProblem>>& concat_cuda_kernels();
 const std::vector<Kernel<GatherProblem>>& gather_cuda_kernels();
+const std::vector<Kernel<SizesProblem>>& sizes_cuda_kernels();
 
 }  // namespace lasso::kernels
 

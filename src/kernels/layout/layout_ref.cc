@@ -1,9 +1,8 @@
 // The specification of the operations that move elements.
-#include <algorithm>
-
 #include "core/bytes.h"
 #include "core/threads.h"
 #include "kernels/layout/layout.h"
+#include "kernels/wrapped_index.h"
 
 namespace lasso::kernels {
 
@@ -77,21 +76,26 @@ void run_concat(const KernelState& state, const KernelArgs& args) {
   });
 }
 
-// The caller checks the indices; one that slipped through must not read outside the table, and
-// takes its first or last row.
+// No row outside the table is read: one that is meant is the first or the last.
 void run_gather(const KernelState& state, const KernelArgs& args) {
   const auto& p = static_cast<const ProblemState<GatherProblem>&>(state).problem;
   if (p.rows == 0) return;
   const auto* table = static_cast<const std::byte*>(args.inputs[0]);
   const auto* index = static_cast<const std::int32_t*>(args.inputs[1]);
   auto* y = static_cast<std::byte*>(args.outputs[0]);
-  divide(p.count, p.row_bytes, [&](std::int64_t begin, std::int64_t end) {
+  divide(p.outer * p.count, p.row_bytes, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
-      const std::int64_t row = std::clamp<std::int64_t>(index[i] + p.offset, 0, p.rows - 1);
-      copy_bytes(y + i * p.row_bytes, table + row * p.row_bytes,
+      const std::int64_t at = index[i % p.count] + p.offset;
+      const std::int64_t row = p.wrap ? wrapped_index(at, p.rows) : clamped_index(at, p.rows);
+      copy_bytes(y + i * p.row_bytes, table + (i / p.count * p.rows + row) * p.row_bytes,
                  static_cast<std::size_t>(p.row_bytes));
     }
   });
+}
+
+void run_sizes(const KernelState& state, const KernelArgs& args) {
+  const auto& p = static_cast<const ProblemState<SizesProblem>&>(state).problem;
+  copy_bytes(args.outputs[0], p.numbers.data(), p.numbers.size() * sizeof(std::int32_t));
 }
 
 }  // namespace
@@ -121,6 +125,15 @@ const Kernel<GatherProblem> kGatherRef{
     .pack = nullptr,
     .create = create_problem_state<GatherProblem>,
     .run = run_gather,
+};
+
+const Kernel<SizesProblem> kSizesRef{
+    .name = "reference",
+    .needs = {},
+    .offer = always<SizesProblem>,
+    .pack = nullptr,
+    .create = create_problem_state<SizesProblem>,
+    .run = run_sizes,
 };
 
 }  // namespace lasso::kernels

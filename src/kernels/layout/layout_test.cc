@@ -2,11 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cstring>
 #include <numeric>
 
 #include "backend/test_target.h"
 #include "core/threads.h"
+#include "lasso/error.h"
 
 namespace lasso::kernels {
 namespace {
@@ -123,6 +125,59 @@ TEST(Copy, Slices) {
   }
 }
 
+// Each element of Python's range(begin, end, step).
+template <typename T>
+void check_steps(const Dims& dims, std::int64_t axis, std::int64_t begin, std::int64_t end,
+                 std::int64_t step) {
+  SCOPED_TRACE(to_string(dims) + " along " + std::to_string(axis) + ", " + std::to_string(begin) +
+               ":" + std::to_string(end) + ":" + std::to_string(step));
+  const auto at = static_cast<std::size_t>(axis);
+  const auto x = numbers<T>(dims);
+  std::vector<std::int64_t> taken;
+  for (std::int64_t i = begin; step > 0 ? i < end : i > end; i += step) taken.push_back(i);
+  Dims y_dims = dims;
+  y_dims[at] = static_cast<std::int64_t>(taken.size());
+  std::vector<T> expected;
+  for_positions(y_dims, [&](Dims position) {
+    position[at] = taken[static_cast<std::size_t>(position[at])];
+    expected.push_back(x[offset(dims, position)]);
+  });
+  check(copy_kernels(), make_slice_problem(dims, sizeof(T), axis, begin, end, step), {x.data()},
+        expected);
+}
+
+TEST(Copy, SlicesWithSteps) {
+  for (std::int64_t axis = 0; axis < 3; ++axis) {
+    for (const std::int64_t step : {1, 2, 3, 7, 100}) {
+      for (const std::int64_t begin : {0, 1, 6}) {
+        check_steps<float>({8, 9, 7}, axis, begin, 7, step);
+        check_steps<float>({8, 9, 7}, axis, begin, -1, -step);
+        check_steps<std::uint8_t>({8, 9, 7}, axis, begin, 6, step);
+        check_steps<std::uint8_t>({8, 9, 7}, axis, begin, 0, -step);
+      }
+    }
+  }
+  check_steps<float>({2, 640, 640, 3}, 1, 0, 640, 2);
+  check_steps<float>({2, 640, 640, 3}, 2, 1, 640, 2);
+  check_steps<float>({300, 400}, 0, 299, -1, -1);
+  check_steps<std::uint16_t>({300, 400}, 1, 399, -1, -1);
+  check_steps<std::int64_t>({65, 1}, 0, 64, 3, -5);
+  check_steps<float>({5, 0}, 0, 4, -1, -1);
+}
+
+TEST(Copy, RefusesSlicesBeyondTheInput) {
+  for (const auto& [begin, end, step] : {std::array<std::int64_t, 3>{0, 6, 2},
+                                         {-1, 3, 1},
+                                         {3, 2, 1},
+                                         {5, -1, -1},
+                                         {4, -2, -1},
+                                         {1, 2, -1},
+                                         {0, 5, 0}}) {
+    EXPECT_THROW(make_slice_problem({5}, 4, 0, begin, end, step), Error)
+        << begin << ":" << end << ":" << step;
+  }
+}
+
 TEST(Copy, Expands) {
   const auto check_expand = [](const Dims& x_dims, const Dims& y_dims) {
     SCOPED_TRACE(to_string(x_dims) + " to " + to_string(y_dims));
@@ -224,6 +279,45 @@ TEST(Gather, NeverReadsOutsideTheTable) {
         {table.data(), index.data()}, std::vector<float>{1.0F, 2.0F});
 }
 
+TEST(Gather, AlongAnAxis) {
+  const Dims dims{3, 5, 7};
+  const auto table = numbers<float>(dims);
+  const std::vector<std::int32_t> index{4, 0, -1, 2, -5, 4, 9, -9};  // the last two are outside
+  const std::vector<std::int64_t> rows{4, 0, 4, 2, 0, 4, 4, 0};
+  std::vector<float> expected;
+  for_positions({3, 8, 7}, [&](Dims position) {
+    position[1] = rows[static_cast<std::size_t>(position[1])];
+    expected.push_back(table[offset(dims, position)]);
+  });
+  Call call{.op = graph::Gather{.offset = 0, .axis = 1, .wrap = true},
+            .inputs = {{.present = true, .dtype = DType::kF32, .dims = dims, .constant = false},
+                       {.present = true, .dtype = DType::kI32, .dims = {8}, .constant = false}},
+            .outputs = {}};
+  const GatherProblem p{
+      .outer = 3, .count = 8, .rows = 5, .row_bytes = 28, .offset = 0, .wrap = true};
+  check(gather_kernels(), p, {table.data(), index.data()}, expected);
+  const Offer offer = gather_family().ask(0, call, {});
+  std::vector<float> y(expected.size());
+  const void* inputs[] = {table.data(), index.data()};
+  void* outputs[] = {y.data()};
+  gather_family().run(0)(*gather_family().create(0, call, {}, offer),
+                         {.inputs = inputs, .outputs = outputs});
+  EXPECT_EQ(y, expected);
+}
+
+TEST(Gather, LargeTables) {
+  const Dims dims{4, 6, 20000};  // large enough for two threads
+  const auto table = numbers<float>(dims);
+  const std::vector<std::int32_t> index{5, 1};
+  std::vector<float> expected;
+  for_positions({4, 2, 20000}, [&](Dims position) {
+    position[1] = index[static_cast<std::size_t>(position[1])];
+    expected.push_back(table[offset(dims, position)]);
+  });
+  const GatherProblem p{.outer = 4, .count = 2, .rows = 6, .row_bytes = 80000, .offset = 0};
+  check(gather_kernels(), p, {table.data(), index.data()}, expected);
+}
+
 // Families read problems off nodes of the graph.
 TEST(Families, ReadProblems) {
   const auto operand = [](Dims dims, DType dtype = DType::kF32) {
@@ -243,6 +337,9 @@ TEST(Families, ReadProblems) {
   };
   run(slice_family());
   EXPECT_EQ(y, (std::vector<float>{3, 4, 8, 9}));
+  call.op = graph::Slice{.axis = 1, .begin = 4, .end = 0, .step = -2};
+  run(slice_family());
+  EXPECT_EQ(y, (std::vector<float>{5, 3, 10, 8}));
   call.op = graph::Expand{};
   call.inputs = {operand({1})};
   run(expand_family());

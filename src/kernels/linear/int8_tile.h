@@ -111,6 +111,8 @@ void finish_tile(const Int8Tile& t, const std::int32_t* sums, int strip) {
       return finish_tile<V, Activation::kRelu, false>(t, sums, strip);
     case Activation::kSigmoid:
       return finish_tile<V, Activation::kSigmoid, false>(t, sums, strip);
+    case Activation::kSilu:
+      return finish_tile<V, Activation::kSilu, false>(t, sums, strip);
   }
 }
 

@@ -98,7 +98,7 @@ TEST(LinearHalf, EveryKernelAgreesWithDoublePrecision) {
         LinearProblem p = problem(m, n, k, half);
         p.bias = variant % 2 == 0;
         p.residual = variant % 3 == 0;
-        p.activation = static_cast<Activation>(variant % 4);
+        p.activation = static_cast<Activation>(variant % 5);
         p.output = variant % 4 < 3 && !p.residual ? half : DType::kF32;
         p.input = variant % 7 < 3 ? DType::kF32 : half;
         check_linear(p, ran);
@@ -113,8 +113,8 @@ TEST(LinearHalf, EveryKernelAgreesWithDoublePrecision) {
 
 // Sizes that libraries take.
 void check_model_sizes(DType weights, test::Ran& ran) {
-  for (const Activation activation :
-       {Activation::kNone, Activation::kGelu, Activation::kRelu, Activation::kSigmoid}) {
+  for (const Activation activation : {Activation::kNone, Activation::kGelu, Activation::kRelu,
+                                      Activation::kSigmoid, Activation::kSilu}) {
     for (const bool residual : {false, true}) {
       for (const bool bias : {false, true}) {
         for (const DType output : {DType::kF32, weights}) {

@@ -96,7 +96,7 @@ TEST(Linear, EveryKernelAgreesWithDoublePrecision) {
         LinearProblem p{.m = m, .n = n, .k = k};
         p.bias = variant % 2 == 0;
         p.residual = variant % 3 == 0;
-        p.activation = static_cast<Activation>(variant % 4);
+        p.activation = static_cast<Activation>(variant % 5);
         p.packed = variant % 11 != 0;
         check_linear(p, DType::kF32, ran);
         if (::testing::Test::HasFatalFailure()) return;
@@ -112,7 +112,8 @@ TEST(Linear, EveryKernelAgreesWithDoublePrecision) {
 // Sizes that oneDNN takes, and sums in several parts.
 TEST(Linear, ModelSizes) {
   test::Ran ran;
-  for (const Activation activation : {Activation::kNone, Activation::kGelu, Activation::kRelu}) {
+  for (const Activation activation :
+       {Activation::kNone, Activation::kGelu, Activation::kRelu, Activation::kSilu}) {
     for (const bool residual : {false, true}) {
       for (const bool bias : {false, true}) {
         const LinearProblem base{
@@ -164,8 +165,8 @@ TEST(Linear, OnePackedWeightServesEveryNumberOfRows) {
 
 // One in x reaches its whole row and no other.
 TEST(Linear, NotANumberStaysOne) {
-  for (const Activation activation :
-       {Activation::kNone, Activation::kGelu, Activation::kRelu, Activation::kSigmoid}) {
+  for (const Activation activation : {Activation::kNone, Activation::kGelu, Activation::kRelu,
+                                      Activation::kSigmoid, Activation::kSilu}) {
     const LinearProblem p{.m = 9, .n = 35, .k = 20, .bias = true, .activation = activation};
     test::Random random(3);
     auto x = random.vector(p.m * p.k);

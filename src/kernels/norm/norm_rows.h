@@ -85,6 +85,8 @@ void layer_norm(const LayerNormRows& p) {
       return layer_norm<V, graph::Activation::kRelu>(p);
     case graph::Activation::kSigmoid:
       return layer_norm<V, graph::Activation::kSigmoid>(p);
+    case graph::Activation::kSilu:
+      return layer_norm<V, graph::Activation::kSilu>(p);
   }
 }
 

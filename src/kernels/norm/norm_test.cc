@@ -86,6 +86,7 @@ TEST(LayerNorm, OtherActivationsAndManyRows) {
   check({.rows = 1000, .channels = 33, .epsilon = 1e-6F, .activation = Activation::kRelu}, 0, ran);
   check({.rows = 1000, .channels = 33, .epsilon = 1e-6F, .activation = Activation::kSigmoid}, 0,
         ran);
+  check({.rows = 100, .channels = 33, .epsilon = 1e-6F, .activation = Activation::kSilu}, 0, ran);
   for (const DType output : {DType::kF32, DType::kBF16, DType::kF16, DType::kU8}) {
     for (const std::int64_t rows : {0, 1000}) {
       check({.rows = rows, .channels = 33, .epsilon = 1e-6F, .output = output}, 0, ran);

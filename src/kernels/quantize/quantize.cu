@@ -3,6 +3,9 @@
 //
 // The results are those of the reference bit for bit, those of not-a-numbers too; CUDA's own
 // conversions give all of them the same bits.
+#include <limits>
+#include <type_traits>
+
 #include "kernels/cuda/nest.cuh"
 #include "kernels/cuda/team.cuh"
 #include "kernels/quantize/quantize_cuda.h"
@@ -48,31 +51,94 @@ __device__ __half narrow<__half>(float x) {
       static_cast<unsigned short>((bits >> 16 & 0x8000) | 0x7E00 | (bits >> 13 & 0x3FF)));
 }
 
-// To integers: towards zero, and to the nearest that there is; NaN becomes 0.
-__device__ std::uint8_t to_byte(float x) {
-  return static_cast<std::uint8_t>(fminf(fmaxf(x, 0.0F), 255.0F));  // fmaxf(NaN, 0) is 0
+// A byte that is true where it is not 0.
+struct Truth {
+  std::uint8_t byte;
+};
+
+template <typename T>
+constexpr bool is_integer = std::is_integral_v<T> || std::is_same_v<T, Truth>;
+
+__device__ double widen_more(float x) {
+  const std::uint32_t bits = __float_as_uint(x);
+  if ((bits & kMagnitude) <= kInfinity) return static_cast<double>(x);
+  return __hiloint2double(
+      static_cast<int>((bits & ~kMagnitude) | 0x7FF80000 | (bits & 0x7FFFFF) >> 3),
+      static_cast<int>(bits << 29));
 }
-__device__ std::int32_t to_integer(float x) {
+
+__device__ bool is_nan(double x) { return x != x; }
+
+// Of a not-a-number: its sign and its upper bits.
+__device__ float narrow_nan(double x) {
+  const auto high = static_cast<std::uint32_t>(__double2hiint(x));
+  const auto low = static_cast<std::uint32_t>(__double2loint(x));
+  return __uint_as_float((high & ~kMagnitude) | kInfinity | kQuiet | (high & 0xFFFFF) << 3 |
+                         low >> 29);
+}
+
+__device__ float to_nearest(double x) { return is_nan(x) ? narrow_nan(x) : __double2float_rn(x); }
+
+// With the last bit set where anything was cut off: rounded once more to fewer bits, it becomes
+// what x itself is rounded to.
+__device__ float to_odd(double x) {
+  if (is_nan(x)) return narrow_nan(x);
+  const float cut = __double2float_rz(x);
+  return static_cast<double>(cut) == x ? cut : __uint_as_float(__float_as_uint(cut) | 1);
+}
+
+// Towards zero, and to the nearest that there is; NaN becomes 0.
+template <typename To, typename From>
+__device__ To to_integer(From x) {
   if (x != x) return 0;
-  if (x >= 0x1p31F) return 0x7FFFFFFF;
-  if (x < -0x1p31F) return -0x7FFFFFFF - 1;
-  return static_cast<std::int32_t>(x);
+  constexpr To kMost = static_cast<To>(std::numeric_limits<To>::max());
+  constexpr To kLeast = static_cast<To>(std::numeric_limits<To>::min());
+  // The conversion of the largest may be one more, a power of two.
+  if (x >= static_cast<From>(kMost)) return kMost;
+  if (x <= static_cast<From>(kLeast)) return kLeast;
+  return static_cast<To>(x);
+}
+
+template <typename To>
+__device__ To of_integer(long long x, bool is_64_bits) {
+  if constexpr (std::is_same_v<To, Truth>) {
+    return {static_cast<std::uint8_t>(x != 0 ? 1 : 0)};
+  } else if constexpr (std::is_same_v<To, std::int32_t>) {
+    if (is_64_bits) x = min(max(x, -0x80000000LL), 0x7FFFFFFFLL);
+    return static_cast<std::int32_t>(x);
+  } else if constexpr (std::is_integral_v<To>) {
+    return static_cast<To>(x);
+  } else if constexpr (std::is_same_v<To, double>) {
+    return static_cast<double>(x);
+  } else {
+    return narrow<To>(static_cast<float>(x));
+  }
 }
 
 template <typename To, typename From>
 __device__ To convert(From x) {
-  if constexpr (std::is_integral_v<From>) {
-    if constexpr (std::is_same_v<To, std::uint8_t>) {
-      return static_cast<std::uint8_t>(min(max(static_cast<int>(x), 0), 255));
-    } else if constexpr (std::is_same_v<To, std::int32_t>) {
+  if constexpr (std::is_same_v<From, Truth>) {
+    return of_integer<To>(x.byte != 0 ? 1 : 0, false);
+  } else if constexpr (std::is_integral_v<From>) {
+    return of_integer<To>(x, sizeof(From) == 8);
+  } else if constexpr (std::is_same_v<From, double>) {
+    if constexpr (std::is_same_v<To, Truth>) {
+      return {static_cast<std::uint8_t>(x != 0 ? 1 : 0)};
+    } else if constexpr (is_integer<To>) {
+      return to_integer<To>(x);
+    } else if constexpr (std::is_same_v<To, double>) {
       return x;
+    } else if constexpr (std::is_same_v<To, float>) {
+      return to_nearest(x);
     } else {
-      return narrow<To>(static_cast<float>(x));
+      return narrow<To>(to_odd(x));
     }
-  } else if constexpr (std::is_same_v<To, std::uint8_t>) {
-    return to_byte(widen(x));
-  } else if constexpr (std::is_same_v<To, std::int32_t>) {
-    return to_integer(widen(x));
+  } else if constexpr (std::is_same_v<To, Truth>) {
+    return {static_cast<std::uint8_t>(widen(x) != 0 ? 1 : 0)};
+  } else if constexpr (is_integer<To>) {
+    return to_integer<To>(widen(x));
+  } else if constexpr (std::is_same_v<To, double>) {
+    return widen_more(widen(x));
   } else {
     return narrow<To>(widen(x));
   }
@@ -98,18 +164,26 @@ __global__ void cast(const From* __restrict__ x, To* __restrict__ y, Index count
 // Calls f with a null pointer of the type on the GPU.
 template <typename F>
 void with_type(DType dtype, const F& f) {
-  if (dtype == DType::kU8) return f(static_cast<std::uint8_t*>(nullptr));
-  if (dtype == DType::kI32) return f(static_cast<std::int32_t*>(nullptr));
-  gpu::with_float_type(dtype, f);
-}
-
-Offer offer_cast(const CastProblem& p, const TargetInfo& /*target*/) {
-  const auto is_known = [](DType dtype) {
-    return is_float(dtype) || dtype == DType::kU8 || dtype == DType::kI32;
-  };
-  return is_known(p.from) && is_known(p.to)
-             ? Offer{}
-             : Offer::no("only float32, bfloat16, float16, uint8 and int32");
+  switch (dtype) {
+    case DType::kF64:
+      return f(static_cast<double*>(nullptr));
+    case DType::kI8:
+      return f(static_cast<std::int8_t*>(nullptr));
+    case DType::kU8:
+      return f(static_cast<std::uint8_t*>(nullptr));
+    case DType::kI16:
+      return f(static_cast<std::int16_t*>(nullptr));
+    case DType::kI32:
+      return f(static_cast<std::int32_t*>(nullptr));
+    case DType::kI64:
+      return f(static_cast<std::int64_t*>(nullptr));
+    case DType::kBool:
+      return f(static_cast<Truth*>(nullptr));
+    case DType::kF32:
+    case DType::kBF16:
+    case DType::kF16:
+      return gpu::with_float_type(dtype, f);
+  }
 }
 
 void run_cast(const KernelState& state, const KernelArgs& args) {
@@ -175,8 +249,9 @@ const std::vector<Kernel<QuantizeProblem>>& quantize_cuda_kernels() {
 }
 
 const std::vector<Kernel<CastProblem>>& cast_cuda_kernels() {
-  static const std::vector<Kernel<CastProblem>> list{
-      {"plain", Needs::gpu(), offer_cast, nullptr, create_problem_state<CastProblem>, run_cast}};
+  static const std::vector<Kernel<CastProblem>> list{{"plain", Needs::gpu(), always<CastProblem>,
+                                                      nullptr, create_problem_state<CastProblem>,
+                                                      run_cast}};
   return list;
 }
 

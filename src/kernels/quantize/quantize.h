@@ -1,6 +1,5 @@
-// Between precisions: Quantize (rows to uint8) and Cast (between float32, bfloat16, float16, uint8
-// and int32; on the CPU to and from float16 and the integers by the reference
-// alone).
+// Between precisions: Quantize (rows to uint8) and Cast (between any two types; on the CPU by the
+// reference alone, but between float32 and bfloat16).
 #ifndef LASSO_KERNELS_QUANTIZE_QUANTIZE_H_
 #define LASSO_KERNELS_QUANTIZE_QUANTIZE_H_
 

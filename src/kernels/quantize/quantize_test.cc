@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <cstdint>
+#include <cstring>
 #include <limits>
 
 #include "kernels/kernel_test.h"
@@ -139,9 +141,226 @@ TEST(Cast, FromAndToIntegers) {
   EXPECT_EQ(floats, (std::vector<float>{0, 0, 127, 255, 0, 255, 0}));
   cast(DType::kI32, DType::kF32, integers.data(), 4, floats.data());
   EXPECT_EQ(floats[3], 300.0F);
-  for (const auto& kernel : cast_kernels()) {
-    const CastProblem p{1, DType::kF32, DType::kI64};
-    EXPECT_FALSE(ask(kernel, p, test::test_target(1))) << kernel.name;
+}
+
+constexpr DType kAllTypes[] = {DType::kF32, DType::kF16, DType::kBF16, DType::kF64, DType::kI8,
+                               DType::kU8,  DType::kI16, DType::kI32,  DType::kI64, DType::kBool};
+
+bool is_floating(DType dtype) { return is_float(dtype) || dtype == DType::kF64; }
+
+// The number that an element stands for. Every one fits in the 64 bits of a long double's fraction.
+long double number_at(DType dtype, const std::byte* bytes, std::size_t i) {
+  const auto read = [&]<typename T>(T value) {
+    std::memcpy(&value, bytes + i * sizeof(T), sizeof(T));
+    return value;
+  };
+  switch (dtype) {
+    case DType::kF32:
+      return read(0.0F);
+    case DType::kF16:
+    case DType::kBF16:
+      return half_to_f32(dtype, read(std::uint16_t{0}));
+    case DType::kF64:
+      return read(0.0);
+    case DType::kI8:
+      return read(std::int8_t{0});
+    case DType::kU8:
+      return read(std::uint8_t{0});
+    case DType::kI16:
+      return read(std::int16_t{0});
+    case DType::kI32:
+      return read(std::int32_t{0});
+    case DType::kI64:
+      return static_cast<long double>(read(std::int64_t{0}));
+    case DType::kBool:
+      return read(std::uint8_t{0}) != 0 ? 1 : 0;
+  }
+  return 0;
+}
+
+// To the nearest of numbers with so many bits, ties to even; `least` is the exponent of the
+// smallest one, `most` the least power of two that is too large.
+long double rounded(long double x, int bits, int least, int most) {
+  if (x == 0 || !std::isfinite(x)) return x;
+  int exponent = 0;
+  std::frexp(x, &exponent);
+  const int last = std::max(exponent - bits, least);
+  const long double y = std::ldexp(std::nearbyint(std::ldexp(x, -last)), last);
+  const long double infinity = std::numeric_limits<long double>::infinity();
+  return std::abs(y) >= std::ldexp(1.0L, most) ? std::copysign(infinity, x) : y;
+}
+
+long double rounded_to(DType dtype, long double x) {
+  if (dtype == DType::kF32) return rounded(x, 24, -149, 128);
+  if (dtype == DType::kF16) return rounded(x, 11, -24, 16);
+  return dtype == DType::kBF16 ? rounded(x, 8, -133, 128) : rounded(x, 53, -1074, 1024);
+}
+
+// What NumPy makes of a number, but that integers beyond an integer type's range are the nearest
+// that it has where they come from a float, or from int64 to int32.
+long double expected_cast(DType from, DType to, long double x) {
+  if (to == DType::kBool) return x != 0 ? 1 : 0;
+  if (is_floating(to)) {
+    if (is_half(to) && !is_floating(from)) x = rounded_to(DType::kF32, x);
+    return rounded_to(to, x);
+  }
+  const int bits = static_cast<int>(8 * size_of(to));
+  const bool is_signed = to != DType::kU8;
+  const long double beyond = std::ldexp(1.0L, is_signed ? bits - 1 : bits);
+  const long double least = is_signed ? -beyond : 0;
+  if (is_floating(from) || (from == DType::kI64 && to == DType::kI32)) {
+    return std::isnan(x) ? 0 : std::clamp(std::trunc(x), least, beyond - 1);
+  }
+  const long double range = std::ldexp(1.0L, bits);
+  x -= range * std::floor(x / range);  // from 0 on
+  return x >= beyond ? x - range : x;
+}
+
+// Elements that conversions are particular about.
+std::vector<std::byte> elements_of(DType dtype) {
+  std::vector<std::byte> bytes;
+  const auto add = [&](auto value) {
+    const auto* begin = reinterpret_cast<const std::byte*>(&value);
+    bytes.insert(bytes.end(), begin, begin + sizeof(value));
+  };
+  if (is_floating(dtype)) {
+    std::vector<double> values{0.0,
+                               -0.0,
+                               0.5,
+                               -0.5,
+                               0.99,
+                               -0.99,
+                               1.5,
+                               -1.5,
+                               127.5,
+                               128.0,
+                               -128.0,
+                               -129.0,
+                               255.0,
+                               255.9,
+                               256.0,
+                               300.0,
+                               32767.9,
+                               32768.0,
+                               -32769.0,
+                               0x1p31 - 1,
+                               0x1p31,
+                               -0x1p31,
+                               -0x1p31 - 1,
+                               0x1p63,
+                               -0x1p63,
+                               0x1p62,
+                               1e20,
+                               -1e20,
+                               1e-3,
+                               3e38,
+                               1e39,
+                               -1e300,
+                               1e-46,
+                               5e-324,
+                               1.00390625,
+                               65519.999,
+                               65520.0,
+                               -65520.0,
+                               0x1p-25,
+                               0x1.8p-25,
+                               0x1p-149,
+                               0x1.8p-149,
+                               0x1.00000001p-25};
+    // Rounded to float32 first, these would become ties of float16 or bfloat16.
+    values.insert(values.end(), {1 + 0x1p-11 + 0x1p-40, 1 + 0x1p-11 - 0x1p-40, 1 + 0x1p-8 + 0x1p-40,
+                                 -1 - 0x1p-8 + 0x1p-45});
+    values.push_back(std::numeric_limits<double>::infinity());
+    values.push_back(-std::numeric_limits<double>::infinity());
+    values.push_back(std::numeric_limits<double>::quiet_NaN());
+    test::Random random(3);
+    for (int i = 0; i < 500; ++i) values.push_back(std::ldexp(random.next(), i % 80 - 10));
+    for (const double value : values) {
+      if (dtype == DType::kF64) {
+        add(value);
+      } else if (dtype == DType::kF32) {
+        add(static_cast<float>(value));
+      } else {
+        add(f32_to_half(dtype, static_cast<float>(value)));
+      }
+    }
+    return bytes;
+  }
+  std::vector<std::int64_t> values{0,
+                                   1,
+                                   -1,
+                                   2,
+                                   127,
+                                   128,
+                                   -128,
+                                   -129,
+                                   255,
+                                   256,
+                                   -256,
+                                   257,
+                                   32767,
+                                   32768,
+                                   -32768,
+                                   -32769,
+                                   65535,
+                                   65536,
+                                   65520,
+                                   16777217,
+                                   33554435,
+                                   INT32_MAX,
+                                   INT32_MIN,
+                                   2147483648,
+                                   -2147483649,
+                                   4294967296,
+                                   4294967297,
+                                   INT64_MAX,
+                                   INT64_MIN,
+                                   INT64_MAX - 511,
+                                   (1LL << 53) + 1,
+                                   (1LL << 40) + 3};
+  for (const std::int64_t value : values) {
+    if (dtype == DType::kI64) add(value);
+    if (dtype == DType::kI32) add(static_cast<std::int32_t>(value));
+    if (dtype == DType::kI16) add(static_cast<std::int16_t>(value));
+    if (dtype == DType::kI8) add(static_cast<std::int8_t>(value));
+    if (dtype == DType::kU8 || dtype == DType::kBool) add(static_cast<std::uint8_t>(value));
+  }
+  return bytes;
+}
+
+TEST(Cast, EveryPairOfTypes) {
+  for (const DType from : kAllTypes) {
+    const std::vector<std::byte> x = elements_of(from);
+    const std::size_t count = x.size() / size_of(from);
+    for (const DType to : kAllTypes) {
+      SCOPED_TRACE(std::string(to_string(from)) + " to " + std::string(to_string(to)));
+      const CastProblem p{static_cast<std::int64_t>(count), from, to};
+      int ran = 0;
+      each_kernel(cast_kernels(), p, [&](const auto& kernel, const TargetInfo& target) {
+        ++ran;
+        const test::Guarded y(count * size_of(to));
+        run(kernel, p, target, {x.data()}, {y.data()});
+        EXPECT_TRUE(y.intact());
+        for (std::size_t i = 0; i < count; ++i) {
+          const long double expected = expected_cast(from, to, number_at(from, x.data(), i));
+          const long double got = number_at(to, y.data(), i);
+          if (to == DType::kBool) {
+            ASSERT_LE(std::to_integer<int>(y.data()[i]), 1);
+          }
+          if (std::isnan(expected)) {
+            ASSERT_TRUE(std::isnan(got)) << "element " << i;
+          } else {
+            ASSERT_EQ(got, expected) << "element " << i << ": " << number_at(from, x.data(), i);
+          }
+        }
+      });
+      EXPECT_GT(ran, 0);
+      if (::testing::Test::HasFailure()) return;
+      each_kernel(cast_kernels(), CastProblem{0, from, to},
+                  [&](const auto& kernel, const TargetInfo& target) {
+                    run(kernel, CastProblem{0, from, to}, target, {nullptr}, {nullptr});
+                  });
+    }
   }
 }
 

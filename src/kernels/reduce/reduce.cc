@@ -19,9 +19,10 @@ std::int64_t positions(const std::vector<ReduceLoop>& loops) {
 std::int64_t ReduceProblem::results() const { return positions(kept); }
 std::int64_t ReduceProblem::terms() const { return positions(reduced); }
 
-ReduceProblem make_reduce_problem(const graph::Reduce& op, const Dims& x) {
+ReduceProblem make_reduce_problem(const graph::Reduce& op, const Dims& x, DType dtype) {
   ReduceProblem problem;
   problem.kind = op.kind;
+  problem.dtype = dtype;
   std::int64_t stride = element_count(x);
   for (std::size_t i = 0; i < x.size(); ++i) {
     stride = x[i] == 0 ? 0 : stride / x[i];
@@ -35,16 +36,14 @@ ReduceProblem make_reduce_problem(const graph::Reduce& op, const Dims& x) {
 }
 
 const std::vector<Kernel<ReduceProblem>>& reduce_kernels() {
-  static const std::vector<Kernel<ReduceProblem>> list{kReduceRef};
+  static const std::vector<Kernel<ReduceProblem>> list{kReduceAvx2, kReduceRef};
   return list;
 }
 
 const Family& reduce_family() {
   static const ListFamily<ReduceProblem> family("reduce", reduce_kernels(), [](const Call& call) {
-    ReduceProblem problem =
-        make_reduce_problem(std::get<graph::Reduce>(call.op), call.inputs.at(0).dims);
-    problem.float32 = call.inputs[0].dtype == DType::kF32;
-    return problem;
+    return make_reduce_problem(std::get<graph::Reduce>(call.op), call.inputs.at(0).dims,
+                               call.inputs[0].dtype);
   });
   return family;
 }

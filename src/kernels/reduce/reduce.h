@@ -18,26 +18,28 @@ struct ReduceLoop {
 };
 
 // graph::Reduce: for every position of the loops that are kept, outermost first, the reduction over
-// all positions of the others. Input and result are float32, or another type, which no kernel
-// takes.
+// all positions of the others. Input and result are float32 or int32, or another type, which no
+// kernel takes.
 struct ReduceProblem {
   graph::ReduceKind kind = graph::ReduceKind::kSum;
   std::vector<ReduceLoop> kept;
   std::vector<ReduceLoop> reduced;
-  bool float32 = true;
+  DType dtype = DType::kF32;
 
   std::int64_t results() const;
   std::int64_t terms() const;  // of each result
 };
 
-ReduceProblem make_reduce_problem(const graph::Reduce& op, const Dims& x);
+ReduceProblem make_reduce_problem(const graph::Reduce& op, const Dims& x,
+                                  DType dtype = DType::kF32);
 
 // Best first, reference last.
 const std::vector<Kernel<ReduceProblem>>& reduce_kernels();
 
 const Family& reduce_family();
 
-// The row of the list.
+// The rows of the list.
+extern const Kernel<ReduceProblem> kReduceAvx2;
 extern const Kernel<ReduceProblem> kReduceRef;
 
 }  // namespace lasso::kernels

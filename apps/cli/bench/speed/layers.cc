@@ -58,7 +58,7 @@ std::string layer_kind(const LayerInfo& layer) {
       {"conv2d", "convolution"},    {"matmul", "matmul"},       {"conv_transpose2d", "convolution"},
       {"add", "elementwise"},       {"sub", "elementwise"},     {"mul", "elementwise"},
       {"gelu", "elementwise"},      {"relu", "elementwise"},    {"sigmoid", "elementwise"},
-      {"quantize", "quantisation"}, {"cast", "quantisation"},
+      {"quantize", "quantisation"}, {"cast", "quantisation"},   {"silu", "elementwise"},
   };
   if (layer.op == "window_attention") {
     return layer.window > 0 ? "windowed attention" : "global attention";

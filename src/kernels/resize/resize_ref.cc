@@ -1,0 +1,59 @@
+// The specification of Resize: pixel by pixel.
+#include "core/threads.h"
+#include "kernels/resize/resize.h"
+
+namespace lasso::kernels {
+
+namespace {
+
+// y [channels] from an image; a channel's sum is of rows first.
+void resize_pixel(const ResizeProblem& p, const float* x, const ResizeSamples& rows,
+                  const ResizeSamples& columns, float* y) {
+  const int taps = taps_of(p.mode);
+  const auto at = [&](int u, int v, std::int64_t c) {
+    return x[(rows.places[u] * p.w.size + columns.places[v]) * p.channels + c];
+  };
+  for (std::int64_t c = 0; c < p.channels; ++c) {
+    if (taps == 1) {
+      y[c] = at(0, 0, c);
+      continue;
+    }
+    float sum = 0.0F;
+    for (int v = 0; v < taps; ++v) {
+      float column = 0.0F;
+      for (int u = 0; u < taps; ++u) column += rows.weights[u] * at(u, v, c);
+      sum += columns.weights[v] * column;
+    }
+    y[c] = sum;
+  }
+}
+
+void run(const KernelState& state, const KernelArgs& args) {
+  const auto& p = static_cast<const ProblemState<ResizeProblem>&>(state).problem;
+  if (p.count() == 0) return;
+  const auto* x = static_cast<const float*>(args.inputs[0]);
+  auto* y = static_cast<float*>(args.outputs[0]);
+  parallel_ranges(p.batch * p.h.result, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t row = begin; row < end; ++row) {
+      const ResizeSamples rows = samples_of(p, p.mode, p.h, row % p.h.result);
+      const float* image = x + row / p.h.result * p.h.size * p.w.size * p.channels;
+      for (std::int64_t j = 0; j < p.w.result; ++j) {
+        resize_pixel(p, image, rows, samples_of(p, p.mode, p.w, j),
+                     y + (row * p.w.result + j) * p.channels);
+      }
+    }
+  });
+}
+
+}  // namespace
+
+const Kernel<ResizeProblem> kResizeRef{
+    .name = "reference",
+    .needs = {},
+    .offer = always<ResizeProblem>,
+    .pack = nullptr,
+    .create = create_problem_state<ResizeProblem>,
+    .run = run,
+};
+
+}  // namespace lasso::kernels
