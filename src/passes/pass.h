@@ -37,6 +37,14 @@ graph::Module optimize(graph::Module module, const PassContext& context);
 // stand first among the inputs there, in the same order. An input that is no longer read there is
 // not an input any more. Throws kInternal if there is no such program.
 graph::Module hoist(graph::Module module, const PassContext& context);
+// Transpositions go towards the outputs, through what computes by elements, along an axis, or
+// divides dimensions, until they meet their inverse or something that they can't pass.
+graph::Graph sink_transposes(graph::Graph graph, const PassContext& context);
+// c / sqrt(mean(c^2) + epsilon) * gamma + beta with c = x - mean(x) becomes a LayerNorm.
+graph::Graph fuse_layer_norm(graph::Graph graph, const PassContext& context);
+// x sigmoid(x) becomes SiLU, x (1 + erf(x / sqrt 2)) / 2 GELU, and a constant that is added to all
+// rows of a layer's result its bias.
+graph::Graph fuse_functions(graph::Graph graph, const PassContext& context);
 // activation(op(...)) where nothing else reads op's result: the activation becomes an attribute of
 // op.
 graph::Graph fuse_activation(graph::Graph graph, const PassContext& context);

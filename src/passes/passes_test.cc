@@ -40,6 +40,20 @@ TEST(Passes, FuseActivationAndResidual) {
             "  output %y\n");
 }
 
+TEST(Passes, FuseSilu) {
+  Mlp m;
+  const ValueId h = m.b.add("h", Linear{}, {m.x, m.w1});
+  const ValueId a = m.b.add("a", Unary{graph::UnaryKind::kSilu}, {h});
+  const ValueId sum = m.b.add("sum", Binary{BinaryKind::kMul}, {a, a});
+  m.b.output(m.b.add("y", Unary{graph::UnaryKind::kSilu}, {sum}), "y");
+  EXPECT_EQ(to_string(optimized(m.b.finish())),
+            "program mlp\n"
+            "  input  %x: float32 [rows, 8]\n"
+            "  %a: float32 [rows, 16] = linear(%x, @w1) {activation=silu}\n"
+            "  %y: float32 [rows, 16] = mul(%a, %a) {activation=silu}\n"
+            "  output %y\n");
+}
+
 TEST(Passes, ValuesThatAreReadElsewhereAreNotMerged) {
   Mlp m;
   const ValueId h = m.b.add("h", Linear{}, {m.x, m.w1});
@@ -51,7 +65,7 @@ TEST(Passes, ValuesThatAreReadElsewhereAreNotMerged) {
 
 TEST(Passes, BroadcastSumsAreNotResiduals) {
   Mlp m;
-  const ValueId bias = m.b.constant("bias", zeros({16}));
+  const ValueId bias = m.b.input("bias", DType::kF32, {16});
   const ValueId h = m.b.add("h", Linear{}, {m.x, m.w1});
   m.b.output(m.b.add("y", Binary{BinaryKind::kAdd}, {h, bias}), "y");
   EXPECT_EQ(optimized(m.b.finish()).nodes.size(), 2U);

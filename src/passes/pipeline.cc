@@ -27,6 +27,12 @@ void verify_after(std::string_view pass, const graph::Module& module) {
 const std::vector<Pass>& pipeline() {
   static const std::vector<Pass> passes{
       {"hoist", hoist},
+      // What importers leave; described models have none of it.
+      {"sink_transposes", each<sink_transposes>},
+      {"eliminate_dead", each<eliminate_dead>},
+      {"fuse_layer_norm", each<fuse_layer_norm>},
+      {"fuse_functions", each<fuse_functions>},
+      {"eliminate_dead", each<eliminate_dead>},
       // A fusion leaves the merged node behind, whose reads would hide other single uses.
       {"fuse_activation", each<fuse_activation>},
       {"eliminate_dead", each<eliminate_dead>},

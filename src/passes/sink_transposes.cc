@@ -1,0 +1,380 @@
+// Transpositions go towards the outputs until they meet their inverse, another one, or something
+// that they can't pass. A model with channels before pixels, whose convolutions stand between two
+// each, is left with those at its ends.
+#include <algorithm>
+#include <map>
+#include <numeric>
+#include <optional>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "passes/pass.h"
+
+namespace lasso::passes {
+
+using graph::Dim;
+using graph::Graph;
+using graph::kNoValue;
+using graph::Node;
+using graph::Shape;
+using graph::Value;
+using graph::ValueId;
+
+namespace {
+
+using Permutation = std::vector<std::int64_t>;
+
+bool is_identity(const Permutation& p) { return std::is_sorted(p.begin(), p.end()); }
+
+// Where each dimension of the operand is in the result.
+Permutation inverse(const Permutation& p) {
+  Permutation result(p.size());
+  for (std::size_t i = 0; i < p.size(); ++i) {
+    result[static_cast<std::size_t>(p[i])] = static_cast<std::int64_t>(i);
+  }
+  return result;
+}
+
+Shape permuted(const Shape& shape, const Permutation& p) {
+  Shape result;
+  for (const std::int64_t axis : p) result.push_back(shape[static_cast<std::size_t>(axis)]);
+  return result;
+}
+
+// One node after another is written into a new graph, where a value may stand for a transposition
+// of one that is there: `from` transposed by `by`.
+struct Pending {
+  ValueId from = kNoValue;
+  Permutation by;
+};
+
+class Sinker {
+ public:
+  explicit Sinker(Graph graph) : old_(std::move(graph)) {
+    new_.name = old_.name;
+    new_.typical = old_.typical;
+    new_.profile = old_.profile;
+    new_.values = old_.values;  // their ids stay
+    new_.inputs = old_.inputs;
+  }
+
+  Graph run() {
+    for (Node& node : old_.nodes) add(std::move(node));
+    for (const ValueId id : old_.outputs) materialise(id);
+    for (const Value& value : old_.values) {
+      if (value.count) materialise(*value.count);
+    }
+    new_.outputs = old_.outputs;
+    return std::move(new_);
+  }
+
+ private:
+  const Pending* pending(ValueId id) const {
+    const auto it = pending_.find(id);
+    return it == pending_.end() ? nullptr : &it->second;
+  }
+
+  const Shape& shape(ValueId id) const { return new_.value(id).shape; }
+
+  ValueId new_value(const Value& like, Shape shape) {
+    Value value;
+    value.name = like.name;
+    value.dtype = like.dtype;
+    value.shape = std::move(shape);
+    new_.values.push_back(std::move(value));
+    return static_cast<ValueId>(new_.values.size() - 1);
+  }
+
+  // The value itself, where it was only a transposition of another so far.
+  void materialise(ValueId id) {
+    const auto it = pending_.find(id);
+    if (it == pending_.end()) return;
+    new_.nodes.push_back({graph::Transpose{it->second.by}, {it->second.from}, {id}});
+    pending_.erase(it);
+  }
+
+  // A node's single result becomes a transposition of what the node makes of other operands.
+  void sink(const Node& node, graph::Op op, std::vector<ValueId> inputs, const Permutation& by) {
+    const ValueId result = node.outputs.front();
+    const ValueId made = new_value(new_.value(result), permuted(shape(result), inverse(by)));
+    new_.nodes.push_back({std::move(op), std::move(inputs), {made}});
+    pending_[result] = {made, by};
+  }
+
+  void add(Node node) {
+    if (const auto* transpose = std::get_if<graph::Transpose>(&node.op)) {
+      return add_transpose(node, transpose->permutation);
+    }
+    const bool one = node.outputs.size() == 1 && !new_.value(node.outputs.front()).count;
+    if (one && std::visit([&](const auto& op) { return try_sink(node, op); }, node.op)) return;
+    for (const ValueId id : node.inputs) {
+      if (id != kNoValue) materialise(id);
+    }
+    new_.nodes.push_back(std::move(node));
+  }
+
+  void add_transpose(const Node& node, const Permutation& by) {
+    const ValueId x = node.inputs.front();
+    const Pending* before = pending(x);
+    Pending together{x, by};
+    if (before != nullptr) {
+      together.from = before->from;
+      for (std::int64_t& axis : together.by) axis = before->by[static_cast<std::size_t>(axis)];
+    }
+    pending_[node.outputs.front()] = together;
+    if (is_identity(together.by)) aliases(node.outputs.front(), together.from);
+  }
+
+  // A transposition that does nothing: its readers read the value itself.
+  void aliases(ValueId id, ValueId of) { pending_[id] = {of, identity(shape(of).size())}; }
+
+  static Permutation identity(std::size_t rank) {
+    Permutation p(rank);
+    std::iota(p.begin(), p.end(), 0);
+    return p;
+  }
+
+  // --- What transpositions pass. Each returns whether it took the node.
+
+  template <typename Op>
+  bool try_sink(const Node& /*node*/, const Op& /*op*/) {
+    return false;
+  }
+
+  bool elementwise(const Node& node) {
+    const Pending* x = pending(node.inputs.front());
+    if (x == nullptr) return false;
+    const Permutation by = x->by;
+    sink(node, node.op, {x->from}, by);
+    return true;
+  }
+  bool try_sink(const Node& node, const graph::Unary& /*op*/) { return elementwise(node); }
+  bool try_sink(const Node& node, const graph::Cast& /*op*/) { return elementwise(node); }
+  bool try_sink(const Node& node, const graph::LeakyRelu& /*op*/) { return elementwise(node); }
+
+  // Operands that broadcast: one is transposed, the others the same way, or numbers that a
+  // transposition leaves as they are or that are constants.
+  bool broadcast(const Node& node) {
+    const std::size_t rank = shape(node.outputs.front()).size();
+    std::optional<Permutation> by;
+    for (const ValueId id : node.inputs) {
+      const Pending* x = pending(id);
+      if (x != nullptr && x->by.size() == rank && !is_identity(x->by)) by = x->by;
+    }
+    if (!by) return false;
+    std::vector<ValueId> inputs;
+    for (const ValueId id : node.inputs) {
+      const auto operand = untransposed(id, *by);
+      if (!operand) return false;
+      inputs.push_back(*operand);
+    }
+    sink(node, node.op, std::move(inputs), *by);
+    return true;
+  }
+  bool try_sink(const Node& node, const graph::Binary& /*op*/) { return broadcast(node); }
+  bool try_sink(const Node& node, const graph::Compare& /*op*/) { return broadcast(node); }
+  bool try_sink(const Node& node, const graph::Select& /*op*/) { return broadcast(node); }
+
+  // The operand that is `id` once it is transposed; nothing where there is none without another
+  // transposition of data.
+  std::optional<ValueId> untransposed(ValueId id, const Permutation& by) {
+    const Pending* x = pending(id);
+    if (x != nullptr && x->by == by) return x->from;
+    if (x != nullptr && !is_identity(x->by)) return {};
+    const ValueId plain = x != nullptr ? x->from : id;
+    Shape dims = shape(plain);
+    if (dims.size() > by.size()) return {};
+    dims.insert(dims.begin(), by.size() - dims.size(), Dim(1));
+    const Permutation back = inverse(by);
+    // With at most one dimension beside ones, it is another shape of the same elements.
+    const auto larger =
+        std::count_if(dims.begin(), dims.end(), [](const Dim& size) { return size != Dim(1); });
+    const Shape target = permuted(dims, back);
+    if (larger <= 1 || keeps_order(dims, back)) return reshaped(plain, target);
+    if (!new_.value(plain).constant) return {};
+    const ValueId whole = reshaped(plain, dims);
+    const ValueId result = new_value(new_.value(plain), target);
+    new_.nodes.push_back({graph::Transpose{back}, {whole}, {result}});
+    return result;
+  }
+
+  // Whether dimensions that are not 1 keep their order.
+  static bool keeps_order(const Shape& dims, const Permutation& by) {
+    std::int64_t last = -1;
+    for (const std::int64_t axis : by) {
+      if (dims[static_cast<std::size_t>(axis)] == Dim(1)) continue;
+      if (axis < last) return false;
+      last = axis;
+    }
+    return true;
+  }
+
+  ValueId reshaped(ValueId id, const Shape& target) {
+    if (shape(id) == target) return id;
+    // A constant's elements as they are.
+    if (new_.value(id).constant) {
+      const ValueId constant = new_value(new_.value(id), target);
+      Tensor tensor = *new_.value(id).constant;
+      tensor.dims = graph::evaluate(target, {});
+      new_.value(constant).constant = std::move(tensor);
+      return constant;
+    }
+    const ValueId result = new_value(new_.value(id), target);
+    new_.nodes.push_back({graph::Reshape{target}, {id}, {result}});
+    return result;
+  }
+
+  bool try_sink(const Node& node, const graph::Concat& op) {
+    const Pending* first = pending(node.inputs.front());
+    if (first == nullptr) return false;
+    const Permutation by = first->by;
+    std::vector<ValueId> inputs;
+    for (const ValueId id : node.inputs) {
+      const Pending* x = pending(id);
+      if (x == nullptr || x->by != by) return false;
+      inputs.push_back(x->from);
+    }
+    sink(node, graph::Concat{by[static_cast<std::size_t>(op.axis)]}, std::move(inputs), by);
+    return true;
+  }
+
+  template <typename Op>
+  bool along_axis(const Node& node, Op op) {
+    const Pending* x = pending(node.inputs.front());
+    if (x == nullptr) return false;
+    const Permutation by = x->by;
+    op.axis = by[static_cast<std::size_t>(op.axis)];
+    sink(node, op, {x->from}, by);
+    return true;
+  }
+  bool try_sink(const Node& node, const graph::Slice& op) { return along_axis(node, op); }
+  bool try_sink(const Node& node, const graph::Softmax& op) { return along_axis(node, op); }
+
+  bool try_sink(const Node& node, const graph::Pad& op) {
+    const Pending* x = pending(node.inputs.front());
+    if (x == nullptr) return false;
+    const Permutation by = x->by;
+    const Permutation back = inverse(by);
+    sink(node, graph::Pad{permuted(op.before, back), permuted(op.after, back), op.value}, {x->from},
+         by);
+    return true;
+  }
+
+  bool try_sink(const Node& node, graph::Reduce op) {
+    const Pending* x = pending(node.inputs.front());
+    if (x == nullptr) return false;
+    const Permutation by = x->by;
+    for (std::int64_t& axis : op.axes) axis = by[static_cast<std::size_t>(axis)];
+    std::sort(op.axes.begin(), op.axes.end());
+    if (op.keep) {
+      sink(node, op, {x->from}, by);
+      return true;
+    }
+    // What is left of the permutation, with the axes counted without those that went.
+    Permutation rest;
+    for (const std::int64_t axis : by) {
+      if (std::binary_search(op.axes.begin(), op.axes.end(), axis)) continue;
+      rest.push_back(axis -
+                     (std::lower_bound(op.axes.begin(), op.axes.end(), axis) - op.axes.begin()));
+    }
+    sink(node, op, {x->from}, rest);
+    return true;
+  }
+
+  // A reshape that divides dimensions, or puts ones between them, divides them before the
+  // transposition as well.
+  bool try_sink(const Node& node, const graph::Reshape& op) {
+    const Pending* x = pending(node.inputs.front());
+    if (x == nullptr) return false;
+    const Shape& from = shape(node.inputs.front());
+    const auto parts = divided(from, op.shape);
+    if (!parts) return false;
+    const Permutation by = x->by;
+    // Of each dimension of the operand the dimensions that it becomes, in the operand's order.
+    Permutation back = inverse(by);
+    Shape before;
+    std::vector<std::int64_t> place(op.shape.size(), 0);
+    for (const std::int64_t axis : back) {
+      const auto [begin, end] = (*parts)[static_cast<std::size_t>(axis)];
+      for (std::size_t i = begin; i < end; ++i) {
+        place[i] = static_cast<std::int64_t>(before.size());
+        before.push_back(op.shape[i]);
+      }
+    }
+    sink(node, graph::Reshape{before}, {x->from}, place);
+    return true;
+  }
+
+  using Parts = std::vector<std::pair<std::size_t, std::size_t>>;
+
+  // For each dimension the ones that it is divided into; nothing where some are merged.
+  static std::optional<Parts> divided(const Shape& from, const Shape& to) {
+    Parts parts;
+    std::size_t at = 0;
+    for (std::size_t i = 0; i < from.size(); ++i) {
+      const std::size_t begin = at;
+      Dim size = 1;
+      while (at < to.size() && size != from[i]) size = size * to[at++];
+      if (size != from[i]) return {};
+      // A dimension of 1 that stands here is this one's, if it has none yet.
+      if (begin == at && at < to.size() && to[at] == Dim(1) && from[i] == Dim(1)) ++at;
+      parts.emplace_back(begin, at);
+    }
+    for (; at < to.size(); ++at) {
+      if (to[at] != Dim(1) || parts.empty()) return {};
+      parts.back().second = at + 1;
+    }
+    return parts;
+  }
+
+  Graph old_;
+  Graph new_;
+  std::map<ValueId, Pending> pending_;
+};
+
+// Transpositions that do nothing leave their readers, and the outputs, the value that they are of.
+Graph without_identities(Graph graph) {
+  std::map<ValueId, ValueId> same;
+  std::set<ValueId> made;
+  std::vector<Node> nodes;
+  for (Node& node : graph.nodes) {
+    for (ValueId& id : node.inputs) {
+      const auto it = same.find(id);
+      if (it != same.end()) id = it->second;
+    }
+    const auto* transpose = std::get_if<graph::Transpose>(&node.op);
+    const ValueId result = node.outputs.front();
+    const ValueId x = node.inputs.front();
+    const auto output = std::find(graph.outputs.begin(), graph.outputs.end(), result);
+    const bool is_output = output != graph.outputs.end();
+    // An output is a value of its own.
+    const bool may_stand =
+        !is_output || (made.count(x) > 0 && std::find(graph.outputs.begin(), graph.outputs.end(),
+                                                      x) == graph.outputs.end());
+    if (transpose != nullptr && is_identity(transpose->permutation) && may_stand) {
+      same[result] = x;
+      if (is_output) {
+        *output = x;
+        graph.value(x).name = graph.value(result).name;
+        graph.value(x).count = graph.value(result).count;
+      }
+      continue;
+    }
+    // Not what is another shape of a value: that may be an output as well.
+    if (!std::holds_alternative<graph::Reshape>(node.op)) {
+      made.insert(node.outputs.begin(), node.outputs.end());
+    }
+    nodes.push_back(std::move(node));
+  }
+  graph.nodes = std::move(nodes);
+  return graph;
+}
+
+}  // namespace
+
+Graph sink_transposes(Graph graph, const PassContext& /*context*/) {
+  return without_identities(Sinker(std::move(graph)).run());
+}
+
+}  // namespace lasso::passes
