@@ -231,6 +231,10 @@ void add_description_options(CLI::App* app, ModelOptions* options) {
            kModelGroup);
   add_text(app, "--config", &options->config, "F.json",
            "What the tensors' shapes do not tell about the model.", kModelGroup);
+  add_text(app, "--fixed-inputs", &options->fixed_inputs, "F.npz",
+           "Of an ONNX model: values of inputs that become part of it, which it needs of inputs "
+           "that shapes are computed from.",
+           kModelGroup);
 }
 
 void add_common_options(CLI::App* app, CommonArguments* arguments, bool variants,

@@ -68,7 +68,8 @@ struct ModelOptions {
   std::string model;  // empty: the demo checkpoint
   std::string preprocess;
   std::string config;
-  bool verify = false;  // an engine file's weights
+  std::string fixed_inputs;  // an .npz
+  bool verify = false;       // an engine file's weights
 };
 void add_model_option(CLI::App* app, ModelOptions* options);
 // --preprocess and --config

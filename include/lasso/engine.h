@@ -12,6 +12,7 @@
 
 #include "lasso/error.h"
 #include "lasso/export.h"
+#include "lasso/tensor.h"
 
 namespace lasso {
 
@@ -56,6 +57,10 @@ struct EngineOptions {
   // A JSON file with what tensor shapes do not tell (docs/checkpoints.md lists the keys). Empty:
   // none.
   std::string config_path;
+  // Of an ONNX model: values of inputs, by name, that become part of the engine, which has no such
+  // inputs then. Inputs must be fixed whose values shapes are computed from, such as the size of
+  // the original image.
+  std::map<std::string, HostTensor> fixed_inputs;
   // The best instructions that kernels may use, one of isa_names(); on a GPU the compute
   // capability, such as "sm_80". Empty: all that the device has.
   std::string isa;

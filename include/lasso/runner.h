@@ -21,6 +21,10 @@ struct ArgumentInfo {
   // Each dimension: a number, or a symbol or formula of symbols such as "batch" and "points + 5",
   // which the inputs of a run give their values.
   std::vector<std::string> shape;
+  // Of an output whose number of rows depends on the data (what a non-maximum suppression leaves):
+  // the output, int32 with one element, that says how many there are. `shape` has the most that
+  // there may be. Empty: all rows count.
+  std::string count;
 };
 
 struct RunnerOptions {
@@ -49,7 +53,8 @@ class LASSO_EXPORT Runner {
   // kInvalidArgument, naming the tensor, what it is and what is expected, for an input that is
   // missing or unknown, of another type or shape, or, where it is itself an index into a table or
   // a reshaped one, outside of that table; kCorruptFile where the engine's file has become shorter.
-  // Outputs are what the program computes, be they finite or not.
+  // Outputs are what the program computes, be they finite or not; of those with a count, the rows
+  // that count, and no counts. Integers of 64 bits must fit into 32, in which programs compute.
   std::map<std::string, HostTensor> run(const std::map<std::string, HostTensorView>& inputs);
   // The same into `outputs`, whose memory is reused; no input may lie in it.
   void run(const std::map<std::string, HostTensorView>& inputs,
@@ -58,7 +63,8 @@ class LASSO_EXPORT Runner {
   // Asks for the same on tensors in the memory of the engine's GPU, and returns: the work begins
   // after what has been asked of `stream`, and what is asked of it from now on begins after the
   // work. There is one output for each of the program's, whose memory does not overlap an input's.
-  // Indices are not checked: one outside of its table gives any row. Throws as run() does, also for
+  // Indices are not checked: one outside of its table gives any row. Outputs with a count have the
+  // most rows that there may be. Throws as run() does, also for
   // outputs of another type or shape, and kUnsupported for an engine on the CPU.
   void enqueue(const std::map<std::string, DeviceTensorView>& inputs,
                const std::map<std::string, DeviceTensorView>& outputs, DeviceStream stream);

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "api/engine_impl.h"
+#include "api/tensor.h"
 #include "core/access.h"
 #include "core/check.h"
 #include "core/cpu_features.h"
@@ -115,9 +116,22 @@ void check_agreement(const std::string& path, const Engine::Impl& engine,
       "{}: the engine was built without TF32, and TF32 is asked for; build another one from "
       "its checkpoint",
       path);
+  LASSO_CHECK(options.fixed_inputs.empty(), ErrorCode::kInvalidArgument,
+              "{}: an engine file holds what was fixed, and inputs to fix are given beside it",
+              path);
   LASSO_CHECK(options.config_path.empty(), ErrorCode::kInvalidArgument,
               "{}: an engine file holds its configuration, and {} is given beside it", path,
               options.config_path);
+}
+
+Tensor copied(const std::string& name, const HostTensor& tensor) {
+  const auto bytes = std::make_shared<const std::vector<std::byte>>(tensor.bytes);
+  Tensor copy{dtype_of(tensor.type), tensor.shape,
+              std::shared_ptr<const void>(bytes, bytes->data()), nullptr};
+  LASSO_CHECK(copy.bytes() == bytes->size(), ErrorCode::kInvalidArgument,
+              "fixed input \"{}\" has {} bytes, and {} are those of its shape", name, bytes->size(),
+              copy.bytes());
+  return copy;
 }
 
 }  // namespace
@@ -126,7 +140,10 @@ EngineSettings::EngineSettings(const EngineOptions& options)
     : options(options),
       device(parse_device(options.device)),
       precision(options.precision.value_or(Precision::kFp32)),
-      describe{options.config_path, options.preprocess} {
+      describe{options.config_path, options.preprocess, {}} {
+  for (const auto& [name, tensor] : options.fixed_inputs) {
+    describe.fixed_inputs[name] = copied(name, tensor);
+  }
   if (!options.preprocess.empty()) preprocess_preset(options.preprocess);  // throws if unknown
   const bool cuda = device.kind == backend::DeviceKind::kCuda || is_gpu_cap(options.isa);
   compile.reference = options.kernels == Kernels::kReference;

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cstdint>
 #include <iterator>
+#include <limits>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -83,6 +85,7 @@ struct IndexRange {
   std::size_t input = 0;
   graph::Dim rows = 0;
   std::int64_t offset = 0;  // that the operation adds to an index
+  bool wrap = false;        // indices below 0 count from the end
 };
 
 // Of all inputs that are indices, as they come or reshaped. Kernels read no farther than a table,
@@ -95,10 +98,26 @@ std::vector<IndexRange> index_ranges(const Graph& graph) {
     const auto input =
         std::find(graph.inputs.begin(), graph.inputs.end(), unreshaped(graph, node.inputs.at(1)));
     if (input == graph.inputs.end()) continue;
-    ranges.push_back({static_cast<std::size_t>(input - graph.inputs.begin()),
-                      graph.value(node.inputs.at(0)).shape.at(0), gather->offset});
+    ranges.push_back(
+        {static_cast<std::size_t>(input - graph.inputs.begin()),
+         graph.value(node.inputs.at(0)).shape.at(static_cast<std::size_t>(gather->axis)),
+         gather->offset, gather->wrap});
   }
   return ranges;
+}
+
+// The place of each output's count among the outputs; none where all of it counts.
+std::vector<std::optional<std::size_t>> count_places(const Graph& graph) {
+  std::vector<std::optional<std::size_t>> places(graph.outputs.size());
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    const auto count = graph.value(graph.outputs[i]).count;
+    const auto at =
+        count ? std::find(graph.outputs.begin(), graph.outputs.end(), *count) : graph.outputs.end();
+    // Of other dimensions than the first, zeros stand behind what counts.
+    const bool rows = at != graph.outputs.end() && graph.value(*count).shape.empty();
+    if (rows) places[i] = static_cast<std::size_t>(at - graph.outputs.begin());
+  }
+  return places;
 }
 
 engine::SessionOptions session_options(int threads) {
@@ -117,7 +136,12 @@ struct Runner::Impl {
         program(session.program(graph.name)),
         inputs(arguments_of(graph, graph.inputs)),
         outputs(arguments_of(graph, graph.outputs)),
-        ranges(index_ranges(graph)) {}
+        counts(count_places(graph)),
+        ranges(index_ranges(graph)) {
+    for (std::size_t i = 0; i < outputs.size(); ++i) {
+      if (counts[i]) outputs[i].count = outputs[*counts[i]].name;
+    }
+  }
 
   void run(const Inputs& tensors, Outputs& results) {
     check_names(inputs, "input", tensors);
@@ -126,6 +150,7 @@ struct Runner::Impl {
     for (std::size_t i = 0; i < inputs.size(); ++i) {
       const HostTensorView& tensor = tensors.at(inputs[i].name);
       check_tensor("input", graph.value(graph.inputs[i]), inputs[i].type, tensor, bindings);
+      if (tensor.type == ElementType::kInt64) check_32_bits(inputs[i].name, tensor);
       from.emplace_back(tensor.data, graph.value(graph.inputs[i]).dtype);
     }
     for (const IndexRange& range : ranges) check_indices(tensors, range, bindings);
@@ -137,6 +162,12 @@ struct Runner::Impl {
     const Stopwatch watch;
     session.run(program, symbols(bindings), from, to);
     ms = watch.milliseconds();
+    for (std::size_t i = 0; i < outputs.size(); ++i) {
+      if (counts[i]) cut(results.at(outputs[i].name), results.at(outputs[*counts[i]].name));
+    }
+    for (const auto& count : counts) {
+      if (count) results.erase(outputs[*count].name);  // the shapes say it
+    }
   }
 
   void enqueue(const DeviceTensors& tensors, const DeviceTensors& results, DeviceStream stream) {
@@ -240,10 +271,33 @@ struct Runner::Impl {
                 value.name, size_of(value.dtype));
   }
 
+  // Programs compute with integers of 32 bits.
+  static void check_32_bits(const std::string& name, const HostTensorView& tensor) {
+    const auto* values = static_cast<const std::int64_t*>(tensor.data);
+    const std::int64_t count = element_count(tensor.shape);
+    const auto outside = std::find_if(values, values + count, [](std::int64_t value) {
+      return value < std::numeric_limits<std::int32_t>::min() ||
+             value > std::numeric_limits<std::int32_t>::max();
+    });
+    LASSO_CHECK(outside == values + count, ErrorCode::kInvalidArgument,
+                "input \"{}\" has the value {}, and integers of 32 bits are computed with", name,
+                *outside);
+  }
+
+  // The rows that count alone.
+  static void cut(HostTensor& tensor, const HostTensor& count) {
+    std::int64_t& rows = tensor.shape.at(0);
+    const std::size_t row_bytes =
+        rows == 0 ? 0 : tensor.bytes.size() / static_cast<std::size_t>(rows);
+    rows = std::clamp<std::int64_t>(*count.as<std::int32_t>(), 0, rows);
+    tensor.bytes.resize(static_cast<std::size_t>(rows) * row_bytes);
+  }
+
   void check_indices(const Inputs& tensors, const IndexRange& range,
                      const graph::Bindings& bindings) const {
-    const std::int64_t least = -range.offset;
-    const std::int64_t most = range.rows.evaluate(bindings) - 1 - range.offset;
+    const std::int64_t rows = range.rows.evaluate(bindings);
+    const std::int64_t least = (range.wrap ? -rows : 0) - range.offset;
+    const std::int64_t most = rows - 1 - range.offset;
     const HostTensorView& tensor = tensors.at(inputs[range.input].name);
     const auto* index = static_cast<const std::int32_t*>(tensor.data);
     const std::int64_t count = element_count(tensor.shape);
@@ -277,6 +331,7 @@ struct Runner::Impl {
   std::size_t program;
   std::vector<ArgumentInfo> inputs;
   std::vector<ArgumentInfo> outputs;
+  std::vector<std::optional<std::size_t>> counts;  // see count_places()
   std::vector<IndexRange> ranges;
   double ms = 0;
 };

@@ -4,10 +4,12 @@
 #define LASSO_MODELS_FAMILY_H_
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "core/tensor.h"
 #include "engine/compile/compile.h"
 #include "engine/file/engine_file.h"
 #include "graph/graph.h"
@@ -27,6 +29,8 @@ struct Recognition {
 struct DescribeOptions {
   std::string config_path;  // of a JSON file; empty: none
   std::string preprocess;   // name of a preset; empty: the model's own
+  // Values of inputs that become part of the model; see EngineOptions::fixed_inputs.
+  std::map<std::string, Tensor> fixed_inputs = {};
 };
 
 // A model that was read and is not compiled yet. It keeps what it needs of its file.

@@ -3,6 +3,7 @@
 
 #include "core/check.h"
 #include "models/family.h"
+#include "models/onnx/family.h"
 #include "models/sam/family.h"
 
 namespace lasso {
@@ -10,7 +11,7 @@ namespace lasso {
 namespace {
 
 std::vector<const Family*>& mutable_families() {
-  static std::vector<const Family*> list{&sam::family()};
+  static std::vector<const Family*> list{&sam::family(), &onnx::family()};
   return list;
 }
 

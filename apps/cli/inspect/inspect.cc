@@ -259,26 +259,11 @@ OrderedJson to_json(const EngineInfo& info, const OpenModel& model, const Measur
   return json;
 }
 
-// What is said of models that Lasso runs, and it does not run ONNX models yet.
-void refuse_options_of_runs(const InspectArguments& arguments) {
-  const std::pair<const char*, bool> options[] = {
-      {"--layers", arguments.layers},
-      {"--why", arguments.why},
-      {"--time", arguments.time},
-      {"--graph", arguments.graph},
-      {"--preprocess", !arguments.model.preprocess.empty()},
-      {"--config", !arguments.model.config.empty()}};
-  for (const auto& [name, is_given] : options) {
-    if (!is_given) continue;
-    usage_error("{}: {} is for checkpoints and engine files; this is an ONNX model", arguments.file,
-                name);
-  }
-}
-
 Exit run_inspect(const InspectArguments& arguments) {
   apply(arguments.run);
-  if (is_onnx(arguments.file)) {
-    refuse_options_of_runs(arguments);
+  // Of an ONNX model what the file says, unless it is asked how it will run.
+  const bool runs = arguments.layers || arguments.why || arguments.time || arguments.graph;
+  if (!runs && is_onnx(arguments.file)) {
     inspect_onnx(arguments.file, arguments.output.json);
     return Exit::kDone;
   }
@@ -315,6 +300,7 @@ constexpr const char* kEpilogue =
   lasso inspect sam_vit_b_01ec64.pth --device cuda --precision bf16 --layers
   lasso inspect sam_vit_b_01ec64.pth --json | jq .parameters
   lasso inspect yolov7.onnx
+  lasso inspect yolov7.onnx --layers
 )";
 
 }  // namespace

@@ -107,6 +107,14 @@ lasso::EngineOptions model_options(const ModelOptions& model, const RunOptions& 
   if (!run.precision.empty()) options.precision = lasso::precision_from_string(run.precision);
   options.preprocess = model.preprocess;
   options.config_path = model.config;
+  if (!model.fixed_inputs.empty()) {
+    try {
+      options.fixed_inputs = lasso::load_npz(model.fixed_inputs);
+    } catch (const lasso::Error& error) {
+      if (is_fatal(error)) throw;
+      usage_error("--fixed-inputs {}", error.what());
+    }
+  }
   return options;
 }
 

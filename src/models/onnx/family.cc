@@ -1,0 +1,154 @@
+#include "models/onnx/family.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "core/check.h"
+#include "core/checksum.h"
+#include "core/json_fields.h"
+#include "core/memory.h"
+#include "formats/onnx/check_onnx.h"
+#include "formats/onnx/onnx_reader.h"
+#include "formats/text.h"
+#include "models/onnx/import/importer.h"
+#include "models/onnx/precision.h"
+
+namespace lasso::onnx {
+
+namespace {
+
+constexpr char kFamily[] = "onnx";
+
+// What an engine's file says of a model.
+struct Description {
+  std::string name;  // of the graph
+  std::string producer;
+  std::int64_t parameters = 0;
+};
+
+template <class V>
+void fields(V& v, Description& description) {
+  v("name", description.name);
+  v("producer", description.producer);
+  v("parameters", description.parameters);
+}
+
+OnnxModel read_model(const ModelSource& source) {
+  OnnxModel model = check_onnx(read_onnx(source.file()));
+  const std::vector<std::string> parts = unsupported_parts(model);
+  LASSO_CHECK(parts.empty(), ErrorCode::kUnsupported, "{}: not supported: {}", source.path(),
+              fmt::join(parts, "; "));
+  return model;
+}
+
+// Of the file, the data that lie beside it, and what is fixed.
+std::string hash_of(const OnnxModel& model, const FixedInputs& fixed) {
+  Checksum sum;
+  const MappedFile& file = *model.file;
+  sum.update(file.data(), file.size());
+  for (const OnnxTensor& tensor : model.graph.initializers) {
+    if (tensor.file != nullptr && tensor.file != model.file) sum.update(tensor.data, tensor.bytes);
+  }
+  for (const auto& [name, tensor] : fixed) {
+    sum.update(name + to_string(tensor.dims));
+    sum.update(tensor.data.get(), tensor.bytes());
+  }
+  return to_hex(sum.digest());
+}
+
+Description describe_model(const OnnxModel& model) {
+  Description description;
+  description.name = printable(model.graph.name);
+  description.producer = printable(model.producer_name);
+  if (!model.producer_version.empty()) {
+    description.producer += " " + printable(model.producer_version);
+  }
+  for (const OnnxTensor& tensor : model.graph.initializers) {
+    description.parameters += element_count(tensor);
+  }
+  return description;
+}
+
+class OnnxDescription final : public ModelDescription {
+ public:
+  OnnxDescription(const ModelSource& source, const FixedInputs& fixed) {
+    const OnnxModel model = read_model(source);
+    description_ = describe_model(model);
+    hash_ = hash_of(model, fixed);
+    for (const OnnxTensor& tensor : model.graph.initializers) weight_bytes_ += tensor.bytes;
+    program_ = import_model(model, fixed);
+  }
+
+  engine::ModelRecord record() const override {
+    engine::ModelRecord record;
+    record.family = kFamily;
+    record.hash = hash_;
+    record.description = write_fields(description_).dump();
+    return record;
+  }
+  graph::Module programs() const override {
+    graph::Module module;
+    module.programs.push_back(program_);
+    return module;
+  }
+  // Mapped weights, what they are packed into, and what folding made of them.
+  std::uint64_t build_memory(bool into_file) const override {
+    return resident_bytes() + (into_file ? 2 : 3) * weight_bytes_ + 64 * kMiB;
+  }
+  quant::PrecisionPlan precision_plan(Precision precision,
+                                      const engine::CompileOptions& options) const override {
+    return onnx::precision_plan(program_, precision, options.target, options.reference);
+  }
+
+ private:
+  Description description_;
+  std::string hash_;
+  std::uint64_t weight_bytes_ = 0;
+  graph::Graph program_;
+};
+
+class OnnxFamily final : public Family {
+ public:
+  std::string name() const override { return kFamily; }
+
+  Recognition recognise(const ModelSource& source) const override {
+    return {source.kind() == FileKind::kOnnx, ""};
+  }
+
+  std::unique_ptr<const ModelDescription> describe(const ModelSource& source,
+                                                   const DescribeOptions& options) const override {
+    LASSO_CHECK(options.config_path.empty(), ErrorCode::kInvalidArgument,
+                "{}: an ONNX model needs no configuration, and {} is given beside it",
+                source.path(), options.config_path);
+    LASSO_CHECK(options.preprocess.empty(), ErrorCode::kInvalidArgument,
+                "{}: an ONNX model is run on tensors, and the preprocessing \"{}\" is given",
+                source.path(), options.preprocess);
+    return std::make_unique<OnnxDescription>(source, options.fixed_inputs);
+  }
+
+  std::shared_ptr<const void> load(const engine::LoadedEngine& engine,
+                                   const std::string& source) const override {
+    const std::string where = source + ": model description";
+    auto state = std::make_shared<Description>(
+        read_fields<Description>(parse_json(engine.model.description, where), where));
+    LASSO_CHECK(engine.module->programs.size() == 1, ErrorCode::kCorruptFile,
+                "{}: {} programs: an ONNX model is one", source, engine.module->programs.size());
+    return state;
+  }
+
+  void info(const Model& model, EngineInfo& info) const override {
+    const auto& own = *std::static_pointer_cast<const Description>(model.state);
+    info.model = own.name.empty() ? "ONNX model" : own.name;
+    info.parameters = static_cast<std::uint64_t>(own.parameters);
+  }
+};
+
+}  // namespace
+
+const Family& family() {
+  static const OnnxFamily instance;
+  return instance;
+}
+
+}  // namespace lasso::onnx

@@ -1,0 +1,464 @@
+#include "models/onnx/import/importer.h"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+#include <utility>
+
+#include "core/check.h"
+#include "formats/text.h"
+#include "models/onnx/import/node_context.h"
+
+namespace lasso::onnx {
+
+using graph::Dim;
+using graph::kNoValue;
+using graph::Shape;
+using graph::ValueId;
+
+namespace {
+
+// Folding is for what exporters leave, which is small beside a model's weights.
+FoldingBudget budget_for(const OnnxModel& model) {
+  constexpr std::int64_t kLeast = std::int64_t{256} << 20;
+  std::int64_t weights = 0;
+  for (const OnnxTensor& tensor : model.graph.initializers) {
+    weights += static_cast<std::int64_t>(tensor.bytes);
+  }
+  return {kLeast + 8 * weights, 1e10};
+}
+
+std::int64_t opset_of(const OnnxModel& model, const std::string& domain) {
+  for (const OnnxOpset& opset : model.opset_imports) {
+    if (opset.domain == domain) return opset.version;
+  }
+  return domain.empty() ? 1 : 0;
+}
+
+// A symbol's name from one of the file's.
+std::string symbol_name(std::string_view text) { return printable(text, 60); }
+
+Shape input_shape(const OnnxModel& model, const OnnxValueInfo& info) {
+  LASSO_CHECK(info.kind == OnnxKind::kTensor, ErrorCode::kUnsupported,
+              "{}: input \"{}\" is of the kind {}: Lasso runs models of tensors", model.path,
+              printable(info.name), name_of(info.kind));
+  LASSO_CHECK(info.shape.has_value(), ErrorCode::kUnsupported,
+              "{}: input \"{}\" says no number of dimensions; export the model with shapes",
+              model.path, printable(info.name));
+  Shape shape;
+  for (const OnnxDim& dim : *info.shape) {
+    if (const auto* size = std::get_if<std::int64_t>(&dim)) {
+      shape.emplace_back(*size);
+    } else if (const auto* symbol = std::get_if<std::string>(&dim)) {
+      shape.push_back(Dim::symbol(symbol_name(*symbol)));
+    } else {
+      shape.push_back(Dim::symbol(fmt::format("{}_{}", symbol_name(info.name), shape.size())));
+    }
+  }
+  return shape;
+}
+
+// An element of integers or truths.
+std::int64_t integer_at(const OnnxTensor& tensor, std::int64_t index) {
+  const std::byte* at =
+      tensor.data + static_cast<std::size_t>(index) * (bits_of(tensor.data_type) / 8);
+  const auto read = [&]<typename T>(T value) {
+    std::memcpy(&value, at, sizeof(value));
+    return static_cast<std::int64_t>(value);
+  };
+  switch (tensor.data_type) {
+    case OnnxDataType::kInt64:
+      return read(std::int64_t{});
+    case OnnxDataType::kUint64:
+      return read(std::uint64_t{});
+    case OnnxDataType::kInt32:
+      return read(std::int32_t{});
+    case OnnxDataType::kUint32:
+      return read(std::uint32_t{});
+    case OnnxDataType::kInt16:
+      return read(std::int16_t{});
+    case OnnxDataType::kUint16:
+      return read(std::uint16_t{});
+    case OnnxDataType::kInt8:
+      return read(std::int8_t{});
+    default:
+      return read(std::uint8_t{});
+  }
+}
+
+bool fits_int32(std::int64_t value) {
+  return value >= std::numeric_limits<std::int32_t>::min() &&
+         value <= std::numeric_limits<std::int32_t>::max();
+}
+
+}  // namespace
+
+DType inside(OnnxDataType type) {
+  if (is_integer(type)) return DType::kI32;
+  switch (type) {
+    case OnnxDataType::kFloat32:
+    case OnnxDataType::kFloat16:
+    case OnnxDataType::kBfloat16:
+    case OnnxDataType::kFloat64:
+      return DType::kF32;
+    case OnnxDataType::kBool:
+      return DType::kBool;
+    default:
+      fail(ErrorCode::kUnsupported, "elements of type {}", to_string(type));
+  }
+}
+
+graph::Graph import_model(const OnnxModel& model, const FixedInputs& fixed) {
+  return Importer(model, fixed).run();
+}
+
+Importer::Importer(const OnnxModel& model, const FixedInputs& fixed)
+    : model_(model), fixed_(fixed), builder_("main"), budget_(budget_for(model)) {}
+
+graph::Graph Importer::run() {
+  for (const OnnxTensor& tensor : model_.graph.initializers) add_initializer(tensor);
+  add_inputs();
+  add_nodes();
+  add_outputs();
+  return with_capacities(builder_.take());
+}
+
+const Operand* Importer::find(const std::string& name) const {
+  const auto it = operands_.find(name);
+  return it == operands_.end() ? nullptr : &it->second;
+}
+
+Operand& Importer::operand(const std::string& name) {
+  const auto it = operands_.find(name);
+  LASSO_CHECK(it != operands_.end(), ErrorCode::kInternal, "the value \"{}\" is not known", name);
+  return it->second;
+}
+
+void Importer::define(const std::string& name, Operand operand) {
+  operands_[name] = std::move(operand);
+}
+
+void Importer::add_initializer(const OnnxTensor& tensor) {
+  Operand operand;
+  try {
+    operand = operand_of(*this, tensor);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kUnsupported) throw;
+    unsupported_.push_back(fmt::format("initialiser {}: {}", printable(tensor.name), error.what()));
+    operand.is_missing = true;
+  }
+  define(tensor.name, std::move(operand));
+}
+
+void Importer::add_fixed(const OnnxValueInfo& info, const Tensor& tensor) {
+  const auto own = lasso::dtype_of(info.elem_type);
+  LASSO_CHECK(own == tensor.dtype, ErrorCode::kInvalidArgument,
+              "{}: input \"{}\" is {}, and {} is given for it", model_.path, printable(info.name),
+              to_string(info.elem_type), to_string(tensor.dtype));
+  const Shape shape = input_shape(model_, info);
+  bool fits = shape.size() == tensor.dims.size();
+  for (std::size_t i = 0; fits && i < shape.size(); ++i) {
+    fits = !shape[i].is_constant() || shape[i].constant() == tensor.dims[i];
+  }
+  LASSO_CHECK(fits, ErrorCode::kInvalidArgument, "{}: input \"{}\" is {}, and {} is given for it",
+              model_.path, printable(info.name), to_string(shape), to_string(tensor.dims));
+  OnnxTensor constant;
+  constant.name = info.name;
+  constant.data_type = info.elem_type;
+  constant.dims = tensor.dims;
+  constant.data = static_cast<const std::byte*>(tensor.data.get());
+  constant.bytes = tensor.bytes();
+  constant.owner = tensor.data;
+  define(info.name, operand_of(*this, constant));
+}
+
+void Importer::add_inputs() {
+  for (const auto& [name, tensor] : fixed_) {
+    const auto& inputs = model_.graph.inputs;
+    const auto input =
+        std::find_if(inputs.begin(), inputs.end(),
+                     [&wanted = name](const OnnxValueInfo& info) { return info.name == wanted; });
+    LASSO_CHECK(input != inputs.end(), ErrorCode::kInvalidArgument,
+                "{}: it has no input \"{}\", which is to be fixed", model_.path, printable(name));
+    add_fixed(*input, tensor);
+  }
+  for (const OnnxValueInfo& info : model_.graph.inputs) {
+    if (find(info.name) != nullptr) continue;  // it has a default
+    const std::string name = printable(info.name);
+    const auto own = lasso::dtype_of(info.elem_type);
+    LASSO_CHECK(own.has_value(), ErrorCode::kUnsupported, "{}: input \"{}\" is of type {}",
+                model_.path, name, to_string(info.elem_type));
+    Operand operand;
+    operand.type = info.elem_type;
+    operand.shape = input_shape(model_, info);
+    operand.value = builder_.input(info.name, *own, operand.shape);
+    inputs_.push_back(operand.value);
+    const DType computed = inside(info.elem_type);
+    if (*own != computed) {
+      operand.value = builder_.add(info.name, graph::Cast{computed}, {operand.value});
+    }
+    define(info.name, std::move(operand));
+  }
+}
+
+// Sizes that are open, known when a plan is bound.
+ValueId Importer::sizes_as_numbers(const Operand& operand, const std::string& name) {
+  constexpr std::size_t kMost = 64;
+  const Integers& integers = *operand.integers;
+  LASSO_CHECK(integers.values.size() <= kMost && !inputs_.empty(), ErrorCode::kUnsupported,
+              "\"{}\" is {} sizes that are open, and is used as a number", printable(name),
+              integers.values.size());
+  const ValueId numbers = builder_.add(name, graph::Sizes{integers.values}, {inputs_.front()});
+  const Shape shape(integers.dims.begin(), integers.dims.end());
+  const ValueId shaped = builder_.shape(numbers) == shape
+                             ? numbers
+                             : builder_.add(name, graph::Reshape{shape}, {numbers});
+  const DType computed = inside(operand.type);
+  return computed == DType::kI32 ? shaped : builder_.add(name, graph::Cast{computed}, {shaped});
+}
+
+ValueId Importer::value(Operand& operand, const std::string& name) {
+  if (operand.value != kNoValue) return operand.value;
+  LASSO_CHECK(operand.integers != nullptr, ErrorCode::kInternal, "\"{}\" has no value", name);
+  const Integers& integers = *operand.integers;
+  if (!integers.are_numbers()) {
+    operand.value = sizes_as_numbers(operand, name);
+    return operand.value;
+  }
+  if (inside(operand.type) == DType::kBool) {
+    auto truths = std::make_shared<std::vector<std::uint8_t>>();
+    for (const std::int64_t number : integers.numbers()) truths->push_back(number != 0 ? 1 : 0);
+    const std::uint8_t* data = truths->data();
+    operand.value = builder_.constant(
+        name, Tensor{DType::kBool, integers.dims, std::shared_ptr<const void>(truths, data), {}});
+    return operand.value;
+  }
+  std::vector<std::int32_t> numbers;
+  for (const std::int64_t number : integers.numbers()) {
+    LASSO_CHECK(fits_int32(number), ErrorCode::kUnsupported,
+                "\"{}\" has the value {}, and integers of 32 bits are computed with",
+                printable(name), number);
+    numbers.push_back(static_cast<std::int32_t>(number));
+  }
+  operand.value = builder_.constant(name, make_tensor(integers.dims, numbers));
+  return operand.value;
+}
+
+std::vector<ValueId> Importer::add(const std::string& name, const graph::Op& op,
+                                   const std::vector<ValueId>& inputs) {
+  std::vector<const Tensor*> constants;
+  std::vector<const graph::Value*> values;
+  bool known = !inputs.empty();
+  for (const ValueId id : inputs) {
+    const graph::Value* value = id == kNoValue ? nullptr : &builder_.value(id);
+    values.push_back(value);
+    known = known && (value == nullptr || value->constant);
+    constants.push_back(value != nullptr && value->constant ? &*value->constant : nullptr);
+  }
+  if (known) {
+    const graph::Results results = graph::infer(op, values);
+    if (const auto tensors = evaluate(op, constants, results, budget_)) {
+      std::vector<ValueId> ids;
+      for (const Tensor& tensor : *tensors) ids.push_back(builder_.constant(name, tensor));
+      return ids;
+    }
+  }
+  const std::vector<ValueId> ids = builder_.add_results({name}, op, inputs);
+  if (std::holds_alternative<graph::Reshape>(op)) {
+    const auto whole = reshaped_.find(inputs.front());
+    reshaped_[ids.front()] = whole == reshaped_.end() ? inputs.front() : whole->second;
+  }
+  return ids;
+}
+
+void Importer::add_nodes() {
+  for (std::size_t i = 0; i < model_.graph.nodes.size(); ++i) import_node(i);
+  if (unsupported_.empty()) return;
+  constexpr std::size_t kMost = 20;
+  const std::size_t more = unsupported_.size() - std::min(unsupported_.size(), kMost);
+  unsupported_.resize(unsupported_.size() - more);
+  fail(ErrorCode::kUnsupported, "{}: not supported: {}{}", model_.path,
+       fmt::join(unsupported_, "; "), more == 0 ? "" : fmt::format("; and {} more", more));
+}
+
+void Importer::import_node(std::size_t index) {
+  const OnnxNode& node = model_.graph.nodes[index];
+  const auto give_up = [&] {
+    for (const std::string& name : node.outputs) {
+      if (name.empty()) continue;
+      Operand operand;
+      operand.is_missing = true;
+      define(name, operand);
+    }
+  };
+  for (const std::string& name : node.inputs) {
+    if (!name.empty() && operand(name).is_missing && find_operator(node.domain, node.op_type)) {
+      return give_up();
+    }
+  }
+  try {
+    const ImportNode import = find_operator(node.domain, node.op_type);
+    LASSO_CHECK(import != nullptr, ErrorCode::kUnsupported, "{}: there is no such operator here",
+                place_of(node, index));
+    NodeContext context(*this, node, index, opset_of(model_, node.domain));
+    import(context);
+  } catch (const Error& error) {
+    // What inference of a node's types and shapes refuses is said in the graph's words.
+    std::string what = error.what();
+    const std::string place = place_of(node, index);
+    if (what.rfind(place, 0) != 0) what = place + ": " + what;
+    if (error.code() == ErrorCode::kUnsupported) {
+      unsupported_.push_back(what);
+      return give_up();
+    }
+    const bool of_file =
+        error.code() == ErrorCode::kInvalidArgument || error.code() == ErrorCode::kCorruptFile;
+    throw Error(of_file ? ErrorCode::kCorruptFile : error.code(), model_.path + ": " + what);
+  }
+  for (const std::string& name : node.outputs) {
+    if (name.empty() || find(name) != nullptr) continue;
+    unsupported_.push_back(
+        fmt::format("{}: its result {}", place_of(node, index), printable(name)));
+    give_up();
+  }
+}
+
+// A value of its own: neither an input or a constant, nor another shape of one or of an output.
+ValueId Importer::separate(ValueId id, const std::string& name) {
+  const auto whole = reshaped_.find(id);
+  const ValueId root = whole == reshaped_.end() ? id : whole->second;
+  if (builder_.is_made(root) && outputs_.insert(root).second) return id;
+  id = builder_.add(name, graph::Expand{builder_.shape(id)}, {id});
+  outputs_.insert(id);
+  return id;
+}
+
+void Importer::add_outputs() {
+  for (const OnnxValueInfo& info : model_.graph.outputs) {
+    Operand& result = operand(info.name);
+    ValueId id = value(result, info.name);
+    const auto own = lasso::dtype_of(result.type);
+    LASSO_CHECK(own.has_value(), ErrorCode::kUnsupported, "{}: output \"{}\" is of type {}",
+                model_.path, printable(info.name), to_string(result.type));
+    if (*own != inside(result.type)) id = builder_.add(info.name, graph::Cast{*own}, {id});
+    builder_.output(separate(id, info.name), info.name);
+  }
+}
+
+Dim Importer::counted_size(Dim capacity) {
+  Counted counted;
+  counted.symbol = fmt::format("selected_{}", counted_.size());
+  counted.capacity = std::move(capacity);
+  counted_.push_back(counted);
+  return Dim::symbol(counted.symbol);
+}
+
+void Importer::set_count(const Dim& size, ValueId count) {
+  for (Counted& counted : counted_) {
+    if (size == Dim::symbol(counted.symbol)) counted.count = count;
+  }
+}
+
+namespace {
+
+bool has_symbol(const Shape& shape, const std::string& symbol) {
+  return std::any_of(shape.begin(), shape.end(),
+                     [&](const Dim& size) { return size.has_symbol(symbol); });
+}
+
+// What lies beyond the count is no number of the model: it must not go into one that counts.
+bool mixes_rows(const graph::Node& node, const graph::Graph& graph, const std::string& symbol) {
+  const auto counted = [&](ValueId id) {
+    return id != kNoValue && has_symbol(graph.value(id).shape, symbol);
+  };
+  const auto* sizes = std::get_if<graph::Sizes>(&node.op);
+  if (sizes != nullptr && has_symbol(sizes->sizes, symbol)) return true;
+  if (std::none_of(node.inputs.begin(), node.inputs.end(), counted)) return false;
+  if (!std::all_of(node.outputs.begin(), node.outputs.end(), counted)) return true;
+  const auto along = [&](std::int64_t axis) {
+    return graph.value(node.inputs.front())
+        .shape.at(static_cast<std::size_t>(axis))
+        .has_symbol(symbol);
+  };
+  if (const auto* op = std::get_if<graph::Softmax>(&node.op)) return along(op->axis);
+  if (const auto* op = std::get_if<graph::CumSum>(&node.op)) return along(op->axis);
+  if (const auto* op = std::get_if<graph::Slice>(&node.op)) return along(op->axis);
+  if (const auto* op = std::get_if<graph::TopK>(&node.op)) return along(op->axis);
+  return false;
+}
+
+}  // namespace
+
+// The shapes that depend on data become capacities, whose rows that count come first.
+graph::Graph Importer::with_capacities(graph::Graph graph) const {
+  for (const Counted& counted : counted_) {
+    for (const graph::Node& node : graph.nodes) {
+      LASSO_CHECK(!mixes_rows(node, graph, counted.symbol), ErrorCode::kUnsupported,
+                  "{}: \"{}\" is computed from all rows of \"{}\", how many of which there are is "
+                  "known at run time only",
+                  model_.path, graph.value(node.outputs.front()).name,
+                  graph.value(node.inputs.front()).name);
+    }
+    const Dim size = Dim::symbol(counted.symbol);
+    bool is_output = false;
+    for (const ValueId id : std::vector<ValueId>(graph.outputs)) {
+      const Shape& shape = graph.value(id).shape;
+      const bool first = !shape.empty() && shape.front() == size &&
+                         !has_symbol({shape.begin() + 1, shape.end()}, counted.symbol);
+      LASSO_CHECK(first || !has_symbol(shape, counted.symbol), ErrorCode::kUnsupported,
+                  "{}: output \"{}\" is {}: only the first dimension may be known at run time only",
+                  model_.path, printable(graph.value(id).name), to_string(shape));
+      if (first) graph.value(id).count = counted.count;
+      is_output = is_output || first;
+    }
+    if (is_output) {
+      graph.value(counted.count).name = graph.value(graph.outputs.front()).name + ".count";
+      graph.outputs.push_back(counted.count);
+    }
+    for (graph::Value& value : graph.values) {
+      for (Dim& dim : value.shape) dim = dim.with(counted.symbol, counted.capacity);
+    }
+    for (graph::Node& node : graph.nodes) {
+      node.op = graph::with_size(node.op, counted.symbol, counted.capacity);
+    }
+  }
+  graph::verify(graph);
+  return graph;
+}
+
+Operand operand_of(Importer& importer, const OnnxTensor& tensor) {
+  Operand operand;
+  operand.type = tensor.data_type;
+  operand.shape = Shape(tensor.dims.begin(), tensor.dims.end());
+  const DType computed = inside(tensor.data_type);
+  if (computed == DType::kF32) {
+    operand.value = importer.builder().constant(tensor.name, to_tensor(tensor));
+    return operand;
+  }
+  const std::int64_t count = element_count(tensor);
+  if (count <= kMostIntegers) {
+    Integers integers{tensor.dims, {}};
+    for (std::int64_t i = 0; i < count; ++i) integers.values.emplace_back(integer_at(tensor, i));
+    operand.integers = std::make_shared<const Integers>(std::move(integers));
+    return operand;
+  }
+  if (computed == DType::kBool) {
+    operand.value = importer.builder().constant(tensor.name, to_tensor(tensor));
+    return operand;
+  }
+  std::vector<std::int32_t> numbers;
+  numbers.reserve(static_cast<std::size_t>(count));
+  for (std::int64_t i = 0; i < count; ++i) {
+    const std::int64_t number = integer_at(tensor, i);
+    LASSO_CHECK(fits_int32(number), ErrorCode::kUnsupported,
+                "tensor {} has the value {}, and integers of 32 bits are computed with",
+                printable(tensor.name), number);
+    numbers.push_back(static_cast<std::int32_t>(number));
+  }
+  operand.value = importer.builder().constant(tensor.name, make_tensor(tensor.dims, numbers));
+  return operand;
+}
+
+}  // namespace lasso::onnx

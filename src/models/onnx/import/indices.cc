@@ -1,0 +1,156 @@
+// Operators that read and write where tensors say, and that order elements.
+#include <algorithm>
+
+#include "models/onnx/import/operators.h"
+
+namespace lasso::onnx {
+
+using graph::BinaryKind;
+using graph::Dim;
+using graph::ReduceKind;
+using graph::Shape;
+using graph::ValueId;
+
+namespace {
+
+void import_gather_elements(NodeContext& n) {
+  const std::int64_t axis = n.axis(n.integer("axis", 0), n.rank(0));
+  n.result(0, n.add(graph::GatherElements{axis}, {n.value(0), n.value(1)}));
+}
+
+void import_gather_nd(NodeContext& n) {
+  n.result(0, n.add(graph::GatherNd{n.integer("batch_dims", 0)}, {n.value(0), n.value(1)}));
+}
+
+graph::Reduction reduction(const NodeContext& n) {
+  const std::string name = n.text("reduction", "none");
+  if (name == "none") return graph::Reduction::kNone;
+  if (name == "add") return graph::Reduction::kAdd;
+  if (name == "mul") return graph::Reduction::kMul;
+  if (name == "max") return graph::Reduction::kMax;
+  n.check(name == "min", "attribute reduction is \"{}\"", name);
+  return graph::Reduction::kMin;
+}
+
+void import_scatter_elements(NodeContext& n) {
+  const std::int64_t axis = n.axis(n.integer("axis", 0), n.rank(0));
+  n.result(0,
+           n.add(graph::ScatterElements{axis, reduction(n)}, {n.value(0), n.value(1), n.value(2)}));
+}
+
+void import_scatter_nd(NodeContext& n) {
+  n.result(0, n.add(graph::ScatterNd{reduction(n)}, {n.value(0), n.value(1), n.value(2)}));
+}
+
+void import_arg_reduce(NodeContext& n) {
+  graph::ArgReduce op;
+  op.kind = n.op_type() == "ArgMax" ? ReduceKind::kMax : ReduceKind::kMin;
+  op.axis = n.axis(n.integer("axis", 0), n.rank(0));
+  op.keep = n.integer("keepdims", 1) != 0;
+  op.last = n.integer("select_last_index", 0) != 0;
+  n.result(0, n.add(op, {n.value(0)}), OnnxDataType::kInt64);
+}
+
+void import_top_k(NodeContext& n) {
+  graph::TopK op;
+  op.axis = n.axis(n.integer("axis", -1), n.rank(0));
+  op.largest = n.integer("largest", 1) != 0;
+  if (n.opset() < 10) {
+    op.k = n.integer("k", 1);
+  } else {
+    const std::vector<Dim> k = n.sizes(1, "k");
+    n.check(k.size() == 1, "k has {} elements", k.size());
+    op.k = k.front();
+  }
+  const std::vector<ValueId> results = n.add_results(op, {n.value(0)});
+  n.result(0, results.at(0));
+  n.result(1, results.at(1), OnnxDataType::kInt64);
+}
+
+void import_cum_sum(NodeContext& n) {
+  graph::CumSum op;
+  op.axis = n.axis(n.number(1, "the axis"), n.rank(0));
+  op.exclusive = n.integer("exclusive", 0) != 0;
+  op.reverse = n.integer("reverse", 0) != 0;
+  n.result(0, n.add(op, {n.value(0)}));
+}
+
+// Of an axis more than the indices: `on` where it says the index, `off` elsewhere.
+void import_one_hot(NodeContext& n) {
+  const std::vector<Dim> sizes = n.sizes(1, "the depth");
+  n.check(sizes.size() == 1, "the depth has {} elements", sizes.size());
+  if (!sizes.front().is_constant()) n.unsupported("a depth that is open");
+  const std::int64_t depth = sizes.front().constant();
+  const std::int64_t rank = n.rank(0) + 1;
+  const std::int64_t axis = n.axis(n.integer("axis", -1), rank);
+  std::vector<std::int32_t> range;
+  n.check(depth > 0 && depth <= (1 << 24), "a depth of {}", depth);
+  for (std::int64_t i = 0; i < depth; ++i) range.push_back(static_cast<std::int32_t>(i));
+  Shape along(static_cast<std::size_t>(rank), Dim(1));
+  along[static_cast<std::size_t>(axis)] = depth;
+  const ValueId positions = n.reshape(n.constant(make_tensor({depth}, range)), along);
+  // Numbers below 0 count from the end, and floats are cut.
+  const ValueId given = n.cast(n.value(0), DType::kI32);
+  const auto integer = [&](std::int64_t value) {
+    return n.constant(make_tensor({}, std::vector<std::int32_t>{static_cast<std::int32_t>(value)}));
+  };
+  const ValueId negative = n.add(graph::Compare{graph::CompareKind::kLess}, {given, integer(0)});
+  const ValueId index =
+      n.add(graph::Select{}, {negative, n.binary(BinaryKind::kAdd, given, integer(depth)), given});
+  Shape shape = n.shape(0);
+  shape.insert(shape.begin() + axis, Dim(1));
+  const ValueId hot =
+      n.add(graph::Compare{graph::CompareKind::kEqual}, {n.reshape(index, shape), positions});
+  const auto value = [&](std::int64_t i) {
+    return n.reshape(n.add(graph::Slice{0, i, i + 1}, {n.value(2)}), {});
+  };
+  n.check(n.shape(2) == Shape{Dim(2)}, "values {}", to_string(n.shape(2)));
+  n.result(0, n.add(graph::Select{}, {hot, value(1), value(0)}), n.type(2));
+}
+
+// One where the maximum stands first, zero elsewhere.
+void import_hardmax(NodeContext& n) {
+  const bool merged = n.opset() < 13;
+  const std::int64_t rank = n.rank(0);
+  std::int64_t axis = n.axis(n.integer("axis", merged ? 1 : -1), rank);
+  ValueId x = n.value(0);
+  if (merged && axis != rank - 1) {
+    const auto at = n.shape(0).begin() + axis;
+    x = n.reshape(
+        x, {graph::product({n.shape(0).begin(), at}), graph::product({at, n.shape(0).end()})});
+    axis = 1;
+  }
+  const Dim size = n.shape_of(x)[static_cast<std::size_t>(axis)];
+  if (!size.is_constant()) n.unsupported("an axis of an open size");
+  graph::ArgReduce op;
+  op.axis = axis;
+  const ValueId most = n.add(op, {x});
+  std::vector<std::int32_t> range;
+  for (std::int64_t i = 0; i < size.constant(); ++i) range.push_back(static_cast<std::int32_t>(i));
+  Shape along(n.shape_of(x).size(), Dim(1));
+  along[static_cast<std::size_t>(axis)] = size;
+  const ValueId positions = n.reshape(n.constant(make_tensor({size.constant()}, range)), along);
+  const ValueId hot = n.add(graph::Compare{graph::CompareKind::kEqual}, {most, positions});
+  n.result(0, n.reshape(n.cast(hot, DType::kF32), n.shape(0)));
+}
+
+}  // namespace
+
+const std::vector<Operator>& index_operators() {
+  static const std::vector<Operator> list{
+      {"ArgMax", import_arg_reduce},
+      {"ArgMin", import_arg_reduce},
+      {"CumSum", import_cum_sum},
+      {"GatherElements", import_gather_elements},
+      {"GatherND", import_gather_nd},
+      {"Hardmax", import_hardmax},
+      {"OneHot", import_one_hot},
+      {"Scatter", import_scatter_elements},
+      {"ScatterElements", import_scatter_elements},
+      {"ScatterND", import_scatter_nd},
+      {"TopK", import_top_k},
+  };
+  return list;
+}
+
+}  // namespace lasso::onnx
