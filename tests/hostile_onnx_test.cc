@@ -16,6 +16,7 @@
 #include "formats/onnx/check_onnx.h"
 #include "formats/onnx/onnx_reader.h"
 #include "lasso/error.h"
+#include "models/onnx/import/importer.h"
 #include "support/files.h"
 #include "support/onnx_writer.h"
 
@@ -28,8 +29,21 @@ namespace fs = std::filesystem;
 constexpr int kMutations = 2'000;
 constexpr std::size_t kSmall = 2'000'000;  // bytes
 
+// Imports a model that was accepted; what it can't run is refused by its nodes.
+void import(const OnnxModel& model) {
+  try {
+    onnx::import_model(model);
+  } catch (const Error& error) {
+    const std::string message = error.what();
+    EXPECT_TRUE(error.code() == ErrorCode::kCorruptFile || error.code() == ErrorCode::kUnsupported)
+        << to_string(error.code()) << ": " << message;
+    EXPECT_EQ(message.find("hostile.onnx: "), 0U) << message;
+    EXPECT_EQ(message.find('\n'), std::string::npos) << message;
+  }
+}
+
 // Reads and checks a model, touches each end of its tensors, and says whether it was accepted.
-bool is_accepted(const std::string& bytes) {
+bool is_accepted(const std::string& bytes, bool imports = false) {
   const std::shared_ptr<const void> owner(&bytes, [](const void*) {});
   try {
     const OnnxModel model = check_onnx(parse_onnx(reinterpret_cast<const std::byte*>(bytes.data()),
@@ -43,6 +57,7 @@ bool is_accepted(const std::string& bytes) {
     }
     const volatile unsigned sink = sum;
     static_cast<void>(sink);
+    if (imports) import(model);
     return true;
   } catch (const Error& error) {
     const std::string message = error.what();
@@ -85,6 +100,8 @@ class Mutator {
       : bytes_(std::move(bytes)), structure_(structure_of(bytes_)), random_(seed) {}
 
   bool accepts_mutation(int i) {
+    // Importing takes ten times as long as reading.
+    imports_ = i % 16 == 5;
     switch (i % 8) {
       case 0:
         return accepts_with(random_.below(bytes_.size()), random_byte());  // data, mostly
@@ -104,7 +121,7 @@ class Mutator {
     }
   }
 
-  bool accepts_original() const { return is_accepted(bytes_); }
+  bool accepts_original() const { return is_accepted(bytes_, true); }
 
  private:
   std::size_t place() { return structure_[random_.below(structure_.size())]; }
@@ -114,7 +131,7 @@ class Mutator {
     const std::size_t size = std::min(patch.size(), bytes_.size() - at);
     const std::string before = bytes_.substr(at, size);
     bytes_.replace(at, size, patch, 0, size);
-    const bool accepted = is_accepted(bytes_);
+    const bool accepted = is_accepted(bytes_, imports_);
     bytes_.replace(at, size, before);
     return accepted;
   }
@@ -133,12 +150,13 @@ class Mutator {
     } else {
       changed.replace(to, length, bytes_, from, length);
     }
-    return is_accepted(changed);
+    return is_accepted(changed, imports_);
   }
 
   std::string bytes_;
   std::vector<std::size_t> structure_;
   SplitMix64 random_;
+  bool imports_ = false;
 };
 
 void mutate(const std::string& bytes, const std::string& name) {

@@ -25,8 +25,8 @@ using namespace lasso;        // NOLINT(google-build-using-namespace)
 using namespace lasso::test;  // NOLINT(google-build-using-namespace)
 
 void write_seeds(const std::string& dir) {
-  for (const char* name : {"zip", "pickle", "safetensors", "npy", "onnx", "checkpoint", "engine",
-                           "prompts", "mask_input"}) {
+  for (const char* name : {"zip", "pickle", "safetensors", "npy", "onnx", "onnx_import",
+                           "checkpoint", "engine", "prompts", "mask_input"}) {
     std::filesystem::create_directories(dir + "/" + name);
   }
   const std::string half = tensor(storage("0", 6, "HalfStorage"), 1, {2, 2}, {1, 2});
@@ -113,6 +113,8 @@ void write_onnx_seeds(const std::string& dir) {
                                                onnx_node("A", {"x", ""}, {"a"}, "first")},
                                      .inputs = {onnx_value("x", 1, {onnx_dim("n")})},
                                      .outputs = {onnx_value("b", 1, {})}})));
+  write_bytes(dir + "/onnx_import/sample", onnx_sample_model());
+  write_bytes(dir + "/onnx_import/shapes", onnx_shapes_model());
 }
 
 void write_prompt_seeds(const std::string& dir) {

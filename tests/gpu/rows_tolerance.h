@@ -86,8 +86,8 @@ inline double product_tolerance(const ProductRounding& r, std::int64_t terms, do
     tolerance = kernels::test::activation_tolerance(r.activation, tolerance, y) +
                 kernels::test::activation_tolerance(r.activation, 0, y);
   }
-  // cuBLASLt's other form of GELU lies up to 5e-4 beside it, and may be of a sum that was rounded to
-  // the result's type: |x gelu'(x)| is at most 1.13 |gelu(x)| + 0.3.
+  // cuBLASLt's other form of GELU lies up to 5e-4 beside it, and may be of a sum that was rounded
+  // to the result's type: |x gelu'(x)| is at most 1.13 |gelu(x)| + 0.3.
   if (r.tanh_form) tolerance += 5e-4 + half_rounding(r.output) * (1.13 * std::abs(y) + 0.3);
   tolerance += 2 * kernels::test::kEpsilon * std::abs(y);  // of a residual's sum
   if (!is_half(r.output)) return tolerance;

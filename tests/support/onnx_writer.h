@@ -126,6 +126,34 @@ inline std::string onnx_model(const std::string& graph, const std::string& more 
          more;
 }
 
+// Rows of x as many as its sizes say, by the arithmetic that exporters leave, through a convolution
+// and a product.
+inline std::string onnx_shapes_model() {
+  const auto ints = [](const std::string& name, const std::vector<std::int64_t>& values) {
+    return onnx_tensor(name, 7, {static_cast<std::int64_t>(values.size())}) +
+           wire_packed(7, values);
+  };
+  const std::string axis = onnx_attribute("axis", 2, wire_number(3, 0));
+  const std::string kernel = onnx_attribute("kernel_shape", 7, wire_packed(8, {1, 1}));
+  return onnx_model(onnx_graph(
+      {.nodes = {onnx_node("Conv", {"x", "filters"}, {"image"}, "conv", {kernel}),
+                 onnx_node("Shape", {"image"}, {"shape"}),
+                 onnx_node("Slice", {"shape", "zero", "one", "zero"}, {"batch"}),
+                 onnx_node("Mul", {"batch", "three"}, {"rows"}),
+                 onnx_node("Concat", {"rows", "open"}, {"target"}, "", {axis}),
+                 onnx_node("Reshape", {"image", "target"}, {"flat"}),
+                 onnx_node("MatMul", {"flat", "weights"}, {"product"}),
+                 onnx_node("Sigmoid", {"product"}, {"gate"}),
+                 onnx_node("Mul", {"product", "gate"}, {"y"}),
+                 onnx_node("TopK", {"y", "one"}, {"best", "places"})},
+       .initializers = {onnx_raw_tensor("filters", {3, 2, 1, 1}, {1, 2, 3, 4, 5, 6}),
+                        onnx_raw_tensor("weights", {4, 2}, {1, 0, 0, 1, 1, 1, 0, 0}),
+                        ints("zero", {0}), ints("one", {1}), ints("three", {3}),
+                        ints("open", {-1})},
+       .inputs = {onnx_value("x", 1, {onnx_dim("batch"), onnx_dim(2), onnx_dim(2), onnx_dim(2)})},
+       .outputs = {onnx_value("best", 1, {}), onnx_value("places", 7, {})}}));
+}
+
 // y = Relu(x + w), with a constant, an If with a graph in either branch, and all kinds of values:
 // what a fuzzer or a mutation may start from.
 inline std::string onnx_sample_model() {

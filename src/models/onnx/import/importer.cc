@@ -22,12 +22,12 @@ namespace {
 
 // Folding is for what exporters leave, which is small beside a model's weights.
 FoldingBudget budget_for(const OnnxModel& model) {
-  constexpr std::int64_t kLeast = std::int64_t{256} << 20;
+  constexpr std::int64_t kLeast = std::int64_t{128} << 20;
   std::int64_t weights = 0;
   for (const OnnxTensor& tensor : model.graph.initializers) {
     weights += static_cast<std::int64_t>(tensor.bytes);
   }
-  return {kLeast + 8 * weights, 1e10};
+  return {kLeast + 8 * weights, 2e9};
 }
 
 std::int64_t opset_of(const OnnxModel& model, const std::string& domain) {

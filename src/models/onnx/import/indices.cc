@@ -85,6 +85,7 @@ void import_one_hot(NodeContext& n) {
   const std::int64_t axis = n.axis(n.integer("axis", -1), rank);
   std::vector<std::int32_t> range;
   n.check(depth > 0 && depth <= (1 << 24), "a depth of {}", depth);
+  n.charge({depth});
   for (std::int64_t i = 0; i < depth; ++i) range.push_back(static_cast<std::int32_t>(i));
   Shape along(static_cast<std::size_t>(rank), Dim(1));
   along[static_cast<std::size_t>(axis)] = depth;
@@ -125,6 +126,7 @@ void import_hardmax(NodeContext& n) {
   graph::ArgReduce op;
   op.axis = axis;
   const ValueId most = n.add(op, {x});
+  n.charge({size.constant()});
   std::vector<std::int32_t> range;
   for (std::int64_t i = 0; i < size.constant(); ++i) range.push_back(static_cast<std::int32_t>(i));
   Shape along(n.shape_of(x).size(), Dim(1));

@@ -297,6 +297,9 @@ void import_pad(NodeContext& n) {
     if (!size.is_constant() || !before[i].is_constant() || !after[i].is_constant()) {
       n.unsupported("mode {} around an open size", mode);
     }
+    n.charge({before[i].constant()});
+    n.charge({size.constant()});
+    n.charge({after[i].constant()});
     const std::vector<std::int32_t> indices =
         surrounding(n, mode, size.constant(), before[i].constant(), after[i].constant());
     graph::Gather gather;

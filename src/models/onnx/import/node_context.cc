@@ -170,6 +170,19 @@ std::optional<std::vector<std::int64_t>> NodeContext::axes_of(std::size_t i) con
   return integer_list("axes");
 }
 
+void NodeContext::charge(const Dims& dims) const {
+  std::int64_t bytes = 64;  // of a number with all that is known of it
+  bool overflow = false;
+  for (const std::int64_t size : dims) {
+    overflow = overflow || size < 0 || __builtin_mul_overflow(bytes, size, &bytes);
+  }
+  FoldingBudget& budget = importer_.budget();
+  if (overflow || bytes > budget.bytes) {
+    unsupported("{} numbers to be made while it is imported", to_string(dims));
+  }
+  budget.bytes -= bytes;
+}
+
 std::vector<ValueId> NodeContext::add_results(const graph::Op& op,
                                               const std::vector<ValueId>& inputs) {
   return importer_.add(name(), op, inputs);
@@ -216,6 +229,7 @@ void NodeContext::result(std::size_t i, ValueId id, OnnxDataType type) {
 }
 
 void NodeContext::result(std::size_t i, Integers integers, OnnxDataType type) {
+  charge({static_cast<std::int64_t>(integers.values.size())});
   Shape shape(integers.dims.begin(), integers.dims.end());
   define(i, {type, std::move(shape), kNoValue,
              std::make_shared<const Integers>(std::move(integers)), false});

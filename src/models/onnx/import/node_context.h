@@ -67,6 +67,10 @@ class NodeContext {
   // The attribute "axes" of older versions of an operator, or input i of newer ones.
   std::optional<std::vector<std::int64_t>> axes_of(std::size_t i) const;
 
+  // Counts numbers that are about to be made here, off the budget that a file has; throws
+  // kUnsupported where that is too little or the product overflows.
+  void charge(const Dims& dims) const;
+
   // Results.
   std::size_t output_count() const { return node_.outputs.size(); }
   bool wants(std::size_t i) const { return i < node_.outputs.size() && !node_.outputs[i].empty(); }

@@ -66,6 +66,7 @@ ValueId by_channel(NodeContext& n, ValueId vector, std::int64_t rank) {
 // A vector of one number; of a size that is known.
 std::optional<ValueId> filled(NodeContext& n, const Dim& size, float value) {
   if (!size.is_constant()) return {};
+  n.charge({size.constant()});
   const std::vector<float> values(static_cast<std::size_t>(size.constant()), value);
   return n.constant(make_tensor({size.constant()}, values));
 }

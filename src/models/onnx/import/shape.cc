@@ -168,6 +168,7 @@ void import_range(NodeContext& n) {
     const std::int64_t begin = n.number(0, "the first number");
     const std::int64_t step = n.number(2, "the step");
     const std::int64_t count = range_count(n, begin, n.number(1, "the end"), step);
+    n.charge({count});
     if (count <= kMostIntegers) {
       std::vector<Dim> values;
       for (std::int64_t i = 0; i < count; ++i) values.emplace_back(begin + i * step);
@@ -182,6 +183,7 @@ void import_range(NodeContext& n) {
   const float begin = n.scalar(0, "the first number");
   const float step = n.scalar(2, "the step");
   const std::int64_t count = range_count(n, begin, n.scalar(1, "the end"), step);
+  n.charge({count});
   std::vector<float> values;
   for (std::int64_t i = 0; i < count; ++i) {
     values.push_back(begin + static_cast<float>(i) * step);
@@ -200,6 +202,7 @@ void import_eye_like(NodeContext& n) {
   const std::int64_t rows = n.shape(0)[0].constant();
   const std::int64_t columns = n.shape(0)[1].constant();
   const std::int64_t k = n.integer("k", 0);
+  n.charge({rows, columns});
   std::vector<float> values(static_cast<std::size_t>(element_count({rows, columns})));
   for (std::int64_t row = 0; row < rows; ++row) {
     const std::int64_t column = row + k;
@@ -223,6 +226,7 @@ void import_trilu(NodeContext& n) {
   const bool upper = n.integer("upper", 1) != 0;
   const std::int64_t rows = rows_size.constant();
   const std::int64_t columns = columns_size.constant();
+  n.charge({rows, columns});
   auto kept = std::make_shared<std::vector<std::uint8_t>>();
   for (std::int64_t row = 0; row < rows; ++row) {
     for (std::int64_t column = 0; column < columns; ++column) {

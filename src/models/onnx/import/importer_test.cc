@@ -1,0 +1,87 @@
+#include "models/onnx/import/importer.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "lasso/error.h"
+#include "support/errors.h"
+#include "support/onnx_parse.h"
+#include "support/onnx_writer.h"
+
+namespace lasso::onnx {
+namespace {
+
+using namespace test;  // NOLINT(google-build-using-namespace)
+
+graph::Graph imported(const std::string& bytes, const FixedInputs& fixed = {}) {
+  return import_model(parse(bytes), fixed);
+}
+
+std::string model_of(const std::vector<std::string>& nodes) {
+  return onnx_model(onnx_graph({.nodes = nodes,
+                                .inputs = {onnx_value("x", 1, {onnx_dim("n"), onnx_dim(4)}),
+                                           onnx_value("s", 7, {onnx_dim(2)})},
+                                .outputs = {onnx_value("y", 1, {})}}));
+}
+
+TEST(Importer, ComputesShapesWithSymbols) {
+  const graph::Graph graph = imported(onnx_shapes_model());
+  EXPECT_EQ(graph.name, "main");
+  ASSERT_EQ(graph.outputs.size(), 2U);
+  // [batch, 3, 2, 2] as [3 batch, 4], of which the best of two products is taken.
+  EXPECT_EQ(to_string(graph.value(graph.outputs[0]).shape), "[3*batch, 1]");
+  EXPECT_EQ(graph.value(graph.outputs[0]).name, "best");
+  EXPECT_EQ(graph.value(graph.outputs[1]).dtype, DType::kI64);
+}
+
+TEST(Importer, NamesAllThatIsMissing) {
+  const std::string bytes =
+      model_of({onnx_node("Foo", {"x"}, {"a"}, "foo"), onnx_node("Relu", {"a"}, {"b"}),
+                onnx_node("Bar", {"b"}, {"y"}, "bar")});
+  EXPECT_ERROR(
+      imported(bytes), ErrorCode::kUnsupported,
+      "not supported: node 0 (foo, Foo): there is no such operator here; node 2 (bar, Bar)");
+}
+
+TEST(Importer, BrokenNodesAreNamed) {
+  EXPECT_ERROR(imported(model_of({onnx_node("Relu", {}, {"y"}, "r")})), ErrorCode::kCorruptFile,
+               "node 0 (r, Relu): input 0 is missing");
+  const std::string axis = onnx_attribute("axis", 2, wire_number(3, 7));
+  EXPECT_ERROR(imported(model_of({onnx_node("Softmax", {"x"}, {"y"}, "", {axis})})),
+               ErrorCode::kCorruptFile, "node 0 (Softmax): axis 7 of 2 dimensions");
+}
+
+TEST(Importer, FixesInputsThatShapesNeed) {
+  const std::string bytes = model_of({onnx_node("Reshape", {"x", "s"}, {"y"}, "view")});
+  EXPECT_ERROR(imported(bytes), ErrorCode::kUnsupported,
+               "node 0 (view, Reshape): the shape is computed from data (s)");
+  const std::vector<std::int64_t> values{2, -1};
+  Tensor sizes{DType::kI64, {2}, std::shared_ptr<const void>(&values, [](const void*) {}), {}};
+  sizes.data = std::shared_ptr<const void>(values.data(), [](const void*) {});
+  const graph::Graph graph = imported(bytes, {{"s", sizes}});
+  EXPECT_EQ(graph.inputs.size(), 1U);
+  EXPECT_EQ(to_string(graph.value(graph.outputs[0]).shape), "[2, 2*n]");
+  EXPECT_ERROR(imported(bytes, {{"z", sizes}}), ErrorCode::kInvalidArgument, "no input \"z\"");
+  sizes.dtype = DType::kI32;
+  EXPECT_ERROR(imported(bytes, {{"s", sizes}}), ErrorCode::kInvalidArgument,
+               "input \"s\" is int64, and int32 is given");
+}
+
+// A file of a few bytes may ask for any amount of numbers.
+TEST(Importer, ComputesNoMoreThanItsBudget) {
+  const std::vector<std::string> nodes{onnx_node("Range", {"zero", "many", "one"}, {"y"}, "range")};
+  const auto scalar = [](const std::string& name, std::int64_t value) {
+    return onnx_tensor(name, 7, {}) + wire_packed(7, {value});
+  };
+  const std::string bytes = onnx_model(
+      onnx_graph({.nodes = nodes,
+                  .initializers = {scalar("zero", 0), scalar("one", 1), scalar("many", 1 << 23)},
+                  .outputs = {onnx_value("y", 7, {})}}));
+  EXPECT_ERROR(imported(bytes), ErrorCode::kUnsupported,
+               "node 0 (range, Range): [8388608] numbers to be made while it is imported");
+}
+
+}  // namespace
+}  // namespace lasso::onnx
