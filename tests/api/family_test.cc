@@ -49,14 +49,17 @@ class ToyDescription final : public ModelDescription {
   }
 
  private:
-  // Rows of a table of any size, by indices that are reshaped.
+  // Rows of a table of any size, by indices that are reshaped, and their columns, also from the
+  // end.
   static graph::Graph rows() {
     graph::Builder b("rows");
     const auto pairs = graph::Dim::symbol("pairs");
-    const auto table = b.input("table", DType::kF32, {graph::Dim::symbol("size"), 1});
+    const auto table = b.input("table", DType::kF32, {graph::Dim::symbol("size"), 2});
+    const auto columns = b.input("columns", DType::kI32, {2});
     const auto index = b.input("index", DType::kI32, {pairs, 2});
     const auto flat = b.add("flat", graph::Reshape{{pairs * 2}}, {index});
-    b.output(b.add("rows", graph::Gather{}, {table, flat}), "rows");
+    const auto rows = b.add("rows", graph::Gather{}, {table, flat});
+    b.output(b.add("turned", graph::Gather{0, 1, true}, {rows, columns}), "rows");
     return b.finish();
   }
 
@@ -156,17 +159,23 @@ TEST_F(FamilyTest, IndicesOutsideOfATableAreNamed) {
                             {"toy.bias", {DType::kF32, {2}, zeros.data()}},
                             {"toy.rows", {DType::kF32, {1}, zeros.data()}}});
   Runner runner(Engine::open(path_), {.program = "rows"});
-  const std::vector<float> table{5, 6, 7};
+  const std::vector<float> table{5, 50, 6, 60, 7, 70};
+  std::vector<std::int32_t> columns{-1, 0};
   std::vector<std::int32_t> index{2, 0, 1, 2};
   const std::map<std::string, HostTensorView> inputs{
-      {"table", {ElementType::kFloat32, {3, 1}, table.data()}},
+      {"table", {ElementType::kFloat32, {3, 2}, table.data()}},
+      {"columns", {ElementType::kInt32, {2}, columns.data()}},
       {"index", {ElementType::kInt32, {2, 2}, index.data()}}};
   const auto rows = runner.run(inputs).at("rows");
-  EXPECT_EQ(std::vector<float>(rows.as<float>(), rows.as<float>() + 4),
-            (std::vector<float>{7, 5, 6, 7}));
+  EXPECT_EQ(std::vector<float>(rows.as<float>(), rows.as<float>() + 8),
+            (std::vector<float>{70, 7, 50, 5, 60, 6, 70, 7}));
   index[1] = 3;
   EXPECT_ERROR(runner.run(inputs), ErrorCode::kInvalidArgument,
                "\"index\" has the value 3, and 0 to 2 are expected");
+  index[1] = 0;
+  columns[0] = -3;
+  EXPECT_ERROR(runner.run(inputs), ErrorCode::kInvalidArgument,
+               "\"columns\" has the value -3, and -2 to 1 are expected");
 }
 
 TEST_F(FamilyTest, NamesAreUnique) {
