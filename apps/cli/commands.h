@@ -3,9 +3,8 @@
 #ifndef LASSO_CLI_COMMANDS_H_
 #define LASSO_CLI_COMMANDS_H_
 
-#include <CLI/CLI.hpp>
-
 #include "cli/options.h"
+#include "cli/parser.h"
 
 namespace lasso::app {
 

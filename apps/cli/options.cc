@@ -2,9 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdlib>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "cli/console.h"
@@ -244,6 +246,8 @@ void add_common_options(CLI::App* app, CommonArguments* arguments, bool variants
   add_run_options(app, &arguments->run, variants, devices);
   add_output_options(app, &arguments->output, json_help);
 }
+
+void on_parsed(CLI::App* app, std::function<void()> parsed) { app->callback(std::move(parsed)); }
 
 void add_candidates(CLI::App* app, std::vector<std::string>* candidates, const std::string& group) {
   app->add_option("--candidate", *candidates,

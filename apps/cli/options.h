@@ -2,7 +2,6 @@
 #ifndef LASSO_CLI_OPTIONS_H_
 #define LASSO_CLI_OPTIONS_H_
 
-#include <CLI/CLI.hpp>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -10,7 +9,7 @@
 #include <vector>
 
 #include "cli/exit_codes.h"
-#include "cli/help.h"
+#include "cli/parser.h"
 #include "lasso/engine.h"
 
 namespace lasso::app {
@@ -87,12 +86,13 @@ struct CommonArguments {
 void add_common_options(CLI::App* app, CommonArguments* arguments, bool variants,
                         const std::string& json_help, std::vector<std::string>* devices = nullptr);
 
-// Once the subcommand is chosen and its options are read: sets up the console and makes
-// run(*arguments) the action.
+// Calls `parsed` once the subcommand is chosen and its options are read.
+void on_parsed(CLI::App* app, std::function<void()> parsed);
+// Then: sets up the console and makes run(*arguments) the action.
 template <typename Arguments>
 void set_action(CLI::App* app, const std::shared_ptr<Arguments>& arguments,
                 Exit (*run)(const Arguments&), Action* action) {
-  app->callback([=] {
+  on_parsed(app, [=] {
     begin(arguments->output);
     *action = [=] { return run(*arguments); };
   });

@@ -2,10 +2,10 @@
 #ifndef LASSO_CLI_RANGE_H_
 #define LASSO_CLI_RANGE_H_
 
-#include <CLI/CLI.hpp>
 #include <string>
 #include <vector>
 
+#include "cli/parser.h"
 #include "common/pictures.h"
 
 namespace lasso::app {

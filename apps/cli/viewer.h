@@ -2,8 +2,9 @@
 #ifndef LASSO_CLI_VIEWER_H_
 #define LASSO_CLI_VIEWER_H_
 
-#include <CLI/CLI.hpp>
 #include <string>
+
+#include "cli/parser.h"
 
 namespace lasso::app {
 

@@ -2,7 +2,10 @@
 
 #include "cli/bench/bench.h"
 
+#include <CLI/CLI.hpp>
+
 #include "cli/commands.h"
+#include "cli/help.h"
 
 namespace lasso::app {
 

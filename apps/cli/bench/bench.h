@@ -2,9 +2,8 @@
 #ifndef LASSO_CLI_BENCH_BENCH_H_
 #define LASSO_CLI_BENCH_BENCH_H_
 
-#include <CLI/CLI.hpp>
-
 #include "cli/options.h"
+#include "cli/parser.h"
 
 namespace lasso::app {
 

@@ -2,12 +2,12 @@
 #ifndef LASSO_CLI_BUILD_CALIBRATION_H_
 #define LASSO_CLI_BUILD_CALIBRATION_H_
 
-#include <CLI/CLI.hpp>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "cli/options.h"
+#include "cli/parser.h"
 #include "common/json_text.h"
 #include "lasso/calibration.h"
 

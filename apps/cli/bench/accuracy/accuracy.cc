@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <filesystem>
 #include <memory>
@@ -18,6 +19,7 @@
 #include "cli/bench/report/report_folder.h"
 #include "cli/console.h"
 #include "cli/exit_codes.h"
+#include "cli/help.h"
 #include "cli/model/model.h"
 #include "cli/picture_folder.h"
 #include "cli/range.h"

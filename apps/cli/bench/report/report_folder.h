@@ -2,11 +2,11 @@
 #ifndef LASSO_CLI_BENCH_REPORT_REPORT_FOLDER_H_
 #define LASSO_CLI_BENCH_REPORT_REPORT_FOLDER_H_
 
-#include <CLI/CLI.hpp>
 #include <ctime>
 #include <filesystem>
 #include <string>
 
+#include "cli/parser.h"
 #include "common/json_text.h"
 #include "core/stopwatch.h"
 

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <memory>
 #include <string>
@@ -20,6 +21,7 @@
 #include "cli/bench/speed/run.h"
 #include "cli/console.h"
 #include "cli/exit_codes.h"
+#include "cli/help.h"
 #include "cli/model/model.h"
 #include "cli/model/picture.h"
 #include "cli/values.h"
