@@ -40,6 +40,7 @@ function(lasso_room name)
   cmake_parse_arguments(ARG "" "" "SOURCES;LIBRARIES" ${ARGN})
   add_library(lasso_${name} STATIC ${ARG_SOURCES})
   target_link_libraries(lasso_${name} PUBLIC lasso_flags ${ARG_LIBRARIES})
+  lasso_precompile(lasso_${name} lasso_room_headers)
 endfunction()
 
 # lasso_avx512_sources(file...): compiled for AVX-512; everything in such files has internal linkage but for
@@ -49,7 +50,7 @@ function(lasso_avx512_sources)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     set(quiet ";-Wno-maybe-uninitialized;-Wno-uninitialized")
   endif()
-  set_source_files_properties(${ARGN} PROPERTIES COMPILE_OPTIONS
+  set_source_files_properties(${ARGN} PROPERTIES SKIP_PRECOMPILE_HEADERS ON COMPILE_OPTIONS
     "-mavx512f;-mavx512bw;-mavx512dq;-mavx512vl;-mprefer-vector-width=512${quiet}")
 endfunction()
 
@@ -76,6 +77,10 @@ function(lasso_test name)
   endif()
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE ${ARG_LIBRARIES} GTest::gtest_main)
+  # Tests of programs and of the shared library are not built with the flags of rooms.
+  if(NOT ARG_LIBRARIES MATCHES "(^|;)lasso(_common|_commands)?(;|$)")
+    lasso_precompile(${name} lasso_test_headers)
+  endif()
   add_dependencies(unit_tests ${name})
   add_test(NAME ${name} COMMAND ${name})
   # Tests share the cores: a thread that waits must not keep one busy.

@@ -18,6 +18,8 @@ configure_preset() {
   [[ -z ${LASSO_BENCHMARKS:-} ]] || set -- "$@" -DLASSO_BUILD_BENCHMARKS="$LASSO_BENCHMARKS"
   if command -v ccache >/dev/null; then
     export CMAKE_C_COMPILER_LAUNCHER=ccache CMAKE_CXX_COMPILER_LAUNCHER=ccache
+    # What ccache asks for where headers are precompiled; no source has the time in it.
+    export CCACHE_SLOPPINESS=pch_defines,time_macros
   fi
   mkdir -p "$root/build/$preset"
   log=$root/build/$preset/configure.log
