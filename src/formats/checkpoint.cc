@@ -33,9 +33,9 @@ Weights read_checkpoint(const std::shared_ptr<const MappedFile>& file) {
            path);
     case FileKind::kOnnx:
       fail(kUnsupported,
-           "{}: an ONNX model, which \"lasso inspect\" shows and this release does not run yet; "
-           "give "
-           "the PyTorch or .safetensors checkpoint that it was made from",
+           "{}: an ONNX model, not a checkpoint; give the PyTorch or .safetensors checkpoint that "
+           "it "
+           "was made from",
            path);
     case FileKind::kLassoEngine:
       fail(kUnsupported, "{}: a Lasso engine, not a checkpoint; engines are not built from engines",

@@ -1,7 +1,9 @@
-"""lasso inspect of ONNX models; what other commands say of them."""
+"""ONNX models: lasso inspect, and run, build and compare on small ones."""
 
+import io
 import struct
 import unittest
+import zipfile
 
 from harness import BAD_MODEL, DONE, MODEL, SOURCE, USAGE, CliTest
 
@@ -124,19 +126,76 @@ class OnnxTest(CliTest):
             self.assertIn("m.onnx: ", line)
             self.assertIn(message, line)
 
-    def test_options_of_runs_are_refused(self):
-        self.write("m.onnx", SMALL)
-        for option in ("--layers", "--why", "--time", "--graph"):
-            self.assertIn(option, self.error(USAGE, "inspect", "m.onnx", option))
+    def write_inputs(self, name, **arrays):
+        """Vectors and matrices as lists, of float32, or of int64 where they are integers."""
+        with zipfile.ZipFile(self.folder / name, "w") as archive:
+            for key, rows in arrays.items():
+                shape = (len(rows), len(rows[0])) if isinstance(rows[0], list) else (len(rows),)
+                flat = [v for row in rows for v in row] if isinstance(rows[0], list) else rows
+                kind, code = ("<i8", "q") if all(isinstance(v, int) for v in flat) else ("<f4", "f")
+                header = f"{{'descr': '{kind}', 'fortran_order': False, 'shape': {shape}, }}"
+                header += " " * (63 - (10 + len(header)) % 64) + "\n"
+                archive.writestr(key + ".npy", b"\x93NUMPY\1\0" + struct.pack("<H", len(header)) +
+                                 header.encode() + struct.pack(f"<{len(flat)}{code}", *flat))
+        return name
 
-    def test_other_commands_say_what_it_is(self):
+    def read_outputs(self, name):
+        """Arrays of float32, flat."""
+        arrays = {}
+        with zipfile.ZipFile(self.folder / name) as archive:
+            for member in archive.namelist():
+                data = io.BytesIO(archive.read(member))
+                data.read(8)
+                data.read(struct.unpack("<H", data.read(2))[0])
+                values = data.read()
+                arrays[member[:-4]] = struct.unpack(f"<{len(values) // 4}f", values)
+        return arrays
+
+    def test_runs_and_engines(self):
+        # y = (x + w) (x + w)
+        runs = model([node("Mul", ["s", "s"], ["y"], "last"), node("Add", ["x", "w"], ["s"], "first")],
+                     [tensor("w", 3, field(9, struct.pack("<3f", 1, 2, 3)))],
+                     [value("x", "batch", 3)], [value("y", "batch", 3)])
+        self.write("m.onnx", runs)
+        self.write_inputs("i.npz", x=[[0.5, 1.0, -3.0], [1.0, 0.0, 0.0]])
+        expected = (2.25, 9.0, 0.0, 4.0, 4.0, 9.0)
+        (done,) = self.expect(DONE, "run", "m.onnx", "--inputs", "i.npz", "-o", "o.npz", "--json").objects()
+        self.assertEqual(done["outputs"], {"y": {"type": "float32", "shape": [2, 3]}})
+        self.assertEqual(self.read_outputs("o.npz")["y"], expected)
+        self.expect(DONE, "build", "m.onnx", "-o", "m.lasso", "--no-timing")
+        self.expect(DONE, "run", "m.lasso", "--inputs", "i.npz", "-o", "o2.npz")
+        self.assertEqual(self.read_outputs("o2.npz")["y"], expected)
+        text = self.expect(DONE, "inspect", "m.onnx", "--layers").out
+        self.assertIn("x: float32 [batch, 3]", text)
+        self.assertIn("mul", text)
+        self.assertIn("input \"x\" is [3], and [batch, 3] is expected",
+                      self.error(USAGE, "run", "m.onnx", "--inputs",
+                                 self.write_inputs("bad.npz", x=[0.5, 1.0, 2.0]), "-o", "o3.npz"))
+
+    def test_inputs_that_shapes_need_are_fixed(self):
+        sizes = field(1, "s") + field(2, field(1, field(1, 7) + field(2, field(1, field(1, 2)))))
+        self.write("m.onnx", model([node("Reshape", ["x", "s"], ["y"], "view")], [],
+                                   [value("x", "n", 4), sizes], [value("y", None, None)]))
+        self.write_inputs("i.npz", x=[[0.5] * 4, [1.5] * 4])
+        self.write_inputs("s.npz", s=[4, -1])
+        self.assertIn("node 0 (view, Reshape): the shape is computed from data (s)",
+                      self.error(BAD_MODEL, "run", "m.onnx", "--inputs", "i.npz", "-o", "o.npz"))
+        (done,) = self.expect(DONE, "run", "m.onnx", "--inputs", "i.npz", "--fixed-inputs", "s.npz",
+                              "-o", "o.npz", "--json").objects()
+        self.assertEqual(done["outputs"]["y"]["shape"], [4, 2])
+        self.assertIn("--fixed-inputs none.npz", self.error(
+            USAGE, "run", "m.onnx", "--inputs", "i.npz", "--fixed-inputs", "none.npz", "-o", "o.npz"))
+
+    def test_what_does_not_run_is_named(self):
         self.write("m.onnx", SMALL)
         self.write("m.plan", b"ftrt" + bytes(100))
         for arguments in (("build", "{}", "-o", "a.lasso"), ("compare", "{}"),
-                          ("run", "{}", "--program", "p", "--inputs", "i.npz", "-o", "o.npz")):
+                          ("run", "{}", "--program", "p", "--inputs", "i.npz", "-o", "o.npz"),
+                          ("inspect", "{}", "--layers")):
             def line(name, arguments=arguments):
                 return self.error(BAD_MODEL, *(a.format(name) for a in arguments))
-            self.assertIn("m.onnx: an ONNX model, which \"lasso inspect\" shows", line("m.onnx"))
+            self.assertIn("m.onnx: not supported: node 3 (blur, my.ops.Blur): there is no such operator",
+                          line("m.onnx"))
             self.assertIn("m.plan: a TensorRT plan", line("m.plan"))
             self.assertIn("with lasso build from the ONNX file", line("m.plan"))
         self.assertIn("TensorRT plan", self.error(BAD_MODEL, "inspect", "m.plan"))

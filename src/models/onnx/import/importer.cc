@@ -118,6 +118,14 @@ Importer::Importer(const OnnxModel& model, const FixedInputs& fixed)
     : model_(model), fixed_(fixed), builder_("main"), budget_(budget_for(model)) {}
 
 graph::Graph Importer::run() {
+  // Before version 7, operators broadcast in another way; what later versions change is not known.
+  constexpr std::int64_t kFirst = 7;
+  constexpr std::int64_t kLast = 28;
+  const std::int64_t version = opset_of(model_, "");
+  LASSO_CHECK(version >= kFirst && version <= kLast, ErrorCode::kUnsupported,
+              "{}: operator set {}: {} to {} are known; convert it with Python's onnx package "
+              "(onnx.version_converter)",
+              model_.path, version, kFirst, kLast);
   for (const OnnxTensor& tensor : model_.graph.initializers) add_initializer(tensor);
   add_inputs();
   add_nodes();
