@@ -42,12 +42,17 @@ void require_image(const NodeContext& n) {
 
 std::size_t spatial(const NodeContext& n) { return static_cast<std::size_t>(n.rank(0) - 2); }
 
+// Far beyond what an image has, and small enough for products of two.
+constexpr std::int64_t kMostPixels = 1 << 24;
+
 // An attribute with a number for each spatial dimension.
 Size2d size_attribute(const NodeContext& n, std::string_view name, std::int64_t absent) {
   const auto list = n.integer_list(name);
   if (!list) return absent;
   n.check(list->size() == spatial(n), "attribute {} has {} elements", name, list->size());
-  for (const std::int64_t size : *list) n.check(size > 0, "attribute {} has {}", name, size);
+  for (const std::int64_t size : *list) {
+    n.check(size > 0 && size <= kMostPixels, "attribute {} has {}", name, size);
+  }
   if (list->size() == 1) return {1, list->front()};
   return {list->at(0), list->at(1)};
 }
@@ -86,6 +91,9 @@ Pads2d padding(const NodeContext& n) {
   const auto list = n.integer_list("pads");
   if (!list) return 0;
   n.check(list->size() == 2 * spatial(n), "attribute pads has {} elements", list->size());
+  for (const std::int64_t size : *list) {
+    n.check(size >= 0 && size <= kMostPixels, "attribute pads has {}", size);
+  }
   if (list->size() == 2) return {0, list->at(0), 0, list->at(1)};
   return {list->at(0), list->at(1), list->at(2), list->at(3)};
 }
@@ -128,6 +136,12 @@ Size2d kernel_of(const NodeContext& n, ValueId weights) {
   return kernel;
 }
 
+std::int64_t groups_of(const NodeContext& n) {
+  const std::int64_t groups = n.integer("group", 1);
+  n.check(groups > 0 && groups <= kMostPixels, "attribute group is {}", groups);
+  return groups;
+}
+
 void import_conv(NodeContext& n) {
   require_image(n);
   const ValueId weights = filters(n);
@@ -138,7 +152,7 @@ void import_conv(NodeContext& n) {
   conv.stride = window.stride;
   conv.padding = window.padding;
   conv.dilation = window.dilation;
-  conv.groups = n.integer("group", 1);
+  conv.groups = groups_of(n);
   std::vector<ValueId> inputs{channels_last(n, 0), weights};
   if (n.has(2)) inputs.push_back(n.value(2));
   n.result(0, channels_first(n, n.add(conv, inputs)));
@@ -161,6 +175,9 @@ void pad_for_results(const NodeContext& n, Window& window, Size2d& more) {
   }
   if (wanted) {
     n.check(wanted->size() >= count, "attribute output_shape has {} elements", wanted->size());
+    for (const std::int64_t size : *wanted) {
+      n.check(size >= 0 && size <= kMostPixels, "attribute output_shape has {}", size);
+    }
     results.assign(wanted->end() - static_cast<std::ptrdiff_t>(count), wanted->end());
   }
   const auto around = [&](std::int64_t size, std::int64_t kernel, std::int64_t stride,
@@ -191,10 +208,13 @@ void import_conv_transpose(NodeContext& n) {
   Size2d more = 0;
   if (const auto list = n.integer_list("output_padding")) {
     n.check(list->size() == spatial(n), "attribute output_padding has {} elements", list->size());
+    for (const std::int64_t size : *list) {
+      n.check(size >= 0 && size <= kMostPixels, "attribute output_padding has {}", size);
+    }
     more = list->size() == 1 ? Size2d(0, list->front()) : Size2d(list->at(0), list->at(1));
   }
   pad_for_results(n, window, more);
-  const std::int64_t groups = n.integer("group", 1);
+  const std::int64_t groups = groups_of(n);
   std::vector<ValueId> inputs{channels_last(n, 0), weights};
   if (n.has(2)) inputs.push_back(n.value(2));
   ValueId y = 0;

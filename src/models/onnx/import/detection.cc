@@ -21,11 +21,11 @@ void import_non_max_suppression(NodeContext& n) {
   if (n.has(4)) op.score_threshold = n.scalar(4, "score_threshold");
   n.check(op.max_per_class >= 0, "max_output_boxes_per_class is {}", op.max_per_class);
   if (op.max_per_class == 0) n.unsupported("no box of a class is asked for");
+  n.check(n.rank(0) == 3 && n.rank(1) == 3, "boxes of {} and scores of {} dimensions", n.rank(0),
+          n.rank(1));
   // Numbers beyond all boxes mean all of them.
   const Dim& boxes = n.shape(0).at(1);
   if (boxes.is_constant()) op.max_per_class = std::min(op.max_per_class, boxes.constant());
-  n.check(n.rank(0) == 3 && n.rank(1) == 3, "boxes of {} and scores of {} dimensions", n.rank(0),
-          n.rank(1));
   op.capacity = n.importer().counted_size(n.shape(1)[0] * n.shape(1)[1] * Dim(op.max_per_class));
   const std::vector<ValueId> results = n.add_results(op, {n.value(0), n.value(1)});
   n.importer().set_count(op.capacity, results.at(1));

@@ -50,6 +50,9 @@ Shape input_shape(const OnnxModel& model, const OnnxValueInfo& info) {
   Shape shape;
   for (const OnnxDim& dim : *info.shape) {
     if (const auto* size = std::get_if<std::int64_t>(&dim)) {
+      constexpr std::int64_t kMost = std::int64_t{1} << 31;
+      LASSO_CHECK(*size <= kMost, ErrorCode::kCorruptFile, "{}: input \"{}\" has the size {}",
+                  model.path, printable(info.name), *size);
       shape.emplace_back(*size);
     } else if (const auto* symbol = std::get_if<std::string>(&dim)) {
       shape.push_back(Dim::symbol(symbol_name(*symbol)));
@@ -265,8 +268,14 @@ std::vector<ValueId> Importer::add(const std::string& name, const graph::Op& op,
     known = known && (value == nullptr || value->constant);
     constants.push_back(value != nullptr && value->constant ? &*value->constant : nullptr);
   }
+  const graph::Results results = graph::infer(op, values);
+  for (const graph::Value& result : results) {
+    for (const Dim& size : result.shape) {
+      LASSO_CHECK(!size.is_constant() || size.constant() >= 0, ErrorCode::kInvalidArgument,
+                  "a result of the shape {}", to_string(result.shape));
+    }
+  }
   if (known) {
-    const graph::Results results = graph::infer(op, values);
     if (const auto tensors = evaluate(op, constants, results, budget_)) {
       std::vector<ValueId> ids;
       for (const Tensor& tensor : *tensors) ids.push_back(builder_.constant(name, tensor));

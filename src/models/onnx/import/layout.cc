@@ -124,8 +124,7 @@ void import_transpose(NodeContext& n) {
 
 void import_concat(NodeContext& n) {
   n.check(n.input_count() > 0, "it has no input");
-  const std::int64_t axis =
-      n.opset() < 4 ? n.integer("axis", 1) : n.axis(n.integer("axis", 0), n.rank(0));
+  const std::int64_t axis = n.axis(n.integer("axis", 0), n.rank(0));
   bool known = axis == 0;
   for (std::size_t i = 0; i < n.input_count(); ++i) known = known && n.integers(i) != nullptr;
   if (known) {
@@ -143,6 +142,7 @@ void import_concat(NodeContext& n) {
   }
   std::vector<ValueId> values;
   for (std::size_t i = 0; i < n.input_count(); ++i) {
+    n.check(n.rank(i) == n.rank(0), "inputs of {} and {} dimensions", n.rank(0), n.rank(i));
     const bool empty = n.shape(i)[static_cast<std::size_t>(axis)] == Dim(0);
     if (!empty) values.push_back(n.value(i));
   }
@@ -192,6 +192,7 @@ void import_tile(NodeContext& n) {
   Shape repeated;
   Shape merged;
   for (std::size_t i = 0; i < x.size(); ++i) {
+    if (repeats[i].is_constant() && repeats[i].constant() < 1) n.unsupported("no repeats");
     if (repeats[i] != Dim(1)) {
       split.emplace_back(1);
       repeated.push_back(repeats[i]);
@@ -310,11 +311,14 @@ void import_pad(NodeContext& n) {
   n.result(0, x);
 }
 
+constexpr std::int64_t kMostBlock = 1 << 15;
+
 // [B, C, H, W], blocks of b x b pixels of C / b^2 channels; DCR: the block stands before the
 // channel in the depth, CRD: behind it.
 void import_depth_to_space(NodeContext& n) {
   const std::int64_t b = n.integer("blocksize", 0);
-  n.check(b > 0 && n.rank(0) == 4, "blocks of {} in {} dimensions", b, n.rank(0));
+  n.check(b > 0 && b <= kMostBlock && n.rank(0) == 4, "blocks of {} in {} dimensions", b,
+          n.rank(0));
   const Shape x = n.shape(0);
   const auto channels = x[1].divided_by(b * b);
   n.check(channels.has_value(), "{} channels in blocks of {}", to_string(x[1]), b);
@@ -331,7 +335,8 @@ void import_depth_to_space(NodeContext& n) {
 
 void import_space_to_depth(NodeContext& n) {
   const std::int64_t b = n.integer("blocksize", 0);
-  n.check(b > 0 && n.rank(0) == 4, "blocks of {} in {} dimensions", b, n.rank(0));
+  n.check(b > 0 && b <= kMostBlock && n.rank(0) == 4, "blocks of {} in {} dimensions", b,
+          n.rank(0));
   const Shape x = n.shape(0);
   const auto rows = x[2].divided_by(b);
   const auto columns = x[3].divided_by(b);

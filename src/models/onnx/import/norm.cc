@@ -58,6 +58,7 @@ Axes axes_from(std::int64_t first, std::int64_t rank) {
 
 // A vector of channels as [C, 1, ..., 1], which broadcasts to [B, C, ...].
 ValueId by_channel(NodeContext& n, ValueId vector, std::int64_t rank) {
+  n.check(n.shape_of(vector).size() == 1, "{} in place of a vector", to_string(n.shape_of(vector)));
   Shape shape(static_cast<std::size_t>(rank - 1), Dim(1));
   shape[0] = n.shape_of(vector)[0];
   return n.reshape(vector, shape);
@@ -151,6 +152,7 @@ void import_group_norm(NodeContext& n) {
   grouped.insert(grouped.end(), x.begin() + 2, x.end());
   ValueId y = standardised(n, n.reshape(n.value(0), grouped), axes_from(2, rank + 1),
                            n.number("epsilon", 1e-5F));
+  n.check(n.rank(1) == 1, "a scale of {} dimensions", n.rank(1));
   // A number for each group until version 21, for each channel from then on.
   if (n.shape(1)[0] == x[1]) {
     y = n.reshape(y, x);

@@ -148,6 +148,8 @@ std::vector<SliceRange> slice_ranges(NodeContext& n) {
   std::vector<SliceRange> ranges;
   for (std::size_t i = 0; i < begins.size(); ++i) {
     n.check(steps[i] != 0, "a step of 0");
+    constexpr std::int64_t kFar = std::int64_t{1} << 31;
+    steps[i] = std::clamp(steps[i], -kFar, kFar);
     const Dim& size = n.shape(0)[static_cast<std::size_t>(axes[i])];
     const bool backwards = steps[i] < 0;
     ranges.push_back({axes[i], clamped(n, begins[i], size, backwards),

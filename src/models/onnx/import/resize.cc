@@ -51,7 +51,8 @@ NearestRounding rounding_of(const NodeContext& n) {
 }
 
 AxisSize scaled(const NodeContext& n, const Dim& size, float scale) {
-  n.check(scale > 0.0F, "a scale of {}", scale);
+  constexpr float kMost = 1 << 24;
+  n.check(scale >= 1.0F / kMost && scale <= kMost, "a scale of {}", scale);
   if (size.is_constant()) {
     return {static_cast<std::int64_t>(std::floor(static_cast<float>(size.constant()) * scale)),
             scale};
@@ -72,6 +73,8 @@ void keep_aspect_ratio(const NodeContext& n, const std::string& policy, const Ax
     const Dim& from = n.shape(0)[static_cast<std::size_t>(axis)];
     const Dim& to = all[static_cast<std::size_t>(axis)].size;
     if (!from.is_constant() || !to.is_constant()) n.unsupported("{} of an open size", policy);
+    n.check(from.constant() > 0 && to.constant() > 0, "the size {} of {}", to.constant(),
+            from.constant());
     const float own = static_cast<float>(to.constant()) / static_cast<float>(from.constant());
     if (!scale) scale = own;
     scale = policy == "not_larger" ? std::min(*scale, own) : std::max(*scale, own);

@@ -201,7 +201,7 @@ void import_eye_like(NodeContext& n) {
   }
   const std::int64_t rows = n.shape(0)[0].constant();
   const std::int64_t columns = n.shape(0)[1].constant();
-  const std::int64_t k = n.integer("k", 0);
+  const std::int64_t k = std::clamp(n.integer("k", 0), -rows, columns);
   n.charge({rows, columns});
   std::vector<float> values(static_cast<std::size_t>(element_count({rows, columns})));
   for (std::int64_t row = 0; row < rows; ++row) {
