@@ -20,9 +20,6 @@ list(APPEND flags -ffp-contract=off)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # GCC 12 takes "text" + std::string for an overlapping copy (GCC bug 105651).
   list(APPEND flags -Wno-restrict)
-  if(LASSO_PCH)  # the standard library's own code, which is no system header's there
-    list(APPEND flags -Wno-array-bounds -Wno-stringop-overflow)
-  endif()
 endif()
 if(LASSO_WERROR)
   list(APPEND flags -Werror)
