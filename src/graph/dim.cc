@@ -265,6 +265,9 @@ Dim Dim::operator*(const Dim& other) const {
   Dim product;
   for (const auto& [left, left_coefficient] : terms_) {
     for (const auto& [right, right_coefficient] : other.terms_) {
+      constexpr std::size_t kMaxFactors = 16;
+      LASSO_CHECK(left.size() + right.size() <= kMaxFactors, ErrorCode::kInvalidArgument,
+                  "a dimension is a product of more than {} factors", kMaxFactors);
       Monomial factors = left;
       factors.insert(factors.end(), right.begin(), right.end());
       std::sort(factors.begin(), factors.end());
