@@ -39,9 +39,9 @@ class NormFinder {
           norm->gamma = product->inputs[k];
           norm->beta = sum.inputs[i];
           const graph::Dim width = graph_.value(norm->x).shape.back();
-          if (graph_.value(norm->gamma).shape.back() != width) return {};
-          if (graph_.value(norm->beta).shape.back() != width) return {};
-          return norm;
+          const bool fits = graph_.value(norm->gamma).shape.back() == width &&
+                            graph_.value(norm->beta).shape.back() == width;
+          if (fits) return norm;
         }
       }
     }
