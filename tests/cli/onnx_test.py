@@ -172,6 +172,13 @@ class OnnxTest(CliTest):
                       self.error(USAGE, "run", "m.onnx", "--inputs",
                                  self.write_inputs("bad.npz", x=[0.5, 1.0, 2.0]), "-o", "o3.npz"))
 
+    def test_names_may_be_missing(self):
+        graph = field(1, node("Relu", ["x"], ["y"], "")) + field(11, value("x", 3)) + field(12, value("y", 3))
+        self.write("m.onnx", field(1, 8) + field(7, graph) + field(8, field(2, 17)))
+        self.write_inputs("i.npz", x=[0.5, -1.0, 0.0])
+        self.expect(DONE, "run", "m.onnx", "--inputs", "i.npz", "-o", "o.npz")
+        self.assertEqual(self.read_outputs("o.npz")["y"], (0.5, 0.0, 0.0))
+
     def test_inputs_that_shapes_need_are_fixed(self):
         sizes = field(1, "s") + field(2, field(1, field(1, 7) + field(2, field(1, field(1, 2)))))
         self.write("m.onnx", model([node("Reshape", ["x", "s"], ["y"], "view")], [],

@@ -58,11 +58,14 @@ std::string hash_of(const OnnxModel& model, const FixedInputs& fixed) {
 }
 
 Description describe_model(const OnnxModel& model) {
+  // Texts of descriptions are neither empty nor long.
+  constexpr std::size_t kMost = 100;
+  const auto text = [](const std::string& s) { return s.empty() ? "-" : printable(s, kMost); };
   Description description;
-  description.name = printable(model.graph.name);
-  description.producer = printable(model.producer_name);
+  description.name = text(model.graph.name);
+  description.producer = text(model.producer_name);
   if (!model.producer_version.empty()) {
-    description.producer += " " + printable(model.producer_version);
+    description.producer += " " + printable(model.producer_version, kMost);
   }
   for (const OnnxTensor& tensor : model.graph.initializers) {
     description.parameters += element_count(tensor);
@@ -139,7 +142,7 @@ class OnnxFamily final : public Family {
 
   void info(const Model& model, EngineInfo& info) const override {
     const auto& own = *std::static_pointer_cast<const Description>(model.state);
-    info.model = own.name.empty() ? "ONNX model" : own.name;
+    info.model = own.name == "-" ? "ONNX model" : own.name;
     info.parameters = static_cast<std::uint64_t>(own.parameters);
   }
 };
