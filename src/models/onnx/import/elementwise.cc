@@ -72,12 +72,18 @@ void require_float(const NodeContext& n) {
   if (inside(n.type(0)) != DType::kF32) n.unsupported("elements of type {}", to_string(n.type(0)));
 }
 
+// Whether elements are computed here: those of small types wrap around, which kernels do.
+bool is_wide(OnnxDataType type) {
+  return type == OnnxDataType::kInt64 || type == OnnxDataType::kInt32 ||
+         type == OnnxDataType::kBool;
+}
+
 void import_unary(NodeContext& n) {
   const UnaryKind kind = kind_of(n, kUnary);
   const bool of_integers =
       kind == UnaryKind::kAbs || kind == UnaryKind::kNegate || kind == UnaryKind::kSign;
   const Integers* known = n.integers(0);
-  if (known != nullptr && kind == UnaryKind::kNegate) {
+  if (known != nullptr && kind == UnaryKind::kNegate && is_wide(n.type(0))) {
     if (auto negated = combine("Sub", scalar_integer(0), *known)) {
       return n.result(0, std::move(*negated), n.type(0));
     }
@@ -92,6 +98,7 @@ void import_unary(NodeContext& n) {
 
 // Both operands' elements where they are known.
 std::optional<Integers> combined(NodeContext& n) {
+  if (!is_wide(n.type(0)) || !is_wide(n.type(1))) return {};
   const Integers* a = n.integers(0);
   const Integers* b = n.integers(1);
   if (a == nullptr || b == nullptr) return {};
@@ -184,9 +191,11 @@ void import_where(NodeContext& n) {
   const Integers* condition = n.integers(0);
   const Integers* a = n.integers(1);
   const Integers* b = n.integers(2);
+  n.check(n.type(0) == OnnxDataType::kBool, "a condition of type {}", to_string(n.type(0)));
   if (condition != nullptr && a != nullptr && b != nullptr && condition->are_numbers()) {
     const auto yes = combine("Mul", *condition, *a);
-    const auto no = combine("Mul", *combine("Sub", scalar_integer(1), *condition), *b);
+    const auto other = combine("Sub", scalar_integer(1), *condition);
+    const auto no = other ? combine("Mul", *other, *b) : std::nullopt;
     if (yes && no) {
       if (auto known = combine("Add", *yes, *no)) {
         return n.result(0, std::move(*known), n.type(1));
@@ -322,12 +331,7 @@ void import_gelu(NodeContext& n) {
 
 // Of no effect where nothing is trained; its mask is true everywhere.
 void import_dropout(NodeContext& n) {
-  if (n.has(2)) {
-    const Integers* training = n.integers(2);
-    if (training == nullptr || !training->are_numbers() || training->numbers().front() != 0) {
-      n.unsupported("dropout for training");
-    }
-  }
+  if (n.has(2) && n.number(2, "training_mode") != 0) n.unsupported("dropout for training");
   n.pass(0);
   if (!n.wants(1)) return;
   const auto truth = std::make_shared<std::uint8_t>(std::uint8_t{1});

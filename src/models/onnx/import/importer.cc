@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 #include <limits>
+#include <stdexcept>
 #include <utility>
 
 #include "core/check.h"
@@ -133,7 +134,12 @@ graph::Graph Importer::run() {
   add_inputs();
   add_nodes();
   add_outputs();
-  return with_capacities(builder_.take());
+  graph::Graph graph = builder_.take();
+  for (const auto& [symbol, least] : least_) {
+    graph.profile[symbol].min = least;
+    graph.profile[symbol].opt = least;
+  }
+  return with_capacities(std::move(graph));
 }
 
 const Operand* Importer::find(const std::string& name) const {
@@ -205,6 +211,9 @@ void Importer::add_inputs() {
     operand.type = info.elem_type;
     operand.shape = input_shape(model_, info);
     operand.value = builder_.input(info.name, *own, operand.shape);
+    for (const Dim& size : operand.shape) {
+      if (const auto symbol = size.as_symbol()) symbols_.insert(*symbol);
+    }
     inputs_.push_back(operand.value);
     const DType computed = inside(info.elem_type);
     if (*own != computed) {
@@ -269,8 +278,13 @@ std::vector<ValueId> Importer::add(const std::string& name, const graph::Op& op,
     constants.push_back(value != nullptr && value->constant ? &*value->constant : nullptr);
   }
   const graph::Results results = graph::infer(op, values);
+  constexpr std::size_t kMostDimensions = 64;
   for (const graph::Value& result : results) {
+    LASSO_CHECK(result.shape.size() <= kMostDimensions, ErrorCode::kUnsupported,
+                "a result of {} dimensions", result.shape.size());
     for (const Dim& size : result.shape) {
+      known = known && size.is_constant();
+      require_positive(size);
       LASSO_CHECK(!size.is_constant() || size.constant() >= 0, ErrorCode::kInvalidArgument,
                   "a result of the shape {}", to_string(result.shape));
     }
@@ -321,6 +335,9 @@ void Importer::import_node(std::size_t index) {
                 place_of(node, index));
     NodeContext context(*this, node, index, opset_of(model_, node.domain));
     import(context);
+  } catch (const std::out_of_range&) {
+    fail(ErrorCode::kCorruptFile, "{}: {}: too few inputs, results or dimensions", model_.path,
+         place_of(node, index));
   } catch (const Error& error) {
     // What inference of a node's types and shapes refuses is said in the graph's words.
     std::string what = error.what();
@@ -340,6 +357,25 @@ void Importer::import_node(std::size_t index) {
         fmt::format("{}: its result {}", place_of(node, index), printable(name)));
     give_up();
   }
+}
+
+// Where a size is a symbol and a number, the symbol has a least one.
+void Importer::require_positive(const Dim& size) {
+  std::string symbol;
+  std::int64_t number = 0;
+  for (const auto& [factors, coefficient] : size.terms()) {
+    if (factors.empty()) {
+      number = coefficient;
+    } else if (coefficient == 1 && factors.size() == 1 && factors.front().is_symbol() &&
+               symbol.empty()) {
+      symbol = factors.front().symbol();
+    } else {
+      return;
+    }
+  }
+  if (symbols_.count(symbol) == 0 || number >= 0 || number < -graph::kMaxSymbol + 1) return;
+  std::int64_t& least = least_[symbol];
+  least = std::max(least, 1 - number);
 }
 
 // A value of its own: neither an input or a constant, nor another shape of one or of an output.
@@ -367,6 +403,8 @@ void Importer::add_outputs() {
 Dim Importer::counted_size(Dim capacity) {
   Counted counted;
   counted.symbol = fmt::format("selected_{}", counted_.size());
+  while (symbols_.count(counted.symbol) > 0) counted.symbol += "_";
+  symbols_.insert(counted.symbol);
   counted.capacity = std::move(capacity);
   counted_.push_back(counted);
   return Dim::symbol(counted.symbol);
@@ -385,6 +423,23 @@ bool has_symbol(const Shape& shape, const std::string& symbol) {
                      [&](const Dim& size) { return size.has_symbol(symbol); });
 }
 
+// A name for an output's count that no other output has.
+std::string name_of_count(const graph::Graph& graph, ValueId count) {
+  std::string name = "count";
+  for (const ValueId id : graph.outputs) {
+    if (graph.value(id).count == count) {
+      name = graph.value(id).name + ".count";
+      break;
+    }
+  }
+  const auto is_taken = [&] {
+    return std::any_of(graph.outputs.begin(), graph.outputs.end(),
+                       [&](ValueId id) { return graph.value(id).name == name; });
+  };
+  while (is_taken()) name += "_";
+  return name;
+}
+
 // What lies beyond the count is no number of the model: it must not go into one that counts.
 bool mixes_rows(const graph::Node& node, const graph::Graph& graph, const std::string& symbol) {
   const auto counted = [&](ValueId id) {
@@ -394,6 +449,9 @@ bool mixes_rows(const graph::Node& node, const graph::Graph& graph, const std::s
   if (sizes != nullptr && has_symbol(sizes->sizes, symbol)) return true;
   if (std::none_of(node.inputs.begin(), node.inputs.end(), counted)) return false;
   if (!std::all_of(node.outputs.begin(), node.outputs.end(), counted)) return true;
+  const auto has = [&](std::size_t input) {
+    return has_symbol(graph.value(node.inputs.at(input)).shape, symbol);
+  };
   const auto along = [&](std::int64_t axis) {
     return graph.value(node.inputs.front())
         .shape.at(static_cast<std::size_t>(axis))
@@ -403,7 +461,36 @@ bool mixes_rows(const graph::Node& node, const graph::Graph& graph, const std::s
   if (const auto* op = std::get_if<graph::CumSum>(&node.op)) return along(op->axis);
   if (const auto* op = std::get_if<graph::Slice>(&node.op)) return along(op->axis);
   if (const auto* op = std::get_if<graph::TopK>(&node.op)) return along(op->axis);
-  return false;
+  if (const auto* op = std::get_if<graph::ArgReduce>(&node.op)) return along(op->axis);
+  if (const auto* op = std::get_if<graph::Concat>(&node.op)) return along(op->axis);
+  if (const auto* op = std::get_if<graph::Reduce>(&node.op)) {
+    return std::any_of(op->axes.begin(), op->axes.end(), along);
+  }
+  // Of these only a table that does not depend on data is read by what does, and only whole
+  // dimensions move.
+  if (std::holds_alternative<graph::Gather>(node.op)) return has(0);
+  const auto& shape = graph.value(node.inputs.front()).shape;
+  if (std::holds_alternative<graph::Reshape>(node.op)) {
+    const auto& result = graph.value(node.outputs.front()).shape;
+    const Dim size = Dim::symbol(symbol);
+    return shape.empty() || result.empty() || shape.front() != size || result.front() != size;
+  }
+  if (std::holds_alternative<graph::LayerNorm>(node.op) ||
+      std::holds_alternative<graph::Linear>(node.op)) {
+    return has_symbol({shape.back()}, symbol);
+  }
+  const bool by_element = std::holds_alternative<graph::Unary>(node.op) ||
+                          std::holds_alternative<graph::Binary>(node.op) ||
+                          std::holds_alternative<graph::Cast>(node.op) ||
+                          std::holds_alternative<graph::Compare>(node.op) ||
+                          std::holds_alternative<graph::Select>(node.op) ||
+                          std::holds_alternative<graph::LeakyRelu>(node.op);
+  const bool moves = std::holds_alternative<graph::Transpose>(node.op) ||
+                     std::holds_alternative<graph::Expand>(node.op) ||
+                     std::holds_alternative<graph::Slice>(node.op) ||
+                     std::holds_alternative<graph::Softmax>(node.op) ||
+                     std::holds_alternative<graph::NonMaxSuppression>(node.op);
+  return !by_element && !moves;
 }
 
 }  // namespace
@@ -431,7 +518,7 @@ graph::Graph Importer::with_capacities(graph::Graph graph) const {
       is_output = is_output || first;
     }
     if (is_output) {
-      graph.value(counted.count).name = graph.value(graph.outputs.front()).name + ".count";
+      graph.value(counted.count).name = name_of_count(graph, counted.count);
       graph.outputs.push_back(counted.count);
     }
     for (graph::Value& value : graph.values) {

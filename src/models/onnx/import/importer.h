@@ -44,6 +44,8 @@ class Importer {
   graph::ValueId value(Operand& operand, const std::string& name);
   Operand& operand(const std::string& name);
 
+  // Sizes are at least 1: where one is a symbol less a number, the program's profile says so.
+  void require_positive(const graph::Dim& size);
   // A size that is known at run time only, and is at most the capacity: a symbol stands for it, and
   // the capacity in its place when the import is done. `count` is the value that says how much.
   graph::Dim counted_size(graph::Dim capacity);
@@ -79,6 +81,8 @@ class Importer {
   FoldingBudget budget_;
   std::map<std::string, Operand> operands_;
   std::vector<graph::ValueId> inputs_;
+  std::set<std::string> symbols_;              // in use
+  std::map<std::string, std::int64_t> least_;  // what they stand for
   std::vector<Counted> counted_;
   std::map<graph::ValueId, graph::ValueId> reshaped_;  // what a value is another shape of
   std::set<graph::ValueId> outputs_;

@@ -69,6 +69,93 @@ TEST(Importer, FixesInputsThatShapesNeed) {
                "input \"s\" is int64, and int32 is given");
 }
 
+// What a node takes of an open size, the size must have: the program says so.
+TEST(Importer, OpenSizesHaveALeast) {
+  const std::string sizes = onnx_tensor("two", 7, {1}) + wire_packed(7, {2});
+  const std::string none = onnx_tensor("zero", 7, {1}) + wire_packed(7, {0});
+  const auto least = [&](const std::string& node) {
+    const graph::Graph graph = imported(
+        onnx_model(onnx_graph({.nodes = {node},
+                               .initializers = {sizes, none},
+                               .inputs = {onnx_value("x", 1, {onnx_dim("n"), onnx_dim(4)})},
+                               .outputs = {onnx_value("y", 1, {})}})));
+    return graph::least_sizes(graph).at("n");
+  };
+  EXPECT_EQ(least(onnx_node("Relu", {"x"}, {"y"})), 1);
+  EXPECT_EQ(least(onnx_node("Slice", {"x", "zero", "two", "zero"}, {"y"})), 2);  // x[0:2]
+  EXPECT_EQ(least(onnx_node("Gather", {"x", "two"}, {"y"})), 3);                 // x[[2]]
+}
+
+// Rows behind the boxes that are left are no numbers of the model.
+TEST(Importer, SumsOverRowsThatDependOnDataAreRefused) {
+  const std::string most = onnx_tensor("most", 7, {1}) + wire_packed(7, {3});
+  const std::string axis = onnx_tensor("axis", 7, {1}) + wire_packed(7, {0});
+  const auto parts = [&](const std::string& node) {
+    return onnx_model(onnx_graph(
+        {.nodes = {onnx_node("NonMaxSuppression", {"boxes", "scores", "most"}, {"selected"}), node},
+         .initializers = {most, axis},
+         .inputs = {onnx_value("boxes", 1, {onnx_dim(1), onnx_dim(5), onnx_dim(4)}),
+                    onnx_value("scores", 1, {onnx_dim(1), onnx_dim(1), onnx_dim(5)})},
+         .outputs = {onnx_value("y", 7, {})}}));
+  };
+  const graph::Graph graph = imported(parts(onnx_node("Neg", {"selected"}, {"y"})));
+  ASSERT_EQ(graph.outputs.size(), 2U);
+  EXPECT_EQ(to_string(graph.value(graph.outputs[0]).shape), "[3, 3]");
+  EXPECT_EQ(graph.value(graph.outputs[0]).count, graph.outputs[1]);
+  EXPECT_EQ(graph.value(graph.outputs[1]).name, "y.count");
+  for (const char* op : {"ReduceSum", "ReduceMax"}) {
+    const std::string bytes =
+        parts(std::string(op) == "ReduceSum"
+                  ? onnx_node(op, {"selected", "axis"}, {"y"})
+                  : onnx_node(op, {"selected"}, {"y"}, "",
+                              {onnx_attribute("axes", 7, wire_packed(8, {0}))}));
+    EXPECT_ERROR(imported(bytes), ErrorCode::kUnsupported, "is computed from all rows of");
+  }
+  EXPECT_ERROR(imported(parts(onnx_node("Shape", {"selected"}, {"y"}))), ErrorCode::kUnsupported,
+               "is computed from all rows of");
+}
+
+// Inputs of no dimensions, which no operator of vectors or images takes.
+TEST(Importer, ScalarsAreRefusedWhereTheyDoNotFit) {
+  for (const char* op : {"Conv",
+                         "ConvTranspose",
+                         "MaxPool",
+                         "Concat",
+                         "Gemm",
+                         "MatMul",
+                         "Softmax",
+                         "BatchNormalization",
+                         "InstanceNormalization",
+                         "TopK",
+                         "Resize",
+                         "Slice",
+                         "Split",
+                         "Gather",
+                         "DepthToSpace",
+                         "NonMaxSuppression",
+                         "Dropout",
+                         "Where",
+                         "Einsum",
+                         "OneHot",
+                         "CumSum",
+                         "LayerNormalization",
+                         "GroupNormalization"}) {
+    const std::string scalar = onnx_tensor("c", 1, {}) + wire_bytes(9, raw_bytes<float>({1}));
+    const std::string bytes =
+        onnx_model(onnx_graph({.nodes = {onnx_node(op, {"x", "c", "c", "c", "c"}, {"y"})},
+                               .initializers = {scalar},
+                               .inputs = {onnx_value("x", 1, {})},
+                               .outputs = {onnx_value("y", 1, {})}}));
+    try {
+      imported(bytes);
+    } catch (const Error& error) {
+      EXPECT_TRUE(error.code() == ErrorCode::kCorruptFile ||
+                  error.code() == ErrorCode::kUnsupported)
+          << op << ": " << error.what();
+    }
+  }
+}
+
 // A file of a few bytes may ask for any amount of numbers.
 TEST(Importer, ComputesNoMoreThanItsBudget) {
   const std::vector<std::string> nodes{onnx_node("Range", {"zero", "many", "one"}, {"y"}, "range")};

@@ -47,19 +47,27 @@ Result power(const Dim& a, const Dim& b) {
   return result;
 }
 
-// Of numbers, or where the difference is one.
+// A number of the sign of a - b, where that is the same for all sizes.
+std::optional<std::int64_t> compared(const Dim& a, const Dim& b) {
+  const Dim difference = a - b;
+  if (difference.is_constant()) return difference.constant();
+  if (is_never_negative(difference - 1)) return 1;
+  if (is_never_negative(Dim(-1) - difference)) return -1;
+  return {};
+}
+
 template <typename F>
 Result compare(const Dim& a, const Dim& b, const F& f) {
-  const Dim difference = a - b;
-  if (!difference.is_constant()) return {};
-  return Dim(f(difference.constant(), 0) ? 1 : 0);
+  const auto sign = compared(a, b);
+  if (!sign) return {};
+  return Dim(f(*sign, 0) ? 1 : 0);
 }
 
 template <typename F>
 Result choose(const Dim& a, const Dim& b, const F& f) {
-  const Dim difference = a - b;
-  if (!difference.is_constant()) return {};
-  return f(difference.constant(), 0) ? a : b;
+  const auto sign = compared(a, b);
+  if (!sign) return {};
+  return f(*sign, 0) ? a : b;
 }
 
 template <typename F>
@@ -122,6 +130,18 @@ Integers scalar_integer(Dim value) { return {{}, {std::move(value)}}; }
 Integers integer_list(std::vector<Dim> values) {
   const auto count = static_cast<std::int64_t>(values.size());
   return {{count}, std::move(values)};
+}
+
+bool is_never_negative(const Dim& size) {
+  if (size.is_constant()) return size.constant() >= 0;
+  graph::Bindings least;
+  for (const auto& [factors, coefficient] : size.terms()) {
+    for (const graph::Factor& factor : factors) {
+      if (!factor.is_symbol()) return false;
+      least[factor.symbol()] = 1;
+    }
+  }
+  return size.grows_from(least) && size.evaluate(least) >= 0;
 }
 
 std::optional<Dims> broadcast_dims(const Dims& a, const Dims& b) {

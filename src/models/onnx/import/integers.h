@@ -30,6 +30,10 @@ constexpr std::int64_t kMostIntegers = 8192;
 Integers scalar_integer(graph::Dim value);
 Integers integer_list(std::vector<graph::Dim> values);
 
+// Whether a size is not negative, whatever its symbols, which are at least 1, stand for. False
+// where that is not known.
+bool is_never_negative(const graph::Dim& size);
+
 // NumPy's broadcasting; nothing where the shapes do not go together or the result is too large.
 std::optional<Dims> broadcast_dims(const Dims& a, const Dims& b);
 

@@ -135,6 +135,7 @@ void import_concat(NodeContext& n) {
               result.dims.size(), next.dims.size());
       n.check(std::equal(next.dims.begin() + 1, next.dims.end(), result.dims.begin() + 1),
               "inputs {} and {}", to_string(result.dims), to_string(next.dims));
+      n.charge({static_cast<std::int64_t>(next.values.size())});
       result.dims[0] += next.dims[0];
       result.values.insert(result.values.end(), next.values.begin(), next.values.end());
     }

@@ -15,7 +15,7 @@ using graph::ValueId;
 namespace {
 
 // The elements at the indices along an axis.
-Integers taken(const Integers& x, std::size_t axis, const Dims& index_dims,
+Integers taken(const NodeContext& n, const Integers& x, std::size_t axis, const Dims& index_dims,
                const std::vector<std::int64_t>& indices) {
   const auto size_of_part = [&](std::size_t begin, std::size_t end) {
     return std::accumulate(x.dims.begin() + static_cast<std::ptrdiff_t>(begin),
@@ -24,6 +24,7 @@ Integers taken(const Integers& x, std::size_t axis, const Dims& index_dims,
   };
   const std::int64_t outer = size_of_part(0, axis);
   const std::int64_t inner = size_of_part(axis + 1, x.dims.size());
+  n.charge({outer, static_cast<std::int64_t>(indices.size()), inner});
   Integers result;
   result.dims.assign(x.dims.begin(), x.dims.begin() + static_cast<std::ptrdiff_t>(axis));
   result.dims.insert(result.dims.end(), index_dims.begin(), index_dims.end());
@@ -66,7 +67,7 @@ void import_split(NodeContext& n) {
               "parts beyond the input");
       std::vector<std::int64_t> indices;
       for (std::int64_t k = begin.constant(); k < end.constant(); ++k) indices.push_back(k);
-      n.result(i, taken(*known, at, {static_cast<std::int64_t>(indices.size())}, indices),
+      n.result(i, taken(n, *known, at, {static_cast<std::int64_t>(indices.size())}, indices),
                n.type(0));
     } else {
       if (begin == end) n.unsupported("a result without elements");
@@ -78,22 +79,9 @@ void import_split(NodeContext& n) {
           "parts of {} elements together, of {}", to_string(begin), to_string(size));
 }
 
-// Whether a size is not negative, whatever its symbols stand for; nothing if that is not known.
-bool is_never_negative(const Dim& size) {
-  if (size.is_constant()) return size.constant() >= 0;
-  graph::Bindings least;
-  for (const auto& [factors, coefficient] : size.terms()) {
-    for (const graph::Factor& factor : factors) {
-      if (!factor.is_symbol()) return false;
-      least[factor.symbol()] = 1;
-    }
-  }
-  return size.grows_from(least) && size.evaluate(least) >= 0;
-}
-
 // Where a slice begins or ends in a dimension: negative numbers count from its end, and what is
 // outside is its first or last one. Of a step below 0 the first place before all is -1.
-Dim clamped(const NodeContext& n, const Dim& place, const Dim& size, bool backwards) {
+Dim clamped(NodeContext& n, const Dim& place, const Dim& size, bool backwards) {
   const Dim least = backwards ? -1 : 0;
   const Dim most = backwards ? size - 1 : size;
   Dim at = place;
@@ -108,6 +96,11 @@ Dim clamped(const NodeContext& n, const Dim& place, const Dim& size, bool backwa
   if (is_never_negative(at - least) && is_never_negative(most - at)) return at;
   // A size behind the end that nobody can tell: as exporters write it, it is inside.
   if (!place.is_constant()) return at;
+  // A number of places that the dimension must have: the program says so.
+  if (size.as_symbol()) {
+    n.importer().require_positive(place.constant() < 0 ? at + 1 : size - at + 1);
+    return at;
+  }
   n.unsupported("{} of {}", to_string(place), to_string(size));
 }
 
@@ -169,7 +162,7 @@ void import_slice(NodeContext& n) {
            i += range.step) {
         indices.push_back(i);
       }
-      result = taken(result, static_cast<std::size_t>(range.axis),
+      result = taken(n, result, static_cast<std::size_t>(range.axis),
                      {static_cast<std::int64_t>(indices.size())}, indices);
     }
     return n.result(0, std::move(result), n.type(0));
@@ -198,7 +191,7 @@ bool import_known_gather(NodeContext& n, std::int64_t axis) {
     n.check(at >= -size && at < size, "index {} of {}", at, size);
     if (at < 0) at += size;
   }
-  n.result(0, taken(*known, static_cast<std::size_t>(axis), index->dims, indices), n.type(0));
+  n.result(0, taken(n, *known, static_cast<std::size_t>(axis), index->dims, indices), n.type(0));
   return true;
 }
 
@@ -217,6 +210,7 @@ void import_gather(NodeContext& n) {
   if (index != nullptr && index->values.size() == 1 && index->are_numbers()) {
     const std::int64_t number = index->numbers().front();
     const Dim begin = number < 0 ? size + Dim(number) : Dim(number);
+    n.importer().require_positive(number < 0 ? begin + 1 : size - begin);
     const ValueId part = n.add(graph::Slice{axis, begin, begin + 1}, {n.value(0)});
     Shape shape = n.shape(0);
     shape.erase(shape.begin() + axis);

@@ -158,6 +158,11 @@ Term multiplied(NodeContext& n, Term a, Term b, const std::string& kept) {
   for (const char label : b.labels) {
     if (!has_label(a.labels, label)) columns += label;
   }
+  for (const char label : batch + sums) {
+    const Dim& p = n.shape_of(a.value)[a.labels.find(label)];
+    const Dim& q = n.shape_of(b.value)[b.labels.find(label)];
+    if (p != q) n.unsupported("sizes {} and {} of one label", to_string(p), to_string(q));
+  }
   const Term left = ordered(n, a, batch + rows + sums);
   const Term right = ordered(n, b, batch + columns + sums);
   const ValueId x =

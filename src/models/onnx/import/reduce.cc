@@ -51,7 +51,10 @@ ValueId reduce(NodeContext& n, ReduceKind kind, const ReducedAxes& reduced, Valu
 ValueId log_sum_exp(NodeContext& n, const ReducedAxes& reduced, ValueId x) {
   ReducedAxes kept = reduced;
   kept.keep = true;
-  const ValueId most = reduce(n, ReduceKind::kMax, kept, x);
+  // An infinite maximum is not taken out: infinity less itself is no number.
+  const ValueId largest = reduce(n, ReduceKind::kMax, kept, x);
+  const ValueId most = n.add(
+      graph::Select{}, {n.unary(UnaryKind::kIsInf, largest), n.scalar_constant(0.0F), largest});
   const ValueId shifted = n.unary(UnaryKind::kExp, n.binary(BinaryKind::kSub, x, most));
   const ValueId sum = n.unary(UnaryKind::kLog, reduce(n, ReduceKind::kSum, kept, shifted));
   const ValueId y = n.binary(BinaryKind::kAdd, sum, most);

@@ -94,7 +94,7 @@ bool import_known_cast(NodeContext& n, OnnxDataType to) {
     for (Dim& value : cast.values) {
       if (value.is_constant()) {
         value = wrapped(value.constant(), to);
-      } else if (to != OnnxDataType::kInt64) {
+      } else if (to != OnnxDataType::kInt64 && to != OnnxDataType::kInt32) {
         return false;
       }
     }
@@ -104,7 +104,10 @@ bool import_known_cast(NodeContext& n, OnnxDataType to) {
   if (!known->are_numbers()) return false;  // they are cast when they are known
   std::vector<float> numbers;
   for (const std::int64_t number : known->numbers()) numbers.push_back(static_cast<float>(number));
-  n.result(0, n.constant(make_tensor(known->dims, numbers)), to);
+  ValueId made = n.constant(make_tensor(known->dims, numbers));
+  const auto own = lasso::dtype_of(to);
+  if (own && is_half(*own)) made = n.cast(n.cast(made, *own), DType::kF32);
+  n.result(0, made, to);
   return true;
 }
 
@@ -159,7 +162,7 @@ std::int64_t range_count(const NodeContext& n, T begin, T end, T step) {
                                  static_cast<double>(step));
   constexpr double kMost = 1 << 24;
   if (!(count <= kMost)) n.unsupported("a range of {} numbers", count);
-  return std::max<std::int64_t>(0, static_cast<std::int64_t>(count));
+  return static_cast<std::int64_t>(std::max(0.0, count));
 }
 
 void import_range(NodeContext& n) {
@@ -169,11 +172,21 @@ void import_range(NodeContext& n) {
     const std::int64_t step = n.number(2, "the step");
     const std::int64_t count = range_count(n, begin, n.number(1, "the end"), step);
     n.charge({count});
+    std::int64_t way = 0;
+    std::int64_t last = 0;
+    if (__builtin_mul_overflow(std::max<std::int64_t>(count - 1, 0), step, &way) ||
+        __builtin_add_overflow(begin, way, &last)) {
+      n.unsupported("numbers beyond 64 bits");
+    }
     if (count <= kMostIntegers) {
       std::vector<Dim> values;
       for (std::int64_t i = 0; i < count; ++i) values.emplace_back(begin + i * step);
       return n.result(0, integer_list(std::move(values)), type);
     }
+    const auto is_small = [](std::int64_t number) {
+      return number == static_cast<std::int32_t>(number);
+    };
+    if (!is_small(begin) || !is_small(last)) n.unsupported("numbers beyond 32 bits");
     std::vector<std::int32_t> values;
     for (std::int64_t i = 0; i < count; ++i) {
       values.push_back(static_cast<std::int32_t>(begin + i * step));
