@@ -219,7 +219,7 @@ TEST_F(EngineFile, LyingProgramsAreRefused) {
       {R"("axis":1)", R"("axis":9)", "an axis"},
       {R"("axis":1)", R"("axis":-1)", "an axis"},
       {R"("begin":3)", R"("begin":-3)", "begin before end"},
-      {R"("end":19)", R"("end":1900)", "the end not behind"},
+      {R"("end":19)", R"("end":1900)", "nothing behind the input's end"},
       {R"("permutation":[0,2,1])", R"("permutation":[0,2,2])", "a permutation"},
       {R"("dtype":"int32")", R"("dtype":"int3")", "one of float32"},
       {R"("dtype":"int32")", R"("dtype":"float32")", "int32 indices"},
