@@ -130,6 +130,8 @@ graph::Graph Importer::run() {
               "{}: operator set {}: {} to {} are known; convert it with Python's onnx package "
               "(onnx.version_converter)",
               model_.path, version, kFirst, kLast);
+  LASSO_CHECK(!model_.graph.outputs.empty(), ErrorCode::kCorruptFile, "{}: it has no outputs",
+              model_.path);
   for (const OnnxTensor& tensor : model_.graph.initializers) add_initializer(tensor);
   add_inputs();
   add_nodes();
