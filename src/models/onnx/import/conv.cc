@@ -10,7 +10,6 @@
 namespace lasso::onnx {
 
 using graph::Dim;
-using graph::kNoValue;
 using graph::Pads2d;
 using graph::Shape;
 using graph::Size2d;

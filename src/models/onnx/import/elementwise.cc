@@ -7,7 +7,6 @@
 
 namespace lasso::onnx {
 
-using graph::Activation;
 using graph::BinaryKind;
 using graph::CompareKind;
 using graph::UnaryKind;

@@ -298,7 +298,7 @@ std::vector<ValueId> Importer::add(const std::string& name, const graph::Op& op,
       return ids;
     }
   }
-  const std::vector<ValueId> ids = builder_.add_results({name}, op, inputs);
+  std::vector<ValueId> ids = builder_.add_results({name}, op, inputs);
   if (std::holds_alternative<graph::Reshape>(op)) {
     const auto whole = reshaped_.find(inputs.front());
     reshaped_[ids.front()] = whole == reshaped_.end() ? inputs.front() : whole->second;

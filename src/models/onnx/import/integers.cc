@@ -23,7 +23,7 @@ Result quotient(const Dim& a, const Dim& b) {
     if (b.constant() == 0 || (a.constant() == kLeast && b.constant() == -1)) return {};
     return Dim(a.constant() / b.constant());
   }
-  if (const auto exact = a.divided_by(b)) return exact;
+  if (auto exact = a.divided_by(b)) return exact;
   if (!b.is_constant() || b.constant() <= 0) return {};
   return a.floor_divided_by(b.constant());
 }

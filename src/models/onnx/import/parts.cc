@@ -82,8 +82,8 @@ void import_split(NodeContext& n) {
 // Where a slice begins or ends in a dimension: negative numbers count from its end, and what is
 // outside is its first or last one. Of a step below 0 the first place before all is -1.
 Dim clamped(NodeContext& n, const Dim& place, const Dim& size, bool backwards) {
-  const Dim least = backwards ? -1 : 0;
-  const Dim most = backwards ? size - 1 : size;
+  Dim least = backwards ? -1 : 0;
+  Dim most = backwards ? size - 1 : size;
   Dim at = place;
   if (at.is_constant()) {
     constexpr std::int64_t kFar = std::numeric_limits<std::int32_t>::max();

@@ -8,7 +8,6 @@
 namespace lasso::onnx {
 
 using graph::BinaryKind;
-using graph::Dim;
 using graph::ReduceKind;
 using graph::Shape;
 using graph::UnaryKind;
