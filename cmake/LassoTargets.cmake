@@ -62,6 +62,7 @@ endfunction()
 
 # All programs of lasso_test; their tests have the label "unit".
 add_custom_target(unit_tests)
+add_custom_target(reader_tests)  # those but the kernels': of what reads untrusted bytes, and of all that is around it
 
 # lasso_test(NAME SOURCES file... LIBRARIES target... [EACH_ISA] [EACH_DEVICE] [ENVIRONMENT VAR=value...]): a
 # GoogleTest program; with EACH_ISA it runs once more with the kernels capped to AVX2, with EACH_DEVICE once more on a
@@ -82,14 +83,20 @@ function(lasso_test name)
     lasso_precompile(${name} lasso_test_headers)
   endif()
   add_dependencies(unit_tests ${name})
+  set(labels unit)
+  if(CMAKE_CURRENT_SOURCE_DIR MATCHES "/src/kernels/")
+    list(APPEND labels kernels)
+  else()
+    add_dependencies(reader_tests ${name})
+  endif()
   add_test(NAME ${name} COMMAND ${name})
   # Tests share the cores: a thread that waits must not keep one busy.
   list(APPEND ARG_ENVIRONMENT OMP_WAIT_POLICY=passive)
-  set_tests_properties(${name} PROPERTIES LABELS unit ENVIRONMENT
+  set_tests_properties(${name} PROPERTIES LABELS "${labels}" ENVIRONMENT
     "LASSO_SOURCE_DIR=${PROJECT_SOURCE_DIR};${ARG_ENVIRONMENT}")
   if(ARG_EACH_ISA)
     add_test(NAME ${name}.avx2 COMMAND ${name})
-    set_tests_properties(${name}.avx2 PROPERTIES LABELS unit ENVIRONMENT
+    set_tests_properties(${name}.avx2 PROPERTIES LABELS "${labels}" ENVIRONMENT
       "LASSO_SOURCE_DIR=${PROJECT_SOURCE_DIR};LASSO_TEST_ISA=avx2;${ARG_ENVIRONMENT}")
   endif()
   if(ARG_EACH_DEVICE AND LASSO_CUDA)
