@@ -3,7 +3,7 @@
 #ifndef LASSO_CLI_PARSER_H_
 #define LASSO_CLI_PARSER_H_
 
-namespace CLI {
+namespace CLI {  // NOLINT(readability-identifier-naming): CLI11's
 class App;
 class Option;
 }  // namespace CLI
