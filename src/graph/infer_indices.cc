@@ -123,7 +123,7 @@ Results EfficientNms::infer(const Inputs& in) const {
   }
   in.require(max_outputs >= 1 && max_outputs <= kCandidates,
              fmt::format("1 to {} outputs", kCandidates));
-  const Dim batch = scores[0];
+  const Dim& batch = scores[0];
   return {result(DType::kI32, {batch}), result(DType::kF32, {batch, max_outputs, 4}),
           result(DType::kF32, {batch, max_outputs}), result(DType::kI32, {batch, max_outputs})};
 }

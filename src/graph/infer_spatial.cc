@@ -56,7 +56,7 @@ Results Deconv2d::infer(const Inputs& in) const {
                             0),
              "a positive window, stride and dilation and no negative padding");
   const auto size = [&](const Dim& dim, const Window& w, std::int64_t added) -> Dim {
-    const Dim result =
+    Dim result =
         (dim - 1) * w.stride + Dim(w.dilation * (w.kernel - 1) + 1 - w.before - w.after + added);
     in.require(!result.is_constant() || result.constant() > 0, "less padding than result");
     return result;

@@ -34,7 +34,7 @@ void blend(const float* x0, const float* x1, float a, float b, std::int64_t coun
 
 // Pixels of 4, 8 or 12 channels, four of them at a time: they are too few for vectors, and masks
 // take longer.
-void resize_quads(const ResizeRow& r, const float* x) {
+inline void resize_quads(const ResizeRow& r, const float* x) {
   float* y = r.y;
   for (std::int64_t j = 0; j < r.pixels; ++j) {
     const float* left = x + r.left[j];
