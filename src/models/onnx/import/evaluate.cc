@@ -69,7 +69,12 @@ std::optional<std::vector<Tensor>> evaluate(const graph::Op& op,
     bytes += element_count(shapes.back()) * static_cast<std::int64_t>(size_of(result.dtype));
     call.outputs.push_back({true, result.dtype, shapes.back(), false});
   }
-  const double flops = graph::flops(graph, node, {});
+  // What moves elements takes time as well.
+  std::int64_t elements = bytes / 4;
+  for (const Tensor& tensor : from) {
+    if (tensor.data != nullptr) elements += element_count(tensor.dims);
+  }
+  const double flops = graph::flops(graph, node, {}) + static_cast<double>(elements);
   if (bytes > budget.bytes || flops > budget.flops) return {};
 
   const kernels::Family& family = kernels::family_of(op, backend::DeviceKind::kCpu);

@@ -28,7 +28,7 @@ FoldingBudget budget_for(const OnnxModel& model) {
   for (const OnnxTensor& tensor : model.graph.initializers) {
     weights += static_cast<std::int64_t>(tensor.bytes);
   }
-  return {kLeast + 8 * weights, 2e9};
+  return {kLeast + 8 * weights, 5e8 + 16 * static_cast<double>(weights)};
 }
 
 std::int64_t opset_of(const OnnxModel& model, const std::string& domain) {
