@@ -90,6 +90,19 @@ void parallel_ranges(std::int64_t count, F&& f) {
   });
 }
 
+// Calls f(thread, begin, end) on such ranges, some of which may be empty; where the work is small,
+// on one for all, as thread 0: to wake the team takes some microseconds.
+template <typename F>
+void parallel_ranges_unless(bool small, std::int64_t count, F&& f) {
+  if (small) {
+    f(0, std::int64_t{0}, count);
+    return;
+  }
+  parallel([&](int thread, int threads) {
+    f(thread, count * thread / threads, count * (thread + 1) / threads);
+  });
+}
+
 // Calls f(i) for every i of [0, count); tasks are handed out one at a time, so that uneven ones
 // balance. f must write only what belongs to task i.
 template <typename F>

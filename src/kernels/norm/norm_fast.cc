@@ -45,14 +45,8 @@ void run(const KernelState& state, const KernelArgs& args) {
       layer_norm_avx2(rows);
     }
   };
-  constexpr std::int64_t kSmall = 16384;  // elements, a few microseconds: not worth waking the team
-  if (p.rows * p.channels <= kSmall) {
-    part(0, 0, p.rows);
-  } else {
-    parallel([&](int thread, int threads) {
-      part(thread, p.rows * thread / threads, p.rows * (thread + 1) / threads);
-    });
-  }
+  constexpr std::int64_t kSmall = 16384;  // elements, a few microseconds
+  parallel_ranges_unless(p.rows * p.channels <= kSmall, p.rows, part);
 }
 
 }  // namespace

@@ -76,14 +76,8 @@ void run(const KernelState& state, const KernelArgs& args) {
   };
   if (p.count() == 0) return;
   const std::int64_t rows = p.batch * p.h.result;
-  constexpr std::int64_t kSmall = 16384;  // elements: not worth waking the team
-  if (p.batch * p.h.size * row_floats <= kSmall) {
-    run_rows(0, 0, rows);
-  } else {
-    parallel([&](int thread, int threads) {
-      run_rows(thread, rows * thread / threads, rows * (thread + 1) / threads);
-    });
-  }
+  constexpr std::int64_t kSmall = 16384;  // elements
+  parallel_ranges_unless(p.batch * p.h.size * row_floats <= kSmall, rows, run_rows);
 }
 
 template <CpuFeature kFeature>
