@@ -41,10 +41,6 @@ void run_compare(const KernelState& state, const KernelArgs& args) {
   }
 }
 
-Offer offer_compare(const CompareProblem& p, const TargetInfo& /*target*/) {
-  return is_known(p) ? Offer{} : Offer::no("another type than float32, int32 and uint8");
-}
-
 // Of units of as many bytes as an element has.
 template <typename Unit, typename T>
 __global__ void select(const std::uint8_t* condition, const Unit* a, const Unit* b, Unit* y,

@@ -59,6 +59,11 @@ constexpr std::uint8_t compare(graph::CompareKind kind, T a, T b) {
   return 0;
 }
 
+// What all rows say of a problem.
+inline Offer offer_compare(const CompareProblem& p, const TargetInfo& /*target*/) {
+  return is_known(p) ? Offer{} : Offer::no("another type than float32, int32 and uint8");
+}
+
 // Best first, reference last.
 const std::vector<Kernel<CompareProblem>>& compare_kernels();
 const std::vector<Kernel<SelectProblem>>& select_kernels();

@@ -61,10 +61,7 @@ void run_select(const KernelState& state, const KernelArgs& args) {
 const Kernel<CompareProblem> kCompareRef{
     .name = "reference",
     .needs = {},
-    .offer =
-        [](const CompareProblem& p, const TargetInfo&) {
-          return is_known(p) ? Offer{} : Offer::no("another type than float32, int32 and uint8");
-        },
+    .offer = offer_compare,
     .pack = nullptr,
     .create = create_problem_state<CompareProblem>,
     .run = run_compare,
