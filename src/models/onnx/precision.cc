@@ -1,6 +1,7 @@
 #include "models/onnx/precision.h"
 
 #include "core/check.h"
+#include "models/precision.h"
 
 namespace lasso::onnx {
 
@@ -17,17 +18,6 @@ const std::string* weights_name(const graph::Graph& program, const graph::Node& 
   return weights.constant ? &weights.name : nullptr;
 }
 
-void check_target(Precision precision, const backend::TargetInfo& target) {
-  const bool gpu = target.kind == backend::DeviceKind::kCuda;
-  LASSO_CHECK(!gpu || precision != Precision::kInt8, ErrorCode::kUnsupported,
-              "precision int8 does not run on GPUs yet; use fp16 or bf16");
-  LASSO_CHECK(gpu || precision != Precision::kFp16, ErrorCode::kUnsupported,
-              "precision fp16 runs on GPUs; on this CPU use bf16 or int8");
-  const bool has_bf16 = gpu ? target.sm >= 80 : target.features.has(CpuFeature::kAvx512Bf16);
-  LASSO_CHECK(precision != Precision::kBf16 || has_bf16, ErrorCode::kUnsupported,
-              "precision bf16 needs avx512_bf16 or a GPU from sm_80 on");
-}
-
 }  // namespace
 
 quant::PrecisionPlan precision_plan(const graph::Graph& program, Precision precision,
@@ -36,10 +26,8 @@ quant::PrecisionPlan precision_plan(const graph::Graph& program, Precision preci
               "precision auto is chosen by calibration, which ONNX models do not have; expected "
               "fp32, fp16, bf16 or int8");
   if (precision == Precision::kFp32) return {};
-  if (!reference) check_target(precision, target);
-  const DType weights = precision == Precision::kInt8   ? DType::kI8
-                        : precision == Precision::kFp16 ? DType::kF16
-                                                        : DType::kBF16;
+  if (!reference) check_precision(precision, target);
+  const DType weights = weights_of(precision);
   quant::PrecisionPlan plan;
   for (const graph::Node& node : program.nodes) {
     const std::string* name = weights_name(program, node, is_half(weights));

@@ -8,15 +8,12 @@
 #include "backend/target_info.h"
 #include "core/dtype.h"
 #include "lasso/engine.h"
+#include "models/precision.h"
 #include "models/sam/checkpoint/config.h"
 #include "quant/precision_plan.h"
 #include "quant/search.h"
 
 namespace lasso::sam {
-
-// The type of weights in a precision, of which kAuto is none, and the inverse.
-DType weights_of(Precision precision);
-Precision precision_of(DType weights);
 
 // The weights of the linear layers whose precision is chosen, in the order of the encoder: those of
 // its blocks, where 95% of the work is.

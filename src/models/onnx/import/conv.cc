@@ -34,7 +34,7 @@ ValueId channels_first(NodeContext& n, ValueId y) {
 }
 
 void require_image(const NodeContext& n) {
-  if (inside(n.type(0)) != DType::kF32) n.unsupported("elements of type {}", to_string(n.type(0)));
+  n.require_float();
   n.check(n.rank(0) >= 3, "the input has {} dimensions", n.rank(0));
   if (n.rank(0) > 4) n.unsupported("{} spatial dimensions", n.rank(0) - 2);
 }
@@ -44,14 +44,19 @@ std::size_t spatial(const NodeContext& n) { return static_cast<std::size_t>(n.ra
 // Far beyond what an image has, and small enough for products of two.
 constexpr std::int64_t kMostPixels = 1 << 24;
 
+void check_sizes(const NodeContext& n, std::string_view name,
+                 const std::vector<std::int64_t>& sizes, std::int64_t least) {
+  for (const std::int64_t size : sizes) {
+    n.check(size >= least && size <= kMostPixels, "attribute {} has {}", name, size);
+  }
+}
+
 // An attribute with a number for each spatial dimension.
 Size2d size_attribute(const NodeContext& n, std::string_view name, std::int64_t absent) {
   const auto list = n.integer_list(name);
   if (!list) return absent;
   n.check(list->size() == spatial(n), "attribute {} has {} elements", name, list->size());
-  for (const std::int64_t size : *list) {
-    n.check(size > 0 && size <= kMostPixels, "attribute {} has {}", name, size);
-  }
+  check_sizes(n, name, *list, 1);
   if (list->size() == 1) return {1, list->front()};
   return {list->at(0), list->at(1)};
 }
@@ -90,9 +95,7 @@ Pads2d padding(const NodeContext& n) {
   const auto list = n.integer_list("pads");
   if (!list) return 0;
   n.check(list->size() == 2 * spatial(n), "attribute pads has {} elements", list->size());
-  for (const std::int64_t size : *list) {
-    n.check(size >= 0 && size <= kMostPixels, "attribute pads has {}", size);
-  }
+  check_sizes(n, "pads", *list, 0);
   if (list->size() == 2) return {0, list->at(0), 0, list->at(1)};
   return {list->at(0), list->at(1), list->at(2), list->at(3)};
 }
@@ -174,9 +177,7 @@ void pad_for_results(const NodeContext& n, Window& window, Size2d& more) {
   }
   if (wanted) {
     n.check(wanted->size() >= count, "attribute output_shape has {} elements", wanted->size());
-    for (const std::int64_t size : *wanted) {
-      n.check(size >= 0 && size <= kMostPixels, "attribute output_shape has {}", size);
-    }
+    check_sizes(n, "output_shape", *wanted, 0);
     results.assign(wanted->end() - static_cast<std::ptrdiff_t>(count), wanted->end());
   }
   const auto around = [&](std::int64_t size, std::int64_t kernel, std::int64_t stride,
@@ -207,9 +208,7 @@ void import_conv_transpose(NodeContext& n) {
   Size2d more = 0;
   if (const auto list = n.integer_list("output_padding")) {
     n.check(list->size() == spatial(n), "attribute output_padding has {} elements", list->size());
-    for (const std::int64_t size : *list) {
-      n.check(size >= 0 && size <= kMostPixels, "attribute output_padding has {}", size);
-    }
+    check_sizes(n, "output_padding", *list, 0);
     more = list->size() == 1 ? Size2d(0, list->front()) : Size2d(list->at(0), list->at(1));
   }
   pad_for_results(n, window, more);

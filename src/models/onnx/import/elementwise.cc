@@ -67,10 +67,6 @@ ValueId narrowed(NodeContext& n, ValueId x, OnnxDataType type) {
   return n.cast(n.cast(x, *own), DType::kI32);
 }
 
-void require_float(const NodeContext& n) {
-  if (inside(n.type(0)) != DType::kF32) n.unsupported("elements of type {}", to_string(n.type(0)));
-}
-
 // Whether elements are computed here: those of small types wrap around, which kernels do.
 bool is_wide(OnnxDataType type) {
   return type == OnnxDataType::kInt64 || type == OnnxDataType::kInt32 ||
@@ -88,10 +84,10 @@ void import_unary(NodeContext& n) {
     }
   }
   if (kind == UnaryKind::kRelu && is_integer(n.type(0))) {
-    const ValueId zero = n.constant(make_tensor({}, std::vector<std::int32_t>{0}));
+    const ValueId zero = n.integer_constant(0);
     return n.result(0, n.binary(BinaryKind::kMax, n.value(0), zero));
   }
-  if (!of_integers) require_float(n);
+  if (!of_integers) n.require_float();
   n.result(0, narrowed(n, n.unary(kind, n.value(0)), n.type(0)));
 }
 
@@ -228,24 +224,20 @@ ValueId positive_or(NodeContext& n, ValueId x, ValueId other) {
   return n.add(graph::Select{}, {condition, x, other});
 }
 
-ValueId scaled(NodeContext& n, ValueId x, float factor) {
-  return n.binary(BinaryKind::kMul, x, n.scalar_constant(factor));
-}
-
 // alpha (exp(x / beta) - 1)
 ValueId exponential(NodeContext& n, ValueId x, float alpha, float beta) {
   const ValueId inner = beta == 1.0F ? x : n.binary(BinaryKind::kDiv, x, n.scalar_constant(beta));
   const ValueId grown = n.unary(UnaryKind::kExp, inner);
-  return scaled(n, n.binary(BinaryKind::kSub, grown, n.scalar_constant(1.0F)), alpha);
+  return n.scaled(n.binary(BinaryKind::kSub, grown, n.scalar_constant(1.0F)), alpha);
 }
 
 void import_elu(NodeContext& n) {
-  require_float(n);
+  n.require_float();
   const ValueId x = n.value(0);
   if (n.op_type() == "Selu") {
     const float alpha = n.number("alpha", 1.67326319217681884765625F);
     const float gamma = n.number("gamma", 1.05070102214813232421875F);
-    return n.result(0, scaled(n, positive_or(n, x, exponential(n, x, alpha, 1.0F)), gamma));
+    return n.result(0, n.scaled(positive_or(n, x, exponential(n, x, alpha, 1.0F)), gamma));
   }
   const float alpha = n.number("alpha", 1.0F);
   const float beta = n.op_type() == "Celu" ? alpha : 1.0F;
@@ -253,12 +245,12 @@ void import_elu(NodeContext& n) {
 }
 
 void import_leaky_relu(NodeContext& n) {
-  require_float(n);
+  n.require_float();
   n.result(0, n.add(graph::LeakyRelu{n.number("alpha", 0.01F)}, {n.value(0)}));
 }
 
 void import_prelu(NodeContext& n) {
-  require_float(n);
+  n.require_float();
   const ValueId x = n.value(0);
   const ValueId sloped = n.binary(BinaryKind::kMul, x, n.value(1));
   const ValueId condition = n.add(graph::Compare{CompareKind::kLess}, {x, n.scalar_constant(0.0F)});
@@ -266,7 +258,7 @@ void import_prelu(NodeContext& n) {
 }
 
 void import_thresholded_relu(NodeContext& n) {
-  require_float(n);
+  n.require_float();
   const ValueId x = n.value(0);
   const ValueId alpha = n.scalar_constant(n.number("alpha", 1.0F));
   const ValueId condition = n.add(graph::Compare{CompareKind::kGreater}, {x, alpha});
@@ -274,40 +266,40 @@ void import_thresholded_relu(NodeContext& n) {
 }
 
 ValueId hard_sigmoid(NodeContext& n, ValueId x, float alpha, float beta) {
-  const ValueId line = n.binary(BinaryKind::kAdd, scaled(n, x, alpha), n.scalar_constant(beta));
+  const ValueId line = n.binary(BinaryKind::kAdd, n.scaled(x, alpha), n.scalar_constant(beta));
   const ValueId positive = n.binary(BinaryKind::kMax, line, n.scalar_constant(0.0F));
   return n.binary(BinaryKind::kMin, positive, n.scalar_constant(1.0F));
 }
 
 void import_hard_sigmoid(NodeContext& n) {
-  require_float(n);
+  n.require_float();
   n.result(0, hard_sigmoid(n, n.value(0), n.number("alpha", 0.2F), n.number("beta", 0.5F)));
 }
 
 void import_hard_swish(NodeContext& n) {
-  require_float(n);
+  n.require_float();
   const ValueId x = n.value(0);
   n.result(0, n.binary(BinaryKind::kMul, x, hard_sigmoid(n, x, 1.0F / 6.0F, 0.5F)));
 }
 
 void import_mish(NodeContext& n) {
-  require_float(n);
+  n.require_float();
   const ValueId x = n.value(0);
   const ValueId gate = n.unary(UnaryKind::kTanh, n.unary(UnaryKind::kSoftplus, x));
   n.result(0, n.binary(BinaryKind::kMul, x, gate));
 }
 
 void import_swish(NodeContext& n) {
-  require_float(n);
+  n.require_float();
   const float alpha = n.number("alpha", 1.0F);
   const ValueId x = n.value(0);
   if (alpha == 1.0F) return n.result(0, n.unary(UnaryKind::kSilu, x));
-  const ValueId gate = n.unary(UnaryKind::kSigmoid, scaled(n, x, alpha));
+  const ValueId gate = n.unary(UnaryKind::kSigmoid, n.scaled(x, alpha));
   n.result(0, n.binary(BinaryKind::kMul, x, gate));
 }
 
 void import_softsign(NodeContext& n) {
-  require_float(n);
+  n.require_float();
   const ValueId x = n.value(0);
   const ValueId size = n.unary(UnaryKind::kAbs, x);
   const ValueId below = n.binary(BinaryKind::kAdd, size, n.scalar_constant(1.0F));
@@ -316,16 +308,16 @@ void import_softsign(NodeContext& n) {
 
 // The tanh form is x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))).
 void import_gelu(NodeContext& n) {
-  require_float(n);
+  n.require_float();
   const ValueId x = n.value(0);
   const std::string form = n.text("approximate", "none");
   if (form == "none") return n.result(0, n.unary(UnaryKind::kGelu, x));
   n.check(form == "tanh", "attribute approximate is \"{}\"", form);
   const ValueId cube = n.binary(BinaryKind::kMul, n.binary(BinaryKind::kMul, x, x), x);
-  const ValueId inner = n.binary(BinaryKind::kAdd, x, scaled(n, cube, 0.044715F));
-  const ValueId gate = n.unary(UnaryKind::kTanh, scaled(n, inner, std::sqrt(2.0F / 3.14159265F)));
+  const ValueId inner = n.binary(BinaryKind::kAdd, x, n.scaled(cube, 0.044715F));
+  const ValueId gate = n.unary(UnaryKind::kTanh, n.scaled(inner, std::sqrt(2.0F / 3.14159265F)));
   const ValueId sum = n.binary(BinaryKind::kAdd, gate, n.scalar_constant(1.0F));
-  n.result(0, n.binary(BinaryKind::kMul, scaled(n, x, 0.5F), sum));
+  n.result(0, n.binary(BinaryKind::kMul, n.scaled(x, 0.5F), sum));
 }
 
 // Of no effect where nothing is trained; its mask is true everywhere.

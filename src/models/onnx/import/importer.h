@@ -11,6 +11,7 @@
 #include "formats/onnx/onnx_model.h"
 #include "graph/builder.h"
 #include "graph/graph.h"
+#include "models/onnx/import/counted_rows.h"
 #include "models/onnx/import/evaluate.h"
 #include "models/onnx/import/operand.h"
 
@@ -65,15 +66,7 @@ class Importer {
   void import_node(std::size_t index);
   void add_outputs();
 
-  // A size that depends on data.
-  struct Counted {
-    std::string symbol;
-    graph::Dim capacity;
-    graph::ValueId count = graph::kNoValue;
-  };
-
   graph::ValueId separate(graph::ValueId id, const std::string& name);
-  graph::Graph with_capacities(graph::Graph graph) const;
 
   const OnnxModel& model_;
   const FixedInputs& fixed_;
@@ -83,7 +76,7 @@ class Importer {
   std::vector<graph::ValueId> inputs_;
   std::set<std::string> symbols_;              // in use
   std::map<std::string, std::int64_t> least_;  // what they stand for
-  std::vector<Counted> counted_;
+  std::vector<CountedSize> counted_;
   std::map<graph::ValueId, graph::ValueId> reshaped_;  // what a value is another shape of
   std::set<graph::ValueId> outputs_;
   std::vector<std::string> unsupported_;  // "node 3 (NonZero_3, NonZero): why"

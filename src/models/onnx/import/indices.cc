@@ -1,5 +1,6 @@
 // Operators that read and write where tensors say, and that order elements.
 #include <algorithm>
+#include <numeric>
 
 #include "models/onnx/import/operators.h"
 
@@ -76,6 +77,16 @@ void import_cum_sum(NodeContext& n) {
   n.result(0, n.add(op, {n.value(0)}));
 }
 
+// 0 to size - 1 along an axis of so many dimensions.
+ValueId positions_along(NodeContext& n, std::int64_t size, std::int64_t axis, std::int64_t rank) {
+  n.charge({size});
+  std::vector<std::int32_t> positions(static_cast<std::size_t>(size));
+  std::iota(positions.begin(), positions.end(), 0);
+  Shape along(static_cast<std::size_t>(rank), Dim(1));
+  along[static_cast<std::size_t>(axis)] = size;
+  return n.reshape(n.constant(make_tensor({size}, positions)), along);
+}
+
 // Of an axis more than the indices: `on` where it says the index, `off` elsewhere.
 void import_one_hot(NodeContext& n) {
   const std::vector<Dim> sizes = n.sizes(1, "the depth");
@@ -84,21 +95,17 @@ void import_one_hot(NodeContext& n) {
   const std::int64_t depth = sizes.front().constant();
   const std::int64_t rank = n.rank(0) + 1;
   const std::int64_t axis = n.axis(n.integer("axis", -1), rank);
-  std::vector<std::int32_t> range;
   n.check(depth > 0 && depth <= (1 << 24), "a depth of {}", depth);
-  n.charge({depth});
-  for (std::int64_t i = 0; i < depth; ++i) range.push_back(static_cast<std::int32_t>(i));
-  Shape along(static_cast<std::size_t>(rank), Dim(1));
-  along[static_cast<std::size_t>(axis)] = depth;
-  const ValueId positions = n.reshape(n.constant(make_tensor({depth}, range)), along);
+  const ValueId positions = positions_along(n, depth, axis, rank);
   // Numbers below 0 count from the end, and floats are cut.
   const ValueId given = n.cast(n.value(0), DType::kI32);
-  const auto integer = [&](std::int64_t value) {
-    return n.constant(make_tensor({}, std::vector<std::int32_t>{static_cast<std::int32_t>(value)}));
-  };
-  const ValueId negative = n.add(graph::Compare{graph::CompareKind::kLess}, {given, integer(0)});
-  const ValueId index =
-      n.add(graph::Select{}, {negative, n.binary(BinaryKind::kAdd, given, integer(depth)), given});
+  const ValueId negative =
+      n.add(graph::Compare{graph::CompareKind::kLess}, {given, n.integer_constant(0)});
+  const ValueId index = n.add(
+      graph::Select{},
+      {negative,
+       n.binary(BinaryKind::kAdd, given, n.integer_constant(static_cast<std::int32_t>(depth))),
+       given});
   Shape shape = n.shape(0);
   shape.insert(shape.begin() + axis, Dim(1));
   const ValueId hot =
@@ -127,12 +134,8 @@ void import_hardmax(NodeContext& n) {
   graph::ArgReduce op;
   op.axis = axis;
   const ValueId most = n.add(op, {x});
-  n.charge({size.constant()});
-  std::vector<std::int32_t> range;
-  for (std::int64_t i = 0; i < size.constant(); ++i) range.push_back(static_cast<std::int32_t>(i));
-  Shape along(n.shape_of(x).size(), Dim(1));
-  along[static_cast<std::size_t>(axis)] = size;
-  const ValueId positions = n.reshape(n.constant(make_tensor({size.constant()}, range)), along);
+  const auto dimensions = static_cast<std::int64_t>(n.shape_of(x).size());
+  const ValueId positions = positions_along(n, size.constant(), axis, dimensions);
   const ValueId hot = n.add(graph::Compare{graph::CompareKind::kEqual}, {most, positions});
   n.result(0, n.reshape(n.cast(hot, DType::kF32), n.shape(0)));
 }

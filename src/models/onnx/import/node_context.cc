@@ -170,6 +170,10 @@ std::optional<std::vector<std::int64_t>> NodeContext::axes_of(std::size_t i) con
   return integer_list("axes");
 }
 
+void NodeContext::require_float() const {
+  if (inside(type(0)) != DType::kF32) unsupported("elements of type {}", to_string(type(0)));
+}
+
 void NodeContext::charge(const Dims& dims) const {
   std::int64_t bytes = 64;  // of a number with all that is known of it
   bool overflow = false;
@@ -196,6 +200,10 @@ ValueId NodeContext::scalar_constant(float value) {
   return constant(make_tensor({}, std::vector<float>{value}));
 }
 
+ValueId NodeContext::integer_constant(std::int32_t value) {
+  return constant(make_tensor({}, std::vector<std::int32_t>{value}));
+}
+
 ValueId NodeContext::constant(Tensor tensor) {
   return importer_.builder().constant(name(), std::move(tensor));
 }
@@ -203,6 +211,11 @@ ValueId NodeContext::constant(Tensor tensor) {
 const Shape& NodeContext::shape_of(ValueId id) const { return importer_.builder().shape(id); }
 
 DType NodeContext::dtype_of(ValueId id) const { return importer_.builder().value(id).dtype; }
+
+ValueId NodeContext::scaled(ValueId x, float factor) {
+  if (factor == 1.0F) return x;
+  return binary(graph::BinaryKind::kMul, x, scalar_constant(factor));
+}
 
 ValueId NodeContext::cast(ValueId x, DType to) {
   return dtype_of(x) == to ? x : add(graph::Cast{to}, {x});

@@ -67,6 +67,9 @@ class NodeContext {
   // The attribute "axes" of older versions of an operator, or input i of newer ones.
   std::optional<std::vector<std::int64_t>> axes_of(std::size_t i) const;
 
+  // Input 0 must be of a type that is computed with in float32.
+  void require_float() const;
+
   // Counts numbers that are about to be made here, off the budget that a file has; throws
   // kUnsupported where that is too little or the product overflows.
   void charge(const Dims& dims) const;
@@ -79,6 +82,7 @@ class NodeContext {
   std::vector<graph::ValueId> add_results(const graph::Op& op,
                                           const std::vector<graph::ValueId>& inputs);
   graph::ValueId scalar_constant(float value);
+  graph::ValueId integer_constant(std::int32_t value);
   graph::ValueId constant(Tensor tensor);
   const graph::Shape& shape_of(graph::ValueId id) const;
   DType dtype_of(graph::ValueId id) const;
@@ -88,6 +92,7 @@ class NodeContext {
   graph::ValueId binary(graph::BinaryKind kind, graph::ValueId a, graph::ValueId b) {
     return add(graph::Binary{kind}, {a, b});
   }
+  graph::ValueId scaled(graph::ValueId x, float factor);
   graph::ValueId cast(graph::ValueId x, DType to);
   graph::ValueId reshape(graph::ValueId x, graph::Shape shape);
   graph::ValueId transpose(graph::ValueId x, Axes permutation);

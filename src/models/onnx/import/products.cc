@@ -14,10 +14,6 @@ using graph::ValueId;
 
 namespace {
 
-void require_float(const NodeContext& n) {
-  if (inside(n.type(0)) != DType::kF32) n.unsupported("products of {}", to_string(n.type(0)));
-}
-
 // The last two dimensions exchanged.
 ValueId transposed(NodeContext& n, ValueId x) {
   const std::size_t rank = n.shape_of(x).size();
@@ -41,7 +37,7 @@ ValueId product(NodeContext& n, ValueId a, ValueId b) {
 }
 
 void import_matmul(NodeContext& n) {
-  require_float(n);
+  n.require_float();
   ValueId a = n.value(0);
   ValueId b = n.value(1);
   n.check(n.rank(0) > 0 && n.rank(1) > 0, "a product with a scalar");
@@ -56,14 +52,9 @@ void import_matmul(NodeContext& n) {
   n.result(0, n.reshape(y, shape));
 }
 
-ValueId scaled(NodeContext& n, ValueId x, float factor) {
-  if (factor == 1.0F) return x;
-  return n.binary(BinaryKind::kMul, x, n.scalar_constant(factor));
-}
-
 // alpha A B + beta C
 void import_gemm(NodeContext& n) {
-  require_float(n);
+  n.require_float();
   n.check(n.rank(0) == 2 && n.rank(1) == 2, "matrices of {} and {} dimensions", n.rank(0),
           n.rank(1));
   const float alpha = n.number("alpha", 1.0F);
@@ -76,7 +67,7 @@ void import_gemm(NodeContext& n) {
     ValueId bias = kNoValue;
     ValueId sum = kNoValue;
     if (n.has(2)) {
-      const ValueId c = scaled(n, n.value(2), beta);
+      const ValueId c = n.scaled(n.value(2), beta);
       const Dim width = n.shape_of(rows)[0];
       const bool is_row = graph::product(n.shape_of(c)) == width && !n.shape_of(c).empty() &&
                           n.shape_of(c).back() == width;
@@ -86,13 +77,13 @@ void import_gemm(NodeContext& n) {
         sum = c;
       }
     }
-    std::vector<ValueId> inputs{a, scaled(n, rows, alpha)};
+    std::vector<ValueId> inputs{a, n.scaled(rows, alpha)};
     if (bias != kNoValue) inputs.push_back(bias);
     const ValueId y = n.add(graph::Linear{}, inputs);
     return n.result(0, sum == kNoValue ? y : n.binary(BinaryKind::kAdd, y, sum));
   }
-  ValueId y = scaled(n, n.add(graph::MatMul{}, {a, rows}), alpha);
-  if (n.has(2)) y = n.binary(BinaryKind::kAdd, y, scaled(n, n.value(2), beta));
+  ValueId y = n.scaled(n.add(graph::MatMul{}, {a, rows}), alpha);
+  if (n.has(2)) y = n.binary(BinaryKind::kAdd, y, n.scaled(n.value(2), beta));
   n.result(0, y);
 }
 
@@ -204,7 +195,7 @@ std::string expanded_labels(const NodeContext& n, const std::string& text, std::
 }
 
 void import_einsum(NodeContext& n) {
-  require_float(n);
+  n.require_float();
   std::string equation = n.text("equation", "");
   std::erase(equation, ' ');
   const std::size_t arrow = equation.find("->");

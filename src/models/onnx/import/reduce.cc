@@ -148,7 +148,7 @@ SoftmaxRows softmax_rows(NodeContext& n) {
 }
 
 void import_softmax(NodeContext& n) {
-  if (inside(n.type(0)) != DType::kF32) n.unsupported("elements of type {}", to_string(n.type(0)));
+  n.require_float();
   const SoftmaxRows rows = softmax_rows(n);
   if (n.op_type() == "Softmax") {
     const ValueId y = n.add(graph::Softmax{rows.axis}, {rows.x});

@@ -130,7 +130,7 @@ std::vector<AxisSize> sizes_of(NodeContext& n) {
 }
 
 void import_resize(NodeContext& n) {
-  if (inside(n.type(0)) != DType::kF32) n.unsupported("elements of type {}", to_string(n.type(0)));
+  n.require_float();
   graph::Resize op;
   op.mode = mode_of(n);
   op.coordinates = coordinates_of(n);

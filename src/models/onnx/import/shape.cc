@@ -257,7 +257,7 @@ void import_trilu(NodeContext& n) {
   } else if (n.dtype_of(x) == DType::kBool) {
     zero = n.constant(truth(false));
   } else {
-    zero = n.constant(make_tensor({}, std::vector<std::int32_t>{0}));
+    zero = n.integer_constant(0);
   }
   n.result(0, n.add(graph::Select{}, {mask, x, zero}));
 }
