@@ -35,7 +35,6 @@ class Importer {
 
   graph::Graph run();
 
-  const OnnxModel& model() const { return model_; }
   graph::Builder& builder() { return builder_; }
   FoldingBudget& budget() { return budget_; }
 

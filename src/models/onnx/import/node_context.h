@@ -33,13 +33,10 @@ class NodeContext {
   // Inputs, from 0.
   std::size_t input_count() const { return node_.inputs.size(); }
   bool has(std::size_t i) const { return i < node_.inputs.size() && !node_.inputs[i].empty(); }
-  const Operand& input(std::size_t i) const { return operand(i); }
   OnnxDataType type(std::size_t i) const { return operand(i).type; }
   const graph::Shape& shape(std::size_t i) const { return operand(i).shape; }
   std::int64_t rank(std::size_t i) const { return static_cast<std::int64_t>(shape(i).size()); }
   graph::ValueId value(std::size_t i) { return importer_.value(operand(i), node_.inputs[i]); }
-  // kNoValue where there is none.
-  graph::ValueId value_or_none(std::size_t i) { return has(i) ? value(i) : graph::kNoValue; }
   // The elements of integers and truths where they are known; null otherwise.
   const Integers* integers(std::size_t i) const { return operand(i).integers.get(); }
   // Elements that must be known, `what` they are in the message.
