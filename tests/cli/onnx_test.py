@@ -172,6 +172,17 @@ class OnnxTest(CliTest):
                       self.error(USAGE, "run", "m.onnx", "--inputs",
                                  self.write_inputs("bad.npz", x=[0.5, 1.0, 2.0]), "-o", "o3.npz"))
 
+    def test_engines_of_constants_without_names(self):
+        constant = (field(2, "c") + field(4, "Constant") +
+                    field(5, field(1, "value") + field(5, field(1, 3) + field(2, 1) +
+                                                       field(9, struct.pack("<3f", 1, 2, 3))) + field(20, 4)))
+        self.write("m.onnx", model([constant, node("Add", ["x", "c"], ["y"], "add")], [],
+                                   [value("x", 3)], [value("y", 3)]))
+        self.write_inputs("i.npz", x=[0.5, 1.0, -3.0])
+        self.expect(DONE, "build", "m.onnx", "-o", "m.lasso", "--no-timing")
+        self.expect(DONE, "run", "m.lasso", "--inputs", "i.npz", "-o", "o.npz")
+        self.assertEqual(self.read_outputs("o.npz")["y"], (1.5, 3.0, 0.0))
+
     def test_names_may_be_missing(self):
         graph = field(1, node("Relu", ["x"], ["y"], "")) + field(11, value("x", 3)) + field(12, value("y", 3))
         self.write("m.onnx", field(1, 8) + field(7, graph) + field(8, field(2, 17)))

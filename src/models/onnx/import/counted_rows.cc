@@ -94,8 +94,8 @@ graph::Graph with_capacities(graph::Graph graph, const std::vector<CountedSize>&
       LASSO_CHECK(!mixes_rows(node, graph, counted.symbol), ErrorCode::kUnsupported,
                   "{}: \"{}\" is computed from all rows of \"{}\", how many of which there are is "
                   "known at run time only",
-                  path, graph.value(node.outputs.front()).name,
-                  graph.value(node.inputs.front()).name);
+                  path, printable(graph.value(node.outputs.front()).name),
+                  printable(graph.value(node.inputs.front()).name));
     }
     const Dim size = Dim::symbol(counted.symbol);
     bool is_output = false;

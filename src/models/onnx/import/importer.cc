@@ -97,6 +97,19 @@ bool fits_int32(std::int64_t value) {
          value <= std::numeric_limits<std::int32_t>::max();
 }
 
+// Names that engine files may hold. Inputs and outputs keep the model's own, by which they are
+// called.
+void name_values(graph::Graph& graph) {
+  constexpr std::size_t kMost = 200;
+  std::set<ValueId> arguments(graph.inputs.begin(), graph.inputs.end());
+  arguments.insert(graph.outputs.begin(), graph.outputs.end());
+  for (std::size_t i = 0; i < graph.values.size(); ++i) {
+    std::string& name = graph.values[i].name;
+    if (arguments.count(static_cast<ValueId>(i)) > 0) continue;
+    name = name.empty() ? "constant" : printable(name, kMost);
+  }
+}
+
 }  // namespace
 
 DType inside(OnnxDataType type) {
@@ -137,6 +150,7 @@ graph::Graph Importer::run() {
   add_nodes();
   add_outputs();
   graph::Graph graph = builder_.take();
+  name_values(graph);
   for (const auto& [symbol, least] : least_) {
     graph.profile[symbol].min = least;
     graph.profile[symbol].opt = least;
