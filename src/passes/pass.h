@@ -45,6 +45,14 @@ graph::Graph fuse_layer_norm(graph::Graph graph, const PassContext& context);
 // x sigmoid(x) becomes SiLU, x (1 + erf(x / sqrt 2)) / 2 GELU, and a constant that is added to all
 // rows of a layer's result its bias.
 graph::Graph fuse_functions(graph::Graph graph, const PassContext& context);
+// softmax(scale q k^T) v of heads becomes Attention; of one value's thirds, with decomposed relative
+// positions or without, WindowAttention of the whole grid.
+graph::Graph fuse_attention(graph::Graph graph, const PassContext& context);
+// Several reshapes and transpositions one after another become one of each, or none.
+graph::Graph merge_layouts(graph::Graph graph, const PassContext& context);
+// WindowAttention of windows that are cut out of a grid before one linear layer and put back behind
+// another becomes that of the grid in windows.
+graph::Graph fuse_windows(graph::Graph graph, const PassContext& context);
 // activation(op(...)) where nothing else reads op's result: the activation becomes an attribute of
 // op.
 graph::Graph fuse_activation(graph::Graph graph, const PassContext& context);

@@ -33,6 +33,11 @@ const std::vector<Pass>& pipeline() {
       {"fuse_layer_norm", each<fuse_layer_norm>},
       {"fuse_functions", each<fuse_functions>},
       {"eliminate_dead", each<eliminate_dead>},
+      {"fuse_attention", each<fuse_attention>},
+      {"merge_layouts", each<merge_layouts>},
+      {"eliminate_dead", each<eliminate_dead>},
+      {"fuse_windows", each<fuse_windows>},
+      {"eliminate_dead", each<eliminate_dead>},
       // A fusion leaves the merged node behind, whose reads would hide other single uses.
       {"fuse_activation", each<fuse_activation>},
       {"eliminate_dead", each<eliminate_dead>},
