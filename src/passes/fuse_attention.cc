@@ -19,9 +19,7 @@ using graph::ValueId;
 
 namespace {
 
-void append(Axes& axes, const Axes& more) {
-  axes.insert(axes.end(), more.begin(), more.end());
-}
+void append(Axes& axes, const Axes& more) { axes.insert(axes.end(), more.begin(), more.end()); }
 
 bool has(const Axes& axes, Axis axis) {
   return std::find(axes.begin(), axes.end(), axis) != axes.end();
@@ -64,8 +62,8 @@ class ScoreTracer final : public AxisTracer {
     auto view = AxisTracer::through(node);
     // A factor would have to reach what was added before.
     const Product* from = view ? product(*view) : nullptr;
-    const bool plain = from == nullptr || op == nullptr ||
-                       (from->added.empty() && !from->normalised);
+    const bool plain =
+        from == nullptr || op == nullptr || (from->added.empty() && !from->normalised);
     return plain ? view : std::nullopt;
   }
 
@@ -189,7 +187,8 @@ class AttentionFinder {
     return with_positions(found, scores);
   }
 
-  // Whether q, k and v are the thirds of one value's last dimension: [batches, tokens, 3, heads, d].
+  // Whether q, k and v are the thirds of one value's last dimension: [batches, tokens, 3, heads,
+  // d].
   bool is_joint(const Found& found) const {
     const ValueId root = found.q.view.root;
     if (found.k.view.root != root || found.v.view.root != root) return false;
@@ -310,8 +309,8 @@ class AttentionFinder {
       const Axes other = tracer_.leaves(against[i]);
       if (own == other) continue;
       if (own.empty()) {
-        const bool is_row = std::any_of(other.begin(), other.end(),
-                                        [&](Axis axis) { return has(rows, axis); });
+        const bool is_row =
+            std::any_of(other.begin(), other.end(), [&](Axis axis) { return has(rows, axis); });
         if (is_row) return {};
         continue;
       }
@@ -350,8 +349,8 @@ std::optional<Tensor> relative_table(const graph::Value& value, std::int64_t sid
   std::vector<float> table(static_cast<std::size_t>(2 * side - 1) * width);
   for (std::int64_t i = 0; i < side; ++i) {
     for (std::int64_t j = 0; j < side; ++j) {
-      const auto at = table.begin() +
-                      static_cast<std::ptrdiff_t>(static_cast<std::size_t>(i - j + side - 1) * width);
+      const auto at = table.begin() + static_cast<std::ptrdiff_t>(
+                                          static_cast<std::size_t>(i - j + side - 1) * width);
       // Those of the first row and column come first, and the others repeat them.
       const bool first = i == 0 || j == 0;
       const auto length = static_cast<std::ptrdiff_t>(width);

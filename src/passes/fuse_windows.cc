@@ -63,6 +63,8 @@ class WindowFinder {
     Windows found;
     if (!find_before(attention.inputs.front(), side, found)) return {};
     if (!find_behind(attention.outputs.front(), side, found)) return {};
+    const Shape& grid = shape(found.grid);
+    if (grid[1] == side && grid[2] == side) return {};  // one window, which is no part of anything
     return found;
   }
 
@@ -73,8 +75,8 @@ class WindowFinder {
   bool find_before(ValueId qkv, const Dim& side, Windows& found) {
     const View parts = tracer_.trace(qkv);
     const auto [layer, linear] = tracer_.match().maker_of<Linear>(parts.root);
-    const bool in_order = tracer_.same(tracer_.leaves(parts.dims),
-                                       tracer_.leaves(tracer_.trace(parts.root).dims));
+    const bool in_order =
+        tracer_.same(tracer_.leaves(parts.dims), tracer_.leaves(tracer_.trace(parts.root).dims));
     if (layer == nullptr || !is_plain(*layer) || !in_order) return false;
     if (linear->activation != graph::Activation::kNone) return false;
     const View tokens = tracer_.trace(layer->inputs.front());
@@ -88,8 +90,8 @@ class WindowFinder {
     const auto rows = divided(grid.dims[1], shape(full)[1], side);
     const auto columns = divided(grid.dims[2], shape(full)[2], side);
     if (!rows || !columns) return false;
-    const Axes expected = joined({grid.dims[0], (*rows)[0], (*columns)[0], (*rows)[1],
-                                  (*columns)[1], grid.dims[3]});
+    const Axes expected =
+        joined({grid.dims[0], (*rows)[0], (*columns)[0], (*rows)[1], (*columns)[1], grid.dims[3]});
     if (!tracer_.same(tracer_.leaves(*dims), expected)) return false;
     found.first = layer;
     return find_grid(full, side, found);
@@ -108,8 +110,8 @@ class WindowFinder {
       if (pad->after[axis] != expected) return false;
     }
     const Dim zero = 0;
-    const bool is = pad->value == 0.0F && pad->before == Shape(4, zero) &&
-                    pad->after[0] == zero && pad->after[3] == zero;
+    const bool is = pad->value == 0.0F && pad->before == Shape(4, zero) && pad->after[0] == zero &&
+                    pad->after[3] == zero;
     found.grid = node->inputs.front();
     found.filled = true;
     return is;
@@ -137,9 +139,8 @@ class WindowFinder {
     const auto rows = shape(full)[1].divided_by(side);
     const auto columns = shape(full)[2].divided_by(side);
     if (!rows || !columns) return false;
-    const auto parts =
-        tracer_.grouped(tracer_.leaves(tracer_.trace(projected).dims),
-                        {grid[0], *rows, *columns, side, side, shape(full)[3]});
+    const auto parts = tracer_.grouped(tracer_.leaves(tracer_.trace(projected).dims),
+                                       {grid[0], *rows, *columns, side, side, shape(full)[3]});
     if (!parts) return false;
     const Axes expected =
         joined({(*parts)[0], (*parts)[1], (*parts)[3], (*parts)[2], (*parts)[4], (*parts)[5]});
@@ -175,8 +176,8 @@ class WindowFinder {
   ValueId behind_slices(ValueId id) const {
     for (const Node* node = only_reader(id); node != nullptr; node = only_reader(id)) {
       const auto* op = std::get_if<graph::Slice>(&node->op);
-      const bool is = op != nullptr && (op->axis == 1 || op->axis == 2) && op->begin == Dim(0) &&
-                      op->step == 1;
+      const bool is =
+          op != nullptr && (op->axis == 1 || op->axis == 2) && op->begin == Dim(0) && op->step == 1;
       if (!is) break;
       id = node->outputs.front();
     }

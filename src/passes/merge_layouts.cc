@@ -29,7 +29,7 @@ Graph merge_layouts(Graph graph, const PassContext& /*context*/) {
     if (value.count) keeps[static_cast<std::size_t>(*value.count)] = true;
   }
   std::vector<std::int32_t> transpositions(before.values.size(), 0);  // between it and its root
-  std::vector<ValueId> same(before.values.size(), kNoValue);          // as it, that is there as well
+  std::vector<ValueId> same(before.values.size(), kNoValue);  // as it, that is there as well
   std::vector<Node> nodes;
   for (Node& node : graph.nodes) {
     const ValueId result = node.outputs.front();

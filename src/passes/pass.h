@@ -45,8 +45,8 @@ graph::Graph fuse_layer_norm(graph::Graph graph, const PassContext& context);
 // x sigmoid(x) becomes SiLU, x (1 + erf(x / sqrt 2)) / 2 GELU, and a constant that is added to all
 // rows of a layer's result its bias.
 graph::Graph fuse_functions(graph::Graph graph, const PassContext& context);
-// softmax(scale q k^T) v of heads becomes Attention; of one value's thirds, with decomposed relative
-// positions or without, WindowAttention of the whole grid.
+// softmax(scale q k^T) v of heads becomes Attention; of one value's thirds, with decomposed
+// relative positions or without, WindowAttention of the whole grid.
 graph::Graph fuse_attention(graph::Graph graph, const PassContext& context);
 // Several reshapes and transpositions one after another become one of each, or none.
 graph::Graph merge_layouts(graph::Graph graph, const PassContext& context);
