@@ -154,5 +154,47 @@ TEST(NearlyNormal, ReachesAsFarAsItSays) {
   EXPECT_EQ(nearly_normal(0x7fff7fff80008000U), 0);
 }
 
+TEST(Tensor, IsMadeDense) {
+  Tensor matrix = make_tensor({3, 2}, std::vector<float>{1, 2, 3, 4, 5, 6});
+  EXPECT_TRUE(matrix.is_dense());
+  EXPECT_EQ(matrix.dense().data, matrix.data) << "nothing is copied";
+  matrix.transposed = true;
+  matrix.dims = {2, 3};
+  EXPECT_FALSE(matrix.is_dense());
+  EXPECT_THROW(matrix.view(), Error);
+  const Tensor rows = matrix.dense();
+  const std::vector<float> expected{1, 3, 5, 2, 4, 6};
+  EXPECT_EQ(std::vector<float>(rows.view().as<float>(), rows.view().as<float>() + 6), expected);
+
+  // Larger than the squares that are transposed at once, with rests, in every size of element.
+  const auto check = [](DType dtype, std::size_t size) {
+    constexpr std::int64_t kRows = 37;
+    constexpr std::int64_t kColumns = 65;
+    const auto bytes = std::make_shared<std::vector<std::uint8_t>>(kRows * kColumns * size + 1);
+    for (std::size_t i = 0; i < bytes->size(); ++i) {
+      (*bytes)[i] = static_cast<std::uint8_t>(i * 7 + i / 251);
+    }
+    // One byte off, as in a file.
+    const Tensor stored{dtype,
+                        {kRows, kColumns},
+                        std::shared_ptr<const void>(bytes, bytes->data() + 1),
+                        nullptr,
+                        true};
+    const Tensor dense = stored.dense();
+    const auto* made = static_cast<const std::uint8_t*>(dense.data.get());
+    for (std::size_t r = 0; r < kRows; ++r) {
+      for (std::size_t c = 0; c < kColumns; ++c) {
+        for (std::size_t b = 0; b < size; ++b) {
+          ASSERT_EQ(made[(r * kColumns + c) * size + b], (*bytes)[1 + (c * kRows + r) * size + b]);
+        }
+      }
+    }
+  };
+  check(DType::kU8, 1);
+  check(DType::kF16, 2);
+  check(DType::kF32, 4);
+  check(DType::kF64, 8);
+}
+
 }  // namespace
 }  // namespace lasso

@@ -2,6 +2,10 @@
 
 #include <fmt/ranges.h>
 
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+
 #include "core/aligned_buffer.h"
 #include "core/bytes.h"
 #include "core/check.h"
@@ -20,6 +24,66 @@ std::int64_t element_count(const Dims& dims) {
 }
 
 std::string to_string(const Dims& dims) { return fmt::format("[{}]", fmt::join(dims, ", ")); }
+
+bool Tensor::is_dense() const {
+  return !transposed && reinterpret_cast<std::uintptr_t>(data.get()) % size_of(dtype) == 0;
+}
+
+TensorView Tensor::view() const {
+  LASSO_CHECK(is_dense(), ErrorCode::kInternal, "a tensor {} that is not dense is read as it lies",
+              to_string(dims));
+  return {dtype, dims, data.get()};
+}
+
+namespace {
+
+// From bytes at any address, of a matrix [columns, rows].
+template <typename T>
+void transpose_into(const std::byte* from, std::int64_t rows, std::int64_t columns, void* to) {
+  // Squares of so many elements a side, whose lines stay in the first cache.
+  constexpr std::int64_t kSide = 32;
+  auto* out = static_cast<T*>(to);
+  for (std::int64_t r = 0; r < rows; r += kSide) {
+    for (std::int64_t c = 0; c < columns; c += kSide) {
+      const std::int64_t last_row = std::min(rows, r + kSide);
+      const std::int64_t last_column = std::min(columns, c + kSide);
+      for (std::int64_t i = r; i < last_row; ++i) {
+        for (std::int64_t j = c; j < last_column; ++j) {
+          std::memcpy(out + i * columns + j, from + (j * rows + i) * std::int64_t{sizeof(T)},
+                      sizeof(T));
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+
+Tensor Tensor::dense() const {
+  if (is_dense()) return *this;
+  auto buffer = std::make_shared<AlignedBuffer>(bytes());
+  const auto* from = static_cast<const std::byte*>(data.get());
+  if (!transposed) {
+    copy_bytes(buffer->data(), from, bytes());
+  } else {
+    LASSO_CHECK(dims.size() == 2, ErrorCode::kInternal, "a transposed tensor {}", to_string(dims));
+    switch (size_of(dtype)) {
+      case 1:
+        transpose_into<std::uint8_t>(from, dims[0], dims[1], buffer->data());
+        break;
+      case 2:
+        transpose_into<std::uint16_t>(from, dims[0], dims[1], buffer->data());
+        break;
+      case 4:
+        transpose_into<std::uint32_t>(from, dims[0], dims[1], buffer->data());
+        break;
+      default:
+        transpose_into<std::uint64_t>(from, dims[0], dims[1], buffer->data());
+        break;
+    }
+  }
+  return {dtype, dims, std::shared_ptr<const void>(buffer, buffer->data()), nullptr};
+}
 
 void Tensor::release_pages() const {
   if (file != nullptr) file->release(static_cast<const std::byte*>(data.get()), bytes());

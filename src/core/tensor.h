@@ -37,15 +37,26 @@ struct TensorView {
 
 class MappedFile;
 
-// A dense row-major tensor with shared ownership of its bytes (a mapped file, a buffer).
+// A row-major tensor with shared ownership of its bytes (a mapped file, a buffer).
 struct Tensor {
   DType dtype = DType::kF32;
   Dims dims;
   std::shared_ptr<const void> data;
   std::shared_ptr<const MappedFile> file;  // the map that the bytes lie in, if they do
+  // Of a matrix: the bytes are those of the transposed one.
+  bool transposed = false;
 
-  TensorView view() const { return {dtype, dims, data.get()}; }
-  std::size_t bytes() const { return view().bytes(); }
+  // Whether the bytes can be read as they lie: in the order of the dimensions, each element at a
+  // multiple of its size. Constants of graphs may be otherwise, so that a file's weights need no
+  // copy until they are used.
+  bool is_dense() const;
+  // The tensor itself, or a copy that is dense.
+  Tensor dense() const;
+  // Throws kInternal for one that is not dense.
+  TensorView view() const;
+  std::size_t bytes() const {
+    return static_cast<std::size_t>(element_count(dims)) * size_of(dtype);
+  }
   // Takes the pages of a mapped tensor out of the resident set until they are used again.
   void release_pages() const;
   // Throws kCorruptFile if the file that the bytes lie in has become shorter; see MappedFile.

@@ -25,7 +25,7 @@ std::vector<float> Expansion::constant_values(std::size_t i) const {
   if (!has(i)) return {};
   const Value& value = graph_.value(input(i));
   if (!value.constant || value.constant->data == nullptr) return {};
-  return read_f32(value.constant->view());
+  return read_f32(value.constant->dense().view());
 }
 
 ValueId Expansion::append(const std::string& name, Value value) {
@@ -95,7 +95,7 @@ ValueId Expansion::rounded(const std::string& name, ValueId x, DType half) {
   if (dtype(x) == half) return to_float(name, x);
   const Value& value = graph_.value(x);
   if (value.constant && value.constant->data != nullptr) {
-    std::vector<float> values = read_f32(value.constant->view());
+    std::vector<float> values = read_f32(value.constant->dense().view());
     for (float& v : values) v = rounded_to_half(half, v);
     return constant(name, make_tensor(value.constant->dims, values));
   }

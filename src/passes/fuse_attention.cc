@@ -340,7 +340,7 @@ class AttentionFinder {
 std::optional<Tensor> relative_table(const graph::Value& value, std::int64_t side) {
   const Tensor& all = *value.constant;
   if (!is_real(all.dtype) || all.data == nullptr) return {};
-  const std::vector<float> elements = read_f32(all.view());
+  const std::vector<float> elements = read_f32(all.dense().view());
   const auto width = elements.size() / static_cast<std::size_t>(side * side);
   const auto row = [&](std::int64_t i, std::int64_t j) {
     return elements.begin() +

@@ -304,7 +304,7 @@ class Lowering {
     if (result.smoothing != nullptr) {
       for (const std::size_t i : {1, 2}) {
         const Value& value = graph_.value(node.inputs[i]);
-        std::vector<float> scaled = read_f32(value.constant->view());
+        std::vector<float> scaled = read_f32(value.constant->dense().view());
         for (std::size_t c = 0; c < scaled.size(); ++c) scaled[c] /= (*result.smoothing)[c];
         node.inputs[i] = constant(value.name + ".smoothed", scaled);
       }

@@ -52,7 +52,7 @@ class Matcher {
     if (!is_constant(id)) return {};
     const Tensor& tensor = *graph_.value(id).constant;
     if (element_count(tensor.dims) != 1 || !is_real(tensor.dtype)) return {};
-    return read_f32(tensor.view()).front();
+    return read_f32(tensor.dense().view()).front();
   }
   bool is_number(graph::ValueId id, float value) const {
     const auto seen = number(id);

@@ -30,7 +30,7 @@ namespace {
 // The constant with the type that its value has in the graph: float16, bfloat16 and float64 become
 // float32.
 void copy_constant(const Value& value, std::byte* out) {
-  const Tensor& tensor = *value.constant;
+  const Tensor tensor = value.constant->dense();
   if (value.dtype == DType::kF32) {
     read_f32(tensor.view(), reinterpret_cast<float*>(out));
     return;
@@ -47,17 +47,19 @@ class ConstantStore {
   StoredBytes packed(const kernels::Family& family, std::size_t kernel, const kernels::Call& call,
                      const PackedForm& form, const std::vector<const Value*>& values) {
     PackedKey key{form.layout, form.bytes, {}};
-    for (const TensorView& view : views_of(values)) std::get<2>(key).push_back(source_of(view));
+    for (const Value* value : values) {
+      std::get<2>(key).push_back(value == nullptr ? Source{} : source_of(*value));
+    }
     StoredBytes& stored = packed_[key];
     if (stored.bytes == 0 && form.bytes > 0) {
       stored =
           place(form.bytes, [&family, kernel, call, tensors = tensors_of(values)](std::byte* out) {
-            std::vector<TensorView> views;
+            std::vector<Tensor> dense;
             for (const auto& tensor : tensors) {
-              views.push_back(tensor ? tensor->view() : TensorView{});
               if (tensor) tensor->check_file();
+              dense.push_back(tensor ? tensor->dense() : Tensor{});
             }
-            family.pack(kernel, call, views, out);
+            family.pack(kernel, call, views_of(dense), out);
             for (const auto& tensor : tensors) {
               if (!tensor) continue;
               tensor->check_file();
@@ -69,7 +71,7 @@ class ConstantStore {
   }
 
   StoredBytes plain(const Value& value) {
-    StoredBytes& stored = plain_[source_of(view_of(value))];
+    StoredBytes& stored = plain_[source_of(value)];
     if (stored.bytes == 0) {
       const auto bytes =
           static_cast<std::size_t>(element_count(value.constant->dims)) * size_of(value.dtype);
@@ -88,28 +90,36 @@ class ConstantStore {
     for (const auto& [stored, fill] : jobs_) sink.store(stored, fill);
   }
 
-  // What pack() takes.
-  static std::vector<TensorView> views_of(const std::vector<const Value*>& values) {
-    std::vector<TensorView> views;
+  // What pack() takes, of values or none.
+  static std::vector<Tensor> dense_of(const std::vector<const Value*>& values) {
+    std::vector<Tensor> tensors;
     for (const Value* value : values) {
-      views.push_back(value == nullptr ? TensorView{} : view_of(*value));
+      tensors.push_back(value == nullptr ? Tensor{} : tensor_of(*value).dense());
     }
+    return tensors;
+  }
+  static std::vector<TensorView> views_of(const std::vector<Tensor>& tensors) {
+    std::vector<TensorView> views;
+    for (const Tensor& tensor : tensors) views.push_back(tensor.view());
     return views;
   }
 
  private:
   // Where a constant comes from. A checkpoint may view one storage as several tensors, which are
   // the same constant only if address, type and shape agree.
-  using Source = std::tuple<const void*, DType, Dims>;
+  using Source = std::tuple<const void*, DType, Dims, bool>;
   using PackedKey = std::tuple<std::string, std::size_t, std::vector<Source>>;
 
-  static Source source_of(const TensorView& view) { return {view.data, view.dtype, view.dims}; }
+  static Source source_of(const Value& value) {
+    const Tensor& tensor = tensor_of(value);
+    return {tensor.data.get(), tensor.dtype, tensor.dims, tensor.transposed};
+  }
 
-  static TensorView view_of(const Value& value) {
+  static const Tensor& tensor_of(const Value& value) {
     const Tensor& tensor = *value.constant;
     LASSO_CHECK(tensor.data != nullptr || tensor.bytes() == 0, ErrorCode::kInternal,
                 "constant {} has no data", value.name);
-    return tensor.view();
+    return tensor;
   }
 
   static std::vector<std::optional<Tensor>> tensors_of(const std::vector<const Value*>& values) {
@@ -215,8 +225,9 @@ class ProgramCompiler {
       for (const Value* value : packed) {
         if (value != nullptr && value->constant) value->constant->check_file();
       }
+      const std::vector<Tensor> dense = ConstantStore::dense_of(packed);
       const TimedChoice& timed =
-          options_.times->of(family, call, options_, ConstantStore::views_of(packed));
+          options_.times->of(family, call, options_, ConstantStore::views_of(dense));
       compiled.times = timed.times;
       compiled.preferred = timed.preferred;
     }

@@ -6,6 +6,7 @@
 #include "core/aligned_buffer.h"
 #include "core/bytes.h"
 #include "core/check.h"
+#include "core/convert.h"
 #include "formats/text.h"
 
 namespace lasso {
@@ -23,11 +24,12 @@ Tensor to_tensor(const OnnxTensor& tensor) {
                             [](std::byte b) { return b <= std::byte{1}; }),
                 ErrorCode::kCorruptFile, "{}: holds a bool that is neither 0 nor 1", where);
   }
-  const bool aligned = reinterpret_cast<std::uintptr_t>(tensor.data) % size_of(*dtype) == 0;
-  if (aligned && tensor.data != nullptr) {
-    return {*dtype, tensor.dims, std::shared_ptr<const void>(tensor.owner, tensor.data),
-            tensor.file};
-  }
+  // Large ones stay where they lie.
+  constexpr std::size_t kLarge = std::size_t{64} << 10;
+  const bool stays = tensor.bytes >= kLarge && is_real(*dtype);
+  const Tensor view{*dtype, tensor.dims, std::shared_ptr<const void>(tensor.owner, tensor.data),
+                    tensor.file};
+  if (tensor.data != nullptr && (stays || view.is_dense())) return view;
   const auto buffer = std::make_shared<AlignedBuffer>(tensor.bytes);
   copy_bytes(buffer->data(), tensor.data, tensor.bytes);
   if (tensor.file != nullptr) tensor.file->check_size();

@@ -36,8 +36,9 @@ struct OnnxTensor {
 std::int64_t element_count(const OnnxTensor& tensor);
 
 // A tensor of one of Lasso's own types: a view that shares ownership where the elements are
-// aligned, a copy otherwise. Throws kUnsupported, with the tensor's name and type, for other types,
-// and kCorruptFile where a bool is neither 0 nor 1.
+// aligned, or are many floats, which then may have to be made dense; a copy otherwise. Throws
+// kUnsupported, with the tensor's name and type, for other types, and kCorruptFile where a bool is
+// neither 0 nor 1.
 Tensor to_tensor(const OnnxTensor& tensor);
 
 // A size: unknown, a number, or a symbol.

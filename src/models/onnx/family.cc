@@ -46,9 +46,19 @@ OnnxModel read_model(const ModelSource& source) {
 std::string hash_of(const OnnxModel& model, const FixedInputs& fixed) {
   Checksum sum;
   const MappedFile& file = *model.file;
-  sum.update(file.data(), file.size());
+  // A part at a time, whose pages are needed again one by one.
+  const auto add = [&sum](const MappedFile& from, const std::byte* data, std::size_t bytes) {
+    constexpr std::size_t kPart = std::size_t{16} << 20;
+    for (std::size_t begin = 0; begin < bytes; begin += kPart) {
+      const std::size_t size = std::min(kPart, bytes - begin);
+      sum.update(data + begin, size);
+      from.release(data + begin, size);
+    }
+  };
+  add(file, file.data(), file.size());
   for (const OnnxTensor& tensor : model.graph.initializers) {
-    if (tensor.file != nullptr && tensor.file != model.file) sum.update(tensor.data, tensor.bytes);
+    const bool is_beside = tensor.file != nullptr && tensor.file != model.file;
+    if (is_beside) add(*tensor.file, tensor.data, tensor.bytes);
   }
   for (const auto& [name, tensor] : fixed) {
     sum.update(name + to_string(tensor.dims));

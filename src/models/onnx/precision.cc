@@ -7,15 +7,16 @@ namespace lasso::onnx {
 
 namespace {
 
-// The weights of a node that may be lowered; null for others.
-const std::string* weights_name(const graph::Graph& program, const graph::Node& node,
-                                bool convolutions) {
-  const bool linear = std::holds_alternative<graph::Linear>(node.op);
-  const bool conv = std::holds_alternative<graph::Conv2d>(node.op) ||
-                    std::holds_alternative<graph::ConvTranspose2d>(node.op);
-  if (!linear && !(convolutions && conv)) return nullptr;
-  const graph::Value& weights = program.value(node.inputs.at(1));
-  return weights.constant ? &weights.name : nullptr;
+// Images have so many channels at most; in a depthwise convolution's weights there is one.
+constexpr std::int64_t kMostImageChannels = 4;
+
+// In which numbers a convolution is computed beside layers in `half`.
+DType convolution_weights(const graph::Value& weights, std::int64_t groups, DType half,
+                          bool on_gpu) {
+  const bool reads_pixels = groups == 1 && weights.constant->dims.at(1) <= kMostImageChannels;
+  // The 11 bits of float16 hold the 8 of a pixel, those of bfloat16 only just.
+  if (reads_pixels) return on_gpu ? DType::kF16 : DType::kF32;
+  return groups == 1 || on_gpu ? half : DType::kF32;
 }
 
 }  // namespace
@@ -28,15 +29,27 @@ quant::PrecisionPlan precision_plan(const graph::Graph& program, Precision preci
   if (precision == Precision::kFp32) return {};
   if (!reference) check_precision(precision, target);
   const DType weights = weights_of(precision);
+  const DType half = is_half(weights) ? weights : DType::kBF16;
+  const bool on_gpu = is_gpu(target);
+  const bool is_faster = reference || target.half_is_faster();
+  const bool lowers_rest = is_faster || is_half(weights);
   quant::PrecisionPlan plan;
   for (const graph::Node& node : program.nodes) {
-    const std::string* name = weights_name(program, node, is_half(weights));
-    if (name != nullptr) plan.layers[*name].weights = weights;
+    if (node.inputs.size() < 2 || node.inputs[1] == graph::kNoValue) continue;
+    const graph::Value& value = program.value(node.inputs[1]);
+    if (!value.constant) continue;
+    if (std::holds_alternative<graph::Linear>(node.op)) {
+      plan.layers[value.name].weights = weights;
+    } else if (const auto* conv = std::get_if<graph::Conv2d>(&node.op); conv && lowers_rest) {
+      const DType type = convolution_weights(value, conv->groups, half, on_gpu);
+      if (type != DType::kF32) plan.layers[value.name].weights = type;
+    } else if (std::holds_alternative<graph::ConvTranspose2d>(node.op) && lowers_rest) {
+      plan.layers[value.name].weights = half;
+    }
   }
-  if (is_half(weights)) {
-    plan.window_attention = weights;
-    plan.attention = weights;
-  }
+  if (lowers_rest) plan.window_attention = half;
+  // Tokens are float32 on CPUs that have no float16.
+  if (is_faster && (on_gpu || half == DType::kF16)) plan.attention = half;
   return plan;
 }
 

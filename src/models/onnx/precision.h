@@ -9,9 +9,11 @@
 
 namespace lasso::onnx {
 
-// In bf16 and fp16 all linear layers and convolutions with weights, and attention; in int8 the
-// linear layers, with the rest in float32. Throws kUnsupported for what the target lacks, and
-// kInvalidArgument for kAuto.
+// The same layers in the same numbers as of a SAM checkpoint, told by what they are: linear layers
+// in the precision; the convolutions between them and attention in 16 bits, beside int8 in
+// bfloat16, where such products are faster, or were asked for. What reads pixels stays in float32,
+// on GPUs in float16, as do depthwise and grouped convolutions on CPUs. Throws kUnsupported for
+// what the target lacks, and kInvalidArgument for kAuto.
 quant::PrecisionPlan precision_plan(const graph::Graph& program, Precision precision,
                                     const backend::TargetInfo& target, bool reference);
 

@@ -24,11 +24,11 @@ std::byte* bytes_of(const Tensor& tensor) {
   return const_cast<std::byte*>(static_cast<const std::byte*>(tensor.data.get()));
 }
 
-// Kernels read float32 where a graph's constant is in another float type.
+// Kernels read dense tensors, and float32 where a graph's constant is in another float type.
 Tensor as_computed(const Tensor& tensor) {
-  if (!is_real(tensor.dtype) || tensor.dtype == DType::kF32) return tensor;
+  if (!is_real(tensor.dtype) || tensor.dtype == DType::kF32) return tensor.dense();
   Tensor wide = allocate(DType::kF32, tensor.dims);
-  read_f32(tensor.view(), reinterpret_cast<float*>(bytes_of(wide)));
+  read_f32(tensor.dense().view(), reinterpret_cast<float*>(bytes_of(wide)));
   return wide;
 }
 

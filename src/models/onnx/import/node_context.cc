@@ -96,7 +96,7 @@ std::vector<float> NodeContext::floats(std::size_t i, std::string_view what) {
     unsupported("{} is computed from data ({})", what, printable(node_.inputs[i]));
   }
   check(is_real(tensor->dtype), "{} is of type {}", what, to_string(type(i)));
-  return read_f32(tensor->view());
+  return read_f32(tensor->dense().view());
 }
 
 float NodeContext::scalar(std::size_t i, std::string_view what) {

@@ -27,13 +27,20 @@ bool is_constant(NodeContext& n, ValueId x) {
   return n.importer().builder().value(x).constant.has_value();
 }
 
+// The weights of a linear layer whose transposed ones are a constant; they stay where they lie.
+ValueId transposed_weights(NodeContext& n, ValueId b) {
+  Tensor weights = *n.importer().builder().value(b).constant;
+  std::swap(weights.dims[0], weights.dims[1]);
+  weights.transposed = !weights.transposed;
+  return n.constant(std::move(weights));
+}
+
 // a b of matrices. Where b is a constant, it is a linear layer's weights.
 ValueId product(NodeContext& n, ValueId a, ValueId b) {
-  const ValueId rows = transposed(n, b);
-  if (n.shape_of(b).size() == 2 && is_constant(n, rows) && !is_constant(n, a)) {
-    return n.add(graph::Linear{}, {a, rows});
+  if (n.shape_of(b).size() == 2 && is_constant(n, b) && !is_constant(n, a)) {
+    return n.add(graph::Linear{}, {a, transposed_weights(n, b)});
   }
-  return n.add(graph::MatMul{}, {a, rows});
+  return n.add(graph::MatMul{}, {a, transposed(n, b)});
 }
 
 void import_matmul(NodeContext& n) {
@@ -62,7 +69,10 @@ void import_gemm(NodeContext& n) {
   ValueId a = n.value(0);
   if (n.integer("transA", 0) != 0) a = transposed(n, a);
   ValueId rows = n.value(1);
-  if (n.integer("transB", 0) == 0) rows = transposed(n, rows);
+  if (n.integer("transB", 0) == 0) {
+    const bool stays = is_constant(n, rows) && alpha == 1.0F;
+    rows = stays ? transposed_weights(n, rows) : transposed(n, rows);
+  }
   if (is_constant(n, rows)) {
     ValueId bias = kNoValue;
     ValueId sum = kNoValue;
