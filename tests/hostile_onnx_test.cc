@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/memory.h"
@@ -17,6 +18,7 @@
 #include "formats/onnx/onnx_reader.h"
 #include "lasso/error.h"
 #include "models/onnx/import/importer.h"
+#include "passes/pass.h"
 #include "support/files.h"
 #include "support/onnx_writer.h"
 
@@ -29,17 +31,21 @@ namespace fs = std::filesystem;
 constexpr int kMutations = 2'000;
 constexpr std::size_t kSmall = 2'000'000;  // bytes
 
-// Imports a model that was accepted; what it can't run is refused by its nodes.
+// Imports a model that was accepted; what it can't run is refused by its nodes, and what is taken
+// can be optimised.
 void import(const OnnxModel& model) {
+  graph::Module module;
   try {
-    onnx::import_model(model);
+    module.programs.push_back(onnx::import_model(model));
   } catch (const Error& error) {
     const std::string message = error.what();
     EXPECT_TRUE(error.code() == ErrorCode::kCorruptFile || error.code() == ErrorCode::kUnsupported)
         << to_string(error.code()) << ": " << message;
     EXPECT_EQ(message.find("hostile.onnx: "), 0U) << message;
     EXPECT_EQ(message.find('\n'), std::string::npos) << message;
+    return;
   }
+  EXPECT_NO_THROW(passes::optimize(std::move(module), {}));
 }
 
 // Reads and checks a model, touches each end of its tensors, and says whether it was accepted.
