@@ -16,7 +16,7 @@ SoftmaxProblem make_softmax_problem(const Call& call) {
 }
 
 const std::vector<Kernel<SoftmaxProblem>>& softmax_kernels() {
-  static const std::vector<Kernel<SoftmaxProblem>> list{kSoftmaxRef};
+  static const std::vector<Kernel<SoftmaxProblem>> list{kSoftmaxAvx512, kSoftmaxAvx2, kSoftmaxRef};
   return list;
 }
 

@@ -25,7 +25,9 @@ const std::vector<Kernel<SoftmaxProblem>>& softmax_kernels();
 
 const Family& softmax_family();
 
-// The row of the list.
+// The rows of the list.
+extern const Kernel<SoftmaxProblem> kSoftmaxAvx512;
+extern const Kernel<SoftmaxProblem> kSoftmaxAvx2;
 extern const Kernel<SoftmaxProblem> kSoftmaxRef;
 
 }  // namespace lasso::kernels

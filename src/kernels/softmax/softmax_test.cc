@@ -1,6 +1,9 @@
 #include "kernels/softmax/softmax.h"
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
+#include <vector>
 
 #include "kernels/kernel_test.h"
 
@@ -44,10 +47,56 @@ TEST(Softmax, AnyAxis) {
   check_softmax({.outer = 3, .count = 100}, 300.0F,
                 ran);  // exponentials of the sums would overflow
   check_softmax({.outer = 0, .count = 4}, 1.0F, ran);
+  // Shorter than a vector, whole vectors, and rests.
+  for (const std::int64_t count : {1, 5, 8, 16, 17, 31, 49}) {
+    check_softmax({.outer = 7, .count = count}, 4.0F, ran);
+    check_softmax({.outer = 2, .count = 3, .inner = count}, 4.0F, ran);
+  }
+  // Enough that threads divide a matrix.
+  check_softmax({.outer = 3, .count = 90, .inner = 37}, 4.0F, ran);
   for (const std::int64_t count : {300, 700, 3000, 5000}) {
     check_softmax({.outer = 3, .count = count}, 4.0F, ran);
   }
   EXPECT_FALSE(ran.empty());
+}
+
+// What a mask makes of scores: no part at all; of all of them NaN, as of a NaN.
+TEST(Softmax, KnowsInfinityAndNan) {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  constexpr std::int64_t kCount = 21;
+  const TargetInfo target = test::test_target(2);
+  for (const std::int64_t inner : {1, 2}) {
+    std::vector<float> x(static_cast<std::size_t>(4 * kCount), 1.0F);
+    const auto set = [&](std::int64_t row, std::int64_t k, float value) {
+      const std::int64_t at =
+          inner == 1 ? row * kCount + k : row / inner * kCount * inner + k * inner + row % inner;
+      x[static_cast<std::size_t>(at)] = value;
+    };
+    for (std::int64_t k = 0; k < kCount; ++k) {
+      set(0, k, k == 20 ? 3.0F : -kInfinity);
+      set(1, k, -kInfinity);
+    }
+    set(2, 19, std::numeric_limits<float>::quiet_NaN());
+    const SoftmaxProblem problem{.outer = 4 / inner, .count = kCount, .inner = inner};
+    for (const Kernel<SoftmaxProblem>& kernel : softmax_kernels()) {
+      const Offer offer = ask(kernel, problem, target);
+      if (!offer) continue;
+      std::vector<float> y(x.size());
+      const void* inputs[] = {x.data()};
+      void* outputs[] = {y.data()};
+      kernel.run(*kernel.create(problem, target, offer), {.inputs = inputs, .outputs = outputs});
+      const auto at = [&](std::int64_t row, std::int64_t k) {
+        const std::int64_t i =
+            inner == 1 ? row * kCount + k : row / inner * kCount * inner + k * inner + row % inner;
+        return y[static_cast<std::size_t>(i)];
+      };
+      EXPECT_EQ(at(0, 0), 0.0F) << kernel.name;
+      EXPECT_EQ(at(0, 20), 1.0F) << kernel.name;
+      EXPECT_TRUE(std::isnan(at(1, 7))) << kernel.name;
+      EXPECT_TRUE(std::isnan(at(2, 0))) << kernel.name;
+      EXPECT_NEAR(at(3, 4), 1.0F / kCount, 1e-7F) << kernel.name;
+    }
+  }
 }
 
 }  // namespace
