@@ -11,11 +11,12 @@ install_missing() {
 }
 
 # configure_preset PRESET [OPTION...]: configures build/PRESET; options stay for later calls.
-# LASSO_BENCHMARKS=OFF in the environment leaves out the benchmarks, which no test needs.
+# LASSO_BENCHMARKS=OFF in the environment leaves out the benchmarks, which no test needs; LASSO_PCH=ON reads headers once.
 configure_preset() {
   local preset=$1 log
   shift
   [[ -z ${LASSO_BENCHMARKS:-} ]] || set -- "$@" -DLASSO_BUILD_BENCHMARKS="$LASSO_BENCHMARKS"
+  [[ -z ${LASSO_PCH:-} ]] || set -- "$@" -DLASSO_PCH="$LASSO_PCH"
   if command -v ccache >/dev/null; then
     export CMAKE_C_COMPILER_LAUNCHER=ccache CMAKE_CXX_COMPILER_LAUNCHER=ccache
     # What ccache asks for where headers are precompiled; no source has the time in it.

@@ -65,7 +65,7 @@ std::string command_line() {
   std::string command = "lasso";
   std::string argument;
   std::getline(file, argument, '\0');  // the program's own path
-  while (std::getline(file, argument, '\0')) command += " " + shell_word(argument);
+  while (std::getline(file, argument, '\0')) command.append(" ").append(shell_word(argument));
   return command;
 }
 
