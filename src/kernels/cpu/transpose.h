@@ -44,22 +44,83 @@ inline void transpose_8x8(const float* in, std::int64_t in_stride, float* out,
   for (int i = 0; i < 8; ++i) _mm256_storeu_ps(out + i * out_stride, rows[i]);
 }
 
-// The same for any number of rows and columns.
+// x[j][i] = x[i][j] for i, j < 4 in each half.
+inline void transpose_4x4_halves(__m256 (&x)[4]) {
+  const __m256 a = _mm256_unpacklo_ps(x[0], x[1]);
+  const __m256 b = _mm256_unpackhi_ps(x[0], x[1]);
+  const __m256 c = _mm256_unpacklo_ps(x[2], x[3]);
+  const __m256 d = _mm256_unpackhi_ps(x[2], x[3]);
+  x[0] = _mm256_shuffle_ps(a, c, 0x44);
+  x[1] = _mm256_shuffle_ps(a, c, 0xEE);
+  x[2] = _mm256_shuffle_ps(b, d, 0x44);
+  x[3] = _mm256_shuffle_ps(b, d, 0xEE);
+}
+
+// Of 8 rows 3 or 4 columns; of 3 the element behind each row is read as well.
+inline void transpose_8_rows(const float* in, std::int64_t in_stride, std::int64_t columns,
+                             float* out, std::int64_t out_stride) {
+  __m256 x[4];
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; ++i) {
+    x[i] = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(in + i * in_stride)),
+                                _mm_loadu_ps(in + (i + 4) * in_stride), 1);
+  }
+  transpose_4x4_halves(x);
+  for (int j = 0; j < columns; ++j) _mm256_storeu_ps(out + j * out_stride, x[j]);
+}
+
+// Of 3 or 4 rows 8 columns.
+inline void transpose_8_columns(const float* in, std::int64_t in_stride, std::int64_t rows,
+                                float* out, std::int64_t out_stride) {
+  __m256 x[4] = {_mm256_setzero_ps(), _mm256_setzero_ps(), _mm256_setzero_ps(),
+                 _mm256_setzero_ps()};
+  for (int i = 0; i < rows; ++i) x[i] = _mm256_loadu_ps(in + i * in_stride);
+  transpose_4x4_halves(x);
+  const auto store = [&](std::int64_t column, __m128 elements) {
+    float* to = out + column * out_stride;
+    if (rows == 4) return _mm_storeu_ps(to, elements);
+    _mm_storel_pi(reinterpret_cast<__m64*>(to), elements);
+    _mm_store_ss(to + 2, _mm_movehl_ps(elements, elements));
+  };
+#pragma GCC unroll 4
+  for (int j = 0; j < 4; ++j) {
+    store(j, _mm256_castps256_ps128(x[j]));
+    store(j + 4, _mm256_extractf128_ps(x[j], 1));
+  }
+}
+
+// The same for any number of rows and columns. Of few, such as an image's channels, 3 and 4 have
+// blocks of their own.
 inline void transpose_block(const float* in, std::int64_t in_stride, std::int64_t rows,
                             std::int64_t columns, float* out, std::int64_t out_stride) {
+  const auto elements = [&](std::int64_t row, std::int64_t column) {
+    for (std::int64_t j = column; j < columns; ++j)
+      out[j * out_stride + row] = in[row * in_stride + j];
+  };
   std::int64_t i = 0;
   for (; i + 8 <= rows; i += 8) {
     std::int64_t j = 0;
     for (; j + 8 <= columns; j += 8) {
       transpose_8x8(in + i * in_stride + j, in_stride, out + j * out_stride + i, out_stride);
     }
-    for (; j < columns; ++j) {
-      for (std::int64_t r = i; r < i + 8; ++r) out[j * out_stride + r] = in[r * in_stride + j];
+    // What stands behind three columns is there unless the rows end here.
+    const std::int64_t left = columns - j;
+    if (left == 4 || (left == 3 && i + 8 < rows)) {
+      transpose_8_rows(in + i * in_stride + j, in_stride, left, out + j * out_stride + i,
+                       out_stride);
+      continue;
+    }
+    for (std::int64_t r = i; r < i + 8; ++r) elements(r, j);
+  }
+  const std::int64_t left = rows - i;
+  std::int64_t j = 0;
+  if (left == 3 || left == 4) {
+    for (; j + 8 <= columns; j += 8) {
+      transpose_8_columns(in + i * in_stride + j, in_stride, left, out + j * out_stride + i,
+                          out_stride);
     }
   }
-  for (; i < rows; ++i) {
-    for (std::int64_t j = 0; j < columns; ++j) out[j * out_stride + i] = in[i * in_stride + j];
-  }
+  for (; i < rows; ++i) elements(i, j);
 }
 
 #ifdef __AVX512F__

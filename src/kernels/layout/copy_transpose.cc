@@ -29,16 +29,21 @@ void run(const KernelState& state, const KernelArgs& args) {
   const std::size_t outer_loops = p.loops.size() - 2;
   const CopyLoop columns = p.loops[outer_loops];
   const CopyLoop rows = p.loops[outer_loops + 1];
-  // A task is a strip of the source's columns, which are rows of the result.
+  // A task is a part of a strip of the source's columns, which are rows of the result: an image's
+  // few channels are one strip.
   constexpr std::int64_t kStrip = 8;
-  constexpr std::int64_t kBlock = 64;  // rows of the source at a time
+  constexpr std::int64_t kPart = 4096;  // rows of the source in a task,
+  constexpr std::int64_t kBlock = 64;   // and at a time
   const std::int64_t strips = (columns.count + kStrip - 1) / kStrip;
-  std::int64_t tasks = strips;
+  const std::int64_t parts = (rows.count + kPart - 1) / kPart;
+  std::int64_t tasks = strips * parts;
   for (std::size_t i = 0; i < outer_loops; ++i) tasks *= p.loops[i].count;
   const auto range = [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t task = begin; task < end; ++task) {
       const std::int64_t column = task % strips * kStrip;
-      std::int64_t rest = task / strips;
+      const std::int64_t first = task / strips % parts * kPart;
+      const std::int64_t last = std::min(first + kPart, rows.count);
+      std::int64_t rest = task / strips / parts;
       const std::byte* from = source + column * 4;
       std::byte* to = target + column * columns.target_stride;
       for (std::size_t i = outer_loops; i-- > 0;) {
@@ -49,16 +54,15 @@ void run(const KernelState& state, const KernelArgs& args) {
       }
       const auto* in = reinterpret_cast<const float*>(from);
       auto* out = reinterpret_cast<float*>(to);
-      for (std::int64_t row = 0; row < rows.count; row += kBlock) {
+      for (std::int64_t row = first; row < last; row += kBlock) {
         transpose_block(in + row * (rows.source_stride / 4), rows.source_stride / 4,
-                        std::min(kBlock, rows.count - row),
-                        std::min(kStrip, columns.count - column), out + row,
-                        columns.target_stride / 4);
+                        std::min(kBlock, last - row), std::min(kStrip, columns.count - column),
+                        out + row, columns.target_stride / 4);
       }
     }
   };
   constexpr std::int64_t kSmall = 16384;  // elements: not worth waking the team
-  if (tasks * kStrip * rows.count <= kSmall) {
+  if (tasks * kStrip * std::min(kPart, rows.count) <= kSmall) {
     range(0, tasks);
   } else {
     parallel_ranges(tasks, range);

@@ -102,6 +102,13 @@ TEST(Copy, Transposes) {
   check_transpose<std::uint16_t>({20, 3, 10}, {2, 1, 0});
   check_transpose<std::uint8_t>({5, 6, 7}, {1, 2, 0});
   check_transpose<float>({0, 6}, {1, 0});
+  // An image's channels, behind the pixels and before them, also where threads divide the pixels.
+  for (const std::int64_t channels : {2, 3, 4, 5, 11, 12}) {
+    for (const std::int64_t pixels : {8, 63, 77, 4096, 9001}) {
+      check_transpose<float>({pixels, channels}, {1, 0});
+      check_transpose<float>({channels, pixels}, {1, 0});
+    }
+  }
 }
 
 TEST(Copy, Slices) {
