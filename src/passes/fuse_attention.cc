@@ -74,13 +74,12 @@ class ScoreTracer final : public AxisTracer {
     const ValueId result = node.outputs.front();
     const Shape& shape = graph().value(result).shape;
     const View q = trace(a);
-    // The queries' dimensions are all of the result's, so that nothing of them is repeated.
     if (graph().value(a).shape.size() != shape.size()) return {};
-    for (std::size_t i = 0; i + 1 < shape.size(); ++i) {
-      if (graph().value(a).shape[i] != shape[i]) return {};
-    }
     View view = root(result);
-    for (std::size_t i = 0; i + 1 < shape.size(); ++i) view.dims[i] = q.dims[i];
+    // Where queries are repeated for more keys, the axis is the result's own.
+    for (std::size_t i = 0; i + 1 < shape.size(); ++i) {
+      if (graph().value(a).shape[i] == shape[i]) view.dims[i] = q.dims[i];
+    }
     Product product;
     product.q = a;
     product.k = node.inputs[1];
@@ -140,6 +139,7 @@ struct Found {
   Operand q;
   Operand k;
   Operand v;
+  Axes batch;                // of the result
   std::vector<Axes> result;  // the axes of the result's dimensions, as of q, and v's width
   float scale = 1.0F;
   std::optional<std::pair<Positions, Positions>> positions;  // along rows, along columns
@@ -178,10 +178,15 @@ class AttentionFinder {
     found.scale = q->view.factor * k->view.factor * weights.factor;
     // The result has the queries' axes in the queries' order, but for the dimensions.
     found.result.assign(weights.dims.begin(), weights.dims.end() - 1);
-    Axes expected = found.q.batch;
-    append(expected, found.q.heads);
-    append(expected, found.q.tokens);
-    if (tracer_.leaves(found.result) != tracer_.leaves(expected) || !fits(found)) return {};
+    const Axes result = tracer_.leaves(found.result);
+    Axes inner = tracer_.leaves(found.q.heads);
+    append(inner, tracer_.leaves(found.q.tokens));
+    if (result.size() < inner.size()) return {};
+    const auto middle = result.end() - static_cast<std::ptrdiff_t>(inner.size());
+    found.batch.assign(result.begin(), middle);
+    const bool is_repeated = found.q.batch.empty();
+    if (!is_repeated && !tracer_.same(found.batch, found.q.batch)) return {};
+    if (!std::equal(middle, result.end(), inner.begin()) || !fits(found)) return {};
     if (scores.added.empty()) return found;
     if (scores.added.size() != 2) return {};
     return with_positions(found, scores);
@@ -257,12 +262,13 @@ class AttentionFinder {
   bool fits(const Found& f) const {
     const auto size = [&](const Axes& axes) { return tracer_.size(axes); };
     const auto batch_fits = [&](const Axes& axes) {
-      return size(axes) == size(f.q.batch) || size(axes) == Dim(1);
+      return size(axes) == size(f.batch) || size(axes) == Dim(1);
     };
     return size(f.q.heads).is_constant() && size(f.q.heads) == size(f.k.heads) &&
            size(f.k.heads) == size(f.v.heads) && size(f.q.width) == size(f.k.width) &&
            size(f.k.width) == size(f.v.width) && size(f.k.tokens) == size(f.v.tokens) &&
-           batch_fits(f.k.batch) && batch_fits(f.v.batch);
+           batch_fits(f.k.batch) && batch_fits(f.v.batch) &&
+           (size(f.q.batch) == size(f.batch) || size(f.k.batch) == size(f.batch));
   }
 
   // Decomposed relative positions: q.Rh and q.Rw of the unscaled queries of a grid.
@@ -403,7 +409,7 @@ ValueId write_apart(Expansion& e, AttentionFinder& finder, const Found& found,
   graph::Attention op;
   op.heads = tracer.size(found.q.heads).constant();
   op.scale = found.scale;
-  order = {found.q.batch, found.q.tokens, found.q.heads, found.q.width};
+  order = {found.batch, found.q.tokens, found.q.heads, found.q.width};
   const ValueId q = rows("q", found.q);
   const ValueId k = rows("k", found.k);
   return e.add("attended", op, {q, k, rows("v", found.v)});

@@ -282,6 +282,30 @@ TEST(FuseAttention, RecoversAttentionOfTwoValues) {
   expect_same_results(make, {});
 }
 
+// Queries of one image for the keys of several prompts.
+TEST(FuseAttention, RecoversRepeatedQueries) {
+  const auto make = [](const Form& form) {
+    Exported e(form);
+    const Dim batch = Dim::symbol("batch");
+    const auto heads = [&](ValueId x, const Dim& count, std::int64_t tokens,
+                           std::vector<std::int64_t> order) {
+      return e.transpose(e.reshape(x, {count, tokens, kHeads, kWidth}), std::move(order));
+    };
+    const ValueId x = e.b.input("x", DType::kF32, {1, 5, 6});
+    const ValueId y = e.b.input("y", DType::kF32, {batch, 7, 5});
+    const ValueId q = heads(e.linear(x, kAll, 1), 1, 5, {0, 2, 1, 3});
+    const ValueId k = heads(e.linear(y, kAll, 3), batch, 7, {0, 2, 1, 3});
+    const ValueId v = heads(e.linear(y, kAll, 5), batch, 7, {0, 2, 3, 1});
+    const ValueId scores = e.scaled(e.b.add("scores", MatMul{}, {q, k}));
+    const ValueId weights = e.b.add("weights", Softmax{3}, {scores});
+    const ValueId attended = e.b.add("attended", MatMul{}, {weights, v});
+    e.b.output(e.reshape(e.transpose(attended, {0, 2, 1, 3}), {batch, 5, kAll}), "z");
+    return e.b.finish();
+  };
+  EXPECT_EQ(ops(test::optimized(make({}))), "linear linear linear attention reshape");
+  expect_same_results(make, {});
+}
+
 TEST(MergeLayouts, LeavesOneTranspositionOfTwo) {
   Builder b{"layouts"};
   const ValueId x = b.input("x", DType::kF32, {2, 3, 4});
