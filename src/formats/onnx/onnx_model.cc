@@ -27,8 +27,8 @@ Tensor to_tensor(const OnnxTensor& tensor) {
   // Large ones stay where they lie.
   constexpr std::size_t kLarge = std::size_t{64} << 10;
   const bool stays = tensor.bytes >= kLarge && is_real(*dtype);
-  const Tensor view{*dtype, tensor.dims, std::shared_ptr<const void>(tensor.owner, tensor.data),
-                    tensor.file};
+  Tensor view{*dtype, tensor.dims, std::shared_ptr<const void>(tensor.owner, tensor.data),
+              tensor.file};
   if (tensor.data != nullptr && (stays || view.is_dense())) return view;
   const auto buffer = std::make_shared<AlignedBuffer>(tensor.bytes);
   copy_bytes(buffer->data(), tensor.data, tensor.bytes);
