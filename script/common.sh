@@ -60,3 +60,13 @@ build_preset() {
   fi
   echo "Built in $((SECONDS - started)) s."
 }
+
+# own_archive: the archive from which this machine's own release comes; other suites lie beside it.
+own_archive() {
+  local own
+  # shellcheck disable=SC1091
+  own=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
+  # shellcheck disable=SC2016  # apt-get expands them
+  apt-get indextargets --no-release-info --format '$(RELEASE) $(SITE)' 'Created-By: Packages' |
+    awk -v own="$own" '$1 == own { print $2; exit }'
+}

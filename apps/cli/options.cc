@@ -12,6 +12,7 @@
 #include "cli/console.h"
 #include "cli/values.h"
 #include "lasso/machine.h"
+#include "lasso/runtime.h"
 
 namespace lasso::app {
 
@@ -141,6 +142,27 @@ void add_run_options(CLI::App* app, RunOptions* options, bool variants,
   add_gpu_options(app, options);
 }
 
+void add_runtime_options(CLI::App* app, RunOptions* options) {
+  add_text(app, "--runtime", &options->runtime, "NAME",
+           "What runs an ONNX model: lasso, or onnxruntime where this build has it "
+           "(script/setup-onnxruntime). Default: lasso.",
+           kRunGroup);
+  add_provider_option(app, options);
+}
+
+void add_provider_option(CLI::App* app, RunOptions* options) {
+  add_text(app, "--provider", &options->provider, "NAME",
+           "What another runtime than Lasso computes with: cpu, cuda, or what else its library "
+           "offers, which an error lists. Default: as --device.",
+           kRunGroup);
+}
+
+std::vector<std::string> all_runtimes() {
+  std::vector<std::string> names = {"lasso"};
+  for (const std::string& name : lasso::runtime_names()) names.push_back(name);
+  return names;
+}
+
 const std::vector<std::string>& precision_names() {
   static const std::vector<std::string> names = {"fp32", "fp16", "bf16", "int8"};
   return names;
@@ -188,6 +210,7 @@ void apply(const RunOptions& options) {
   if (!options.device.empty()) parse_device("--device", options.device);
   check_precision(options, precision_names());
   parse_choice("--kernels", options.kernels, {"fast", "reference"});
+  parse_choice("--runtime", options.runtime, all_runtimes());
   if (options.on_gpu() && options.kernels == "reference") {
     usage_error("--kernels reference: runs on the CPU, and --device {} is given", options.device);
   }

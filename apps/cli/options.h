@@ -38,6 +38,8 @@ struct RunOptions {
   bool synchronous = false;
   std::int64_t device_memory_limit = 0;  // MiB of each GPU; 0: none
   std::string kernels = "fast";
+  std::string runtime = "lasso";
+  std::string provider;  // of another runtime; empty: as the device
 
   bool on_gpu() const { return device.rfind("cuda", 0) == 0; }
   lasso::Kernels kernel_choice() const {
@@ -48,8 +50,14 @@ struct RunOptions {
 // go there.
 void add_run_options(CLI::App* app, RunOptions* options, bool variants,
                      std::vector<std::string>* devices = nullptr);
+// --runtime and --provider, for commands that run models on named tensors.
+void add_runtime_options(CLI::App* app, RunOptions* options);
+// --provider alone, where a variant says the runtime.
+void add_provider_option(CLI::App* app, RunOptions* options);
 // Refuses what this release or machine lacks with status 4, and caps the instruction set.
 void apply(const RunOptions& options);
+// What --runtime takes.
+std::vector<std::string> all_runtimes();
 // What --precision takes.
 const std::vector<std::string>& precision_names();
 // Throws Failure unless options.precision is one of `known`.

@@ -2,14 +2,18 @@
 #ifndef LASSO_RUNNER_H_
 #define LASSO_RUNNER_H_
 
+#include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "lasso/device.h"
 #include "lasso/engine.h"
 #include "lasso/export.h"
+#include "lasso/model_runner.h"
 #include "lasso/tensor.h"
 
 namespace lasso {
@@ -34,20 +38,24 @@ struct RunnerOptions {
 
 // It belongs to one thread at a time: it owns the arena. Not copyable; may be moved. A runner keeps
 // its engine alive. What SegmenterOptions says of threads holds for it, too.
-class LASSO_EXPORT Runner {
+class LASSO_EXPORT Runner : public ModelRunner {
  public:
   // Throws kNotFound for a program that the engine lacks, and kInvalidArgument where it has several
   // and none is named and for a number of threads out of range.
   explicit Runner(const Engine& engine, const RunnerOptions& options = {});
-  ~Runner();
+  ~Runner() override;
   Runner(Runner&&) noexcept;
   Runner& operator=(Runner&&) noexcept;
 
   const Engine& engine() const;
-  int threads() const;
+  int threads() const override;
   const std::string& program() const;
-  const std::vector<ArgumentInfo>& inputs() const;   // in the program's order
-  const std::vector<ArgumentInfo>& outputs() const;  // in the program's order
+  const std::vector<ArgumentInfo>& inputs() const override;   // in the program's order
+  const std::vector<ArgumentInfo>& outputs() const override;  // in the program's order
+  // Of those that the inputs' shapes name: where the engine was built for.
+  std::map<std::string, std::int64_t> typical_sizes() const override;
+  // "runtime", "device", "precision", "isa" and "threads".
+  std::vector<std::pair<std::string, std::string>> settings() const override;
 
   // Runs the program on one tensor for each input, by name, and returns one for each output. Throws
   // kInvalidArgument, naming the tensor, what it is and what is expected, for an input that is
@@ -58,7 +66,7 @@ class LASSO_EXPORT Runner {
   std::map<std::string, HostTensor> run(const std::map<std::string, HostTensorView>& inputs);
   // The same into `outputs`, whose memory is reused; no input may lie in it.
   void run(const std::map<std::string, HostTensorView>& inputs,
-           std::map<std::string, HostTensor>* outputs);
+           std::map<std::string, HostTensor>* outputs) override;
 
   // Asks for the same on tensors in the memory of the engine's GPU, and returns: the work begins
   // after what has been asked of `stream`, and what is asked of it from now on begins after the
@@ -72,7 +80,15 @@ class LASSO_EXPORT Runner {
   std::string device() const;
 
   // What the program of the last run() took, milliseconds; 0 before the first.
-  double last_run_ms() const;
+  double last_run_ms() const override;
+
+  // Called after every step of run() but those that compute nothing (another shape of a value), in
+  // the order of LayerInfo, with the name of the step's first result, its shape, its values in
+  // float32 (null for integers and truths), valid during the call, and the time of the step in
+  // milliseconds. Empty: none. Runs that are traced are slower.
+  using Trace = std::function<void(const std::string& name, const std::vector<std::int64_t>& shape,
+                                   const float* values, double ms)>;
+  void set_trace(Trace trace);
 
  private:
   struct Impl;

@@ -17,6 +17,7 @@
 #include "core/guard.h"
 #include "core/stopwatch.h"
 #include "engine/run/session.h"
+#include "lasso/version.h"
 
 namespace lasso {
 
@@ -336,6 +337,8 @@ struct Runner::Impl {
   double ms = 0;
 };
 
+ModelRunner::~ModelRunner() = default;
+
 Runner::Runner(const Engine& engine, const RunnerOptions& options) {
   const int threads = thread_count(options.threads);
   impl_ = guarded([&] { return std::make_unique<Impl>(engine, options.program, threads); });
@@ -350,6 +353,19 @@ int Runner::threads() const { return impl_->session.threads(); }
 const std::string& Runner::program() const { return impl_->graph.name; }
 const std::vector<ArgumentInfo>& Runner::inputs() const { return impl_->inputs; }
 const std::vector<ArgumentInfo>& Runner::outputs() const { return impl_->outputs; }
+
+std::map<std::string, std::int64_t> Runner::typical_sizes() const {
+  return graph::typical_sizes(impl_->graph);
+}
+
+std::vector<std::pair<std::string, std::string>> Runner::settings() const {
+  const EngineInfo& info = impl_->engine.info();
+  return {{"runtime", "lasso " LASSO_VERSION},
+          {"device", device()},
+          {"precision", info.precision},
+          {"isa", info.isa},
+          {"threads", std::to_string(threads())}};
+}
 
 std::map<std::string, HostTensor> Runner::run(const std::map<std::string, HostTensorView>& inputs) {
   std::map<std::string, HostTensor> outputs;
@@ -371,5 +387,16 @@ void Runner::enqueue(const std::map<std::string, DeviceTensorView>& inputs,
 std::string Runner::device() const { return impl_->session.device()->name(); }
 
 double Runner::last_run_ms() const { return impl_->ms; }
+
+void Runner::set_trace(Trace trace) {
+  if (!trace) {
+    impl_->session.set_trace({});
+    return;
+  }
+  impl_->session.set_trace([trace = std::move(trace)](const std::string& /*program*/,
+                                                      const std::string& value, const Dims& dims,
+                                                      const float* data,
+                                                      double ms) { trace(value, dims, data, ms); });
+}
 
 }  // namespace lasso

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <map>
 #include <new>
+#include <optional>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -67,9 +68,15 @@ Exit exit_for_engine(const lasso::Error& error, const EngineSource& source) {
 }  // namespace
 
 lasso::Engine open_engine(const std::function<lasso::Engine()>& open, const EngineSource& source) {
+  std::optional<lasso::Engine> engine;
+  open_model_file([&] { engine = open(); }, source);
+  return std::move(*engine);
+}
+
+void open_model_file(const std::function<void()>& open, const EngineSource& source) {
   const std::string& config = source.config;
   try {
-    return open();
+    open();
   } catch (const lasso::Error& error) {
     const bool is_config =
         !config.empty() && std::string_view(error.what()).starts_with(config + ": ");

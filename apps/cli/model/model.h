@@ -30,6 +30,8 @@ struct EngineSource {
 // for models. What is wrong with the file of --config is wrong usage, and what is not the model's
 // fault is the machine's: no such GPU, or one that lacks what is asked for.
 lasso::Engine open_engine(const std::function<lasso::Engine()>& open, const EngineSource& source);
+// The same for what opens a model in another way.
+void open_model_file(const std::function<void()>& open, const EngineSource& source);
 
 // The same with the device of an engine file where none is asked for.
 RunOptions with_device_of(const std::string& path, const RunOptions& run);

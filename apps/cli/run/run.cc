@@ -14,12 +14,13 @@
 #include "cli/console.h"
 #include "cli/help.h"
 #include "cli/model/model.h"
+#include "cli/model/tensor_model.h"
 #include "cli/options.h"
 #include "cli/values.h"
 #include "common/files.h"
 #include "common/json_text.h"
 #include "common/text.h"
-#include "lasso/runner.h"
+#include "lasso/model_runner.h"
 
 namespace lasso::app {
 
@@ -44,18 +45,6 @@ void check_output(const RunArguments& arguments) {
       usage_error("-o {}: is the same file as {} {}", arguments.output, role, path);
     }
   }
-}
-
-// The program that is asked for, or the only one.
-std::string choose_program(const RunArguments& arguments, const EngineInfo& info) {
-  std::vector<std::string> names;
-  for (const ProgramInfo& program : info.programs) names.push_back(program.name);
-  if (!arguments.program.empty()) return parse_choice("--program", arguments.program, names);
-  if (names.size() > 1) {
-    usage_error("{}: has {} programs; choose with --program among {}", arguments.file, names.size(),
-                join_choices(names));
-  }
-  return names.front();
 }
 
 std::string shape_text(const std::vector<std::int64_t>& shape) {
@@ -83,13 +72,14 @@ std::map<std::string, HostTensor> load_inputs(const std::string& path) {
 Exit run_tensors(const RunArguments& arguments) {
   check_output(arguments);
   apply(arguments.run);
+  if (arguments.run.runtime == "lasso" && !arguments.run.provider.empty()) {
+    usage_error("--provider {}: is for another runtime, and --runtime is lasso",
+                arguments.run.provider);
+  }
   ModelOptions options = arguments.model;
   options.model = arguments.file;
-  const OpenModel model = open_model(options, arguments.run);
-  RunnerOptions runner_options;
-  runner_options.program = choose_program(arguments, model.engine.info());
-  runner_options.threads = arguments.run.threads;
-  Runner runner(model.engine, runner_options);
+  const TensorModel model = open_tensor_model(options, arguments.run, arguments.program);
+  ModelRunner& runner = model.runner();
 
   const std::map<std::string, HostTensor> inputs = load_inputs(arguments.inputs);
   std::map<std::string, HostTensorView> views;
@@ -106,8 +96,9 @@ Exit run_tensors(const RunArguments& arguments) {
   if (arguments.messages.json) {
     const OrderedJson json = {
         {"file", json_name(model.path)},
-        {"model", model.engine.info().model},
-        {"program", runner.program()},
+        {"model", model.name},
+        {"program", model.program},
+        {"settings", settings_json(runner)},
         {"threads", runner.threads()},
         {"inputs", tensors_json(inputs)},
         {"outputs", tensors_json(outputs)},
@@ -117,8 +108,9 @@ Exit run_tensors(const RunArguments& arguments) {
     return Exit::kDone;
   }
   if (quiet()) return Exit::kDone;
-  print(fmt::format("{}  {:.2f} ms  {} {}", styled(Style::kBold, runner.program()),
+  print(fmt::format("{}  {:.2f} ms  {} {}", styled(Style::kBold, model.program),
                     runner.last_run_ms(), arrow(), printable(arguments.output)));
+  if (model.lasso() == nullptr) print("  " + settings_text(runner));
   for (const auto& [name, tensor] : outputs) {
     print(fmt::format("  {}: {} {}", printable(name), to_string(tensor.type),
                       shape_text(tensor.shape)));
@@ -136,6 +128,7 @@ outputs. The sizes that symbols such as batch stand for are those of the inputs.
 Examples:
   lasso run sam_vit_b.lasso --program image_encoder --inputs inputs.npz -o outputs.npz
   lasso run sam_vit_b.lasso --program image_encoder --inputs inputs.npz -o outputs.npz --json
+  lasso run yolov7.onnx --inputs images.npz -o outputs.npz --runtime onnxruntime
 )";
 
 }  // namespace
@@ -145,9 +138,8 @@ void add_run(CLI::App* parent, Action* action) {
   const auto arguments = std::make_shared<RunArguments>();
   const std::string tensors = "Tensors";
   app->add_option("MODEL", arguments->file,
-                  "A SAM checkpoint (.pth, .pt, .safetensors or a Hugging Face folder), which is "
-                  "built first, or an "
-                  "engine file (.lasso).")
+                  "A SAM checkpoint (.pth, .pt, .safetensors or a Hugging Face folder) or an ONNX "
+                  "model, which is built first, or an engine file (.lasso).")
       ->check(not_empty)
       ->required()
       ->group("Model");
@@ -162,6 +154,7 @@ void add_run(CLI::App* parent, Action* action) {
   add_description_options(app, &arguments->model);
   add_verify_option(app, &arguments->model);
   add_run_options(app, &arguments->run, true);
+  add_runtime_options(app, &arguments->run);
   add_output_options(app, &arguments->messages,
                      "One JSON object on standard output: types and shapes, timings in ms.");
   describe_command(app, "lasso run MODEL --inputs F.npz -o F.npz [--program NAME] [OPTIONS]",
