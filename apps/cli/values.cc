@@ -89,6 +89,12 @@ double parse_positive(const std::string& option, const std::string& text) {
   return *value;
 }
 
+double parse_not_negative(const std::string& option, const std::string& text) {
+  const std::optional<double> value = to_double(text);
+  if (!value || *value < 0) usage_error("{} {}: expected a number of 0 or more", option, text);
+  return *value;
+}
+
 std::string join_choices(const std::vector<std::string>& choices) {
   std::string result;
   for (std::size_t i = 0; i < choices.size(); ++i) {

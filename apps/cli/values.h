@@ -17,6 +17,7 @@ std::int64_t parse_integer(const std::string& option, const std::string& text, s
 // A number of bytes above 0, with K, M or G, or the small letter, behind it for 2^10, 2^20 or 2^30.
 std::uint64_t parse_bytes(const std::string& option, const std::string& text);
 double parse_positive(const std::string& option, const std::string& text);
+double parse_not_negative(const std::string& option, const std::string& text);
 
 // One of `allowed`.
 std::string parse_choice(const std::string& option, const std::string& text,

@@ -1,29 +1,26 @@
-// lasso compare: two kernels, precisions, devices or files, value by value and layer by layer.
+// lasso compare: two kernels, precisions, devices, runtimes or files, value by value and layer by
+// layer.
 
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
-#include <cmath>
+#include <cstdint>
 #include <memory>
-#include <optional>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "cli/commands.h"
-#include "cli/compare/compare_layer.h"
+#include "cli/compare/compare_pictures.h"
 #include "cli/compare/compare_side.h"
+#include "cli/compare/compare_tensors.h"
+#include "cli/compare/criteria.h"
 #include "cli/console.h"
 #include "cli/help.h"
 #include "cli/options.h"
-#include "cli/table.h"
 #include "cli/values.h"
-#include "common/text.h"
-#include "core/tensor.h"
-#include "lasso/mask.h"
 
 namespace lasso::app {
 
@@ -33,27 +30,22 @@ struct CompareArguments : CommonArguments {
   std::vector<std::string> operands;
   std::vector<std::string> devices;
   bool layers = false;
-  std::string tolerance = "1e-4";
+  std::string tolerance;
+  std::string atol;
+  std::string rtol;
+  std::string min_iou;
   std::string image;
   std::vector<std::string> points;
   std::string box;
-};
+  std::vector<std::string> programs;
+  std::string inputs;
+  std::int64_t seed = -1;
+  std::vector<std::string> sizes;
 
-struct MaskDifference {
-  std::optional<double> iou;  // none where both masks are empty
-  std::int64_t pixels = 0;
-  std::int64_t differing = 0;
-};
-
-struct Comparison {
-  OrderedJson info_a;
-  OrderedJson info_b;
-  std::vector<LayerDifference> layers;
-  std::vector<LayerDifference> results;
-  std::vector<std::string> only_a;
-  std::vector<std::string> only_b;
-  std::vector<MaskDifference> masks;
-  std::vector<std::string> failures;  // of sides that end without results: "FILE@VARIANT: why"
+  bool asks_for_picture() const { return !image.empty() || !points.empty() || !box.empty(); }
+  bool asks_for_tensors() const {
+    return !programs.empty() || !inputs.empty() || seed >= 0 || !sizes.empty();
+  }
 };
 
 // One device is both sides', of two each has its own.
@@ -65,12 +57,16 @@ RunOptions run_options(const CompareArguments& arguments) {
   return run;
 }
 
+// What one model alone is compared with: another runtime with Lasso, Lasso with its reference.
+Operand counterpart(const Operand& a) {
+  return {a.file, runtime_of(a) == "lasso" ? "reference" : "fast"};
+}
+
 std::array<Operand, 2> choose_operands(const CompareArguments& arguments) {
   const Operand a = parse_operand(arguments.operands.front(), "fast");
   const bool alone = arguments.operands.size() == 1;
   if (arguments.devices.size() < 2) {
-    const Operand b =
-        alone ? Operand{a.file, "reference"} : parse_operand(arguments.operands[1], "fast");
+    const Operand b = alone ? counterpart(a) : parse_operand(arguments.operands[1], "fast");
     return {a, b};
   }
   const Operand b = alone ? a : parse_operand(arguments.operands[1], "fast");
@@ -79,6 +75,50 @@ std::array<Operand, 2> choose_operands(const CompareArguments& arguments) {
     usage_error("{}: names a device, and --device is given twice", operand->text());
   }
   return {on_device(a, arguments.devices.front()), on_device(b, arguments.devices.back())};
+}
+
+Criteria choose_criteria(const CompareArguments& arguments) {
+  Criteria criteria;
+  if (!arguments.tolerance.empty()) {
+    criteria.tolerance = parse_positive("--tolerance", arguments.tolerance);
+  }
+  if (!arguments.atol.empty() || !arguments.rtol.empty()) {
+    criteria.elements.emplace();
+    if (!arguments.atol.empty()) {
+      criteria.elements->atol = parse_not_negative("--atol", arguments.atol);
+    }
+    if (!arguments.rtol.empty()) {
+      criteria.elements->rtol = parse_not_negative("--rtol", arguments.rtol);
+    }
+  }
+  if (!arguments.min_iou.empty()) {
+    criteria.min_iou = parse_positive("--min-iou", arguments.min_iou);
+    if (*criteria.min_iou > 1) {
+      usage_error("--min-iou {}: expected a number above 0, and at most 1", arguments.min_iou);
+    }
+  }
+  criteria.tolerance_decides =
+      !arguments.tolerance.empty() || (!criteria.elements && !criteria.min_iou);
+  return criteria;
+}
+
+SymbolSizes parse_sizes(const std::vector<std::string>& texts) {
+  constexpr std::int64_t kMost = std::int64_t{1} << 31;
+  SymbolSizes sizes;
+  for (const std::string& text : texts) {
+    const std::size_t equals = text.rfind('=');
+    if (equals == std::string::npos || equals == 0) {
+      usage_error("--size {}: expected NAME=N, as in batch=2", text);
+    }
+    const std::string name = text.substr(0, equals);
+    if (!sizes
+             .emplace(name,
+                      parse_integer("--size " + name + "=", text.substr(equals + 1), 1, kMost))
+             .second) {
+      usage_error("--size {}: {} is given twice", text, name);
+    }
+  }
+  return sizes;
 }
 
 SideTask make_task(const CompareArguments& arguments) {
@@ -90,325 +130,182 @@ SideTask make_task(const CompareArguments& arguments) {
   }
   if (!arguments.box.empty()) task.prompt.box = parse_box(arguments.box);
   task.image = arguments.image;
+  task.tensors = arguments.asks_for_tensors();
+  if (task.tensors && arguments.asks_for_picture()) {
+    usage_error("--image, --point and --box: are for pictures, and {} for tensors",
+                !arguments.programs.empty() ? "--program is"
+                : !arguments.inputs.empty() ? "--inputs is"
+                : arguments.seed >= 0       ? "--seed is"
+                                            : "--size is");
+  }
+  task.inputs = arguments.inputs;
   return task;
 }
 
-LayerDifference compare_tensors(Side* a, Side* b) {
-  LayerDifference layer;
-  layer.key = a->current().key();
-  layer.shape_a = a->current().meta.at("shape").get<std::vector<std::int64_t>>();
-  layer.shape_b = b->current().meta.at("shape").get<std::vector<std::int64_t>>();
-  if (layer.shape_a != layer.shape_b) return layer;
-  constexpr std::size_t kChunk = 1 << 16;
-  std::vector<float> values_a(kChunk);
-  std::vector<float> values_b(kChunk);
-  for (std::uint64_t rest = a->current().count; rest > 0;) {
-    const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(rest, kChunk));
-    a->read_values(values_a.data(), count);
-    b->read_values(values_b.data(), count);
-    layer.values.add(values_a.data(), values_b.data(), count);
-    rest -= count;
+// The last words, and the status.
+template <typename Comparison>
+Exit finish(const Comparison& comparison, const Criteria& criteria, const Operand& a,
+            const Operand& b, const std::vector<std::string>& failures) {
+  for (const std::string& failure : failures) print_error(failure);
+  const std::vector<std::string> lines = misses(comparison, criteria, a, b);
+  for (const std::string& line : lines) print_error(line);
+  if (!lines.empty()) return Exit::kThresholdMissed;
+  return failures.empty() ? Exit::kDone : Exit::kUnsupported;
+}
+
+Exit compare_on_picture(Side* a, Side* b, const CompareArguments& arguments,
+                        const std::array<Operand, 2>& operands, const Criteria& criteria) {
+  PictureComparison comparison;
+  {
+    Progress progress("running both");
+    comparison = compare_pictures(a, b, criteria, &progress);
   }
-  return layer;
-}
-
-Mask read_mask(const Record& record) {
-  return decode_rle(rle_from_string(record.meta.at("rle").get<std::string>(),
-                                    record.meta.at("width").get<int>(),
-                                    record.meta.at("height").get<int>()));
-}
-
-MaskDifference compare_masks(const Record& a, const Record& b) {
-  const Mask mask_a = read_mask(a);
-  const Mask mask_b = read_mask(b);
-  MaskDifference difference;
-  if (mask_area(mask_a) > 0 || mask_area(mask_b) > 0) difference.iou = mask_iou(mask_a, mask_b);
-  difference.pixels = static_cast<std::int64_t>(mask_a.data.size());
-  for (std::size_t i = 0; i < mask_a.data.size(); ++i) {
-    difference.differing += mask_a.data[i] != mask_b.data[i] ? 1 : 0;
+  if (arguments.output.json) {
+    print(json_line(to_json(comparison, operands[0], operands[1], criteria, arguments.layers)));
+  } else if (!quiet()) {
+    print_comparison(comparison, operands[0], operands[1], criteria, arguments.layers);
   }
-  return difference;
+  return finish(comparison, criteria, operands[0], operands[1], comparison.failures);
 }
 
-// True where a side has ended without results.
-bool add_failure(const Record& record, const std::string& name, Comparison* comparison) {
-  if (record.kind != RecordKind::kEnd || !record.meta.contains("failure")) return false;
-  comparison->failures.push_back(name + ": " + record.meta.at("failure").get<std::string>());
-  return true;
-}
-
-// Walks both streams in step. Where the sides run different layers (other kernels may split an
-// operation), those that one side lacks are passed over. Ends where a side ends without results.
-Comparison compare_sides(Side* a, Side* b, Progress* progress) {
-  Comparison comparison;
-  comparison.info_a = a->next().meta;
-  comparison.info_b = b->next().meta;
-  const auto known_a = comparison.info_a.at("layers").get<std::set<std::string>>();
-  const auto known_b = comparison.info_b.at("layers").get<std::set<std::string>>();
-  a->next();
-  b->next();
-  while (true) {
-    const Record& record_a = a->current();
-    const Record& record_b = b->current();
-    const bool a_failed = add_failure(record_a, a->name(), &comparison);
-    const bool b_failed = add_failure(record_b, b->name(), &comparison);
-    if (a_failed || b_failed) return comparison;
-    const bool tensor_a = record_a.kind == RecordKind::kTensor;
-    const bool tensor_b = record_b.kind == RecordKind::kTensor;
-    const std::string key_a = tensor_a ? record_a.key() : "";
-    const std::string key_b = tensor_b ? record_b.key() : "";
-    if (tensor_a && tensor_b && key_a == key_b) {
-      LayerDifference layer = compare_tensors(a, b);
-      const bool result = key_a.rfind("results/", 0) == 0;
-      (result ? comparison.results : comparison.layers).push_back(std::move(layer));
-      progress->set(fmt::format("comparing layer {}: {}", comparison.layers.size(), key_a));
-    } else if (tensor_a && known_a.count(key_a) > 0 && known_b.count(key_a) == 0) {
-      comparison.only_a.push_back(key_a);
-      a->next();
-      continue;
-    } else if (tensor_b && known_b.count(key_b) > 0 && known_a.count(key_b) == 0) {
-      comparison.only_b.push_back(key_b);
-      b->next();
-      continue;
-    } else if (record_a.kind == RecordKind::kMask && record_b.kind == RecordKind::kMask) {
-      comparison.masks.push_back(compare_masks(record_a, record_b));
-    } else if (record_a.kind == RecordKind::kEnd && record_b.kind == RecordKind::kEnd) {
-      return comparison;
-    } else {
-      throw Failure(Exit::kThresholdMissed,
-                    fmt::format("the two sides run different layers: {} against {}",
-                                tensor_a ? key_a : "the end", tensor_b ? key_b : "the end"));
+Exit compare_on_tensors(Side* a, Side* b, const CompareArguments& arguments,
+                        const std::array<Operand, 2>& operands, const Criteria& criteria) {
+  const TensorTask task{arguments.inputs,
+                        static_cast<std::uint64_t>(std::max<std::int64_t>(arguments.seed, 1)),
+                        parse_sizes(arguments.sizes), arguments.layers};
+  TensorComparison comparison;
+  {
+    Progress progress("loading two models");
+    // Before what a side says next is read, both know what is compared.
+    for (Side* side : {a, b}) {
+      if (!side->current().meta.at("picture").get<bool>()) continue;
+      side->send(RecordKind::kRequest, {{kTensors, true}});
     }
     a->next();
     b->next();
+    comparison = compare_tensors(a, b, task, criteria, &progress);
   }
-}
-
-bool diverges(const LayerDifference& layer, double tolerance) {
-  return !(layer.relative() <= tolerance);
-}
-
-// The first of the layers, or else of the results, above the tolerance; null if there is none.
-const LayerDifference* first_divergence(const Comparison& comparison, double tolerance) {
-  for (const auto* list : {&comparison.layers, &comparison.results}) {
-    for (const LayerDifference& layer : *list) {
-      if (diverges(layer, tolerance)) return &layer;
-    }
+  if (criteria.min_iou &&
+      std::none_of(comparison.outputs.begin(), comparison.outputs.end(),
+                   [](const ComparedOutput& output) { return output.iou.has_value(); })) {
+    print_warning("--min-iou: no output is a mask with anything above 0");
   }
-  return nullptr;
-}
-
-const LayerDifference* worst_layer(const Comparison& comparison) {
-  const auto worst =
-      std::max_element(comparison.layers.begin(), comparison.layers.end(),
-                       [](const auto& a, const auto& b) { return a.relative() < b.relative(); });
-  return worst == comparison.layers.end() ? nullptr : &*worst;
-}
-
-// JSON has no infinity.
-OrderedJson number(double value) {
-  return std::isfinite(value) ? OrderedJson(value) : OrderedJson("inf");
-}
-OrderedJson number(float value) {
-  if (std::isnan(value)) return "nan";
-  return std::isfinite(value) ? OrderedJson(value) : OrderedJson(value > 0 ? "inf" : "-inf");
-}
-
-OrderedJson layer_json(const LayerDifference& layer) {
-  OrderedJson json = {
-      {"layer", layer.key}, {"shape", layer.shape_a}, {"relative_error", number(layer.relative())}};
-  if (layer.shape_a != layer.shape_b) {
-    json["shape_b"] = layer.shape_b;
-    return json;
+  if (arguments.output.json) {
+    print(json_line(to_json(comparison, operands[0], operands[1], task, criteria)));
+  } else if (!quiet()) {
+    print_comparison(comparison, operands[0], operands[1], task, criteria);
   }
-  json["max_abs_difference"] = number(std::max(layer.values.max_abs(), 0.0));
-  json["index"] = layer.index_text();
-  json["a"] = number(layer.values.a());
-  json["b"] = number(layer.values.b());
-  json["not_finite_a"] = layer.values.not_finite_a();
-  json["not_finite_b"] = layer.values.not_finite_b();
-  return json;
-}
-
-OrderedJson to_json(const Comparison& comparison, const Operand& a, const Operand& b,
-                    double tolerance, bool layers) {
-  const auto side = [](const Operand& operand, const OrderedJson& info) {
-    return OrderedJson{{"file", json_name(operand.file)}, {"variant", operand.variant},
-                       {"model", info.at("model")},       {"model_hash", info.at("model_hash")},
-                       {"device", info.at("device")},     {"isa", info.at("isa")},
-                       {"threads", info.at("threads")}};
-  };
-  const LayerDifference* first = first_divergence(comparison, tolerance);
-  const LayerDifference* worst = worst_layer(comparison);
-  OrderedJson json = {{"a", side(a, comparison.info_a)},
-                      {"b", side(b, comparison.info_b)},
-                      {"tolerance", tolerance},
-                      {"equal_within_tolerance", first == nullptr && comparison.failures.empty()},
-                      {"layer_count", comparison.layers.size()},
-                      {"worst", worst != nullptr ? layer_json(*worst) : OrderedJson()},
-                      {"first_divergence", first != nullptr ? layer_json(*first) : OrderedJson()},
-                      {"results", OrderedJson::array()},
-                      {"masks", OrderedJson::array()},
-                      {"only_a", comparison.only_a},
-                      {"only_b", comparison.only_b},
-                      {"failures", comparison.failures}};
-  for (const LayerDifference& result : comparison.results) {
-    json["results"].push_back(layer_json(result));
-  }
-  for (const MaskDifference& mask : comparison.masks) {
-    json["masks"].push_back({{"iou", mask.iou ? OrderedJson(*mask.iou) : OrderedJson()},
-                             {"both_empty", !mask.iou},
-                             {"pixels", mask.pixels},
-                             {"differing_pixels", mask.differing}});
-  }
-  if (layers) {
-    json["layers"] = OrderedJson::array();
-    for (const LayerDifference& layer : comparison.layers) {
-      json["layers"].push_back(layer_json(layer));
-    }
-  }
-  return json;
-}
-
-void add_row(Table* table, const LayerDifference& layer, double tolerance,
-             const LayerDifference* first) {
-  const bool same_shape = layer.shape_a == layer.shape_b;
-  const std::uint64_t bad_a = layer.values.not_finite_a();
-  const std::uint64_t bad_b = layer.values.not_finite_b();
-  std::string mark;
-  if (&layer == first) {
-    mark = "<- first divergence";
-  } else if (diverges(layer, tolerance)) {
-    mark = "<- above";
-  }
-  table->add({layer.key,
-              same_shape ? to_string(layer.shape_a)
-                         : to_string(layer.shape_a) + " " + to_string(layer.shape_b),
-              same_shape ? fmt::format("{:.2e}", std::max(layer.values.max_abs(), 0.0)) : "",
-              fmt::format("{:.2e}", layer.relative()),
-              bad_a + bad_b > 0 ? fmt::format("{}/{}", bad_a, bad_b) : "", mark},
-             diverges(layer, tolerance) ? Style::kRed : Style::kPlain);
-}
-
-std::string divergence_text(const LayerDifference& layer) {
-  if (layer.shape_a != layer.shape_b) {
-    return fmt::format("first divergence: {}, shapes {} and {}", layer.key,
-                       to_string(layer.shape_a), to_string(layer.shape_b));
-  }
-  return fmt::format("first divergence: {} (relative error {:.2e}), most at {}: A {}, B {}",
-                     layer.key, layer.relative(), layer.index_text(), layer.values.a(),
-                     layer.values.b());
-}
-
-void print_comparison(const Comparison& comparison, const Operand& a, const Operand& b,
-                      double tolerance, bool layers) {
-  const auto side = [](const char* name, const Operand& operand, const OrderedJson& info) {
-    const bool reference = operand.variant == "reference";
-    print(fmt::format("{}  {}  {}, {}", styled(Style::kBold, name), printable(operand.text()),
-                      info.at("model").get<std::string>(),
-                      reference ? "reference kernels" : info.at("isa").get<std::string>()));
-  };
-  side("A", a, comparison.info_a);
-  side("B", b, comparison.info_b);
-
-  const LayerDifference* first = first_divergence(comparison, tolerance);
-  Table table({{"layer"},
-               {"shape"},
-               {"max |A-B|", Align::kRight},
-               {"|A-B|/|B|", Align::kRight},
-               {"not finite A/B", Align::kRight},
-               {""}});
-  if (layers) {
-    for (const LayerDifference& layer : comparison.layers) {
-      add_row(&table, layer, tolerance, first);
-    }
-  }
-  for (const LayerDifference& result : comparison.results) {
-    add_row(&table, result, tolerance, first);
-  }
-  print(table.text());
-  for (const MaskDifference& mask : comparison.masks) {
-    if (!mask.iou) {
-      print("  both masks are empty, and have no IoU");
-      continue;
-    }
-    print(fmt::format("  mask IoU {:.6f} ({} of {} pixels differ)", *mask.iou, mask.differing,
-                      mask.pixels));
-  }
-  const std::size_t only = comparison.only_a.size() + comparison.only_b.size();
-  if (only > 0) print(fmt::format("  {} layers exist on one side only", only));
-  if (const LayerDifference* worst = worst_layer(comparison)) {
-    print(fmt::format("{} layers compared, worst relative error {:.2e} in {}",
-                      comparison.layers.size(), worst->relative(), worst->key));
-  }
-  if (first != nullptr) {
-    print(styled(Style::kRed, divergence_text(*first)));
-  } else if (comparison.failures.empty()) {
-    print(styled(Style::kGreen, fmt::format("all within the tolerance of {:g}", tolerance)));
-  }
+  return finish(comparison, criteria, operands[0], operands[1], {});
 }
 
 Exit run_compare(const CompareArguments& arguments) {
-  const double tolerance = parse_positive("--tolerance", arguments.tolerance);
-  const auto [a, b] = choose_operands(arguments);
-  const SideTask task = make_task(arguments);
+  const Criteria criteria = choose_criteria(arguments);
+  const std::array<Operand, 2> operands = choose_operands(arguments);
+  SideTask task_a = make_task(arguments);
+  SideTask task_b = task_a;
+  parse_sizes(arguments.sizes);  // is refused before a model is read
+  if (!arguments.programs.empty()) {
+    task_a.program = arguments.programs.front();
+    task_b.program = arguments.programs.back();
+  }
   // Forked before this process has threads.
-  Side side_a(a, task);
-  Side side_b(b, task);
-  Comparison comparison;
+  Side a(operands[0], task_a);
+  Side b(operands[1], task_b);
+  bool picture_a = false;
+  bool picture_b = false;
   {
-    Progress progress("loading two models");
-    comparison = compare_sides(&side_a, &side_b, &progress);
+    const Progress progress("loading two models");
+    picture_a = a.next().meta.at("picture").get<bool>();
+    picture_b = b.next().meta.at("picture").get<bool>();
   }
-  if (arguments.output.json) {
-    print(json_line(to_json(comparison, a, b, tolerance, arguments.layers)));
-  } else if (!quiet()) {
-    print_comparison(comparison, a, b, tolerance, arguments.layers);
+  if (picture_a && picture_b) return compare_on_picture(&a, &b, arguments, operands, criteria);
+  if (arguments.asks_for_picture()) {
+    usage_error("--image, --point and --box: are for two SAM models, and {} is none",
+                operands[picture_a ? 1 : 0].text());
   }
-  for (const std::string& failure : comparison.failures) print_error(failure);
-  const LayerDifference* first = first_divergence(comparison, tolerance);
-  if (first == nullptr) return comparison.failures.empty() ? Exit::kDone : Exit::kUnsupported;
-  print_error(fmt::format("{} and {} differ by more than {:g}, first in {}", a.text(), b.text(),
-                          tolerance, first->key));
-  return Exit::kThresholdMissed;
+  return compare_on_tensors(&a, &b, arguments, operands, criteria);
 }
 
 constexpr const char* kEpilogue =
     R"(VARIANT is fast (the default) or reference (plain loops, slow); a precision, fp32, fp16, bf16 or
 int8; a device, cpu, cuda or cuda:1, in place of --device; an instruction set, avx2, avx_vnni,
 avx512, avx512_vnni or avx512_bf16 (the fast kernels with no better instructions; LASSO_MAX_ISA, if
-lower, still holds), or a GPU's, such as sm_80; or several of these with +, as in
-model.pth@int8+avx2 or model.pth@cuda+bf16. The reference kernels run on the CPU, whatever --device
-is. An engine file has its precision and device, and no reference kernels to be compared with.
-Both sides see the same picture and prompt and run at the same time, each in a process of its own.
-The relative error of a layer is |A-B| / |B| in Euclidean norms.
+lower, still holds), or a GPU's, such as sm_80; another runtime, onnxruntime, for ONNX models; or
+several of these with +, as in model.pth@int8+avx2 or model.onnx@onnxruntime+cuda. The reference
+kernels run on the CPU, whatever --device is. An engine file has its precision and device, and no
+reference kernels to be compared with.
+Two SAM models see the same picture and prompt; any other models, and with --program, --inputs,
+--seed or --size SAM's programs, too, get the same tensors: those of --inputs, and random ones
+for the rest (floats in [0, 1), integers 0 or 1). Inputs and outputs are the same that have the
+same name, and else the only ones that fit by type and shape, where the channels may be at another
+place. Each side is a process of its own.
+The relative error of a layer or output is |A-B| / |B| in Euclidean norms; --tolerance limits it,
+and decides unless --atol, --rtol or --min-iou is given alone.
 
-Exit status: 0 if every layer is within the tolerance, 6 if not; else as with "lasso segment".
+Exit status: 0 if all is within the limits, 6 if not; else as with "lasso segment".
 
 Examples:
   lasso compare sam_vit_b_01ec64.pth --layers
   lasso compare model.pth@avx512 model.pth@avx2 --image truck.jpg --point 500,375
   lasso compare model.pth converted.safetensors --tolerance 1e-6 --json
-  lasso compare model.pth --device cpu --device cuda
-  lasso compare model.pth@cuda+bf16 model.pth --tolerance 0.02
+  lasso compare model.pth@cuda+bf16 model.pth --min-iou 0.99
+  lasso compare yolov7.onnx yolov7.onnx@onnxruntime --layers
+  lasso compare yolov7.lasso yolov7.onnx --inputs images.npz --atol 0.01 --rtol 0.01
+  lasso compare sam_vit_b.pth encoder.onnx --program image_encoder
 )";
+
+// What the models get where they are no SAM models.
+void add_tensor_options(CLI::App* app, CompareArguments* arguments) {
+  const std::string group = "Tensors";
+  app->add_option("--program", arguments->programs,
+                  "Which program of a model of several runs; given twice: A's and B's.")
+      ->type_name("NAME")
+      ->allow_extra_args(false)
+      ->expected(1, 2)
+      ->check(not_empty)
+      ->group(group);
+  add_text(app, "--inputs", &arguments->inputs, "F.npz",
+           "Inputs by their names, as numpy.savez writes them. Default: random ones.", group);
+  add_integer(app, "--seed", &arguments->seed, 0, std::int64_t{1} << 53,
+              "Of random inputs. Default: 1.", group);
+  app->add_option("--size", arguments->sizes,
+                  "What a symbol of the inputs' shapes stands for; repeatable. Default: the size "
+                  "that the model was built for, or 1.")
+      ->type_name("NAME=N")
+      ->allow_extra_args(false)
+      ->group(group);
+}
+
+void add_limits(CLI::App* app, CompareArguments* arguments) {
+  const std::string group = "Limits";
+  add_text(app, "--tolerance", &arguments->tolerance, "R",
+           "Largest relative error of a layer or output, by norms. Default: 1e-4.", group);
+  add_text(app, "--atol", &arguments->atol, "X",
+           "Each element of the outputs may differ by X + R |B|, with R of --rtol. Default: 0.",
+           group);
+  add_text(app, "--rtol", &arguments->rtol, "R", "See --atol. Default: 0.", group);
+  add_text(app, "--min-iou", &arguments->min_iou, "X",
+           "Lowest IoU of masks: of SAM's, and of outputs called masks, low_res_masks, "
+           "low_res_logits or pred_masks, where they are above 0.",
+           group);
+}
 
 }  // namespace
 
 void add_compare(CLI::App* parent, Action* action) {
   CLI::App* app = parent->add_subcommand(
-      "compare", "Two kernels, precisions, devices or files, value by value and layer by layer.");
+      "compare",
+      "Two kernels, precisions, devices, runtimes or files, value by value and layer by layer.");
   const auto arguments = std::make_shared<CompareArguments>();
   const std::string input = "What to compare";
   app->add_option("FILE[@VARIANT]", arguments->operands,
-                  "One or two checkpoints or engine files. A checkpoint alone is compared with its "
-                  "reference kernels, or, with --device twice, with itself.")
+                  "One or two checkpoints, ONNX models or engine files. A model alone is compared "
+                  "with its reference kernels, with --device twice with itself, and on another "
+                  "runtime with Lasso.")
       ->required()
       ->expected(1, 2)
       ->check(not_empty)
       ->group(input);
-  add_text(app, "--tolerance", &arguments->tolerance, "R",
-           "Largest relative error of a layer. Default: 1e-4.", input);
   add_text(app, "--image", &arguments->image, "FILE",
            "Picture to encode. Default: one that is made up, the same every time.", input);
   app->add_option("--point", arguments->points,
@@ -418,8 +315,11 @@ void add_compare(CLI::App* parent, Action* action) {
       ->group(input);
   add_text(app, "--box", &arguments->box, "X0,Y0,X1,Y1", "Box of the prompt.", input);
   add_switch(app, "--layers", &arguments->layers, "Show every layer.", input);
+  add_tensor_options(app, arguments.get());
+  add_limits(app, arguments.get());
   add_common_options(app, arguments.get(), false, "One JSON object on standard output.",
                      &arguments->devices);
+  add_provider_option(app, &arguments->run);
   describe_command(app, "lasso compare FILE[@VARIANT] [FILE[@VARIANT]] [--layers] [OPTIONS]",
                    kEpilogue);
   set_action(app, arguments, run_compare, action);

@@ -1,10 +1,15 @@
 #include "cli/compare/compare_side.h"
 
+#include <optional>
+#include <utility>
 #include <vector>
 
+#include "cli/compare/tensor_side.h"
 #include "cli/exit_codes.h"
+#include "cli/model/idle_threads.h"
 #include "cli/model/picture.h"
 #include "common/prompts.h"
+#include "core/stopwatch.h"
 #include "lasso/image.h"
 #include "lasso/segmenter.h"
 
@@ -12,12 +17,12 @@ namespace lasso::app {
 
 namespace {
 
-void send_tensor(const std::string& program, const std::string& name,
+void send_values(const std::string& program, const std::string& name,
                  const std::vector<std::int64_t>& shape, const float* values, Parent* parent) {
   std::uint64_t count = 1;
   for (const std::int64_t dimension : shape) count *= static_cast<std::uint64_t>(dimension);
   parent->send(RecordKind::kTensor, {{"program", program}, {"name", name}, {"shape", shape}},
-               values, count);
+               values, count * sizeof(float));
 }
 
 OrderedJson engine_json(const EngineInfo& info, int threads) {
@@ -27,9 +32,13 @@ OrderedJson engine_json(const EngineInfo& info, int threads) {
       layers.push_back(program.name + "/" + layer.name);
     }
   }
-  return {{"model", info.model},   {"model_hash", info.model_hash},
-          {"device", info.device}, {"isa", info.isa},
-          {"threads", threads},    {"layers", std::move(layers)}};
+  return {{"picture", true},
+          {"model", info.model},
+          {"device", info.device},
+          {"model_hash", info.model_hash},
+          {"isa", info.isa},
+          {"threads", threads},
+          {"layers", std::move(layers)}};
 }
 
 // The user's prompt, or a point in the centre.
@@ -45,23 +54,34 @@ lasso::Prompt make_prompt(const lasso::Prompt& wanted, const Image& image) {
   return prompt;
 }
 
-void run_model(const Operand& operand, const SideTask& task, Parent* parent) {
-  const Image image = load_picture(task.image, 640, 480);
-  const lasso::Prompt prompt = make_prompt(task.prompt, image);
-  const RunOptions run = apply_variant(operand, task.run);
-  const OpenModel model = open_operand(operand, task.model, run);
-  Segmenter segmenter(model.engine, {run.threads});
-  parent->send(RecordKind::kInfo, engine_json(model.engine.info(), segmenter.threads()));
+// What the sides' runs take, one after the other, when the parent asks.
+void serve_time(const Image& image, const lasso::Prompt& prompt, lasso::Segmenter* segmenter,
+                Parent* parent) {
+  while (true) {
+    parent->receive();
+    const Embedding embedding = segmenter->encode(image.view());
+    const double encode_ms = segmenter->last_timings().encode_ms;
+    segmenter->segment(embedding, prompt);
+    const double decode_ms = segmenter->last_timings().decode_ms;
+    wait_for_idle_threads();
+    parent->send(RecordKind::kAnswer, {{"encode_ms", encode_ms}, {"decode_ms", decode_ms}});
+  }
+}
 
-  segmenter.set_trace([&](const std::string& program, const std::string& name,
-                          const std::vector<std::int64_t>& shape, const float* values,
-                          double /*ms*/) { send_tensor(program, name, shape, values, parent); });
+void run_picture(const Image& image, const lasso::Prompt& prompt, lasso::Segmenter* segmenter,
+                 Parent* parent) {
+  double traced_ms = 0;
+  segmenter->set_trace([&](const std::string& program, const std::string& name,
+                           const std::vector<std::int64_t>& shape, const float* values, double ms) {
+    traced_ms += ms;
+    send_values(program, name, shape, values, parent);
+  });
   Embedding embedding;
   Segmentation answer;
   try {
     with_model([&] {
-      embedding = segmenter.encode(image.view());
-      answer = segmenter.segment(embedding, prompt);
+      embedding = segmenter->encode(image.view());
+      answer = segmenter->segment(embedding, prompt);
     });
   } catch (const lasso::Error& error) {
     if (error.code() != ErrorCode::kUnsupported) throw;
@@ -69,23 +89,48 @@ void run_model(const Operand& operand, const SideTask& task, Parent* parent) {
     parent->send(RecordKind::kEnd, {{"failure", error.what()}});
     return;
   }
-  segmenter.set_trace({});
+  segmenter->set_trace({});
 
   std::vector<float> values(embedding.size());
   embedding.copy_to(values.data());
   const auto masks = static_cast<std::int64_t>(answer.masks.size());
   const int side = embedding.low_res_side();
-  send_tensor("results", "image_embedding",
+  send_values("results", "image_embedding",
               {embedding.grid(), embedding.grid(), embedding.channels()}, values.data(), parent);
-  send_tensor("results", "low_res_logits", {masks, side, side}, answer.low_res_logits.data(),
+  send_values("results", "low_res_logits", {masks, side, side}, answer.low_res_logits.data(),
               parent);
-  send_tensor("results", "iou_predictions", {masks}, answer.iou_predictions.data(), parent);
+  send_values("results", "iou_predictions", {masks}, answer.iou_predictions.data(), parent);
   for (const Mask& mask : answer.masks) {
     parent->send(
         RecordKind::kMask,
         {{"width", mask.width}, {"height", mask.height}, {"rle", rle_to_string(encode_rle(mask))}});
   }
-  parent->send(RecordKind::kEnd, OrderedJson::object());
+  parent->send(RecordKind::kEnd, {{"traced_ms", traced_ms}});
+  serve_time(image, prompt, segmenter, parent);
+}
+
+void run_model(const Operand& operand, const SideTask& task, Parent* parent) {
+  const RunOptions run = apply_variant(operand, task.run);
+  ModelOptions options = task.model;
+  options.model = operand.file;
+  if (task.tensors || run.runtime != "lasso") {
+    parent->send(RecordKind::kInfo, {{"picture", false}});
+    return serve_tensors(operand, task, run, std::nullopt, parent);
+  }
+  const Image image = load_picture(task.image, 640, 480);
+  const lasso::Prompt prompt = make_prompt(task.prompt, image);
+  OpenModel model = open_for_tensors(operand, options, run);
+  if (!model.engine.info().sam) {
+    parent->send(RecordKind::kInfo, {{"picture", false}});
+    return serve_tensors(operand, task, run, std::move(model), parent);
+  }
+  Segmenter segmenter(model.engine, {run.threads});
+  parent->send(RecordKind::kInfo, engine_json(model.engine.info(), segmenter.threads()));
+  const OrderedJson request = parent->receive().meta;
+  if (request.contains(kTensors)) {
+    return serve_tensors(operand, task, run, std::move(model), parent);
+  }
+  run_picture(image, prompt, &segmenter, parent);
 }
 
 }  // namespace

@@ -23,7 +23,7 @@ namespace {
 struct Header {
   std::uint32_t kind;
   std::uint32_t text_size;
-  std::uint64_t count;
+  std::uint64_t bytes;
 };
 
 // False if the other end has gone.
@@ -51,14 +51,13 @@ bool read_all(int socket, void* data, std::size_t size) {
   return true;
 }
 
-bool write_record(int socket, RecordKind kind, const OrderedJson& meta, const float* values,
-                  std::uint64_t count) {
+bool write_record(int socket, RecordKind kind, const OrderedJson& meta, const void* data,
+                  std::uint64_t bytes) {
   const std::string text = json_line(meta);
   const Header header{static_cast<std::uint32_t>(kind), static_cast<std::uint32_t>(text.size()),
-                      count};
+                      bytes};
   return write_all(socket, &header, sizeof(header)) &&
-         write_all(socket, text.data(), text.size()) &&
-         write_all(socket, values, count * sizeof(float));
+         write_all(socket, text.data(), text.size()) && write_all(socket, data, bytes);
 }
 
 [[noreturn]] void run_child(const std::function<void(Parent*)>& work, int socket) {
@@ -80,9 +79,8 @@ std::string Record::key() const {
   return meta.at("program").get<std::string>() + "/" + meta.at("name").get<std::string>();
 }
 
-void Parent::send(RecordKind kind, const OrderedJson& meta, const float* values,
-                  std::uint64_t count) {
-  if (!write_record(socket_, kind, meta, values, count)) _exit(static_cast<int>(Exit::kDone));
+void Parent::send(RecordKind kind, const OrderedJson& meta, const void* data, std::uint64_t bytes) {
+  if (!write_record(socket_, kind, meta, data, bytes)) _exit(static_cast<int>(Exit::kDone));
 }
 
 Record Parent::receive() {
@@ -90,7 +88,7 @@ Record Parent::receive() {
   if (!read_all(socket_, &header, sizeof(header))) _exit(static_cast<int>(Exit::kDone));
   std::string text(header.text_size, '\0');
   if (!read_all(socket_, text.data(), text.size())) _exit(static_cast<int>(Exit::kDone));
-  return {static_cast<RecordKind>(header.kind), OrderedJson::parse(text), header.count};
+  return {static_cast<RecordKind>(header.kind), OrderedJson::parse(text), header.bytes};
 }
 
 Child::Child(std::string name, const std::function<void(Parent*)>& work) : name_(std::move(name)) {
@@ -145,16 +143,16 @@ void Child::read_exactly(void* data, std::size_t size) {
 }
 
 const Record& Child::next() {
-  std::array<float, 4096> passed_over{};
+  std::array<char, 16384> passed_over{};
   while (unread_ > 0) {
-    read_values(passed_over.data(), std::min<std::uint64_t>(unread_, passed_over.size()));
+    read_bytes(passed_over.data(), std::min<std::uint64_t>(unread_, passed_over.size()));
   }
   Header header{};
   read_exactly(&header, sizeof(header));
   std::string text(header.text_size, '\0');
   read_exactly(text.data(), text.size());
-  record_ = {static_cast<RecordKind>(header.kind), OrderedJson::parse(text), header.count};
-  unread_ = header.count;
+  record_ = {static_cast<RecordKind>(header.kind), OrderedJson::parse(text), header.bytes};
+  unread_ = header.bytes;
   if (record_.kind == RecordKind::kError) {
     throw Failure(static_cast<Exit>(record_.meta.at("exit").get<int>()),
                   record_.meta.at("message").get<std::string>());
@@ -162,9 +160,9 @@ const Record& Child::next() {
   return record_;
 }
 
-void Child::read_values(float* values, std::size_t count) {
-  read_exactly(values, count * sizeof(float));
-  unread_ -= count;
+void Child::read_bytes(void* data, std::size_t bytes) {
+  read_exactly(data, bytes);
+  unread_ -= bytes;
 }
 
 }  // namespace lasso::app

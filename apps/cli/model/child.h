@@ -16,7 +16,7 @@ namespace lasso::app {
 
 enum class RecordKind : std::uint32_t {
   kInfo = 1,  // about the engine
-  kTensor,    // float32 values: a layer, or a result (program "results")
+  kTensor,    // values: a layer, or a result (program "results")
   kMask,      // a mask as RLE
   kRequest,   // the parent asks for something
   kAnswer,    // what it asked for
@@ -27,7 +27,7 @@ enum class RecordKind : std::uint32_t {
 struct Record {
   RecordKind kind = RecordKind::kEnd;
   OrderedJson meta;         // kTensor: program, name, shape
-  std::uint64_t count = 0;  // values that follow
+  std::uint64_t bytes = 0;  // that follow
 
   std::string key() const;  // "program/name" of a tensor
 };
@@ -38,9 +38,9 @@ class Parent {
   explicit Parent(int socket) : socket_(socket) {}
 
   // Ends the process if the parent has gone.
-  void send(RecordKind kind, const OrderedJson& meta, const float* values = nullptr,
-            std::uint64_t count = 0);
-  // The next record, which has no values. Ends the process when there is none.
+  void send(RecordKind kind, const OrderedJson& meta, const void* data = nullptr,
+            std::uint64_t bytes = 0);
+  // The next record, which has no bytes. Ends the process when there is none.
   Record receive();
 
  private:
@@ -59,13 +59,13 @@ class Child {
   Child& operator=(const Child&) = delete;
 
   void send(RecordKind kind, const OrderedJson& meta);
-  // The next record; what is left of the last one's values is passed over. A failure of the child
+  // The next record; what is left of the last one's bytes is passed over. A failure of the child
   // becomes a Failure of the same status.
   const Record& next();
   const Record& current() const { return record_; }
   const std::string& name() const { return name_; }
-  // The next values of the current record.
-  void read_values(float* values, std::size_t count);
+  // The next bytes of the current record.
+  void read_bytes(void* data, std::size_t bytes);
 
  private:
   void read_exactly(void* data, std::size_t size);

@@ -11,6 +11,7 @@
 #include "cli/values.h"
 #include "common/model_files.h"
 #include "lasso/machine.h"
+#include "lasso/runtime.h"
 
 namespace lasso::app {
 
@@ -22,6 +23,7 @@ std::vector<std::string> variants() {
   all.insert(all.end(), precision_names().begin(), precision_names().end());
   all.insert(all.end(), isa_names().begin(), isa_names().end());
   all.insert(all.end(), {"cpu", "cuda", "cuda:N", "sm_N"});
+  for (const std::string& runtime : lasso::runtime_names()) all.push_back(runtime);
   return all;
 }
 
@@ -44,6 +46,8 @@ std::vector<std::string> split(const std::string& variant) {
 bool is_device(const std::string& part) { return gpus_of(part).has_value(); }
 bool is_kind(const std::string& part) { return part == "fast" || part == "reference"; }
 bool is_precision(const std::string& part) { return is_one_of(precision_names(), part); }
+// Another one than Lasso's own.
+bool is_runtime(const std::string& part) { return is_one_of(lasso::runtime_names(), part); }
 // Of a CPU, or a GPU's capability.
 bool is_isa(const std::string& part) {
   return is_one_of(isa_names(), part) || capability_of(part).has_value();
@@ -63,7 +67,7 @@ void refuse_pair(const std::string& text, const std::string& first, const std::s
 
 // Of one variant at most one part of each kind may be given, and all must be of one device.
 void check_contradictions(const std::string& text, const std::vector<std::string>& parts) {
-  for (const auto is_of_kind : {is_kind, is_precision, is_isa, is_device}) {
+  for (const auto is_of_kind : {is_kind, is_precision, is_isa, is_device, is_runtime}) {
     std::string first;
     for (const std::string& part : parts) {
       if (!is_of_kind(part)) continue;
@@ -76,13 +80,19 @@ void check_contradictions(const std::string& text, const std::vector<std::string
       const std::optional<bool> a = says_gpu(parts[k]);
       const std::optional<bool> b = says_gpu(parts[i]);
       if (a && b && *a != *b) refuse_pair(text, parts[k], parts[i]);
+      // Kernels, precisions and instructions are Lasso's own.
+      if (is_runtime(parts[k]) != is_runtime(parts[i]) &&
+          !is_device(is_runtime(parts[k]) ? parts[i] : parts[k])) {
+        refuse_pair(text, parts[k], parts[i]);
+      }
     }
   }
 }
 
 void check_part(const std::string& text, const std::string& part) {
   if (is_capability(part)) parse_capability(text + ":", part);
-  if (!is_kind(part) && !is_precision(part) && !is_isa(part) && !is_device(part)) {
+  if (!is_kind(part) && !is_precision(part) && !is_isa(part) && !is_device(part) &&
+      !is_runtime(part)) {
     usage_error("{}: variant \"{}\": expected FILE@VARIANT with {}, or several of them with +",
                 text, part, join_choices(variants()));
   }
@@ -109,6 +119,13 @@ Operand parse_operand(const std::string& text, const std::string& default_varian
   for (const std::string& part : parts) check_part(text, part);
   check_contradictions(text, parts);
   return {text.substr(0, at), variant};
+}
+
+std::string runtime_of(const Operand& operand) {
+  for (const std::string& part : split(operand.variant)) {
+    if (is_runtime(part)) return part;
+  }
+  return "lasso";
 }
 
 bool names_device(const Operand& operand) {
@@ -179,10 +196,18 @@ RunOptions apply_variant(const Operand& operand, const RunOptions& run) {
   for (const char* kind : {"fast", "reference"}) {
     if (is_one_of(parts, kind)) result.kernels = kind;
   }
+  result.runtime = runtime_of(operand);
+  if (result.runtime == "lasso") result.provider.clear();
   return result;
 }
 
 OpenModel open_operand(const Operand& operand, const ModelOptions& model, const RunOptions& run) {
+  if (run.runtime != "lasso") {
+    throw Failure(Exit::kUnsupported,
+                  fmt::format("{}: images and prompts run on Lasso's own runtime; lasso run, lasso "
+                              "compare and lasso bench speed run tensors on {}",
+                              operand.text(), run.runtime));
+  }
   ModelOptions options = model;
   options.model = operand.file;
   return open_sam(options, run);

@@ -13,7 +13,8 @@ namespace lasso::app {
 // "FILE@VARIANT"
 struct Operand {
   std::string file;
-  // fast or reference, a precision, a device, an instruction set, or several of these with +
+  // fast or reference, a precision, a device, an instruction set, another runtime, or several of
+  // these with +
   std::string variant;
 
   std::string text() const { return file + "@" + variant; }
@@ -23,6 +24,8 @@ struct Operand {
 // Splits "FILE[@VARIANT]"; throws Failure(kUsage) for an unknown variant.
 Operand parse_operand(const std::string& text, const std::string& default_variant);
 
+// The runtime that its variant names; "lasso" where it names none.
+std::string runtime_of(const Operand& operand);
 // Whether its variant says where it runs.
 bool names_device(const Operand& operand);
 // The same on a device; throws Failure(kUsage) where its variant says another one.
@@ -37,7 +40,8 @@ void check_isa(const std::vector<Operand>& operands, const RunOptions& run);
 // its kind alone. Throws Failure(kUsage) where the variant contradicts an engine file's device.
 RunOptions apply_variant(const Operand& operand, const RunOptions& run);
 
-// Opens its file, with `model` for the rest, as `run`, which apply_variant() returned, says.
+// Opens its file, which is SAM's, with `model` for the rest, as `run`, which apply_variant()
+// returned, says.
 OpenModel open_operand(const Operand& operand, const ModelOptions& model, const RunOptions& run);
 
 }  // namespace lasso::app

@@ -1,38 +1,20 @@
 #include "cli/bench/speed/side.h"
 
-#include <chrono>
-#include <ctime>
 #include <filesystem>
 #include <map>
 #include <memory>
-#include <thread>
 #include <utility>
 #include <vector>
 
 #include "cli/bench/speed/runtime.h"
 #include "cli/exit_codes.h"
+#include "cli/model/idle_threads.h"
 #include "common/machine.h"
 #include "core/memory.h"
 
 namespace lasso::app {
 
 namespace {
-
-double process_cpu_ms() {
-  timespec time{};
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
-  return 1e3 * static_cast<double>(time.tv_sec) + 1e-6 * static_cast<double>(time.tv_nsec);
-}
-
-// OpenMP's threads spin for a while before they sleep, and would disturb the next candidate.
-void wait_for_idle_threads() {
-  constexpr int kMostTries = 50;
-  for (int i = 0; i < kMostTries; ++i) {
-    const double before = process_cpu_ms();
-    std::this_thread::sleep_for(std::chrono::milliseconds(2));
-    if (process_cpu_ms() - before < 0.2) return;
-  }
-}
 
 OrderedJson run_stage(const OrderedJson& request, SpeedRuntime* runtime) {
   const auto kind = request.at("kind").get<SpeedStage::Kind>();

@@ -1,0 +1,52 @@
+// The inputs that both models get: somebody's arrays, or random numbers.
+#ifndef LASSO_CLI_COMPARE_TENSOR_INPUTS_H_
+#define LASSO_CLI_COMPARE_TENSOR_INPUTS_H_
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "cli/compare/layout.h"
+#include "common/json_text.h"
+#include "lasso/tensor.h"
+
+namespace lasso::app {
+
+// The elements as numbers, in double precision.
+std::vector<double> to_doubles(const HostTensorView& tensor);
+// The elements rounded to the type: floats to the nearest, integers towards zero.
+HostTensor from_doubles(ElementType type, const std::vector<std::int64_t>& shape,
+                        const std::vector<double>& values);
+
+// Of two types the one that holds fewer numbers: what both hold is exact in it.
+ElementType narrower(ElementType a, ElementType b);
+
+// Floats uniform in [0, 1), integers and truths 0 or 1; the same for the same seed and name.
+HostTensor random_tensor(ElementType type, const std::vector<std::int64_t>& shape,
+                         std::uint64_t seed, const std::string& name);
+
+// A tensor of A's as B takes it.
+HostTensor as_other(const HostTensor& tensor, ElementType type, Layout layout);
+
+// What one side is to make of an input.
+struct InputTask {
+  std::string name;  // of the side's own input
+  ElementType type = ElementType::kFloat32;
+  Layout layout = Layout::kSame;
+  std::string source;                               // the array's name in the file, or of A's input
+  bool given = false;                               // by the file
+  ElementType source_type = ElementType::kFloat32;  // of random numbers
+  std::vector<std::int64_t> source_shape;
+};
+OrderedJson to_json(const InputTask& input);
+InputTask input_task_from_json(const OrderedJson& json);
+
+// `arrays` holds those that are given.
+std::map<std::string, HostTensor> make_inputs(const std::vector<InputTask>& inputs,
+                                              const std::map<std::string, HostTensor>& arrays,
+                                              std::uint64_t seed);
+
+}  // namespace lasso::app
+
+#endif  // LASSO_CLI_COMPARE_TENSOR_INPUTS_H_
