@@ -205,8 +205,9 @@ Exit run_compare(const CompareArguments& arguments) {
   SideTask task_b = task_a;
   parse_sizes(arguments.sizes);  // is refused before a model is read
   if (!arguments.programs.empty()) {
-    task_a.program = arguments.programs.front();
-    task_b.program = arguments.programs.back();
+    const bool shared = arguments.programs.size() == 1;
+    task_a.program = {arguments.programs.front(), shared};
+    task_b.program = {arguments.programs.back(), shared};
   }
   // Forked before this process has threads.
   Side a(operands[0], task_a);

@@ -7,6 +7,7 @@
 
 #include "cli/model/child.h"
 #include "cli/model/operand.h"
+#include "cli/model/tensor_model.h"
 #include "cli/options.h"
 #include "lasso/types.h"
 
@@ -20,7 +21,7 @@ struct SideTask {
   std::string image;     // empty: a picture that is made up
   lasso::Prompt prompt;  // empty: the centre of the picture
   bool tensors = false;  // rather than the picture, whatever the models are
-  std::string program;   // to run on tensors; empty: the only one
+  ProgramChoice program; // to run on tensors
   std::string inputs;    // an .npz; empty: random numbers
 };
 

@@ -129,8 +129,9 @@ class TensorSide {
 
   void run(bool trace) {
     OrderedJson layers = OrderedJson::array();
+    std::vector<std::string> ops;
     if (trace && model_.lasso() != nullptr) {
-      const std::vector<std::string> ops = operations();
+      ops = operations();
       model_.lasso()->set_trace([&](const std::string& name, const std::vector<std::int64_t>& shape,
                                     const float*, double) {
         const std::string op = layers.size() < ops.size() ? ops[layers.size()] : "";

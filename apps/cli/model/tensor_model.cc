@@ -19,7 +19,8 @@ namespace lasso::app {
 namespace {
 
 // Other runtimes have neither Lasso's kernels nor its models.
-void refuse_options(const ModelOptions& model, const RunOptions& run, const std::string& program) {
+void refuse_options(const ModelOptions& model, const RunOptions& run,
+                    const ProgramChoice& program) {
   struct Option {
     bool given;
     const char* name;
@@ -33,7 +34,7 @@ void refuse_options(const ModelOptions& model, const RunOptions& run, const std:
                                            {!model.preprocess.empty(), "--preprocess"},
                                            {!model.config.empty(), "--config"},
                                            {model.verify, "--verify"},
-                                           {!program.empty() && program != "main", "--program"}}};
+                                           {!program.name.empty() && !program.if_several, "--program"}}};
   for (const Option& option : options) {
     if (option.given) {
       usage_error("{}: is for Lasso's own runtime, and the runtime is {}", option.name,
@@ -56,7 +57,7 @@ std::map<std::string, lasso::HostTensor> load_fixed(const std::string& path) {
 }
 
 TensorModel open_on_runtime(const ModelOptions& model, const RunOptions& run,
-                            const std::string& program,
+                            const ProgramChoice& program,
                             const std::vector<std::string>& more_outputs) {
   refuse_options(model, run, program);
   TensorModel open;
@@ -84,11 +85,12 @@ TensorModel open_on_runtime(const ModelOptions& model, const RunOptions& run,
 
 lasso::Runner* TensorModel::lasso() const { return dynamic_cast<lasso::Runner*>(owned.get()); }
 
-std::string choose_program(const std::string& file, const std::string& program,
+std::string choose_program(const std::string& file, const ProgramChoice& program,
                            const EngineInfo& info) {
   std::vector<std::string> names;
   for (const ProgramInfo& known : info.programs) names.push_back(known.name);
-  if (!program.empty()) return parse_choice("--program", program, names);
+  if (program.if_several && names.size() == 1) return names.front();
+  if (!program.name.empty()) return parse_choice("--program", program.name, names);
   if (names.size() > 1) {
     usage_error("{}: has {} programs; choose with --program among {}", file, names.size(),
                 join_choices(names));
@@ -97,13 +99,14 @@ std::string choose_program(const std::string& file, const std::string& program,
 }
 
 TensorModel open_tensor_model(const ModelOptions& model, const RunOptions& run,
-                              const std::string& program,
+                              const ProgramChoice& program,
                               const std::vector<std::string>& more_outputs) {
   if (run.runtime != "lasso") return open_on_runtime(model, run, program, more_outputs);
   return make_tensor_model(open_model(model, run), run, program);
 }
 
-TensorModel make_tensor_model(OpenModel model, const RunOptions& run, const std::string& program) {
+TensorModel make_tensor_model(OpenModel model, const RunOptions& run,
+                              const ProgramChoice& program) {
   TensorModel open;
   open.path = model.path;
   open.name = model.engine.info().model;

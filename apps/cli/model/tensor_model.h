@@ -29,18 +29,24 @@ struct TensorModel {
   lasso::Runner* lasso() const;
 };
 
+// A program that is asked for.
+struct ProgramChoice {
+  std::string name;           // empty: the only one
+  bool if_several = false;    // it is for models of several programs: others run their only one
+};
 // The program that is asked for, or the only one. Throws Failure(kUsage), naming the model's.
-std::string choose_program(const std::string& file, const std::string& program,
+std::string choose_program(const std::string& file, const ProgramChoice& program,
                            const EngineInfo& info);
 
-// Opens model.model as run.runtime says, with a session for `program`; empty: the only one. On
-// other runtimes than Lasso's `more_outputs` become outputs, too, and inputs that
+// Opens model.model as run.runtime says, to run `program`. On other runtimes than Lasso's
+// `more_outputs` become outputs, too, and inputs that
 // model.fixed_inputs gives are hidden. Throws Failure for options that a runtime does not take.
 TensorModel open_tensor_model(const ModelOptions& model, const RunOptions& run,
-                              const std::string& program,
+                              const ProgramChoice& program,
                               const std::vector<std::string>& more_outputs = {});
 // The same for a model that Lasso has open.
-TensorModel make_tensor_model(OpenModel model, const RunOptions& run, const std::string& program);
+TensorModel make_tensor_model(OpenModel model, const RunOptions& run,
+                              const ProgramChoice& program);
 
 // {"runtime": "lasso 0.1.0", "threads": "2", ...}
 OrderedJson settings_json(const lasso::ModelRunner& runner);

@@ -78,7 +78,7 @@ Exit run_tensors(const RunArguments& arguments) {
   }
   ModelOptions options = arguments.model;
   options.model = arguments.file;
-  const TensorModel model = open_tensor_model(options, arguments.run, arguments.program);
+  const TensorModel model = open_tensor_model(options, arguments.run, {arguments.program});
   ModelRunner& runner = model.runner();
 
   const std::map<std::string, HostTensor> inputs = load_inputs(arguments.inputs);
