@@ -102,25 +102,6 @@ Criteria choose_criteria(const CompareArguments& arguments) {
   return criteria;
 }
 
-SymbolSizes parse_sizes(const std::vector<std::string>& texts) {
-  constexpr std::int64_t kMost = std::int64_t{1} << 31;
-  SymbolSizes sizes;
-  for (const std::string& text : texts) {
-    const std::size_t equals = text.rfind('=');
-    if (equals == std::string::npos || equals == 0) {
-      usage_error("--size {}: expected NAME=N, as in batch=2", text);
-    }
-    const std::string name = text.substr(0, equals);
-    if (!sizes
-             .emplace(name,
-                      parse_integer("--size " + name + "=", text.substr(equals + 1), 1, kMost))
-             .second) {
-      usage_error("--size {}: {} is given twice", text, name);
-    }
-  }
-  return sizes;
-}
-
 SideTask make_task(const CompareArguments& arguments) {
   SideTask task;
   task.model = arguments.model;
@@ -269,12 +250,7 @@ void add_tensor_options(CLI::App* app, CompareArguments* arguments) {
            "Inputs by their names, as numpy.savez writes them. Default: random ones.", group);
   add_integer(app, "--seed", &arguments->seed, 0, std::int64_t{1} << 53,
               "Of random inputs. Default: 1.", group);
-  app->add_option("--size", arguments->sizes,
-                  "What a symbol of the inputs' shapes stands for; repeatable. Default: the size "
-                  "that the model was built for, or 1.")
-      ->type_name("NAME=N")
-      ->allow_extra_args(false)
-      ->group(group);
+  add_size_option(app, &arguments->sizes, group);
 }
 
 void add_limits(CLI::App* app, CompareArguments* arguments) {

@@ -18,11 +18,11 @@ namespace lasso::app {
 struct SideTask {
   ModelOptions model;  // but for the file
   RunOptions run;
-  std::string image;     // empty: a picture that is made up
-  lasso::Prompt prompt;  // empty: the centre of the picture
-  bool tensors = false;  // rather than the picture, whatever the models are
-  ProgramChoice program; // to run on tensors
-  std::string inputs;    // an .npz; empty: random numbers
+  std::string image;      // empty: a picture that is made up
+  lasso::Prompt prompt;   // empty: the centre of the picture
+  bool tensors = false;   // rather than the picture, whatever the models are
+  ProgramChoice program;  // to run on tensors
+  std::string inputs;     // an .npz; empty: random numbers
 };
 
 // The parent's end. The child first sends a kInfo record about its model. "picture" says whether it

@@ -9,36 +9,18 @@
 #include <utility>
 
 #include "cli/exit_codes.h"
+#include "cli/model/host_tensors.h"
 #include "common/text.h"
 
 namespace lasso::app {
 
 namespace {
 
-bool is_number(const std::string& dim) {
-  return !dim.empty() && dim.size() < 19 &&
-         dim.find_first_not_of("0123456789") == std::string::npos;
-}
-
-// A formula such as "points + 5" has spaces or operators.
-bool is_symbol(const std::string& dim) {
-  return !is_number(dim) && dim.find_first_of(" +*()") == std::string::npos;
-}
-
 enum class Kind : std::uint8_t { kReal, kInteger, kTruth };
 
 Kind kind_of(ElementType type) {
-  switch (type) {
-    case ElementType::kFloat32:
-    case ElementType::kFloat16:
-    case ElementType::kBFloat16:
-    case ElementType::kFloat64:
-      return Kind::kReal;
-    case ElementType::kBool:
-      return Kind::kTruth;
-    default:
-      return Kind::kInteger;
-  }
+  if (is_real_type(type)) return Kind::kReal;
+  return type == ElementType::kBool ? Kind::kTruth : Kind::kInteger;
 }
 
 bool fits(const std::vector<std::string>& a, const std::vector<std::string>& b, Layout layout) {
@@ -56,11 +38,6 @@ std::optional<Layout> layout_of(const ArgumentInfo& a, const ArgumentInfo& b) {
     if (fits(a.shape, b.shape, layout)) return layout;
   }
   return std::nullopt;
-}
-
-std::string text_of(const ArgumentInfo& argument) {
-  return fmt::format("\"{}\" ({} [{}])", printable(argument.name), to_string(argument.type),
-                     fmt::join(argument.shape, ", "));
 }
 
 class Matcher {
@@ -271,21 +248,6 @@ BothSizes choose_sizes(const std::vector<ArgumentInfo>& a, const std::vector<Arg
   set_given(hints.given, groups);
   groups.set_typical(hints.typical_a, hints.typical_b);
   return groups.sizes();
-}
-
-std::vector<std::int64_t> shape_of(const ArgumentInfo& argument, const SymbolSizes& sizes) {
-  std::vector<std::int64_t> shape;
-  for (const std::string& dim : argument.shape) {
-    const auto size = sizes.find(dim);
-    if (is_number(dim)) {
-      shape.push_back(std::stoll(dim));
-    } else if (size != sizes.end()) {
-      shape.push_back(size->second);
-    } else {
-      usage_error("input {}: its shape is a formula; give it with --inputs", text_of(argument));
-    }
-  }
-  return shape;
 }
 
 }  // namespace lasso::app

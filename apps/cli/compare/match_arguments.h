@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "cli/compare/layout.h"
+#include "cli/model/argument_shapes.h"
 #include "lasso/runner.h"
 
 namespace lasso::app {
@@ -26,7 +27,6 @@ std::vector<ArgumentPair> match_arguments(const std::vector<ArgumentInfo>& a,
                                           const std::vector<ArgumentInfo>& b, const char* what,
                                           bool all);
 
-using SymbolSizes = std::map<std::string, std::int64_t>;
 struct BothSizes {
   SymbolSizes a;
   SymbolSizes b;
@@ -45,9 +45,6 @@ struct SizeHints {
 // a given size of an unknown symbol, and one that contradicts a number.
 BothSizes choose_sizes(const std::vector<ArgumentInfo>& a, const std::vector<ArgumentInfo>& b,
                        const std::vector<ArgumentPair>& pairs, const SizeHints& hints);
-
-// The shape of an input. Throws Failure(kUsage) for a formula of symbols.
-std::vector<std::int64_t> shape_of(const ArgumentInfo& argument, const SymbolSizes& sizes);
 
 }  // namespace lasso::app
 

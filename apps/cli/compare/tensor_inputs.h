@@ -8,23 +8,14 @@
 #include <vector>
 
 #include "cli/compare/layout.h"
+#include "cli/model/host_tensors.h"
 #include "common/json_text.h"
 #include "lasso/tensor.h"
 
 namespace lasso::app {
 
-// The elements as numbers, in double precision.
-std::vector<double> to_doubles(const HostTensorView& tensor);
-// The elements rounded to the type: floats to the nearest, integers towards zero.
-HostTensor from_doubles(ElementType type, const std::vector<std::int64_t>& shape,
-                        const std::vector<double>& values);
-
 // Of two types the one that holds fewer numbers: what both hold is exact in it.
 ElementType narrower(ElementType a, ElementType b);
-
-// Floats uniform in [0, 1), integers and truths 0 or 1; the same for the same seed and name.
-HostTensor random_tensor(ElementType type, const std::vector<std::int64_t>& shape,
-                         std::uint64_t seed, const std::string& name);
 
 // A tensor of A's as B takes it.
 HostTensor as_other(const HostTensor& tensor, ElementType type, Layout layout);

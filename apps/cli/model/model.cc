@@ -14,7 +14,9 @@
 #include "cli/console.h"
 #include "cli/values.h"
 #include "common/model_files.h"
+#include "core/file.h"
 #include "core/stopwatch.h"
+#include "formats/file_kind.h"
 
 namespace lasso::app {
 
@@ -40,6 +42,14 @@ std::string find_model(const std::string& model) {
     return file.path;
   } catch (const lasso::Error& error) {
     throw Failure(Exit::kBadModel, error.what());
+  }
+}
+
+bool is_onnx_file(const std::string& path) {
+  try {
+    return file_kind(*MappedFile::open(path)) == FileKind::kOnnx;
+  } catch (const lasso::Error&) {
+    return false;  // opening it will say why
   }
 }
 

@@ -18,6 +18,9 @@ namespace lasso::app {
 // Failure(kBadModel) when there is none, with where it was looked for.
 std::string find_model(const std::string& model);
 
+// Whether the file is an ONNX model; false for one that can't be read.
+bool is_onnx_file(const std::string& path);
+
 // Where an engine comes from.
 struct EngineSource {
   std::string path{};  // of the model, with which messages about it begin; empty: made in memory

@@ -1,6 +1,7 @@
 #include "cli/model/tensor_model.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <array>
 #include <map>
@@ -25,16 +26,17 @@ void refuse_options(const ModelOptions& model, const RunOptions& run,
     bool given;
     const char* name;
   };
-  const std::array<Option, 10> options = {{{!run.precision.empty(), "--precision"},
-                                           {!run.isa.empty(), "--isa"},
-                                           {run.kernels != "fast", "--kernels"},
-                                           {run.tf32, "--tf32"},
-                                           {run.synchronous, "--synchronous"},
-                                           {run.device_memory_limit > 0, "--device-memory-limit"},
-                                           {!model.preprocess.empty(), "--preprocess"},
-                                           {!model.config.empty(), "--config"},
-                                           {model.verify, "--verify"},
-                                           {!program.name.empty() && !program.if_several, "--program"}}};
+  const std::array<Option, 10> options = {
+      {{!run.precision.empty(), "--precision"},
+       {!run.isa.empty(), "--isa"},
+       {run.kernels != "fast", "--kernels"},
+       {run.tf32, "--tf32"},
+       {run.synchronous, "--synchronous"},
+       {run.device_memory_limit > 0, "--device-memory-limit"},
+       {!model.preprocess.empty(), "--preprocess"},
+       {!model.config.empty(), "--config"},
+       {model.verify, "--verify"},
+       {!program.name.empty() && !program.if_several, "--program"}}};
   for (const Option& option : options) {
     if (option.given) {
       usage_error("{}: is for Lasso's own runtime, and the runtime is {}", option.name,
@@ -125,15 +127,11 @@ OrderedJson settings_json(const lasso::ModelRunner& runner) {
 }
 
 std::string settings_text(const lasso::ModelRunner& runner) {
-  std::string text;
+  std::vector<std::string> parts;
   for (const auto& [name, value] : runner.settings()) {
-    if (name == "runtime") {
-      text.insert(0, value);
-    } else {
-      text += fmt::format(", {} {}", name, value);
-    }
+    parts.push_back(name == "runtime" ? value : fmt::format("{} {}", name, value));
   }
-  return text;
+  return fmt::format("{}", fmt::join(parts, ", "));
 }
 
 }  // namespace lasso::app

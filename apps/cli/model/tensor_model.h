@@ -31,8 +31,8 @@ struct TensorModel {
 
 // A program that is asked for.
 struct ProgramChoice {
-  std::string name;           // empty: the only one
-  bool if_several = false;    // it is for models of several programs: others run their only one
+  std::string name;         // empty: the only one
+  bool if_several = false;  // it is for models of several programs: others run their only one
 };
 // The program that is asked for, or the only one. Throws Failure(kUsage), naming the model's.
 std::string choose_program(const std::string& file, const ProgramChoice& program,
@@ -45,8 +45,7 @@ TensorModel open_tensor_model(const ModelOptions& model, const RunOptions& run,
                               const ProgramChoice& program,
                               const std::vector<std::string>& more_outputs = {});
 // The same for a model that Lasso has open.
-TensorModel make_tensor_model(OpenModel model, const RunOptions& run,
-                              const ProgramChoice& program);
+TensorModel make_tensor_model(OpenModel model, const RunOptions& run, const ProgramChoice& program);
 
 // {"runtime": "lasso 0.1.0", "threads": "2", ...}
 OrderedJson settings_json(const lasso::ModelRunner& runner);

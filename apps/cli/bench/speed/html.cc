@@ -92,7 +92,7 @@ std::string to_html(const SpeedResults& results, const std::string& made) {
   for (const SpeedStage& stage : results.stages) html += bars_html(results, stage);
   html += "</div>\n<p class=\"dim\">The mark is the 95th percentile.</p>\n";
   for (const ReportTable& table : stage_tables(results)) html += table_html(table);
-  html += table_html(part_table(results));
+  if (!results.tensors) html += table_html(part_table(results));
   html +=
       "<p class=\"dim\">FPS is 1000 / mean, for the encoder times the images of a call; FPS and "
       "time in per cent are of the first row's. Peak: "

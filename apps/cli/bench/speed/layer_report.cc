@@ -22,8 +22,8 @@ struct LayerStage {
   const char* key;
   const char* title;
 };
-constexpr LayerStage kStages[] = {{"encode", "image encoder"},
-                                  {"decode_1", "decoder with 1 prompt"}};
+constexpr LayerStage kStages[] = {
+    {"encode", "image encoder"}, {"decode_1", "decoder with 1 prompt"}, {"run", "program"}};
 
 std::string percent_text(std::optional<double> percent) {
   return percent ? fmt::format("{:.1f}", *percent) : "";

@@ -58,6 +58,36 @@ std::string peaks_text(const Machine& machine) {
                      threads == 1 ? "" : "s", text);
 }
 
+// How another runtime was set up, but for what has columns of its own.
+std::string settings_text(const OrderedJson& settings) {
+  std::string text;
+  for (const auto& [name, value] : settings.items()) {
+    if (name == "runtime" || name == "threads") continue;
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", name, value.get<std::string>());
+  }
+  return text;
+}
+
+// What runs are on.
+std::string input_text(const SpeedResults& results) {
+  if (!results.tensors) {
+    return fmt::format("{}, {} x {} pixels",
+                       results.image.empty() ? "made-up picture" : results.image, results.width,
+                       results.height);
+  }
+  std::string text = "random tensors:";
+  for (const SpeedRow& row : results.rows) {
+    if (row.imported) continue;
+    for (const OrderedJson& input : row.info.at("inputs")) {
+      text += fmt::format("{} {} {} {}", text.back() == ':' ? "" : ",",
+                          input.at("name").get<std::string>(), input.at("type").get<std::string>(),
+                          input.at("shape").dump());
+    }
+    break;
+  }
+  return text;
+}
+
 ReportTable stage_table(const SpeedResults& results, const SpeedStage& stage) {
   const std::string key = stage.key();
   const bool decode = stage.kind == SpeedStage::Kind::kDecode;
@@ -149,9 +179,8 @@ std::vector<std::string> describe_run(const SpeedResults& results) {
   for (std::string& line : describe_gpus(machine.gpus)) lines.push_back(std::move(line));
   lines.insert(
       lines.end(),
-      {fmt::format("{}, {} x {} pixels; {} thread{}",
-                   results.image.empty() ? "made-up picture" : results.image, results.width,
-                   results.height, results.threads(), results.threads() == 1 ? "" : "s"),
+      {fmt::format("{}; {} thread{}", input_text(results), results.threads(),
+                   results.threads() == 1 ? "" : "s"),
        fmt::format("{} warm-up run{}, {} to count, at most {:g} s for each stage of a candidate",
                    results.plan.warm_up, results.plan.warm_up == 1 ? "" : "s",
                    results.plan.iterations, results.plan.limit_s)});
@@ -183,6 +212,15 @@ ReportTable candidate_table(const SpeedResults& results) {
       continue;
     }
     const auto text = [&](const char* key) { return row.info.at(key).get<std::string>(); };
+    if (row.info.value("runtime", "lasso") != "lasso") {
+      const OrderedJson& settings = row.info.at("settings");
+      table.rows.push_back({row.name, settings.at("runtime").get<std::string>(),
+                            settings_text(settings),
+                            fmt::format("{}", row.info.at("threads").get<int>()),
+                            milliseconds_text(row.info.at("load_ms").get<double>()),
+                            mib_text(row.peak_rss_bytes)});
+      continue;
+    }
     table.rows.push_back({row.name, text("model"), text("precision") + ", " + text("isa"),
                           fmt::format("{}", row.info.at("threads").get<int>()),
                           milliseconds_text(row.info.at("load_ms").get<double>()),

@@ -8,6 +8,7 @@
 namespace lasso::app {
 
 std::string SpeedStage::key() const {
+  if (kind == Kind::kRun) return "run";
   if (kind == Kind::kEncode) return count == 1 ? "encode" : fmt::format("encode_{}", count);
   return kind == Kind::kDecode ? fmt::format("decode_{}", count) : "end_to_end";
 }
@@ -17,6 +18,7 @@ std::string SpeedStage::title() const {
     return count == 1 ? "Image encoder" : fmt::format("Image encoder, {} images", count);
   }
   if (kind == Kind::kEndToEnd) return "End to end, from file to mask";
+  if (kind == Kind::kRun) return "Program, on random tensors";
   return fmt::format("Decoder, {} prompt{}", count, count == 1 ? "" : "s");
 }
 

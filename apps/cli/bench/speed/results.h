@@ -23,11 +23,11 @@ inline constexpr int kMostPrompts = 4096;
 
 // One of the things that are timed apart.
 struct SpeedStage {
-  enum class Kind { kEncode, kDecode, kEndToEnd };
+  enum class Kind { kEncode, kDecode, kEndToEnd, kRun };
   Kind kind = Kind::kEncode;
   int count = 1;  // of one call: images for kEncode, prompts for kDecode
 
-  std::string key() const;    // in JSON: "encode", "encode_8", "decode_16", "end_to_end"
+  std::string key() const;    // in JSON: "encode", "encode_8", "decode_16", "end_to_end", "run"
   std::string title() const;  // "Decoder, 16 prompts"
 
   // Frames per second: images for the encoder, calls for the rest.
@@ -88,7 +88,8 @@ struct SpeedFailure {
 
 struct SpeedResults {
   Machine machine;
-  std::string image;  // empty: made up
+  bool tensors = false;  // rather than an image
+  std::string image;     // empty: made up
   int width = 0;
   int height = 0;
   Plan plan;

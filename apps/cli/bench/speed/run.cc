@@ -68,8 +68,8 @@ class MadeUpPicture {
 class SpeedMeasurement {
  public:
   explicit SpeedMeasurement(const SpeedTask& task) : task_(task), machine_(task.run.threads) {
-    const SpeedSetup setup{task.model, task.run,
-                           task.image.empty() ? picture_.emplace().path() : task.image};
+    SpeedSetup setup{task.model, task.run, task.image, task.tensors, task.program, task.sizes};
+    if (!task.tensors && task.image.empty()) setup.image = picture_.emplace().path();
     if (task.baseline) results_.rows.push_back(*task.baseline);
     first_ = results_.rows.size();
     for (const Operand& operand : task.candidates) {
@@ -79,7 +79,9 @@ class SpeedMeasurement {
     }
     results_.image = task.image;
     results_.plan = task.plan;
-    results_.stages = speed_stages(task.image_counts, task.prompt_counts);
+    results_.tensors = task.tensors;
+    results_.stages = task.tensors ? std::vector<SpeedStage>{{SpeedStage::Kind::kRun}}
+                                   : speed_stages(task.image_counts, task.prompt_counts);
   }
 
   SpeedResults run() {
@@ -161,7 +163,7 @@ class SpeedMeasurement {
 
   void set_peaks(SpeedRow* row) const {
     const Machine& machine = results_.machine;
-    row->peak_gflop_per_s = row->peak_of(machine, row->info.at("precision").get<std::string>());
+    row->peak_gflop_per_s = row->peak_of(machine, row->info.value("precision", ""));
     for (LayerTime& layer : row->layers) {
       layer.peak_gflop_per_s = row->peak_of(machine, layer.layer.precision);
     }
@@ -189,11 +191,13 @@ class SpeedMeasurement {
     row.info = sides_[i]->load();
     results_.width = row.info.at("width").get<int>();
     results_.height = row.info.at("height").get<int>();
-    const double encode = row.info.at("gflop").at("encode").get<double>();
-    const double decode = row.info.at("gflop").at("decode").get<double>();
+    const OrderedJson& work = row.info.at("gflop");
+    const double encode = work.value("encode", 0.0);
+    const double decode = work.value("decode", 0.0);
     for (const SpeedStage& stage : results_.stages) {
       const double gflop = stage.kind == SpeedStage::Kind::kEncode   ? encode * stage.count
                            : stage.kind == SpeedStage::Kind::kDecode ? decode * stage.count
+                           : stage.kind == SpeedStage::Kind::kRun    ? work.value("run", 0.0)
                                                                      : encode + decode;
       if (gflop > 0) row.gflop[stage.key()] = gflop;
     }

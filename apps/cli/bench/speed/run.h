@@ -9,7 +9,9 @@
 #include <vector>
 
 #include "cli/bench/speed/results.h"
+#include "cli/model/argument_shapes.h"
 #include "cli/model/operand.h"
+#include "cli/model/tensor_model.h"
 #include "cli/options.h"
 
 namespace lasso::app {
@@ -17,6 +19,9 @@ namespace lasso::app {
 struct SpeedTask {
   std::vector<Operand> candidates;
   std::optional<SpeedRow> baseline;
+  bool tensors = false;  // a program on tensors, in place of images
+  ProgramChoice program = {};
+  SymbolSizes sizes = {};                  // of the tensors
   std::string image;                       // empty: one that is made up
   std::vector<std::int64_t> image_counts;  // of one call of the encoder
   std::vector<std::int64_t> prompt_counts;

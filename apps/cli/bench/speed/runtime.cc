@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "cli/bench/speed/tensor_runtime.h"
 #include "cli/console.h"
 #include "cli/exit_codes.h"
 #include "cli/model/gpu.h"
@@ -13,6 +14,7 @@
 #include "cli/model/layer_times.h"
 #include "cli/model/model.h"
 #include "cli/model/picture.h"
+#include "core/check.h"
 #include "core/stopwatch.h"
 #include "lasso/image.h"
 #include "lasso/segmenter.h"
@@ -142,6 +144,8 @@ class LassoRuntime : public SpeedRuntime {
             {"postprocess_ms", second.postprocess_ms}};
   }
 
+  OrderedJson run() override { fail(ErrorCode::kInternal, "tensors, where pictures are measured"); }
+
   OrderedJson gpu_state() override {
     if (!on_gpu()) return {};
     return to_json(lasso::gpu_state(model_.engine.info().devices.front()));
@@ -183,6 +187,7 @@ class LassoRuntime : public SpeedRuntime {
 }  // namespace
 
 std::unique_ptr<SpeedRuntime> make_runtime(const Operand& operand, const SpeedSetup& setup) {
+  if (setup.tensors) return make_tensor_runtime(operand, setup);
   return std::make_unique<LassoRuntime>(operand, setup);
 }
 

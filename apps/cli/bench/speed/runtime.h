@@ -1,5 +1,4 @@
-// What a candidate's process times. Lasso itself is the only runtime so far; another one (ONNX
-// Runtime) is a second class here, and a name that make_runtime() knows.
+// What a candidate's process times: pictures and prompts on Lasso, or tensors on any runtime.
 #ifndef LASSO_CLI_BENCH_SPEED_RUNTIME_H_
 #define LASSO_CLI_BENCH_SPEED_RUNTIME_H_
 
@@ -21,13 +20,14 @@ class SpeedRuntime {
   virtual OrderedJson encode(int images) = 0;   // the image encoder, one call
   virtual OrderedJson decode(int prompts) = 0;  // prompt encoder and mask decoder, one call
   virtual OrderedJson end_to_end() = 0;         // from the image's file to one mask of its size
+  virtual OrderedJson run() = 0;                // a program on tensors
   // What the GPU does that it runs on, as JSON; null on the CPU.
   virtual OrderedJson gpu_state() = 0;
   // See SpeedSide::run_layers().
   virtual OrderedJson layers() = 0;
 };
 
-// Loads the model and the image.
+// Loads the model and the image, or the tensors where these are asked for.
 std::unique_ptr<SpeedRuntime> make_runtime(const Operand& operand, const SpeedSetup& setup);
 
 }  // namespace lasso::app

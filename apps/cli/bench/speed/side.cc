@@ -22,6 +22,7 @@ OrderedJson run_stage(const OrderedJson& request, SpeedRuntime* runtime) {
     return runtime->encode(request.at("count").get<int>());
   }
   if (kind == SpeedStage::Kind::kEndToEnd) return runtime->end_to_end();
+  if (kind == SpeedStage::Kind::kRun) return runtime->run();
   return runtime->decode(request.at("count").get<int>());
 }
 

@@ -5,8 +5,10 @@
 #include <string>
 
 #include "cli/bench/speed/results.h"
+#include "cli/model/argument_shapes.h"
 #include "cli/model/child.h"
 #include "cli/model/operand.h"
+#include "cli/model/tensor_model.h"
 #include "cli/options.h"
 
 namespace lasso::app {
@@ -17,7 +19,10 @@ std::uint64_t estimated_memory(const Operand& operand, std::int64_t most_prompts
 struct SpeedSetup {
   ModelOptions model;  // but for the file
   RunOptions run;
-  std::string image;  // a file
+  std::string image;           // a file
+  bool tensors = false;        // in place of the image
+  ProgramChoice program = {};  // that runs on them
+  SymbolSizes sizes = {};
 };
 
 class SpeedSide {

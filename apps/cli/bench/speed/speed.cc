@@ -43,6 +43,8 @@ struct SpeedArguments : CommonArguments {
   std::string image;
   std::string images = "1";
   std::string prompts = "1,16,64";
+  std::string program;
+  std::vector<std::string> sizes;
   Plan plan;
   std::string limit = "60";
   std::string folder = "lasso-reports";
@@ -110,6 +112,27 @@ std::vector<std::int64_t> different(const std::string& option, const std::string
   return numbers;
 }
 
+// Models of tensors are measured on those, and others with them.
+void choose_tensors(const SpeedArguments& arguments, SpeedTask* task) {
+  const auto is_of_tensors = [](const Operand& operand) {
+    return runtime_of(operand) != "lasso" || is_onnx_file(operand.file);
+  };
+  const auto found = std::find_if(task->candidates.begin(), task->candidates.end(), is_of_tensors);
+  task->sizes = parse_sizes(arguments.sizes);
+  task->tensors = found != task->candidates.end() || !arguments.program.empty();
+  task->program = {arguments.program, true};
+  if (!task->tensors) {
+    if (!task->sizes.empty()) {
+      usage_error("--size: is for models that run on tensors; choose one with --program");
+    }
+    return;
+  }
+  const std::string why =
+      arguments.program.empty() ? found->text() + " runs on tensors" : "--program is for tensors";
+  if (!arguments.image.empty()) usage_error("--image {}: {}", arguments.image, why);
+  if (!arguments.baseline.empty()) usage_error("--baseline {}: {}", arguments.baseline, why);
+}
+
 SpeedTask make_task(const SpeedArguments& arguments) {
   SpeedTask task;
   task.plan = arguments.plan;
@@ -131,9 +154,10 @@ SpeedTask make_task(const SpeedArguments& arguments) {
     warn_of_unmeasured(*task.baseline, speed_stages(task.image_counts, task.prompt_counts),
                        arguments.baseline);
   }
+  task.candidates = choose_candidates(arguments);
+  choose_tensors(arguments, &task);
   task.image = arguments.image;
   if (!task.image.empty()) load_picture(task.image, 0, 0);  // an error now, not after a while
-  task.candidates = choose_candidates(arguments);
   check_isa(task.candidates, arguments.run);
   task.sequential = arguments.sequential;
   task.layers = arguments.layers;
@@ -158,7 +182,7 @@ void print_results(const SpeedResults& results) {
   print_tables({candidate_table(results)});
   print_tables(gpu_tables(results));
   print_tables(stage_tables(results));
-  print_tables({part_table(results)});
+  if (!results.tensors) print_tables({part_table(results)});
   const std::string note = runs_note(results);
   if (!note.empty()) print(note);
   for (const SpeedRow& row : results.rows) print_tables(layer_tables(row));
@@ -222,8 +246,12 @@ together, which is then said. A GPU's memory is not looked at: --sequential is f
 don't fit in it together. FPS, of the encoder in images, and time in per cent are of the first row's
 mean.
 
+ONNX models, and with --program SAM's programs, too, are timed on random tensors of the sizes that
+they were built for or that --size gives, as is what runs on another runtime (FILE@onnxruntime),
+whose settings stand in the table.
+
 VARIANT is fast (the default) or reference (plain loops, slow), a precision, a device, an instruction
-set, or several of these with +, as with "lasso compare". FILE may be random:vit_b, random:vit_l or
+set, another runtime, or several of these with +, as with "lasso compare". FILE may be random:vit_b, random:vit_l or
 random:vit_h: random weights, which are as slow as trained ones. GFLOP/s (a multiplication and an
 addition are two) are by the median; peak, in per cent, is of what the machine was measured to do at
 most with the precision and instructions; that of a layer, with the layer's own precision. The
@@ -235,6 +263,7 @@ Examples:
   lasso bench speed --candidate sam_vit_b_01ec64.pth --candidate sam_vit_b_01ec64.pth@avx2
   lasso bench speed --candidate sam_vit_b_01ec64.pth@int8 --layers
   lasso bench speed --candidate random:vit_b@cuda+bf16 --candidate random:vit_b@cuda+fp16
+  lasso bench speed --candidate yolov7.onnx --candidate yolov7.onnx@onnxruntime
   lasso bench speed --model sam_vit_h_4b8939.pth --image photo.jpg --baseline pytorch.json
 )";
 
@@ -269,6 +298,11 @@ void add_measurement_options(CLI::App* app, SpeedArguments* a) {
              group);
   add_text(app, "--image", &a->image, "FILE",
            "Image to segment. Default: a PNG of 1920 x 1080 pixels that is made up.", group);
+  add_text(app, "--program", &a->program, "NAME",
+           "Measure this program of the models, on random tensors. ONNX models and other runtimes "
+           "are measured on such in any case.",
+           group);
+  add_size_option(app, &a->sizes, group);
 }
 
 }  // namespace
@@ -291,6 +325,7 @@ void add_bench_speed(CLI::App* parent, Action* action) {
            "With --random: the architecture to build, vit_b, vit_l or vit_h.", "Model");
   add_switch(app, "--random", &a.random,
              "Random weights made in memory: measures speed without a checkpoint.", "Model");
+  add_provider_option(app, &a.run);
   add_common_options(app, &a, true, "The content of results.json on standard output.");
   describe_command(app,
                    "lasso bench speed [--model FILE | --arch ARCH --random | "

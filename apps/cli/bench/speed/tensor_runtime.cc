@@ -1,0 +1,164 @@
+#include "cli/bench/speed/tensor_runtime.h"
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "cli/exit_codes.h"
+#include "cli/model/gpu.h"
+#include "cli/model/host_tensors.h"
+#include "cli/model/layer_json.h"
+#include "cli/model/tensor_model.h"
+#include "core/check.h"
+#include "lasso/machine.h"
+
+namespace lasso::app {
+
+namespace {
+
+TensorModel open_candidate(const Operand& operand, const SpeedSetup& setup, const RunOptions& run) {
+  if (is_random(operand.file)) {
+    return make_tensor_model(open_random(operand.file, model_options(setup.model, run)), run,
+                             setup.program);
+  }
+  ModelOptions options = setup.model;
+  options.model = operand.file;
+  return open_tensor_model(options, run, setup.program);
+}
+
+class TensorRuntime final : public SpeedRuntime {
+ public:
+  TensorRuntime(const Operand& operand, const SpeedSetup& setup)
+      : operand_(operand),
+        run_(apply_variant(operand, setup.run)),
+        model_(open_candidate(operand, setup, run_)) {
+    constexpr std::uint64_t kSeed = 1;
+    SymbolSizes sizes = model_.runner().typical_sizes();
+    for (auto& [symbol, size] : sizes) {
+      const auto given = setup.sizes.find(symbol);
+      if (given != setup.sizes.end()) size = given->second;
+    }
+    for (const ArgumentInfo& input : model_.runner().inputs()) {
+      inputs_[input.name] = random_tensor(input.type, shape_of(input, sizes), kSeed, input.name);
+    }
+    for (const auto& [name, tensor] : inputs_) views_.emplace(name, tensor.view());
+  }
+
+  OrderedJson info() const override {
+    OrderedJson json = {{"file", json_name(operand_.file)},
+                        {"variant", operand_.variant},
+                        {"runtime", run_.runtime},
+                        {"model", model_.name},
+                        {"program", model_.program},
+                        {"settings", settings_json(model_.runner())},
+                        {"inputs", inputs_json()},
+                        {"threads", model_.runner().threads()},
+                        {"load_ms", model_.load_ms},
+                        {"width", 0},
+                        {"height", 0}};
+    if (engine() == nullptr) {
+      json["isa"] = lasso::machine_info().isa;
+      json["gflop"] = OrderedJson::object();
+      return json;
+    }
+    double gflop = 0;
+    for (const LayerInfo* layer : layers_of_program()) gflop += layer->gflop;
+    json["model_hash"] = engine()->model_hash;
+    json["device"] = engine()->device;
+    json["precision"] = engine()->precision;
+    json["isa"] = engine()->isa;
+    json["gflop"] = {{"run", gflop}};
+    if (on_gpu()) {
+      json["gpu"] = engine()->devices.front();
+      json["tf32"] = engine()->tf32;
+    }
+    return json;
+  }
+
+  OrderedJson run() override {
+    run_once();
+    return {{"ms", model_.runner().last_run_ms()}};
+  }
+
+  OrderedJson encode(int /*images*/) override { refuse(); }
+  OrderedJson decode(int /*prompts*/) override { refuse(); }
+  OrderedJson end_to_end() override { refuse(); }
+
+  OrderedJson gpu_state() override {
+    if (!on_gpu()) return {};
+    return to_json(lasso::gpu_state(engine()->devices.front()));
+  }
+
+  // Another runtime shows none.
+  OrderedJson layers() override {
+    OrderedJson layers = OrderedJson::array();
+    if (engine() == nullptr) return layers;
+    std::vector<double> times;
+    model_.lasso()->set_trace([&](const std::string&, const std::vector<std::int64_t>&,
+                                  const float*, double ms) { times.push_back(ms); });
+    run_once();
+    model_.lasso()->set_trace({});
+    std::size_t next = 0;
+    for (const LayerInfo* layer : layers_of_program()) {
+      if (layer->kernel == "alias" || next == times.size()) continue;
+      layers.push_back(layer_json(*layer));
+      layers.back()["stage"] = "run";
+      layers.back()["ms"] = times[next++];
+    }
+    return layers;
+  }
+
+ private:
+  // What Lasso has compiled; null on another runtime.
+  const EngineInfo* engine() const { return model_.model ? &model_.model->engine.info() : nullptr; }
+  bool on_gpu() const { return engine() != nullptr && engine()->device != "cpu"; }
+
+  std::vector<const LayerInfo*> layers_of_program() const {
+    std::vector<const LayerInfo*> layers;
+    for (const ProgramInfo& program : engine()->programs) {
+      if (program.name != model_.program) continue;
+      for (const LayerInfo& layer : program.layers) layers.push_back(&layer);
+    }
+    return layers;
+  }
+
+  OrderedJson inputs_json() const {
+    OrderedJson json = OrderedJson::array();
+    for (const ArgumentInfo& input : model_.runner().inputs()) {
+      json.push_back({{"name", input.name},
+                      {"type", to_string(input.type)},
+                      {"shape", inputs_.at(input.name).shape}});
+    }
+    return json;
+  }
+
+  void run_once() {
+    try {
+      with_model([&] { model_.runner().run(views_, &outputs_); });
+    } catch (const lasso::Error& error) {
+      if (error.code() != ErrorCode::kInvalidArgument) throw;
+      usage_error("{}: {}", operand_.text(), error.what());  // a size that does not fit
+    }
+  }
+
+  [[noreturn]] static void refuse() {
+    fail(ErrorCode::kInternal, "a stage of pictures, where tensors are measured");
+  }
+
+  Operand operand_;
+  RunOptions run_;
+  TensorModel model_;
+  std::map<std::string, HostTensor> inputs_;
+  std::map<std::string, HostTensorView> views_;
+  std::map<std::string, HostTensor> outputs_;
+};
+
+}  // namespace
+
+std::unique_ptr<SpeedRuntime> make_tensor_runtime(const Operand& operand, const SpeedSetup& setup) {
+  return std::make_unique<TensorRuntime>(operand, setup);
+}
+
+}  // namespace lasso::app
