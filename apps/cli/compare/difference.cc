@@ -75,7 +75,7 @@ double Difference::relative() const {
 double Difference::cosine() const {
   if (squares_of_a_ == 0 && squares_of_b_ == 0) return 1;
   if (squares_of_a_ == 0 || squares_of_b_ == 0) return 0;
-  return product_ / (std::sqrt(squares_of_a_) * std::sqrt(squares_of_b_));
+  return product_ / std::sqrt(squares_of_a_ * squares_of_b_);
 }
 
 std::optional<double> Difference::positive_iou() const {

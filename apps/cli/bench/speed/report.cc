@@ -214,11 +214,10 @@ ReportTable candidate_table(const SpeedResults& results) {
     const auto text = [&](const char* key) { return row.info.at(key).get<std::string>(); };
     if (row.info.value("runtime", "lasso") != "lasso") {
       const OrderedJson& settings = row.info.at("settings");
-      table.rows.push_back({row.name, settings.at("runtime").get<std::string>(),
-                            settings_text(settings),
-                            fmt::format("{}", row.info.at("threads").get<int>()),
-                            milliseconds_text(row.info.at("load_ms").get<double>()),
-                            mib_text(row.peak_rss_bytes)});
+      table.rows.push_back(
+          {row.name, settings.at("runtime").get<std::string>(), settings_text(settings),
+           fmt::format("{}", row.info.at("threads").get<int>()),
+           milliseconds_text(row.info.at("load_ms").get<double>()), mib_text(row.peak_rss_bytes)});
       continue;
     }
     table.rows.push_back({row.name, text("model"), text("precision") + ", " + text("isa"),
