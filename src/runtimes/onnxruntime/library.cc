@@ -2,6 +2,8 @@
 
 #include <dlfcn.h>
 
+#include <algorithm>
+
 #include "core/log.h"
 
 namespace lasso::runtimes::onnxruntime {
@@ -67,8 +69,9 @@ void Library::check(OrtStatus* status, ErrorCode (*code_of)(OrtErrorCode),
                     const std::string& what) const {
   if (status == nullptr) return;
   const ErrorCode code = code_of(api_->GetErrorCode(status));
-  const std::string message = api_->GetErrorMessage(status);
+  std::string message = api_->GetErrorMessage(status);
   api_->ReleaseStatus(status);
+  std::replace(message.begin(), message.end(), '\n', ' ');
   fail(code, "{}ONNX Runtime: {}", what, message);
 }
 

@@ -154,10 +154,10 @@ SpeedTask make_task(const SpeedArguments& arguments) {
     warn_of_unmeasured(*task.baseline, speed_stages(task.image_counts, task.prompt_counts),
                        arguments.baseline);
   }
-  task.candidates = choose_candidates(arguments);
-  choose_tensors(arguments, &task);
   task.image = arguments.image;
   if (!task.image.empty()) load_picture(task.image, 0, 0);  // an error now, not after a while
+  task.candidates = choose_candidates(arguments);
+  choose_tensors(arguments, &task);
   check_isa(task.candidates, arguments.run);
   task.sequential = arguments.sequential;
   task.layers = arguments.layers;
@@ -251,12 +251,13 @@ they were built for or that --size gives, as is what runs on another runtime (FI
 whose settings stand in the table.
 
 VARIANT is fast (the default) or reference (plain loops, slow), a precision, a device, an instruction
-set, another runtime, or several of these with +, as with "lasso compare". FILE may be random:vit_b, random:vit_l or
-random:vit_h: random weights, which are as slow as trained ones. GFLOP/s (a multiplication and an
-addition are two) are by the median; peak, in per cent, is of what the machine was measured to do at
-most with the precision and instructions; that of a layer, with the layer's own precision. The
-report is a folder DIR/MODEL-TIME with report.html and results.json; none is overwritten. Where a
-candidate fails after others were measured, these are reported, and the status is 1.
+set, another runtime, or several of these with +, as with "lasso compare". FILE may be random:vit_b,
+random:vit_l or random:vit_h: random weights, which are as slow as trained ones. GFLOP/s (a
+multiplication and an addition are two) are by the median; peak, in per cent, is of what the machine
+was measured to do at most with the precision and instructions; that of a layer, with the layer's
+own precision. The report is a folder DIR/MODEL-TIME with report.html and results.json; none is
+overwritten. Where a candidate fails after others were measured, these are reported, and the status
+is 1.
 
 Examples:
   lasso bench speed --arch vit_b --random
