@@ -196,6 +196,8 @@ class OnnxRuntimeTest(CompareFiles):
                               "--tolerance", "1e-6")
         self.assertGreaterEqual(report["layer_count"], 2)
         self.assertEqual(report["b"]["settings"]["provider"], "cpu")
+        # What is said of Lasso's kernels is not said of the other side.
+        self.compare(DONE, "m.onnx@onnxruntime", "m.onnx", "--precision", "fp32")
         # On its own the other runtime is compared with Lasso, and two sessions of it with each other.
         self.assertEqual(self.compare(DONE, "m.onnx@onnxruntime")["b"]["variant"], "fast")
         for sides in (("m.onnx@onnxruntime", "changed.onnx"), ("m.onnx", "changed.onnx@onnxruntime"),
@@ -234,6 +236,8 @@ class OnnxRuntimeTest(CompareFiles):
                            "--warmup", "0").out
         self.assertIn("provider cpu, graph optimisation all", text)
         self.assertIn("random tensors: x float32 [1,3]", text)
+        self.assertIn("--size k=2: the symbols of m.onnx@fast are batch", self.error(
+            USAGE, "bench", "speed", "--candidate", "m.onnx", "--size", "k=2"))
         self.assertIn("run tensors on onnxruntime", self.error(
             UNSUPPORTED, "bench", "accuracy", "--candidate", f"{MODEL}@onnxruntime", "--reference", MODEL))
 

@@ -197,8 +197,17 @@ RunOptions apply_variant(const Operand& operand, const RunOptions& run) {
     if (is_one_of(parts, kind)) result.kernels = kind;
   }
   result.runtime = runtime_of(operand);
-  if (result.runtime == "lasso") result.provider.clear();
-  return result;
+  if (result.runtime == "lasso") {
+    result.provider.clear();
+    return result;
+  }
+  // What says how Lasso's own kernels run is for other operands.
+  RunOptions other;
+  other.device = result.device;
+  other.threads = result.threads;
+  other.runtime = result.runtime;
+  other.provider = result.provider;
+  return other;
 }
 
 OpenModel open_operand(const Operand& operand, const ModelOptions& model, const RunOptions& run) {

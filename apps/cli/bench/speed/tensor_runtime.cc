@@ -11,6 +11,7 @@
 #include "cli/model/host_tensors.h"
 #include "cli/model/layer_json.h"
 #include "cli/model/tensor_model.h"
+#include "cli/values.h"
 #include "core/check.h"
 #include "lasso/machine.h"
 
@@ -35,11 +36,7 @@ class TensorRuntime final : public SpeedRuntime {
         run_(apply_variant(operand, setup.run)),
         model_(open_candidate(operand, setup, run_)) {
     constexpr std::uint64_t kSeed = 1;
-    SymbolSizes sizes = model_.runner().typical_sizes();
-    for (auto& [symbol, size] : sizes) {
-      const auto given = setup.sizes.find(symbol);
-      if (given != setup.sizes.end()) size = given->second;
-    }
+    const SymbolSizes sizes = sizes_for(setup);
     for (const ArgumentInfo& input : model_.runner().inputs()) {
       inputs_[input.name] = random_tensor(input.type, shape_of(input, sizes), kSeed, input.name);
     }
@@ -111,6 +108,23 @@ class TensorRuntime final : public SpeedRuntime {
   }
 
  private:
+  // Models without symbols may stand beside others that have them.
+  SymbolSizes sizes_for(const SpeedSetup& setup) const {
+    SymbolSizes sizes = model_.runner().typical_sizes();
+    if (sizes.empty()) return sizes;
+    for (const auto& [symbol, size] : setup.sizes) {
+      const auto known = sizes.find(symbol);
+      if (known == sizes.end()) {
+        std::vector<std::string> names;
+        for (const auto& [name, typical] : sizes) names.push_back(name);
+        usage_error("--size {}={}: the symbols of {} are {}", symbol, size, operand_.text(),
+                    join_choices(names));
+      }
+      known->second = size;
+    }
+    return sizes;
+  }
+
   // What Lasso has compiled; null on another runtime.
   const EngineInfo* engine() const { return model_.model ? &model_.model->engine.info() : nullptr; }
   bool on_gpu() const { return engine() != nullptr && engine()->device != "cpu"; }
