@@ -13,10 +13,10 @@
 #include <vector>
 
 #include "cli/commands.h"
-#include "cli/compare/compare_pictures.h"
 #include "cli/compare/compare_side.h"
-#include "cli/compare/compare_tensors.h"
 #include "cli/compare/criteria.h"
+#include "cli/compare/pictures/compare_pictures.h"
+#include "cli/compare/tensors/compare_tensors.h"
 #include "cli/console.h"
 #include "cli/help.h"
 #include "cli/options.h"

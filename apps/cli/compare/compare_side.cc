@@ -4,7 +4,7 @@
 #include <utility>
 #include <vector>
 
-#include "cli/compare/tensor_side.h"
+#include "cli/compare/tensors/tensor_side.h"
 #include "cli/exit_codes.h"
 #include "cli/model/idle_threads.h"
 #include "cli/model/picture.h"

@@ -9,12 +9,12 @@
 #include <utility>
 #include <vector>
 
-#include "cli/compare/align_layers.h"
 #include "cli/compare/difference.h"
-#include "cli/compare/layout.h"
-#include "cli/compare/match_arguments.h"
-#include "cli/compare/tensor_inputs.h"
-#include "cli/compare/tensor_values.h"
+#include "cli/compare/tensors/align_layers.h"
+#include "cli/compare/tensors/layout.h"
+#include "cli/compare/tensors/match_arguments.h"
+#include "cli/compare/tensors/tensor_inputs.h"
+#include "cli/compare/tensors/tensor_values.h"
 #include "cli/exit_codes.h"
 #include "cli/model/argument_shapes.h"
 #include "cli/model/host_tensors.h"

@@ -1,13 +1,13 @@
 // The inputs that both models get: somebody's arrays, or random numbers.
-#ifndef LASSO_CLI_COMPARE_TENSOR_INPUTS_H_
-#define LASSO_CLI_COMPARE_TENSOR_INPUTS_H_
+#ifndef LASSO_CLI_COMPARE_TENSORS_TENSOR_INPUTS_H_
+#define LASSO_CLI_COMPARE_TENSORS_TENSOR_INPUTS_H_
 
 #include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
 
-#include "cli/compare/layout.h"
+#include "cli/compare/tensors/layout.h"
 #include "cli/model/host_tensors.h"
 #include "common/json_text.h"
 #include "lasso/tensor.h"
@@ -40,4 +40,4 @@ std::map<std::string, HostTensor> make_inputs(const std::vector<InputTask>& inpu
 
 }  // namespace lasso::app
 
-#endif  // LASSO_CLI_COMPARE_TENSOR_INPUTS_H_
+#endif  // LASSO_CLI_COMPARE_TENSORS_TENSOR_INPUTS_H_

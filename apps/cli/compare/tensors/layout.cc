@@ -1,4 +1,4 @@
-#include "cli/compare/layout.h"
+#include "cli/compare/tensors/layout.h"
 
 #include <numeric>
 #include <utility>

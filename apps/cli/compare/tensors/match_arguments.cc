@@ -1,4 +1,4 @@
-#include "cli/compare/match_arguments.h"
+#include "cli/compare/tensors/match_arguments.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

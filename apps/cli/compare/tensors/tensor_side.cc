@@ -1,10 +1,10 @@
-#include "cli/compare/tensor_side.h"
+#include "cli/compare/tensors/tensor_side.h"
 
 #include <cstdint>
 #include <map>
 #include <utility>
 
-#include "cli/compare/tensor_inputs.h"
+#include "cli/compare/tensors/tensor_inputs.h"
 #include "cli/exit_codes.h"
 #include "cli/model/idle_threads.h"
 #include "cli/model/tensor_model.h"

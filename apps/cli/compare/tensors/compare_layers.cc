@@ -1,4 +1,4 @@
-#include "cli/compare/compare_layers.h"
+#include "cli/compare/tensors/compare_layers.h"
 
 #include <fmt/format.h>
 
@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "cli/compare/read_values.h"
-#include "cli/compare/tensor_values.h"
+#include "cli/compare/tensors/tensor_values.h"
 
 namespace lasso::app {
 

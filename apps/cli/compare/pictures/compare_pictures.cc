@@ -1,4 +1,4 @@
-#include "cli/compare/compare_pictures.h"
+#include "cli/compare/pictures/compare_pictures.h"
 
 #include <fmt/format.h>
 

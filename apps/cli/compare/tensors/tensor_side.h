@@ -1,13 +1,13 @@
 // The child's end of a comparison of models on named tensors.
-#ifndef LASSO_CLI_COMPARE_TENSOR_SIDE_H_
-#define LASSO_CLI_COMPARE_TENSOR_SIDE_H_
+#ifndef LASSO_CLI_COMPARE_TENSORS_TENSOR_SIDE_H_
+#define LASSO_CLI_COMPARE_TENSORS_TENSOR_SIDE_H_
 
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "cli/compare/align_layers.h"
 #include "cli/compare/compare_side.h"
+#include "cli/compare/tensors/align_layers.h"
 #include "cli/model/child.h"
 #include "cli/model/model.h"
 #include "cli/model/operand.h"
@@ -39,4 +39,4 @@ std::vector<LayerKey> layers_from_json(const OrderedJson& json);
 
 }  // namespace lasso::app
 
-#endif  // LASSO_CLI_COMPARE_TENSOR_SIDE_H_
+#endif  // LASSO_CLI_COMPARE_TENSORS_TENSOR_SIDE_H_

@@ -1,6 +1,6 @@
 // Two SAM models on one picture and prompt, layer by layer.
-#ifndef LASSO_CLI_COMPARE_COMPARE_PICTURES_H_
-#define LASSO_CLI_COMPARE_COMPARE_PICTURES_H_
+#ifndef LASSO_CLI_COMPARE_PICTURES_COMPARE_PICTURES_H_
+#define LASSO_CLI_COMPARE_PICTURES_COMPARE_PICTURES_H_
 
 #include <cstdint>
 #include <optional>
@@ -57,4 +57,4 @@ void print_comparison(const PictureComparison& comparison, const Operand& a, con
 
 }  // namespace lasso::app
 
-#endif  // LASSO_CLI_COMPARE_COMPARE_PICTURES_H_
+#endif  // LASSO_CLI_COMPARE_PICTURES_COMPARE_PICTURES_H_

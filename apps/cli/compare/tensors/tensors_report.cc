@@ -2,8 +2,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "cli/compare/compare_tensors.h"
 #include "cli/compare/report_parts.h"
+#include "cli/compare/tensors/compare_tensors.h"
 #include "cli/console.h"
 #include "common/text.h"
 #include "core/tensor.h"

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "cli/compare/compare_pictures.h"
+#include "cli/compare/pictures/compare_pictures.h"
 #include "cli/compare/report_parts.h"
 #include "cli/console.h"
 #include "common/text.h"

@@ -1,4 +1,4 @@
-#include "cli/compare/align_layers.h"
+#include "cli/compare/tensors/align_layers.h"
 
 #include <algorithm>
 #include <cstdint>

@@ -1,6 +1,6 @@
 // Which layer of one model is which of another one's.
-#ifndef LASSO_CLI_COMPARE_ALIGN_LAYERS_H_
-#define LASSO_CLI_COMPARE_ALIGN_LAYERS_H_
+#ifndef LASSO_CLI_COMPARE_TENSORS_ALIGN_LAYERS_H_
+#define LASSO_CLI_COMPARE_TENSORS_ALIGN_LAYERS_H_
 
 #include <cstddef>
 #include <string>
@@ -27,4 +27,4 @@ Alignment align_layers(const std::vector<LayerKey>& a, const std::vector<LayerKe
 
 }  // namespace lasso::app
 
-#endif  // LASSO_CLI_COMPARE_ALIGN_LAYERS_H_
+#endif  // LASSO_CLI_COMPARE_TENSORS_ALIGN_LAYERS_H_

@@ -1,14 +1,14 @@
 // A tensor that a side has sent, and how two of them compare whose dimensions may stand in another
 // order.
-#ifndef LASSO_CLI_COMPARE_TENSOR_VALUES_H_
-#define LASSO_CLI_COMPARE_TENSOR_VALUES_H_
+#ifndef LASSO_CLI_COMPARE_TENSORS_TENSOR_VALUES_H_
+#define LASSO_CLI_COMPARE_TENSORS_TENSOR_VALUES_H_
 
 #include <cstdint>
 #include <string>
 #include <vector>
 
 #include "cli/compare/difference.h"
-#include "cli/compare/layout.h"
+#include "cli/compare/tensors/layout.h"
 #include "cli/model/child.h"
 
 namespace lasso::app {
@@ -32,4 +32,4 @@ Difference compare_values(const TensorValues& a, const TensorValues& b, Layout l
 
 }  // namespace lasso::app
 
-#endif  // LASSO_CLI_COMPARE_TENSOR_VALUES_H_
+#endif  // LASSO_CLI_COMPARE_TENSORS_TENSOR_VALUES_H_

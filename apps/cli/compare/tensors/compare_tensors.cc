@@ -1,4 +1,4 @@
-#include "cli/compare/compare_tensors.h"
+#include "cli/compare/tensors/compare_tensors.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -9,11 +9,11 @@
 #include <tuple>
 #include <utility>
 
-#include "cli/compare/compare_layers.h"
 #include "cli/compare/read_values.h"
-#include "cli/compare/tensor_inputs.h"
-#include "cli/compare/tensor_side.h"
-#include "cli/compare/tensor_values.h"
+#include "cli/compare/tensors/compare_layers.h"
+#include "cli/compare/tensors/tensor_inputs.h"
+#include "cli/compare/tensors/tensor_side.h"
+#include "cli/compare/tensors/tensor_values.h"
 #include "cli/exit_codes.h"
 #include "common/text.h"
 

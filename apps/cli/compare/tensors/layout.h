@@ -1,6 +1,6 @@
 // How the dimensions of one tensor stand to those of another one.
-#ifndef LASSO_CLI_COMPARE_LAYOUT_H_
-#define LASSO_CLI_COMPARE_LAYOUT_H_
+#ifndef LASSO_CLI_COMPARE_TENSORS_LAYOUT_H_
+#define LASSO_CLI_COMPARE_TENSORS_LAYOUT_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -28,4 +28,4 @@ std::vector<std::size_t> elements_of_a(const std::vector<std::int64_t>& shape_a,
 
 }  // namespace lasso::app
 
-#endif  // LASSO_CLI_COMPARE_LAYOUT_H_
+#endif  // LASSO_CLI_COMPARE_TENSORS_LAYOUT_H_

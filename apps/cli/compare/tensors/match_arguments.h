@@ -1,6 +1,6 @@
 // Which input or output of one model is which of another one's, and what sizes both run at.
-#ifndef LASSO_CLI_COMPARE_MATCH_ARGUMENTS_H_
-#define LASSO_CLI_COMPARE_MATCH_ARGUMENTS_H_
+#ifndef LASSO_CLI_COMPARE_TENSORS_MATCH_ARGUMENTS_H_
+#define LASSO_CLI_COMPARE_TENSORS_MATCH_ARGUMENTS_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "cli/compare/layout.h"
+#include "cli/compare/tensors/layout.h"
 #include "cli/model/argument_shapes.h"
 #include "lasso/runner.h"
 
@@ -48,4 +48,4 @@ BothSizes choose_sizes(const std::vector<ArgumentInfo>& a, const std::vector<Arg
 
 }  // namespace lasso::app
 
-#endif  // LASSO_CLI_COMPARE_MATCH_ARGUMENTS_H_
+#endif  // LASSO_CLI_COMPARE_TENSORS_MATCH_ARGUMENTS_H_

@@ -1,6 +1,6 @@
 // Two models on the same named tensors: outputs, and the values inside.
-#ifndef LASSO_CLI_COMPARE_COMPARE_TENSORS_H_
-#define LASSO_CLI_COMPARE_COMPARE_TENSORS_H_
+#ifndef LASSO_CLI_COMPARE_TENSORS_COMPARE_TENSORS_H_
+#define LASSO_CLI_COMPARE_TENSORS_COMPARE_TENSORS_H_
 
 #include <cstdint>
 #include <optional>
@@ -10,7 +10,7 @@
 #include "cli/compare/compare_side.h"
 #include "cli/compare/criteria.h"
 #include "cli/compare/difference.h"
-#include "cli/compare/match_arguments.h"
+#include "cli/compare/tensors/match_arguments.h"
 #include "cli/console.h"
 #include "common/json_text.h"
 
@@ -70,4 +70,4 @@ void print_comparison(const TensorComparison& comparison, const Operand& a, cons
 
 }  // namespace lasso::app
 
-#endif  // LASSO_CLI_COMPARE_COMPARE_TENSORS_H_
+#endif  // LASSO_CLI_COMPARE_TENSORS_COMPARE_TENSORS_H_

@@ -1,4 +1,4 @@
-#include "cli/compare/tensor_values.h"
+#include "cli/compare/tensors/tensor_values.h"
 
 #include <algorithm>
 

@@ -1,13 +1,13 @@
 // The values inside two models.
-#ifndef LASSO_CLI_COMPARE_COMPARE_LAYERS_H_
-#define LASSO_CLI_COMPARE_COMPARE_LAYERS_H_
+#ifndef LASSO_CLI_COMPARE_TENSORS_COMPARE_LAYERS_H_
+#define LASSO_CLI_COMPARE_TENSORS_COMPARE_LAYERS_H_
 
 #include <string>
 #include <vector>
 
-#include "cli/compare/align_layers.h"
 #include "cli/compare/compare_side.h"
 #include "cli/compare/difference.h"
+#include "cli/compare/tensors/align_layers.h"
 #include "cli/console.h"
 
 namespace lasso::app {
@@ -34,4 +34,4 @@ ComparedLayers compare_layers(const SideLayers& a, const SideLayers& b, Progress
 
 }  // namespace lasso::app
 
-#endif  // LASSO_CLI_COMPARE_COMPARE_LAYERS_H_
+#endif  // LASSO_CLI_COMPARE_TENSORS_COMPARE_LAYERS_H_

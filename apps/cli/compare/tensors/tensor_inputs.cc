@@ -1,4 +1,4 @@
-#include "cli/compare/tensor_inputs.h"
+#include "cli/compare/tensors/tensor_inputs.h"
 
 namespace lasso::app {
 
