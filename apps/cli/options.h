@@ -75,11 +75,12 @@ struct ModelOptions {
   std::string model;  // empty: the demo checkpoint
   std::string preprocess;
   std::string config;
-  std::string fixed_inputs;  // an .npz
-  bool verify = false;       // an engine file's weights
+  std::string fixed_inputs;              // an .npz
+  std::vector<std::string> fixed_sizes;  // "NAME=N"
+  bool verify = false;                   // an engine file's weights
 };
 void add_model_option(CLI::App* app, ModelOptions* options);
-// --preprocess and --config
+// --preprocess, --config, --fixed-inputs and --fixed-size
 void add_description_options(CLI::App* app, ModelOptions* options);
 // --verify, for commands that take an engine file.
 void add_verify_option(CLI::App* app, ModelOptions* options);

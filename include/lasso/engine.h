@@ -61,6 +61,10 @@ struct EngineOptions {
   // inputs then. Inputs must be fixed whose values shapes are computed from, such as the size of
   // the original image.
   std::map<std::string, HostTensor> fixed_inputs;
+  // Of an ONNX model: numbers in place of open sizes of its inputs, by the name that ArgumentInfo
+  // has for them. Nodes that need to know a size, such as recurrent layers the length of their
+  // sequence, find it there; kernels are chosen for it, and no other size runs.
+  std::map<std::string, std::int64_t> fixed_sizes;
   // The best instructions that kernels may use, one of isa_names(); on a GPU the compute
   // capability, such as "sm_80". Empty: all that the device has.
   std::string isa;

@@ -116,8 +116,10 @@ void check_agreement(const std::string& path, const Engine::Impl& engine,
       "{}: the engine was built without TF32, and TF32 is asked for; build another one from "
       "its checkpoint",
       path);
-  LASSO_CHECK(options.fixed_inputs.empty(), ErrorCode::kInvalidArgument,
-              "{}: an engine file holds what was fixed, and inputs to fix are given beside it",
+  LASSO_CHECK(options.fixed_inputs.empty() && options.fixed_sizes.empty(),
+              ErrorCode::kInvalidArgument,
+              "{}: an engine file holds what was fixed, and inputs or sizes to fix are given "
+              "beside it",
               path);
   LASSO_CHECK(options.config_path.empty(), ErrorCode::kInvalidArgument,
               "{}: an engine file holds its configuration, and {} is given beside it", path,
@@ -140,7 +142,7 @@ EngineSettings::EngineSettings(const EngineOptions& options)
     : options(options),
       device(parse_device(options.device)),
       precision(options.precision.value_or(Precision::kFp32)),
-      describe{options.config_path, options.preprocess, {}} {
+      describe{options.config_path, options.preprocess, {}, options.fixed_sizes} {
   for (const auto& [name, tensor] : options.fixed_inputs) {
     describe.fixed_inputs[name] = copied(name, tensor);
   }

@@ -31,6 +31,8 @@ struct DescribeOptions {
   std::string preprocess;   // name of a preset; empty: the model's own
   // Values of inputs that become part of the model; see EngineOptions::fixed_inputs.
   std::map<std::string, Tensor> fixed_inputs = {};
+  // Numbers in place of open sizes; see EngineOptions::fixed_sizes.
+  std::map<std::string, std::int64_t> fixed_sizes = {};
 };
 
 // A model that was read and is not compiled yet. It keeps what it needs of its file.

@@ -132,6 +132,15 @@ lasso::EngineOptions model_options(const ModelOptions& model, const RunOptions& 
       usage_error("--fixed-inputs {}", error.what());
     }
   }
+  for (const std::string& text : model.fixed_sizes) {
+    const std::size_t at = text.rfind('=');
+    if (at == std::string::npos || at == 0) {
+      usage_error("--fixed-size {}: expected NAME=N, such as batch=1", text);
+    }
+    constexpr std::int64_t kMost = std::int64_t{1} << 24;
+    options.fixed_sizes[text.substr(0, at)] =
+        parse_integer("--fixed-size", text.substr(at + 1), 1, kMost);
+  }
   return options;
 }
 

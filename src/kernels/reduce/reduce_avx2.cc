@@ -17,6 +17,13 @@ using graph::ReduceKind;
 
 constexpr std::int64_t kWidth = Avx2::kWidth;
 
+// Of sums, so many terms are added up for themselves, so that rounding grows with them and with
+// their number, and not with all terms.
+constexpr std::int64_t kTermsOfPart = 32;
+constexpr bool is_sum(ReduceKind kind) {
+  return kind == ReduceKind::kSum || kind == ReduceKind::kMean;
+}
+
 // Eight results that are being made.
 template <ReduceKind kKind>
 class Partial {
@@ -120,7 +127,11 @@ void reduce_columns(const Runs& terms, const float* x, float* y, float divisor,
                     std::int64_t count) {
   const __m256i mask = Avx2::first(kVectors == 1 ? count : kWidth);
   std::array<Partial<kKind>, kVectors> partials;
+  std::array<Partial<kKind>, kVectors> sums;
   for (std::int64_t term = 0; term < terms.count; ++term) {
+    if (is_sum(kKind) && term % kTermsOfPart == 0) {
+      for (int k = 0; k < kVectors; ++k) sums[k].add(std::exchange(partials[k], {}).value());
+    }
     const float* values = x + terms.offset(term);
     for (int k = 0; k < kVectors; ++k) {
       partials[k].add(kVectors == 1 ? Avx2::load(values, mask) : Avx2::load(values + k * kWidth));
@@ -128,6 +139,7 @@ void reduce_columns(const Runs& terms, const float* x, float* y, float divisor,
   }
   const __m256 divisors = Avx2::set1(divisor);
   for (int k = 0; k < kVectors; ++k) {
+    if constexpr (is_sum(kKind)) partials[k].add(sums[k].value());
     __m256 value = partials[k].value();
     if constexpr (kKind == ReduceKind::kMean) value = Avx2::div(value, divisors);
     if constexpr (kVectors == 1) {

@@ -21,13 +21,14 @@ void run(const KernelState& state, const KernelArgs& args) {
         const float value = x[first + k * p.inner];
         if (value > max) max = value;
       }
-      float sum = 0.0F;
+      double sum = 0.0;  // of many small terms beside large ones, which float32 would lose
       for (std::int64_t k = 0; k < p.count; ++k) {
         const float value = std::exp(x[first + k * p.inner] - max);
         y[first + k * p.inner] = value;
         sum += value;
       }
-      for (std::int64_t k = 0; k < p.count; ++k) y[first + k * p.inner] /= sum;
+      const auto divisor = static_cast<float>(sum);
+      for (std::int64_t k = 0; k < p.count; ++k) y[first + k * p.inner] /= divisor;
     }
   });
 }

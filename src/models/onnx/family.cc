@@ -43,7 +43,7 @@ OnnxModel read_model(const ModelSource& source) {
 }
 
 // Of the file, the data that lie beside it, and what is fixed.
-std::string hash_of(const OnnxModel& model, const FixedInputs& fixed) {
+std::string hash_of(const OnnxModel& model, const FixedInputs& fixed, const FixedSizes& sizes) {
   Checksum sum;
   const MappedFile& file = *model.file;
   // A part at a time, whose pages are needed again one by one.
@@ -64,6 +64,7 @@ std::string hash_of(const OnnxModel& model, const FixedInputs& fixed) {
     sum.update(name + to_string(tensor.dims));
     sum.update(tensor.data.get(), tensor.bytes());
   }
+  for (const auto& [name, size] : sizes) sum.update(fmt::format("{}={}", name, size));
   return to_hex(sum.digest());
 }
 
@@ -85,12 +86,12 @@ Description describe_model(const OnnxModel& model) {
 
 class OnnxDescription final : public ModelDescription {
  public:
-  OnnxDescription(const ModelSource& source, const FixedInputs& fixed) {
+  OnnxDescription(const ModelSource& source, const FixedInputs& fixed, const FixedSizes& sizes) {
     const OnnxModel model = read_model(source);
     description_ = describe_model(model);
-    hash_ = hash_of(model, fixed);
+    hash_ = hash_of(model, fixed, sizes);
     for (const OnnxTensor& tensor : model.graph.initializers) weight_bytes_ += tensor.bytes;
-    program_ = import_model(model, fixed);
+    program_ = import_model(model, fixed, sizes);
   }
 
   engine::ModelRecord record() const override {
@@ -137,7 +138,7 @@ class OnnxFamily final : public Family {
     LASSO_CHECK(options.preprocess.empty(), ErrorCode::kInvalidArgument,
                 "{}: an ONNX model is run on tensors, and the preprocessing \"{}\" is given",
                 source.path(), options.preprocess);
-    return std::make_unique<OnnxDescription>(source, options.fixed_inputs);
+    return std::make_unique<OnnxDescription>(source, options.fixed_inputs, options.fixed_sizes);
   }
 
   std::shared_ptr<const void> load(const engine::LoadedEngine& engine,

@@ -59,8 +59,9 @@ class SamFamily final : public Family {
 
   std::unique_ptr<const ModelDescription> describe(const ModelSource& source,
                                                    const DescribeOptions& options) const override {
-    LASSO_CHECK(options.fixed_inputs.empty(), ErrorCode::kInvalidArgument,
-                "{}: inputs of ONNX models can be fixed, and this is a checkpoint of SAM",
+    LASSO_CHECK(options.fixed_inputs.empty() && options.fixed_sizes.empty(),
+                ErrorCode::kInvalidArgument,
+                "{}: inputs and sizes of ONNX models can be fixed, and this is a checkpoint of SAM",
                 source.path());
     return std::make_unique<SamDescription>(
         make_sam_checkpoint(source.weights(), config_of(source, options)), preprocess_of(options));

@@ -6,6 +6,7 @@
 #include <tuple>
 
 #include "models/onnx/import/operators.h"
+#include "models/onnx/import/products.h"
 
 namespace lasso::onnx {
 
@@ -18,10 +19,10 @@ using graph::ValueId;
 namespace {
 
 // [B, C, H, W] or [B, C, W] as [B, H, W, C].
-ValueId channels_last(NodeContext& n, std::size_t i) {
-  const Shape& x = n.shape(i);
-  if (x.size() == 3) return n.reshape(n.transpose(n.value(i), {0, 2, 1}), {x[0], 1, x[2], x[1]});
-  return n.transpose(n.value(i), {0, 2, 3, 1});
+ValueId channels_last(NodeContext& n, ValueId value) {
+  const Shape x = n.shape_of(value);
+  if (x.size() == 3) return n.reshape(n.transpose(value, {0, 2, 1}), {x[0], 1, x[2], x[1]});
+  return n.transpose(value, {0, 2, 3, 1});
 }
 
 // The inverse, with as many spatial dimensions as input 0 has.
@@ -34,7 +35,6 @@ ValueId channels_first(NodeContext& n, ValueId y) {
 }
 
 void require_image(const NodeContext& n) {
-  n.require_float();
   n.check(n.rank(0) >= 3, "the input has {} dimensions", n.rank(0));
   if (n.rank(0) > 4) n.unsupported("{} spatial dimensions", n.rank(0) - 2);
 }
@@ -113,19 +113,19 @@ Window window_of(const NodeContext& n, Size2d kernel) {
 }
 
 // Weights [N, C, kh, kw] of images, [N, C, 1, kw] of rows; of a size that is known.
-ValueId filters(NodeContext& n) {
-  n.check(n.rank(1) == n.rank(0), "weights of {} dimensions for {}", n.rank(1), n.rank(0));
-  for (const Dim& size : n.shape(1)) {
+ValueId filters(NodeContext& n, ValueId weights) {
+  Shape shape = n.shape_of(weights);
+  n.check(static_cast<std::int64_t>(shape.size()) == n.rank(0), "weights of {} dimensions for {}",
+          shape.size(), n.rank(0));
+  for (const Dim& size : shape) {
     if (!size.is_constant()) n.unsupported("weights of an open size");
   }
-  Shape shape = n.shape(1);
   if (shape.size() == 3) shape.insert(shape.begin() + 2, Dim(1));
-  const ValueId weights = n.reshape(n.value(1), shape);
-  if (!n.importer().builder().value(weights).constant) {
-    n.unsupported("weights that are computed");
-  }
-  if (n.has(2) && n.constant(2) == nullptr) n.unsupported("a bias that is computed");
-  return weights;
+  return n.reshape(weights, shape);
+}
+
+bool is_constant(NodeContext& n, ValueId value) {
+  return n.importer().builder().value(value).constant.has_value();
 }
 
 Size2d kernel_of(const NodeContext& n, ValueId weights) {
@@ -144,20 +144,57 @@ std::int64_t groups_of(const NodeContext& n) {
   return groups;
 }
 
+// How many windows there are along an axis.
+Dim window_count(const Dim& size, std::int64_t padding, std::int64_t kernel, std::int64_t stride,
+                 std::int64_t dilation) {
+  return (size + Dim(padding - dilation * (kernel - 1) - 1)).floor_divided_by(stride) + 1;
+}
+
+// With weights [N, C/groups, kh, kw] that are computed: a product with the pixels under each
+// window, of x [B, H, W, C].
+ValueId windows_product(NodeContext& n, ValueId x, ValueId weights, const Window& window,
+                        std::int64_t groups) {
+  const Shape w = n.shape_of(weights);
+  const Pads2d& pads = window.padding;
+  const std::int64_t taps = window.kernel.h * window.kernel.w;
+  n.charge_nodes(3 * taps);
+  n.check(w[0].constant() % groups == 0, "{} filters in {} groups", w[0].constant(), groups);
+  const Shape image = n.shape_of(x);
+  const Dim rows = window_count(image[1], pads.top + pads.bottom, window.kernel.h, window.stride.h,
+                                window.dilation.h);
+  const Dim columns = window_count(image[2], pads.left + pads.right, window.kernel.w,
+                                   window.stride.w, window.dilation.w);
+  if (pads != Pads2d(0)) {
+    x = n.add(graph::Pad{{0, pads.top, pads.left, 0}, {0, pads.bottom, pads.right, 0}}, {x});
+  }
+  const auto pixels = [&](ValueId from, std::int64_t axis, std::int64_t begin, const Dim& count,
+                          std::int64_t stride) {
+    graph::Slice slice{axis, begin, Dim(begin + 1) + (count - 1) * Dim(stride)};
+    slice.step = stride;
+    return n.add(slice, {from});
+  };
+  std::vector<ValueId> parts;
+  for (std::int64_t i = 0; i < window.kernel.h; ++i) {
+    const ValueId row = pixels(x, 1, i * window.dilation.h, rows, window.stride.h);
+    for (std::int64_t k = 0; k < window.kernel.w; ++k) {
+      const ValueId part = pixels(row, 2, k * window.dilation.w, columns, window.stride.w);
+      parts.push_back(n.reshape(part, {image[0], rows, columns, 1, image[3]}));
+    }
+  }
+  ValueId a = taps == 1 ? parts.front() : n.add(graph::Concat{3}, parts);
+  const Dim depth = w[1];
+  const std::int64_t filters = w[0].constant() / groups;
+  a = n.transpose(n.reshape(a, {image[0], rows * columns, taps, groups, depth}), {0, 3, 1, 2, 4});
+  a = n.reshape(a, {image[0], groups, rows * columns, Dim(taps) * depth});
+  ValueId b = n.transpose(n.reshape(weights, {groups, filters, depth, taps}), {0, 1, 3, 2});
+  b = n.reshape(b, {groups, filters, Dim(taps) * depth});
+  const ValueId y = n.transpose(n.add(graph::MatMul{}, {a, b}), {0, 2, 1, 3});
+  return n.reshape(y, {image[0], rows, columns, w[0]});
+}
+
 void import_conv(NodeContext& n) {
-  require_image(n);
-  const ValueId weights = filters(n);
-  const Window window = window_of(n, kernel_of(n, weights));
-  graph::Conv2d conv;
-  conv.kernel_h = window.kernel.h;
-  conv.kernel_w = window.kernel.w;
-  conv.stride = window.stride;
-  conv.padding = window.padding;
-  conv.dilation = window.dilation;
-  conv.groups = groups_of(n);
-  std::vector<ValueId> inputs{channels_last(n, 0), weights};
-  if (n.has(2)) inputs.push_back(n.value(2));
-  n.result(0, channels_first(n, n.add(conv, inputs)));
+  n.require_float();
+  n.result(0, convolved(n, n.value(0), n.value(1), n.has(2) ? n.value(2) : graph::kNoValue));
 }
 
 // What the attributes output_shape and auto_pad make of padding: the total is
@@ -200,8 +237,11 @@ void pad_for_results(const NodeContext& n, Window& window, Size2d& more) {
 }
 
 void import_conv_transpose(NodeContext& n) {
+  n.require_float();
   require_image(n);
-  const ValueId weights = filters(n);
+  const ValueId weights = filters(n, n.value(1));
+  if (!is_constant(n, weights)) n.unsupported("weights that are computed");
+  if (n.has(2) && n.constant(2) == nullptr) n.unsupported("a bias that is computed");
   const Size2d kernel = kernel_of(n, weights);
   Window window{kernel, size_attribute(n, "strides", 1), size_attribute(n, "dilations", 1),
                 padding(n)};
@@ -213,7 +253,7 @@ void import_conv_transpose(NodeContext& n) {
   }
   pad_for_results(n, window, more);
   const std::int64_t groups = groups_of(n);
-  std::vector<ValueId> inputs{channels_last(n, 0), weights};
+  std::vector<ValueId> inputs{channels_last(n, n.value(0)), weights};
   if (n.has(2)) inputs.push_back(n.value(2));
   ValueId y = 0;
   if (groups == 1 && kernel == window.stride && kernel.h == kernel.w && window.dilation == 1 &&
@@ -236,6 +276,7 @@ void import_conv_transpose(NodeContext& n) {
 }
 
 void import_pool(NodeContext& n) {
+  n.require_float();
   require_image(n);
   if (n.wants(1)) n.unsupported("the indices of the largest numbers");
   n.check(n.has_attribute("kernel_shape"), "attribute kernel_shape is missing");
@@ -250,7 +291,7 @@ void import_pool(NodeContext& n) {
   pool.dilation = window.dilation;
   pool.ceil = n.integer("ceil_mode", 0) != 0;
   pool.count_padding = average && n.integer("count_include_pad", 0) != 0;
-  n.result(0, channels_first(n, n.add(pool, {channels_last(n, 0)})));
+  n.result(0, channels_first(n, n.add(pool, {channels_last(n, n.value(0))})));
 }
 
 void import_global_pool(NodeContext& n) {
@@ -262,6 +303,35 @@ void import_global_pool(NodeContext& n) {
 }
 
 }  // namespace
+
+ValueId convolved(NodeContext& n, ValueId x, ValueId weights, ValueId bias) {
+  require_image(n);
+  weights = filters(n, weights);
+  const Window window = window_of(n, kernel_of(n, weights));
+  const std::int64_t groups = groups_of(n);
+  n.check(bias == graph::kNoValue || n.shape_of(bias) == Shape{n.shape_of(weights)[0]},
+          "a bias {} of weights {}", bias == graph::kNoValue ? "" : to_string(n.shape_of(bias)),
+          to_string(n.shape_of(weights)));
+  x = channels_last(n, x);
+  if (!is_constant(n, weights)) {
+    ValueId y = windows_product(n, x, weights, window, groups);
+    if (bias != graph::kNoValue) y = n.binary(graph::BinaryKind::kAdd, y, bias);
+    return channels_first(n, y);
+  }
+  graph::Conv2d conv;
+  conv.kernel_h = window.kernel.h;
+  conv.kernel_w = window.kernel.w;
+  conv.stride = window.stride;
+  conv.padding = window.padding;
+  conv.dilation = window.dilation;
+  conv.groups = groups;
+  const bool after = bias != graph::kNoValue && !is_constant(n, bias);
+  std::vector<ValueId> inputs{x, weights};
+  if (bias != graph::kNoValue && !after) inputs.push_back(bias);
+  ValueId y = n.add(conv, inputs);
+  if (after) y = n.binary(graph::BinaryKind::kAdd, y, bias);
+  return channels_first(n, y);
+}
 
 const std::vector<Operator>& conv_operators() {
   static const std::vector<Operator> list{

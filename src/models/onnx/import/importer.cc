@@ -21,13 +21,28 @@ using graph::ValueId;
 
 namespace {
 
+// Of a graph and of those in its nodes.
+std::int64_t bytes_of_constants(const OnnxGraph& graph) {
+  std::int64_t bytes = 0;
+  for (const OnnxTensor& tensor : graph.initializers) {
+    bytes += static_cast<std::int64_t>(tensor.bytes);
+  }
+  for (const OnnxNode& node : graph.nodes) {
+    for (const OnnxAttribute& attribute : node.attributes) {
+      if (const auto* tensor = std::get_if<OnnxTensor>(&attribute.value)) {
+        bytes += static_cast<std::int64_t>(tensor->bytes);
+      } else if (const auto* graphs = std::get_if<std::vector<OnnxGraph>>(&attribute.value)) {
+        for (const OnnxGraph& inner : *graphs) bytes += bytes_of_constants(inner);
+      }
+    }
+  }
+  return bytes;
+}
+
 // Folding is for what exporters leave, which is small beside a model's weights.
 FoldingBudget budget_for(const OnnxModel& model) {
   constexpr std::int64_t kLeast = std::int64_t{128} << 20;
-  std::int64_t weights = 0;
-  for (const OnnxTensor& tensor : model.graph.initializers) {
-    weights += static_cast<std::int64_t>(tensor.bytes);
-  }
+  const std::int64_t weights = bytes_of_constants(model.graph);
   return {kLeast + 8 * weights, 5e8 + 16 * static_cast<double>(weights)};
 }
 
@@ -38,31 +53,11 @@ std::int64_t opset_of(const OnnxModel& model, const std::string& domain) {
   return domain.empty() ? 1 : 0;
 }
 
-// A symbol's name from one of the file's.
-std::string symbol_name(std::string_view text) { return printable(text, 60); }
+// Of a symbol, which is called as in the file or after its input.
+constexpr std::size_t kMostOfName = 60;
 
-Shape input_shape(const OnnxModel& model, const OnnxValueInfo& info) {
-  LASSO_CHECK(info.kind == OnnxKind::kTensor, ErrorCode::kUnsupported,
-              "{}: input \"{}\" is of the kind {}: Lasso runs models of tensors", model.path,
-              printable(info.name), name_of(info.kind));
-  LASSO_CHECK(info.shape.has_value(), ErrorCode::kUnsupported,
-              "{}: input \"{}\" says no number of dimensions; export the model with shapes",
-              model.path, printable(info.name));
-  Shape shape;
-  for (const OnnxDim& dim : *info.shape) {
-    if (const auto* size = std::get_if<std::int64_t>(&dim)) {
-      constexpr std::int64_t kMost = std::int64_t{1} << 31;
-      LASSO_CHECK(*size <= kMost, ErrorCode::kCorruptFile, "{}: input \"{}\" has the size {}",
-                  model.path, printable(info.name), *size);
-      shape.emplace_back(*size);
-    } else if (const auto* symbol = std::get_if<std::string>(&dim)) {
-      shape.push_back(Dim::symbol(symbol_name(*symbol)));
-    } else {
-      shape.push_back(Dim::symbol(fmt::format("{}_{}", symbol_name(info.name), shape.size())));
-    }
-  }
-  return shape;
-}
+// What some exporters write for a size that has no name, of several that need not be the same.
+bool is_unnamed(std::string_view symbol) { return symbol == "?" || symbol == "None"; }
 
 // An element of integers or truths.
 std::int64_t integer_at(const OnnxTensor& tensor, std::int64_t index) {
@@ -110,6 +105,25 @@ void name_values(graph::Graph& graph) {
   }
 }
 
+// The one symbol that a size has; nothing for several or none.
+std::optional<std::string> only_symbol(const Dim& size) {
+  std::optional<std::string> only;
+  for (const auto& [factors, coefficient] : size.terms()) {
+    for (const graph::Factor& factor : factors) {
+      const auto symbol = factor.is_symbol() ? factor.symbol() : only_symbol(factor.numerator());
+      if (!symbol || (only && *only != *symbol)) return {};
+      only = symbol;
+    }
+  }
+  return only;
+}
+
+// What an import throws of a node in a graph of another node: the message says where it stands.
+class PlacedError : public Error {
+ public:
+  using Error::Error;
+};
+
 }  // namespace
 
 DType inside(OnnxDataType type) {
@@ -127,12 +141,17 @@ DType inside(OnnxDataType type) {
   }
 }
 
-graph::Graph import_model(const OnnxModel& model, const FixedInputs& fixed) {
-  return Importer(model, fixed).run();
+graph::Graph import_model(const OnnxModel& model, const FixedInputs& fixed,
+                          const FixedSizes& sizes) {
+  return Importer(model, fixed, sizes).run();
 }
 
-Importer::Importer(const OnnxModel& model, const FixedInputs& fixed)
-    : model_(model), fixed_(fixed), builder_("main"), budget_(budget_for(model)) {}
+Importer::Importer(const OnnxModel& model, const FixedInputs& fixed, const FixedSizes& sizes)
+    : model_(model),
+      fixed_(fixed),
+      sizes_(sizes),
+      builder_("main"),
+      budget_(budget_for(model)) {}
 
 graph::Graph Importer::run() {
   // Before version 7, operators broadcast in another way; what later versions change is not known.
@@ -147,6 +166,7 @@ graph::Graph Importer::run() {
               model_.path);
   for (const OnnxTensor& tensor : model_.graph.initializers) add_initializer(tensor);
   add_inputs();
+  check_fixed_sizes();
   add_nodes();
   add_outputs();
   graph::Graph graph = builder_.take();
@@ -158,31 +178,80 @@ graph::Graph Importer::run() {
   return with_capacities(std::move(graph), counted_, model_.path);
 }
 
+Shape Importer::input_shape(const OnnxValueInfo& info) {
+  LASSO_CHECK(info.kind == OnnxKind::kTensor, ErrorCode::kUnsupported,
+              "{}: input \"{}\" is of the kind {}: Lasso runs models of tensors", model_.path,
+              printable(info.name), name_of(info.kind));
+  LASSO_CHECK(info.shape.has_value(), ErrorCode::kUnsupported,
+              "{}: input \"{}\" says no number of dimensions; export the model with shapes",
+              model_.path, printable(info.name));
+  Shape shape;
+  for (const OnnxDim& dim : *info.shape) {
+    if (const auto* size = std::get_if<std::int64_t>(&dim)) {
+      constexpr std::int64_t kMost = std::int64_t{1} << 31;
+      LASSO_CHECK(*size <= kMost, ErrorCode::kCorruptFile, "{}: input \"{}\" has the size {}",
+                  model_.path, printable(info.name), *size);
+      shape.emplace_back(*size);
+      continue;
+    }
+    const auto* named = std::get_if<std::string>(&dim);
+    const std::string symbol = named != nullptr && !is_unnamed(*named)
+                                   ? printable(*named, kMostOfName)
+                                   : fmt::format("{}_{}", printable(info.name, kMostOfName),
+                                                 shape.size());
+    open_sizes_.insert(symbol);
+    const auto fixed = sizes_.find(symbol);
+    shape.push_back(fixed == sizes_.end() ? Dim::symbol(symbol) : Dim(fixed->second));
+  }
+  return shape;
+}
+
+void Importer::check_fixed_sizes() const {
+  for (const auto& [name, size] : sizes_) {
+    LASSO_CHECK(open_sizes_.count(name) > 0, ErrorCode::kInvalidArgument,
+                "{}: no input has an open size \"{}\", which is to be {}; open are {}", model_.path,
+                printable(name), size,
+                open_sizes_.empty() ? "none" : fmt::format("{}", fmt::join(open_sizes_, ", ")));
+    LASSO_CHECK(size >= 1 && size <= graph::kMaxSymbol, ErrorCode::kInvalidArgument,
+                "{}: size \"{}\" is to be {}, expected 1 to {}", model_.path, printable(name), size,
+                graph::kMaxSymbol);
+  }
+}
+
 const Operand* Importer::find(const std::string& name) const {
-  const auto it = operands_.find(name);
-  return it == operands_.end() ? nullptr : &it->second;
+  for (auto scope = scopes_.rbegin(); scope != scopes_.rend(); ++scope) {
+    const auto it = scope->find(name);
+    if (it != scope->end()) return &it->second;
+  }
+  return nullptr;
 }
 
 Operand& Importer::operand(const std::string& name) {
-  const auto it = operands_.find(name);
-  LASSO_CHECK(it != operands_.end(), ErrorCode::kInternal, "the value \"{}\" is not known", name);
-  return it->second;
+  const Operand* found = find(name);
+  LASSO_CHECK(found != nullptr, ErrorCode::kInternal, "the value \"{}\" is not known", name);
+  return const_cast<Operand&>(*found);
 }
 
 void Importer::define(const std::string& name, Operand operand) {
-  operands_[name] = std::move(operand);
+  scopes_.back()[name] = std::move(operand);
 }
 
 void Importer::add_initializer(const OnnxTensor& tensor) {
   Operand operand;
   try {
-    operand = operand_of(*this, tensor);
+    operand = constant(tensor);
   } catch (const Error& error) {
     if (error.code() != ErrorCode::kUnsupported) throw;
-    unsupported_.push_back(fmt::format("initialiser {}: {}", printable(tensor.name), error.what()));
+    note_unsupported(fmt::format("{}initialiser {}: {}", place_, printable(tensor.name), error.what()));
     operand.is_missing = true;
   }
   define(tensor.name, std::move(operand));
+}
+
+Operand Importer::constant(const OnnxTensor& tensor) {
+  const auto known = constants_.find(&tensor);
+  if (known != constants_.end()) return known->second;
+  return constants_.emplace(&tensor, operand_of(*this, tensor)).first->second;
 }
 
 void Importer::add_fixed(const OnnxValueInfo& info, const Tensor& tensor) {
@@ -190,7 +259,7 @@ void Importer::add_fixed(const OnnxValueInfo& info, const Tensor& tensor) {
   LASSO_CHECK(own == tensor.dtype, ErrorCode::kInvalidArgument,
               "{}: input \"{}\" is {}, and {} is given for it", model_.path, printable(info.name),
               to_string(info.elem_type), to_string(tensor.dtype));
-  const Shape shape = input_shape(model_, info);
+  const Shape shape = input_shape(info);
   bool fits = shape.size() == tensor.dims.size();
   for (std::size_t i = 0; fits && i < shape.size(); ++i) {
     fits = !shape[i].is_constant() || shape[i].constant() == tensor.dims[i];
@@ -225,7 +294,7 @@ void Importer::add_inputs() {
                 model_.path, name, to_string(info.elem_type));
     Operand operand;
     operand.type = info.elem_type;
-    operand.shape = input_shape(model_, info);
+    operand.shape = input_shape(info);
     operand.value = builder_.input(info.name, *own, operand.shape);
     for (const Dim& size : operand.shape) {
       if (const auto symbol = size.as_symbol()) symbols_.insert(*symbol);
@@ -282,8 +351,17 @@ ValueId Importer::value(Operand& operand, const std::string& name) {
   return operand.value;
 }
 
+const std::vector<ValueId>* Importer::computed(const graph::Op& op,
+                                               const std::vector<ValueId>& inputs) const {
+  const auto [first, last] = computed_.equal_range(inputs);
+  const auto same =
+      std::find_if(first, last, [&](const auto& entry) { return entry.second.first == op; });
+  return same == last ? nullptr : &same->second.second;
+}
+
 std::vector<ValueId> Importer::add(const std::string& name, const graph::Op& op,
                                    const std::vector<ValueId>& inputs) {
+  if (const auto* known = computed(op, inputs)) return *known;
   std::vector<const Tensor*> constants;
   std::vector<const graph::Value*> values;
   bool known = !inputs.empty();
@@ -309,6 +387,7 @@ std::vector<ValueId> Importer::add(const std::string& name, const graph::Op& op,
     if (const auto tensors = evaluate(op, constants, results, budget_)) {
       std::vector<ValueId> ids;
       for (const Tensor& tensor : *tensors) ids.push_back(builder_.constant(name, tensor));
+      computed_.emplace(inputs, std::pair(op, ids));
       return ids;
     }
   }
@@ -321,17 +400,46 @@ std::vector<ValueId> Importer::add(const std::string& name, const graph::Op& op,
 }
 
 void Importer::add_nodes() {
-  for (std::size_t i = 0; i < model_.graph.nodes.size(); ++i) import_node(i);
+  const std::vector<OnnxNode>& nodes = model_.graph.nodes;
+  for (std::size_t i = 0; i < nodes.size(); ++i) import_node(nodes[i], i);
   if (unsupported_.empty()) return;
   constexpr std::size_t kMost = 20;
   const std::size_t more = unsupported_.size() - std::min(unsupported_.size(), kMost);
   unsupported_.resize(unsupported_.size() - more);
-  fail(ErrorCode::kUnsupported, "{}: not supported: {}{}", model_.path,
-       fmt::join(unsupported_, "; "), more == 0 ? "" : fmt::format("; and {} more", more));
+  const std::string hint =
+      undecided_.empty()
+          ? ""
+          : fmt::format(
+                "; some of it may be once open sizes are fixed (--fixed-size, EngineOptions::"
+                "fixed_sizes), which are {}",
+                fmt::join(undecided_, ", "));
+  fail(ErrorCode::kUnsupported, "{}: not supported: {}{}{}", model_.path,
+       fmt::join(unsupported_, "; "), more == 0 ? "" : fmt::format("; and {} more", more), hint);
 }
 
-void Importer::import_node(std::size_t index) {
-  const OnnxNode& node = model_.graph.nodes[index];
+void Importer::note_unsupported(const std::string& what) {
+  // A loop's body is imported as often as it runs.
+  if (std::find(unsupported_.begin(), unsupported_.end(), what) == unsupported_.end()) {
+    unsupported_.push_back(what);
+  }
+}
+
+bool Importer::add_undecided_sizes(const OnnxNode& node) {
+  bool found = false;
+  for (const std::string& name : node.inputs) {
+    const Operand* operand = name.empty() ? nullptr : find(name);
+    if (operand == nullptr) continue;
+    for (const std::string& symbol : open_sizes_) {
+      const bool has = std::any_of(operand->shape.begin(), operand->shape.end(),
+                                   [&](const Dim& size) { return size.has_symbol(symbol); });
+      if (has) undecided_.insert(symbol);
+      found = found || has;
+    }
+  }
+  return found;
+}
+
+void Importer::import_node(const OnnxNode& node, std::size_t index) {
   const auto give_up = [&] {
     for (const std::string& name : node.outputs) {
       if (name.empty()) continue;
@@ -340,58 +448,64 @@ void Importer::import_node(std::size_t index) {
       define(name, operand);
     }
   };
+  const ImportNode import = find_operator(node.domain, node.op_type);
   for (const std::string& name : node.inputs) {
-    if (!name.empty() && operand(name).is_missing && find_operator(node.domain, node.op_type)) {
-      return give_up();
-    }
+    if (!name.empty() && operand(name).is_missing && import != nullptr) return give_up();
   }
   try {
-    const ImportNode import = find_operator(node.domain, node.op_type);
-    LASSO_CHECK(import != nullptr, ErrorCode::kUnsupported, "{}: there is no such operator here",
-                place_of(node, index));
+    if (import == nullptr) {
+      fail(ErrorCode::kUnsupported, "{}: there is no such operator here", place_of(node, index));
+    }
     NodeContext context(*this, node, index, opset_of(model_, node.domain));
     import(context);
   } catch (const std::out_of_range&) {
-    fail(ErrorCode::kCorruptFile, "{}: {}: too few inputs, results or dimensions", model_.path,
-         place_of(node, index));
+    fail(ErrorCode::kCorruptFile, "{}: {}{}: too few inputs, results or dimensions", model_.path,
+         place_, place_of(node, index));
+  } catch (const PlacedError&) {
+    throw;
   } catch (const Error& error) {
     // What inference of a node's types and shapes refuses is said in the graph's words.
     std::string what = error.what();
     const std::string place = place_of(node, index);
     if (what.rfind(place, 0) != 0) what = place + ": " + what;
-    if (error.code() == ErrorCode::kUnsupported) {
-      unsupported_.push_back(what);
+    what = place_ + what;
+    // Open sizes that do not go together may do so once they are numbers.
+    const bool open = import != nullptr && add_undecided_sizes(node);
+    if (error.code() == ErrorCode::kUnsupported ||
+        (open && error.code() == ErrorCode::kInvalidArgument)) {
+      note_unsupported(what);
       return give_up();
     }
     const bool of_file =
         error.code() == ErrorCode::kInvalidArgument || error.code() == ErrorCode::kCorruptFile;
-    throw Error(of_file ? ErrorCode::kCorruptFile : error.code(), model_.path + ": " + what);
+    throw PlacedError(of_file ? ErrorCode::kCorruptFile : error.code(), model_.path + ": " + what);
   }
   for (const std::string& name : node.outputs) {
-    if (name.empty() || find(name) != nullptr) continue;
-    unsupported_.push_back(
-        fmt::format("{}: its result {}", place_of(node, index), printable(name)));
+    if (name.empty() || scopes_.back().count(name) > 0) continue;
+    note_unsupported(
+        fmt::format("{}{}: its result {}", place_, place_of(node, index), printable(name)));
     give_up();
   }
 }
 
-// Where a size is a symbol and a number, the symbol has a least one.
+// Where a size grows with one symbol, that has a least one.
 void Importer::require_positive(const Dim& size) {
-  std::string symbol;
-  std::int64_t number = 0;
-  for (const auto& [factors, coefficient] : size.terms()) {
-    if (factors.empty()) {
-      number = coefficient;
-    } else if (coefficient == 1 && factors.size() == 1 && factors.front().is_symbol() &&
-               symbol.empty()) {
-      symbol = factors.front().symbol();
-    } else {
-      return;
-    }
+  if (size.is_constant()) return;
+  const auto symbol = only_symbol(size);
+  if (!symbol || symbols_.count(*symbol) == 0) return;
+  const auto is_enough = [&](std::int64_t value) {
+    const graph::Bindings bindings{{*symbol, value}};
+    return size.grows_from(bindings) && size.evaluate(bindings) >= 1;
+  };
+  const auto known = least_.find(*symbol);
+  std::int64_t low = known == least_.end() ? 1 : known->second;
+  if (is_enough(low) || !is_enough(graph::kMaxSymbol)) return;
+  std::int64_t high = graph::kMaxSymbol;
+  while (high - low > 1) {
+    const std::int64_t middle = low + (high - low) / 2;
+    (is_enough(middle) ? high : low) = middle;
   }
-  if (symbols_.count(symbol) == 0 || number >= 0 || number < -graph::kMaxSymbol + 1) return;
-  std::int64_t& least = least_[symbol];
-  least = std::max(least, 1 - number);
+  least_[*symbol] = high;
 }
 
 // A value of its own: neither an input or a constant, nor another shape of one or of an output.

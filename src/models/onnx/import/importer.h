@@ -4,8 +4,10 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "formats/onnx/onnx_model.h"
@@ -23,15 +25,18 @@ class NodeContext;
 // order. Sizes of inputs that the file leaves open are symbols: by the file's names, and
 // "NAME_AXIS" where it says nothing. Throws kUnsupported with every node that can't be imported and
 // why, and kCorruptFile for nodes that break their operator's rules. Inputs that `fixed` has are
-// constants, and no inputs of the program; throws kInvalidArgument for one that the model lacks or
-// has in another type or shape.
+// constants, and no inputs of the program, and open sizes that `sizes` has are numbers; throws
+// kInvalidArgument for an input that the model lacks or has in another type or shape, and for a
+// size that no input has.
 using FixedInputs = std::map<std::string, Tensor>;
-graph::Graph import_model(const OnnxModel& model, const FixedInputs& fixed = {});
+using FixedSizes = std::map<std::string, std::int64_t>;
+graph::Graph import_model(const OnnxModel& model, const FixedInputs& fixed = {},
+                          const FixedSizes& sizes = {});
 
 // One import. Nodes ask it for the operands of their names and give it those of their results.
 class Importer {
  public:
-  Importer(const OnnxModel& model, const FixedInputs& fixed);
+  Importer(const OnnxModel& model, const FixedInputs& fixed, const FixedSizes& sizes);
 
   graph::Graph run();
 
@@ -40,9 +45,21 @@ class Importer {
 
   const Operand* find(const std::string& name) const;
   void define(const std::string& name, Operand operand);
+  // A tensor of the model, which a body's nodes may ask for again and again.
+  Operand constant(const OnnxTensor& tensor);
   // The operand's value in the graph; made where only integers are known so far.
   graph::ValueId value(Operand& operand, const std::string& name);
   Operand& operand(const std::string& name);
+
+  // The results of a graph that a node has as an attribute, with its inputs' operands. Names that it
+  // defines hide those around it. Nothing where it holds what is not supported, which is noted.
+  std::optional<std::vector<Operand>> import_body(const OnnxGraph& body, const std::string& place,
+                                                  const std::vector<Operand>& arguments);
+
+  // The float32 value whose elements an integer value has, all of them integers that both types
+  // hold; kNoValue where there is none. Reading it in place of the integers computes the same.
+  void set_as_float(graph::ValueId integers, graph::ValueId same) { as_float_[integers] = same; }
+  graph::ValueId as_float(graph::ValueId integers) const;
 
   // Sizes are at least 1: where one is a symbol less a number, the program's profile says so.
   void require_positive(const graph::Dim& size);
@@ -62,22 +79,38 @@ class Importer {
   void add_fixed(const OnnxValueInfo& info, const Tensor& tensor);
   void add_initializer(const OnnxTensor& tensor);
   void add_nodes();
-  void import_node(std::size_t index);
+  void import_node(const OnnxNode& node, std::size_t index);
+  const std::vector<graph::ValueId>* computed(const graph::Op& op,
+                                              const std::vector<graph::ValueId>& inputs) const;
+  // Notes the open sizes of inputs that an operand of the node has; false if there are none.
+  bool add_undecided_sizes(const OnnxNode& node);
+  void note_unsupported(const std::string& what);
+  graph::Shape input_shape(const OnnxValueInfo& info);
+  void check_fixed_sizes() const;
   void add_outputs();
 
   graph::ValueId separate(graph::ValueId id, const std::string& name);
 
   const OnnxModel& model_;
   const FixedInputs& fixed_;
+  const FixedSizes& sizes_;
+  std::set<std::string> open_sizes_;  // of inputs, before some are fixed
   graph::Builder builder_;
   FoldingBudget budget_;
-  std::map<std::string, Operand> operands_;
+  std::vector<std::map<std::string, Operand>> scopes_{1};  // of names; inner ones behind
+  std::string place_;                                      // of the body that is imported, if any
   std::vector<graph::ValueId> inputs_;
   std::set<std::string> symbols_;              // in use
   std::map<std::string, std::int64_t> least_;  // what they stand for
   std::vector<CountedSize> counted_;
   std::map<graph::ValueId, graph::ValueId> reshaped_;  // what a value is another shape of
+  std::map<graph::ValueId, graph::ValueId> as_float_;
+  std::map<const OnnxTensor*, Operand> constants_;
+  // What was computed of constants, by these: bodies compute the same again and again.
+  std::multimap<std::vector<graph::ValueId>, std::pair<graph::Op, std::vector<graph::ValueId>>>
+      computed_;
   std::set<graph::ValueId> outputs_;
+  std::set<std::string> undecided_;       // open sizes where something is not supported
   std::vector<std::string> unsupported_;  // "node 3 (NonZero_3, NonZero): why"
 };
 

@@ -87,6 +87,37 @@ ValueId positions_along(NodeContext& n, std::int64_t size, std::int64_t axis, st
   return n.reshape(n.constant(make_tensor({size}, positions)), along);
 }
 
+// The first elements along an axis in the opposite order, as many as the sequence's length says.
+void import_reverse_sequence(NodeContext& n) {
+  const std::int64_t rank = n.rank(0);
+  const std::int64_t time = n.axis(n.integer("time_axis", 0), rank);
+  const std::int64_t batch = n.axis(n.integer("batch_axis", 1), rank);
+  const Shape& x = n.shape(0);
+  n.check(time != batch, "time and batch are both axis {}", time);
+  const Dim& size = x[static_cast<std::size_t>(time)];
+  n.check(n.shape(1) == Shape{x[static_cast<std::size_t>(batch)]}, "lengths {} of an input {}",
+          to_string(n.shape(1)), to_string(x));
+  const Integers* known = n.integers(1);
+  const bool whole = known != nullptr && std::all_of(known->values.begin(), known->values.end(),
+                                                     [&](const Dim& d) { return d == size; });
+  if (whole) {
+    graph::Slice backwards{time, size - 1, -1};
+    backwards.step = -1;
+    return n.result(0, n.add(backwards, {n.value(0)}));
+  }
+  if (!size.is_constant()) n.unsupported("sequences of the open length {}", to_string(size));
+  const ValueId positions = positions_along(n, size.constant(), time, rank);
+  Shape along(x.size(), Dim(1));
+  along[static_cast<std::size_t>(batch)] = n.shape(1)[0];
+  const ValueId lengths = n.reshape(n.value(1), along);
+  const ValueId inside =
+      n.add(graph::Compare{graph::CompareKind::kLess}, {positions, lengths});
+  const ValueId last = n.binary(BinaryKind::kSub, lengths, n.integer_constant(1));
+  const ValueId from = n.add(
+      graph::Select{}, {inside, n.binary(BinaryKind::kSub, last, positions), positions});
+  n.result(0, n.add(graph::GatherElements{time}, {n.value(0), n.expand(from, x)}));
+}
+
 // Of an axis more than the indices: `on` where it says the index, `off` elsewhere.
 void import_one_hot(NodeContext& n) {
   const std::vector<Dim> sizes = n.sizes(1, "the depth");
@@ -151,6 +182,7 @@ const std::vector<Operator>& index_operators() {
       {"GatherND", import_gather_nd},
       {"Hardmax", import_hardmax},
       {"OneHot", import_one_hot},
+      {"ReverseSequence", import_reverse_sequence},
       {"Scatter", import_scatter_elements},
       {"ScatterElements", import_scatter_elements},
       {"ScatterND", import_scatter_nd},

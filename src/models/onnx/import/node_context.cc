@@ -44,6 +44,8 @@ void NodeContext::refuse(ErrorCode code, const std::string& what) const {
   fail(code, "{}: {}", place_of(node_, index_), what);
 }
 
+std::string NodeContext::place() const { return place_of(node_, index_); }
+
 const std::string& NodeContext::name() const {
   for (const std::string& output : node_.outputs) {
     if (!output.empty()) return output;
@@ -146,6 +148,18 @@ const OnnxTensor* NodeContext::tensor(std::string_view name) const {
   return attribute<OnnxTensor>(name, "TENSOR");
 }
 
+const OnnxGraph& NodeContext::graph(std::string_view name) const {
+  const auto* graphs = attribute<std::vector<OnnxGraph>>(name, "GRAPH");
+  check(graphs != nullptr, "attribute {} is missing", name);
+  check(graphs->size() == 1, "attribute {} has {} graphs", name, graphs->size());
+  return graphs->front();
+}
+
+std::vector<std::string> NodeContext::text_list(std::string_view name) const {
+  const auto* value = attribute<std::vector<std::string>>(name, "STRINGS");
+  return value == nullptr ? std::vector<std::string>() : *value;
+}
+
 bool NodeContext::is_list(std::string_view name) const {
   const OnnxAttribute* found = find(name);
   return found != nullptr &&
@@ -187,6 +201,10 @@ void NodeContext::charge(const Dims& dims) const {
   budget.bytes -= bytes;
 }
 
+void NodeContext::charge_run(const OnnxGraph& body) const {
+  charge_nodes(1 + static_cast<std::int64_t>(body.nodes.size()));
+}
+
 std::vector<ValueId> NodeContext::add_results(const graph::Op& op,
                                               const std::vector<ValueId>& inputs) {
   return importer_.add(name(), op, inputs);
@@ -218,7 +236,9 @@ ValueId NodeContext::scaled(ValueId x, float factor) {
 }
 
 ValueId NodeContext::cast(ValueId x, DType to) {
-  return dtype_of(x) == to ? x : add(graph::Cast{to}, {x});
+  if (dtype_of(x) == to) return x;
+  const ValueId same = to == DType::kF32 ? importer_.as_float(x) : kNoValue;
+  return same != kNoValue ? same : add(graph::Cast{to}, {x});
 }
 
 ValueId NodeContext::reshape(ValueId x, Shape shape) {

@@ -46,6 +46,7 @@ class NodeContext {
   // The same of floats, by whatever type.
   std::vector<float> floats(std::size_t i, std::string_view what);
   float scalar(std::size_t i, std::string_view what);
+  const Operand& input(std::size_t i) const { return operand(i); }
   // The constant of the graph; null where it is computed.
   const Tensor* constant(std::size_t i);
 
@@ -57,6 +58,8 @@ class NodeContext {
   std::optional<std::vector<std::int64_t>> integer_list(std::string_view name) const;
   std::optional<std::vector<float>> number_list(std::string_view name) const;
   const OnnxTensor* tensor(std::string_view name) const;
+  const OnnxGraph& graph(std::string_view name) const;
+  std::vector<std::string> text_list(std::string_view name) const;  // empty where it is absent
   bool is_list(std::string_view name) const;
   // An axis, negative ones from the end, of a rank.
   std::int64_t axis(std::int64_t axis, std::int64_t rank) const;
@@ -70,6 +73,9 @@ class NodeContext {
   // Counts numbers that are about to be made here, off the budget that a file has; throws
   // kUnsupported where that is too little or the product overflows.
   void charge(const Dims& dims) const;
+  // The same for one of many runs of a body, or for a step that takes so many nodes.
+  void charge_run(const OnnxGraph& body) const;
+  void charge_nodes(std::int64_t count) const { charge({count, kNumbersOfNode}); }
 
   // Results.
   std::size_t output_count() const { return node_.outputs.size(); }
@@ -121,8 +127,12 @@ class NodeContext {
   }
 
   Importer& importer() { return importer_; }
+  std::string place() const;
 
  private:
+  // What a node takes of the budget for numbers, with its values and names.
+  static constexpr std::int64_t kNumbersOfNode = 32;
+
   Operand& operand(std::size_t i) const;
   const OnnxAttribute* find(std::string_view name) const { return node_.find_attribute(name); }
   // The attribute's value; null where there is none of that name.

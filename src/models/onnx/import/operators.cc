@@ -13,9 +13,10 @@ using Key = std::pair<std::string_view, std::string_view>;
 std::map<Key, ImportNode> all_operators() {
   std::map<Key, ImportNode> all;
   for (const auto* list :
-       {&conv_operators(), &detection_operators(), &elementwise_operators(), &index_operators(),
-        &layout_operators(), &norm_operators(), &part_operators(), &product_operators(),
-        &reduce_operators(), &resize_operators(), &shape_operators()}) {
+       {&control_operators(), &conv_operators(), &detection_operators(), &elementwise_operators(),
+        &index_operators(), &layout_operators(), &norm_operators(), &part_operators(),
+        &product_operators(), &quantize_operators(), &quantized_product_operators(),
+        &recurrent_operators(), &reduce_operators(), &resize_operators(), &shape_operators()}) {
     for (const Operator& one : *list) all.emplace(Key(one.domain, one.op_type), one.import);
   }
   return all;

@@ -15,6 +15,7 @@ struct Operator {
   std::string_view domain = {};  // empty: ONNX's own
 };
 
+const std::vector<Operator>& control_operators();
 const std::vector<Operator>& conv_operators();
 const std::vector<Operator>& detection_operators();
 const std::vector<Operator>& elementwise_operators();
@@ -23,6 +24,9 @@ const std::vector<Operator>& layout_operators();
 const std::vector<Operator>& norm_operators();
 const std::vector<Operator>& part_operators();
 const std::vector<Operator>& product_operators();
+const std::vector<Operator>& quantize_operators();
+const std::vector<Operator>& quantized_product_operators();
+const std::vector<Operator>& recurrent_operators();
 const std::vector<Operator>& reduce_operators();
 const std::vector<Operator>& resize_operators();
 const std::vector<Operator>& shape_operators();

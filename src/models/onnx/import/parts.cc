@@ -86,9 +86,11 @@ Dim clamped(NodeContext& n, const Dim& place, const Dim& size, bool backwards) {
   Dim most = backwards ? size - 1 : size;
   Dim at = place;
   if (at.is_constant()) {
-    constexpr std::int64_t kFar = std::numeric_limits<std::int32_t>::max();
-    if (at.constant() >= kFar) return most;
-    if (at.constant() <= -kFar) return least;
+    // No symbol stands for more, and no size that is computed from some.
+    const std::int64_t far =
+        size.as_symbol() ? graph::kMaxSymbol : std::numeric_limits<std::int32_t>::max();
+    if (at.constant() >= far) return most;
+    if (at.constant() <= -far) return least;
     if (at.constant() < 0) at = at + size;
   }
   if (is_never_negative(at - most)) return most;

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "models/onnx/import/operators.h"
+#include "models/onnx/import/products.h"
 
 namespace lasso::onnx {
 
@@ -45,18 +46,7 @@ ValueId product(NodeContext& n, ValueId a, ValueId b) {
 
 void import_matmul(NodeContext& n) {
   n.require_float();
-  ValueId a = n.value(0);
-  ValueId b = n.value(1);
-  n.check(n.rank(0) > 0 && n.rank(1) > 0, "a product with a scalar");
-  const bool row = n.rank(0) == 1;
-  const bool column = n.rank(1) == 1;
-  if (row) a = n.reshape(a, {1, n.shape(0)[0]});
-  if (column) b = n.reshape(b, {n.shape(1)[0], 1});
-  ValueId y = product(n, a, b);
-  Shape shape = n.shape_of(y);
-  if (column) shape.pop_back();
-  if (row) shape.erase(shape.end() - (column ? 1 : 2));
-  n.result(0, n.reshape(y, shape));
+  n.result(0, matrix_product(n, n.value(0), n.value(1)));
 }
 
 // alpha A B + beta C
@@ -269,6 +259,21 @@ void import_einsum(NodeContext& n) {
 }
 
 }  // namespace
+
+ValueId matrix_product(NodeContext& n, ValueId a, ValueId b) {
+  const Shape x = n.shape_of(a);
+  const Shape y = n.shape_of(b);
+  n.check(!x.empty() && !y.empty(), "a product with a scalar");
+  const bool row = x.size() == 1;
+  const bool column = y.size() == 1;
+  if (row) a = n.reshape(a, {1, x[0]});
+  if (column) b = n.reshape(b, {y[0], 1});
+  const ValueId z = product(n, a, b);
+  Shape shape = n.shape_of(z);
+  if (column) shape.pop_back();
+  if (row) shape.erase(shape.end() - (column ? 1 : 2));
+  return n.reshape(z, shape);
+}
 
 const std::vector<Operator>& product_operators() {
   static const std::vector<Operator> list{

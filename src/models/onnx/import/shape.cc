@@ -29,7 +29,7 @@ Tensor truth(bool value) {
 
 void import_constant(NodeContext& n) {
   if (const OnnxTensor* tensor = n.tensor("value")) {
-    return n.define(0, operand_of(n.importer(), *tensor));
+    return n.define(0, n.importer().constant(*tensor));
   }
   if (n.has_attribute("value_int")) {
     return n.result(0, scalar_integer(n.integer("value_int", 0)), OnnxDataType::kInt64);
@@ -136,7 +136,7 @@ void import_constant_of_shape(NodeContext& n) {
   Operand element;
   if (const OnnxTensor* tensor = n.tensor("value")) {
     n.check(element_count(*tensor) == 1, "attribute value has {} elements", element_count(*tensor));
-    element = operand_of(n.importer(), *tensor);
+    element = n.importer().constant(*tensor);
   } else {
     element.type = OnnxDataType::kFloat32;
     element.value = n.scalar_constant(0.0F);
