@@ -84,6 +84,29 @@ TEST(Importer, OpenSizesHaveALeast) {
   EXPECT_EQ(least(onnx_node("Relu", {"x"}, {"y"})), 1);
   EXPECT_EQ(least(onnx_node("Slice", {"x", "zero", "two", "zero"}, {"y"})), 2);  // x[0:2]
   EXPECT_EQ(least(onnx_node("Gather", {"x", "two"}, {"y"})), 3);                 // x[[2]]
+  // Windows of 3 at every 4th place, of which there are floor((n + 1)/4).
+  const std::string pool = onnx_node("MaxPool", {"image"}, {"y"}, "",
+                                     {onnx_attribute("kernel_shape", 7, wire_packed(8, {3})),
+                                      onnx_attribute("strides", 7, wire_packed(8, {4}))});
+  const graph::Graph graph = imported(onnx_model(onnx_graph(
+      {.nodes = {pool},
+       .inputs = {onnx_value("image", 1, {onnx_dim(1), onnx_dim(1), onnx_dim("n")})},
+       .outputs = {onnx_value("y", 1, {})}})));
+  EXPECT_EQ(to_string(graph.value(graph.outputs[0]).shape), "[1, 1, floor((n + 1)/4)]");
+  EXPECT_EQ(graph::least_sizes(graph).at("n"), 3);
+}
+
+// An end that no size reaches is the size's own.
+TEST(Importer, SlicesToTheEndWhateverItsNumber) {
+  const auto ints = [](const std::string& name, std::int64_t value) {
+    return onnx_tensor(name, 7, {1}) + wire_packed(7, {value});
+  };
+  const graph::Graph graph = imported(onnx_model(
+      onnx_graph({.nodes = {onnx_node("Slice", {"x", "one", "far", "zero"}, {"y"})},
+                  .initializers = {ints("zero", 0), ints("one", 1), ints("far", 1000000000)},
+                  .inputs = {onnx_value("x", 1, {onnx_dim("n"), onnx_dim(4)})},
+                  .outputs = {onnx_value("y", 1, {})}})));
+  EXPECT_EQ(to_string(graph.value(graph.outputs[0]).shape), "[n - 1, 4]");
 }
 
 // Rows behind the boxes that are left are no numbers of the model.
