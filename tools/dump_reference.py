@@ -7,6 +7,9 @@ Lasso itself never needs. In three steps:
     python tools/dump_reference.py --checkpoint sam_vit_b_01ec64.pth --prompts prompts.jsonl -o dump
     lasso bench accuracy --images photos --model sam_vit_b_01ec64.pth --reference-masks dump --min-iou 0.99
 
+Checkpoints of Meta's three sizes are opened by Meta's registry; of another size, such as models/lasso-tiny.pth, a model
+is put together from Meta's modules by the shapes of its tensors.
+
 What a dump is, so that any other program can write one: a folder with index.json,
 
     {"images": [{"image": "truck.jpg", "width": 1800, "height": 1200, "masks": "0.npy",
@@ -22,6 +25,7 @@ orientation applied. Each prompt has one mask (multimask_output=False).
 import argparse
 import json
 import pathlib
+import re
 
 
 def read_prompts(path):
@@ -34,13 +38,59 @@ def read_prompts(path):
     return images
 
 
-def model_type(state):
-    """Which of Meta's three models a checkpoint holds, by the width of its image encoder."""
+def build_model(state):
+    """Meta's model for a checkpoint: one of its registry by the encoder's width, or one by the tensors' shapes."""
+    from segment_anything import sam_model_registry
+
     width = state["image_encoder.patch_embed.proj.weight"].shape[0]
     names = {768: "vit_b", 1024: "vit_l", 1280: "vit_h"}
-    if width not in names:
-        raise SystemExit(f"the image encoder is {width} wide, expected one of {sorted(names)}")
-    return names[width]
+    model = sam_model_registry[names[width]]() if width in names else assemble(state)
+    model.load_state_dict(state)
+    return model
+
+
+def count(state, pattern):
+    """How many numbers stand where the pattern has its group, in the names of the tensors."""
+    found = (re.match(pattern, name) for name in state)
+    return len({match[1] for match in found if match})
+
+
+def assemble(state):
+    """A model of Meta's modules of any size: what their builder has as numbers is read off the tensors' shapes."""
+    from functools import partial
+
+    import torch
+    from segment_anything.modeling import ImageEncoderViT, MaskDecoder, PromptEncoder, Sam, TwoWayTransformer
+
+    def shape(name):
+        return tuple(state[name].shape)
+
+    encoder = "image_encoder."
+    width, _, patch, _ = shape(encoder + "patch_embed.proj.weight")
+    grid = shape(encoder + "pos_embed")[1]
+    depth = count(state, r"image_encoder\.blocks\.(\d+)\.")
+    sides = [(shape(f"{encoder}blocks.{i}.attn.rel_pos_h")[0] + 1) // 2 for i in range(depth)]
+    prompt = shape(encoder + "neck.0.weight")[0]
+    return Sam(
+        image_encoder=ImageEncoderViT(
+            depth=depth, embed_dim=width, img_size=grid * patch, patch_size=patch, qkv_bias=True, use_rel_pos=True,
+            mlp_ratio=shape(encoder + "blocks.0.mlp.lin1.weight")[0] / width,
+            num_heads=width // shape(encoder + "blocks.0.attn.rel_pos_h")[1],
+            norm_layer=partial(torch.nn.LayerNorm, eps=1e-6), out_chans=prompt,
+            global_attn_indexes=[i for i, side in enumerate(sides) if side == grid],
+            window_size=min(sides)),
+        prompt_encoder=PromptEncoder(
+            embed_dim=prompt, image_embedding_size=(grid, grid), input_image_size=(grid * patch, grid * patch),
+            mask_in_chans=shape("prompt_encoder.mask_downscaling.3.weight")[0]),
+        mask_decoder=MaskDecoder(
+            num_multimask_outputs=shape("mask_decoder.mask_tokens.weight")[0] - 1,
+            transformer=TwoWayTransformer(
+                depth=count(state, r"mask_decoder\.transformer\.layers\.(\d+)\."), embedding_dim=prompt, num_heads=8,
+                mlp_dim=shape("mask_decoder.transformer.layers.0.mlp.lin1.weight")[0]),
+            transformer_dim=prompt,
+            iou_head_depth=count(state, r"mask_decoder\.iou_prediction_head\.layers\.(\d+)\."),
+            iou_head_hidden_dim=shape("mask_decoder.iou_prediction_head.layers.0.weight")[0]),
+        pixel_mean=[123.675, 116.28, 103.53], pixel_std=[58.395, 57.12, 57.375])
 
 
 def predict(predictor, pixels, prompts, logits):
@@ -71,15 +121,14 @@ def main():
     import numpy as np
     import torch
     from PIL import Image, ImageOps
-    from segment_anything import SamPredictor, sam_model_registry
+    from segment_anything import SamPredictor
 
     images = read_prompts(options.prompts)
     if not images:
         raise SystemExit(f"{options.prompts}: no prompts")
     root = options.images or pathlib.Path(next(iter(images))).parent
     state = torch.load(options.checkpoint, map_location="cpu", weights_only=True)
-    model = sam_model_registry[model_type(state)](checkpoint=str(options.checkpoint))
-    predictor = SamPredictor(model.to(options.device).eval())
+    predictor = SamPredictor(build_model(state).to(options.device).eval())
 
     options.output.mkdir(parents=True)
     index = {"source": f"segment_anything, torch {torch.__version__}, {options.device}", "images": []}

@@ -260,9 +260,10 @@ void add_description_options(CLI::App* app, ModelOptions* options) {
            "Of an ONNX model: values of inputs that become part of it, which it needs of inputs "
            "that shapes are computed from.",
            kModelGroup);
-  app->add_option("--fixed-size", options->fixed_sizes,
-                  "Of an ONNX model: a number in place of an open size of its inputs, which it needs "
-                  "of sequences of recurrent layers. May be repeated.")
+  app->add_option(
+         "--fixed-size", options->fixed_sizes,
+         "Of an ONNX model: a number in place of an open size of its inputs, which it needs "
+         "of sequences of recurrent layers. May be repeated.")
       ->type_name("NAME=N")
       ->allow_extra_args(false)
       ->check(not_empty)

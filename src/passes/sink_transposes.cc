@@ -47,6 +47,7 @@ Shape permuted(const Shape& shape, const Permutation& p) {
 struct Pending {
   ValueId from = kNoValue;
   Permutation by;
+  bool is_there = false;  // for those who could not read it so
 };
 
 class Sinker {
@@ -86,12 +87,13 @@ class Sinker {
     return static_cast<ValueId>(new_.values.size() - 1);
   }
 
-  // The value itself, where it was only a transposition of another so far.
+  // The value itself, where it was only a transposition of another so far. Others may go on to read
+  // it as that, so that their order does not matter.
   void materialise(ValueId id) {
     const auto it = pending_.find(id);
-    if (it == pending_.end()) return;
+    if (it == pending_.end() || it->second.is_there) return;
     new_.nodes.push_back({graph::Transpose{it->second.by}, {it->second.from}, {id}});
-    pending_.erase(it);
+    it->second.is_there = true;
   }
 
   // A node's single result becomes a transposition of what the node makes of other operands.
@@ -99,7 +101,7 @@ class Sinker {
     const ValueId result = node.outputs.front();
     const ValueId made = new_value(new_.value(result), permuted(shape(result), inverse(by)));
     new_.nodes.push_back({std::move(op), std::move(inputs), {made}});
-    pending_[result] = {made, by};
+    pending_[result] = {made, by, false};
   }
 
   void add(Node node) {
@@ -117,7 +119,7 @@ class Sinker {
   void add_transpose(const Node& node, const Permutation& by) {
     const ValueId x = node.inputs.front();
     const Pending* before = pending(x);
-    Pending together{x, by};
+    Pending together{x, by, false};
     if (before != nullptr) {
       together.from = before->from;
       for (std::int64_t& axis : together.by) axis = before->by[static_cast<std::size_t>(axis)];
@@ -127,7 +129,7 @@ class Sinker {
   }
 
   // A transposition that does nothing: its readers read the value itself.
-  void aliases(ValueId id, ValueId of) { pending_[id] = {of, identity(shape(of).size())}; }
+  void aliases(ValueId id, ValueId of) { pending_[id] = {of, identity(shape(of).size()), false}; }
 
   static Permutation identity(std::size_t rank) {
     Permutation p(rank);

@@ -30,8 +30,8 @@ std::optional<Operands> body(NodeContext& n, std::string_view name, const Operan
 }
 
 Operand integer_operand(std::int64_t value, OnnxDataType type) {
-  return {type, {}, graph::kNoValue, std::make_shared<const Integers>(scalar_integer(value)),
-          false};
+  return {
+      type, {}, graph::kNoValue, std::make_shared<const Integers>(scalar_integer(value)), false};
 }
 
 // --- If
@@ -122,8 +122,8 @@ bool is_true(const NodeContext& n, const Operand& condition) {
 }
 
 void import_loop(NodeContext& n) {
-  const std::int64_t most = n.has(0) ? n.number(0, "the number of runs")
-                                     : std::numeric_limits<std::int64_t>::max();
+  const std::int64_t most =
+      n.has(0) ? n.number(0, "the number of runs") : std::numeric_limits<std::int64_t>::max();
   Operand condition = integer_operand(1, OnnxDataType::kBool);
   if (n.has(1)) condition = n.input(1);
   Rows rows;

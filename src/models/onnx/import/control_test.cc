@@ -16,15 +16,15 @@ std::string branch(const std::string& node, const std::string& result) {
 // y = x + 1 or x - 1, by a truth that is an input.
 std::string choice_model(const std::string& other = "") {
   const std::string no = other.empty() ? onnx_node("Sub", {"x", "one"}, {"less"}) : other;
-  const std::string choose =
-      onnx_node("If", {"flag"}, {"y"}, "choose",
-                {graph_attribute("then_branch", branch(onnx_node("Add", {"x", "one"}, {"more"}), "more")),
-                 graph_attribute("else_branch", branch(no, "less"))});
-  return onnx_model(onnx_graph({.nodes = {choose},
-                                .initializers = {onnx_raw_tensor("one", {1}, {1})},
-                                .inputs = {onnx_value("x", 1, {onnx_dim("n")}),
-                                           onnx_value("flag", 9, {})},
-                                .outputs = {onnx_value("y", 1, {})}}));
+  const std::string choose = onnx_node(
+      "If", {"flag"}, {"y"}, "choose",
+      {graph_attribute("then_branch", branch(onnx_node("Add", {"x", "one"}, {"more"}), "more")),
+       graph_attribute("else_branch", branch(no, "less"))});
+  return onnx_model(
+      onnx_graph({.nodes = {choose},
+                  .initializers = {onnx_raw_tensor("one", {1}, {1})},
+                  .inputs = {onnx_value("x", 1, {onnx_dim("n")}), onnx_value("flag", 9, {})},
+                  .outputs = {onnx_value("y", 1, {})}}));
 }
 
 std::vector<std::string> ops_of(const graph::Graph& graph) {
@@ -36,7 +36,8 @@ std::vector<std::string> ops_of(const graph::Graph& graph) {
 TEST(ImportIf, TakesTheBranchThatIsKnown) {
   static const std::uint8_t kTruths[] = {0, 1};
   const auto fixed = [](int truth) {
-    return FixedInputs{{"flag", {DType::kBool, {}, {std::shared_ptr<void>(), &kTruths[truth]}, {}}}};
+    return FixedInputs{
+        {"flag", {DType::kBool, {}, {std::shared_ptr<void>(), &kTruths[truth]}, {}}}};
   };
   EXPECT_EQ(ops_of(imported(choice_model(), fixed(1))), std::vector<std::string>{"add"});
   EXPECT_EQ(ops_of(imported(choice_model(), fixed(0))), std::vector<std::string>{"sub"});
@@ -45,8 +46,9 @@ TEST(ImportIf, TakesTheBranchThatIsKnown) {
 TEST(ImportIf, ComputesBothWhereTheConditionIsData) {
   EXPECT_EQ(ops_of(imported(choice_model())), (std::vector<std::string>{"add", "sub", "select"}));
   const std::string other = onnx_node("ReduceSum", {"x"}, {"less"});
-  EXPECT_ERROR(imported(choice_model(other)), ErrorCode::kUnsupported,
-               "node 0 (choose, If): a condition that depends on data, between results [n] and [1]");
+  EXPECT_ERROR(
+      imported(choice_model(other)), ErrorCode::kUnsupported,
+      "node 0 (choose, If): a condition that depends on data, between results [n] and [1]");
 }
 
 TEST(ImportIf, NamesWhatABranchLacks) {
@@ -54,7 +56,8 @@ TEST(ImportIf, NamesWhatABranchLacks) {
   EXPECT_ERROR(
       imported(choice_model(other)), ErrorCode::kUnsupported,
       "node 0 (choose, If), else_branch, node 0 (foo, Foo): there is no such operator here");
-  const std::string wrong = onnx_node("Softmax", {"x"}, {"less"}, "s", {integer_attribute("axis", 4)});
+  const std::string wrong =
+      onnx_node("Softmax", {"x"}, {"less"}, "s", {integer_attribute("axis", 4)});
   EXPECT_ERROR(imported(choice_model(wrong)), ErrorCode::kCorruptFile,
                "node 0 (choose, If), else_branch, node 0 (s, Softmax): axis 4 of 1 dimensions");
 }
@@ -62,7 +65,8 @@ TEST(ImportIf, NamesWhatABranchLacks) {
 // Powers of 2 below a limit: the state doubles, and each one before it is a row of the results.
 std::vector<std::string> powers(std::int64_t runs, std::int64_t limit) {
   const std::string body = onnx_graph(
-      {.nodes = {onnx_node("Add", {"p", "p"}, {"next"}), onnx_node("Less", {"next", "limit"}, {"go"}),
+      {.nodes = {onnx_node("Add", {"p", "p"}, {"next"}),
+                 onnx_node("Less", {"next", "limit"}, {"go"}),
                  onnx_node("Identity", {"p"}, {"row"})},
        .inputs = {onnx_value("i", 7, {}), onnx_value("c", 9, {}), onnx_value("p", 7, {})},
        .outputs = {onnx_value("go", 9, {}), onnx_value("next", 7, {}), onnx_value("row", 7, {})}});
@@ -74,8 +78,8 @@ std::vector<std::string> powers(std::int64_t runs, std::int64_t limit) {
 TEST(ImportLoop, RunsAsOftenAsItSays) {
   const auto run = [](std::int64_t runs, std::int64_t limit) {
     const std::vector<std::string> parts = powers(runs, limit);
-    return computed({parts[3]},
-                    {parts[0], parts[1], parts[2], integers("true", {}, {1}, 9)}, {7, 7});
+    return computed({parts[3]}, {parts[0], parts[1], parts[2], integers("true", {}, {1}, 9)},
+                    {7, 7});
   };
   using Numbers = std::vector<float>;
   EXPECT_EQ(run(4, 1000), (std::vector<Numbers>{{16}, {1, 2, 4, 8}}));
@@ -88,8 +92,8 @@ TEST(ImportLoop, OfTooManyRunsIsRefused) {
       {.nodes = {onnx_node("Identity", {"c"}, {"go"}), onnx_node("Tanh", {"p"}, {"next"})},
        .inputs = {onnx_value("i", 7, {}), onnx_value("c", 9, {}), onnx_value("p", 1, {})},
        .outputs = {onnx_value("go", 9, {}), onnx_value("next", 1, {})}});
-  const std::string loop = onnx_node("Loop", {"runs", "", "x"}, {"y"}, "loop",
-                                     {graph_attribute("body", body)});
+  const std::string loop =
+      onnx_node("Loop", {"runs", "", "x"}, {"y"}, "loop", {graph_attribute("body", body)});
   EXPECT_ERROR(imported(onnx_model(onnx_graph({.nodes = {loop},
                                                .initializers = {parts[1]},
                                                .inputs = {onnx_value("x", 1, {onnx_dim(2)})},
@@ -99,10 +103,11 @@ TEST(ImportLoop, OfTooManyRunsIsRefused) {
 
 // Sums of rows from the last one on, the results in the inputs' order.
 TEST(ImportScan, GoesBackwards) {
-  const std::string body = onnx_graph(
-      {.nodes = {onnx_node("Add", {"sum", "row"}, {"next"}), onnx_node("Identity", {"next"}, {"out"})},
-       .inputs = {onnx_value("sum", 1, {}), onnx_value("row", 1, {})},
-       .outputs = {onnx_value("next", 1, {}), onnx_value("out", 1, {})}});
+  const std::string body =
+      onnx_graph({.nodes = {onnx_node("Add", {"sum", "row"}, {"next"}),
+                            onnx_node("Identity", {"next"}, {"out"})},
+                  .inputs = {onnx_value("sum", 1, {}), onnx_value("row", 1, {})},
+                  .outputs = {onnx_value("next", 1, {}), onnx_value("out", 1, {})}});
   const auto results = computed(
       {onnx_node("Scan", {"zero", "x"}, {"y0", "y1"}, "",
                  {graph_attribute("body", body), integer_attribute("num_scan_inputs", 1),

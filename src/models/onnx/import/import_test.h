@@ -66,11 +66,11 @@ inline std::vector<std::vector<float>> computed(const std::vector<std::string>& 
   for (std::size_t i = 0; i < types.size(); ++i) {
     outputs.push_back(onnx_value("y" + std::to_string(i), types[i], {}));
   }
-  const graph::Graph graph = imported(onnx_model(onnx_graph(
-      {.nodes = nodes,
-       .initializers = constants,
-       .inputs = {onnx_value("unused", 1, {onnx_dim(1)})},
-       .outputs = outputs})));
+  const graph::Graph graph =
+      imported(onnx_model(onnx_graph({.nodes = nodes,
+                                      .initializers = constants,
+                                      .inputs = {onnx_value("unused", 1, {onnx_dim(1)})},
+                                      .outputs = outputs})));
   std::vector<std::vector<float>> results;
   for (std::size_t i = 0; i < types.size(); ++i) results.push_back(known_numbers(graph, i));
   return results;

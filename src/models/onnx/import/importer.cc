@@ -147,11 +147,7 @@ graph::Graph import_model(const OnnxModel& model, const FixedInputs& fixed,
 }
 
 Importer::Importer(const OnnxModel& model, const FixedInputs& fixed, const FixedSizes& sizes)
-    : model_(model),
-      fixed_(fixed),
-      sizes_(sizes),
-      builder_("main"),
-      budget_(budget_for(model)) {}
+    : model_(model), fixed_(fixed), sizes_(sizes), builder_("main"), budget_(budget_for(model)) {}
 
 graph::Graph Importer::run() {
   // Before version 7, operators broadcast in another way; what later versions change is not known.
@@ -195,10 +191,10 @@ Shape Importer::input_shape(const OnnxValueInfo& info) {
       continue;
     }
     const auto* named = std::get_if<std::string>(&dim);
-    const std::string symbol = named != nullptr && !is_unnamed(*named)
-                                   ? printable(*named, kMostOfName)
-                                   : fmt::format("{}_{}", printable(info.name, kMostOfName),
-                                                 shape.size());
+    const std::string symbol =
+        named != nullptr && !is_unnamed(*named)
+            ? printable(*named, kMostOfName)
+            : fmt::format("{}_{}", printable(info.name, kMostOfName), shape.size());
     open_sizes_.insert(symbol);
     const auto fixed = sizes_.find(symbol);
     shape.push_back(fixed == sizes_.end() ? Dim::symbol(symbol) : Dim(fixed->second));
@@ -242,7 +238,8 @@ void Importer::add_initializer(const OnnxTensor& tensor) {
     operand = constant(tensor);
   } catch (const Error& error) {
     if (error.code() != ErrorCode::kUnsupported) throw;
-    note_unsupported(fmt::format("{}initialiser {}: {}", place_, printable(tensor.name), error.what()));
+    note_unsupported(
+        fmt::format("{}initialiser {}: {}", place_, printable(tensor.name), error.what()));
     operand.is_missing = true;
   }
   define(tensor.name, std::move(operand));

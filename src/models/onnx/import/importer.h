@@ -51,8 +51,8 @@ class Importer {
   graph::ValueId value(Operand& operand, const std::string& name);
   Operand& operand(const std::string& name);
 
-  // The results of a graph that a node has as an attribute, with its inputs' operands. Names that it
-  // defines hide those around it. Nothing where it holds what is not supported, which is noted.
+  // The results of a graph that a node has as an attribute, with its inputs' operands. Names that
+  // it defines hide those around it. Nothing where it holds what is not supported, which is noted.
   std::optional<std::vector<Operand>> import_body(const OnnxGraph& body, const std::string& place,
                                                   const std::vector<Operand>& arguments);
 

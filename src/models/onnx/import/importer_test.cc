@@ -88,10 +88,10 @@ TEST(Importer, OpenSizesHaveALeast) {
   const std::string pool = onnx_node("MaxPool", {"image"}, {"y"}, "",
                                      {onnx_attribute("kernel_shape", 7, wire_packed(8, {3})),
                                       onnx_attribute("strides", 7, wire_packed(8, {4}))});
-  const graph::Graph graph = imported(onnx_model(onnx_graph(
-      {.nodes = {pool},
-       .inputs = {onnx_value("image", 1, {onnx_dim(1), onnx_dim(1), onnx_dim("n")})},
-       .outputs = {onnx_value("y", 1, {})}})));
+  const graph::Graph graph = imported(onnx_model(
+      onnx_graph({.nodes = {pool},
+                  .inputs = {onnx_value("image", 1, {onnx_dim(1), onnx_dim(1), onnx_dim("n")})},
+                  .outputs = {onnx_value("y", 1, {})}})));
   EXPECT_EQ(to_string(graph.value(graph.outputs[0]).shape), "[1, 1, floor((n + 1)/4)]");
   EXPECT_EQ(graph::least_sizes(graph).at("n"), 3);
 }

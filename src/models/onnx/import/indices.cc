@@ -110,11 +110,10 @@ void import_reverse_sequence(NodeContext& n) {
   Shape along(x.size(), Dim(1));
   along[static_cast<std::size_t>(batch)] = n.shape(1)[0];
   const ValueId lengths = n.reshape(n.value(1), along);
-  const ValueId inside =
-      n.add(graph::Compare{graph::CompareKind::kLess}, {positions, lengths});
+  const ValueId inside = n.add(graph::Compare{graph::CompareKind::kLess}, {positions, lengths});
   const ValueId last = n.binary(BinaryKind::kSub, lengths, n.integer_constant(1));
-  const ValueId from = n.add(
-      graph::Select{}, {inside, n.binary(BinaryKind::kSub, last, positions), positions});
+  const ValueId from =
+      n.add(graph::Select{}, {inside, n.binary(BinaryKind::kSub, last, positions), positions});
   n.result(0, n.add(graph::GatherElements{time}, {n.value(0), n.expand(from, x)}));
 }
 
@@ -175,18 +174,12 @@ void import_hardmax(NodeContext& n) {
 
 const std::vector<Operator>& index_operators() {
   static const std::vector<Operator> list{
-      {"ArgMax", import_arg_reduce},
-      {"ArgMin", import_arg_reduce},
-      {"CumSum", import_cum_sum},
-      {"GatherElements", import_gather_elements},
-      {"GatherND", import_gather_nd},
-      {"Hardmax", import_hardmax},
-      {"OneHot", import_one_hot},
-      {"ReverseSequence", import_reverse_sequence},
-      {"Scatter", import_scatter_elements},
-      {"ScatterElements", import_scatter_elements},
-      {"ScatterND", import_scatter_nd},
-      {"TopK", import_top_k},
+      {"ArgMax", import_arg_reduce},        {"ArgMin", import_arg_reduce},
+      {"CumSum", import_cum_sum},           {"GatherElements", import_gather_elements},
+      {"GatherND", import_gather_nd},       {"Hardmax", import_hardmax},
+      {"OneHot", import_one_hot},           {"ReverseSequence", import_reverse_sequence},
+      {"Scatter", import_scatter_elements}, {"ScatterElements", import_scatter_elements},
+      {"ScatterND", import_scatter_nd},     {"TopK", import_top_k},
   };
   return list;
 }

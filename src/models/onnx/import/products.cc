@@ -1,9 +1,10 @@
 // Operators that multiply matrices.
+#include "models/onnx/import/products.h"
+
 #include <algorithm>
 #include <string>
 
 #include "models/onnx/import/operators.h"
-#include "models/onnx/import/products.h"
 
 namespace lasso::onnx {
 

@@ -14,12 +14,11 @@ constexpr int kInt8 = 3;
 constexpr int kInt32 = 6;
 
 TEST(ImportQuantize, RoundsTiesToEvenAndSaturates) {
-  const auto results = computed(
-      {onnx_node("QuantizeLinear", {"x", "s", "z"}, {"y0"}),
-       onnx_node("DequantizeLinear", {"y0", "s", "z"}, {"y1"})},
-      {onnx_raw_tensor("x", {6}, {1, 3, -1, 1000, -1000, 0}), onnx_raw_tensor("s", {}, {2}),
-       integers("z", {}, {10}, kUint8)},
-      {kUint8, 1});
+  const auto results = computed({onnx_node("QuantizeLinear", {"x", "s", "z"}, {"y0"}),
+                                 onnx_node("DequantizeLinear", {"y0", "s", "z"}, {"y1"})},
+                                {onnx_raw_tensor("x", {6}, {1, 3, -1, 1000, -1000, 0}),
+                                 onnx_raw_tensor("s", {}, {2}), integers("z", {}, {10}, kUint8)},
+                                {kUint8, 1});
   EXPECT_EQ(results[0], (Numbers{10, 12, 10, 255, 0, 10}));  // 0.5, 1.5, -0.5
   EXPECT_EQ(results[1], (Numbers{0, 4, 0, 490, -20, 0}));
 }
@@ -33,11 +32,11 @@ TEST(ImportQuantize, HasAScaleForEachPlaceOfAnAxis) {
 }
 
 TEST(ImportQuantize, TakesTheRangeOfTheNumbersAndZero) {
-  const auto results = computed({onnx_node("DynamicQuantizeLinear", {"x"}, {"y0", "y1", "y2"}),
-                                 onnx_node("DynamicQuantizeLinear", {"none"}, {"y3", "y4", "y5"})},
-                                {onnx_raw_tensor("x", {3}, {-1, 0, 1.55F}),
-                                 onnx_raw_tensor("none", {2}, {0, 0})},
-                                {kUint8, 1, kUint8, kUint8, 1, kUint8});
+  const auto results =
+      computed({onnx_node("DynamicQuantizeLinear", {"x"}, {"y0", "y1", "y2"}),
+                onnx_node("DynamicQuantizeLinear", {"none"}, {"y3", "y4", "y5"})},
+               {onnx_raw_tensor("x", {3}, {-1, 0, 1.55F}), onnx_raw_tensor("none", {2}, {0, 0})},
+               {kUint8, 1, kUint8, kUint8, 1, kUint8});
   EXPECT_EQ(results[0], (Numbers{0, 100, 255}));
   EXPECT_FLOAT_EQ(results[1].at(0), 0.01F);
   EXPECT_EQ(results[2], Numbers{100});
@@ -48,11 +47,11 @@ TEST(ImportQuantize, TakesTheRangeOfTheNumbersAndZero) {
 
 // (1 2; 3 4) - 1 times (5 6; 7 8) - (5 0), of which each column has its own zero point.
 TEST(ImportQuantize, MultipliesIntegersLessTheirZeroPoints) {
-  const auto results =
-      computed({onnx_node("MatMulInteger", {"a", "b", "az", "bz"}, {"y0"})},
-               {integers("a", {2, 2}, {1, 2, 3, 4}, kUint8), integers("b", {2, 2}, {5, 6, 7, 8}, kInt8),
-                integers("az", {}, {1}, kUint8), integers("bz", {2}, {5, 0}, kInt8)},
-               {kInt32});
+  const auto results = computed(
+      {onnx_node("MatMulInteger", {"a", "b", "az", "bz"}, {"y0"})},
+      {integers("a", {2, 2}, {1, 2, 3, 4}, kUint8), integers("b", {2, 2}, {5, 6, 7, 8}, kInt8),
+       integers("az", {}, {1}, kUint8), integers("bz", {2}, {5, 0}, kInt8)},
+      {kInt32});
   EXPECT_EQ(results[0], (Numbers{2, 8, 6, 36}));
 }
 

@@ -58,8 +58,7 @@ void quantised_result(NodeContext& n, ValueId sums, ValueId scale, std::size_t r
   const ValueId by =
       n.binary(BinaryKind::kDiv, scale, n.reshape(n.cast(n.value(result_scale), DType::kF32), {}));
   const std::size_t zero = result_scale + 1;
-  const ValueId offset =
-      n.has(zero) ? n.reshape(n.cast(n.value(zero), DType::kF32), {}) : kNoValue;
+  const ValueId offset = n.has(zero) ? n.reshape(n.cast(n.value(zero), DType::kF32), {}) : kNoValue;
   const OnnxDataType type = n.has(zero) ? n.type(zero) : OnnxDataType::kUint8;
   n.result(0, saturated(n, n.binary(BinaryKind::kMul, sums, by), offset, type), type);
 }
@@ -84,8 +83,7 @@ void import_quantised_conv(NodeContext& n) {
   Shape by_channel = filter_shape(n, 4, 3);
   if (!by_channel.empty()) by_channel = {by_channel[0]};
   for (std::int64_t i = 2; !by_channel.empty() && i < n.rank(0); ++i) by_channel.emplace_back(1);
-  const ValueId scale =
-      n.binary(BinaryKind::kMul, scale_of(n, 1, {}), scale_of(n, 4, by_channel));
+  const ValueId scale = n.binary(BinaryKind::kMul, scale_of(n, 1, {}), scale_of(n, 4, by_channel));
   quantised_result(n, convolved(n, x, weights, bias), scale, 6);
 }
 

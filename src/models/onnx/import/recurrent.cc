@@ -215,13 +215,12 @@ Layer layer_of(NodeContext& n, std::int64_t gates, std::int64_t states) {
           "attribute direction is \"{}\"", printable(direction));
   const std::int64_t rows = gates * layer.width;
   const std::int64_t both = direction == "bidirectional" ? 2 : 1;
-  n.check(layer.width > 0 && layer.directions == both &&
-              w == Shape{both, rows, x[2]} && r == Shape{both, rows, layer.width},
+  n.check(layer.width > 0 && layer.directions == both && w == Shape{both, rows, x[2]} &&
+              r == Shape{both, rows, layer.width},
           "weights {} and {} of an input {}, direction {}", to_string(w), to_string(r),
           to_string(x), direction);
   n.check(n.integer("hidden_size", layer.width) == layer.width,
-          "attribute hidden_size is {}, and weights {}", n.integer("hidden_size", 0),
-          to_string(r));
+          "attribute hidden_size is {}, and weights {}", n.integer("hidden_size", 0), to_string(r));
   if (n.has(3)) require_shape(n, 3, {both, 2 * rows}, "a bias");
   layer.clip = n.number("clip", 0.0F);
   if (n.has(4)) {
@@ -280,8 +279,8 @@ Direction direction_of(NodeContext& n, const Layer& layer, std::int64_t i,
 ValueId input_bias(NodeContext& n, const Layer& layer, const Direction& way, bool splits) {
   if (!splits) return add(n, way.bias, way.recurrent_bias);
   const std::int64_t width = layer.width;
-  const ValueId gates = add(n, part(n, way.bias, 0, 0, 2 * width),
-                            part(n, way.recurrent_bias, 0, 0, 2 * width));
+  const ValueId gates =
+      add(n, part(n, way.bias, 0, 0, 2 * width), part(n, way.recurrent_bias, 0, 0, 2 * width));
   return n.add(graph::Concat{0}, {gates, part(n, way.bias, 0, 2 * width, 3 * width)});
 }
 
@@ -305,8 +304,7 @@ Course run(NodeContext& n, const Layer& layer, const Direction& way, bool revers
   for (std::int64_t i = 0; i < layer.length; ++i) {
     n.charge_nodes(32);
     const std::int64_t t = reverse ? layer.length - 1 - i : i;
-    Values states =
-        step(n, layer, way, n.reshape(part(n, x, 0, t, t + 1), row), course.last);
+    Values states = step(n, layer, way, n.reshape(part(n, x, 0, t, t + 1), row), course.last);
     ValueId output = states[0];
     if (layer.lengths != kNoValue) {
       // Behind its end a sequence keeps its state, and gives zeros.
@@ -354,8 +352,8 @@ void import_recurrent(NodeContext& n, std::int64_t gates, std::int64_t states,
       for (const ValueId output : course.outputs) steps.push_back(n.reshape(output, step_shape));
       sequences.push_back(joined(n, steps, layer.batch_first ? 1 : 0));
     }
-    const Shape state_shape = layer.batch_first ? Shape{layer.batch, 1, layer.width}
-                                                : Shape{1, layer.batch, layer.width};
+    const Shape state_shape =
+        layer.batch_first ? Shape{layer.batch, 1, layer.width} : Shape{1, layer.batch, layer.width};
     for (std::size_t k = 0; k < last.size(); ++k) {
       last[k].push_back(n.reshape(course.last[k], state_shape));
     }

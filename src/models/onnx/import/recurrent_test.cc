@@ -73,7 +73,8 @@ struct Layer {
   }
 
   // Y, by a function that makes the state h (and the cell) of step t out of those before it.
-  using Step = std::function<void(int d, int t, int n, std::vector<double>& h, std::vector<double>& c)>;
+  using Step =
+      std::function<void(int d, int t, int n, std::vector<double>& h, std::vector<double>& c)>;
   Numbers expected(const Step& step) const {
     Numbers y(kLength * 2 * kBatch * kWidth, 0.0F);
     for (int d = 0; d < 2; ++d) {
@@ -115,7 +116,9 @@ TEST(ImportRecurrent, LstmWithPeepholesAndLengths) {
     const auto c0 = c;
     for (int j = 0; j < kWidth; ++j) {
       const auto at = static_cast<std::size_t>(j);
-      const auto gate = [&](int k) { return layer.of_input(d, t, n, k, j) + layer.of_state(d, k, j, h0); };
+      const auto gate = [&](int k) {
+        return layer.of_input(d, t, n, k, j) + layer.of_state(d, k, j, h0);
+      };
       const auto peep = [&](int k) {
         return double{layer.p[static_cast<std::size_t>((d * 3 + k) * kWidth + j)]};
       };
@@ -151,8 +154,8 @@ TEST(ImportRecurrent, GruInBothForms) {
       }
       for (int j = 0; j < kWidth; ++j) {
         const auto at = static_cast<std::size_t>(j);
-        const double inner = linear ? reset[at] * layer.of_state(d, 2, j, h0)
-                                    : layer.of_state(d, 2, j, reset);
+        const double inner =
+            linear ? reset[at] * layer.of_state(d, 2, j, h0) : layer.of_state(d, 2, j, reset);
         const double z = sigmoid(gate(0, j));
         h[at] = (1 - z) * std::tanh(layer.of_input(d, t, n, 2, j) + inner) + z * h0[at];
       }
@@ -163,10 +166,12 @@ TEST(ImportRecurrent, GruInBothForms) {
 
 TEST(ImportRecurrent, RnnWithAnotherActivation) {
   const Layer layer(1);
-  const std::string activations = onnx_attribute("activations", 8, wire_bytes(9, "Relu") + wire_bytes(9, "Tanh"));
-  const auto results = computed({onnx_node("RNN", {"x", "w", "r", "b", "n", "h"}, {"y0"}, "",
-                                           {text_attribute("direction", "bidirectional"), activations})},
-                                layer.constants());
+  const std::string activations =
+      onnx_attribute("activations", 8, wire_bytes(9, "Relu") + wire_bytes(9, "Tanh"));
+  const auto results =
+      computed({onnx_node("RNN", {"x", "w", "r", "b", "n", "h"}, {"y0"}, "",
+                          {text_attribute("direction", "bidirectional"), activations})},
+               layer.constants());
   const auto expected = layer.expected([&](int d, int t, int n, auto& h, auto&) {
     const auto h0 = h;
     for (int j = 0; j < kWidth; ++j) {
@@ -179,11 +184,12 @@ TEST(ImportRecurrent, RnnWithAnotherActivation) {
 
 TEST(ImportRecurrent, NeedsToKnowTheLength) {
   const auto model = [](const std::string& first) {
-    return onnx_model(onnx_graph(
-        {.nodes = {onnx_node("RNN", {"x", "w", "r"}, {"y"}, "rnn")},
-         .initializers = {onnx_raw_tensor("w", {1, 1, 1}, {1}), onnx_raw_tensor("r", {1, 1, 1}, {1})},
-         .inputs = {onnx_value("x", 1, {onnx_dim(first), onnx_dim("?"), onnx_dim(1)})},
-         .outputs = {onnx_value("y", 1, {})}}));
+    return onnx_model(
+        onnx_graph({.nodes = {onnx_node("RNN", {"x", "w", "r"}, {"y"}, "rnn")},
+                    .initializers = {onnx_raw_tensor("w", {1, 1, 1}, {1}),
+                                     onnx_raw_tensor("r", {1, 1, 1}, {1})},
+                    .inputs = {onnx_value("x", 1, {onnx_dim(first), onnx_dim("?"), onnx_dim(1)})},
+                    .outputs = {onnx_value("y", 1, {})}}));
   };
   EXPECT_ERROR(imported(model("t")), ErrorCode::kUnsupported,
                "node 0 (rnn, RNN): a sequence of the open length t; some of it may be once open "
