@@ -53,12 +53,6 @@ std::int64_t opset_of(const OnnxModel& model, const std::string& domain) {
   return domain.empty() ? 1 : 0;
 }
 
-// Of a symbol, which is called as in the file or after its input.
-constexpr std::size_t kMostOfName = 60;
-
-// What some exporters write for a size that has no name, of several that need not be the same.
-bool is_unnamed(std::string_view symbol) { return symbol == "?" || symbol == "None"; }
-
 // An element of integers or truths.
 std::int64_t integer_at(const OnnxTensor& tensor, std::int64_t index) {
   const std::byte* at =
@@ -103,19 +97,6 @@ void name_values(graph::Graph& graph) {
     if (arguments.count(static_cast<ValueId>(i)) > 0) continue;
     name = name.empty() ? "constant" : printable(name, kMost);
   }
-}
-
-// The one symbol that a size has; nothing for several or none.
-std::optional<std::string> only_symbol(const Dim& size) {
-  std::optional<std::string> only;
-  for (const auto& [factors, coefficient] : size.terms()) {
-    for (const graph::Factor& factor : factors) {
-      const auto symbol = factor.is_symbol() ? factor.symbol() : only_symbol(factor.numerator());
-      if (!symbol || (only && *only != *symbol)) return {};
-      only = symbol;
-    }
-  }
-  return only;
 }
 
 // What an import throws of a node in a graph of another node: the message says where it stands.
@@ -172,46 +153,6 @@ graph::Graph Importer::run() {
     graph.profile[symbol].opt = least;
   }
   return with_capacities(std::move(graph), counted_, model_.path);
-}
-
-Shape Importer::input_shape(const OnnxValueInfo& info) {
-  LASSO_CHECK(info.kind == OnnxKind::kTensor, ErrorCode::kUnsupported,
-              "{}: input \"{}\" is of the kind {}: Lasso runs models of tensors", model_.path,
-              printable(info.name), name_of(info.kind));
-  LASSO_CHECK(info.shape.has_value(), ErrorCode::kUnsupported,
-              "{}: input \"{}\" says no number of dimensions; export the model with shapes",
-              model_.path, printable(info.name));
-  Shape shape;
-  for (const OnnxDim& dim : *info.shape) {
-    if (const auto* size = std::get_if<std::int64_t>(&dim)) {
-      constexpr std::int64_t kMost = std::int64_t{1} << 31;
-      LASSO_CHECK(*size <= kMost, ErrorCode::kCorruptFile, "{}: input \"{}\" has the size {}",
-                  model_.path, printable(info.name), *size);
-      shape.emplace_back(*size);
-      continue;
-    }
-    const auto* named = std::get_if<std::string>(&dim);
-    const std::string symbol =
-        named != nullptr && !is_unnamed(*named)
-            ? printable(*named, kMostOfName)
-            : fmt::format("{}_{}", printable(info.name, kMostOfName), shape.size());
-    open_sizes_.insert(symbol);
-    const auto fixed = sizes_.find(symbol);
-    shape.push_back(fixed == sizes_.end() ? Dim::symbol(symbol) : Dim(fixed->second));
-  }
-  return shape;
-}
-
-void Importer::check_fixed_sizes() const {
-  for (const auto& [name, size] : sizes_) {
-    LASSO_CHECK(open_sizes_.count(name) > 0, ErrorCode::kInvalidArgument,
-                "{}: no input has an open size \"{}\", which is to be {}; open are {}", model_.path,
-                printable(name), size,
-                open_sizes_.empty() ? "none" : fmt::format("{}", fmt::join(open_sizes_, ", ")));
-    LASSO_CHECK(size >= 1 && size <= graph::kMaxSymbol, ErrorCode::kInvalidArgument,
-                "{}: size \"{}\" is to be {}, expected 1 to {}", model_.path, printable(name), size,
-                graph::kMaxSymbol);
-  }
 }
 
 const Operand* Importer::find(const std::string& name) const {
@@ -421,21 +362,6 @@ void Importer::note_unsupported(const std::string& what) {
   }
 }
 
-bool Importer::add_undecided_sizes(const OnnxNode& node) {
-  bool found = false;
-  for (const std::string& name : node.inputs) {
-    const Operand* operand = name.empty() ? nullptr : find(name);
-    if (operand == nullptr) continue;
-    for (const std::string& symbol : open_sizes_) {
-      const bool has = std::any_of(operand->shape.begin(), operand->shape.end(),
-                                   [&](const Dim& size) { return size.has_symbol(symbol); });
-      if (has) undecided_.insert(symbol);
-      found = found || has;
-    }
-  }
-  return found;
-}
-
 void Importer::import_node(const OnnxNode& node, std::size_t index) {
   const auto give_up = [&] {
     for (const std::string& name : node.outputs) {
@@ -483,26 +409,6 @@ void Importer::import_node(const OnnxNode& node, std::size_t index) {
         fmt::format("{}{}: its result {}", place_, place_of(node, index), printable(name)));
     give_up();
   }
-}
-
-// Where a size grows with one symbol, that has a least one.
-void Importer::require_positive(const Dim& size) {
-  if (size.is_constant()) return;
-  const auto symbol = only_symbol(size);
-  if (!symbol || symbols_.count(*symbol) == 0) return;
-  const auto is_enough = [&](std::int64_t value) {
-    const graph::Bindings bindings{{*symbol, value}};
-    return size.grows_from(bindings) && size.evaluate(bindings) >= 1;
-  };
-  const auto known = least_.find(*symbol);
-  std::int64_t low = known == least_.end() ? 1 : known->second;
-  if (is_enough(low) || !is_enough(graph::kMaxSymbol)) return;
-  std::int64_t high = graph::kMaxSymbol;
-  while (high - low > 1) {
-    const std::int64_t middle = low + (high - low) / 2;
-    (is_enough(middle) ? high : low) = middle;
-  }
-  least_[*symbol] = high;
 }
 
 // A value of its own: neither an input or a constant, nor another shape of one or of an output.
