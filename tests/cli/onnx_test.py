@@ -204,6 +204,23 @@ class OnnxTest(CliTest):
         self.assertIn("--fixed-inputs none.npz", self.error(
             USAGE, "run", "m.onnx", "--inputs", "i.npz", "--fixed-inputs", "none.npz", "-o", "o.npz"))
 
+    def test_open_sizes_are_fixed(self):
+        self.write("m.onnx", model([node("Add", ["a", "b"], ["y"], "sum")], [],
+                                   [value("a", "n"), value("b", "m")], [value("y", None)]))
+        self.write_inputs("i.npz", a=[1.0, 2.0, 3.0], b=[0.5, 0.5, 0.5])
+        run = ("run", "m.onnx", "--inputs", "i.npz", "-o", "o.npz")
+        error = self.error(BAD_MODEL, *run)
+        self.assertIn("node 0 (sum, Add)", error)
+        self.assertIn("once open sizes are fixed (--fixed-size, EngineOptions::fixed_sizes), which are m, n", error)
+        self.expect(DONE, *run, "--fixed-size", "n=3", "--fixed-size", "m=3")
+        self.assertEqual(self.read_outputs("o.npz")["y"], (1.5, 2.5, 3.5))
+        self.expect(DONE, "build", "m.onnx", "-o", "m.lasso", "--fixed-size", "n=2", "--fixed-size", "m=2")
+        self.assertIn("a", self.error(USAGE, "run", "m.lasso", "--inputs", "i.npz", "-o", "o.npz"))
+        for text in ("n", "=3", "n=0", "n=x"):
+            self.assertIn("--fixed-size", self.error(USAGE, *run, "--fixed-size", text))
+        self.assertIn('no input has an open size "k", which is to be 2; open are m, n',
+                      self.error(BAD_MODEL, *run, "--fixed-size", "k=2"))
+
     def test_what_does_not_run_is_named(self):
         self.write("m.onnx", SMALL)
         self.write("m.plan", b"ftrt" + bytes(100))

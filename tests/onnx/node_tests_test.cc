@@ -28,12 +28,12 @@ HostTensor host_tensor(const Tensor& tensor) {
   return {element_type(tensor.dtype), tensor.dims, {bytes, bytes + tensor.bytes()}};
 }
 
-// The tests give as inputs what models have as constants: axes, sizes, weights of convolutions.
+// The tests give as inputs what models have as constants: axes, sizes, weights of transposed
+// convolutions.
 bool is_of_shapes(const std::string& op_type, std::size_t input) {
   static const std::map<std::string, std::set<std::size_t>> inputs{
       {"BatchNormalization", {1, 2, 3, 4}},
       {"ConstantOfShape", {0}},
-      {"Conv", {1, 2}},
       {"ConvTranspose", {1, 2}},
       {"CumSum", {1}},
       {"Expand", {1}},
