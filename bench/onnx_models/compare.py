@@ -9,7 +9,7 @@ Inputs are random numbers of a fixed seed, and of detectors of text a drawn page
 |a - b| / |b| in Euclidean norms, b being what ONNX Runtime gives. Beside it stands how far ONNX Runtime's own results
 move when each float of its inputs is changed by a ten-millionth: a number that is rounded to 8 bits passes on more than
 it was given. A model that Lasso refuses has what it says in place of numbers. The exit status is 1 where an error is
-above --most and above ten times that movement.
+above what models.py has as `most`.
 """
 
 import argparse
@@ -98,10 +98,13 @@ def page(rng, shape):
 
 def moved(session, names, inputs, fixed, expected):
     """The largest error of ONNX Runtime's own outputs for inputs that differ by 1e-7."""
-    rng = np.random.default_rng(2)
-    other = {name: (x * (1 + 1e-7 * rng.standard_normal(x.shape))).astype(x.dtype)
-             if np.issubdtype(x.dtype, np.floating) else x for name, x in inputs.items()}
-    return difference(dict(zip(names, session.run(names, other | fixed))), expected)[0]
+    worst = 0.0
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        other = {name: (x * (1 + 1e-7 * rng.standard_normal(x.shape))).astype(x.dtype)
+                 if np.issubdtype(x.dtype, np.floating) else x for name, x in inputs.items()}
+        worst = max(worst, difference(dict(zip(names, session.run(names, other | fixed))), expected)[0])
+    return worst
 
 
 def run_lasso(lasso, path, model, inputs, fixed, folder):
@@ -157,7 +160,7 @@ def compare(model, options):
     movement = moved(session, names, inputs, fixed, expected)
     row = [model.task, f"{model.package} {model.version}", path.name, str(opset), str(sum(counts.values())),
            str(len(counts)), result, f"{movement:.1e}" if movement > 0 else ""]
-    return row, error > max(options.most, 10 * movement), counts
+    return row, not error <= model.most, counts
 
 
 def main():
@@ -166,7 +169,6 @@ def main():
     parser.add_argument("--folder", type=pathlib.Path, required=True, help="for packages, models and tensors")
     parser.add_argument("-o", "--output", type=pathlib.Path, help="file for the table; default: standard output")
     parser.add_argument("--only", help="only models whose file's name holds this text")
-    parser.add_argument("--most", type=float, default=1e-3, help="largest error; default: 1e-3")
     parser.add_argument("--operators", action="store_true", help="list the operators of each model below the table")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
