@@ -40,15 +40,24 @@ inline float largest(const float* x, std::int64_t count) {
   return max;
 }
 
+// So many vectors are added up for themselves: beside the sum of all before them, many small terms
+// would lose most of their bits.
+constexpr std::int64_t kVectorsOfPart = 64;
+
 template <typename V>
 inline void softmax_row(const float* x, float* y, std::int64_t count) {
   const auto max = V::set1(largest<V>(x, count));
   auto sums = V::zero();
   std::int64_t k = 0;
-  for (; k + V::kWidth <= count; k += V::kWidth) {
-    const auto e = exp_of_difference<V>(V::sub(V::load(x + k), max));
-    V::store(y + k, e);
-    sums = V::add(sums, e);
+  while (k + V::kWidth <= count) {
+    const std::int64_t end = std::min(count, k + kVectorsOfPart * V::kWidth);
+    auto part = V::zero();
+    for (; k + V::kWidth <= end; k += V::kWidth) {
+      const auto e = exp_of_difference<V>(V::sub(V::load(x + k), max));
+      V::store(y + k, e);
+      part = V::add(part, e);
+    }
+    sums = V::add(sums, part);
   }
   const auto mask = V::first(count - k);
   if (k < count) {
@@ -70,10 +79,15 @@ inline void softmax_columns(const SoftmaxRows& p, const float* x, float* y, Load
   auto max = load(x);
   for (std::int64_t k = 1; k < p.count; ++k) max = V::max(load(x + k * p.inner), max);
   auto sum = V::zero();
-  for (std::int64_t k = 0; k < p.count; ++k) {
-    const auto e = exp_of_difference<V>(V::sub(load(x + k * p.inner), max));
-    store(y + k * p.inner, e);
-    sum = V::add(sum, e);
+  for (std::int64_t k = 0; k < p.count;) {
+    const std::int64_t end = std::min(p.count, k + kVectorsOfPart);
+    auto part = V::zero();
+    for (; k < end; ++k) {
+      const auto e = exp_of_difference<V>(V::sub(load(x + k * p.inner), max));
+      store(y + k * p.inner, e);
+      part = V::add(part, e);
+    }
+    sum = V::add(sum, part);
   }
   const auto scale = V::div(V::set1(1.0F), sum);
   for (std::int64_t k = 0; k < p.count; ++k) {
