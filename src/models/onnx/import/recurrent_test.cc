@@ -1,6 +1,7 @@
 // Recurrent layers, against plain loops of their equations.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 
