@@ -34,13 +34,12 @@ std::vector<std::string> ops_of(const graph::Graph& graph) {
 }
 
 TEST(ImportIf, TakesTheBranchThatIsKnown) {
-  static const std::uint8_t kTruths[] = {0, 1};
-  const auto fixed = [](int truth) {
-    return FixedInputs{
-        {"flag", {DType::kBool, {}, {std::shared_ptr<void>(), &kTruths[truth]}, {}}}};
+  const auto fixed = [](bool truth) {
+    const auto value = std::make_shared<std::uint8_t>(truth ? 1 : 0);
+    return FixedInputs{{"flag", {DType::kBool, {}, value, {}}}};
   };
-  EXPECT_EQ(ops_of(imported(choice_model(), fixed(1))), std::vector<std::string>{"add"});
-  EXPECT_EQ(ops_of(imported(choice_model(), fixed(0))), std::vector<std::string>{"sub"});
+  EXPECT_EQ(ops_of(imported(choice_model(), fixed(true))), std::vector<std::string>{"add"});
+  EXPECT_EQ(ops_of(imported(choice_model(), fixed(false))), std::vector<std::string>{"sub"});
 }
 
 TEST(ImportIf, ComputesBothWhereTheConditionIsData) {

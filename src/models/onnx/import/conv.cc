@@ -182,7 +182,7 @@ ValueId windows_product(NodeContext& n, ValueId x, ValueId weights, const Window
     }
   }
   ValueId a = taps == 1 ? parts.front() : n.add(graph::Concat{3}, parts);
-  const Dim depth = w[1];
+  const Dim& depth = w[1];
   const std::int64_t filters = w[0].constant() / groups;
   a = n.transpose(n.reshape(a, {image[0], rows * columns, taps, groups, depth}), {0, 3, 1, 2, 4});
   a = n.reshape(a, {image[0], groups, rows * columns, Dim(taps) * depth});

@@ -20,6 +20,12 @@ constexpr int kInputs = 3;
 constexpr int kWidth = 2;
 const std::vector<std::int64_t> kLengths{4, 2};
 
+// An element by an index that is counted in int.
+double element(const Numbers& values, int index) { return values[static_cast<std::size_t>(index)]; }
+double element(const std::vector<double>& values, int index) {
+  return values[static_cast<std::size_t>(index)];
+}
+
 double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
 
 // Numbers that differ, of a size that no gate saturates at.
@@ -57,18 +63,17 @@ struct Layer {
   // Element j of gate k of W x + Wb, and of R h + Rb.
   double of_input(int d, int t, int n, int k, int j) const {
     const int row = (d * gates + k) * kWidth + j;
-    double sum = b[static_cast<std::size_t>(d * 2 * gates * kWidth + k * kWidth + j)];
+    double sum = element(b, d * 2 * gates * kWidth + k * kWidth + j);
     for (int i = 0; i < kInputs; ++i) {
-      sum += double{w[static_cast<std::size_t>(row * kInputs + i)]} *
-             x[static_cast<std::size_t>((t * kBatch + n) * kInputs + i)];
+      sum += element(w, row * kInputs + i) * element(x, (t * kBatch + n) * kInputs + i);
     }
     return sum;
   }
   double of_state(int d, int k, int j, const std::vector<double>& state) const {
     const int row = (d * gates + k) * kWidth + j;
-    double sum = b[static_cast<std::size_t>(d * 2 * gates * kWidth + (gates + k) * kWidth + j)];
+    double sum = element(b, d * 2 * gates * kWidth + (gates + k) * kWidth + j);
     for (int i = 0; i < kWidth; ++i) {
-      sum += r[static_cast<std::size_t>(row * kWidth + i)] * state[static_cast<std::size_t>(i)];
+      sum += element(r, row * kWidth + i) * element(state, i);
     }
     return sum;
   }
@@ -88,8 +93,8 @@ struct Layer {
           const int t = d == 0 ? i : length - 1 - i;
           step(d, t, n, state, cell);
           for (int j = 0; j < kWidth; ++j) {
-            y[static_cast<std::size_t>(((t * 2 + d) * kBatch + n) * kWidth + j)] =
-                static_cast<float>(state[static_cast<std::size_t>(j)]);
+            const int index = ((t * 2 + d) * kBatch + n) * kWidth + j;
+            y[static_cast<std::size_t>(index)] = static_cast<float>(element(state, j));
           }
         }
       }
@@ -120,9 +125,7 @@ TEST(ImportRecurrent, LstmWithPeepholesAndLengths) {
       const auto gate = [&](int k) {
         return layer.of_input(d, t, n, k, j) + layer.of_state(d, k, j, h0);
       };
-      const auto peep = [&](int k) {
-        return double{layer.p[static_cast<std::size_t>((d * 3 + k) * kWidth + j)]};
-      };
+      const auto peep = [&](int k) { return element(layer.p, (d * 3 + k) * kWidth + j); };
       const double in = sigmoid(gate(0) + peep(0) * c0[at]);
       const double kept = sigmoid(gate(2) + peep(2) * c0[at]);
       c[at] = kept * c0[at] + in * std::tanh(gate(3));
