@@ -17,6 +17,7 @@
 #include "formats/onnx/check_onnx.h"
 #include "formats/onnx/onnx_reader.h"
 #include "lasso/error.h"
+#include "models/onnx/clean/clean.h"
 #include "models/onnx/import/importer.h"
 #include "passes/pass.h"
 #include "support/files.h"
@@ -31,21 +32,29 @@ namespace fs = std::filesystem;
 constexpr int kMutations = 2'000;
 constexpr std::size_t kSmall = 2'000'000;  // bytes
 
-// Imports a model that was accepted; what it can't run is refused by its nodes, and what is taken
-// can be optimised.
-void import(const OnnxModel& model) {
-  graph::Module module;
+// Whether f() takes a model that was accepted; what it can't take is refused by its nodes.
+template <typename F>
+bool takes(const F& f) {
   try {
-    module.programs.push_back(onnx::import_model(model));
+    f();
+    return true;
   } catch (const Error& error) {
     const std::string message = error.what();
     EXPECT_TRUE(error.code() == ErrorCode::kCorruptFile || error.code() == ErrorCode::kUnsupported)
         << to_string(error.code()) << ": " << message;
     EXPECT_EQ(message.find("hostile.onnx: "), 0U) << message;
     EXPECT_EQ(message.find('\n'), std::string::npos) << message;
-    return;
+    return false;
   }
-  EXPECT_NO_THROW(passes::optimize(std::move(module), {}));
+}
+
+// Imports and cleans a model that was accepted. What is taken can be optimised.
+void import(const OnnxModel& model) {
+  graph::Module module;
+  if (takes([&] { module.programs.push_back(onnx::import_model(model)); })) {
+    EXPECT_NO_THROW(passes::optimize(std::move(module), {}));
+  }
+  takes([&] { onnx::clean(model); });
 }
 
 // Reads and checks a model, touches each end of its tensors, and says whether it was accepted.

@@ -100,6 +100,7 @@ int run(int argc, char** argv) {
   Action action;
   add_segment(&app, &action);
   add_build(&app, &action);
+  add_export(&app, &action);
   add_run(&app, &action);
   add_inspect(&app, &action);
   add_compare(&app, &action);

@@ -13,6 +13,7 @@
 #include "lasso/machine.h"
 #include "lasso/mask.h"
 #include "lasso/model_runner.h"
+#include "lasso/onnx.h"
 #include "lasso/runner.h"
 #include "lasso/runtime.h"
 #include "lasso/segmenter.h"

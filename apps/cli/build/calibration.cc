@@ -153,58 +153,75 @@ bool CalibrationArguments::wanted(const std::string& precision) const {
   return chooses || !options.empty();
 }
 
-void add_calibration_options(CLI::App* app, CalibrationArguments* arguments) {
+void add_calibration_pictures(CLI::App* app, CalibrationArguments* arguments,
+                              const std::string& use) {
   CalibrationArguments& a = *arguments;
   a.app = app;
-  app->add_option(
-         "--calibrate", a.folder,
-         "Folder of images (JPEG, PNG, PPM, PGM) like those that the engine will see: half "
-         "of them choose precisions, half accept the result; at least 4. Without DIR: "
-         "random pictures.")
+  app->add_option("--calibrate", a.folder,
+                  "Folder of images (JPEG, PNG, PPM, PGM) like those that the engine will see" +
+                      use + "; at least 4. Without DIR: random pictures.")
       ->type_name("[DIR]")
       ->expected(0, 1)
       ->group(kGroup);
   add_range_option(app, &a.range, "full, all that the files could hold", kGroup);
-  add_text(app, "--min-iou", &a.min_iou, "X",
-           "Mean IoU of the engine's masks with those of fp32, above 0 and at most 1; below it, or "
-           "where all masks are empty, no file is written (status 6). Default: 0.99.",
-           kGroup);
   add_integer(app, "--calibration-images", &a.images, 4, 4096,
               "Images to use, at most. Default: 32.", kGroup);
   add_integer(app, "--seed", &a.seed, 0, std::numeric_limits<int>::max(),
               "Which images, points and random pictures. Default: 1.", kGroup);
+}
+
+void add_calibration_options(CLI::App* app, CalibrationArguments* arguments) {
+  CalibrationArguments& a = *arguments;
+  add_calibration_pictures(app, &a, ": half of them choose precisions, half accept the result");
+  add_text(app, "--min-iou", &a.min_iou, "X",
+           "Mean IoU of the engine's masks with those of fp32, above 0 and at most 1; below it, or "
+           "where all masks are empty, no file is written (status 6). Default: 0.99.",
+           kGroup);
   add_switch(app, "--sensitivity", &a.sensitivity,
              "With --precision auto, measure and list every layer's sensitivity even where int8 "
              "alone, or fp16 on a GPU, is good enough.",
              kGroup);
 }
 
-Calibrated run_calibration(const std::string& model, const lasso::EngineOptions& options,
-                           const CalibrationArguments& arguments) {
-  CalibrationOptions calibration;
-  if (!arguments.min_iou.empty()) {
-    calibration.min_iou = parse_positive("--min-iou", arguments.min_iou);
-    if (calibration.min_iou > 1) {
-      usage_error("--min-iou {}: expected a number above 0 and at most 1", arguments.min_iou);
-    }
-  }
-  const bool random = !arguments.folder || arguments.folder->empty();
-  if (random && !arguments.range.empty()) {
+CalibrationPictures::CalibrationPictures(const CalibrationArguments& arguments)
+    : folder_(arguments.folder.value_or("")),
+      reader_(ReadImageOptions().max_pixels, parse_range(arguments.range)) {
+  if (folder_.empty() && !arguments.range.empty()) {
     usage_error("--range {}: is for the images of --calibrate DIR, not for random pictures",
                 arguments.range);
   }
-  if (!random) {
-    calibration.images = images_of(*arguments.folder);
+  if (!folder_.empty()) {
+    options_.images = images_of(folder_);
   } else {
     print_warning(
         "calibrating on random pictures: images like those that the engine will see tell more "
         "(--calibrate DIR)");
   }
-  PictureReader pictures(ReadImageOptions().max_pixels, parse_range(arguments.range));
-  find_range(calibration.images, &pictures);
-  calibration.read = [&](const std::string& path) { return pictures.read(path); };
-  calibration.count = arguments.images;
-  calibration.seed = arguments.seed;
+  find_range(options_.images, &reader_);
+  options_.read = [this](const std::string& path) { return reader_.read(path); };
+  options_.count = arguments.images;
+  options_.seed = arguments.seed;
+}
+
+void CalibrationPictures::warn_of(const std::vector<std::string>& skipped, std::size_t used) const {
+  for (const std::string& one : skipped) print_warning("not used: " + one);
+  if (skipped.empty()) return;
+  print_warning(fmt::format("--calibrate {}: {} of {} images were not used", folder_,
+                            skipped.size(), skipped.size() + used));
+}
+
+Calibrated run_calibration(const std::string& model, const lasso::EngineOptions& options,
+                           const CalibrationArguments& arguments) {
+  double min_iou = CalibrationOptions().min_iou;
+  if (!arguments.min_iou.empty()) {
+    min_iou = parse_positive("--min-iou", arguments.min_iou);
+    if (min_iou > 1) {
+      usage_error("--min-iou {}: expected a number above 0 and at most 1", arguments.min_iou);
+    }
+  }
+  const CalibrationPictures pictures(arguments);
+  CalibrationOptions calibration = pictures.options();
+  calibration.min_iou = min_iou;
   calibration.always_rank = arguments.sensitivity;
   Calibrated result;
   {
@@ -215,14 +232,8 @@ Calibrated run_calibration(const std::string& model, const lasso::EngineOptions&
     };
     result = calibrate(model, options, calibration);
   }
-  const std::vector<std::string>& skipped = result.report.skipped;
-  for (const std::string& one : skipped) print_warning("not used: " + one);
-  if (!skipped.empty()) {
-    print_warning(fmt::format("--calibrate {}: {} of {} images were not used",
-                              arguments.folder.value_or(""), skipped.size(),
-                              skipped.size() + result.report.choosing_images.size() +
-                                  result.report.accepting_images.size()));
-  }
+  pictures.warn_of(result.report.skipped,
+                   result.report.choosing_images.size() + result.report.accepting_images.size());
   return result;
 }
 

@@ -2,6 +2,7 @@
 #ifndef LASSO_CLI_BUILD_CALIBRATION_H_
 #define LASSO_CLI_BUILD_CALIBRATION_H_
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "cli/options.h"
 #include "cli/parser.h"
 #include "common/json_text.h"
+#include "common/pictures.h"
 #include "lasso/calibration.h"
 
 namespace lasso::app {
@@ -29,6 +31,28 @@ struct CalibrationArguments {
   bool wanted(const std::string& precision) const;
 };
 void add_calibration_options(CLI::App* app, CalibrationArguments* arguments);
+// Those of the pictures alone; `use` says in the help what the images are for, with a colon before
+// it.
+void add_calibration_pictures(CLI::App* app, CalibrationArguments* arguments,
+                              const std::string& use);
+
+// The pictures that the arguments name, or random ones, which is said in a warning. Options refer
+// to it. Throws Failure(kUsage) for a folder without images.
+class CalibrationPictures {
+ public:
+  explicit CalibrationPictures(const CalibrationArguments& arguments);
+  CalibrationPictures(const CalibrationPictures&) = delete;
+  CalibrationPictures& operator=(const CalibrationPictures&) = delete;
+
+  const CalibrationOptions& options() const { return options_; }
+  // Warns of pictures that were not used, where `used` others were.
+  void warn_of(const std::vector<std::string>& skipped, std::size_t used) const;
+
+ private:
+  std::string folder_;  // empty: random pictures
+  PictureReader reader_;
+  CalibrationOptions options_;
+};
 
 // Calibrates, with progress on standard error. Throws Failure(kUsage) for a folder without images.
 // What the images lack is told in warnings.

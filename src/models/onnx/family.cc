@@ -34,14 +34,6 @@ void fields(V& v, Description& description) {
   v("parameters", description.parameters);
 }
 
-OnnxModel read_model(const ModelSource& source) {
-  OnnxModel model = check_onnx(read_onnx(source.file()));
-  const std::vector<std::string> parts = unsupported_parts(model);
-  LASSO_CHECK(parts.empty(), ErrorCode::kUnsupported, "{}: not supported: {}", source.path(),
-              fmt::join(parts, "; "));
-  return model;
-}
-
 // Of the file, the data that lie beside it, and what is fixed.
 std::string hash_of(const OnnxModel& model, const FixedInputs& fixed, const FixedSizes& sizes) {
   Checksum sum;
@@ -159,6 +151,14 @@ class OnnxFamily final : public Family {
 };
 
 }  // namespace
+
+OnnxModel read_model(const ModelSource& source) {
+  OnnxModel model = check_onnx(read_onnx(source.file()));
+  const std::vector<std::string> parts = unsupported_parts(model);
+  LASSO_CHECK(parts.empty(), ErrorCode::kUnsupported, "{}: not supported: {}", source.path(),
+              fmt::join(parts, "; "));
+  return model;
+}
 
 const Family& family() {
   static const OnnxFamily instance;

@@ -2,9 +2,13 @@
 #ifndef LASSO_MODELS_ONNX_FAMILY_H_
 #define LASSO_MODELS_ONNX_FAMILY_H_
 
+#include "formats/onnx/onnx_model.h"
 #include "models/family.h"
 
 namespace lasso::onnx {
+
+// Reads and checks a model's file. Throws kUnsupported for what nodes need and Lasso does not read.
+OnnxModel read_model(const ModelSource& source);
 
 const Family& family();
 

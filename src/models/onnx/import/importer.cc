@@ -130,7 +130,7 @@ graph::Graph import_model(const OnnxModel& model, const FixedInputs& fixed,
 Importer::Importer(const OnnxModel& model, const FixedInputs& fixed, const FixedSizes& sizes)
     : model_(model), fixed_(fixed), sizes_(sizes), builder_("main"), budget_(budget_for(model)) {}
 
-graph::Graph Importer::run() {
+void Importer::check_version() const {
   // Before version 7, operators broadcast in another way; what later versions change is not known.
   constexpr std::int64_t kFirst = 7;
   constexpr std::int64_t kLast = 28;
@@ -139,10 +139,34 @@ graph::Graph Importer::run() {
               "{}: operator set {}: {} to {} are known; convert it with Python's onnx package "
               "(onnx.version_converter)",
               model_.path, version, kFirst, kLast);
+}
+
+void Importer::learn() {
+  check_version();
+  for (const OnnxTensor& tensor : model_.graph.initializers) add_initializer(tensor);
+  for (const OnnxValueInfo& info : model_.graph.inputs) {
+    try {
+      add_input(info);
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::kUnsupported) throw;
+      note_unsupported(error.what());
+      Operand operand;
+      operand.is_missing = true;
+      define(info.name, std::move(operand));
+    }
+  }
+  for (std::size_t i = 0; i < model_.graph.nodes.size(); ++i) {
+    import_node(model_.graph.nodes[i], i);
+  }
+}
+
+graph::Graph Importer::run() {
+  check_version();
   LASSO_CHECK(!model_.graph.outputs.empty(), ErrorCode::kCorruptFile, "{}: it has no outputs",
               model_.path);
   for (const OnnxTensor& tensor : model_.graph.initializers) add_initializer(tensor);
-  add_inputs();
+  add_fixed_inputs();
+  for (const OnnxValueInfo& info : model_.graph.inputs) add_input(info);
   check_fixed_sizes();
   add_nodes();
   add_outputs();
@@ -214,7 +238,7 @@ void Importer::add_fixed(const OnnxValueInfo& info, const Tensor& tensor) {
   define(info.name, operand_of(*this, constant));
 }
 
-void Importer::add_inputs() {
+void Importer::add_fixed_inputs() {
   for (const auto& [name, tensor] : fixed_) {
     const auto& inputs = model_.graph.inputs;
     const auto input =
@@ -224,26 +248,27 @@ void Importer::add_inputs() {
                 "{}: it has no input \"{}\", which is to be fixed", model_.path, printable(name));
     add_fixed(*input, tensor);
   }
-  for (const OnnxValueInfo& info : model_.graph.inputs) {
-    if (find(info.name) != nullptr) continue;  // it has a default
-    const std::string name = printable(info.name);
-    const auto own = lasso::dtype_of(info.elem_type);
-    LASSO_CHECK(own.has_value(), ErrorCode::kUnsupported, "{}: input \"{}\" is of type {}",
-                model_.path, name, to_string(info.elem_type));
-    Operand operand;
-    operand.type = info.elem_type;
-    operand.shape = input_shape(info);
-    operand.value = builder_.input(info.name, *own, operand.shape);
-    for (const Dim& size : operand.shape) {
-      if (const auto symbol = size.as_symbol()) symbols_.insert(*symbol);
-    }
-    inputs_.push_back(operand.value);
-    const DType computed = inside(info.elem_type);
-    if (*own != computed) {
-      operand.value = builder_.add(info.name, graph::Cast{computed}, {operand.value});
-    }
-    define(info.name, std::move(operand));
+}
+
+void Importer::add_input(const OnnxValueInfo& info) {
+  if (find(info.name) != nullptr) return;  // it has a default
+  const std::string name = printable(info.name);
+  const auto own = lasso::dtype_of(info.elem_type);
+  LASSO_CHECK(own.has_value(), ErrorCode::kUnsupported, "{}: input \"{}\" is of type {}",
+              model_.path, name, to_string(info.elem_type));
+  Operand operand;
+  operand.type = info.elem_type;
+  operand.shape = input_shape(info);
+  operand.value = builder_.input(info.name, *own, operand.shape);
+  for (const Dim& size : operand.shape) {
+    if (const auto symbol = size.as_symbol()) symbols_.insert(*symbol);
   }
+  inputs_.push_back(operand.value);
+  const DType computed = inside(info.elem_type);
+  if (*own != computed) {
+    operand.value = builder_.add(info.name, graph::Cast{computed}, {operand.value});
+  }
+  define(info.name, std::move(operand));
 }
 
 // Sizes that are open, known when a plan is bound.

@@ -39,6 +39,11 @@ class Importer {
   Importer(const OnnxModel& model, const FixedInputs& fixed, const FixedSizes& sizes);
 
   graph::Graph run();
+  // Learns what it can of all values, and no program: nodes, initialisers and inputs that it does
+  // not support are named in unsupported(), and of what depends on them nothing is known. Throws
+  // kCorruptFile as run() does.
+  void learn();
+  const std::vector<std::string>& unsupported() const { return unsupported_; }
 
   graph::Builder& builder() { return builder_; }
   FoldingBudget& budget() { return budget_; }
@@ -74,7 +79,9 @@ class Importer {
                                   const std::vector<graph::ValueId>& inputs);
 
  private:
-  void add_inputs();
+  void check_version() const;
+  void add_fixed_inputs();
+  void add_input(const OnnxValueInfo& info);
   graph::ValueId sizes_as_numbers(const Operand& operand, const std::string& name);
   void add_fixed(const OnnxValueInfo& info, const Tensor& tensor);
   void add_initializer(const OnnxTensor& tensor);
