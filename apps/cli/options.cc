@@ -250,10 +250,12 @@ void add_verify_option(CLI::App* app, ModelOptions* options) {
 }
 
 void add_description_options(CLI::App* app, ModelOptions* options) {
-  add_text(app, "--preprocess", &options->preprocess, "NAME",
-           "How images are prepared: sam (longest side resized, padded), or medsam (stretched to "
-           "the square, scaled to [0, 1]). Default: sam.",
-           kModelGroup);
+  add_text(
+      app, "--preprocess", &options->preprocess, "NAME",
+      "How images are prepared: sam (longest side resized, padded), medsam (stretched to the "
+      "square, scaled to [0, 1]) or efficientsam (stretched, divided by 255). Default: sam, or "
+      "what the shapes of ONNX models ask for.",
+      kModelGroup);
   add_text(app, "--config", &options->config, "F.json",
            "What the tensors' shapes do not tell about the model.", kModelGroup);
   add_text(app, "--fixed-inputs", &options->fixed_inputs, "F.npz",

@@ -199,6 +199,18 @@ int parse_capability(const std::string& option, const std::string& text) {
   return *sm;
 }
 
+std::pair<int, int> parse_size(const std::string& option, const std::string& text) {
+  constexpr std::int64_t kMost = 1 << 20;
+  const std::vector<std::string_view> parts = split(text);
+  if (parts.size() != 2) {
+    usage_error("{} {}: expected W,H in pixels, as in 1800,1200", option, text);
+  }
+  const auto side = [&](std::string_view part) {
+    return static_cast<int>(parse_integer(option, std::string(part), 1, kMost));
+  };
+  return {side(parts[0]), side(parts[1])};
+}
+
 Point parse_point(const std::string& text) {
   const std::vector<std::string_view> parts = split(text);
   if (parts.size() != 2 && parts.size() != 3) {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "lasso/types.h"
@@ -42,6 +43,8 @@ std::optional<int> capability_of(const std::string& isa);
 // The same; one that Lasso does not run on is wrong, too.
 int parse_capability(const std::string& option, const std::string& text);
 
+// "W,H": pixels.
+std::pair<int, int> parse_size(const std::string& option, const std::string& text);
 Point parse_point(const std::string& text);  // --point X,Y[,LABEL]
 Box parse_box(const std::string& text);      // --box X0,Y0,X1,Y1
 

@@ -9,8 +9,11 @@
 
 #include "lasso/export.h"
 #include "lasso/image.h"
+#include "lasso/tensor.h"
 
 namespace lasso {
+
+class Segmenter;
 
 // A value that owns its memory and outlives the Segmenter and the Engine that made it: copies share
 // the numbers, which never change, so that it may be kept, saved, sent and read by several threads.
@@ -30,7 +33,7 @@ class LASSO_EXPORT Embedding {
   int grid() const;          // side of the embedding, tokens
   int channels() const;      // of each token
   int low_res_side() const;  // side of low-resolution logits: 4 * grid()
-  // Name of the preset that made the square, "sam" or "medsam".
+  // Name of the preset that made the square, "sam", "medsam" or "efficientsam".
   const std::string& preprocess() const;
   // Which of the source's values became 0 and 255 in the image (ImageView::range); none: by their
   // whole range. Masks of the same image read in another range differ.
@@ -48,6 +51,14 @@ class LASSO_EXPORT Embedding {
   void save(const std::string& path) const;
   // Reads such a file. Throws kNotFound, kCorruptFile.
   static Embedding load(const std::string& path);
+
+  // An embedding that something else computed, such as another runtime: float32, float16, bfloat16
+  // or float64 [channels, grid, grid] or [1, channels, grid, grid], of which a copy is kept, of an
+  // image of this size in pixels, which was prepared as the segmenter's engine does. Throws
+  // kInvalidArgument for an array of another type or shape than the segmenter's model takes, values
+  // that are not finite, and a size that is none or has more than 2^30 pixels.
+  static Embedding from_array(const HostTensorView& array, const Segmenter& segmenter,
+                              int image_width, int image_height);
 
   struct Impl;  // the library's own
 

@@ -51,8 +51,9 @@ struct EngineOptions {
   // None: float32 where a model is built, and what it was built in for an engine file. One that is
   // given must be an engine file's own.
   std::optional<Precision> precision;
-  // How images are prepared: "sam" (Meta's predictor) or "medsam" (stretched to the square, scaled
-  // to [0, 1]). Empty: what the model's description says, "sam" for a SAM checkpoint.
+  // How images are prepared: "sam" (Meta's predictor), "medsam" (stretched to the square, scaled
+  // to [0, 1] by the least and greatest value) or "efficientsam" (stretched, divided by 255).
+  // Empty: what the model's description says, "sam" for a SAM checkpoint.
   std::string preprocess;
   // A JSON file with what tensor shapes do not tell (docs/checkpoints.md lists the keys). Empty:
   // none.
@@ -142,7 +143,8 @@ struct AccuracyRecord {
   int seed = 0;
 };
 
-// What SAM's architecture consists of (Kirillov et al., "Segment Anything", 2023).
+// What SAM's architecture consists of (Kirillov et al., "Segment Anything", 2023). Of a model with
+// an imported encoder or decoder (ModelParts) what the encoder consists of is 0.
 struct SamInfo {
   int image_size = 0;  // side of the square that the encoder sees, pixels
   int patch_size = 0;  // pixels
@@ -153,6 +155,8 @@ struct SamInfo {
   std::vector<int> global_blocks;  // indices of the blocks with global attention
   int prompt_dim = 0;              // channels of the embedding
   int candidates = 0;              // masks of a prompt with Prompt::multimask
+  bool has_encoder = true;         // false: embeddings must be given
+  bool takes_mask = true;          // the decoder takes Prompt::mask_input
 };
 
 struct EngineInfo {
@@ -181,6 +185,27 @@ struct EngineInfo {
   std::optional<SamInfo> sam;  // of an engine of the family "sam"
 };
 
+// A SAM model whose parts are files of their own. What each input and output of an ONNX model is,
+// is told by types and shapes, and where these leave it open by the names that exporters give; see
+// docs/onnx.md.
+struct ModelParts {
+  // ONNX models of the image encoder: one, or several, each of which takes what the one before it
+  // gives. Empty: the encoder of `model`, or none.
+  std::vector<std::string> encoders;
+  // An ONNX model of the prompt encoder and mask decoder. Empty: those of `model`.
+  std::string decoder;
+  // A SAM checkpoint; empty: none.
+  std::string model;
+  // Names of inputs and outputs by what they are, in place of the above: "image",
+  // "image_embeddings", "point_coords", "point_labels", "mask_input", "has_mask_input",
+  // "orig_im_size", "low_res_masks", "masks", "iou_predictions".
+  std::map<std::string, std::string> roles;
+};
+
+// For people: what the ONNX model in `path` is as one of ModelParts and what its inputs are, or why
+// it is none that Engine::assemble() takes; empty: it is something else. Throws what reading does.
+LASSO_EXPORT std::string describe_part(const std::string& path);
+
 // Immutable; copies share one engine; any number of threads may use it, each through a Segmenter or
 // Runner of its own. Which family of models a file belongs to is told by its content.
 class LASSO_EXPORT Engine {
@@ -207,6 +232,17 @@ class LASSO_EXPORT Engine {
   // at all. Also throws kInvalidArgument where it can't be written, and kDevice for a full disk.
   static Engine build_file(const std::string& path, const std::string& engine_path,
                            const EngineOptions& options = {});
+
+  // Compiles a model in parts into one engine of the family "sam", which a Segmenter runs and
+  // save() writes. EngineOptions are those of build(); without a preprocessing, the shape of the
+  // encoder's input, or of the decoder's points, says how images are prepared. Throws what build()
+  // does; kInvalidArgument where there is no decoder, for a file that can't be what it is given as,
+  // an input or output whose role is unclear, and roles of none; and kUnsupported for models of SAM
+  // 2, and for decoders that give no low-resolution masks.
+  static Engine assemble(const ModelParts& parts, const EngineOptions& options = {});
+  // The same into an engine file, as build_file() does.
+  static Engine assemble_file(const ModelParts& parts, const std::string& engine_path,
+                              const EngineOptions& options = {});
 
   // Maps an engine file: the weights are used where they lie, and are read when they are used. The
   // file may be deleted or replaced while engines use it, but must not be changed or truncated:

@@ -42,6 +42,11 @@ struct LASSO_EXPORT Segmentation {
 // parent had several threads, the child starts new ones for each layer, which takes longer.
 struct SegmenterOptions {
   int threads = 0;  // 0: MachineInfo::threads
+  // The image encoder in place of the engine's own, if it has one: one engine of the family "sam",
+  // whose encoder is taken, or such of ONNX models, in their order, of which the first takes an
+  // image, each other one what the one before it gives, and the last gives the embedding. They run
+  // on the device of the segmenter's engine, and nothing between them leaves it. Empty: its own.
+  std::vector<Engine> encoders{};
 };
 
 // Of the last call, milliseconds. A GPU works while the host goes on: its share of a stage is part
@@ -68,7 +73,9 @@ struct WarmUpLimits {
 class LASSO_EXPORT Segmenter {
  public:
   // Throws kUnsupported for an engine of another model family than "sam", naming both, and
-  // kInvalidArgument for a number of threads out of range.
+  // kInvalidArgument for a number of threads out of range, and for encoders that do not take an
+  // image of the engine's size, what is given to them, or another device, or do not give its
+  // embedding.
   explicit Segmenter(const Engine& engine, const SegmenterOptions& options = {});
   ~Segmenter();
   Segmenter(Segmenter&&) noexcept;
@@ -76,6 +83,9 @@ class LASSO_EXPORT Segmenter {
 
   const Engine& engine() const;
   int threads() const;
+  // False where encode() throws kInvalidArgument: the engine has no image encoder and the options
+  // gave none. Embeddings come from files and arrays then.
+  bool has_encoder() const;
 
   // Runs the image encoder. Throws kInvalidArgument for an image without pixels or with a bad
   // stride; kUnsupported where the embedding has values that are not finite, which means that the
@@ -142,6 +152,7 @@ class LASSO_EXPORT Segmenter {
   void set_trace(Trace trace);
 
  private:
+  friend class Embedding;  // from_array()
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };

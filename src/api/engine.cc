@@ -17,6 +17,10 @@
 #include "engine/run/plan.h"
 #include "graph/graph.h"
 #include "image/preprocess.h"
+#include "models/onnx/family.h"
+#include "models/sam/family.h"
+#include "models/sam_onnx/parts.h"
+#include "models/sam_onnx/roles.h"
 
 namespace lasso {
 
@@ -50,24 +54,47 @@ Model compile_model(const Family& family, const ModelDescription& description,
   return make_model(family, std::move(compiled), source);
 }
 
+Model build_model(const Family& family, const ModelDescription& description,
+                  const EngineSettings& settings, const std::string& source) {
+  check_memory(source, "building", description.build_memory(false), settings.options.memory_limit);
+  return compile_model(family, description, settings, source);
+}
+
 Model build_model(const ModelSource& source, const EngineOptions& options) {
   const EngineSettings settings(options);
   const Family& family = recognise(source);
-  const auto description = family.describe(source, settings.describe);
-  check_memory(source.path(), "building", description->build_memory(false), options.memory_limit);
-  return compile_model(family, *description, settings, source.path());
+  return build_model(family, *family.describe(source, settings.describe), settings, source.path());
+}
+
+void build_model_file(const ModelDescription& description, const std::string& engine_path,
+                      const EngineSettings& settings, const std::string& source) {
+  check_memory(source, "building", description.build_memory(true), settings.options.memory_limit);
+  const engine::CompileOptions compile = compile_options(description, settings);
+  engine::build_engine_file(engine_path, record_of(description, settings),
+                            [&](engine::WeightSink& sink) {
+                              return engine::compile(description.programs(), compile, sink);
+                            });
 }
 
 void build_model_file(const ModelSource& source, const std::string& engine_path,
                       const EngineOptions& options) {
   const EngineSettings settings(options);
-  const auto description = recognise(source).describe(source, settings.describe);
-  check_memory(source.path(), "building", description->build_memory(true), options.memory_limit);
-  const engine::CompileOptions compile = compile_options(*description, settings);
-  engine::build_engine_file(engine_path, record_of(*description, settings),
-                            [&](engine::WeightSink& sink) {
-                              return engine::compile(description->programs(), compile, sink);
-                            });
+  build_model_file(*recognise(source).describe(source, settings.describe), engine_path, settings,
+                   source.path());
+}
+
+sam_onnx::Parts sources_of(const ModelParts& parts) {
+  sam_onnx::Parts sources;
+  for (const std::string& path : parts.encoders) sources.encoders.emplace_back(path);
+  if (!parts.decoder.empty()) sources.decoder.emplace(parts.decoder);
+  if (!parts.model.empty()) sources.model.emplace(parts.model);
+  sources.roles = parts.roles;
+  return sources;
+}
+
+// With which messages about the whole begin.
+std::string name_of(const ModelParts& parts) {
+  return !parts.decoder.empty() ? parts.decoder : parts.model;
 }
 
 Model load_model(const ModelSource& source, const EngineOptions& options, bool verify) {
@@ -236,6 +263,32 @@ Engine Engine::build_file(const std::string& path, const std::string& engine_pat
                           const EngineOptions& options) {
   return guarded([&] {
     build_model_file(ModelSource(path), engine_path, options);
+    return Engine(make_engine(load_model(ModelSource(engine_path), options, false)));
+  });
+}
+
+std::string describe_part(const std::string& path) {
+  return guarded([&] {
+    const ModelSource source(path);
+    return source.kind() == FileKind::kOnnx ? sam_onnx::describe_roles(onnx::read_model(source))
+                                            : "";
+  });
+}
+
+Engine Engine::assemble(const ModelParts& parts, const EngineOptions& options) {
+  return guarded([&] {
+    const EngineSettings settings(options);
+    const auto description = sam_onnx::describe_parts(sources_of(parts), settings.describe);
+    return Engine(make_engine(build_model(sam::family(), *description, settings, name_of(parts))));
+  });
+}
+
+Engine Engine::assemble_file(const ModelParts& parts, const std::string& engine_path,
+                             const EngineOptions& options) {
+  return guarded([&] {
+    const EngineSettings settings(options);
+    build_model_file(*sam_onnx::describe_parts(sources_of(parts), settings.describe), engine_path,
+                     settings, name_of(parts));
     return Engine(make_engine(load_model(ModelSource(engine_path), options, false)));
   });
 }

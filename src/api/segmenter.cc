@@ -5,19 +5,31 @@
 #include <utility>
 
 #include "api/engine_impl.h"
+#include "api/tensor.h"
 #include "core/access.h"
 #include "core/check.h"
 #include "core/guard.h"
 #include "models/sam/family.h"
 #include "models/sam/run/predictor.h"
+#include "models/sam_onnx/stages.h"
 
 namespace lasso {
 
+namespace {
+
+sam_onnx::EncodedElsewhere encoded_by(const std::shared_ptr<const sam::SamModel>& model,
+                                      const std::vector<Engine>& encoders) {
+  if (encoders.empty()) return {{}, model};
+  std::vector<Model> models;
+  for (const Engine& encoder : encoders) models.push_back(Access::impl(encoder)->model);
+  return sam_onnx::encode_elsewhere(model, models);
+}
+
+}  // namespace
+
 struct Segmenter::Impl {
-  Impl(Engine e, int count)
-      : engine(std::move(e)),
-        threads(count),
-        predictor(sam::model_of(Access::impl(engine)->model, "lasso::Segmenter"), count) {}
+  Impl(const Engine& e, int count, const sam_onnx::EncodedElsewhere& encoded)
+      : engine(e), threads(count), predictor(encoded.model, count, encoded.stages) {}
 
   Engine engine;
   int threads;
@@ -31,7 +43,19 @@ std::size_t Segmentation::best() const {
 
 Segmenter::Segmenter(const Engine& engine, const SegmenterOptions& options) {
   const int threads = thread_count(options.threads);
-  impl_ = guarded([&] { return std::make_unique<Impl>(engine, threads); });
+  impl_ = guarded([&] {
+    const auto model = sam::model_of(Access::impl(engine)->model, "lasso::Segmenter");
+    return std::make_unique<Impl>(engine, threads, encoded_by(model, options.encoders));
+  });
+}
+
+Embedding Embedding::from_array(const HostTensorView& array, const Segmenter& segmenter,
+                                int image_width, int image_height) {
+  return guarded([&] {
+    const sam::SamModel& model = segmenter.impl_->predictor.model();
+    return sam::embedding_from_array({dtype_of(array.type), array.shape, array.data}, model,
+                                     image_width, image_height);
+  });
 }
 
 Segmenter::~Segmenter() = default;
@@ -40,6 +64,7 @@ Segmenter& Segmenter::operator=(Segmenter&&) noexcept = default;
 
 const Engine& Segmenter::engine() const { return impl_->engine; }
 int Segmenter::threads() const { return impl_->threads; }
+bool Segmenter::has_encoder() const { return impl_->predictor.model().interface.encoder; }
 
 Embedding Segmenter::encode(const ImageView& image) {
   return guarded([&] { return impl_->predictor.encode(image); });
@@ -114,14 +139,14 @@ const Timings& Segmenter::last_timings() const { return impl_->predictor.timings
 
 void Segmenter::set_trace(Trace trace) {
   if (!trace) {
-    impl_->predictor.session().set_trace({});
+    impl_->predictor.set_trace({});
     return;
   }
-  impl_->predictor.session().set_trace(
-      [trace = std::move(trace)](const std::string& program, const std::string& value,
-                                 const Dims& dims, const float* data, double ms) {
-        if (data != nullptr) trace(program, value, dims, data, ms);
-      });
+  impl_->predictor.set_trace([trace = std::move(trace)](const std::string& program,
+                                                        const std::string& value, const Dims& dims,
+                                                        const float* data, double ms) {
+    if (data != nullptr) trace(program, value, dims, data, ms);
+  });
 }
 
 }  // namespace lasso

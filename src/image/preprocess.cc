@@ -19,7 +19,11 @@ std::vector<Preprocess> make_presets() {
   medsam.filter = ResizeFilter::kBicubic;
   medsam.scale = Preprocess::Scale::kMinMax;
   medsam.mask_resize = Preprocess::MaskResize::kProbabilities;
-  return {Preprocess{}, medsam};
+  Preprocess efficientsam;
+  efficientsam.name = "efficientsam";
+  efficientsam.resize = Preprocess::Resize::kStretch;
+  efficientsam.scale = Preprocess::Scale::kUnit;
+  return {Preprocess{}, medsam, efficientsam};
 }
 
 const std::vector<Preprocess>& presets() {

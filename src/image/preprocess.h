@@ -48,6 +48,9 @@ struct Preprocess {
 // "sam": SamPredictor's. "medsam": MedSAM's: stretched to the square, min-max to [0, 1]. MedSAM
 // resizes with a cubic spline after a Gaussian (scikit-image, order 3); here it is Keys' cubic
 // stretched by the factor, which approximates that to about a grey level away from sharp edges.
+// "efficientsam": stretched to the square and divided by 255, as the models of EfficientSAM do to
+// an image of any size; these take every pixel of a smaller image from its neighbours alone, where
+// this filters.
 // Throws kInvalidArgument for another name, and lists these.
 const Preprocess& preprocess_preset(std::string_view name);
 std::vector<std::string> preprocess_presets();

@@ -11,13 +11,42 @@ using graph::ValueId;
 
 namespace {
 
-// For each value whether it is one of the named inputs, or made from such and constants alone.
+// The symbols of the inputs that stay, and of none that move.
+std::vector<std::string> remaining_symbols(const graph::Graph& graph,
+                                           const std::vector<bool>& moved) {
+  std::vector<std::string> symbols = graph::symbols(graph);
+  for (const ValueId id : graph.inputs) {
+    if (!moved[static_cast<std::size_t>(id)]) continue;
+    for (const graph::Dim& dim : graph.value(id).shape) {
+      if (const auto symbol = dim.as_symbol()) std::erase(symbols, *symbol);
+    }
+  }
+  return symbols;
+}
+
+// Whether a node's results, or its attributes, depend on one of these sizes.
+bool depends_on(const graph::Graph& graph, const graph::Node& node,
+                const std::vector<std::string>& symbols) {
+  return std::any_of(symbols.begin(), symbols.end(), [&](const std::string& symbol) {
+    const auto has_symbol = [&](ValueId id) {
+      const graph::Shape& shape = graph.value(id).shape;
+      return std::any_of(shape.begin(), shape.end(),
+                         [&](const graph::Dim& dim) { return dim.has_symbol(symbol); });
+    };
+    return std::any_of(node.outputs.begin(), node.outputs.end(), has_symbol) ||
+           !(graph::with_size(node.op, symbol, 1) == node.op);
+  });
+}
+
+// For each value whether it is one of the named inputs, or made from such and constants alone, with
+// sizes that these have.
 std::vector<bool> moved_values(const graph::Graph& graph, const std::vector<std::string>& inputs) {
   std::vector<bool> moved(graph.values.size(), false);
   for (const ValueId id : graph.inputs) {
     moved[static_cast<std::size_t>(id)] =
         std::find(inputs.begin(), inputs.end(), graph.value(id).name) != inputs.end();
   }
+  const std::vector<std::string> others = remaining_symbols(graph, moved);
   for (const graph::Node& node : graph.nodes) {
     bool any = false;
     const bool all = std::all_of(node.inputs.begin(), node.inputs.end(), [&](ValueId id) {
@@ -25,7 +54,7 @@ std::vector<bool> moved_values(const graph::Graph& graph, const std::vector<std:
       any = any || moved[static_cast<std::size_t>(id)];
       return static_cast<bool>(moved[static_cast<std::size_t>(id)]);
     });
-    if (!all || !any) continue;
+    if (!all || !any || depends_on(graph, node, others)) continue;
     for (const ValueId id : node.outputs) moved[static_cast<std::size_t>(id)] = true;
   }
   return moved;

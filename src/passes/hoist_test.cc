@@ -62,6 +62,27 @@ TEST(Hoist, WhatDependsOnTheNamedInputsAloneIsAProgramOfItsOwn) {
   EXPECT_EQ(graph.typical, (graph::Bindings{{"rows", 3}}));
 }
 
+// A value of the named input whose size another input gives: the other program could not know it.
+TEST(Hoist, WhatHasTheSizesOfOtherInputsStays) {
+  Builder b("decoder");
+  const ValueId image = b.input("image", DType::kF32, {1, 8});
+  const ValueId x = b.input("x", DType::kF32, {kRows, 8});
+  const ValueId shared = b.add("shared", Linear{}, {image, b.constant("w", zeros({8, 8}))});
+  const ValueId each = b.add("each", graph::Expand{{kRows, 8}}, {shared});
+  const ValueId rows = b.add("rows", graph::Sizes{{kRows}}, {shared});
+  const ValueId number = b.add("number", graph::Cast{DType::kF32}, {rows});
+  const ValueId sum = b.add("sum", Binary{BinaryKind::kAdd}, {x, each});
+  b.output(b.add("y", Binary{BinaryKind::kMul}, {sum, number}), "y");
+  const graph::Module module = split(b.finish());
+  ASSERT_EQ(module.programs.size(), 2U);
+  EXPECT_EQ(to_string(module.programs[0]),
+            "program of_image\n"
+            "  input  %image: float32 [1, 8]\n"
+            "  %shared: float32 [1, 8] = linear(%image, @w)\n"
+            "  output %shared\n");
+  EXPECT_EQ(module.programs[1].nodes.size(), 5U);
+}
+
 TEST(Hoist, AnInputThatIsStillReadStays) {
   Builder b("decoder");
   const ValueId image = b.input("image", DType::kF32, {1, 8});

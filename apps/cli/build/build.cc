@@ -15,6 +15,7 @@
 #include "cli/console.h"
 #include "cli/help.h"
 #include "cli/model/model.h"
+#include "cli/model/parts.h"
 #include "cli/options.h"
 #include "cli/values.h"
 #include "common/files.h"
@@ -31,6 +32,7 @@ namespace {
 namespace fs = std::filesystem;
 
 struct BuildArguments : CommonArguments {
+  PartsOptions parts;
   std::string file;
   std::string engine_file;
   std::string memory_limit;
@@ -53,6 +55,11 @@ void check_output(const BuildArguments& arguments) {
   for_option("-o", [&] { check_writable(output); });
   if (!arguments.file.empty() && same_file(arguments.file, output)) {
     usage_error("-o {}: is the checkpoint itself", output);
+  }
+  std::vector<std::string> parts = arguments.parts.encoders;
+  parts.push_back(arguments.parts.decoder);
+  for (const std::string& part : parts) {
+    if (!part.empty() && same_file(part, output)) usage_error("-o {}: is {} itself", output, part);
   }
 }
 
@@ -125,7 +132,20 @@ OpenModel build_calibrated(const BuildArguments& arguments, const lasso::EngineO
   return {std::move(engine), path, watch.milliseconds()};
 }
 
+// An encoder and a decoder become one engine.
+OpenModel build_parts(const BuildArguments& arguments, const lasso::EngineOptions& options) {
+  const lasso::ModelParts parts = model_parts(arguments.parts, arguments.file);
+  const std::string path = main_file(parts);
+  const Progress progress(fmt::format("building {}", path));
+  const Stopwatch watch;
+  lasso::Engine engine = open_engine(
+      [&] { return lasso::Engine::assemble_file(parts, arguments.engine_file, options); },
+      {path, Stage::kModel, arguments.model.config, parts.encoders});
+  return {std::move(engine), path, watch.milliseconds()};
+}
+
 OpenModel build(const BuildArguments& arguments, const lasso::EngineOptions& options) {
+  if (!arguments.parts.empty()) return build_parts(arguments, options);
   if (is_random(arguments.file)) return build_random(arguments, options);
   const std::string path = find_model(arguments.file);
   const Progress progress(fmt::format("building {}", path));
@@ -157,6 +177,9 @@ Exit run_build(const BuildArguments& arguments) {
   check_precision(arguments.run, precisions);
   const bool calibrates = arguments.calibration.wanted(arguments.run.precision);
   const bool choose = arguments.run.precision == to_string(Precision::kAuto);
+  if (calibrates && !arguments.parts.empty()) {
+    usage_error("calibration with --encoder or --decoder: is for a checkpoint");
+  }
   RunOptions run = arguments.run;
   if (choose) run.precision = to_string(Precision::kInt8);  // which every CPU has
   apply(run);
@@ -211,6 +234,7 @@ Examples:
   lasso build sam_vit_h_4b8939.pth -o sam_vit_h.lasso --memory-limit 512M --verify
   lasso build sam_vit_b_01ec64.pth -o sam_vit_b.lasso --precision auto --calibrate photos
   lasso build sam_vit_b_01ec64.pth -o sam_vit_b_gpu.lasso --device cuda --precision bf16
+  lasso build --encoder encoder.onnx --decoder decoder.onnx -o sam.lasso
 )";
 
 }  // namespace
@@ -227,6 +251,7 @@ void add_build(CLI::App* parent, Action* action) {
                   "Lasso, or what LASSO_MODEL names.")
       ->check(not_empty)
       ->group("Model");
+  add_parts_options(app, &a.parts);
   add_description_options(app, &a.model);
   add_text(app, "-o,--output", &a.engine_file, "FILE.lasso", "The file to write.", group)
       ->required();
@@ -243,7 +268,9 @@ void add_build(CLI::App* parent, Action* action) {
   add_calibration_options(app, &a.calibration);
   add_run_options(app, &a.run, true);
   add_output_options(app, &a.output, "One JSON object on standard output.");
-  describe_command(app, "lasso build MODEL -o FILE.lasso [OPTIONS]", kEpilogue);
+  describe_command(app,
+                   "lasso build MODEL | --encoder FILE... --decoder FILE -o FILE.lasso [OPTIONS]",
+                   kEpilogue);
   set_action(app, arguments, run_build, action);
 }
 

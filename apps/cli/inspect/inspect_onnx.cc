@@ -25,6 +25,7 @@
 #include "formats/file_kind.h"
 #include "formats/onnx/check_onnx.h"
 #include "formats/onnx/onnx_reader.h"
+#include "lasso/engine.h"
 
 namespace lasso::app {
 
@@ -161,6 +162,11 @@ void print_rows(const std::string& name, const std::vector<std::string>& lines) 
   }
 }
 
+// Why a model can't be read, other rows say.
+std::string part_of(const OnnxModel& model) {
+  return unsupported_parts(model).empty() ? lasso::describe_part(model.path) : "";
+}
+
 void print_summary(const OnnxModel& model, const Counts& counts) {
   const auto row = print_summary_row;
   print(fmt::format("{}  {}", styled(Style::kBold, "ONNX model"), printable(model.path)));
@@ -189,6 +195,8 @@ void print_summary(const OnnxModel& model, const Counts& counts) {
   }
   print_rows("metadata", lines);
   print_rows("not supported", unsupported_parts(model));
+  const std::string part = part_of(model);
+  if (!part.empty()) row("segment", part);
 }
 
 void print_values(const OnnxModel& model) {
@@ -278,7 +286,8 @@ OrderedJson to_json(const OnnxModel& model, const Counts& counts) {
           {"external_files", array_json(counts.external_files, file)},
           {"functions", array_json(model.functions, function)},
           {"has_training_info", model.has_training_info},
-          {"not_supported", unsupported_parts(model)}};
+          {"not_supported", unsupported_parts(model)},
+          {"segment", part_of(model)}};
 }
 
 }  // namespace

@@ -64,12 +64,12 @@ bool is_about(std::string_view message, const std::string& path) {
 
 Exit exit_for_engine(const lasso::Error& error, const EngineSource& source) {
   // An engine file is there when it is loaded, and its errors begin with its name in any case.
-  const bool is_of_picture =
-      std::any_of(source.pictures.begin(), source.pictures.end(), [&](const std::string& name) {
+  const bool is_of_other =
+      std::any_of(source.others.begin(), source.others.end(), [&](const std::string& name) {
         return !name.empty() && std::string_view(error.what()).starts_with(name);
       });
   const bool is_of_file =
-      is_of_picture || (source.stage == Stage::kModel && is_about(error.what(), source.path));
+      is_of_other || (source.stage == Stage::kModel && is_about(error.what(), source.path));
   if (!is_of_file && error.code() == ErrorCode::kNotFound) return Exit::kDeviceOrMemory;
   if (!is_of_file && error.code() == ErrorCode::kUnsupported) return Exit::kUnsupported;
   return exit_for(error, source.stage);
@@ -99,7 +99,7 @@ void open_model_file(const std::function<void()>& open, const EngineSource& sour
 
 lasso::EngineOptions model_options(const ModelOptions& model, const RunOptions& run) {
   if (!model.preprocess.empty()) {
-    parse_choice("--preprocess", model.preprocess, {"sam", "medsam"});
+    parse_choice("--preprocess", model.preprocess, {"sam", "medsam", "efficientsam"});
   }
   std::error_code ignored;
   if (!model.config.empty() && !std::filesystem::is_regular_file(model.config, ignored)) {

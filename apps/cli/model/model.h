@@ -26,8 +26,9 @@ struct EngineSource {
   std::string path{};  // of the model, with which messages about it begin; empty: made in memory
   Stage stage = Stage::kModel;
   std::string config{};  // the file of --config
-  // With which messages begin that are about pictures, on which the model is at fault, too.
-  std::vector<std::string> pictures{};
+  // With which messages begin that are about pictures and the model's other files, on which the
+  // model is at fault, too.
+  std::vector<std::string> others{};
 };
 // Runs `open`, which builds or loads an engine, and turns the library's errors into the statuses
 // for models. What is wrong with the file of --config is wrong usage, and what is not the model's

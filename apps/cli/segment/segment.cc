@@ -19,6 +19,7 @@
 #include "cli/console.h"
 #include "cli/help.h"
 #include "cli/model/model.h"
+#include "cli/model/parts.h"
 #include "cli/options.h"
 #include "cli/range.h"
 #include "cli/segment/mask_input.h"
@@ -39,6 +40,7 @@ namespace fs = std::filesystem;
 namespace {
 
 struct SegmentArguments : CommonArguments {
+  PartsOptions parts;
   std::vector<std::string> images;
   std::vector<std::string> points;
   std::vector<std::string> boxes;
@@ -48,6 +50,7 @@ struct SegmentArguments : CommonArguments {
   std::string folder = ".";
   std::string format = "overlay";
   std::string load_embedding;
+  std::string image_size;
   std::string save_embedding;
   std::string save_logits;
   bool show = false;
@@ -220,6 +223,10 @@ void check_outputs(const SegmentArguments& arguments, const std::vector<ImageTas
     check_not_input(option, path, arguments.prompts == "-" ? "" : arguments.prompts, "--prompts");
     check_not_input(option, path, arguments.model.model, "--model");
     check_not_input(option, path, arguments.model.config, "--config");
+    check_not_input(option, path, arguments.parts.decoder, "--decoder");
+    for (const std::string& encoder : arguments.parts.encoders) {
+      check_not_input(option, path, encoder, "--encoder");
+    }
   }
 }
 
@@ -249,6 +256,13 @@ SegmentSettings make_settings(const SegmentArguments& arguments,
   settings.pictures = pictures;
   settings.any_range = arguments.range.empty() || arguments.range == "auto";
   settings.load_embedding = arguments.load_embedding;
+  if (!arguments.image_size.empty()) {
+    if (arguments.load_embedding.empty()) {
+      usage_error("--image-size {}: is that of the image of --load-embedding",
+                  arguments.image_size);
+    }
+    settings.image_size = parse_size("--image-size", arguments.image_size);
+  }
   settings.save_embedding = arguments.save_embedding;
   settings.save_logits = arguments.save_logits;
   if (arguments.show) {
@@ -311,15 +325,27 @@ Exit run_segment(const SegmentArguments& arguments) {
   }
 
   apply(arguments.run);
-  const OpenModel model = open_sam(arguments.model, arguments.run);
+  const OpenParts parts = open_parts(arguments.parts, arguments.model, arguments.run);
+  const OpenModel& model = parts.model;
   const EngineInfo& info = model.engine.info();
   if (mask) {
+    if (!info.sam->takes_mask) {
+      usage_error("--mask-input {}: the decoder of {} takes no mask", arguments.mask_input,
+                  info.model);
+    }
     const int side = info.sam->image_size / info.sam->patch_size * 4;
     check_side(*mask, arguments.mask_input, side);
     for (PromptTask& prompt : tasks.front().prompts) prompt.prompt.mask_input = mask->values;
   }
   const int jobs = choose_jobs(arguments.jobs, info.devices.size(), tasks.size());
-  std::vector<Segmenter> segmenters = make_segmenters(model.engine, jobs, arguments.run.threads);
+  std::vector<Segmenter> segmenters =
+      make_segmenters(model.engine, parts.encoders, jobs, arguments.run.threads);
+  if (!segmenters.front().has_encoder() && arguments.load_embedding.empty()) {
+    usage_error(
+        "--decoder {}: there is no image encoder; give one with --encoder, or an embedding "
+        "with --load-embedding",
+        arguments.parts.decoder);
+  }
   print_note(fmt::format("{}: {}, {} threads, {}, loaded in {:.0f} ms", model.path, info.model,
                          threads_text(segmenters), info.isa, model.load_ms));
 
@@ -381,6 +407,7 @@ Examples:
   camera | lasso segment - --point 500,375 --range 0:4095
   lasso segment truck.jpg --save-embedding truck.safetensors
   lasso segment truck.jpg --load-embedding truck.safetensors --point 500,375 --multimask
+  lasso segment truck.jpg --encoder encoder.onnx --decoder decoder.onnx --point 500,375
 )";
 
 }  // namespace
@@ -424,8 +451,16 @@ void add_segment(CLI::App* parent, Action* action) {
   add_range_option(app, &a.range,
                    "full, all that the files could hold; with --load-embedding, the embedding's",
                    input);
-  add_text(app, "--load-embedding", &a.load_embedding, "F",
-           "Use a saved embedding; the image encoder does not run.", input);
+  add_text(
+      app, "--load-embedding", &a.load_embedding, "F",
+      "Use a saved embedding, or an array (.npy) of [channels, grid, grid] that something else "
+      "computed; the image encoder does not run.",
+      input);
+  add_text(
+      app, "--image-size", &a.image_size, "W,H",
+      "Size of the image that an array of --load-embedding is of, in pixels, where no IMAGE is "
+      "given.",
+      input);
 
   add_text(app, "-o,--output", &a.folder, "DIR",
            "Folder for results, made if need be. Default: the current folder.", output);
@@ -446,6 +481,7 @@ void add_segment(CLI::App* parent, Action* action) {
            output);
 
   add_model_option(app, &a.model);
+  add_parts_options(app, &a.parts);
   add_common_options(app, &a, true,
                      "One JSON object per image and line on standard output: size, masks "
                      "(iou_prediction, area, bbox_xyxy, bbox_xywh, rle), timings in ms, files.");
@@ -456,7 +492,8 @@ void add_segment(CLI::App* parent, Action* action) {
               "Running");
   describe_command(
       app,
-      "lasso segment IMAGE... [--model FILE] [--point X,Y[,LABEL]]...\n"
+      "lasso segment IMAGE... [--model FILE | --encoder FILE... --decoder FILE]\n"
+      "                     [--point X,Y[,LABEL]]...\n"
       "                     [--box X0,Y0,X1,Y1]... [--prompts F.jsonl|-] [-o DIR] [OPTIONS]",
       kEpilogue);
   set_action(app, arguments, run_segment, action);

@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <cstddef>
+#include <fstream>
 #include <new>
 #include <optional>
 #include <utility>
@@ -11,6 +14,7 @@
 #include "cli/exit_codes.h"
 #include "cli/model/model.h"
 #include "common/errors.h"
+#include "core/convert.h"
 #include "core/stopwatch.h"
 #include "formats/npy/npy.h"
 #include "image/value_range.h"
@@ -53,6 +57,14 @@ std::string resolve(const std::string& target, const std::string& source, const 
 void check_generated(const std::string& target, const std::string& source, const Kind& kind,
                      OutputNames* names) {
   if (!target.empty() && is_folder(target)) names->check(target, {generated(source, kind)});
+}
+
+// Whether the file is NumPy's.
+bool is_array(const std::string& path) {
+  std::array<std::byte, 8> head{};
+  std::ifstream file(path, std::ios::binary);
+  file.read(reinterpret_cast<char*>(head.data()), head.size());
+  return is_npy(head.data(), static_cast<std::size_t>(file.gcount()));
 }
 
 class ImageJob {
@@ -100,13 +112,14 @@ class ImageJob {
 
   void read() {
     const Stopwatch watch;
-    if (!encoder_is_needed()) load_embedding();
+    if (!encoder_is_needed() && !is_array(settings_.load_embedding)) load_embedding();
     report_->range = loaded_ ? loaded_->range() : settings_.pictures->range();
     if (task_.path) {
       image_ = settings_.pictures->read(*task_.path, report_->range);
       report_->width = image_->width;
       report_->height = image_->height;
     }
+    if (!encoder_is_needed() && !loaded_) load_array();
     if (loaded_) {
       const int width = loaded_->image_width();
       const int height = loaded_->image_height();
@@ -131,6 +144,32 @@ class ImageJob {
         fmt::format("{}: the embedding is of a picture in the range {}, and --range asks for {}",
                     settings_.load_embedding, to_text(loaded_->range()),
                     to_text(settings_.pictures->range())));
+  }
+
+  void load_array() {
+    const std::string& path = settings_.load_embedding;
+    std::optional<std::pair<int, int>> size = settings_.image_size;
+    if (!size && image_) size = {image_->width, image_->height};
+    if (!size) {
+      throw lasso::Error(ErrorCode::kInvalidArgument,
+                         fmt::format("{}: an array does not say of which image it is; name the "
+                                     "IMAGE, or its size with --image-size",
+                                     path));
+    }
+    const Tensor array = read_npy(path);
+    if (!is_real(array.dtype)) {
+      throw lasso::Error(ErrorCode::kInvalidArgument,
+                         fmt::format("{}: elements of type {}, expected float32, float16 or "
+                                     "float64",
+                                     path, to_string(array.dtype)));
+    }
+    const std::vector<float> values = read_f32(array.view());
+    try {
+      loaded_ = Embedding::from_array({ElementType::kFloat32, array.dims, values.data()},
+                                      *segmenter_, size->first, size->second);
+    } catch (const lasso::Error& error) {
+      throw lasso::Error(error.code(), fmt::format("{}: {}", path, error.what()));
+    }
   }
 
   // A prompt that does not fit the image fails alone when it comes from a file of prompts; one from

@@ -4,7 +4,9 @@
 
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
+#include <utility>
 
 #include "common/outputs.h"
 #include "common/pictures.h"
@@ -22,6 +24,8 @@ struct SegmentSettings {
   const PictureReader* pictures = nullptr;  // outlives the run
   bool any_range = true;                    // --range is not given: a loaded embedding's is taken
   std::string load_embedding;
+  // Of the image of an array in load_embedding, pixels; nothing: the image that is read.
+  std::optional<std::pair<int, int>> image_size;
   std::string save_embedding;  // a file, or a folder for generated names; empty: no
   std::string save_logits;     // the same
 };

@@ -34,32 +34,6 @@ void fields(V& v, Description& description) {
   v("parameters", description.parameters);
 }
 
-// Of the file, the data that lie beside it, and what is fixed.
-std::string hash_of(const OnnxModel& model, const FixedInputs& fixed, const FixedSizes& sizes) {
-  Checksum sum;
-  const MappedFile& file = *model.file;
-  // A part at a time, whose pages are needed again one by one.
-  const auto add = [&sum](const MappedFile& from, const std::byte* data, std::size_t bytes) {
-    constexpr std::size_t kPart = std::size_t{16} << 20;
-    for (std::size_t begin = 0; begin < bytes; begin += kPart) {
-      const std::size_t size = std::min(kPart, bytes - begin);
-      sum.update(data + begin, size);
-      from.release(data + begin, size);
-    }
-  };
-  add(file, file.data(), file.size());
-  for (const OnnxTensor& tensor : model.graph.initializers) {
-    const bool is_beside = tensor.file != nullptr && tensor.file != model.file;
-    if (is_beside) add(*tensor.file, tensor.data, tensor.bytes);
-  }
-  for (const auto& [name, tensor] : fixed) {
-    sum.update(name + to_string(tensor.dims));
-    sum.update(tensor.data.get(), tensor.bytes());
-  }
-  for (const auto& [name, size] : sizes) sum.update(fmt::format("{}={}", name, size));
-  return to_hex(sum.digest());
-}
-
 Description describe_model(const OnnxModel& model) {
   // Texts of descriptions are neither empty nor long.
   constexpr std::size_t kMost = 100;
@@ -70,9 +44,7 @@ Description describe_model(const OnnxModel& model) {
   if (!model.producer_version.empty()) {
     description.producer += " " + printable(model.producer_version, kMost);
   }
-  for (const OnnxTensor& tensor : model.graph.initializers) {
-    description.parameters += element_count(tensor);
-  }
+  description.parameters = parameter_count(model);
   return description;
 }
 
@@ -82,7 +54,7 @@ class OnnxDescription final : public ModelDescription {
     const OnnxModel model = read_model(source);
     description_ = describe_model(model);
     hash_ = hash_of(model, fixed, sizes);
-    for (const OnnxTensor& tensor : model.graph.initializers) weight_bytes_ += tensor.bytes;
+    weight_bytes_ = weight_bytes(model);
     program_ = import_model(model, fixed, sizes);
   }
 
@@ -163,6 +135,51 @@ OnnxModel read_model(const ModelSource& source) {
 const Family& family() {
   static const OnnxFamily instance;
   return instance;
+}
+
+OnnxModel read_model(const ModelSource& source) {
+  OnnxModel model = check_onnx(read_onnx(source.file()));
+  const std::vector<std::string> parts = unsupported_parts(model);
+  LASSO_CHECK(parts.empty(), ErrorCode::kUnsupported, "{}: not supported: {}", source.path(),
+              fmt::join(parts, "; "));
+  return model;
+}
+
+std::string hash_of(const OnnxModel& model, const FixedInputs& fixed, const FixedSizes& sizes) {
+  Checksum sum;
+  const MappedFile& file = *model.file;
+  // A part at a time, whose pages are needed again one by one.
+  const auto add = [&sum](const MappedFile& from, const std::byte* data, std::size_t bytes) {
+    constexpr std::size_t kPart = std::size_t{16} << 20;
+    for (std::size_t begin = 0; begin < bytes; begin += kPart) {
+      const std::size_t size = std::min(kPart, bytes - begin);
+      sum.update(data + begin, size);
+      from.release(data + begin, size);
+    }
+  };
+  add(file, file.data(), file.size());
+  for (const OnnxTensor& tensor : model.graph.initializers) {
+    const bool is_beside = tensor.file != nullptr && tensor.file != model.file;
+    if (is_beside) add(*tensor.file, tensor.data, tensor.bytes);
+  }
+  for (const auto& [name, tensor] : fixed) {
+    sum.update(name + to_string(tensor.dims));
+    sum.update(tensor.data.get(), tensor.bytes());
+  }
+  for (const auto& [name, size] : sizes) sum.update(fmt::format("{}={}", name, size));
+  return to_hex(sum.digest());
+}
+
+std::int64_t parameter_count(const OnnxModel& model) {
+  std::int64_t count = 0;
+  for (const OnnxTensor& tensor : model.graph.initializers) count += element_count(tensor);
+  return count;
+}
+
+std::uint64_t weight_bytes(const OnnxModel& model) {
+  std::uint64_t bytes = 0;
+  for (const OnnxTensor& tensor : model.graph.initializers) bytes += tensor.bytes;
+  return bytes;
 }
 
 }  // namespace lasso::onnx

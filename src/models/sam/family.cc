@@ -75,7 +75,7 @@ class SamFamily final : public Family {
   void info(const Model& model, EngineInfo& info) const override {
     const SamModel& own = *model_of(model, "");
     const SamConfig& config = own.config;
-    info.model = model_name(config);
+    info.model = own.parts.empty() ? model_name(config) : "SAM of " + own.parts;
     info.preprocess = own.preprocess.name;
     info.parameters = own.parameters;
     SamInfo& sam = info.sam.emplace();
@@ -87,7 +87,9 @@ class SamFamily final : public Family {
     sam.window_size = config.window_size;
     sam.global_blocks = config.global_blocks;
     sam.prompt_dim = config.prompt_dim;
-    sam.candidates = config.num_multimask_outputs;
+    sam.candidates = static_cast<int>(own.candidates());
+    sam.has_encoder = own.interface.encoder;
+    sam.takes_mask = own.interface.mask_input;
   }
 
   std::vector<std::string> architectures() const override { return {"vit_b", "vit_l", "vit_h"}; }

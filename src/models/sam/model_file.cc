@@ -1,6 +1,7 @@
 #include "models/sam/model_file.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -65,6 +66,16 @@ void fields(V& v, Preprocess& preprocess) {
 namespace sam {
 
 template <class V>
+void fields(V& v, ImportedParts& parts) {
+  v("name", parts.name);
+  v("image_size", parts.image_size);
+  v("grid", parts.grid);
+  v("channels", parts.channels);
+  v("masks", parts.masks);
+  v("parameters", parts.parameters);
+}
+
+template <class V>
 void fields(V& v, SamConfig& config) {
   for (const IntegerField& field : kIntegerFields) v(field.name.data(), config.*field.member);
   for (const FloatField& field : kFloatFields) v(field.name.data(), config.*field.member);
@@ -112,20 +123,60 @@ std::vector<Argument> image_tokens(const engine::CompiledModule& module) {
   return results;
 }
 
+const graph::Graph* find_program(const engine::CompiledModule& module, const char* name) {
+  for (const engine::CompiledProgram& program : module.programs) {
+    if (program.graph.name == name) return &program.graph;
+  }
+  return nullptr;
+}
+
+// Dimension `axis` of input `input`, counted from the last one for a number below 0.
+std::optional<graph::Dim> input_size(const graph::Graph* graph, int input, std::size_t axis) {
+  if (graph == nullptr) return std::nullopt;
+  const auto inputs = static_cast<int>(graph->inputs.size());
+  const int at = input < 0 ? inputs + input : input;
+  if (at < 0 || at >= inputs) return std::nullopt;
+  const graph::Shape& shape = graph->value(graph->inputs[static_cast<std::size_t>(at)]).shape;
+  return axis < shape.size() ? std::optional(shape[axis]) : std::nullopt;
+}
+
+// What the programs leave open; check_programs() looks at the rest.
+SamInterface interface_of(const engine::CompiledModule& module) {
+  constexpr std::int64_t kMostPoints = 1 << 10;
+  const graph::Graph* encoder = find_program(module, kImageEncoder);
+  const graph::Graph* decoder = find_program(module, kMaskDecoder);
+  const graph::Dim one = 1;
+  SamInterface interface;
+  interface.encoder = encoder != nullptr;
+  interface.mask_input = find_program(module, kMaskDecoderWithMask) != nullptr;
+  interface.images = input_size(encoder, 0, 0) != one;
+  interface.prompts = input_size(decoder, -1, 0) != one;
+  const graph::Dim points = input_size(decoder, -1, 1).value_or(0);
+  if (points.is_constant() && points.constant() >= 1 && points.constant() <= kMostPoints) {
+    interface.points = static_cast<int>(points.constant());
+  }
+  return interface;
+}
+
 // The programs as describe.h lists them.
-std::vector<Signature> signatures(const engine::CompiledModule& module, const SamConfig& config) {
+std::vector<Signature> signatures(const engine::CompiledModule& module, const SamConfig& config,
+                                  const SamInterface& interface) {
   using graph::Dim;
-  const Dim batch = Dim::symbol("batch");
-  const Dim prompts = Dim::symbol("prompts");
-  const Dim points = Dim::symbol("points");
+  const Dim batch = interface.images ? Dim::symbol("batch") : Dim(1);
+  const Dim prompts = interface.prompts ? Dim::symbol("prompts") : Dim(1);
+  const Dim points = interface.points == 0 ? Dim::symbol("points") : Dim(interface.points);
   const std::int64_t size = config.image_size;
   const std::int64_t grid = config.grid();
   const std::int64_t masks = config.num_mask_tokens();
   const std::int64_t dim = config.prompt_dim;
+  std::vector<std::string> open;
+  if (interface.prompts) open.emplace_back("prompts");
+  if (interface.points == 0) open.emplace_back("points");
   Signature encoder{kImageEncoder,
                     {{"image", DType::kF32, {batch, size, size, 3}}},
                     {{"image_embeddings", DType::kF32, {batch, grid, grid, dim}}},
-                    {"batch"}};
+                    {}};
+  if (interface.images) encoder.symbols = {"batch"};
   const Argument embeddings{"image_embeddings", DType::kF32, {1, grid, grid, dim}};
   Signature tokens{kImageTokens, {embeddings}, image_tokens(module), {}};
   Signature decoder{kMaskDecoder,
@@ -133,13 +184,18 @@ std::vector<Signature> signatures(const engine::CompiledModule& module, const Sa
                      {"point_labels", DType::kI32, {prompts, points}}},
                     {{"low_res_logits", DType::kF32, {prompts, masks, 4 * grid, 4 * grid}},
                      {"iou_predictions", DType::kF32, {prompts, masks}}},
-                    {"prompts", "points"}};
+                    open};
   Signature with_mask = decoder;
   with_mask.program = kMaskDecoderWithMask;
   with_mask.inputs.insert(with_mask.inputs.begin(), embeddings);
   with_mask.inputs.push_back({"mask_input", DType::kF32, {prompts, 4 * grid, 4 * grid, 1}});
   decoder.inputs.insert(decoder.inputs.begin(), tokens.outputs.begin(), tokens.outputs.end());
-  return {std::move(encoder), std::move(tokens), std::move(decoder), std::move(with_mask)};
+  std::vector<Signature> all;
+  if (interface.encoder) all.push_back(std::move(encoder));
+  all.push_back(std::move(tokens));
+  all.push_back(std::move(decoder));
+  if (interface.mask_input) all.push_back(std::move(with_mask));
+  return all;
 }
 
 bool has_arguments(const graph::Graph& graph, const std::vector<graph::ValueId>& ids,
@@ -154,8 +210,9 @@ bool has_arguments(const graph::Graph& graph, const std::vector<graph::ValueId>&
 
 // Throws kCorruptFile unless the module has exactly the programs of describe() with their inputs
 // and outputs, which a Predictor reads and writes.
-void check_programs(const engine::CompiledModule& module, const SamConfig& config) {
-  const std::vector<Signature> expected = signatures(module, config);
+void check_programs(const engine::CompiledModule& module, const SamConfig& config,
+                    const SamInterface& interface) {
+  const std::vector<Signature> expected = signatures(module, config, interface);
   LASSO_CHECK(module.programs.size() == expected.size(), ErrorCode::kCorruptFile,
               "{} programs, and {} are expected", module.programs.size(), expected.size());
   for (const Signature& signature : expected) {
@@ -174,23 +231,36 @@ void check_programs(const engine::CompiledModule& module, const SamConfig& confi
   }
 }
 
-SamModel read_parts(const engine::LoadedEngine& engine, const std::string& path) {
+void read_parts_of(FieldReader& description, SamModel& model, const std::string& path) {
+  const auto parts =
+      read_fields<ImportedParts>(description.at("parts"), description.where("parts"));
+  model.config = config_of(parts, path);
+  model.parameters = static_cast<std::uint64_t>(parts.parameters);
+  model.parts = parts.name;
+}
+
+SamModel read_record(const engine::LoadedEngine& engine, const std::string& path) {
   const std::string where = path + ": meta.model";
   const Json json = parse_json(engine.model.description, where);
   FieldReader description(json, where);
   SamModel model;
-  model.config = read_fields<SamConfig>(description.at("config"), description.where("config"));
+  if (description.has("parts")) {
+    read_parts_of(description, model, path);
+  } else {
+    model.config = read_fields<SamConfig>(description.at("config"), description.where("config"));
+    check_config(model.config, path);
+    model.parameters = static_cast<std::uint64_t>(parameter_count(model.config));
+  }
   model.preprocess = read_preprocess(description.at("preprocess"), description.where("preprocess"));
   description.finish();
-  check_config(model.config, path);
   if (!engine.model.accuracy.empty()) {
     model.accuracy = accuracy_from_json(engine.model.accuracy, path + ": meta.accuracy");
   }
   model.hash = engine.model.hash;
   model.precision = engine.model.precision;
-  model.parameters = static_cast<std::uint64_t>(parameter_count(model.config));
   model.module = engine.module;
-  check_programs(*model.module, model.config);
+  model.interface = interface_of(*model.module);
+  check_programs(*model.module, model.config, model.interface);
   return model;
 }
 
@@ -207,6 +277,40 @@ engine::ModelRecord record_of(const SamConfig& config, const Preprocess& preproc
   return record;
 }
 
+engine::ModelRecord record_of(const ImportedParts& parts, const Preprocess& preprocess,
+                              const std::string& hash) {
+  const Json description = {{"parts", write_fields(parts)},
+                            {"preprocess", write_fields(preprocess)}};
+  engine::ModelRecord record;
+  record.family = kFamily;
+  record.hash = hash;
+  record.description = description.dump();
+  return record;
+}
+
+SamConfig config_of(const ImportedParts& parts, const std::string& source) {
+  const auto in_range = [&](const char* what, int value, int low, int high) {
+    LASSO_CHECK(value >= low && value <= high, ErrorCode::kCorruptFile,
+                "{}: {} is {}, and {} to {} is supported", source, what, value, low, high);
+  };
+  in_range("grid", parts.grid, 1, 1024);
+  in_range("image_size", parts.image_size, parts.grid, 16384);
+  in_range("channels", parts.channels, 1, 65536);
+  in_range("masks", parts.masks, 1, 256);
+  LASSO_CHECK(parts.image_size % parts.grid == 0, ErrorCode::kCorruptFile,
+              "{}: an image of {} pixels is no multiple of {} tokens", source, parts.image_size,
+              parts.grid);
+  LASSO_CHECK(parts.parameters >= 0, ErrorCode::kCorruptFile, "{}: {} parameters", source,
+              parts.parameters);
+  SamConfig config;
+  config.image_size = parts.image_size;
+  config.patch_size = parts.image_size / parts.grid;
+  config.prompt_dim = parts.channels;
+  config.num_multimask_outputs = parts.masks - 1;
+  config.window_size = 0;
+  return config;
+}
+
 engine::ModelRecord record_of(const SamModel& model) {
   engine::ModelRecord record = record_of(model.config, model.preprocess, model.hash);
   record.precision = model.precision;
@@ -216,7 +320,7 @@ engine::ModelRecord record_of(const SamModel& model) {
 
 SamModel read_model(const engine::LoadedEngine& engine, const std::string& source) {
   try {
-    return read_parts(engine, source);
+    return read_record(engine, source);
   } catch (const Error& error) {
     if (std::string_view(error.what()).substr(0, source.size()) == source) throw;
     fail(ErrorCode::kCorruptFile, "{}: {}", source, error.what());

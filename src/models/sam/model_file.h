@@ -12,6 +12,20 @@ namespace lasso::sam {
 
 inline constexpr char kFamily[] = "sam";
 
+// A model whose encoder or decoder was imported: what its programs show of it.
+struct ImportedParts {
+  std::string name;    // what the parts are, for people
+  int image_size = 0;  // side of the square that the encoder sees, pixels
+  int grid = 0;        // side of the embedding, tokens
+  int channels = 0;    // of the embedding
+  int masks = 0;       // of one run of the decoder
+  std::int64_t parameters = 0;
+};
+// Throws kCorruptFile, with `source` in the message, unless sizes are sane.
+SamConfig config_of(const ImportedParts& parts, const std::string& source);
+engine::ModelRecord record_of(const ImportedParts& parts, const Preprocess& preprocess,
+                              const std::string& hash);
+
 // What an engine's file says of a model: its configuration and preprocessing in the description.
 // The second also has the precision and, where it was measured, the accuracy.
 engine::ModelRecord record_of(const SamConfig& config, const Preprocess& preprocess,

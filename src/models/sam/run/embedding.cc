@@ -149,6 +149,41 @@ const float* Embedding::Impl::data() const {
 
 namespace sam {
 
+Embedding embedding_from_array(const TensorView& array, const SamModel& model, int image_width,
+                               int image_height) {
+  const SamConfig& config = model.config;
+  const Dims planes{config.prompt_dim, config.grid(), config.grid()};
+  Dims batch = planes;
+  batch.insert(batch.begin(), 1);
+  LASSO_CHECK(is_real(array.dtype) && (array.dims == planes || array.dims == batch),
+              ErrorCode::kInvalidArgument,
+              "an embedding is given as {} {}, and float {} or {} is expected",
+              to_string(array.dtype), to_string(array.dims), to_string(planes), to_string(batch));
+  LASSO_CHECK(array.data != nullptr, ErrorCode::kInvalidArgument, "an embedding has no data");
+  LASSO_CHECK(image_width >= 1 && image_height >= 1 && image_width <= kMaxSide &&
+                  image_height <= kMaxSide &&
+                  std::int64_t{image_width} * image_height <= kMaxPixels,
+              ErrorCode::kInvalidArgument,
+              "an embedding's image of {}x{} pixels: expected at least one and at most {}",
+              image_width, image_height, kMaxPixels);
+  const std::vector<float> values = read_f32(array);
+  const std::size_t bad = count_not_finite(values.data(), values.size());
+  LASSO_CHECK(bad == 0, ErrorCode::kInvalidArgument,
+              "an embedding has {} of {} values that are not finite", bad, values.size());
+  auto impl = std::make_shared<Embedding::Impl>();
+  impl->image_width = image_width;
+  impl->image_height = image_height;
+  impl->image_size = config.image_size;
+  impl->grid = config.grid();
+  impl->channels = config.prompt_dim;
+  impl->preprocess = model.preprocess.name;
+  impl->model_hash = model.hash;
+  impl->values = AlignedBuffer(values.size() * sizeof(float));
+  const auto side = static_cast<std::size_t>(config.grid());
+  transpose(values.data(), static_cast<std::size_t>(config.prompt_dim), side * side, impl->data());
+  return Access::make<Embedding>(std::move(impl));
+}
+
 EmbeddingBlocks::EmbeddingBlocks(std::shared_ptr<const backend::Device> device, std::size_t bytes)
     : device_(std::move(device)), bytes_(bytes) {
   free_.reserve(kMostFree);

@@ -13,6 +13,7 @@
 #include "core/aligned_buffer.h"
 #include "image/preprocess.h"
 #include "lasso/embedding.h"
+#include "models/sam/model.h"
 
 namespace lasso {
 
@@ -44,6 +45,10 @@ struct Embedding::Impl {
 };
 
 namespace sam {
+
+// See Embedding::from_array().
+Embedding embedding_from_array(const TensorView& array, const SamModel& model, int image_width,
+                               int image_height);
 
 // A device's memory for embeddings, which give it back: allocating and freeing it may wait for all
 // work of the device. From any thread; blocks keep it alive.

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <cmath>
 
 #include "core/access.h"
 #include "core/check.h"
@@ -36,8 +35,12 @@ constexpr std::int32_t kTopLeft = 2;
 constexpr std::int32_t kBottomRight = 3;
 
 // Points of the prompt as the decoder counts them: a box is two, and its absence is one of padding.
-std::size_t decoder_points(const Prompt& prompt) {
-  return prompt.points.size() + (prompt.box ? 2 : 1);
+std::size_t points_of(const Prompt& prompt) { return prompt.points.size() + (prompt.box ? 2 : 1); }
+
+// The decoder makes one mask for unambiguous prompts (the first) and several for ambiguous ones.
+MaskRange answer_of(const SamModel& model, const Prompt& prompt) {
+  const bool is_first = !prompt.multimask || model.masks() == 1;
+  return is_first ? MaskRange{0, 1} : MaskRange{1, model.candidates()};
 }
 
 engine::SessionOptions session_options(int threads) {
@@ -48,7 +51,9 @@ engine::SessionOptions session_options(int threads) {
 }
 
 // A power of two on a device, so that padding makes no run larger.
-std::size_t prompts_per_run(const SamConfig& config, bool is_on_device) {
+std::size_t prompts_per_run(const SamModel& model, bool is_on_device) {
+  if (!model.interface.prompts) return 1;
+  const SamConfig& config = model.config;
   const auto grid = static_cast<std::size_t>(config.grid());
   const std::size_t bytes =
       grid * grid * static_cast<std::size_t>(config.prompt_dim) * sizeof(float);
@@ -61,16 +66,18 @@ std::size_t prompts_per_run(const SamConfig& config, bool is_on_device) {
 
 }  // namespace
 
-Predictor::Predictor(std::shared_ptr<const SamModel> model, int threads)
+Predictor::Predictor(std::shared_ptr<const SamModel> model, int threads,
+                     const std::vector<EncoderStage>& stages)
     : model_(std::move(model)),
       session_(model_->module, session_options(threads)),
-      prompts_per_run_(prompts_per_run(model_->config, is_on_device())),
+      prompts_per_run_(prompts_per_run(*model_, is_on_device())),
+      chain_(stages, session_),
       images_(make_encoder_images(session_, *model_)),
       embedding_check_(session_) {
-  encoder_ = session_.program(kImageEncoder);
+  if (chain_.empty() && model_->interface.encoder) encoder_ = session_.program(kImageEncoder);
   image_tokens_program_ = session_.program(kImageTokens);
   decoder_ = session_.program(kMaskDecoder);
-  decoder_with_mask_ = session_.program(kMaskDecoderWithMask);
+  if (model_->interface.mask_input) decoder_with_mask_ = session_.program(kMaskDecoderWithMask);
   if (is_on_device()) {
     embedding_blocks_ =
         std::make_shared<EmbeddingBlocks>(session_.device(), embedding_values() * sizeof(float));
@@ -87,6 +94,7 @@ void Predictor::check_finite(std::size_t bad, std::size_t count, const What& wha
 }
 
 Embedding Predictor::encode(const ImageView& image) {
+  check_encoder();
   timings_ = {};
   const Stopwatch watch;
   images_->reserve(1);
@@ -96,6 +104,7 @@ Embedding Predictor::encode(const ImageView& image) {
 }
 
 std::vector<Embedding> Predictor::encode(const ImageView* images, std::size_t count) {
+  check_encoder();
   timings_ = {};
   std::vector<Embedding> embeddings;
   embeddings.reserve(count);
@@ -120,7 +129,25 @@ std::vector<Embedding> Predictor::encode(const ImageView* images, std::size_t co
   return embeddings;
 }
 
+void Predictor::set_trace(const engine::Session::Trace& trace) {
+  session_.set_trace(trace);
+  chain_.set_trace(trace);
+}
+
+std::size_t Predictor::decoder_points(const Prompt& prompt) const {
+  const auto fixed = static_cast<std::size_t>(model_->interface.points);
+  return fixed == 0 ? points_of(prompt) : fixed;
+}
+
+std::span<const std::int64_t> Predictor::bind_decoder(std::size_t prompts, std::size_t points) {
+  std::size_t count = 0;
+  if (model_->interface.prompts) decoder_symbols_[count++] = static_cast<std::int64_t>(prompts);
+  if (model_->interface.points == 0) decoder_symbols_[count++] = static_cast<std::int64_t>(points);
+  return std::span(decoder_symbols_).first(count);
+}
+
 std::size_t Predictor::images_per_run() const {
+  if (!chain_.empty() || !model_->interface.images) return 1;
   return is_on_device() ? kImagesPerDeviceRun : kImagesPerRun;
 }
 
@@ -136,6 +163,7 @@ std::size_t Predictor::embedding_values() const {
 
 Embedding Predictor::encode_preprocessed(const float* pixels, int image_width, int image_height) {
   LASSO_CHECK(pixels != nullptr, ErrorCode::kInvalidArgument, "pixels is null");
+  check_encoder();
   resized_size(model_->preprocess, image_width, image_height, model_->config.image_size);
   timings_ = {};
   const std::size_t bad = count_not_finite(pixels, image_values());
@@ -181,7 +209,13 @@ void Predictor::enqueue_encoder() {
   const std::array<engine::ConstTensorRef, 1> inputs{images_->input()};
   const std::array<engine::TensorRef, 1> outputs{
       engine::TensorRef(values, DType::kF32, engine::MemorySpace::kDevice)};
-  session_.enqueue(encoder_, batch, inputs, outputs);
+  if (chain_.empty()) {
+    session_.enqueue(encoder_, std::span(batch).first(model_->interface.images ? 1 : 0), inputs,
+                     outputs);
+  } else {
+    session_.wait();  // for the image
+    chain_.run(inputs.front(), outputs.front());
+  }
   for (std::size_t i = 0; count > 1 && i < count; ++i) {
     session_.stream().copy(memory_of(*encoded_[i]), values + i * bytes, bytes);
   }
@@ -220,62 +254,10 @@ Embedding Predictor::run_encoder(const ImageView& image, bool must_be_finite) {
   return result;
 }
 
-void Predictor::check_embedding(const Embedding& embedding) const {
-  LASSO_CHECK(Access::impl(embedding) != nullptr, ErrorCode::kInvalidArgument,
-              "the embedding is empty");
-  const Embedding::Impl& e = *Access::impl(embedding);
-  LASSO_CHECK(e.model_hash == model_->hash, ErrorCode::kInvalidArgument,
-              "the embedding was made by another model (hash {}, and this model's is {})",
-              e.model_hash, model_->hash);
-  LASSO_CHECK(e.preprocess == model_->preprocess.name, ErrorCode::kInvalidArgument,
-              "the embedding's image was prepared by \"{}\", and this engine prepares by \"{}\"",
-              e.preprocess, model_->preprocess.name);
-  LASSO_CHECK(e.grid == model_->config.grid() && e.channels == model_->config.prompt_dim &&
-                  e.image_size == model_->config.image_size,
-              ErrorCode::kInvalidArgument,
-              "the embedding is {}x{}x{} of a {} pixel square, and this model's are {}x{}x{} of {}",
-              e.grid, e.grid, e.channels, e.image_size, model_->config.grid(),
-              model_->config.grid(), model_->config.prompt_dim, model_->config.image_size);
-  LASSO_CHECK(
-      e.device == nullptr || !is_on_device() || e.device->name() == session_.device()->name(),
-      ErrorCode::kInvalidArgument,
-      "the embedding lies on the device {}, and this engine runs on {}", e.device->name(),
-      session_.device()->name());
-}
-
 engine::ConstTensorRef Predictor::input_of(const Embedding& embedding) const {
   const Embedding::Impl& e = *Access::impl(embedding);
   if (e.device == nullptr || !is_on_device()) return e.data();
   return {e.device_values.data(), DType::kF32, engine::MemorySpace::kDevice};
-}
-
-void Predictor::check_prompt(const Prompt& prompt, std::size_t index, std::size_t side) const {
-  LASSO_CHECK(!prompt.points.empty() || prompt.box || !prompt.mask_input.empty(),
-              ErrorCode::kInvalidArgument,
-              "prompt {} is empty: it needs a point, a box or a mask input", index);
-  for (const Point& point : prompt.points) {
-    LASSO_CHECK(std::isfinite(point.x) && std::isfinite(point.y), ErrorCode::kInvalidArgument,
-                "prompt {}: point ({}, {}) is not finite", index, point.x, point.y);
-    LASSO_CHECK(point.label == PointLabel::kBackground || point.label == PointLabel::kForeground,
-                ErrorCode::kInvalidArgument,
-                "prompt {}: label {} is neither 0 (background) nor 1 (foreground)", index,
-                static_cast<int>(point.label));
-  }
-  if (prompt.box) {
-    const Box& box = *prompt.box;
-    LASSO_CHECK(std::isfinite(box.x0) && std::isfinite(box.y0) && std::isfinite(box.x1) &&
-                    std::isfinite(box.y1) && box.x0 < box.x1 && box.y0 < box.y1,
-                ErrorCode::kInvalidArgument,
-                "prompt {}: box ({}, {}, {}, {}) has no area: x0 < x1 and y0 < y1 are expected",
-                index, box.x0, box.y0, box.x1, box.y1);
-  }
-  LASSO_CHECK(prompt.mask_input.empty() || prompt.mask_input.size() == side * side,
-              ErrorCode::kInvalidArgument,
-              "prompt {}: mask_input has {} values, and {}x{} low-resolution logits are expected",
-              index, prompt.mask_input.size(), side, side);
-  LASSO_CHECK(count_not_finite(prompt.mask_input.data(), prompt.mask_input.size()) == 0,
-              ErrorCode::kInvalidArgument, "prompt {}: mask_input has values that are not finite",
-              index);
 }
 
 void Predictor::segment(const Embedding& embedding, const Prompt* prompts, std::size_t count,
@@ -389,7 +371,9 @@ void Predictor::fill_inputs(const Embedding& embedding, const Prompt* prompts, c
     if (prompt.box) {
       add(prompt.box->x0, prompt.box->y0, kTopLeft);
       add(prompt.box->x1, prompt.box->y1, kBottomRight);
-    } else {
+    }
+    for (std::size_t points = prompt.points.size() + (prompt.box ? 2 : 0); points < batch.points;
+         ++points) {
       add(0, 0, kPadding);
     }
     mask_inputs_.insert(mask_inputs_.end(), prompt.mask_input.begin(), prompt.mask_input.end());
@@ -418,11 +402,10 @@ void Predictor::need_image_tokens(const Embedding& embedding) {
 
 void Predictor::enqueue_decoder(const Embedding& embedding, Batch& batch) {
   const std::size_t count = padded_prompts(batch.prompts.size());
-  const auto masks = static_cast<std::size_t>(model_->config.num_mask_tokens());
+  const std::size_t masks = model_->masks();
   batch.answers->reserve(count, masks, static_cast<std::size_t>(embedding.low_res_side()));
   batch.iou.resize(count * masks);
-  const std::array<std::int64_t, 2> symbols{static_cast<std::int64_t>(count),
-                                            static_cast<std::int64_t>(batch.points)};
+  const std::span<const std::int64_t> symbols = bind_decoder(count, batch.points);
   decoder_inputs_.clear();
   if (batch.mask_input) {
     decoder_inputs_.push_back(input_of(embedding));
@@ -440,7 +423,6 @@ void Predictor::enqueue_decoder(const Embedding& embedding, Batch& batch) {
                    outputs);
 }
 
-// The decoder makes one mask for unambiguous prompts (the first) and several for ambiguous ones.
 void Predictor::fill_request(const Embedding& embedding, const Prompt* prompts, const Batch& batch,
                              const SegmentOptions& options) {
   const Embedding::Impl& e = *Access::impl(embedding);
@@ -448,9 +430,8 @@ void Predictor::fill_request(const Embedding& embedding, const Prompt* prompts, 
                                        e.image_width, e.image_height, session_.target().features);
   request_.options = options;
   request_.prompts.clear();
-  const auto tokens = static_cast<std::size_t>(model_->config.num_mask_tokens());
   for (const std::size_t i : batch.prompts) {
-    request_.prompts.push_back(prompts[i].multimask ? MaskRange{1, tokens - 1} : MaskRange{0, 1});
+    request_.prompts.push_back(answer_of(*model_, prompts[i]));
   }
 }
 
@@ -458,10 +439,9 @@ void Predictor::store_result(const Batch& batch, std::size_t place, const Prompt
                              Segmentation& result) {
   const Stopwatch watch;
   const ThreadLimit limit(session_.threads());
-  const auto tokens = static_cast<std::size_t>(model_->config.num_mask_tokens());
   const std::size_t side = 4 * static_cast<std::size_t>(model_->config.grid());
-  const std::size_t masks = prompt.multimask ? tokens - 1 : 1;
-  const float* iou = batch.iou.data() + place * tokens + (prompt.multimask ? 1 : 0);
+  const auto [first, masks] = answer_of(*model_, prompt);
+  const float* iou = batch.iou.data() + place * model_->masks() + first;
   const std::size_t index = batch.prompts[place];
   check_finite(batch.answers->not_finite(place), masks * side * side,
                [&] { return fmt::format("prompt {}: the mask's logits", index); });

@@ -2,9 +2,11 @@
 #ifndef LASSO_MODELS_SAM_RUN_PREDICTOR_H_
 #define LASSO_MODELS_SAM_RUN_PREDICTOR_H_
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "backend/device.h"
@@ -15,6 +17,7 @@
 #include "models/sam/model.h"
 #include "models/sam/run/decoder_answers.h"
 #include "models/sam/run/embedding.h"
+#include "models/sam/run/encoder_chain.h"
 #include "models/sam/run/encoder_images.h"
 #include "models/sam/run/finite_check.h"
 
@@ -28,7 +31,9 @@ class NotFinite : public Error {
 
 class Predictor {
  public:
-  Predictor(std::shared_ptr<const SamModel> model, int threads);
+  // `stages` are the image encoder in place of the model's own; none: it is.
+  Predictor(std::shared_ptr<const SamModel> model, int threads,
+            const std::vector<EncoderStage>& stages = {});
   Predictor(const Predictor&) = delete;
   Predictor& operator=(const Predictor&) = delete;
 
@@ -51,7 +56,9 @@ class Predictor {
   void warm_up(const WarmUpLimits& limits);
 
   const Timings& timings() const { return timings_; }
+  const SamModel& model() const { return *model_; }
   engine::Session& session() { return session_; }
+  void set_trace(const engine::Session::Trace& trace);
 
  private:
   // Prompts that go through the decoder in one run (equal numbers of points, all with a mask or
@@ -66,9 +73,16 @@ class Predictor {
   };
 
   std::size_t images_per_run() const;
+  // Throws kInvalidArgument where there is no encoder.
+  void check_encoder() const;
+  // The values of the decoder's symbols; until the next call.
+  std::span<const std::int64_t> bind_decoder(std::size_t prompts, std::size_t points);
+  // Points of the prompt in a run of the decoder, padding included.
+  std::size_t decoder_points(const Prompt& prompt) const;
   void warm_up_plans(std::size_t images, std::size_t prompts, std::size_t points, bool mask_input);
   void warm_up_image(int width, int height);
-  std::size_t image_values() const;  // of one image of the encoder's input
+  Embedding blank_embedding() const;  // of zeros
+  std::size_t image_values() const;   // of one image of the encoder's input
   std::size_t embedding_values() const;
   bool is_on_device() const { return !session_.device()->is_host(); }
   // Of an image whose size and range `image` tells.
@@ -120,6 +134,7 @@ class Predictor {
   std::size_t decoder_with_mask_ = 0;
   Timings timings_;
 
+  EncoderChain chain_;  // empty: the encoder is a program of the model
   std::unique_ptr<EncoderImages> images_;
   std::vector<std::shared_ptr<Embedding::Impl>> encoded_;  // by the run of the encoder
   backend::Buffer embeddings_;                             // of several images, on the device
@@ -131,6 +146,7 @@ class Predictor {
   std::vector<backend::Buffer> image_tokens_;
   std::vector<engine::TensorRef> image_token_results_;
   std::vector<engine::ConstTensorRef> decoder_inputs_;
+  std::array<std::int64_t, 2> decoder_symbols_{};
   std::vector<Batch> batches_;  // as many as there are kinds of prompts in one call
   std::vector<bool> in_batch_;  // by prompt
   Segmentation answer_;         // that a sink takes

@@ -12,8 +12,10 @@
 #include <vector>
 
 #include "backend/test_target.h"
+#include "graph/builder.h"
 #include "image/random_picture.h"
 #include "lasso/mask.h"
+#include "models/sam/describe/describe.h"
 #include "models/sam/run/predictor.h"
 #include "support/errors.h"
 #include "support/files.h"
@@ -99,6 +101,33 @@ class PredictorDevice : public testing::Test {
   Predictor there_;
   Image picture_;
 };
+
+// A program in front of the encoder, and the encoder of another module: what goes from one to the
+// next stays on the device, whose streams do their work late.
+TEST_F(PredictorDevice, EncodersOfOtherModulesChain) {
+  const std::shared_ptr<const SamModel> model = micro(device_);
+  graph::Builder b("twice");
+  const graph::ValueId image = b.input("image", DType::kF32, {1, 256, 256, 3});
+  const graph::ValueId two = b.constant("two", make_tensor({1}, std::vector<float>{2}));
+  const graph::ValueId half = b.constant("half", make_tensor({1}, std::vector<float>{0.5F}));
+  using graph::Binary;
+  using graph::BinaryKind;
+  const graph::ValueId twice = b.add("twice", Binary{BinaryKind::kMul}, {image, two});
+  b.output(b.add("unread", Binary{BinaryKind::kAdd}, {image, two}), "unread");
+  b.output(b.add("once", Binary{BinaryKind::kMul}, {twice, half}), "once");
+  graph::Module first;
+  first.programs.push_back(b.finish());
+  const auto module = engine::compile(std::move(first), model->module->options);
+  const auto& programs = model->module->programs;
+  std::size_t encoder = 0;
+  while (programs.at(encoder).graph.name != kImageEncoder) ++encoder;
+  const std::vector<EncoderStage> stages{{module, 0, {}, {0}}, {model->module, encoder, {1}, {1}}};
+  Predictor chained(model, 2, stages);
+  const std::vector<float> expected = values_of(there_.encode(picture_.view()));
+  EXPECT_EQ(values_of(chained.encode(picture_.view())), expected);
+  chained.warm_up({});
+  EXPECT_EQ(values_of(chained.encode(picture_.view())), expected);
+}
 
 TEST_F(PredictorDevice, AnswersAsTheHostDoes) {
   const Embedding here = here_.encode(picture_.view());

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <vector>
 
+#include "core/access.h"
 #include "core/check.h"
 #include "core/threads.h"
 #include "models/sam/run/predictor.h"
@@ -28,15 +29,19 @@ void Predictor::warm_up(const WarmUpLimits& limits) {
       "{} prompts and {} points",
       limits.images, limits.image_width, limits.image_height, limits.prompts, limits.points,
       kMostPrompts, kMostPoints);
+  LASSO_CHECK(!limits.mask_input || model_->interface.mask_input, ErrorCode::kInvalidArgument,
+              "warm-up limits: prompts with a mask, and the decoder of {} takes none",
+              model_->parts);
   const auto prompts =
       padded_prompts(std::min(static_cast<std::size_t>(limits.prompts), prompts_per_run_));
-  const std::size_t points = static_cast<std::size_t>(limits.points) + 1;
+  const std::size_t points = std::max(static_cast<std::size_t>(limits.points) + 1,
+                                      static_cast<std::size_t>(model_->interface.points));
   const auto images = std::min(static_cast<std::size_t>(limits.images), images_per_run());
   warm_up_plans(images, prompts, points, limits.mask_input);
   images_->reserve(images);
   if (images > 1) grow(session_, embeddings_, images * embedding_values() * sizeof(float));
   const std::size_t low_res = 4 * static_cast<std::size_t>(model_->config.grid());
-  const auto tokens = static_cast<std::size_t>(model_->config.num_mask_tokens());
+  const std::size_t tokens = model_->masks();
   in_batch_.reserve(static_cast<std::size_t>(limits.prompts));
   // A batch of one prompt is handed over before the next is made.
   const std::size_t kinds = limits.mask_input ? 2 * points : points;
@@ -74,9 +79,14 @@ void Predictor::warm_up(const WarmUpLimits& limits) {
   warm_up_image(side, side);
   warm_up_image(1, 1);
   // Libraries set themselves up in their first run.
-  const Embedding embedding = run_encoder({nullptr, 1, 1}, false);
+  const Embedding embedding =
+      model_->interface.encoder ? run_encoder({nullptr, 1, 1}, false) : blank_embedding();
   Prompt prompt;
-  prompt.box = Box{0, 0, 1, 1};
+  if (model_->interface.points == 1) {  // which a box does not fit
+    prompt.points = {{0, 0, PointLabel::kForeground}};
+  } else {
+    prompt.box = Box{0, 0, 1, 1};
+  }
   SegmentOptions options;
   options.masks = false;
   const auto try_decoder = [&] {
@@ -96,18 +106,31 @@ void Predictor::warm_up(const WarmUpLimits& limits) {
   timings_ = {};
 }
 
+Embedding Predictor::blank_embedding() const {
+  const std::shared_ptr<Embedding::Impl> impl = new_embedding({nullptr, 1, 1});
+  if (impl->device == nullptr) {
+    std::fill_n(impl->data(), impl->size(), 0.0F);
+  } else {
+    const std::unique_ptr<backend::Stream> stream = impl->device->make_stream();
+    stream->fill(impl->device_values.data(), std::byte{0}, embedding_values() * sizeof(float));
+    stream->wait();
+  }
+  return Access::make<Embedding>(impl);
+}
+
 void Predictor::warm_up_plans(std::size_t images, std::size_t prompts, std::size_t points,
                               bool mask_input) {
   session_.keep_plans(images + 1 + prompts * points * (mask_input ? 2 : 1));
-  for (std::size_t count = 1; count <= images; ++count) {
+  const SamInterface& interface = model_->interface;
+  chain_.prepare();
+  for (std::size_t count = 1; chain_.empty() && interface.encoder && count <= images; ++count) {
     const std::array<std::int64_t, 1> batch{static_cast<std::int64_t>(count)};
-    session_.prepare(encoder_, batch);
+    session_.prepare(encoder_, std::span(batch).first(interface.images ? 1 : 0));
   }
   session_.prepare(image_tokens_program_, {});
   for (std::size_t count = 1; count <= prompts; count = padded_prompts(count + 1)) {
-    for (std::size_t n = 1; n <= points; ++n) {
-      const std::array<std::int64_t, 2> symbols{static_cast<std::int64_t>(count),
-                                                static_cast<std::int64_t>(n)};
+    for (std::size_t n = interface.points == 0 ? 1 : points; n <= points; ++n) {
+      const std::span<const std::int64_t> symbols = bind_decoder(count, n);
       session_.prepare(decoder_, symbols);
       if (mask_input) session_.prepare(decoder_with_mask_, symbols);
     }

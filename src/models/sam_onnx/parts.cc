@@ -1,0 +1,234 @@
+#include "models/sam_onnx/parts.h"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <utility>
+
+#include "core/check.h"
+#include "core/checksum.h"
+#include "core/memory.h"
+#include "formats/text.h"
+#include "models/onnx/family.h"
+#include "models/onnx/precision.h"
+#include "models/sam/describe/describe.h"
+#include "models/sam/family.h"
+#include "models/sam/model_file.h"
+#include "models/sam/precision.h"
+#include "models/sam_onnx/programs.h"
+
+namespace lasso::sam_onnx {
+
+namespace {
+
+// The side of a square of pixels whose embedding has so many tokens, as in all of SAM's encoders.
+std::int64_t usual_side(std::int64_t grid) { return 16 * grid; }
+constexpr std::int64_t kUsualSide = 1024;
+
+std::string file_name(const ModelSource& source) {
+  return printable(std::filesystem::path(source.path()).filename().string(), 60);
+}
+
+OnnxModel read_part(const ModelSource& source, const char* what) {
+  const Family& family = recognise(source);
+  LASSO_CHECK(&family == &onnx::family(), ErrorCode::kInvalidArgument,
+              "{}: a model of the family \"{}\", and an ONNX model is expected as the {}",
+              source.path(), family.name(), what);
+  return onnx::read_model(source);
+}
+
+// Throws kInvalidArgument for a stated name that no model has.
+void check_stated(const StatedRoles& stated, const std::vector<OnnxModel>& models) {
+  for (const auto& [role, name] : stated) {
+    const auto has = [&wanted = name](const std::vector<OnnxValueInfo>& values) {
+      return std::any_of(values.begin(), values.end(),
+                         [&](const OnnxValueInfo& value) { return value.name == wanted; });
+    };
+    const bool is_there = std::any_of(models.begin(), models.end(), [&](const OnnxModel& model) {
+      return has(model.graph.inputs) || has(model.graph.outputs);
+    });
+    LASSO_CHECK(is_there, ErrorCode::kInvalidArgument,
+                "{} is said to be \"{}\", and no model has an input or output of that name",
+                name_of(role), printable(name));
+  }
+}
+
+class PartsDescription final : public ModelDescription {
+ public:
+  PartsDescription(const Parts& parts, const DescribeOptions& options)
+      : roles_(stated_roles(parts.roles)) {
+    LASSO_CHECK(options.fixed_inputs.empty() && options.fixed_sizes.empty(),
+                ErrorCode::kInvalidArgument,
+                "inputs or sizes to fix are given, and those of SAM's parts are known by their "
+                "roles");
+    LASSO_CHECK(parts.decoder || parts.model, ErrorCode::kInvalidArgument,
+                "there is no mask decoder: give one, or a checkpoint that has one");
+    LASSO_CHECK(parts.model || options.config_path.empty(), ErrorCode::kInvalidArgument,
+                "ONNX models need no configuration, and {} is given beside them",
+                options.config_path);
+    read(parts, options);
+    add_encoder(options.preprocess);
+    add_decoder();
+    finish(options.preprocess);
+  }
+
+  engine::ModelRecord record() const override {
+    return sam::record_of(info_, preprocess_preset(preprocess_), hash_);
+  }
+  graph::Module programs() const override { return module_; }
+  std::uint64_t build_memory(bool into_file) const override {
+    std::uint64_t bytes = resident_bytes() + 64 * kMiB;
+    for (const OnnxModel& model : models_) {
+      bytes += (into_file ? 2 : 3) * onnx::weight_bytes(model);
+    }
+    return bytes + (checkpoint_ ? sam::build_memory(*checkpoint_, into_file) : 0);
+  }
+  // The encoder's layers as those of any imported model; the decoder's stay float32 unless they
+  // are a checkpoint's.
+  quant::PrecisionPlan precision_plan(Precision precision,
+                                      const engine::CompileOptions& options) const override {
+    LASSO_CHECK(precision != Precision::kAuto, ErrorCode::kInvalidArgument,
+                "precision auto is chosen by calibration, which models in parts do not have; "
+                "expected fp32, fp16, bf16 or int8");
+    quant::PrecisionPlan plan;
+    if (checkpoint_) {
+      plan = sam::precision_plan(checkpoint_->config, precision, options.target, options.reference);
+    }
+    for (const graph::Graph& program : module_.programs) {
+      if (program.name != sam::kImageEncoder || encoder_count_ == 0) continue;
+      quant::PrecisionPlan more =
+          onnx::precision_plan(program, precision, options.target, options.reference);
+      plan.layers.merge(more.layers);
+      plan.window_attention = more.window_attention;
+      plan.attention = more.attention;
+    }
+    return plan;
+  }
+
+ private:
+  void read(const Parts& parts, const DescribeOptions& options) {
+    std::vector<std::string> names;
+    Checksum sum;
+    for (const ModelSource& source : parts.encoders) {
+      models_.push_back(read_part(source, "image encoder"));
+      names.push_back(file_name(source));
+    }
+    encoder_count_ = models_.size();
+    if (parts.decoder) {
+      models_.push_back(read_part(*parts.decoder, "mask decoder"));
+      names.push_back(file_name(*parts.decoder));
+    }
+    for (const OnnxModel& model : models_) {
+      sum.update(onnx::hash_of(model, {}, {}));
+      info_.parameters += onnx::parameter_count(model);
+    }
+    if (parts.model) {
+      checkpoint_ = sam::checkpoint_of(*parts.model, options, "a decoder for ONNX encoders");
+      names.push_back(file_name(*parts.model));
+      sum.update(sam::fingerprint(*checkpoint_));
+      info_.parameters += sam::parameter_count(checkpoint_->config);
+    }
+    for (const auto& [role, name] : roles_) sum.update(fmt::format("{}={};", name_of(role), name));
+    hash_ = to_hex(sum.digest());
+    info_.name = fmt::format("{}", fmt::join(names, " + "));
+    check_stated(roles_, models_);
+    if (has_onnx_decoder()) shape_ = decoder_shape(models_.back(), roles_);
+    if (checkpoint_) module_ = sam::describe(*checkpoint_);
+  }
+
+  bool has_onnx_decoder() const { return models_.size() > encoder_count_; }
+
+  void drop_program(const char* name) {
+    std::erase_if(module_.programs,
+                  [&](const graph::Graph& program) { return program.name == name; });
+  }
+
+  void add_encoder(const std::string& preprocess) {
+    if (encoder_count_ == 0) {
+      info_.image_size =
+          checkpoint_ ? checkpoint_->config.image_size : static_cast<int>(usual_side(shape_->grid));
+      if (!checkpoint_) return;
+      info_.grid = checkpoint_->config.grid();
+      info_.channels = checkpoint_->config.prompt_dim;
+      return;
+    }
+    const std::int64_t side = checkpoint_ ? checkpoint_->config.image_size
+                              : shape_    ? usual_side(shape_->grid)
+                                          : kUsualSide;
+    const std::vector<OnnxModel> encoders(
+        models_.begin(), models_.begin() + static_cast<std::ptrdiff_t>(encoder_count_));
+    EncoderProgram encoder = encoder_program(encoders, side, roles_, preprocess);
+    info_.image_size = static_cast<int>(encoder.image_size);
+    info_.grid = static_cast<int>(encoder.grid);
+    info_.channels = static_cast<int>(encoder.channels);
+    preprocess_ = encoder.preprocess;
+    drop_program(sam::kImageEncoder);
+    module_.programs.insert(module_.programs.begin(), std::move(encoder.program));
+  }
+
+  void check_embedding(const std::string& decoder, std::int64_t grid, std::int64_t channels) {
+    LASSO_CHECK(info_.grid == 0 || (info_.grid == grid && info_.channels == channels),
+                ErrorCode::kInvalidArgument,
+                "{}: it takes an embedding of {} channels of {}x{}, and the image encoder gives {} "
+                "of {}x{}",
+                decoder, channels, grid, grid, info_.channels, info_.grid, info_.grid);
+    info_.grid = static_cast<int>(grid);
+    info_.channels = static_cast<int>(channels);
+  }
+
+  void add_decoder() {
+    if (!has_onnx_decoder()) {
+      const sam::SamConfig& config = checkpoint_->config;
+      check_embedding("the checkpoint's decoder", config.grid(), config.prompt_dim);
+      LASSO_CHECK(info_.image_size == config.image_size, ErrorCode::kInvalidArgument,
+                  "the checkpoint's decoder is for squares of {} pixels, and the image encoder "
+                  "takes {}",
+                  config.image_size, info_.image_size);
+      info_.masks = config.num_mask_tokens();
+      return;
+    }
+    const OnnxModel& model = models_.back();
+    check_embedding(model.path, shape_->grid, shape_->channels);
+    module_.splits.clear();
+    drop_program(sam::kMaskDecoder);
+    drop_program(sam::kMaskDecoderWithMask);
+    DecoderProgram decoder = decoder_program(model, *shape_, info_.image_size, false, roles_);
+    info_.masks = static_cast<int>(decoder.masks);
+    module_.programs.push_back(std::move(decoder.program));
+    module_.splits.push_back({sam::kMaskDecoder, sam::kImageTokens, {"image_embeddings"}});
+    if (!shape_->inputs.mask_input) return;
+    module_.programs.push_back(
+        decoder_program(model, *shape_, info_.image_size, true, roles_).program);
+  }
+
+  void finish(const std::string& preprocess) {
+    if (!preprocess.empty()) preprocess_ = preprocess;
+    if (preprocess_.empty()) preprocess_ = shape_ ? shape_->preprocess : "sam";
+    preprocess_preset(preprocess_);  // throws if unknown
+    LASSO_CHECK(info_.image_size % info_.grid == 0, ErrorCode::kUnsupported,
+                "{}: an image of {} pixels gives an embedding of {} tokens a side, which do not "
+                "divide it",
+                info_.name, info_.image_size, info_.grid);
+    sam::config_of(info_, info_.name);
+  }
+
+  StatedRoles roles_;
+  std::vector<OnnxModel> models_;  // encoders, and a decoder
+  std::size_t encoder_count_ = 0;
+  std::optional<sam::SamCheckpoint> checkpoint_;
+  std::optional<DecoderShape> shape_;  // of an ONNX decoder
+  graph::Module module_;
+  sam::ImportedParts info_;
+  std::string preprocess_;
+  std::string hash_;
+};
+
+}  // namespace
+
+std::unique_ptr<const ModelDescription> describe_parts(const Parts& parts,
+                                                       const DescribeOptions& options) {
+  return std::make_unique<PartsDescription>(parts, options);
+}
+
+}  // namespace lasso::sam_onnx
