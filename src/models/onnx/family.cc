@@ -124,14 +124,6 @@ class OnnxFamily final : public Family {
 
 }  // namespace
 
-OnnxModel read_model(const ModelSource& source) {
-  OnnxModel model = check_onnx(read_onnx(source.file()));
-  const std::vector<std::string> parts = unsupported_parts(model);
-  LASSO_CHECK(parts.empty(), ErrorCode::kUnsupported, "{}: not supported: {}", source.path(),
-              fmt::join(parts, "; "));
-  return model;
-}
-
 const Family& family() {
   static const OnnxFamily instance;
   return instance;
