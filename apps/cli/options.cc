@@ -259,14 +259,24 @@ void add_description_options(CLI::App* app, ModelOptions* options) {
   add_text(app, "--config", &options->config, "F.json",
            "What the tensors' shapes do not tell about the model.", kModelGroup);
   add_text(app, "--fixed-inputs", &options->fixed_inputs, "F.npz",
-           "Of an ONNX model: values of inputs that become part of it, which it needs of inputs "
-           "that shapes are computed from.",
+           "Of an ONNX model: values of inputs that become part of it, which makes it faster, and "
+           "which it needs of inputs that axes and the like are computed from.",
            kModelGroup);
   app->add_option(
          "--fixed-size", options->fixed_sizes,
          "Of an ONNX model: a number in place of an open size of its inputs, which it needs "
          "of sequences of recurrent layers. May be repeated.")
       ->type_name("NAME=N")
+      ->allow_extra_args(false)
+      ->check(not_empty)
+      ->group(kModelGroup);
+  app->add_option(
+         "--profile", options->profiles,
+         "The sizes that a symbol of the inputs' shapes may stand for, such as "
+         "batch=1:4:8: the least, the one that kernels are chosen for, and the most, which "
+         "memory is kept for. Repeatable, for several symbols. Default: all that the model "
+         "takes.")
+      ->type_name("NAME=MIN:OPT:MAX")
       ->allow_extra_args(false)
       ->check(not_empty)
       ->group(kModelGroup);

@@ -77,10 +77,11 @@ struct ModelOptions {
   std::string config;
   std::string fixed_inputs;              // an .npz
   std::vector<std::string> fixed_sizes;  // "NAME=N"
+  std::vector<std::string> profiles;     // "NAME=MIN:OPT:MAX"
   bool verify = false;                   // an engine file's weights
 };
 void add_model_option(CLI::App* app, ModelOptions* options);
-// --preprocess, --config, --fixed-inputs and --fixed-size
+// --preprocess, --config, --fixed-inputs, --fixed-size and --profile
 void add_description_options(CLI::App* app, ModelOptions* options);
 // --verify, for commands that take an engine file.
 void add_verify_option(CLI::App* app, ModelOptions* options);

@@ -140,6 +140,31 @@ std::vector<std::int64_t> parse_integers(const std::string& option, const std::s
   return result;
 }
 
+SizeRange parse_profile(const std::string& option, const std::string& text) {
+  const std::size_t equals = text.rfind('=');
+  SizeRange range;
+  std::vector<std::int64_t> sizes;
+  if (equals != std::string::npos && equals > 0) {
+    range.symbol = text.substr(0, equals);
+    std::string_view rest = std::string_view(text).substr(equals + 1);
+    while (true) {
+      const std::size_t colon = rest.find(':');
+      sizes.push_back(to_integer(rest.substr(0, colon)).value_or(0));
+      if (colon == std::string_view::npos) break;
+      rest.remove_prefix(colon + 1);
+    }
+  }
+  if (sizes.size() != 3 || sizes[0] < 1 || sizes[1] < sizes[0] || sizes[2] < sizes[1] ||
+      sizes[2] > SizeRange::kMost) {
+    usage_error("{} {}: expected NAME=MIN:OPT:MAX with 1 <= MIN <= OPT <= MAX <= {}", option, text,
+                SizeRange::kMost);
+  }
+  range.min = sizes[0];
+  range.opt = sizes[1];
+  range.max = sizes[2];
+  return range;
+}
+
 std::optional<std::vector<int>> gpus_of(const std::string& device) {
   constexpr int kMost = 1024;
   constexpr std::string_view kPrefix = "cuda:";

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "lasso/argument.h"
 #include "lasso/types.h"
 
 namespace lasso::app {
@@ -45,6 +46,9 @@ int parse_capability(const std::string& option, const std::string& text);
 
 // "W,H": pixels.
 std::pair<int, int> parse_size(const std::string& option, const std::string& text);
+// NAME=MIN:OPT:MAX
+SizeRange parse_profile(const std::string& option, const std::string& text);
+
 Point parse_point(const std::string& text);  // --point X,Y[,LABEL]
 Box parse_box(const std::string& text);      // --box X0,Y0,X1,Y1
 

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "lasso/argument.h"
 #include "lasso/error.h"
 #include "lasso/export.h"
 #include "lasso/tensor.h"
@@ -66,6 +67,10 @@ struct EngineOptions {
   // has for them. Nodes that need to know a size, such as recurrent layers the length of their
   // sequence, find it there; kernels are chosen for it, and no other size runs.
   std::map<std::string, std::int64_t> fixed_sizes;
+  // The sizes that symbols may stand for, where not all that the model takes: kernels are chosen
+  // for `opt`, memory is bounded by `max`, and a size that is outside is refused. A profile that
+  // the model has no symbol for, or that reaches beyond what it takes, throws kInvalidArgument.
+  std::vector<SizeRange> profiles;
   // The best instructions that kernels may use, one of isa_names(); on a GPU the compute
   // capability, such as "sm_80". Empty: all that the device has.
   std::string isa;
@@ -116,6 +121,9 @@ struct LayerInfo {
   // is preferred, if any, as "name.isa: 1.23 ms, by 66.5.20.1.0.0.0.0.2"; empty where they were not
   // measured.
   std::vector<std::string> times;
+  // What is computed in one where the model has several operations: "linear + gelu + residual",
+  // "layer_norm". Empty: a single one.
+  std::string fused;
   std::uint64_t weight_bytes = 0;  // packed
   double gflop = 0;  // at the representative shape (one image; one prompt of two points)
 };
@@ -124,6 +132,9 @@ struct ProgramInfo {
   std::string name;
   std::vector<std::string> inputs;  // "image: float32 [batch, 1024, 1024, 3]"
   std::vector<std::string> outputs;
+  std::vector<ArgumentInfo> arguments;  // the inputs, and then the outputs
+  // All symbols: those of the inputs' shapes, and those that a run computes before anything else.
+  std::vector<SizeRange> sizes;
   std::vector<LayerInfo> layers;
 };
 
@@ -206,6 +217,15 @@ struct ModelParts {
 // it is none that Engine::assemble() takes; empty: it is something else. Throws what reading does.
 LASSO_EXPORT std::string describe_part(const std::string& path);
 
+// What an engine would be; see Engine::preview().
+struct EnginePreview {
+  EngineInfo info;                         // without programs where something is not supported
+  std::vector<std::uint64_t> arena_bytes;  // as Engine::arena_bytes() says
+  // All that keeps the model from being built, a line each: operators that Lasso lacks with their
+  // nodes. Empty: it can be built.
+  std::vector<std::string> unsupported;
+};
+
 // Immutable; copies share one engine; any number of threads may use it, each through a Segmenter or
 // Runner of its own. Which family of models a file belongs to is told by its content.
 class LASSO_EXPORT Engine {
@@ -227,9 +247,15 @@ class LASSO_EXPORT Engine {
   // Precision::kAuto, which takes calibrate().
   static Engine build(const std::string& path, const EngineOptions& options = {});
 
-  // The same into an engine file, which is then loaded. The weights go to the file as they are
-  // packed, so that building needs far less memory than they take. The file appears complete or not
-  // at all. Also throws kInvalidArgument where it can't be written, and kDevice for a full disk.
+  // What build() would make of the model in `path`, with no weights packed: quick, and in little
+  // memory, for models of any size. What the model has that Lasso lacks is no error; `time_kernels`
+  // means nothing. Throws what build() throws otherwise.
+  static EnginePreview preview(const std::string& path, const EngineOptions& options = {});
+
+  // What build() makes into an engine file, which is then loaded. The weights go to the file as
+  // they are packed, so that building needs far less memory than they take. The file appears
+  // complete or not at all. Also throws kInvalidArgument where it can't be written, and kDevice for
+  // a full disk.
   static Engine build_file(const std::string& path, const std::string& engine_path,
                            const EngineOptions& options = {});
 

@@ -2,6 +2,7 @@
 #ifndef LASSO_LASSO_H_
 #define LASSO_LASSO_H_
 
+#include "lasso/argument.h"
 #include "lasso/calibration.h"
 #include "lasso/clicks.h"
 #include "lasso/device.h"

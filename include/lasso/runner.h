@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "lasso/argument.h"
 #include "lasso/device.h"
 #include "lasso/engine.h"
 #include "lasso/export.h"
@@ -17,19 +18,6 @@
 #include "lasso/tensor.h"
 
 namespace lasso {
-
-// An input or output of a program.
-struct ArgumentInfo {
-  std::string name;
-  ElementType type = ElementType::kFloat32;
-  // Each dimension: a number, or a symbol or formula of symbols such as "batch" and "points + 5",
-  // which the inputs of a run give their values.
-  std::vector<std::string> shape;
-  // Of an output whose number of rows depends on the data (what a non-maximum suppression leaves):
-  // the output, int32 with one element, that says how many there are. `shape` has the most that
-  // there may be. Empty: all rows count.
-  std::string count;
-};
 
 struct RunnerOptions {
   std::string program;  // one of EngineInfo::programs; empty: the only one
@@ -41,7 +29,8 @@ struct RunnerOptions {
 class LASSO_EXPORT Runner : public ModelRunner {
  public:
   // Throws kNotFound for a program that the engine lacks, and kInvalidArgument where it has several
-  // and none is named and for a number of threads out of range.
+  // and none is named and for a number of threads out of range. Where all symbols have a most,
+  // memory for it is taken at once: kOutOfMemory if there is not as much.
   explicit Runner(const Engine& engine, const RunnerOptions& options = {});
   ~Runner() override;
   Runner(Runner&&) noexcept;
@@ -59,8 +48,9 @@ class LASSO_EXPORT Runner : public ModelRunner {
 
   // Runs the program on one tensor for each input, by name, and returns one for each output. Throws
   // kInvalidArgument, naming the tensor, what it is and what is expected, for an input that is
-  // missing or unknown, of another type or shape, or, where it is itself an index into a table or
-  // a reshaped one, outside of that table; kCorruptFile where the engine's file has become shorter.
+  // missing or unknown, of another type or shape, outside of the profile of a size or computes one
+  // that is, or, where it is itself an index into a table, be it reshaped or of another type,
+  // outside of that table; kCorruptFile where the engine's file has become shorter.
   // Outputs are what the program computes, be they finite or not; of those with a count, the rows
   // that count, and no counts. Integers of 64 bits must fit into 32, in which programs compute.
   std::map<std::string, HostTensor> run(const std::map<std::string, HostTensorView>& inputs);
@@ -68,14 +58,21 @@ class LASSO_EXPORT Runner : public ModelRunner {
   void run(const std::map<std::string, HostTensorView>& inputs,
            std::map<std::string, HostTensor>* outputs) override;
 
+  // The same without names: one tensor for each of inputs(), and one for each of outputs() that is
+  // no count, in their order.
+  std::vector<HostTensor> run_in_order(const std::vector<HostTensorView>& inputs);
+
   // Asks for the same on tensors in the memory of the engine's GPU, and returns: the work begins
   // after what has been asked of `stream`, and what is asked of it from now on begins after the
   // work. There is one output for each of the program's, whose memory does not overlap an input's.
   // Indices are not checked: one outside of its table gives any row. Outputs with a count have the
   // most rows that there may be. Throws as run() does, also for
-  // outputs of another type or shape, and kUnsupported for an engine on the CPU.
+  // outputs of another type or shape, and kUnsupported for an engine on the CPU. Inputs in
+  // `host_inputs` lie in the host's memory, which may change when the call returns: those that
+  // decide sizes (ArgumentRole::kSizes) must, and any may.
   void enqueue(const std::map<std::string, DeviceTensorView>& inputs,
-               const std::map<std::string, DeviceTensorView>& outputs, DeviceStream stream);
+               const std::map<std::string, DeviceTensorView>& outputs, DeviceStream stream,
+               const std::map<std::string, HostTensorView>& host_inputs = {});
   // Where the tensors of enqueue() must lie: "cuda:0"; "cpu" for an engine on the CPU.
   std::string device() const;
 

@@ -6,8 +6,10 @@
 #include <utility>
 
 #include "api/engine_impl.h"
+#include "api/profiles.h"
 #include "api/tensor.h"
 #include "core/access.h"
+#include "core/aligned_buffer.h"
 #include "core/check.h"
 #include "core/cpu_features.h"
 #include "core/guard.h"
@@ -21,6 +23,7 @@
 #include "models/sam/family.h"
 #include "models/sam_onnx/parts.h"
 #include "models/sam_onnx/roles.h"
+#include "models/unsupported.h"
 
 namespace lasso {
 
@@ -45,12 +48,18 @@ engine::ModelRecord record_of(const ModelDescription& description, const EngineS
   return record;
 }
 
+graph::Module programs_of(const ModelDescription& description, const EngineSettings& settings) {
+  graph::Module module = description.programs();
+  apply_profiles(settings.options.profiles, module);
+  return module;
+}
+
 Model compile_model(const Family& family, const ModelDescription& description,
                     const EngineSettings& settings, const std::string& source) {
   engine::CompileOptions options = compile_options(description, settings);
   engine::LoadedEngine compiled;
   compiled.model = record_of(description, settings);
-  compiled.module = engine::compile(description.programs(), options);
+  compiled.module = engine::compile(programs_of(description, settings), options);
   return make_model(family, std::move(compiled), source);
 }
 
@@ -70,10 +79,79 @@ void build_model_file(const ModelDescription& description, const std::string& en
                       const EngineSettings& settings, const std::string& source) {
   check_memory(source, "building", description.build_memory(true), settings.options.memory_limit);
   const engine::CompileOptions compile = compile_options(description, settings);
-  engine::build_engine_file(engine_path, record_of(description, settings),
-                            [&](engine::WeightSink& sink) {
-                              return engine::compile(description.programs(), compile, sink);
-                            });
+  engine::build_engine_file(
+      engine_path, record_of(description, settings), [&](engine::WeightSink& sink) {
+        return engine::compile(programs_of(description, settings), compile, sink);
+      });
+}
+
+// Takes weights for packed, and packs none.
+class NoWeights final : public engine::WeightSink {
+ public:
+  void begin(std::uint64_t size) override { size_ = size; }
+  void store(const engine::StoredBytes& /*place*/, const Fill& /*fill*/) override {}
+  std::uint64_t size() const { return size_; }
+
+ private:
+  std::uint64_t size_ = 0;
+};
+
+std::vector<std::uint64_t> arena_bytes_of(const engine::CompiledModule& module, int threads) {
+  backend::TargetInfo target = module.options.target;
+  target.threads = thread_count(threads);
+  const auto& gpus = module.options.devices;
+  const auto device = gpus == nullptr ? backend::make_cpu_device(target) : gpus->first();
+  // Nothing is read from there: where a preview has no weights, any place will do.
+  const std::byte* weights = module.weights.data();
+  if (weights == nullptr) weights = reinterpret_cast<const std::byte*>(kAlignment);
+  std::vector<std::uint64_t> bytes;
+  for (const engine::CompiledProgram& program : module.programs) {
+    std::vector<std::int64_t> sizes;
+    for (const std::string& symbol : program.symbols) {
+      sizes.push_back(program.graph.typical.at(symbol));
+    }
+    const engine::Plan plan(module, program, *device, weights, sizes);
+    bytes.push_back(plan.arena_bytes());
+  }
+  return bytes;
+}
+
+// What `make` returns, or nothing and the reason why it is not supported.
+template <typename F>
+auto make_or_tell(std::vector<std::string>& unsupported, const F& make) -> decltype(make()) {
+  try {
+    return make();
+  } catch (const UnsupportedParts& error) {
+    unsupported = error.parts();
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kUnsupported) throw;
+    unsupported.emplace_back(error.what());
+  }
+  return nullptr;
+}
+
+EnginePreview preview_model(const ModelSource& source, EngineOptions options) {
+  options.time_kernels = false;
+  const EngineSettings settings(options);
+  const Family& family = recognise(source);
+  EnginePreview preview;
+  const auto description =
+      make_or_tell(preview.unsupported, [&] { return family.describe(source, settings.describe); });
+  if (description == nullptr) return preview;
+  const engine::CompileOptions compile = compile_options(*description, settings);
+  NoWeights sink;
+  engine::LoadedEngine compiled;
+  compiled.model = record_of(*description, settings);
+  compiled.module = make_or_tell(preview.unsupported, [&] {
+    return std::make_shared<const engine::CompiledModule>(
+        engine::compile(programs_of(*description, settings), compile, sink));
+  });
+  if (compiled.module == nullptr) return preview;
+  const Model model = make_model(family, std::move(compiled), source.path());
+  preview.info = engine_info(model);
+  preview.info.weight_bytes = sink.size();
+  preview.arena_bytes = arena_bytes_of(*model.module, options.threads);
+  return preview;
 }
 
 void build_model_file(const ModelSource& source, const std::string& engine_path,
@@ -143,6 +221,9 @@ void check_agreement(const std::string& path, const Engine::Impl& engine,
       "{}: the engine was built without TF32, and TF32 is asked for; build another one from "
       "its checkpoint",
       path);
+  LASSO_CHECK(options.profiles.empty(), ErrorCode::kInvalidArgument,
+              "{}: an engine file holds its profiles, and one of \"{}\" is given beside it", path,
+              options.profiles.front().symbol);
   LASSO_CHECK(options.fixed_inputs.empty() && options.fixed_sizes.empty(),
               ErrorCode::kInvalidArgument,
               "{}: an engine file holds what was fixed, and inputs or sizes to fix are given "
@@ -259,6 +340,10 @@ Engine Engine::build(const std::string& path, const EngineOptions& options) {
   return guarded([&] { return Engine(make_engine(build_model(ModelSource(path), options))); });
 }
 
+EnginePreview Engine::preview(const std::string& path, const EngineOptions& options) {
+  return guarded([&] { return preview_model(ModelSource(path), options); });
+}
+
 Engine Engine::build_file(const std::string& path, const std::string& engine_path,
                           const EngineOptions& options) {
   return guarded([&] {
@@ -347,23 +432,7 @@ Engine Engine::random(const std::string& architecture, std::uint64_t seed,
 const EngineInfo& Engine::info() const { return impl_->info; }
 
 std::vector<std::uint64_t> Engine::arena_bytes(int threads) const {
-  return guarded([&] {
-    const engine::CompiledModule& module = *impl_->model.module;
-    backend::TargetInfo target = module.options.target;
-    target.threads = thread_count(threads);
-    const auto& gpus = module.options.devices;
-    const auto device = gpus == nullptr ? backend::make_cpu_device(target) : gpus->first();
-    std::vector<std::uint64_t> bytes;
-    for (const engine::CompiledProgram& program : module.programs) {
-      std::vector<std::int64_t> sizes;
-      for (const std::string& symbol : program.symbols) {
-        sizes.push_back(program.graph.typical.at(symbol));
-      }
-      const engine::Plan plan(module, program, *device, module.weights.data(), sizes);
-      bytes.push_back(plan.arena_bytes());
-    }
-    return bytes;
-  });
+  return guarded([&] { return arena_bytes_of(*impl_->model.module, threads); });
 }
 
 std::string Engine::dump() const {

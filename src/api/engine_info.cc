@@ -1,6 +1,7 @@
 // What lasso::EngineInfo says of an engine.
 #include <utility>
 
+#include "api/arguments.h"
 #include "api/engine_impl.h"
 #include "core/cpu_features.h"
 #include "graph/graph.h"
@@ -46,6 +47,50 @@ struct FactorsOf {
   }
 };
 
+// What a node is made of, where it stands for several of a model's.
+struct FusedOf {
+  const graph::Node& node;
+
+  std::string operator()(const graph::Linear& op) const {
+    std::string text = with_activation("linear", op.activation);
+    if (node.inputs.size() > 3 && node.inputs[3] != graph::kNoValue) {
+      text = (text.empty() ? "linear" : text) + " + residual";
+    }
+    return text;
+  }
+  std::string operator()(const graph::MatMul& op) const {
+    return with_activation("matmul", op.activation);
+  }
+  std::string operator()(const graph::Conv2d& op) const {
+    return with_activation("conv2d", op.activation);
+  }
+  std::string operator()(const graph::ConvTranspose2d& op) const {
+    return with_activation("conv_transpose2d", op.activation);
+  }
+  std::string operator()(const graph::Binary& op) const {
+    return with_activation(std::string(graph::op_name(node.op)), op.activation);
+  }
+  std::string operator()(const graph::Unary& op) const {
+    const bool fused = op.kind == graph::UnaryKind::kGelu || op.kind == graph::UnaryKind::kSilu;
+    return fused ? std::string(graph::op_name(node.op)) : std::string();
+  }
+  std::string operator()(const graph::LayerNorm&) const { return name(); }
+  std::string operator()(const graph::AddNorm&) const { return name(); }
+  std::string operator()(const graph::WindowAttention&) const { return name(); }
+  std::string operator()(const graph::Attention&) const { return name(); }
+  std::string operator()(const graph::UpscaledProduct&) const { return name(); }
+  template <typename Other>
+  std::string operator()(const Other&) const {
+    return {};
+  }
+
+  std::string name() const { return std::string(graph::op_name(node.op)); }
+  static std::string with_activation(const std::string& name, graph::Activation activation) {
+    if (activation == graph::Activation::kNone) return {};
+    return fmt::format("{} + {}", name, graph::to_string(activation));
+  }
+};
+
 LayerInfo layer_info(const engine::CompiledProgram& program, std::size_t index) {
   const graph::Graph& graph = program.graph;
   const graph::Node& node = graph.nodes[index];
@@ -71,6 +116,7 @@ LayerInfo layer_info(const engine::CompiledProgram& program, std::size_t index) 
     layer.input_shapes.push_back(id == graph::kNoValue ? ""
                                                        : graph::to_string(graph.value(id).shape));
   }
+  layer.fused = std::visit(FusedOf{node}, node.op);
   layer.rejected = compiled.rejected;
   for (const engine::KernelTime& time : compiled.times) {
     const bool tuned =
@@ -92,6 +138,13 @@ ProgramInfo program_info(const engine::CompiledProgram& program) {
   for (const graph::ValueId id : program.graph.outputs) {
     info.outputs.push_back(describe_argument(program.graph.value(id)));
   }
+  for (const std::string& symbol : program.symbols) {
+    const graph::Range range = graph::range_of(program.graph.profile, symbol);
+    info.sizes.push_back({symbol, range.min, program.graph.typical.at(symbol), range.max});
+  }
+  info.arguments = inputs_of(program.graph);
+  for (ArgumentInfo& output : outputs_of(program.graph))
+    info.arguments.push_back(std::move(output));
   for (std::size_t i = 0; i < program.nodes.size(); ++i) {
     info.layers.push_back(layer_info(program, i));
   }

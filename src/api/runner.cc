@@ -7,15 +7,17 @@
 #include <iterator>
 #include <limits>
 #include <optional>
-#include <set>
 #include <utility>
 
+#include "api/arguments.h"
 #include "api/engine_impl.h"
+#include "api/index_checks.h"
 #include "api/tensor.h"
 #include "core/access.h"
 #include "core/check.h"
 #include "core/guard.h"
 #include "core/stopwatch.h"
+#include "engine/run/compute_sizes.h"
 #include "engine/run/session.h"
 #include "lasso/version.h"
 
@@ -25,7 +27,6 @@ namespace {
 
 using graph::Graph;
 using graph::Value;
-using graph::ValueId;
 using Inputs = std::map<std::string, HostTensorView>;
 using DeviceTensors = std::map<std::string, DeviceTensorView>;
 using Outputs = std::map<std::string, HostTensor>;
@@ -39,21 +40,6 @@ std::string names_of(const std::vector<ArgumentInfo>& arguments) {
 bool has_name(const std::vector<ArgumentInfo>& arguments, const std::string& name) {
   return std::any_of(arguments.begin(), arguments.end(),
                      [&](const ArgumentInfo& argument) { return argument.name == name; });
-}
-
-std::vector<ArgumentInfo> arguments_of(const Graph& graph, const std::vector<ValueId>& ids) {
-  std::vector<ArgumentInfo> arguments;
-  std::set<std::string> names;
-  for (const ValueId id : ids) {
-    const Value& value = graph.value(id);
-    LASSO_CHECK(names.insert(value.name).second, ErrorCode::kUnsupported,
-                "program {} has two arguments called \"{}\"", graph.name, value.name);
-    ArgumentInfo& argument = arguments.emplace_back();
-    argument.name = value.name;
-    argument.type = element_type(value.dtype);
-    for (const graph::Dim& dim : value.shape) argument.shape.push_back(graph::to_string(dim));
-  }
-  return arguments;
 }
 
 const Graph& program_named(const engine::CompiledModule& module, const std::string& name) {
@@ -71,54 +57,19 @@ const Graph& program_named(const engine::CompiledModule& module, const std::stri
   return module.programs.front().graph;
 }
 
-// The value that this one is another shape of.
-ValueId unreshaped(const Graph& graph, ValueId id) {
-  for (auto node = graph.nodes.rbegin(); node != graph.nodes.rend(); ++node) {
-    if (std::holds_alternative<graph::Reshape>(node->op) && node->outputs.front() == id) {
-      id = node->inputs.front();
-    }
-  }
-  return id;
-}
-
-// A table that is read by an input.
-struct IndexRange {
-  std::size_t input = 0;
-  graph::Dim rows = 0;
-  std::int64_t offset = 0;  // that the operation adds to an index
-  bool wrap = false;        // indices below 0 count from the end
+// A tensor that a caller gives.
+struct Given {
+  ElementType type = ElementType::kFloat32;
+  const std::vector<std::int64_t>* shape = nullptr;
+  void* data = nullptr;
+  engine::MemorySpace space = engine::MemorySpace::kHost;
 };
 
-// Of all inputs that are indices, as they come or reshaped. Kernels read no farther than a table,
-// whatever an index that is computed says.
-std::vector<IndexRange> index_ranges(const Graph& graph) {
-  std::vector<IndexRange> ranges;
-  for (const graph::Node& node : graph.nodes) {
-    const auto* gather = std::get_if<graph::Gather>(&node.op);
-    if (gather == nullptr) continue;
-    const auto input =
-        std::find(graph.inputs.begin(), graph.inputs.end(), unreshaped(graph, node.inputs.at(1)));
-    if (input == graph.inputs.end()) continue;
-    ranges.push_back(
-        {static_cast<std::size_t>(input - graph.inputs.begin()),
-         graph.value(node.inputs.at(0)).shape.at(static_cast<std::size_t>(gather->axis)),
-         gather->offset, gather->wrap});
-  }
-  return ranges;
+Given given(const HostTensorView& tensor) {
+  return {tensor.type, &tensor.shape, const_cast<void*>(tensor.data)};
 }
-
-// The place of each output's count among the outputs; none where all of it counts.
-std::vector<std::optional<std::size_t>> count_places(const Graph& graph) {
-  std::vector<std::optional<std::size_t>> places(graph.outputs.size());
-  for (std::size_t i = 0; i < places.size(); ++i) {
-    const auto count = graph.value(graph.outputs[i]).count;
-    const auto at =
-        count ? std::find(graph.outputs.begin(), graph.outputs.end(), *count) : graph.outputs.end();
-    // Of other dimensions than the first, zeros stand behind what counts.
-    const bool rows = at != graph.outputs.end() && graph.value(*count).shape.empty();
-    if (rows) places[i] = static_cast<std::size_t>(at - graph.outputs.begin());
-  }
-  return places;
+Given given(const DeviceTensorView& tensor) {
+  return {tensor.type, &tensor.shape, tensor.data, engine::MemorySpace::kDevice};
 }
 
 engine::SessionOptions session_options(int threads) {
@@ -135,66 +86,106 @@ struct Runner::Impl {
         session(Access::impl(engine)->model.module, session_options(threads)),
         graph(program_named(session.module(), name)),
         program(session.program(graph.name)),
-        inputs(arguments_of(graph, graph.inputs)),
-        outputs(arguments_of(graph, graph.outputs)),
+        inputs(inputs_of(graph)),
+        outputs(outputs_of(graph)),
         counts(count_places(graph)),
+        decides(decide_sizes(graph)),
         ranges(index_ranges(graph)) {
-    for (std::size_t i = 0; i < outputs.size(); ++i) {
-      if (counts[i]) outputs[i].count = outputs[*counts[i]].name;
+    reserve();
+  }
+
+  // Where all sizes have a most, the memory is there for it from the start.
+  void reserve() {
+    std::vector<std::int64_t> most;
+    for (const std::string& symbol : graph::symbols(graph)) {
+      most.push_back(graph::range_of(graph.profile, symbol).max);
+      if (most.back() == graph::kMaxSymbol) return;
+    }
+    if (most.empty()) return;
+    try {
+      session.prepare(program, most);
+    } catch (const Error& error) {
+      // Sizes that do not go together at their most need no memory for it.
+      if (error.code() != ErrorCode::kInvalidArgument) throw;
     }
   }
 
   void run(const Inputs& tensors, Outputs& results) {
     check_names(inputs, "input", tensors);
-    const graph::Bindings bindings = bind(tensors);
-    std::vector<engine::ConstTensorRef> from;
-    for (std::size_t i = 0; i < inputs.size(); ++i) {
-      const HostTensorView& tensor = tensors.at(inputs[i].name);
-      check_tensor("input", graph.value(graph.inputs[i]), inputs[i].type, tensor, bindings);
-      if (tensor.type == ElementType::kInt64) check_32_bits(inputs[i].name, tensor);
-      from.emplace_back(tensor.data, graph.value(graph.inputs[i]).dtype);
-    }
-    for (const IndexRange& range : ranges) check_indices(tensors, range, bindings);
-    std::vector<engine::TensorRef> to;
+    std::vector<Given> from;
+    for (const ArgumentInfo& input : inputs) from.push_back(given(tensors.at(input.name)));
+    const auto result = [&](std::size_t i) -> HostTensor& { return results[outputs[i].name]; };
+    run(from, result, [&] { drop_others(results); });
     for (std::size_t i = 0; i < outputs.size(); ++i) {
-      to.emplace_back(prepare(results, i, bindings), graph.value(graph.outputs[i]).dtype);
-    }
-    drop_others(results);
-    const Stopwatch watch;
-    session.run(program, symbols(bindings), from, to);
-    ms = watch.milliseconds();
-    for (std::size_t i = 0; i < outputs.size(); ++i) {
-      if (counts[i]) cut(results.at(outputs[i].name), results.at(outputs[*counts[i]].name));
-    }
-    for (const auto& count : counts) {
-      if (count) results.erase(outputs[*count].name);  // the shapes say it
+      if (outputs[i].role == ArgumentRole::kCount) results.erase(outputs[i].name);
     }
   }
 
-  void enqueue(const DeviceTensors& tensors, const DeviceTensors& results, DeviceStream stream) {
-    LASSO_CHECK(!session.device()->is_host(), ErrorCode::kUnsupported,
-                "enqueue() takes tensors in a GPU's memory, and the engine runs on the CPU");
-    check_names(inputs, "input", tensors);
-    check_names(outputs, "output", results);
-    const graph::Bindings bindings = bind(tensors);
-    constexpr auto kThere = engine::MemorySpace::kDevice;
-    std::vector<engine::ConstTensorRef> from;
-    for (std::size_t i = 0; i < inputs.size(); ++i) {
-      const Value& value = graph.value(graph.inputs[i]);
-      const DeviceTensorView& tensor = tensors.at(inputs[i].name);
-      check_tensor("input", value, inputs[i].type, tensor, bindings);
-      from.emplace_back(tensor.data, value.dtype, kThere);
+  std::vector<HostTensor> run_in_order(const std::vector<HostTensorView>& tensors) {
+    LASSO_CHECK(tensors.size() == inputs.size(), ErrorCode::kInvalidArgument,
+                "program {} takes {} inputs, and {} are given: expected {}", graph.name,
+                inputs.size(), tensors.size(), names_of(inputs));
+    std::vector<Given> from;
+    for (const HostTensorView& tensor : tensors) from.push_back(given(tensor));
+    std::vector<HostTensor> all(outputs.size());
+    run(
+        from, [&](std::size_t i) -> HostTensor& { return all[i]; }, [] {});
+    std::vector<HostTensor> results;
+    for (std::size_t i = 0; i < outputs.size(); ++i) {
+      if (outputs[i].role != ArgumentRole::kCount) results.push_back(std::move(all[i]));
+    }
+    return results;
+  }
+
+  // `result` gives the tensor of an output; `ready` is called before the program runs.
+  template <typename Result, typename Ready>
+  void run(const std::vector<Given>& tensors, const Result& result, const Ready& ready) {
+    const graph::Bindings bindings = check_inputs(tensors);
+    for (const IndexRange& range : ranges) {
+      const Given& tensor = tensors[range.input];
+      check_indices(inputs[range.input].name, {dtype_of(tensor.type), *tensor.shape, tensor.data},
+                    range, bindings);
     }
     std::vector<engine::TensorRef> to;
     for (std::size_t i = 0; i < outputs.size(); ++i) {
-      const Value& value = graph.value(graph.outputs[i]);
-      const DeviceTensorView& tensor = results.at(outputs[i].name);
-      check_tensor("output", value, outputs[i].type, tensor, bindings);
-      to.emplace_back(tensor.data, value.dtype, kThere);
+      to.emplace_back(prepare(result(i), i, bindings), graph.value(graph.outputs[i]).dtype);
+    }
+    ready();
+    const Stopwatch watch;
+    session.run(program, symbols(bindings), references(tensors), to);
+    ms = watch.milliseconds();
+    for (std::size_t i = 0; i < outputs.size(); ++i) {
+      if (counts[i]) cut(result(i), result(*counts[i]));
+    }
+  }
+
+  void enqueue(const DeviceTensors& tensors, const DeviceTensors& results, const Inputs& on_host,
+               DeviceStream stream) {
+    LASSO_CHECK(!session.device()->is_host(), ErrorCode::kUnsupported,
+                "enqueue() takes tensors in a GPU's memory, and the engine runs on the CPU");
+    check_names(inputs, "input", tensors, on_host);
+    check_names(outputs, "output", results);
+    std::vector<Given> from;
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      const auto host = on_host.find(inputs[i].name);
+      LASSO_CHECK(host != on_host.end() || !decides[i], ErrorCode::kInvalidArgument,
+                  "input \"{}\" decides sizes of the run, which the host must know before: give it "
+                  "among the inputs on the host",
+                  inputs[i].name);
+      from.push_back(host != on_host.end() ? given(host->second)
+                                           : given(tensors.at(inputs[i].name)));
+    }
+    const graph::Bindings bindings = check_inputs(from);
+    std::vector<engine::TensorRef> to;
+    for (std::size_t i = 0; i < outputs.size(); ++i) {
+      const Given tensor = given(results.at(outputs[i].name));
+      check_type("output", outputs[i].name, outputs[i].type, tensor.type);
+      check_tensor("output", graph.value(graph.outputs[i]), tensor, bindings);
+      to.emplace_back(tensor.data, graph.value(graph.outputs[i]).dtype, tensor.space);
     }
     session.stream().follow(stream.handle);
     // What it throws, it throws when nothing is under way.
-    session.enqueue(program, symbols(bindings), from, to);
+    session.enqueue(program, symbols(bindings), references(from), to);
     session.stream().lead(stream.handle);
   }
 
@@ -206,40 +197,91 @@ struct Runner::Impl {
     return values;
   }
 
-  // `what` is "input" or "output".
-  template <typename Tensors>
-  void check_names(const std::vector<ArgumentInfo>& arguments, const char* what,
-                   const Tensors& tensors) const {
-    for (const auto& [name, tensor] : tensors) {
-      LASSO_CHECK(has_name(arguments, name), ErrorCode::kInvalidArgument,
-                  "program {} has no {} \"{}\": expected {}", graph.name, what, name,
-                  names_of(arguments));
+  std::vector<engine::ConstTensorRef> references(const std::vector<Given>& tensors) const {
+    std::vector<engine::ConstTensorRef> from;
+    for (std::size_t i = 0; i < tensors.size(); ++i) {
+      from.emplace_back(tensors[i].data, graph.value(graph.inputs[i]).dtype, tensors[i].space);
     }
-    for (const ArgumentInfo& argument : arguments) {
-      LASSO_CHECK(tensors.count(argument.name) > 0, ErrorCode::kInvalidArgument,
-                  "{} \"{}\" of program {} is missing: expected {}", what, argument.name,
-                  graph.name, names_of(arguments));
+    return from;
+  }
+
+  // What the inputs' sizes, and what is computed from their values, give the symbols.
+  graph::Bindings check_inputs(const std::vector<Given>& tensors) const {
+    graph::Bindings bindings = bind(tensors);
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      check_tensor("input", graph.value(graph.inputs[i]), tensors[i], bindings);
+      if (tensors[i].type == ElementType::kInt64 &&
+          tensors[i].space == engine::MemorySpace::kHost) {
+        check_32_bits(inputs[i].name, tensors[i]);
+      }
+    }
+    if (graph.computed.graph != nullptr) compute(tensors, bindings);
+    return bindings;
+  }
+
+  void compute(const std::vector<Given>& tensors, graph::Bindings& bindings) const {
+    std::vector<const void*> pointers;
+    std::vector<std::string> names;
+    for (std::size_t i = 0; i < tensors.size(); ++i) {
+      pointers.push_back(decides[i] ? tensors[i].data : nullptr);
+      if (decides[i]) names.push_back(fmt::format("\"{}\"", inputs[i].name));
+    }
+    const std::string where =
+        names.empty() ? std::string() : fmt::format("input {}: ", fmt::join(names, " and "));
+    const auto sizes = engine::compute_sizes(graph, bindings, pointers);
+    for (std::size_t k = 0; k < sizes.size(); ++k) {
+      const std::string& symbol = graph.computed.symbols[k];
+      const graph::Range range = graph::range_of(graph.profile, symbol);
+      LASSO_CHECK(sizes[k] >= range.min && sizes[k] <= range.max, ErrorCode::kInvalidArgument,
+                  "{}{} is {}, as it is computed before the run, and {} to {} is expected", where,
+                  symbol, sizes[k], range.min, range.max);
+      bindings[symbol] = sizes[k];
     }
   }
 
-  // Every symbol stands alone as a dimension of some input, which gives it its value.
+  // `what` is "input" or "output".
   template <typename Tensors>
-  graph::Bindings bind(const Tensors& tensors) const {
+  void check_names(const std::vector<ArgumentInfo>& arguments, const char* what,
+                   const Tensors& tensors, const Inputs& on_host = {}) const {
+    const auto check_known = [&](const std::string& name) {
+      LASSO_CHECK(has_name(arguments, name), ErrorCode::kInvalidArgument,
+                  "program {} has no {} \"{}\": expected {}", graph.name, what, name,
+                  names_of(arguments));
+    };
+    for (const auto& [name, tensor] : tensors) check_known(name);
+    for (const auto& [name, tensor] : on_host) check_known(name);
+    for (const ArgumentInfo& argument : arguments) {
+      const std::size_t given = tensors.count(argument.name) + on_host.count(argument.name);
+      LASSO_CHECK(given > 0, ErrorCode::kInvalidArgument,
+                  "{} \"{}\" of program {} is missing: expected {}", what, argument.name,
+                  graph.name, names_of(arguments));
+      LASSO_CHECK(given == 1, ErrorCode::kInvalidArgument,
+                  "{} \"{}\" of program {} is given both on the host and on the device", what,
+                  argument.name, graph.name);
+    }
+  }
+
+  // The symbols that stand alone as a dimension of some input, which gives them their values.
+  graph::Bindings bind(const std::vector<Given>& tensors) const {
     graph::Bindings bindings;
     for (std::size_t i = 0; i < inputs.size(); ++i) {
-      const auto& tensor = tensors.at(inputs[i].name);
+      const std::vector<std::int64_t>& seen = *tensors[i].shape;
       const Value& value = graph.value(graph.inputs[i]);
-      check_type("input", inputs[i].name, inputs[i].type, tensor.type);
-      LASSO_CHECK(tensor.shape.size() == value.shape.size(), ErrorCode::kInvalidArgument,
-                  "input \"{}\" is {}, and {} is expected", inputs[i].name, to_string(tensor.shape),
+      check_type("input", inputs[i].name, inputs[i].type, tensors[i].type);
+      LASSO_CHECK(seen.size() == value.shape.size(), ErrorCode::kInvalidArgument,
+                  "input \"{}\" is {}, and {} is expected", inputs[i].name, to_string(seen),
                   graph::to_string(value.shape));
       for (std::size_t d = 0; d < value.shape.size(); ++d) {
         const auto symbol = value.shape[d].as_symbol();
         if (!symbol) continue;
-        LASSO_CHECK(tensor.shape[d] >= 1, ErrorCode::kInvalidArgument,
-                    "input \"{}\" is {}: {} must be at least 1", inputs[i].name,
-                    to_string(tensor.shape), *symbol);
-        bindings.try_emplace(*symbol, tensor.shape[d]);
+        const graph::Range range = graph::range_of(graph.profile, *symbol);
+        LASSO_CHECK(seen[d] >= 1, ErrorCode::kInvalidArgument,
+                    "input \"{}\" is {}: {} must be at least 1", inputs[i].name, to_string(seen),
+                    *symbol);
+        LASSO_CHECK(seen[d] >= range.min && seen[d] <= range.max, ErrorCode::kInvalidArgument,
+                    "input \"{}\" is {}: {} is {}, and {} to {} is expected", inputs[i].name,
+                    to_string(seen), *symbol, seen[d], range.min, range.max);
+        bindings.try_emplace(*symbol, seen[d]);
       }
     }
     return bindings;
@@ -252,17 +294,15 @@ struct Runner::Impl {
                 to_string(expected));
   }
 
-  template <typename Tensor>
-  void check_tensor(const char* what, const Value& value, ElementType type, const Tensor& tensor,
-                    const graph::Bindings& bindings) const {
-    check_type(what, value.name, type, tensor.type);
+  static void check_tensor(const char* what, const Value& value, const Given& tensor,
+                           const graph::Bindings& bindings) {
     const Dims expected = graph::evaluate(value.shape, bindings);
     std::string where;
     for (const auto& [symbol, size] : bindings) {
       where += fmt::format("{}{} = {}", where.empty() ? " where " : ", ", symbol, size);
     }
-    LASSO_CHECK(tensor.shape == expected, ErrorCode::kInvalidArgument,
-                "{} \"{}\" is {}, and {} is expected{}", what, value.name, to_string(tensor.shape),
+    LASSO_CHECK(*tensor.shape == expected, ErrorCode::kInvalidArgument,
+                "{} \"{}\" is {}, and {} is expected{}", what, value.name, to_string(*tensor.shape),
                 graph::to_string(value.shape), where);
     LASSO_CHECK(tensor.data != nullptr, ErrorCode::kInvalidArgument, "{} \"{}\" has no data", what,
                 value.name);
@@ -273,9 +313,9 @@ struct Runner::Impl {
   }
 
   // Programs compute with integers of 32 bits.
-  static void check_32_bits(const std::string& name, const HostTensorView& tensor) {
+  static void check_32_bits(const std::string& name, const Given& tensor) {
     const auto* values = static_cast<const std::int64_t*>(tensor.data);
-    const std::int64_t count = element_count(tensor.shape);
+    const std::int64_t count = element_count(*tensor.shape);
     const auto outside = std::find_if(values, values + count, [](std::int64_t value) {
       return value < std::numeric_limits<std::int32_t>::min() ||
              value > std::numeric_limits<std::int32_t>::max();
@@ -294,25 +334,9 @@ struct Runner::Impl {
     tensor.bytes.resize(static_cast<std::size_t>(rows) * row_bytes);
   }
 
-  void check_indices(const Inputs& tensors, const IndexRange& range,
-                     const graph::Bindings& bindings) const {
-    const std::int64_t rows = range.rows.evaluate(bindings);
-    const std::int64_t least = (range.wrap ? -rows : 0) - range.offset;
-    const std::int64_t most = rows - 1 - range.offset;
-    const HostTensorView& tensor = tensors.at(inputs[range.input].name);
-    const auto* index = static_cast<const std::int32_t*>(tensor.data);
-    const std::int64_t count = element_count(tensor.shape);
-    const auto outside = std::find_if(
-        index, index + count, [&](std::int32_t value) { return value < least || value > most; });
-    LASSO_CHECK(outside == index + count, ErrorCode::kInvalidArgument,
-                "input \"{}\" has the value {}, and {} to {} are expected",
-                inputs[range.input].name, *outside, least, most);
-  }
-
   // The memory of output i, with its type and shape.
-  void* prepare(Outputs& results, std::size_t i, const graph::Bindings& bindings) const {
+  void* prepare(HostTensor& tensor, std::size_t i, const graph::Bindings& bindings) const {
     const Value& value = graph.value(graph.outputs[i]);
-    HostTensor& tensor = results[value.name];
     tensor.type = outputs[i].type;
     tensor.shape = graph::evaluate(value.shape, bindings);
     tensor.bytes.resize(static_cast<std::size_t>(element_count(tensor.shape)) *
@@ -333,6 +357,7 @@ struct Runner::Impl {
   std::vector<ArgumentInfo> inputs;
   std::vector<ArgumentInfo> outputs;
   std::vector<std::optional<std::size_t>> counts;  // see count_places()
+  std::vector<bool> decides;                       // by input: its values decide sizes
   std::vector<IndexRange> ranges;
   double ms = 0;
 };
@@ -379,9 +404,14 @@ void Runner::run(const std::map<std::string, HostTensorView>& inputs,
   guarded([&] { impl_->run(inputs, *outputs); });
 }
 
+std::vector<HostTensor> Runner::run_in_order(const std::vector<HostTensorView>& inputs) {
+  return guarded([&] { return impl_->run_in_order(inputs); });
+}
+
 void Runner::enqueue(const std::map<std::string, DeviceTensorView>& inputs,
-                     const std::map<std::string, DeviceTensorView>& outputs, DeviceStream stream) {
-  guarded([&] { impl_->enqueue(inputs, outputs, stream); });
+                     const std::map<std::string, DeviceTensorView>& outputs, DeviceStream stream,
+                     const std::map<std::string, HostTensorView>& host_inputs) {
+  guarded([&] { impl_->enqueue(inputs, outputs, host_inputs, stream); });
 }
 
 std::string Runner::device() const { return impl_->session.device()->name(); }

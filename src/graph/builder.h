@@ -26,6 +26,7 @@ class Builder {
   void set_count(ValueId value, ValueId count) { graph_.value(value).count = count; }
   void output(ValueId value, const std::string& name);
 
+  const Graph& graph() const { return graph_; }  // as far as it is written
   const Value& value(ValueId id) const { return graph_.value(id); }
   // Whether a node makes the value.
   bool is_made(ValueId id) const;

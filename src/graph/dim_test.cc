@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "graph/dim_json.h"
+#include "graph/profile.h"
 #include "lasso/error.h"
 
 namespace lasso::graph {
@@ -189,6 +190,21 @@ TEST(Dim, TellsSymbolsFromExpressions) {
   EXPECT_FALSE((kPoints + 1).as_symbol().has_value());
   EXPECT_FALSE((kPoints * 2).as_symbol().has_value());
   EXPECT_FALSE(Dim(1).as_symbol().has_value());
+}
+
+// Of the box that a profile is, a bound that may be too low, and never too high.
+TEST(Dim, LeastValuesOfProfiles) {
+  const Profile profile{{"height", {2, 3, 8}}, {"points", {1, 1, 5}}};
+  const auto least = [&](const Dim& dim) { return least_value(dim, profile); };
+  EXPECT_EQ(least(Dim(9) - kHeight), 1);
+  EXPECT_EQ(least(kHeight - kPoints), -3);
+  EXPECT_EQ(least(kHeight * kPoints + 1), 3);
+  EXPECT_EQ(least(Dim(5) - kHeight.floor_divided_by(2)), 1);
+  EXPECT_EQ(least((kHeight - 5).floor_divided_by(2)), -2);
+  // Without a profile, products are beyond 64 bits.
+  const Dim open = Dim::symbol("a") * Dim::symbol("b") * Dim::symbol("c");
+  EXPECT_EQ(least(open), 1);
+  EXPECT_EQ(least(Dim(7) - open), std::nullopt);
 }
 
 }  // namespace

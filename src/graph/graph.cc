@@ -27,6 +27,7 @@ std::vector<std::string> symbols(const Graph& graph) {
       }
     }
   }
+  for (const std::string& symbol : graph.computed.symbols) names.push_back(symbol);
   return names;
 }
 

@@ -4,6 +4,7 @@
 #define LASSO_GRAPH_GRAPH_H_
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -37,6 +38,17 @@ struct Node {
   std::vector<ValueId> outputs;
 };
 
+struct Graph;
+
+// Symbols that no input has as a dimension. Before a program is bound to sizes, a small graph
+// computes their values on the host, from values or sizes of inputs (graph/computed_sizes.h).
+struct ComputedSizes {
+  std::vector<std::string> symbols;
+  // Its inputs are the program's, and its one output is int32 with an element for each symbol. Its
+  // constants hold their data. Null where there are no symbols.
+  std::shared_ptr<const Graph> graph;
+};
+
 struct Graph {
   std::string name;
   std::vector<Value> values;
@@ -46,6 +58,7 @@ struct Graph {
   // What symbols usually stand for: kernels are chosen and costs are stated for these sizes.
   Bindings typical;
   Profile profile;  // what they may stand for
+  ComputedSizes computed;
 
   const Value& value(ValueId id) const { return values.at(static_cast<std::size_t>(id)); }
   Value& value(ValueId id) { return values.at(static_cast<std::size_t>(id)); }
@@ -68,12 +81,14 @@ struct Module {
 // How often each value is used: as an input of a node, an output of the program, or a count.
 std::vector<std::int32_t> use_counts(const Graph& graph);
 
-// The symbols that stand alone as a dimension of an input, in order of appearance: the binding key.
+// The symbols that stand alone as a dimension of an input, in order of appearance, and behind them
+// the computed ones: the binding key.
 std::vector<std::string> symbols(const Graph& graph);
 
 // Throws kInternal, naming program and value, unless the graph is well-formed: ids in range, single
 // assignment, definitions before uses, shapes and types as inference gives them, counts beside what
-// they count, every symbol bound by an input. Throws kInvalidArgument for a profile that is none.
+// they count, every symbol bound by an input or computed by a small graph. Throws kInvalidArgument
+// for a profile that is none.
 void verify(const Graph& graph);
 
 // The size of every symbol: the profile's least, and what is typical of it, the profile's opt where
@@ -81,10 +96,13 @@ void verify(const Graph& graph);
 Bindings least_sizes(const Graph& graph);
 Bindings typical_sizes(const Graph& graph);
 
-// The first dimension that some sizes of the profile make smaller than 1, or that shrinks as a
-// symbol grows, as "dimension rows - 2 in \"x\""; empty if there is none: then every binding
-// leaves every value at least one element.
+// The first dimension that sizes of the profile may make smaller than 1, as "dimension rows - 2 in
+// \"x\""; empty if there is none: then every binding leaves every value at least one element.
 std::string empty_dimension(const Graph& graph);
+
+// Throws kInvalidArgument, naming program and value, for a slice that reaches beyond its input at
+// these sizes.
+void check_slices(const Graph& graph, const Bindings& bindings);
 
 // Readable text, one line per node.
 std::string to_string(const Graph& graph);

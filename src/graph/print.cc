@@ -50,6 +50,10 @@ std::string to_string(const Graph& graph) {
   for (const ValueId id : graph.outputs) {
     text += fmt::format("  output {}\n", reference(graph, id));
   }
+  if (graph.computed.graph != nullptr) {
+    text += fmt::format("  sizes  {}\n{}", fmt::join(graph.computed.symbols, ", "),
+                        to_string(*graph.computed.graph));
+  }
   return text;
 }
 

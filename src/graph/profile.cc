@@ -1,5 +1,8 @@
 #include "graph/profile.h"
 
+#include <limits>
+#include <utility>
+
 #include "core/check.h"
 
 namespace lasso::graph {
@@ -7,6 +10,67 @@ namespace lasso::graph {
 Range range_of(const Profile& profile, const std::string& symbol) {
   const auto found = profile.find(symbol);
   return found == profile.end() ? Range{} : found->second;
+}
+
+namespace {
+
+constexpr std::int64_t kLargest = std::numeric_limits<std::int64_t>::max();
+
+struct Bounds {
+  std::int64_t least = 0;
+  std::int64_t most = 0;
+};
+
+std::optional<Bounds> bounds_of(const Dim& dim, const Profile& profile);
+
+std::optional<Bounds> bounds_of(const Factor& factor, const Profile& profile) {
+  if (factor.is_symbol()) {
+    const Range range = range_of(profile, factor.symbol());
+    return Bounds{range.min, range.max};
+  }
+  auto bounds = bounds_of(factor.numerator(), profile);
+  if (!bounds || bounds->least < 0) return {};
+  return Bounds{bounds->least / factor.divisor(), bounds->most / factor.divisor()};
+}
+
+// Numbers beyond 64 bits become the largest: bounds of what is not negative stay bounds from below.
+std::int64_t product_of(std::int64_t a, std::int64_t b) {
+  std::int64_t product = 0;
+  return __builtin_mul_overflow(a, b, &product) ? kLargest : product;
+}
+
+// Products of factors that are not negative lie between the products of their bounds.
+std::optional<Bounds> bounds_of(const Dim& dim, const Profile& profile) {
+  Bounds sum;
+  for (const auto& [factors, coefficient] : dim.terms()) {
+    Bounds product{1, 1};
+    for (const Factor& factor : factors) {
+      const auto bounds = bounds_of(factor, profile);
+      if (!bounds || bounds->least < 0) return {};
+      product = {product_of(product.least, bounds->least), product_of(product.most, bounds->most)};
+    }
+    const bool falls = coefficient < 0;
+    if (falls && product.most == kLargest) return {};
+    if (falls) std::swap(product.least, product.most);
+    std::int64_t least = 0;
+    if (__builtin_mul_overflow(coefficient, product.least, &least)) {
+      if (falls) return {};
+      least = kLargest;
+    }
+    const std::int64_t most =
+        falls ? coefficient * product.most : product_of(coefficient, product.most);
+    if (__builtin_add_overflow(sum.least, least, &sum.least)) return {};
+    if (__builtin_add_overflow(sum.most, most, &sum.most)) sum.most = kLargest;
+  }
+  return sum;
+}
+
+}  // namespace
+
+std::optional<std::int64_t> least_value(const Dim& dim, const Profile& profile) {
+  const auto bounds = bounds_of(dim, profile);
+  if (!bounds) return {};
+  return bounds->least;
 }
 
 void check_profile(const std::string& program, const Profile& profile) {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 
 #include "graph/dim.h"
@@ -24,6 +25,10 @@ struct Range {
 // By symbol. A symbol that is not named takes any size from 1 to kMaxSymbol.
 using Profile = std::map<std::string, Range>;
 Range range_of(const Profile& profile, const std::string& symbol);
+
+// A bound from below of what a dimension may be: the sum of its terms' bounds. Nothing where a
+// factor may be negative, or numbers of 64 bits are too small.
+std::optional<std::int64_t> least_value(const Dim& dim, const Profile& profile);
 
 // Throws kInvalidArgument, naming program and symbol, unless 1 <= min <= opt <= max <= kMaxSymbol.
 void check_profile(const std::string& program, const Profile& profile);

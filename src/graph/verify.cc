@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "core/check.h"
+#include "graph/computed_sizes.h"
 #include "graph/graph.h"
 
 namespace lasso::graph {
@@ -26,6 +27,7 @@ class Verifier {
     for (const ValueId id : graph_.outputs) {
       check(is_defined(id), id, "is an output and is never made");
     }
+    check_computed_sizes(graph_);
     check_symbols();
   }
 
@@ -132,15 +134,33 @@ Bindings typical_sizes(const Graph& graph) {
 }
 
 std::string empty_dimension(const Graph& graph) {
-  const Bindings least = least_sizes(graph);
   for (const Value& value : graph.values) {
     for (const Dim& dim : value.shape) {
-      if (!dim.grows_from(least) || dim.evaluate(least) < 1) {
+      if (least_value(dim, graph.profile).value_or(0) < 1) {
         return fmt::format("dimension {} in \"{}\"", to_string(dim), value.name);
       }
     }
   }
   return {};
+}
+
+void check_slices(const Graph& graph, const Bindings& bindings) {
+  for (const Node& node : graph.nodes) {
+    const auto* slice = std::get_if<Slice>(&node.op);
+    if (slice == nullptr) continue;
+    const Value& x = graph.value(node.inputs.front());
+    const Dim& size = x.shape.at(static_cast<std::size_t>(slice->axis));
+    const std::int64_t most = size.evaluate(bindings);
+    const std::int64_t begin = slice->begin.evaluate(bindings);
+    const std::int64_t end = slice->end.evaluate(bindings);
+    const bool inside = slice->step > 0 ? begin >= 0 && end <= most && begin < end
+                                        : begin < most && end >= -1 && end < begin;
+    LASSO_CHECK(inside, ErrorCode::kInvalidArgument,
+                "program {}: value \"{}\" is {}:{} of the {} of \"{}\", where {} = {}, {} = {} and "
+                "{} = {}",
+                graph.name, graph.value(node.outputs.front()).name, begin, end, most, x.name,
+                to_string(slice->begin), begin, to_string(slice->end), end, to_string(size), most);
+  }
 }
 
 }  // namespace lasso::graph

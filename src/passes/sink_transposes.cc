@@ -56,6 +56,7 @@ class Sinker {
     new_.name = old_.name;
     new_.typical = old_.typical;
     new_.profile = old_.profile;
+    new_.computed = old_.computed;
     new_.values = old_.values;  // their ids stay
     new_.inputs = old_.inputs;
   }

@@ -166,7 +166,7 @@ class OnnxTest(CliTest):
         self.expect(DONE, "run", "m.lasso", "--inputs", "i.npz", "-o", "o2.npz")
         self.assertEqual(self.read_outputs("o2.npz")["y"], expected)
         text = self.expect(DONE, "inspect", "m.onnx", "--layers").out
-        self.assertIn("x: float32 [batch, 3]", text)
+        self.assertRegex(text, r"input +x +float32 +\[batch, 3\]")
         self.assertIn("mul", text)
         self.assertIn("input \"x\" is [3], and [batch, 3] is expected",
                       self.error(USAGE, "run", "m.onnx", "--inputs",
@@ -220,6 +220,62 @@ class OnnxTest(CliTest):
             self.assertIn("--fixed-size", self.error(USAGE, *run, "--fixed-size", text))
         self.assertIn('no input has an open size "k", which is to be 2; open are m, n',
                       self.error(USAGE, *run, "--fixed-size", "k=2"))
+
+    def decider(self):
+        """y [s0, s1] is x [1, 1] repeated, whose sizes are the values of s."""
+        sizes = field(1, "s") + field(2, field(1, field(1, 7) + field(2, field(1, field(1, 2)))))
+        self.write("m.onnx", model([node("Expand", ["x", "s"], ["y"], "expand")], [],
+                                   [value("x", 1, 1), sizes], [value("y", None, None)]))
+
+    def test_inputs_decide_sizes(self):
+        self.decider()
+        self.expect(DONE, "build", "m.onnx", "-o", "m.lasso", "--no-timing", "--profile", "s_0=1:2:4",
+                    "--profile", "s_1=1:3:5")
+        for sizes in ([2, 3], [4, 1]):
+            self.write_inputs("i.npz", x=[[0.5]], s=sizes)
+            (done,) = self.expect(DONE, "run", "m.lasso", "--inputs", "i.npz", "-o", "o.npz",
+                                  "--json").objects()
+            self.assertEqual(done["outputs"]["y"]["shape"], sizes)
+            self.assertEqual(self.read_outputs("o.npz")["y"], (0.5,) * (sizes[0] * sizes[1]))
+        self.write_inputs("i.npz", x=[[0.5]], s=[5, 1])
+        self.assertIn("input \"s\": s_0 is 5, as it is computed before the run, and 1 to 4 is expected",
+                      self.error(USAGE, "run", "m.lasso", "--inputs", "i.npz", "-o", "o2.npz"))
+        (info,) = self.expect(DONE, "inspect", "m.lasso", "--json").objects()
+        (program,) = info["programs"]
+        self.assertEqual(program["sizes"], {"s_0": {"min": 1, "opt": 2, "max": 4},
+                                            "s_1": {"min": 1, "opt": 3, "max": 5}})
+        roles = {a["name"]: (a["role"], a["bytes"]) for a in program["arguments"]}
+        self.assertEqual(roles, {"x": ("input", 4), "s": ("sizes", 16), "y": ("output", 24)})
+
+    def test_profiles(self):
+        self.decider()
+        self.write_inputs("i.npz", x=[[0.5]], s=[2, 2])
+        run = ("run", "m.onnx", "--inputs", "i.npz", "-o", "o.npz")
+        self.expect(DONE, *run, "--profile", "s_0=1:1:2")
+        for wrong in ("s_0", "s_0=1:2", "s_0=2:1:3", "s_0=0:1:2", "=1:1:1", "s_0=1:1:99999999"):
+            self.assertIn(f"--profile {wrong}: expected NAME=MIN:OPT:MAX",
+                          self.error(USAGE, *run, "--profile", wrong))
+        self.assertIn("profile batch=1:1:2: the model has no such size: expected one of s_0, s_1",
+                      self.error(USAGE, *run, "--profile", "batch=1:1:2"))
+        self.assertIn("another profile",
+                      self.error(USAGE, *run, "--profile", "s_0=1:1:2", "--profile", "s_0=1:1:3"))
+        self.expect(DONE, "build", "m.onnx", "-o", "m.lasso", "--no-timing")
+        self.assertIn("an engine file holds its profiles",
+                      self.error(USAGE, "inspect", "m.lasso", "--profile", "s_0=1:1:2"))
+
+    def test_inspect_tells_how_it_would_run(self):
+        self.decider()
+        text = self.expect(DONE, "inspect", "m.onnx", "--profile", "s_1=1:7:9").out
+        self.assertRegex(text, r"sizes +s +int64 +\[2\] +16")
+        self.assertRegex(text, r"output +y +float32 +\[s_0, s_1\] +s_0 1:1:, s_1 1:7:9 +28")
+        (info,) = self.expect(DONE, "inspect", "m.onnx", "--json", "--time").objects()
+        self.assertGreaterEqual(info["programs"][0]["layers"][0]["ms"], 0)
+        many = [node("Blur", ["x"], [f"b{i}"], f"blur{i}", "my.ops") for i in range(25)]
+        self.write("many.onnx", model(many + [node("Relu", ["x"], ["y"], "relu")], [],
+                                      [value("x", 3)], [value("y", 3)]))
+        (info,) = self.expect(DONE, "inspect", "many.onnx", "--json").objects()
+        self.assertEqual((len(info["not_supported"]), info["programs"]), (25, []))
+        self.assertIn("node 24 (blur24, my.ops.Blur)", self.expect(DONE, "inspect", "many.onnx").out)
 
     def test_what_does_not_run_is_named(self):
         self.write("m.onnx", SMALL)

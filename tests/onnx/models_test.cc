@@ -93,19 +93,29 @@ TEST_P(OnnxDecoders, GivePytorchsResults) {
   const auto* bytes = static_cast<const std::byte*>(size.data.get());
   options.fixed_inputs["orig_im_size"] = {
       ElementType::kFloat32, size.dims, {bytes, bytes + size.bytes()}};
-  Runner runner(Engine::build(path, options));
+  // Once as a part of the model, and once as an input, between other sizes.
+  Runner fixed(Engine::build(path, options));
+  Runner live(Engine::build(path, test::capped()));
   std::map<std::string, Tensor> tensors;
   std::map<std::string, HostTensorView> inputs;
-  for (const ArgumentInfo& input : runner.inputs()) {
+  for (const ArgumentInfo& input : live.inputs()) {
     tensors[input.name] = array("in_", input.name);
     inputs.emplace(input.name, test::view_of(tensors[input.name]));
   }
-  const auto results = runner.run(inputs);
+  const std::vector<float> other{31, 20};
+  std::map<std::string, HostTensorView> others = inputs;
+  others["orig_im_size"].data = other.data();
+  EXPECT_EQ(live.run(others).at("masks").shape.back(), 20);
+  const auto with_live_size = live.run(inputs);
+  inputs.erase("orig_im_size");
+  const auto with_fixed_size = fixed.run(inputs);
   for (const char* name : {"iou_predictions", "low_res_masks", "masks"}) {
     const Tensor expected = array("out_", name);
-    const HostTensor& result = results.at(name);
-    ASSERT_EQ(result.shape, expected.dims) << name;
-    EXPECT_LE(test::relative_error(test::numbers(result), test::numbers(expected)), 1e-4) << name;
+    for (const auto* results : {&with_fixed_size, &with_live_size}) {
+      const HostTensor& result = results->at(name);
+      ASSERT_EQ(result.shape, expected.dims) << name;
+      EXPECT_LE(test::relative_error(test::numbers(result), test::numbers(expected)), 1e-4) << name;
+    }
   }
 }
 

@@ -1,5 +1,5 @@
-// lasso inspect: what is in a checkpoint or an engine file, and how this machine runs it; and what
-// is in an ONNX model.
+// lasso inspect: what is in a checkpoint, an engine file or an ONNX model, and how this machine
+// runs it.
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -18,6 +18,7 @@
 #include "cli/console.h"
 #include "cli/help.h"
 #include "cli/inspect/inspect_onnx.h"
+#include "cli/inspect/programs.h"
 #include "cli/inspect/summary.h"
 #include "cli/model/layer_json.h"
 #include "cli/model/layer_times.h"
@@ -71,17 +72,15 @@ Measured measure(const OpenModel& model, const InspectArguments& arguments) {
     }
   }
   if (arguments.time) {
-    Segmenter segmenter(model.engine, {threads});
     const Progress progress("measuring the layers");
-    measured.ms = measure_layers(&segmenter, kRuns);
+    if (info.sam) {
+      Segmenter segmenter(model.engine, {threads});
+      measured.ms = measure_layers(&segmenter, kRuns);
+    } else {
+      measured.ms = measure_layers(model.engine, threads, kRuns);
+    }
   }
   return measured;
-}
-
-double total_gflop(const ProgramInfo& program) {
-  double gflop = 0;
-  for (const LayerInfo& layer : program.layers) gflop += layer.gflop;
-  return gflop;
 }
 
 // "auto: 22 int8, 2 bf16, 1 fp32", on a GPU with fp16: the linear layers of the image encoder.
@@ -145,13 +144,6 @@ void print_summary(const EngineInfo& info, const Measured& measured, const std::
                                libraries_text(info), info.needed_isa));
   row("device", fmt::format("{}, {}", info.device, info.isa));
   for (const GpuInfo& gpu : measured.gpus) row("", gpu_text(gpu));
-}
-
-void print_program(const ProgramInfo& program) {
-  print(fmt::format("\n{}  {} layers, {:.3g} GFLOP", styled(Style::kBold, program.name),
-                    program.layers.size(), total_gflop(program)));
-  for (const std::string& input : program.inputs) print("  in   " + input);
-  for (const std::string& output : program.outputs) print("  out  " + output);
 }
 
 void print_layers(const ProgramInfo& program, const Measured& measured, bool why) {
@@ -239,12 +231,7 @@ OrderedJson to_json(const EngineInfo& info, const OpenModel& model, const Measur
                {"programs", OrderedJson::array()}});
   for (std::size_t i = 0; i < info.programs.size(); ++i) {
     const ProgramInfo& program = info.programs[i];
-    OrderedJson entry = {{"name", program.name},
-                         {"inputs", program.inputs},
-                         {"outputs", program.outputs},
-                         {"layer_count", program.layers.size()},
-                         {"arena_bytes", measured.arena_bytes.at(i)},
-                         {"gflop", total_gflop(program)}};
+    OrderedJson entry = program_json(program, measured.arena_bytes.at(i));
     if (layers) {
       for (const LayerInfo& layer : program.layers) {
         OrderedJson row = layer_json(layer);
@@ -266,7 +253,7 @@ Exit run_inspect(const InspectArguments& arguments) {
   // Of an ONNX model what the file says, unless it is asked how it will run.
   const bool runs = arguments.layers || arguments.why || arguments.time || arguments.graph;
   if (!runs && is_onnx(arguments.file)) {
-    inspect_onnx(arguments.file, arguments.output.json);
+    inspect_onnx(arguments.file, arguments.model, arguments.run, arguments.output.json);
     return Exit::kDone;
   }
   ModelOptions options = arguments.model;
@@ -287,9 +274,9 @@ Exit run_inspect(const InspectArguments& arguments) {
     return Exit::kDone;
   }
   print_summary(info, measured, model.path);
-  for (const ProgramInfo& program : info.programs) {
-    print_program(program);
-    if (layers) print_layers(program, measured, arguments.why);
+  for (std::size_t i = 0; i < info.programs.size(); ++i) {
+    print_program(info.programs[i], measured.arena_bytes.at(i));
+    if (layers) print_layers(info.programs[i], measured, arguments.why);
   }
   return Exit::kDone;
 }
@@ -302,15 +289,14 @@ constexpr const char* kEpilogue =
   lasso inspect sam_vit_b_01ec64.pth --device cuda --precision bf16 --layers
   lasso inspect sam_vit_b_01ec64.pth --json | jq .parameters
   lasso inspect yolov7.onnx
-  lasso inspect yolov7.onnx --layers
+  lasso inspect yolov7.onnx --layers --profile batch=1:4:8
 )";
 
 }  // namespace
 
 void add_inspect(CLI::App* parent, Action* action) {
   CLI::App* app = parent->add_subcommand(
-      "inspect",
-      "What a checkpoint or engine file holds and how it will run, or what an ONNX model holds.");
+      "inspect", "What a checkpoint, engine file or ONNX model holds and how it will run.");
   const auto arguments = std::make_shared<InspectArguments>();
   const std::string group = "What to show";
   app->add_option("FILE", arguments->file,

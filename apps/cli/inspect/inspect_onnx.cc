@@ -16,7 +16,9 @@
 
 #include "cli/console.h"
 #include "cli/exit_codes.h"
+#include "cli/inspect/programs.h"
 #include "cli/inspect/summary.h"
+#include "cli/model/model.h"
 #include "cli/table.h"
 #include "common/json_text.h"
 #include "common/text.h"
@@ -167,6 +169,39 @@ std::string part_of(const OnnxModel& model) {
   return unsupported_parts(model).empty() ? lasso::describe_part(model.path) : "";
 }
 
+// How the model would run. What keeps it from that is told and no error, be it that nodes break
+// their operators' rules; what the options say, or the machine lacks, is one.
+EnginePreview preview_of(const std::string& path, const ModelOptions& model,
+                         const RunOptions& run) {
+  try {
+    return Engine::preview(path, model_options(model, run));
+  } catch (const lasso::Error& error) {
+    if (error.code() == ErrorCode::kUnsupported) {
+      throw Failure(Exit::kUnsupported, error.what());
+    }
+    if (error.code() != ErrorCode::kCorruptFile) throw;
+    EnginePreview preview;
+    preview.unsupported.emplace_back(error.what());
+    return preview;
+  }
+}
+
+void print_preview(const EnginePreview& preview) {
+  if (!preview.unsupported.empty()) {
+    for (std::size_t i = 0; i < preview.unsupported.size(); ++i) {
+      print_summary_row(i == 0 ? "not supported" : "", printable(preview.unsupported[i]));
+    }
+    return;
+  }
+  const EngineInfo& info = preview.info;
+  print_summary_row(
+      "runs", fmt::format("on {}, in {}, with {}B of packed weights", info.device, info.precision,
+                          quantity(static_cast<double>(info.weight_bytes))));
+  for (std::size_t i = 0; i < info.programs.size(); ++i) {
+    print_program(info.programs[i], preview.arena_bytes.at(i));
+  }
+}
+
 void print_summary(const OnnxModel& model, const Counts& counts) {
   const auto row = print_summary_row;
   print(fmt::format("{}  {}", styled(Style::kBold, "ONNX model"), printable(model.path)));
@@ -194,7 +229,6 @@ void print_summary(const OnnxModel& model, const Counts& counts) {
     lines.push_back(fmt::format("{}: {}", shortened(key), shortened(value)));
   }
   print_rows("metadata", lines);
-  print_rows("not supported", unsupported_parts(model));
   const std::string part = part_of(model);
   if (!part.empty()) row("segment", part);
 }
@@ -248,7 +282,12 @@ OrderedJson array_json(const List& list, Convert convert) {
   return json;
 }
 
-OrderedJson to_json(const OnnxModel& model, const Counts& counts) {
+OrderedJson to_json(const OnnxModel& model, const Counts& counts, const EnginePreview& preview) {
+  OrderedJson programs = OrderedJson::array();
+  for (std::size_t i = 0; i < preview.info.programs.size(); ++i) {
+    programs.push_back(program_json(preview.info.programs[i], preview.arena_bytes.at(i)));
+  }
+
   OrderedJson metadata = OrderedJson::object();
   for (const auto& [key, value] : model.metadata_props) metadata[key] = value;
   const auto opset = [](const OnnxOpset& o) {
@@ -286,7 +325,11 @@ OrderedJson to_json(const OnnxModel& model, const Counts& counts) {
           {"external_files", array_json(counts.external_files, file)},
           {"functions", array_json(model.functions, function)},
           {"has_training_info", model.has_training_info},
-          {"not_supported", unsupported_parts(model)},
+          {"device", preview.info.device},
+          {"precision", preview.info.precision},
+          {"packed_bytes", preview.info.weight_bytes},
+          {"programs", std::move(programs)},
+          {"not_supported", preview.unsupported},
           {"segment", part_of(model)}};
 }
 
@@ -298,17 +341,19 @@ bool is_onnx(const std::string& path) {
   return file_kind(*MappedFile::open(path)) == FileKind::kOnnx;
 }
 
-void inspect_onnx(const std::string& path, bool json) {
+void inspect_onnx(const std::string& path, const ModelOptions& options, const RunOptions& run,
+                  bool json) {
   try {
     const OnnxModel model = check_onnx(read_onnx(path));
     const Counts counts = Counter(model).take();
-    if (json) {
-      print(json_line(to_json(model, counts)));
-    } else if (!quiet()) {
-      print_summary(model, counts);
-      print_values(model);
-      print_operators(counts);
-    }
+    if (!json && quiet()) return;
+    const EnginePreview preview = preview_of(path, options, run);
+    if (json) return print(json_line(to_json(model, counts, preview)));
+    print_summary(model, counts);
+    print_values(model);
+    print_operators(counts);
+    print("");
+    print_preview(preview);
   } catch (const lasso::Error& error) {
     throw Failure(exit_for(error, Stage::kModel), error.what());
   }

@@ -4,14 +4,17 @@
 
 #include <string>
 
+#include "cli/options.h"
+
 namespace lasso::app {
 
 // Whether the file is an ONNX model; false if there is none.
 bool is_onnx(const std::string& path);
 
-// Prints what is in it, as text unless quiet, or as JSON. Throws Failure for a model that can't be
-// read, or whose values do not hang together.
-void inspect_onnx(const std::string& path, bool json);
+// Prints what is in it and how it would run, or what keeps it from that, as text unless quiet, or
+// as JSON. Throws Failure for a model that can't be read, or whose values do not hang together.
+void inspect_onnx(const std::string& path, const ModelOptions& model, const RunOptions& run,
+                  bool json);
 
 }  // namespace lasso::app
 

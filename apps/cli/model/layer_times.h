@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "lasso/engine.h"
 #include "lasso/segmenter.h"
 
 namespace lasso::app {
@@ -19,6 +20,10 @@ LayerTimes time_layers(Segmenter* segmenter, const ImageView& image);
 // The same on a picture that is made up, once to warm up and then `runs` times: the median of each
 // layer.
 LayerTimes measure_layers(Segmenter* segmenter, int runs);
+
+// The same of the only program of any model, on random numbers of the profiles' opt sizes: the
+// model is run once to warm up and then `runs` times.
+LayerTimes measure_layers(const Engine& engine, int threads, int runs);
 
 }  // namespace lasso::app
 

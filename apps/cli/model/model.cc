@@ -124,6 +124,9 @@ lasso::EngineOptions model_options(const ModelOptions& model, const RunOptions& 
   if (!run.precision.empty()) options.precision = lasso::precision_from_string(run.precision);
   options.preprocess = model.preprocess;
   options.config_path = model.config;
+  for (const std::string& profile : model.profiles) {
+    options.profiles.push_back(parse_profile("--profile", profile));
+  }
   if (!model.fixed_inputs.empty()) {
     try {
       options.fixed_inputs = lasso::load_npz(model.fixed_inputs);

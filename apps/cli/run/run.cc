@@ -120,7 +120,8 @@ Exit run_tensors(const RunArguments& arguments) {
 
 constexpr const char* kEpilogue =
     R"("lasso inspect MODEL" lists the programs with the names, types and shapes of their inputs and
-outputs. The sizes that symbols such as batch stand for are those of the inputs. In Python:
+outputs. The sizes that symbols such as batch stand for are those of the inputs, or computed from
+values of inputs whose role is "sizes". In Python:
 
   numpy.savez("inputs.npz", image=pixels)           float32 [1, 1024, 1024, 3], normalised
   numpy.load("outputs.npz")["image_embeddings"]

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <set>
 #include <tuple>
 #include <utility>
 
@@ -183,6 +184,23 @@ void separate_outputs(Graph& graph) {
   graph.outputs = std::move(outputs);
 }
 
+// Traces, times and errors know a layer by its first result's name: of those that have one name, as
+// imported graphs do, the later ones get a number. Inputs and outputs keep theirs.
+void number_layers(Graph& graph) {
+  std::set<ValueId> arguments(graph.inputs.begin(), graph.inputs.end());
+  arguments.insert(graph.outputs.begin(), graph.outputs.end());
+  std::set<std::string> taken;
+  for (const ValueId id : arguments) taken.insert(graph.value(id).name);
+  for (const Node& node : graph.nodes) {
+    if (arguments.count(node.outputs.front()) > 0) continue;
+    std::string& name = graph.value(node.outputs.front()).name;
+    const std::string first = name;
+    for (int number = 2; !taken.insert(name).second; ++number) {
+      name = fmt::format("{}.{}", first, number);
+    }
+  }
+}
+
 class ProgramCompiler {
  public:
   ProgramCompiler(Graph graph, const CompileOptions& options, ConstantStore& store)
@@ -195,6 +213,7 @@ class ProgramCompiler {
 
   CompiledProgram run() {
     separate_outputs(program_.graph);
+    number_layers(program_.graph);
     Graph& graph = program_.graph;
     graph::verify(graph);
     const std::string empty = graph::empty_dimension(graph);
@@ -343,6 +362,9 @@ CompiledModule compile(graph::Module module, const CompileOptions& options, Weig
   compiled.build.libraries = kernels::libraries(options.target.kind);
   compiled.build.target = options.target;
   compiled.build.processor = processor_of(options);
+  for (const Graph& program : module.programs) {
+    graph::check_slices(program, graph::typical_sizes(program));
+  }
   const ThreadLimit limit(options.target.threads);
   ConstantStore store;
   module = passes::optimize(std::move(module), pass_context(options));

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/dtype.h"
+#include "engine/file/computed_json.h"
 #include "graph/op_json.h"
 
 namespace lasso::engine {
@@ -22,10 +23,10 @@ constexpr std::size_t kMaxPrograms = 16;
 constexpr std::size_t kMaxValues = 1 << 15;
 constexpr std::size_t kMaxNodes = 1 << 14;
 constexpr std::size_t kMaxOperands = 1024;
-constexpr std::size_t kMaxSymbols = 8;
+constexpr std::size_t kMaxSymbols = 64;
 constexpr std::size_t kMaxKernels = 64;
 constexpr std::int64_t kMaxBytes = std::int64_t{1} << 46;
-constexpr std::int64_t kMaxTypical = 1 << 16;
+constexpr std::int64_t kMaxTypical = graph::kMaxSymbol;
 
 Json write_ids(const std::vector<ValueId>& ids) {
   Json json = Json::array();
@@ -84,6 +85,7 @@ Json write_program(const CompiledProgram& program) {
                {"values", Json::array()},
                {"nodes", Json::array()}};
   if (!graph.profile.empty()) json["profile"] = write_profile(graph.profile);
+  if (graph.computed.graph != nullptr) json["computed"] = write_computed(graph.computed);
   for (std::size_t i = 0; i < graph.values.size(); ++i) {
     const Value& value = graph.values[i];
     Json entry = {{"name", value.name},
@@ -114,6 +116,10 @@ class ProgramReader {
     reader_("name", graph.name);
     read_typical();
     if (reader_.has("profile")) read_profile();
+    if (reader_.has("computed")) {
+      FieldReader computed(reader_.at("computed"), reader_.where("computed"));
+      graph.computed = read_computed(computed);
+    }
     read_each("values", kMaxValues, [&](FieldReader& value) { read_one_value(value); });
     read_each("nodes", kMaxNodes, [&](FieldReader& node) { read_node(node); });
     graph.inputs = ids(reader_, "inputs", false);

@@ -12,7 +12,6 @@
 namespace lasso::engine {
 
 using graph::Bindings;
-using graph::Dim;
 using graph::Graph;
 using graph::kNoValue;
 using graph::Node;
@@ -60,14 +59,15 @@ class Binder {
     graph::verify(graph_);
     check(outputs_are_separate(graph_), "an output that is also something else");
     program_.symbols = graph::symbols(graph_);
-    least_ = graph::least_sizes(graph_);
-    check(graph_.typical.size() == least_.size() &&
-              std::equal(least_.begin(), least_.end(), graph_.typical.begin(),
+    const Bindings least = graph::least_sizes(graph_);
+    check(graph_.typical.size() == least.size() &&
+              std::equal(least.begin(), least.end(), graph_.typical.begin(),
                          [](const auto& a, const auto& b) { return a.first == b.first; }),
           "typical sizes of other symbols than its inputs'");
     const std::string empty = graph::empty_dimension(graph_);
     check(empty.empty(), empty);
     for (const Value& value : graph_.values) check_value(value);
+    graph::check_slices(graph_, graph_.typical);
     for (const StoredBytes& constant : program_.constants) {
       if (constant.bytes > 0) weights_.check(constant);
     }
@@ -90,18 +90,6 @@ class Binder {
     const std::string& name = graph_.value(node.outputs.front()).name;
     const double flops = graph::flops(graph_, node, graph_.typical);
     check(flops <= kMaxFlops, fmt::format("{:.3g} operations in \"{}\"", flops, name));
-    if (const auto* slice = std::get_if<graph::Slice>(&node.op)) {
-      const auto axis = static_cast<std::size_t>(slice->axis);
-      const Dim& size = graph_.value(node.inputs.front()).shape[axis];
-      const auto never_negative = [&](const Dim& dim) {
-        return dim.grows_from(least_) && dim.evaluate(least_) >= 0;
-      };
-      const bool inside =
-          slice->step > 0
-              ? never_negative(slice->begin) && never_negative(size - slice->end)
-              : never_negative(slice->end + 1) && never_negative(size - slice->begin - 1);
-      check(inside, fmt::format("a slice beyond its input in \"{}\"", name));
-    }
   }
 
   void bind_node(const Node& node, CompiledNode& compiled) {
@@ -151,7 +139,6 @@ class Binder {
   backend::TargetInfo target_;
   bool times_hold_;
   WeightsSection& weights_;
-  Bindings least_;
 };
 
 }  // namespace

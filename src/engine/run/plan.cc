@@ -63,6 +63,7 @@ Plan::Plan(const CompiledModule& module, const CompiledProgram& program,
 void Plan::check_sizes() const {
   constexpr double kMaxFlops = 1e18;
   const Graph& graph = program_.graph;
+  graph::check_slices(graph, bindings_);
   for (std::size_t i = 0; i < graph.values.size(); ++i) {
     bytes_of(graph, static_cast<ValueId>(i), bindings_);
   }

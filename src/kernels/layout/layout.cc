@@ -105,7 +105,7 @@ CopyProblem make_slice_problem(const Dims& x, std::size_t element_bytes, std::in
   LASSO_CHECK(
       i < x.size() && step != 0 && begin >= 0 &&
           (forward ? begin <= end && end <= x[i] : end >= -1 && end <= begin && begin < x[i]),
-      ErrorCode::kInternal, "slice: {}:{}:{} of axis {} of {}", begin, end, step, axis,
+      ErrorCode::kInvalidArgument, "slice: {}:{}:{} of axis {} of {}", begin, end, step, axis,
       to_string(x));
   Dims y = x;
   y[i] = forward ? (end - begin + step - 1) / step : (begin - end - step - 1) / -step;

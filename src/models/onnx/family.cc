@@ -13,6 +13,7 @@
 #include "formats/text.h"
 #include "models/onnx/import/importer.h"
 #include "models/onnx/precision.h"
+#include "models/unsupported.h"
 
 namespace lasso::onnx {
 
@@ -132,8 +133,10 @@ const Family& family() {
 OnnxModel read_model(const ModelSource& source) {
   OnnxModel model = check_onnx(read_onnx(source.file()));
   const std::vector<std::string> parts = unsupported_parts(model);
-  LASSO_CHECK(parts.empty(), ErrorCode::kUnsupported, "{}: not supported: {}", source.path(),
-              fmt::join(parts, "; "));
+  if (!parts.empty()) {
+    throw UnsupportedParts(
+        fmt::format("{}: not supported: {}", source.path(), fmt::join(parts, "; ")), parts);
+  }
   return model;
 }
 

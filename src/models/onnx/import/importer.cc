@@ -10,7 +10,9 @@
 
 #include "core/check.h"
 #include "formats/text.h"
+#include "graph/computed_sizes.h"
 #include "models/onnx/import/node_context.h"
+#include "models/unsupported.h"
 
 namespace lasso::onnx {
 
@@ -128,7 +130,12 @@ graph::Graph import_model(const OnnxModel& model, const FixedInputs& fixed,
 }
 
 Importer::Importer(const OnnxModel& model, const FixedInputs& fixed, const FixedSizes& sizes)
-    : model_(model), fixed_(fixed), sizes_(sizes), builder_("main"), budget_(budget_for(model)) {}
+    : model_(model),
+      fixed_(fixed),
+      sizes_(sizes),
+      builder_("main"),
+      budget_(budget_for(model)),
+      size_symbols_(symbols_) {}
 
 void Importer::check_version() const {
   // Before version 7, operators broadcast in another way; what later versions change is not known.
@@ -172,9 +179,14 @@ graph::Graph Importer::run() {
   add_outputs();
   graph::Graph graph = builder_.take();
   name_values(graph);
+  size_symbols_.finish(graph);
   for (const auto& [symbol, least] : least_) {
-    graph.profile[symbol].min = least;
-    graph.profile[symbol].opt = least;
+    graph::Range& range = graph.profile[symbol];
+    LASSO_CHECK(least <= range.max, ErrorCode::kCorruptFile,
+                "{}: the size {} would be at least {} and at most {}", model_.path, symbol, least,
+                range.max);
+    range.min = least;
+    range.opt = std::max(range.opt, least);
   }
   return with_capacities(std::move(graph), counted_, model_.path);
 }
@@ -346,8 +358,8 @@ std::vector<ValueId> Importer::add(const std::string& name, const graph::Op& op,
                   "a result of the shape {}", to_string(result.shape));
     }
   }
-  if (known) {
-    if (const auto tensors = evaluate(op, constants, results, budget_)) {
+  if (known && !graph::has_symbols(op)) {
+    if (const auto tensors = kernels::evaluate(op, constants, results, budget_)) {
       std::vector<ValueId> ids;
       for (const Tensor& tensor : *tensors) ids.push_back(builder_.constant(name, tensor));
       computed_.emplace(inputs, std::pair(op, ids));
@@ -367,8 +379,9 @@ void Importer::add_nodes() {
   for (std::size_t i = 0; i < nodes.size(); ++i) import_node(nodes[i], i);
   if (unsupported_.empty()) return;
   constexpr std::size_t kMost = 20;
-  const std::size_t more = unsupported_.size() - std::min(unsupported_.size(), kMost);
-  unsupported_.resize(unsupported_.size() - more);
+  const std::size_t shown = std::min(unsupported_.size(), kMost);
+  const std::size_t more = unsupported_.size() - shown;
+  const auto end = unsupported_.begin() + static_cast<std::ptrdiff_t>(shown);
   const std::string hint =
       undecided_.empty()
           ? ""
@@ -376,8 +389,10 @@ void Importer::add_nodes() {
                 "; some of it may be once open sizes are fixed (--fixed-size, EngineOptions::"
                 "fixed_sizes), which are {}",
                 fmt::join(undecided_, ", "));
-  fail(ErrorCode::kUnsupported, "{}: not supported: {}{}{}", model_.path,
-       fmt::join(unsupported_, "; "), more == 0 ? "" : fmt::format("; and {} more", more), hint);
+  const std::string message = fmt::format(
+      "{}: not supported: {}{}{}", model_.path, fmt::join(unsupported_.begin(), end, "; "),
+      more == 0 ? "" : fmt::format("; and {} more", more), hint);
+  throw UnsupportedParts(message, std::move(unsupported_));
 }
 
 void Importer::note_unsupported(const std::string& what) {
@@ -434,6 +449,18 @@ void Importer::import_node(const OnnxNode& node, std::size_t index) {
         fmt::format("{}{}: its result {}", place_, place_of(node, index), printable(name)));
     give_up();
   }
+}
+
+std::shared_ptr<const Integers> Importer::sizes_of(Operand& operand) {
+  if (operand.integers == nullptr && operand.value != kNoValue) {
+    operand.integers = size_symbols_.elements(builder_.graph(), operand.value);
+  }
+  return operand.integers;
+}
+
+void Importer::require_at_most(const Dim& size, const Dim& most) {
+  const auto symbol = size.as_symbol();
+  if (symbol && most.is_constant()) size_symbols_.limit(*symbol, most.constant());
 }
 
 // A value of its own: neither an input or a constant, nor another shape of one or of an output.

@@ -13,13 +13,17 @@
 #include "formats/onnx/onnx_model.h"
 #include "graph/builder.h"
 #include "graph/graph.h"
+#include "kernels/evaluate.h"
+#include "models/onnx/import/computed_sizes.h"
 #include "models/onnx/import/counted_rows.h"
-#include "models/onnx/import/evaluate.h"
 #include "models/onnx/import/operand.h"
 
 namespace lasso::onnx {
 
 class NodeContext;
+
+// What an import may compute.
+using FoldingBudget = kernels::WorkBudget;
 
 // The model as a program called "main", whose inputs and outputs have the model's names, types and
 // order. Sizes of inputs that the file leaves open are symbols: by the file's names, and
@@ -65,6 +69,12 @@ class Importer {
   // hold; kNoValue where there is none. Reading it in place of the integers computes the same.
   void set_as_float(graph::ValueId integers, graph::ValueId same) { as_float_[integers] = same; }
   graph::ValueId as_float(graph::ValueId integers) const;
+  // The elements of integers that something needs as sizes, also where inputs' values decide them:
+  // symbols stand for those (see SizeSymbols). Nothing where they can't be known before a run.
+  std::shared_ptr<const Integers> sizes_of(Operand& operand);
+  // A size that is known to be at most another one: where it is a symbol that is computed, and the
+  // other one a number, the program's profile says so.
+  void require_at_most(const graph::Dim& size, const graph::Dim& most);
 
   // Sizes are at least 1: where one is a symbol less a number, the program's profile says so.
   void require_positive(const graph::Dim& size);
@@ -110,6 +120,7 @@ class Importer {
   std::set<std::string> symbols_;              // in use
   std::map<std::string, std::int64_t> least_;  // what they stand for
   std::vector<CountedSize> counted_;
+  SizeSymbols size_symbols_;
   std::map<graph::ValueId, graph::ValueId> reshaped_;  // what a value is another shape of
   std::map<graph::ValueId, graph::ValueId> as_float_;
   std::map<const OnnxTensor*, Operand> constants_;

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "graph/computed_sizes.h"
 #include "lasso/error.h"
 #include "support/errors.h"
 #include "support/onnx_parse.h"
@@ -67,6 +68,42 @@ TEST(Importer, FixesInputsThatShapesNeed) {
   sizes.dtype = DType::kI32;
   EXPECT_ERROR(imported(bytes, {{"s", sizes}}), ErrorCode::kInvalidArgument,
                "input \"s\" is int64, and int32 is given");
+}
+
+// A size that inputs decide is a symbol, which a graph of its own computes; one element is one
+// symbol, whoever asks for it, and what it is cut from is its most.
+TEST(Importer, InputsDecideSizes) {
+  const std::string zero = onnx_tensor("zero", 7, {1}) + wire_packed(7, {0});
+  const std::string one = onnx_tensor("one", 7, {1}) + wire_packed(7, {1});
+  const std::string two = onnx_tensor("two", 7, {1}) + wire_packed(7, {2});
+  const graph::Graph graph = imported(onnx_model(onnx_graph(
+      {.nodes = {onnx_node("Slice", {"s", "one", "two"}, {"end"}),
+                 onnx_node("Add", {"s", "one"}, {"more"}),
+                 onnx_node("Slice", {"w", "zero", "end", "one"}, {"y"}),
+                 onnx_node("Expand", {"x", "s"}, {"z"}), onnx_node("Expand", {"x", "more"}, {"u"})},
+       .initializers = {zero, one, two},
+       .inputs = {onnx_value("x", 1, {onnx_dim(1), onnx_dim(1)}),
+                  onnx_value("w", 1, {onnx_dim(1), onnx_dim(9)}),
+                  onnx_value("s", 7, {onnx_dim(2)})},
+       .outputs = {onnx_value("y", 1, {}), onnx_value("z", 1, {}), onnx_value("u", 1, {})}})));
+  EXPECT_EQ(to_string(graph.value(graph.outputs[0]).shape), "[1, s_1]");
+  EXPECT_EQ(to_string(graph.value(graph.outputs[1]).shape), "[s_0, s_1]");
+  EXPECT_EQ(to_string(graph.value(graph.outputs[2]).shape), "[size_2, size_3]");
+  EXPECT_EQ(graph.computed.symbols, (std::vector<std::string>{"s_1", "s_0", "size_2", "size_3"}));
+  EXPECT_EQ(graph::range_of(graph.profile, "s_1").max, 9);
+  EXPECT_EQ(graph::range_of(graph.profile, "s_0").max, graph::kMaxSymbol);
+  EXPECT_EQ(graph::reads_values(*graph.computed.graph), (std::vector<bool>{false, false, true}));
+}
+
+// Whatever a whole image is needed for is no size.
+TEST(Importer, SizesOfLargeInputsAreRefused) {
+  const std::string bytes = onnx_model(
+      onnx_graph({.nodes = {onnx_node("ReduceSum", {"image"}, {"sum"}),
+                            onnx_node("Expand", {"x", "sum"}, {"y"})},
+                  .inputs = {onnx_value("image", 7, {onnx_dim(1), onnx_dim(100), onnx_dim(100)}),
+                             onnx_value("x", 1, {onnx_dim(1), onnx_dim(1), onnx_dim(1)})},
+                  .outputs = {onnx_value("y", 1, {})}}));
+  EXPECT_ERROR(imported(bytes), ErrorCode::kUnsupported, "the shape is computed from data (sum)");
 }
 
 // What a node takes of an open size, the size must have: the program says so.

@@ -63,7 +63,9 @@ void import_top_k(NodeContext& n) {
     n.check(k.size() == 1, "k has {} elements", k.size());
     op.k = k.front();
   }
-  n.importer().require_positive(n.shape(0)[static_cast<std::size_t>(op.axis)] - op.k + 1);
+  const Dim& size = n.shape(0)[static_cast<std::size_t>(op.axis)];
+  n.importer().require_positive(size - op.k + 1);
+  n.importer().require_at_most(op.k, size);
   const std::vector<ValueId> results = n.add_results(op, {n.value(0)});
   n.result(0, results.at(0));
   n.result(1, results.at(1), OnnxDataType::kInt64);

@@ -4,6 +4,7 @@
 #include <limits>
 #include <numeric>
 
+#include "formats/text.h"
 #include "models/onnx/import/operators.h"
 
 namespace lasso::onnx {
@@ -30,7 +31,9 @@ void reshaped(NodeContext& n, Shape shape) {
 
 void import_reshape(NodeContext& n) {
   std::vector<Dim> sizes;
+  bool from_data = false;
   if (n.opset() >= 5) {
+    from_data = n.integers(1) == nullptr;
     sizes = n.sizes(1, "the shape");
   } else {
     const auto list = n.integer_list("shape");
@@ -62,6 +65,10 @@ void import_reshape(NodeContext& n) {
       n.unsupported("the size {} over {}", to_string(graph::product(x)), to_string(others));
     }
     shape[*open] = *size;
+  }
+  // How many elements that is can't be known.
+  if (from_data && graph::product(shape) != graph::product(x)) {
+    n.unsupported("the shape is computed from data ({})", printable(n.input_name(1)));
   }
   reshaped(n, std::move(shape));
 }

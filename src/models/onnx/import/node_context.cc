@@ -58,10 +58,14 @@ Operand& NodeContext::operand(std::size_t i) const {
   return importer_.operand(node_.inputs[i]);
 }
 
-std::vector<Dim> NodeContext::sizes(std::size_t i, std::string_view what) const {
-  const Integers* known = integers(i);
+void NodeContext::require_integers(std::size_t i, std::string_view what) const {
   check(is_integer(type(i)) || type(i) == OnnxDataType::kBool, "{} is of type {}", what,
         to_string(type(i)));
+}
+
+std::vector<Dim> NodeContext::sizes(std::size_t i, std::string_view what) const {
+  require_integers(i, what);
+  const auto known = importer_.sizes_of(operand(i));
   if (known == nullptr) {
     unsupported("{} is computed from data ({})", what, printable(node_.inputs[i]));
   }
@@ -69,8 +73,13 @@ std::vector<Dim> NodeContext::sizes(std::size_t i, std::string_view what) const 
 }
 
 std::vector<std::int64_t> NodeContext::numbers(std::size_t i, std::string_view what) const {
+  require_integers(i, what);
+  const Integers* known = integers(i);
+  if (known == nullptr) {
+    unsupported("{} is computed from data ({})", what, printable(node_.inputs[i]));
+  }
   std::vector<std::int64_t> numbers;
-  for (const Dim& size : sizes(i, what)) {
+  for (const Dim& size : known->values) {
     if (!size.is_constant()) unsupported("{} depends on a size that is open", what);
     numbers.push_back(size.constant());
   }

@@ -33,13 +33,15 @@ class NodeContext {
   // Inputs, from 0.
   std::size_t input_count() const { return node_.inputs.size(); }
   bool has(std::size_t i) const { return i < node_.inputs.size() && !node_.inputs[i].empty(); }
+  const std::string& input_name(std::size_t i) const { return node_.inputs.at(i); }
   OnnxDataType type(std::size_t i) const { return operand(i).type; }
   const graph::Shape& shape(std::size_t i) const { return operand(i).shape; }
   std::int64_t rank(std::size_t i) const { return static_cast<std::int64_t>(shape(i).size()); }
   graph::ValueId value(std::size_t i) { return importer_.value(operand(i), node_.inputs[i]); }
   // The elements of integers and truths where they are known; null otherwise.
   const Integers* integers(std::size_t i) const { return operand(i).integers.get(); }
-  // Elements that must be known, `what` they are in the message.
+  // Elements that must be known, `what` they are in the message; of sizes those too that inputs'
+  // values decide, for which symbols stand then.
   std::vector<graph::Dim> sizes(std::size_t i, std::string_view what) const;
   std::vector<std::int64_t> numbers(std::size_t i, std::string_view what) const;
   std::int64_t number(std::size_t i, std::string_view what) const;
@@ -139,6 +141,7 @@ class NodeContext {
   template <typename T>
   const T* attribute(std::string_view name, std::string_view expected) const;
   [[noreturn]] void refuse(ErrorCode code, const std::string& what) const;
+  void require_integers(std::size_t i, std::string_view what) const;
   const std::string& name() const;
 
   Importer& importer_;

@@ -96,8 +96,12 @@ Dim clamped(NodeContext& n, const Dim& place, const Dim& size, bool backwards) {
   if (is_never_negative(at - most)) return most;
   if (is_never_negative(least - at)) return least;
   if (is_never_negative(at - least) && is_never_negative(most - at)) return at;
-  // A size behind the end that nobody can tell: as exporters write it, it is inside.
-  if (!place.is_constant()) return at;
+  // A size behind the end that nobody can tell: as exporters write it, it is inside, and that is
+  // checked when a run gives the sizes.
+  if (!place.is_constant()) {
+    n.importer().require_at_most(place, most);
+    return at;
+  }
   // A number of places that the dimension must have: the program says so.
   if (size.as_symbol()) {
     n.importer().require_positive(place.constant() < 0 ? at + 1 : size - at + 1);

@@ -1,4 +1,4 @@
-#include "models/onnx/import/evaluate.h"
+#include "kernels/evaluate.h"
 
 #include <memory>
 #include <utility>
@@ -8,7 +8,7 @@
 #include "kernels/family.h"
 #include "kernels/registry.h"
 
-namespace lasso::onnx {
+namespace lasso::kernels {
 
 namespace {
 
@@ -32,7 +32,7 @@ Tensor as_computed(const Tensor& tensor) {
   return wide;
 }
 
-kernels::Operand operand_of(const Tensor& tensor, bool constant) {
+Operand operand_of(const Tensor& tensor, bool constant) {
   return {true, tensor.dtype, tensor.dims, constant};
 }
 
@@ -40,10 +40,10 @@ kernels::Operand operand_of(const Tensor& tensor, bool constant) {
 
 std::optional<std::vector<Tensor>> evaluate(const graph::Op& op,
                                             const std::vector<const Tensor*>& inputs,
-                                            const graph::Results& results, FoldingBudget& budget) {
+                                            const graph::Results& results, WorkBudget& budget) {
   graph::Graph graph;
   graph::Node node{op, {}, {}};
-  kernels::Call call;
+  Call call;
   call.op = op;
   std::vector<Tensor> from;
   for (const Tensor* input : inputs) {
@@ -77,10 +77,10 @@ std::optional<std::vector<Tensor>> evaluate(const graph::Op& op,
   const double flops = graph::flops(graph, node, {}) + static_cast<double>(elements);
   if (bytes > budget.bytes || flops > budget.flops) return {};
 
-  const kernels::Family& family = kernels::family_of(op, backend::DeviceKind::kCpu);
+  const Family& family = family_of(op, backend::DeviceKind::kCpu);
   const std::size_t reference = family.size() - 1;
   const backend::TargetInfo target;
-  const kernels::Offer offer = family.ask(reference, call, target);
+  const Offer offer = family.ask(reference, call, target);
   if (!offer) return {};
   budget.bytes -= bytes;
   budget.flops -= flops;
@@ -112,4 +112,4 @@ std::optional<std::vector<Tensor>> evaluate(const graph::Op& op,
   return values;
 }
 
-}  // namespace lasso::onnx
+}  // namespace lasso::kernels

@@ -1,6 +1,7 @@
-// Nodes whose inputs are known while a model is imported, computed by the reference kernels.
-#ifndef LASSO_MODELS_ONNX_IMPORT_EVALUATE_H_
-#define LASSO_MODELS_ONNX_IMPORT_EVALUATE_H_
+// Single operations on tensors in memory, by the reference kernels of the CPU: what an importer
+// knows already, and sizes that a run computes before it is bound to them.
+#ifndef LASSO_KERNELS_EVALUATE_H_
+#define LASSO_KERNELS_EVALUATE_H_
 
 #include <cstdint>
 #include <optional>
@@ -9,10 +10,10 @@
 #include "core/tensor.h"
 #include "graph/graph.h"
 
-namespace lasso::onnx {
+namespace lasso::kernels {
 
-// What an import may compute: a file of a few bytes can ask for any amount.
-struct FoldingBudget {
+// What may be computed: a file of a few bytes can ask for any amount.
+struct WorkBudget {
   std::int64_t bytes = 0;  // of results, all together
   double flops = 0;
 };
@@ -22,8 +23,8 @@ struct FoldingBudget {
 // reference kernel takes the call.
 std::optional<std::vector<Tensor>> evaluate(const graph::Op& op,
                                             const std::vector<const Tensor*>& inputs,
-                                            const graph::Results& results, FoldingBudget& budget);
+                                            const graph::Results& results, WorkBudget& budget);
 
-}  // namespace lasso::onnx
+}  // namespace lasso::kernels
 
-#endif  // LASSO_MODELS_ONNX_IMPORT_EVALUATE_H_
+#endif  // LASSO_KERNELS_EVALUATE_H_
