@@ -44,6 +44,7 @@ class ScoreTracer final : public AxisTracer {
     ValueId q = kNoValue;
     ValueId k = kNoValue;
     Axes keys;
+    std::vector<Axes> rows;  // the axes of its dimensions but the last
     std::vector<std::pair<ValueId, std::vector<Axes>>> added;  // with the axes that it runs along
     bool normalised = false;  // the softmax along the keys is taken
   };
@@ -84,6 +85,7 @@ class ScoreTracer final : public AxisTracer {
     product.q = a;
     product.k = node.inputs[1];
     product.keys = view.dims.back();
+    product.rows.assign(view.dims.begin(), view.dims.end() - 1);
     products_[result] = std::move(product);
     return view;
   }
@@ -187,6 +189,11 @@ class AttentionFinder {
     const bool is_repeated = found.q.batch.empty();
     if (!is_repeated && !tracer_.same(found.batch, found.q.batch)) return {};
     if (!std::equal(middle, result.end(), inner.begin()) || !fits(found)) return {};
+    // Nothing moves between the products, and what is repeated for more batches or heads is so in
+    // the order of these.
+    if (result != tracer_.leaves(scores.rows)) return {};
+    if (!is_aligned(found, found.k, scores.k, scores.rows)) return {};
+    if (!is_aligned(found, found.v, node.inputs[1], found.result)) return {};
     if (scores.added.empty()) return found;
     if (scores.added.size() != 2) return {};
     return with_positions(found, scores);
@@ -269,6 +276,25 @@ class AttentionFinder {
            size(f.k.width) == size(f.v.width) && size(f.k.tokens) == size(f.v.tokens) &&
            batch_fits(f.k.batch) && batch_fits(f.v.batch) &&
            (size(f.q.batch) == size(f.batch) || size(f.k.batch) == size(f.batch));
+  }
+
+  // Whether the batches and heads of keys or values stand where those of a product with the rows
+  // do: dimension by dimension, or all batches are one that is repeated.
+  bool is_aligned(const Found& f, const Operand& operand, ValueId id,
+                  const std::vector<Axes>& rows) const {
+    const Shape& shape = graph_.value(id).shape;
+    const std::size_t outer = rows.size() - 1;
+    const std::size_t own = shape.size() - 2;
+    if (own > outer) return false;
+    for (std::size_t i = 0; i < outer; ++i) {
+      const Dim size = i < outer - own ? Dim(1) : shape[i - (outer - own)];
+      if (size == tracer_.size(rows[i])) continue;
+      const Axes axes = tracer_.leaves(rows[i]);
+      const bool is_batch =
+          std::all_of(axes.begin(), axes.end(), [&](Axis axis) { return has(f.batch, axis); });
+      if (size != Dim(1) || !operand.batch.empty() || !is_batch) return false;
+    }
+    return true;
   }
 
   // Decomposed relative positions: q.Rh and q.Rw of the unscaled queries of a grid.

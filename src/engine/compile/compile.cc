@@ -170,11 +170,18 @@ void for_each_output(const Graph& graph, Outputs& outputs, F&& f) {
 // a value twice among the outputs or a reshape of one of them is copied.
 void separate_outputs(Graph& graph) {
   std::vector<ValueId> outputs = graph.outputs;
+  std::set<ValueId> named(graph.inputs.begin(), graph.inputs.end());
   for_each_output(graph, outputs, [&](ValueId& output, bool separate) {
+    const bool keeps_name = !named.insert(output).second;
     if (separate) return;
     Value copy = graph.value(output);
     copy.constant.reset();
-    copy.name += ".copy";
+    // The output has the name, unless it is an argument's already.
+    if (keeps_name) {
+      copy.name += ".copy";
+    } else {
+      graph.value(output).name += ".source";
+    }
     // A concatenation of one value: a copy that is not an alias.
     const ValueId id = static_cast<ValueId>(graph.values.size());
     graph.values.push_back(std::move(copy));

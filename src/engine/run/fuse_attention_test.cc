@@ -18,6 +18,7 @@ using graph::BinaryKind;
 using graph::Builder;
 using graph::Dim;
 using graph::Graph;
+using graph::kNoValue;
 using graph::Linear;
 using graph::MatMul;
 using graph::Pad;
@@ -304,6 +305,38 @@ TEST(FuseAttention, RecoversRepeatedQueries) {
   };
   EXPECT_EQ(ops(test::optimized(make({}))), "linear linear linear attention reshape");
   expect_same_results(make, {});
+}
+
+// Keys or values that are repeated along an axis that is not theirs, though its size is the same.
+TEST(FuseAttention, KnowsBatchesFromHeads) {
+  constexpr std::int64_t kSame = kHeads;
+  const auto make = [](bool moves_weights) {
+    Exported e({});
+    const auto heads = [&](ValueId x, std::vector<std::int64_t> order) {
+      const Dim batch = e.b.shape(x)[0];
+      return e.transpose(e.reshape(x, {batch, 5, kHeads, kWidth}), std::move(order));
+    };
+    const ValueId x = e.b.input("x", DType::kF32, {moves_weights ? 1 : kSame, 5, 6});
+    const ValueId y = e.b.input("y", DType::kF32, {kSame, 5, 5});
+    const ValueId q = heads(e.linear(x, kAll, 1), {0, 2, 1, 3});
+    const ValueId k = heads(e.linear(y, kAll, 3), {0, 2, 1, 3});
+    ValueId v = kNoValue;
+    if (moves_weights) {
+      v = heads(e.linear(y, kAll, 5), {0, 2, 3, 1});
+    } else {
+      // [heads, 1, d, tokens]
+      const ValueId one = e.b.input("z", DType::kF32, {1, 5, 5});
+      v = e.reshape(heads(e.linear(one, kAll, 5), {2, 0, 3, 1}), {kHeads, 1, kWidth, 5});
+    }
+    ValueId weights = e.b.add("weights", Softmax{3}, {e.b.add("scores", MatMul{}, {q, k})});
+    if (moves_weights) weights = e.transpose(weights, {1, 0, 2, 3});
+    e.b.output(e.b.add("y", MatMul{}, {weights, v}), "y");
+    return e.b.finish();
+  };
+  for (const bool moves_weights : {false, true}) {
+    const std::string text = ops(test::optimized(make(moves_weights)));
+    EXPECT_EQ(text.find("attention"), std::string::npos) << text;
+  }
 }
 
 TEST(MergeLayouts, LeavesOneTranspositionOfTwo) {

@@ -97,6 +97,13 @@ std::optional<Integers> combined(NodeContext& n) {
   const Integers* a = n.integers(0);
   const Integers* b = n.integers(1);
   if (a == nullptr || b == nullptr) return {};
+  // Quotients of sizes are floors, which those of negative numbers are not: what a size must not
+  // fall below for that (the n of (n - 5) / 2) is its least.
+  if (n.op_type() == "Div") {
+    for (const graph::Dim& size : a->values) {
+      if (!is_never_negative(graph::Dim(0) - size)) n.importer().require_positive(size + 1);
+    }
+  }
   return combine(n.op_type(), *a, *b);
 }
 

@@ -131,6 +131,16 @@ TEST(Importer, OpenSizesHaveALeast) {
                   .outputs = {onnx_value("y", 1, {})}})));
   EXPECT_EQ(to_string(graph.value(graph.outputs[0]).shape), "[1, 1, floor((n + 1)/4)]");
   EXPECT_EQ(graph::least_sizes(graph).at("n"), 3);
+  // (n - 5) / 2, which is towards zero for an n below 5 and no floor.
+  const graph::Graph half = imported(onnx_model(onnx_graph(
+      {.nodes =
+           {onnx_node("Shape", {"x"}, {"shape"}), onnx_node("Gather", {"shape", "zero"}, {"n"}),
+            onnx_node("Sub", {"n", "five"}, {"rest"}), onnx_node("Div", {"rest", "two"}, {"half"}),
+            onnx_node("Cast", {"half"}, {"y"}, "", {onnx_attribute("to", 2, wire_number(3, 1))})},
+       .initializers = {sizes, none, onnx_tensor("five", 7, {1}) + wire_packed(7, {5})},
+       .inputs = {onnx_value("x", 1, {onnx_dim("n"), onnx_dim(4)})},
+       .outputs = {onnx_value("y", 1, {})}})));
+  EXPECT_EQ(graph::least_sizes(half).at("n"), 5);
 }
 
 // An end that no size reaches is the size's own.

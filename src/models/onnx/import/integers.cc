@@ -17,7 +17,8 @@ using Result = std::optional<Dim>;
 
 constexpr std::int64_t kLeast = std::numeric_limits<std::int64_t>::min();
 
-// Towards zero, as ONNX divides integers. Sizes are not negative, so that floors are the same.
+// Towards zero, as ONNX divides integers: a floor of what is not negative, which the caller of
+// combine() sees to where it isn't known.
 Result quotient(const Dim& a, const Dim& b) {
   if (a.is_constant() && b.is_constant()) {
     if (b.constant() == 0 || (a.constant() == kLeast && b.constant() == -1)) return {};
@@ -25,6 +26,8 @@ Result quotient(const Dim& a, const Dim& b) {
   }
   if (auto exact = a.divided_by(b)) return exact;
   if (!b.is_constant() || b.constant() <= 0) return {};
+  const Dim negated = Dim(0) - a;
+  if (is_never_negative(negated)) return Dim(0) - negated.floor_divided_by(b.constant());
   return a.floor_divided_by(b.constant());
 }
 

@@ -52,6 +52,7 @@ TEST(Integers, OfSizesStayPolynomials) {
   EXPECT_EQ(one(of("Div", kN * 6, 3)), kN * 2);
   EXPECT_EQ(one(of("Div", (kN + 5) * 256, kN + 5)), Dim(256));
   EXPECT_EQ(one(of("Div", kN, 2)), kN.floor_divided_by(2));
+  EXPECT_EQ(one(of("Div", Dim(0) - kN, 2)), Dim(0) - kN.floor_divided_by(2)) << "towards zero";
   EXPECT_EQ(one(of("Mod", kN * 4 + 1, 4)), Dim(1));
   EXPECT_EQ(one(of("Equal", kN + 1, kN)), Dim(0));
   EXPECT_EQ(one(of("Max", kN + 1, kN)), kN + 1);
