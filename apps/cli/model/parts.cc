@@ -66,7 +66,9 @@ class Opener {
     options.fixed_inputs.clear();
     for (const std::string& path : parts_.encoders) {
       lasso::EngineOptions own = options;
-      if (begins_like_engine(path)) own.precision.reset();
+      // An engine's own, which --precision says of the ONNX decoder then.
+      const bool is_own = begins_like_engine(path) && !begins_like_engine(path_);
+      if (is_own) own.precision.reset();
       open.encoders.push_back(open_file(path, own, model_.verify));
     }
     return open;

@@ -342,9 +342,9 @@ Exit run_segment(const SegmentArguments& arguments) {
       make_segmenters(model.engine, parts.encoders, jobs, arguments.run.threads);
   if (!segmenters.front().has_encoder() && arguments.load_embedding.empty()) {
     usage_error(
-        "--decoder {}: there is no image encoder; give one with --encoder, or an embedding "
-        "with --load-embedding",
-        arguments.parts.decoder);
+        "{}: there is no image encoder; give one with --encoder, or an embedding with "
+        "--load-embedding",
+        model.path);
   }
   print_note(fmt::format("{}: {}, {} threads, {}, loaded in {:.0f} ms", model.path, info.model,
                          threads_text(segmenters), info.isa, model.load_ms));

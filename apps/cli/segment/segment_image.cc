@@ -138,6 +138,14 @@ class ImageJob {
 
   void load_embedding() {
     loaded_ = Embedding::load(settings_.load_embedding);
+    if (settings_.image_size) {
+      throw lasso::Error(
+          ErrorCode::kInvalidArgument,
+          fmt::format("{}: the embedding says what size its image has, and --image-size {},{} is "
+                      "given, which is for arrays (.npy)",
+                      settings_.load_embedding, settings_.image_size->first,
+                      settings_.image_size->second));
+    }
     if (settings_.any_range || loaded_->range() == settings_.pictures->range()) return;
     throw lasso::Error(
         ErrorCode::kInvalidArgument,
