@@ -58,6 +58,11 @@ class PartsTest(CliTest):
         self.assertIn("float [64, 16, 16] or [1, 64, 16, 16] is expected", line)
         line = self.error(SOME_FAILED, *segment, array, IMAGE, "--image-size", "600,421")
         self.assertIn("is of an image of 600x421", line)
+        # Lasso's own files say it themselves.
+        self.run_lasso("segment", IMAGE, "--model", MODEL, *POINT, "--format", "none", "--save-embedding", "e.safetensors")
+        line = self.error(SOME_FAILED, "segment", "--model", MODEL, *POINT, "--format", "none", "--load-embedding",
+                          "e.safetensors", "--image-size", "100,100")
+        self.assertIn("e.safetensors: the embedding says what size its image has", line)
         for size in ("600", "600,0", "a,b"):
             self.assertIn("--image-size ", self.error(USAGE, *segment, array, "--image-size", size))
 
