@@ -24,10 +24,10 @@ class SizeSymbols {
 
   // The elements of a value of integers, in which symbols stand for what is computed. Nothing where
   // that takes more than small tensors (graph/computed_sizes.h).
-  std::shared_ptr<const Integers> elements(const graph::Graph& graph, graph::ValueId value);
+  std::shared_ptr<const Integers> elements(const graph::Graph& graph, graph::ValueId id);
 
   // Sizes beyond `most` are refused; no effect for a symbol that is not computed.
-  void limit(const std::string& symbol, std::int64_t most);
+  void limit(const std::string& name, std::int64_t most);
 
   // Gives the graph of the whole model its computed sizes, with their limits in its profile.
   void finish(graph::Graph& graph) const;
@@ -40,9 +40,9 @@ class SizeSymbols {
     std::int64_t most = graph::kMaxSymbol;
   };
 
-  const graph::Node* producer(const graph::Graph& graph, graph::ValueId value);
+  const graph::Node* producer(const graph::Graph& graph, graph::ValueId id);
   std::optional<graph::Dim> element(const graph::Graph& graph, Element at);
-  bool is_computable(const graph::Graph& graph, graph::ValueId value);
+  bool is_computable(const graph::Graph& graph, graph::ValueId id);
   std::optional<graph::Dim> symbol_of(const graph::Graph& graph, Element at);
 
   std::set<std::string>& names_;
