@@ -160,6 +160,28 @@ TEST(Clean, RemovesDuplicatesAndWhatNobodyTakes) {
   EXPECT_EQ(clean.model.graph.initializers.size(), 1U);
 }
 
+// Equal nodes are one where the first has all results of the second, and else stay as they are.
+TEST(Clean, KeepsResultsThatAnEqualNodeLeavesOut) {
+  const auto model = [](const std::string& first, const std::string& second) {
+    return parse(
+        onnx_model(onnx_graph({.nodes = {onnx_node("TopK", {"x", "k"}, {first, "indices"}, "one"),
+                                         onnx_node("TopK", {"x", "k"}, {second, "again"}, "two"),
+                                         onnx_node("Add", {"indices", "again"}, {"sum"}),
+                                         onnx_node("Exp", {first.empty() ? second : first}, {"y"})},
+                               .initializers = {onnx_tensor("k", 7, {1}) + wire_packed(7, {2})},
+                               .inputs = {onnx_value("x", 1, {onnx_dim("n"), onnx_dim(4)})},
+                               .outputs = {onnx_value("y", 1, {onnx_dim("n"), onnx_dim(2)}),
+                                           onnx_value("sum", 7, {onnx_dim("n"), onnx_dim(2)})}})));
+  };
+  const CleanModel both = cleaned(model("", "values"));
+  EXPECT_EQ(operators(both), (Names{"TopK", "TopK", "Add", "Exp"}));
+  EXPECT_EQ(both.model.graph.nodes[1].outputs, (Names{"values", "again"}));
+  EXPECT_EQ(both.model.graph.nodes[2].inputs, (Names{"indices", "again"}));
+  const CleanModel one = cleaned(model("values", ""));
+  EXPECT_EQ(operators(one), (Names{"TopK", "Add", "Exp"}));
+  EXPECT_EQ(one.model.graph.nodes[1].inputs, (Names{"indices", "indices"}));
+}
+
 TEST(Clean, JoinsNeighbours) {
   OnnxBuilder b = with_input();
   auto x = b.node("cube", "Reshape", {"x", b.ints({-1, 2, 2})});

@@ -165,11 +165,15 @@ bool remove_duplicates(CleanGraph& graph) {
     if (same == others.end()) {
       others.push_back(&node);
     } else if (!output) {
-      for (std::size_t i = 0; i < node.outputs.size(); ++i) {
-        if (node.outputs[i].empty()) continue;
-        // A result that one of them leaves out keeps its node.
-        if ((*same)->outputs[i].empty()) break;
-        names[node.outputs[i]] = (*same)->outputs[i];
+      const std::vector<std::string>& own = node.outputs;
+      const std::vector<std::string>& first = (*same)->outputs;
+      // A result that the other one leaves out keeps the node, and all of its results.
+      bool has_all = true;
+      for (std::size_t i = 0; i < own.size(); ++i) {
+        has_all = has_all && (own[i].empty() || !first[i].empty());
+      }
+      for (std::size_t i = 0; has_all && i < own.size(); ++i) {
+        if (!own[i].empty()) names[own[i]] = first[i];
       }
     }
   }
