@@ -144,6 +144,22 @@ TEST(Clean, KeepsWhatChangesValues) {
   EXPECT_EQ(operators(cleaned(std::move(b))), (Names{"Slice", "Pad", "Sub", "Add", "ReduceMax"}));
 }
 
+// An open size may be less than what is taken of it, and a value may be more than the size: neither
+// slice is x, and the shape behind it is not known.
+TEST(Clean, KeepsSlicesThatMayBeShort) {
+  OnnxBuilder b = with_input();
+  b.input("k", OnnxDataType::kInt64, {std::int64_t{1}});
+  const auto five = b.node("five", "Slice", {"x", b.ints({0}), b.ints({5}), b.ints({0})});
+  const auto some = b.node("some", "Slice", {"x", b.ints({0}), "k", b.ints({0})});
+  for (const auto& part : {five, some}) {
+    b.node(part + "_rows", "Gather", {b.node(part + "_shape", "Shape", {part}), b.ints({0})},
+           {{"axis", std::int64_t{0}}});
+    b.output(part + "_rows", OnnxDataType::kInt64, {std::int64_t{1}});
+  }
+  EXPECT_EQ(operators(cleaned(std::move(b))),
+            (Names{"Slice", "Slice", "Shape", "Gather", "Shape", "Gather"}));
+}
+
 TEST(Clean, RemovesDuplicatesAndWhatNobodyTakes) {
   OnnxBuilder b = with_input();
   const auto first = b.node("first", "Mul", {"x", b.scalar(3.0F)});

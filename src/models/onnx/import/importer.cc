@@ -149,6 +149,7 @@ void Importer::check_version() const {
 }
 
 void Importer::learn() {
+  is_learning_ = true;
   check_version();
   for (const OnnxTensor& tensor : model_.graph.initializers) add_initializer(tensor);
   for (const OnnxValueInfo& info : model_.graph.inputs) {

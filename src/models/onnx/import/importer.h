@@ -48,6 +48,8 @@ class Importer {
   // kCorruptFile as run() does.
   void learn();
   const std::vector<std::string>& unsupported() const { return unsupported_; }
+  // Whether it learns: what a program may ask of its inputs' sizes is then no fact to build on.
+  bool is_learning() const { return is_learning_; }
 
   graph::Builder& builder() { return builder_; }
   FoldingBudget& budget() { return budget_; }
@@ -111,6 +113,7 @@ class Importer {
   const OnnxModel& model_;
   const FixedInputs& fixed_;
   const FixedSizes& sizes_;
+  bool is_learning_ = false;
   std::set<std::string> open_sizes_;  // of inputs, before some are fixed
   graph::Builder builder_;
   FoldingBudget budget_;

@@ -96,14 +96,16 @@ Dim clamped(NodeContext& n, const Dim& place, const Dim& size, bool backwards) {
   if (is_never_negative(at - most)) return most;
   if (is_never_negative(least - at)) return least;
   if (is_never_negative(at - least) && is_never_negative(most - at)) return at;
+  // Who learns of a model gives no program that could ask for sizes of which the following is true.
+  const bool may_ask = !n.importer().is_learning();
   // A size behind the end that nobody can tell: as exporters write it, it is inside, and that is
   // checked when a run gives the sizes.
-  if (!place.is_constant()) {
+  if (!place.is_constant() && may_ask) {
     n.importer().require_at_most(place, most);
     return at;
   }
   // A number of places that the dimension must have: the program says so.
-  if (size.as_symbol()) {
+  if (place.is_constant() && size.as_symbol() && may_ask) {
     n.importer().require_positive(place.constant() < 0 ? at + 1 : size - at + 1);
     return at;
   }
