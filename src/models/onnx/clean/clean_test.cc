@@ -160,6 +160,28 @@ TEST(Clean, KeepsSlicesThatMayBeShort) {
             (Names{"Slice", "Slice", "Shape", "Gather", "Shape", "Gather"}));
 }
 
+// No box may be left: whether there are some is not known, that there are not -1 is.
+TEST(Clean, KeepsWhatDependsOnCounts) {
+  OnnxBuilder b("main", 17);
+  b.input("boxes", kFloat, {std::int64_t{1}, std::int64_t{5}, std::int64_t{4}});
+  b.input("scores", kFloat, {std::int64_t{1}, std::int64_t{2}, std::int64_t{5}});
+  const auto selected = b.node("selected", "NonMaxSuppression",
+                               {"boxes", "scores", b.ints({3}), b.scalar(0.5F), b.scalar(0.9F)});
+  const auto count = b.node("count", "Gather", {b.node("shape", "Shape", {selected}), b.ints({0})},
+                            {{"axis", std::int64_t{0}}});
+  const std::vector<std::pair<std::string, std::int64_t>> compared{
+      {"Greater", 0}, {"Equal", 0}, {"Less", 1}, {"Equal", -1}};
+  for (std::size_t i = 0; i < compared.size(); ++i) {
+    const auto& [op, number] = compared[i];
+    b.output(b.node(fmt::format("y{}", i), op, {count, b.ints({number})}), OnnxDataType::kBool,
+             {std::int64_t{1}});
+  }
+  const CleanModel clean = cleaned(std::move(b));
+  EXPECT_EQ(operators(clean), (Names{"Identity", "NonMaxSuppression", "Shape", "Gather", "Greater",
+                                     "Equal", "Less"}));
+  EXPECT_EQ(clean.model.graph.nodes[0].outputs, Names{"y3"});
+}
+
 TEST(Clean, RemovesDuplicatesAndWhatNobodyTakes) {
   OnnxBuilder b = with_input();
   const auto first = b.node("first", "Mul", {"x", b.scalar(3.0F)});

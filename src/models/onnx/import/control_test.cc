@@ -50,6 +50,27 @@ TEST(ImportIf, ComputesBothWhereTheConditionIsData) {
       "node 0 (choose, If): a condition that depends on data, between results [n] and [1]");
 }
 
+// A count of boxes may be 0, so that an If by it can't be decided.
+TEST(ImportIf, IsNotDecidedByACount) {
+  const std::string choose = onnx_node(
+      "If", {"some"}, {"y"}, "choose",
+      {graph_attribute("then_branch", branch(onnx_node("Add", {"one", "one"}, {"two"}), "two")),
+       graph_attribute("else_branch", branch(onnx_node("Sub", {"one", "one"}, {"none"}), "none"))});
+  EXPECT_ERROR(
+      imported(onnx_model(onnx_graph(
+          {.nodes = {onnx_node("NonMaxSuppression", {"boxes", "scores", "most"}, {"selected"}),
+                     onnx_node("Shape", {"selected"}, {"shape"}),
+                     onnx_node("Gather", {"shape", "zero"}, {"count"}, "",
+                               {integer_attribute("axis", 0)}),
+                     onnx_node("Greater", {"count", "zero"}, {"some"}), choose},
+           .initializers = {integers("most", {1}, {3}), integers("zero", {}, {0}),
+                            onnx_raw_tensor("one", {1}, {1})},
+           .inputs = {onnx_value("boxes", 1, {onnx_dim(1), onnx_dim(5), onnx_dim(4)}),
+                      onnx_value("scores", 1, {onnx_dim(1), onnx_dim(2), onnx_dim(5)})},
+           .outputs = {onnx_value("y", 1, {onnx_dim(1)})}}))),
+      ErrorCode::kUnsupported, "how many of which there are is known at run time only");
+}
+
 TEST(ImportIf, NamesWhatABranchLacks) {
   const std::string other = onnx_node("Foo", {"x"}, {"less"}, "foo");
   EXPECT_ERROR(

@@ -97,14 +97,18 @@ std::optional<Integers> combined(NodeContext& n) {
   const Integers* a = n.integers(0);
   const Integers* b = n.integers(1);
   if (a == nullptr || b == nullptr) return {};
+  const SymbolSet& counted = n.importer().counted_symbols();
   // Quotients of sizes are floors, which those of negative numbers are not: what a size must not
   // fall below for that (the n of (n - 5) / 2) is its least.
   if (n.op_type() == "Div") {
     for (const graph::Dim& size : a->values) {
-      if (!is_never_negative(graph::Dim(0) - size)) n.importer().require_positive(size + 1);
+      if (is_never_negative(size, counted)) continue;
+      if (is_never_negative(graph::Dim(0) - size, counted)) continue;
+      if (n.importer().is_learning()) return {};
+      n.importer().require_positive(size + 1);
     }
   }
-  return combine(n.op_type(), *a, *b);
+  return combine(n.op_type(), *a, *b, counted);
 }
 
 ValueId power(NodeContext& n) {
@@ -140,7 +144,8 @@ void import_compare(NodeContext& n) {
 
 void import_not(NodeContext& n) {
   if (const Integers* known = n.integers(0)) {
-    if (auto negated = combine("Equal", *known, scalar_integer(0))) {
+    if (auto negated =
+            combine("Equal", *known, scalar_integer(0), n.importer().counted_symbols())) {
       return n.result(0, std::move(*negated), n.type(0));
     }
   }

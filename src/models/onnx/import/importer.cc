@@ -491,6 +491,7 @@ Dim Importer::counted_size(Dim capacity) {
   counted.symbol = fmt::format("selected_{}", counted_.size());
   while (symbols_.count(counted.symbol) > 0) counted.symbol += "_";
   symbols_.insert(counted.symbol);
+  counted_symbols_.insert(counted.symbol);
   counted.capacity = std::move(capacity);
   counted_.push_back(counted);
   return Dim::symbol(counted.symbol);

@@ -84,6 +84,8 @@ class Importer {
   // the capacity in its place when the import is done. `count` is the value that says how much.
   graph::Dim counted_size(graph::Dim capacity);
   void set_count(const graph::Dim& size, graph::ValueId count);
+  // The symbols of such sizes, which may be 0.
+  const SymbolSet& counted_symbols() const { return counted_symbols_; }
 
   // Appends a node to the graph, or its result, where all inputs are constants. `name` is the
   // results', with numbers behind it.
@@ -123,6 +125,7 @@ class Importer {
   std::set<std::string> symbols_;              // in use
   std::map<std::string, std::int64_t> least_;  // what they stand for
   std::vector<CountedSize> counted_;
+  SymbolSet counted_symbols_;
   SizeSymbols size_symbols_;
   std::map<graph::ValueId, graph::ValueId> reshaped_;  // what a value is another shape of
   std::map<graph::ValueId, graph::ValueId> as_float_;

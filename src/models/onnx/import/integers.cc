@@ -27,7 +27,7 @@ Result quotient(const Dim& a, const Dim& b) {
   if (auto exact = a.divided_by(b)) return exact;
   if (!b.is_constant() || b.constant() <= 0) return {};
   const Dim negated = Dim(0) - a;
-  if (is_never_negative(negated)) return Dim(0) - negated.floor_divided_by(b.constant());
+  if (is_never_negative(negated, {})) return Dim(0) - negated.floor_divided_by(b.constant());
   return a.floor_divided_by(b.constant());
 }
 
@@ -51,24 +51,24 @@ Result power(const Dim& a, const Dim& b) {
 }
 
 // A number of the sign of a - b, where that is the same for all sizes.
-std::optional<std::int64_t> compared(const Dim& a, const Dim& b) {
+std::optional<std::int64_t> compared(const Dim& a, const Dim& b, const SymbolSet& may_be_zero) {
   const Dim difference = a - b;
   if (difference.is_constant()) return difference.constant();
-  if (is_never_negative(difference - 1)) return 1;
-  if (is_never_negative(Dim(-1) - difference)) return -1;
+  if (is_never_negative(difference - 1, may_be_zero)) return 1;
+  if (is_never_negative(Dim(-1) - difference, may_be_zero)) return -1;
   return {};
 }
 
 template <typename F>
-Result compare(const Dim& a, const Dim& b, const F& f) {
-  const auto sign = compared(a, b);
+Result compare(const Dim& a, const Dim& b, const SymbolSet& may_be_zero, const F& f) {
+  const auto sign = compared(a, b, may_be_zero);
   if (!sign) return {};
   return Dim(f(*sign, 0) ? 1 : 0);
 }
 
 template <typename F>
-Result choose(const Dim& a, const Dim& b, const F& f) {
-  const auto sign = compared(a, b);
+Result choose(const Dim& a, const Dim& b, const SymbolSet& may_be_zero, const F& f) {
+  const auto sign = compared(a, b, may_be_zero);
   if (!sign) return {};
   return f(*sign, 0) ? a : b;
 }
@@ -79,20 +79,20 @@ Result decide(const Dim& a, const Dim& b, const F& f) {
   return Dim(f(a.constant() != 0, b.constant() != 0) ? 1 : 0);
 }
 
-Result apply(std::string_view op, const Dim& a, const Dim& b) {
+Result apply(std::string_view op, const Dim& a, const Dim& b, const SymbolSet& may_be_zero) {
   if (op == "Add") return a + b;
   if (op == "Sub") return a - b;
   if (op == "Mul") return a * b;
   if (op == "Div") return quotient(a, b);
   if (op == "Mod") return remainder(a, b);
   if (op == "Pow") return power(a, b);
-  if (op == "Min") return choose(a, b, std::less<std::int64_t>());
-  if (op == "Max") return choose(a, b, std::greater<std::int64_t>());
-  if (op == "Equal") return compare(a, b, std::equal_to<std::int64_t>());
-  if (op == "Less") return compare(a, b, std::less<std::int64_t>());
-  if (op == "LessOrEqual") return compare(a, b, std::less_equal<std::int64_t>());
-  if (op == "Greater") return compare(a, b, std::greater<std::int64_t>());
-  if (op == "GreaterOrEqual") return compare(a, b, std::greater_equal<std::int64_t>());
+  if (op == "Min") return choose(a, b, may_be_zero, std::less<std::int64_t>());
+  if (op == "Max") return choose(a, b, may_be_zero, std::greater<std::int64_t>());
+  if (op == "Equal") return compare(a, b, may_be_zero, std::equal_to<std::int64_t>());
+  if (op == "Less") return compare(a, b, may_be_zero, std::less<std::int64_t>());
+  if (op == "LessOrEqual") return compare(a, b, may_be_zero, std::less_equal<std::int64_t>());
+  if (op == "Greater") return compare(a, b, may_be_zero, std::greater<std::int64_t>());
+  if (op == "GreaterOrEqual") return compare(a, b, may_be_zero, std::greater_equal<std::int64_t>());
   if (op == "And") return decide(a, b, std::logical_and<bool>());
   if (op == "Or") return decide(a, b, std::logical_or<bool>());
   if (op == "Xor") return decide(a, b, std::not_equal_to<bool>());
@@ -135,13 +135,13 @@ Integers integer_list(std::vector<Dim> values) {
   return {{count}, std::move(values)};
 }
 
-bool is_never_negative(const Dim& size) {
+bool is_never_negative(const Dim& size, const SymbolSet& may_be_zero) {
   if (size.is_constant()) return size.constant() >= 0;
   graph::Bindings least;
   for (const auto& [factors, coefficient] : size.terms()) {
     for (const graph::Factor& factor : factors) {
       if (!factor.is_symbol()) return false;
-      least[factor.symbol()] = 1;
+      least[factor.symbol()] = may_be_zero.count(factor.symbol()) > 0 ? 0 : 1;
     }
   }
   return size.grows_from(least) && size.evaluate(least) >= 0;
@@ -164,7 +164,8 @@ std::optional<Dims> broadcast_dims(const Dims& a, const Dims& b) {
   return result;
 }
 
-std::optional<Integers> combine(std::string_view op_type, const Integers& a, const Integers& b) {
+std::optional<Integers> combine(std::string_view op_type, const Integers& a, const Integers& b,
+                                const SymbolSet& may_be_zero) {
   const auto dims = broadcast_dims(a.dims, b.dims);
   if (!dims) return {};
   Integers result{*dims, {}};
@@ -172,7 +173,7 @@ std::optional<Integers> combine(std::string_view op_type, const Integers& a, con
   try {
     for (std::size_t i = 0; i < count; ++i) {
       auto value = apply(op_type, a.values[index_of(a.dims, *dims, i)],
-                         b.values[index_of(b.dims, *dims, i)]);
+                         b.values[index_of(b.dims, *dims, i)], may_be_zero);
       if (!value) return {};
       result.values.push_back(std::move(*value));
     }

@@ -5,6 +5,8 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -30,9 +32,11 @@ constexpr std::int64_t kMostIntegers = 8192;
 Integers scalar_integer(graph::Dim value);
 Integers integer_list(std::vector<graph::Dim> values);
 
-// Whether a size is not negative, whatever its symbols, which are at least 1, stand for. False
-// where that is not known.
-bool is_never_negative(const graph::Dim& size);
+// Symbols that may stand for 0; others are at least 1.
+using SymbolSet = std::set<std::string>;
+
+// Whether a size is not negative, whatever its symbols stand for. False where that is not known.
+bool is_never_negative(const graph::Dim& size, const SymbolSet& may_be_zero);
 
 // NumPy's broadcasting; nothing where the shapes do not go together or the result is too large.
 std::optional<Dims> broadcast_dims(const Dims& a, const Dims& b);
@@ -40,7 +44,8 @@ std::optional<Dims> broadcast_dims(const Dims& a, const Dims& b);
 // Add, Sub, Mul, Div, Mod, Min, Max, Pow, comparisons and logic by ONNX's names, element by
 // element; truths are 0 and 1. Nothing where the result is no polynomial or floor of sizes, or not
 // known without the symbols' values, and for other operators.
-std::optional<Integers> combine(std::string_view op_type, const Integers& a, const Integers& b);
+std::optional<Integers> combine(std::string_view op_type, const Integers& a, const Integers& b,
+                                const SymbolSet& may_be_zero = {});
 
 }  // namespace lasso::onnx
 

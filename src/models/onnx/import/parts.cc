@@ -93,9 +93,12 @@ Dim clamped(NodeContext& n, const Dim& place, const Dim& size, bool backwards) {
     if (at.constant() <= -far) return least;
     if (at.constant() < 0) at = at + size;
   }
-  if (is_never_negative(at - most)) return most;
-  if (is_never_negative(least - at)) return least;
-  if (is_never_negative(at - least) && is_never_negative(most - at)) return at;
+  const auto is_sure = [&](const Dim& difference) {
+    return is_never_negative(difference, n.importer().counted_symbols());
+  };
+  if (is_sure(at - most)) return most;
+  if (is_sure(least - at)) return least;
+  if (is_sure(at - least) && is_sure(most - at)) return at;
   // Who learns of a model gives no program that could ask for sizes of which the following is true.
   const bool may_ask = !n.importer().is_learning();
   // A size behind the end that nobody can tell: as exporters write it, it is inside, and that is

@@ -81,7 +81,8 @@ bool import_known_reduction(NodeContext& n, const ReducedAxes& reduced) {
   if (by.empty()) return false;
   Integers result = scalar_integer(known->values.front());
   for (std::size_t i = 1; i < known->values.size(); ++i) {
-    auto next = combine(by, result, scalar_integer(known->values[i]));
+    auto next =
+        combine(by, result, scalar_integer(known->values[i]), n.importer().counted_symbols());
     if (!next) return false;
     result = std::move(*next);
   }
