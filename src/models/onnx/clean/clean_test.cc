@@ -182,6 +182,26 @@ TEST(Clean, KeepsWhatDependsOnCounts) {
   EXPECT_EQ(clean.model.graph.nodes[0].outputs, Names{"y3"});
 }
 
+// Weights of 8 bits stay so, with what is done to them; a shape is known all the same.
+TEST(Clean, KeepsQuantisedWeights) {
+  OnnxModel model = parse(onnx_model(onnx_graph(
+      {.nodes = {onnx_node("DequantizeLinear", {"w", "scale"}, {"real"}),
+                 onnx_node("Transpose", {"real"}, {"turned"}),
+                 onnx_node("MatMul", {"x", "turned"}, {"product"}),
+                 onnx_node("QuantizeLinear", {"c", "scale"}, {"q"}),
+                 onnx_node("DequantizeLinear", {"q", "scale"}, {"d"}),
+                 onnx_node("Add", {"product", "d"}, {"y"}), onnx_node("Shape", {"real"}, {"size"})},
+       .initializers = {onnx_tensor("w", 3, {2, 2}) + wire_packed(5, {1, 2, 3, 4}),
+                        onnx_raw_tensor("scale", {}, {0.5}), onnx_raw_tensor("c", {2}, {1, 2})},
+       .inputs = {onnx_value("x", 1, {onnx_dim("n"), onnx_dim(2)})},
+       .outputs = {onnx_value("y", 1, {onnx_dim("n"), onnx_dim(2)}),
+                   onnx_value("size", 7, {onnx_dim(2)})}})));
+  const CleanModel clean = cleaned(std::move(model));
+  EXPECT_EQ(operators(clean), (Names{"Identity", "DequantizeLinear", "Transpose", "MatMul",
+                                     "QuantizeLinear", "DequantizeLinear", "Add"}));
+  EXPECT_EQ(integers(clean, "size_value"), (std::vector<std::int64_t>{2, 2}));
+}
+
 TEST(Clean, RemovesDuplicatesAndWhatNobodyTakes) {
   OnnxBuilder b = with_input();
   const auto first = b.node("first", "Mul", {"x", b.scalar(3.0F)});

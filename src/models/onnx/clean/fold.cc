@@ -21,6 +21,13 @@ const OnnxTensor* constant_value(const OnnxNode& node) {
   return value == nullptr ? nullptr : std::get_if<OnnxTensor>(&value->value);
 }
 
+// What quantisation is made of. Constants behind it stay as nodes, too: folded, weights of 8 bits
+// would have 32.
+bool is_quantisation(const OnnxNode& node) {
+  return node.op_type == "QuantizeLinear" || node.op_type == "DequantizeLinear" ||
+         node.op_type == "DynamicQuantizeLinear";
+}
+
 class Folding {
  public:
   explicit Folding(CleanGraph& graph) : graph_(graph) {
@@ -61,6 +68,16 @@ class Folding {
       add(std::move(tensor));
       return true;
     }
+    const bool reads_shape = is(node, "Shape") || is(node, "Size");
+    const bool is_behind = !reads_shape && std::any_of(node.inputs.begin(), node.inputs.end(),
+                                                       [&](const std::string& name) {
+                                                         return quantised_.count(name) > 0;
+                                                       });
+    if (is_behind || is_quantisation(node)) {
+      quantised_.insert(node.outputs.begin(), node.outputs.end());
+      quantised_.erase("");  // what is left out
+      return false;
+    }
     std::size_t known = 0;
     for (const std::string& name : node.inputs) {
       const auto it = bytes_.find(name);
@@ -85,6 +102,7 @@ class Folding {
 
   CleanGraph& graph_;
   std::map<std::string, std::size_t> bytes_;
+  std::set<std::string> quantised_;  // and what is computed from it
   std::vector<std::pair<std::string, OnnxTensor>> folded_;
 };
 
