@@ -249,7 +249,7 @@ void add_verify_option(CLI::App* app, ModelOptions* options) {
              kModelGroup);
 }
 
-void add_description_options(CLI::App* app, ModelOptions* options) {
+void add_checkpoint_options(CLI::App* app, ModelOptions* options) {
   add_text(
       app, "--preprocess", &options->preprocess, "NAME",
       "How images are prepared: sam (longest side resized, padded), medsam (stretched to the "
@@ -258,6 +258,10 @@ void add_description_options(CLI::App* app, ModelOptions* options) {
       kModelGroup);
   add_text(app, "--config", &options->config, "F.json",
            "What the tensors' shapes do not tell about the model.", kModelGroup);
+}
+
+void add_description_options(CLI::App* app, ModelOptions* options) {
+  add_checkpoint_options(app, options);
   add_text(app, "--fixed-inputs", &options->fixed_inputs, "F.npz",
            "Of an ONNX model: values of inputs that become part of it, which makes it faster, and "
            "which it needs of inputs that axes and the like are computed from.",

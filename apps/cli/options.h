@@ -81,7 +81,9 @@ struct ModelOptions {
   bool verify = false;                   // an engine file's weights
 };
 void add_model_option(CLI::App* app, ModelOptions* options);
-// --preprocess, --config, --fixed-inputs, --fixed-size and --profile
+// --preprocess and --config
+void add_checkpoint_options(CLI::App* app, ModelOptions* options);
+// Those, and --fixed-inputs, --fixed-size and --profile.
 void add_description_options(CLI::App* app, ModelOptions* options);
 // --verify, for commands that take an engine file.
 void add_verify_option(CLI::App* app, ModelOptions* options);

@@ -256,7 +256,7 @@ void add_export(CLI::App* parent, Action* action) {
       ->check(not_empty)
       ->required()
       ->group("Model");
-  add_description_options(app, &a.model);
+  add_checkpoint_options(app, &a.model);
   const std::string output = "Output";
   add_text(app, "-o,--output", &a.output, "DIR|FILE",
            "Of a checkpoint, the folder to write into, which is made where there is none. Of an "
