@@ -192,6 +192,12 @@ Exit clean(const ExportArguments& arguments, const std::string& path) {
   }
   for_option("-o", [&] { check_output_file(output); });
   if (same_file(output, path)) usage_error("-o {}: is the model itself", output);
+  // The file that has a name of the user's own is overwritten, but not what may lie beside it.
+  const std::string weights = output + ".data";
+  if (fs::exists(fs::symlink_status(weights, ignored))) {
+    usage_error("-o {}: there is a file {} already; remove it, or choose another name",
+                arguments.output, fs::path(weights).filename().string());
+  }
   const Stopwatch watch;
   const OnnxCleaning cleaning = [&] {
     const Progress progress(fmt::format("cleaning {}", path));
