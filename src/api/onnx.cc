@@ -42,6 +42,12 @@ OnnxExport export_onnx(const std::string& path, const std::string& folder,
   return guarded([&] {
     check_options(options);
     const EngineSettings settings(engine);
+    const Preprocess preprocess = sam::preprocess_of(settings.describe);
+    LASSO_CHECK(!options.postprocess || preprocess.resize == Preprocess::Resize::kLongestSide,
+                ErrorCode::kInvalidArgument,
+                "postprocessing, as in Meta's decoder, is of pictures that keep their ratio, and "
+                "\"{}\" stretches them",
+                preprocess.name);
     const ModelSource source(path);
     const sam::SamCheckpoint checkpoint =
         sam::checkpoint_of(source, settings.describe, "exporting");
@@ -52,9 +58,9 @@ OnnxExport export_onnx(const std::string& path, const std::string& folder,
                 ErrorCode::kInvalidArgument, "{} parts: the encoder has {} blocks", options.parts,
                 checkpoint.config.depth);
     if (options.quantise) {
-      encoder.scales = sam::activation_scales(checkpoint, sam::preprocess_of(settings.describe),
-                                              settings.measured(), *options.quantise)
-                           .scales;
+      encoder.scales =
+          sam::activation_scales(checkpoint, preprocess, settings.measured(), *options.quantise)
+              .scales;
     }
     const sam::DecoderExport decoder{options.opset, options.single_mask, options.stability_score,
                                      options.extra_metrics, options.postprocess};
@@ -77,7 +83,7 @@ OnnxExport export_onnx(const std::string& path, const std::string& folder,
     result.decoder = path_of(files.decoder);
     sam::export_decoder(checkpoint, decoder).write(result.decoder, write);
     result.readme = path_of("README.md");
-    write_file(result.readme, sam::export_readme(checkpoint.config, files, decoder));
+    write_file(result.readme, sam::export_readme(checkpoint.config, preprocess, files, decoder));
     return result;
   });
 }

@@ -50,6 +50,15 @@ class ExportTest(CliTest):
                       "mask_input:1x1x64x64,has_mask_input:1\n", readme)
         self.assertIn("ort.InferenceSession(\"decoder.onnx\")", readme)
 
+    def test_preparation(self):
+        for preset, text in {"sam": "(RGB - [123.675, 116.28, 103.53]) / [58.395, 57.12, 57.375], and padded",
+                             "medsam": "stretched to 256x256 (bicubic) and scaled from its least and greatest value",
+                             "efficientsam": "stretched to 256x256 and divided by 255."}.items():
+            self.expect(DONE, "export", MODEL, "-o", preset, "--preprocess", preset)
+            self.assertIn(text, (self.folder / preset / "README.md").read_text())
+        self.assertIn("\"medsam\" stretches them", self.error(USAGE, "export", MODEL, "-o", "new", "--preprocess",
+                                                              "medsam", "--postprocess"))
+
     def test_options(self):
         text = self.expect(DONE, "export", MODEL, "-o", "out", "--split", "2", "--opset", "17", "--single-mask",
                            "--postprocess", "--extra-metrics", "--max-file-size", "500K").out
@@ -94,6 +103,7 @@ class ExportTest(CliTest):
         (self.folder / "m.onnx").write_bytes(WASTEFUL)
         (self.folder / "out").mkdir()
         (self.folder / "out/README.md").write_text("mine")
+        (self.folder / "d.onnx.data").write_text("mine")
         (self.folder / "bad.onnx").write_bytes(WASTEFUL[:70])
         (self.folder / "plan").write_bytes(b"ftrt" + bytes(100))
         for message, arguments in {
@@ -106,6 +116,10 @@ class ExportTest(CliTest):
                 "-o m.onnx": (MODEL, "-o", "m.onnx"),
                 "--opset: m.onnx is an ONNX model": ("m.onnx", "-o", "c.onnx", "--opset", "16"),
                 "--qdq: m.onnx is an ONNX model": ("m.onnx", "-o", "c.onnx", "--qdq"),
+                "there is a file d.onnx.data already": ("m.onnx", "-o", "d.onnx"),
+                "--fixed-inputs": ("m.onnx", "-o", "c.onnx", "--fixed-inputs", "f.npz"),
+                "--fixed-size": ("m.onnx", "-o", "c.onnx", "--fixed-size", "batch=1"),
+                "--profile": ("m.onnx", "-o", "c.onnx", "--profile", "batch=1:4:8"),
                 "is the model itself": ("m.onnx", "-o", "m.onnx"),
                 "is the model's own folder": ("m.onnx", "-o", "."),
                 "--max-file-size": ("m.onnx", "-o", "c.onnx", "--max-file-size", "0")}.items():
@@ -113,7 +127,8 @@ class ExportTest(CliTest):
         self.assertEqual((self.folder / "out/README.md").read_text(), "mine")
         for message, file in {"none.pth": "none.pth", "bad.onnx: ": "bad.onnx", "TensorRT plan": "plan"}.items():
             self.assertIn(message, self.error(BAD_MODEL, "export", file, "-o", "new"))
-        self.assertEqual(self.names(), ["bad.onnx", "m.onnx", "out", "plan"])
+        self.assertEqual((self.folder / "d.onnx.data").read_text(), "mine")
+        self.assertEqual(self.names(), ["bad.onnx", "d.onnx.data", "m.onnx", "out", "plan"])
 
 
 if __name__ == "__main__":

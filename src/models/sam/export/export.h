@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "formats/onnx/onnx_builder.h"
+#include "image/preprocess.h"
 #include "models/sam/checkpoint/checkpoint.h"
 
 namespace lasso::sam {
@@ -63,8 +64,8 @@ struct ExportedFiles {
   std::string decoder;
   bool quantised = false;
 };
-std::string export_readme(const SamConfig& config, const ExportedFiles& files,
-                          const DecoderExport& decoder);
+std::string export_readme(const SamConfig& config, const Preprocess& preprocess,
+                          const ExportedFiles& files, const DecoderExport& decoder);
 
 }  // namespace lasso::sam
 

@@ -76,6 +76,31 @@ std::string trtexec(const ExportedFiles& files, const std::vector<Input>& inputs
   return text;
 }
 
+// How a picture becomes the encoder's input.
+std::string preparation(const Preprocess& preprocess, std::int64_t side) {
+  std::string scaled;
+  switch (preprocess.scale) {
+    case Preprocess::Scale::kMeanStd:
+      scaled = fmt::format("normalised as (RGB - [{}]) / [{}]", fmt::join(preprocess.mean, ", "),
+                           fmt::join(preprocess.std, ", "));
+      break;
+    case Preprocess::Scale::kMinMax:
+      scaled = "scaled from its least and greatest value to [0, 1]";
+      break;
+    case Preprocess::Scale::kUnit:
+      scaled = "divided by 255";
+      break;
+  }
+  const char* filter = preprocess.filter == ResizeFilter::kBicubic ? " (bicubic)" : "";
+  if (preprocess.resize == Preprocess::Resize::kStretch) {
+    return fmt::format("The picture is stretched to {0}x{0}{1} and {2}.", side, filter, scaled);
+  }
+  return fmt::format(
+      "The picture is resized so that its longest side is {0}, {1}, and padded with zeros at the "
+      "right and below to {0}x{0}.",
+      side, scaled);
+}
+
 std::string snippet(const SamConfig& config, const ExportedFiles& files,
                     const DecoderExport& decoder) {
   std::string text = "import numpy as np\nimport onnxruntime as ort\n\n";
@@ -106,19 +131,17 @@ std::string snippet(const SamConfig& config, const ExportedFiles& files,
 
 }  // namespace
 
-std::string export_readme(const SamConfig& config, const ExportedFiles& files,
-                          const DecoderExport& decoder) {
+std::string export_readme(const SamConfig& config, const Preprocess& preprocess,
+                          const ExportedFiles& files, const DecoderExport& decoder) {
   const std::vector<Input> inputs = decoder_inputs(config, decoder);
   std::string text = fmt::format("# {} as ONNX models\n\n", model_name(config));
   text += "Written by `lasso export`. All tensors are float32.\n\n";
   text += table(config, files, inputs);
-  text += fmt::format(
-      "\nThe picture is resized so that its longest side is {0}, normalised as "
-      "(RGB - [123.675, 116.28, 103.53]) / [58.395, 57.12, 57.375], and padded with zeros at the "
-      "right and below to {0}x{0}. Points are in pixels of the resized picture; labels are 1 "
-      "(object), 0 (background), 2 and 3 (a box's corners), and -1 for a point that stands for "
-      "nothing: without a box, one of them, (0, 0), comes last.",
-      config.image_size);
+  text += "\n" + preparation(preprocess, config.image_size);
+  text +=
+      " Points are in pixels of the resized picture; labels are 1 (object), 0 (background), 2 and "
+      "3 (a box's corners), and -1 for a point that stands for nothing: without a box, one of "
+      "them, (0, 0), comes last.";
   text += decoder.postprocess
               ? " orig_im_size is the height and width of the picture; masks are logits at its "
                 "size.\n"
