@@ -115,8 +115,8 @@ class Mutator {
       : bytes_(std::move(bytes)), structure_(structure_of(bytes_)), random_(seed) {}
 
   bool accepts_mutation(int i) {
-    // Importing takes ten times as long as reading.
-    imports_ = i % 16 == 5;
+    // Importing, cleaning and optimising take thirty times as long as reading.
+    imports_ = i % 32 == 5;
     switch (i % 8) {
       case 0:
         return accepts_with(random_.below(bytes_.size()), random_byte());  // data, mostly
