@@ -163,10 +163,8 @@ class WindowFinder {
   }
 
   ValueId behind_layouts(ValueId id) const {
-    for (const Node* node = only_reader(id); node != nullptr; node = only_reader(id)) {
-      const bool is_layout = std::holds_alternative<graph::Reshape>(node->op) ||
-                             std::holds_alternative<graph::Transpose>(node->op);
-      if (!is_layout) break;
+    for (const Node* node = only_reader(id); node != nullptr && is_layout(*node);
+         node = only_reader(id)) {
       id = node->outputs.front();
     }
     return id;

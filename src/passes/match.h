@@ -13,6 +13,12 @@
 
 namespace lasso::passes {
 
+// Whether a node gives its operand's elements in another shape or order.
+inline bool is_layout(const graph::Node& node) {
+  return std::holds_alternative<graph::Reshape>(node.op) ||
+         std::holds_alternative<graph::Transpose>(node.op);
+}
+
 // Who makes and who reads the values of a graph, which must outlive it and keep its nodes.
 class Matcher {
  public:

@@ -11,15 +11,6 @@ using graph::kNoValue;
 using graph::Node;
 using graph::ValueId;
 
-namespace {
-
-bool is_layout(const Node& node) {
-  return std::holds_alternative<graph::Reshape>(node.op) ||
-         std::holds_alternative<graph::Transpose>(node.op);
-}
-
-}  // namespace
-
 Graph merge_layouts(Graph graph, const PassContext& /*context*/) {
   const Graph before = graph;
   AxisTracer tracer(before, {.parts = false, .factors = false});

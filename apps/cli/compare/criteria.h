@@ -3,6 +3,8 @@
 #define LASSO_CLI_COMPARE_CRITERIA_H_
 
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "cli/compare/difference.h"
 
@@ -25,6 +27,13 @@ struct Criteria {
   bool is_missed(const std::optional<double>& iou) const {
     return min_iou && iou && !(*iou >= *min_iou);
   }
+
+  // Says to people what is missed, if it is: `sides` are both operands, `first` the first layer
+  // that diverges, null for none.
+  void tell_divergence(const std::string& sides, const LayerDifference* first,
+                       std::vector<std::string>& lines) const;
+  void tell_elements(const std::string& sides, const LayerDifference& output,
+                     std::vector<std::string>& lines) const;
 };
 
 }  // namespace lasso::app

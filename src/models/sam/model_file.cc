@@ -264,12 +264,10 @@ SamModel read_record(const engine::LoadedEngine& engine, const std::string& path
   return model;
 }
 
-}  // namespace
-
-engine::ModelRecord record_of(const SamConfig& config, const Preprocess& preprocess,
+// Of a model that is described by the JSON under the key.
+engine::ModelRecord record_of(const char* key, Json own, const Preprocess& preprocess,
                               const std::string& hash) {
-  const Json description = {{"config", write_fields(config)},
-                            {"preprocess", write_fields(preprocess)}};
+  const Json description = {{key, std::move(own)}, {"preprocess", write_fields(preprocess)}};
   engine::ModelRecord record;
   record.family = kFamily;
   record.hash = hash;
@@ -277,15 +275,16 @@ engine::ModelRecord record_of(const SamConfig& config, const Preprocess& preproc
   return record;
 }
 
+}  // namespace
+
+engine::ModelRecord record_of(const SamConfig& config, const Preprocess& preprocess,
+                              const std::string& hash) {
+  return record_of("config", write_fields(config), preprocess, hash);
+}
+
 engine::ModelRecord record_of(const ImportedParts& parts, const Preprocess& preprocess,
                               const std::string& hash) {
-  const Json description = {{"parts", write_fields(parts)},
-                            {"preprocess", write_fields(preprocess)}};
-  engine::ModelRecord record;
-  record.family = kFamily;
-  record.hash = hash;
-  record.description = description.dump();
-  return record;
+  return record_of("parts", write_fields(parts), preprocess, hash);
 }
 
 SamConfig config_of(const ImportedParts& parts, const std::string& source) {

@@ -137,16 +137,9 @@ std::vector<std::string> misses(const PictureComparison& comparison, const Crite
                                 const Operand& a, const Operand& b) {
   std::vector<std::string> lines;
   const std::string sides = a.text() + " and " + b.text();
-  const LayerDifference* first = comparison.first_divergence(criteria);
-  if (criteria.tolerance_decides && first != nullptr) {
-    lines.push_back(fmt::format("{} differ by more than {:g}, first in {}", sides,
-                                criteria.tolerance, first->key));
-  }
+  criteria.tell_divergence(sides, comparison.first_divergence(criteria), lines);
   for (const LayerDifference& result : comparison.results) {
-    if (!criteria.elements || result.values.beyond_limits() == 0) continue;
-    lines.push_back(fmt::format("{} differ by more than {:g} + {:g} |B| in {} elements of {}",
-                                sides, criteria.elements->atol, criteria.elements->rtol,
-                                result.values.beyond_limits(), result.key));
+    criteria.tell_elements(sides, result, lines);
   }
   for (const MaskDifference& mask : comparison.masks) {
     if (!criteria.is_missed(mask.iou)) continue;

@@ -238,19 +238,13 @@ std::vector<std::string> misses(const TensorComparison& comparison, const Criter
                                 const Operand& a, const Operand& b) {
   std::vector<std::string> lines;
   const std::string sides = a.text() + " and " + b.text();
-  const LayerDifference* first = comparison.first_divergence(criteria);
-  if (criteria.tolerance_decides && first != nullptr) {
-    lines.push_back(fmt::format("{} differ by more than {:g}, first in {}", sides,
-                                criteria.tolerance, first->key));
-  }
+  criteria.tell_divergence(sides, comparison.first_divergence(criteria), lines);
   for (const ComparedOutput& output : comparison.outputs) {
     const LayerDifference& difference = output.difference;
     if (criteria.elements && difference.shape_a != difference.shape_b) {
       lines.push_back(fmt::format("{} have different shapes of {}", sides, difference.key));
-    } else if (criteria.elements && difference.values.beyond_limits() > 0) {
-      lines.push_back(fmt::format("{} differ by more than {:g} + {:g} |B| in {} elements of {}",
-                                  sides, criteria.elements->atol, criteria.elements->rtol,
-                                  difference.values.beyond_limits(), difference.key));
+    } else {
+      criteria.tell_elements(sides, difference, lines);
     }
     if (criteria.is_missed(output.iou)) {
       lines.push_back(fmt::format("{} of {} have the IoU {:.6f}, and {:g} is asked for",
