@@ -9,12 +9,11 @@
 #include <utility>
 #include <vector>
 
+#include "lasso/argument.h"
 #include "lasso/export.h"
 #include "lasso/tensor.h"
 
 namespace lasso {
-
-struct ArgumentInfo;  // lasso/runner.h
 
 // It belongs to one thread at a time.
 class LASSO_EXPORT ModelRunner {
