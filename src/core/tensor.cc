@@ -85,6 +85,35 @@ Tensor Tensor::dense() const {
   return {dtype, dims, std::shared_ptr<const void>(buffer, buffer->data()), nullptr};
 }
 
+Tensor permuted_copy(const Tensor& tensor, const std::vector<std::int64_t>& permutation) {
+  const TensorView view = tensor.view();
+  const std::size_t rank = view.dims.size();
+  LASSO_CHECK(permutation.size() == rank, ErrorCode::kInternal, "{} axes of {}", permutation.size(),
+              to_string(view.dims));
+  std::vector<std::int64_t> strides(rank, 1);  // of `tensor`, in elements
+  for (std::size_t i = rank; i > 1; --i) strides[i - 2] = strides[i - 1] * view.dims[i - 1];
+  Dims dims;
+  for (const std::int64_t axis : permutation) {
+    dims.push_back(view.dims.at(static_cast<std::size_t>(axis)));
+  }
+  auto buffer = std::make_shared<AlignedBuffer>(tensor.bytes());
+  const std::size_t size = size_of(view.dtype);
+  const auto* from = static_cast<const std::byte*>(view.data);
+  Dims at(rank, 0);
+  for (std::int64_t i = 0; i < element_count(dims); ++i) {
+    std::int64_t place = 0;
+    for (std::size_t k = 0; k < rank; ++k) {
+      place += at[k] * strides[static_cast<std::size_t>(permutation[k])];
+    }
+    const auto element = static_cast<std::size_t>(i);
+    std::memcpy(buffer->data() + element * size, from + static_cast<std::size_t>(place) * size,
+                size);
+    for (std::size_t k = rank; k-- > 0 && ++at[k] == dims[k];) at[k] = 0;
+  }
+  return {view.dtype, std::move(dims), std::shared_ptr<const void>(buffer, buffer->data()),
+          nullptr};
+}
+
 void Tensor::release_pages() const {
   if (file != nullptr) file->release(static_cast<const std::byte*>(data.get()), bytes());
 }

@@ -63,6 +63,9 @@ struct Tensor {
   void check_file() const;
 };
 
+// A dense tensor with its dimensions in another order: dimension i is what was permutation[i].
+Tensor permuted_copy(const Tensor& tensor, const std::vector<std::int64_t>& permutation);
+
 // A float32 tensor that owns a copy of `values`; values.size() must be the product of dims.
 Tensor make_tensor(Dims dims, const std::vector<float>& values);
 Tensor make_tensor(Dims dims, const std::vector<std::int32_t>& values);

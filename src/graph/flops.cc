@@ -35,7 +35,7 @@ struct FlopsOf {
   }
   double operator()(const Resize& op) const {
     if (op.mode == ResizeMode::kNearest) return 0;
-    return out() * (op.mode == ResizeMode::kLinear ? 2 * 4 : 2 * 16);
+    return out() * (op.mode == ResizeMode::kLinear && !op.is_double() ? 2 * 4 : 2 * 16);
   }
   double operator()(const LayerNorm&) const { return 8 * out(); }
   double operator()(const UpscaledProduct&) const {

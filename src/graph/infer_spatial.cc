@@ -85,12 +85,20 @@ Results Resize::infer(const Inputs& in) const {
   in.require_count(1, 1);
   in.require_type(0, {DType::kF32});
   in.require_rank(0, 4);
-  for (const float scale : {scale_h, scale_w}) {
+  for (const float scale : {scale_h, scale_w, through_scale_h, through_scale_w}) {
     in.require(std::isfinite(scale) && scale >= 0, "positive scales, or 0 for none");
   }
   in.require(!exclude_outside || mode == ResizeMode::kCubic,
              "cubic weights where outer pixels are left out");
-  const Shape& x = in.shape(0);
+  in.require(is_double() == (through_width != Dim(0)), "a height and a width between");
+  in.require(!is_double() || mode == ResizeMode::kLinear, "linear sums where there are two");
+  Shape x = in.shape(0);
+  for (const auto& [from, to] : {std::pair{&x[1], through_height}, {&x[2], through_width}}) {
+    if (!is_double()) break;
+    in.require(!to.is_constant() || to.constant() > 0, "a size between that is positive");
+    in.require(*from != Dim(0), "pixels to make others of");
+    *from = to;
+  }
   for (const auto& [from, to] : {std::pair{x[1], height}, std::pair{x[2], width}}) {
     in.require(!to.is_constant() || to.constant() >= 0, "a size that is not negative");
     in.require(from != Dim(0) || to == Dim(0), "pixels to make others of");

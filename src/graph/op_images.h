@@ -169,6 +169,8 @@ std::string_view to_string(NearestRounding rounding);
 // another pixel may be the nearest one if t is a tie but for rounding. The s n of kAlignCorners
 // and kHalfPixelSymmetric is no integer where a scale is no quotient of sizes; ONNX Runtime has m
 // in its place in kAlignCorners, which no scale, 0, stands for.
+// With `through_height` and `through_width` x is first resized to that, in the same way by scales
+// of its own, and what comes of that to the result's size: two linear sums in one.
 struct Resize {
   static constexpr std::string_view kName = "resize";
   ResizeMode mode = ResizeMode::kNearest;
@@ -180,6 +182,12 @@ struct Resize {
   float scale_w = 0.0F;
   float cubic_a = -0.75F;
   bool exclude_outside = false;  // of a cubic sum
+  Dim through_height = 0;        // 0: none
+  Dim through_width = 0;
+  float through_scale_h = 0.0F;
+  float through_scale_w = 0.0F;
+
+  bool is_double() const { return through_height != Dim(0); }
 
   static void fields(auto& op, auto& v) {
     v("mode", op.mode);
@@ -191,6 +199,10 @@ struct Resize {
     v("scale_w", op.scale_w, IfSet{});
     v("cubic_a", op.cubic_a, IfSet{});
     v("exclude_outside", op.exclude_outside, IfSet{});
+    v("through_height", op.through_height, IfSet{});
+    v("through_width", op.through_width, IfSet{});
+    v("through_scale_h", op.through_scale_h, IfSet{});
+    v("through_scale_w", op.through_scale_w, IfSet{});
   }
   Results infer(const Inputs& in) const;
   bool operator==(const Resize&) const = default;

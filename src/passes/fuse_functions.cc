@@ -1,5 +1,5 @@
-// Functions that exporters write in several operators become one again: SiLU, the exact GELU, and
-// biases of layers.
+// Functions that exporters write in several operators become one again: SiLU, the exact GELU,
+// Fourier features, and biases of layers.
 #include <cmath>
 
 #include "passes/match.h"
@@ -77,6 +77,42 @@ ValueId gelu_operand(const Matcher& match, const Node& product) {
   return kNoValue;
 }
 
+// 2 x - 1
+ValueId doubled_operand(const Matcher& match, ValueId id) {
+  const Node* difference = match.binary(id, BinaryKind::kSub);
+  if (difference == nullptr || !match.is_number(difference->inputs[1], 1.0F)) return kNoValue;
+  const Node* product = match.binary(difference->inputs[0], BinaryKind::kMul);
+  if (product == nullptr) return kNoValue;
+  const auto [x, factor] = match.beside_number(*product);
+  return factor && *factor == 2.0F ? x : kNoValue;
+}
+
+// The x and the rows [F, D] of [sin t, cos t] with t = 2 pi (2 x - 1) rows^T.
+std::optional<std::pair<ValueId, ValueId>> fourier_operands(const Graph& graph,
+                                                            const Matcher& match,
+                                                            const Node& concat) {
+  const std::size_t rank = graph.value(concat.outputs.front()).shape.size();
+  if (concat.inputs.size() != 2) return {};
+  if (std::get<graph::Concat>(concat.op).axis != static_cast<std::int64_t>(rank) - 1) return {};
+  const ValueId angles = match.unary(concat.inputs[0], UnaryKind::kSin);
+  if (angles == kNoValue || match.unary(concat.inputs[1], UnaryKind::kCos) != angles) return {};
+  const Node* turns = match.binary(angles, BinaryKind::kMul);
+  if (turns == nullptr) return {};
+  const auto [product, factor] = match.beside_number(*turns);
+  constexpr float kTwoPi = 6.28318531F;
+  if (!factor || std::abs(*factor - kTwoPi) > 1e-6F * kTwoPi) return {};
+  const auto [linear, op] = match.maker_of<graph::Linear>(product);
+  if (linear == nullptr || *op != graph::Linear{} || !match.is_constant(linear->inputs[1])) {
+    return {};
+  }
+  for (std::size_t i = 2; i < linear->inputs.size(); ++i) {
+    if (linear->inputs[i] != kNoValue) return {};
+  }
+  const ValueId x = doubled_operand(match, linear->inputs[0]);
+  if (x == kNoValue || graph.value(x).shape != graph.value(linear->inputs[0]).shape) return {};
+  return std::pair{x, linear->inputs[1]};
+}
+
 // Layers whose bias may be added to.
 std::size_t bias_index(const Node& node) {
   constexpr std::size_t kBias = 2;
@@ -129,6 +165,18 @@ Graph fuse_functions(Graph graph, const PassContext& /*context*/) {
   const Graph before = graph;
   const Matcher match(before);
   for (Node& node : graph.nodes) {
+    if (std::holds_alternative<graph::Concat>(node.op)) {
+      const auto operands = fourier_operands(before, match, node);
+      if (!operands) continue;
+      graph::Value columns = before.value(operands->second);
+      std::swap(columns.shape[0], columns.shape[1]);
+      std::swap(columns.constant->dims[0], columns.constant->dims[1]);
+      columns.constant->transposed = !columns.constant->transposed;
+      graph.values.push_back(std::move(columns));
+      node.op = graph::FourierFeatures{};
+      node.inputs = {operands->first, static_cast<ValueId>(graph.values.size() - 1)};
+      continue;
+    }
     const auto* op = std::get_if<graph::Binary>(&node.op);
     if (op == nullptr || op->activation != graph::Activation::kNone) continue;
     if (op->kind == BinaryKind::kMul) {

@@ -174,6 +174,40 @@ TEST(FuseFunctions, GeluInAnyOrder) {
   }
 }
 
+TEST(FuseFunctions, FourierFeaturesOfPoints) {
+  const auto graph_of = [](float turn, bool cosine_first) {
+    Builder b("points");
+    const ValueId x = b.input("x", DType::kF32, {5, 2});
+    const auto number = [&](float value) {
+      return b.constant("c", make_tensor({}, std::vector<float>{value}));
+    };
+    const ValueId doubled = b.add("d", Binary{BinaryKind::kMul}, {number(2), x});
+    const ValueId centred = b.add("m", Binary{BinaryKind::kSub}, {doubled, number(1)});
+    const ValueId rows = b.constant("rows", random_tensor({8, 2}, 1));
+    const ValueId product = b.add("p", graph::Linear{}, {centred, rows});
+    const ValueId angles = b.add("t", Binary{BinaryKind::kMul}, {product, number(turn)});
+    const ValueId sine = b.add("sin", Unary{UnaryKind::kSin}, {angles});
+    const ValueId cosine = b.add("cos", Unary{UnaryKind::kCos}, {angles});
+    b.output(b.add("y", graph::Concat{1},
+                   cosine_first ? std::vector{cosine, sine} : std::vector{sine, cosine}),
+             "y");
+    return optimized(b.finish());
+  };
+  const Graph graph = graph_of(6.2831855F, false);
+  EXPECT_EQ(to_string(graph),
+            "program points\n"
+            "  input  %x: float32 [5, 2]\n"
+            "  %y: float32 [5, 16] = fourier_features(%x, @rows)\n"
+            "  output %y\n");
+  // Columns of what were rows.
+  const Tensor columns = graph.value(graph.nodes[0].inputs[1]).constant->dense();
+  EXPECT_EQ(columns.dims, (Dims{2, 8}));
+  EXPECT_EQ(static_cast<const float*>(columns.data.get())[1],
+            static_cast<const float*>(random_tensor({8, 2}, 1).data.get())[2]);
+  EXPECT_EQ(count_of(graph_of(3.1415927F, false), "fourier_features"), 0U);
+  EXPECT_EQ(count_of(graph_of(6.2831855F, true), "fourier_features"), 0U);
+}
+
 TEST(FuseFunctions, OtherFactorsAreNoGelu) {
   Builder b("no");
   const ValueId x = b.input("x", DType::kF32, {5, 8});

@@ -38,12 +38,16 @@ graph::Module optimize(graph::Module module, const PassContext& context);
 // not an input any more. Throws kInternal if there is no such program.
 graph::Module hoist(graph::Module module, const PassContext& context);
 // Transpositions go towards the outputs, through what computes by elements, along an axis, or
-// divides dimensions, until they meet their inverse or something that they can't pass.
+// divides or merges dimensions, until they meet their inverse or something that they can't pass.
 graph::Graph sink_transposes(graph::Graph graph, const PassContext& context);
+// A Resize whose first pixels are cut out makes those alone, and two linear ones, one after
+// another, of few channels become one.
+graph::Graph fuse_resize(graph::Graph graph, const PassContext& context);
 // c / sqrt(mean(c^2) + epsilon) * gamma + beta with c = x - mean(x) becomes a LayerNorm.
 graph::Graph fuse_layer_norm(graph::Graph graph, const PassContext& context);
-// x sigmoid(x) becomes SiLU, x (1 + erf(x / sqrt 2)) / 2 GELU, and a constant that is added to all
-// rows of a layer's result its bias.
+// x sigmoid(x) becomes SiLU, x (1 + erf(x / sqrt 2)) / 2 GELU, the sine and the cosine of
+// 2 pi (2 x - 1) M FourierFeatures, and a constant that is added to all rows of a layer's result
+// its bias.
 graph::Graph fuse_functions(graph::Graph graph, const PassContext& context);
 // softmax(scale q k^T) v of heads becomes Attention; of one value's thirds, with decomposed
 // relative positions or without, WindowAttention of the whole grid.

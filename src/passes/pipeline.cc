@@ -28,6 +28,8 @@ const std::vector<Pass>& pipeline() {
   static const std::vector<Pass> passes{
       {"hoist", hoist},
       // What importers leave; described models have none of it.
+      {"fuse_resize", each<fuse_resize>},
+      {"eliminate_dead", each<eliminate_dead>},
       {"sink_transposes", each<sink_transposes>},
       {"eliminate_dead", each<eliminate_dead>},
       {"fuse_layer_norm", each<fuse_layer_norm>},

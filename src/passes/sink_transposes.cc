@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "passes/pass.h"
+#include "passes/producers.h"
 
 namespace lasso::passes {
 
@@ -52,7 +53,13 @@ struct Pending {
 
 class Sinker {
  public:
-  explicit Sinker(Graph graph) : old_(std::move(graph)) {
+  explicit Sinker(Graph graph) : old_(std::move(graph)), readers_(old_.values.size()) {
+    for (std::size_t i = 0; i < old_.nodes.size(); ++i) {
+      for (const ValueId id : old_.nodes[i].inputs) {
+        if (id != kNoValue) readers_[static_cast<std::size_t>(id)].push_back(i);
+      }
+    }
+    for (const ValueId id : old_.outputs) readers_[static_cast<std::size_t>(id)].push_back(kNoNode);
     new_.name = old_.name;
     new_.typical = old_.typical;
     new_.profile = old_.profile;
@@ -167,13 +174,39 @@ class Sinker {
     }
     if (!by) return false;
     std::vector<ValueId> inputs;
+    std::vector<ValueId> data;  // whose elements would have to be transposed
     for (const ValueId id : node.inputs) {
-      const auto operand = untransposed(id, *by);
-      if (!operand) return false;
-      inputs.push_back(*operand);
+      inputs.push_back(untransposed(id, *by).value_or(kNoValue));
+      if (inputs.back() == kNoValue) data.push_back(id);
+    }
+    // One transposition in place of another one, where those behind them are saved.
+    if (data.size() > 1 || (data.size() == 1 && (shape(data.front()).size() != rank ||
+                                                 !is_transposed_next(node.outputs.front())))) {
+      return false;
+    }
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      if (inputs[i] != kNoValue) continue;
+      materialise(data.front());
+      const Permutation back = inverse(*by);
+      inputs[i] = new_value(new_.value(data.front()), permuted(shape(data.front()), back));
+      new_.nodes.push_back({graph::Transpose{back}, {data.front()}, {inputs[i]}});
     }
     sink(node, node.op, std::move(inputs), *by);
     return true;
+  }
+
+  // Whether all that is read of a value are transpositions, of it or of what sinks them.
+  bool is_transposed_next(ValueId id) const {
+    const std::vector<std::size_t>& readers = readers_[static_cast<std::size_t>(id)];
+    return !readers.empty() && std::all_of(readers.begin(), readers.end(), [&](std::size_t i) {
+      if (i == kNoNode) return false;
+      const Node& node = old_.nodes[i];
+      if (std::holds_alternative<graph::Transpose>(node.op)) return true;
+      const bool passes = std::holds_alternative<graph::Reshape>(node.op) ||
+                          std::holds_alternative<graph::Unary>(node.op) ||
+                          std::holds_alternative<graph::Cast>(node.op);
+      return passes && is_transposed_next(node.outputs.front());
+    });
   }
   bool try_sink(const Node& node, const graph::Binary& /*op*/) { return broadcast(node); }
   bool try_sink(const Node& node, const graph::Compare& /*op*/) { return broadcast(node); }
@@ -196,9 +229,10 @@ class Sinker {
     const Shape target = permuted(dims, back);
     if (larger <= 1 || keeps_order(dims, back)) return reshaped(plain, target);
     if (!new_.value(plain).constant) return {};
-    const ValueId whole = reshaped(plain, dims);
     const ValueId result = new_value(new_.value(plain), target);
-    new_.nodes.push_back({graph::Transpose{back}, {whole}, {result}});
+    Tensor tensor = new_.value(plain).constant->dense();
+    tensor.dims = graph::evaluate(dims, {});
+    new_.value(result).constant = permuted_copy(tensor, back);
     return result;
   }
 
@@ -285,22 +319,26 @@ class Sinker {
     return true;
   }
 
-  // A reshape that divides dimensions, or puts ones between them, divides them before the
-  // transposition as well.
+  // A reshape that divides or merges dimensions, or puts ones between them, does so before the
+  // transposition as well, unless it merges what stands apart or in another order there.
   bool try_sink(const Node& node, const graph::Reshape& op) {
     const Pending* x = pending(node.inputs.front());
     if (x == nullptr) return false;
-    const Shape& from = shape(node.inputs.front());
-    const auto parts = divided(from, op.shape);
-    if (!parts) return false;
+    const auto groups = regrouped(shape(node.inputs.front()), op.shape);
+    if (!groups) return false;
     const Permutation by = x->by;
-    // Of each dimension of the operand the dimensions that it becomes, in the operand's order.
-    Permutation back = inverse(by);
+    const Permutation back = inverse(by);
     Shape before;
     std::vector<std::int64_t> place(op.shape.size(), 0);
-    for (const std::int64_t axis : back) {
-      const auto [begin, end] = (*parts)[static_cast<std::size_t>(axis)];
-      for (std::size_t i = begin; i < end; ++i) {
+    for (std::size_t axis = 0; axis < back.size();) {
+      const auto dim = static_cast<std::size_t>(back[axis]);
+      const auto group = std::find_if(groups->begin(), groups->end(),
+                                      [&](const Group& g) { return g.from == dim; });
+      if (group == groups->end()) return false;
+      for (std::size_t k = 0; k < group->merged; ++k, ++axis) {
+        if (axis == back.size() || back[axis] != static_cast<std::int64_t>(dim + k)) return false;
+      }
+      for (std::size_t i = group->to; i < group->end; ++i) {
         place[i] = static_cast<std::int64_t>(before.size());
         before.push_back(op.shape[i]);
       }
@@ -309,30 +347,63 @@ class Sinker {
     return true;
   }
 
-  using Parts = std::vector<std::pair<std::size_t, std::size_t>>;
+  // Few channels fill no vectors: the image of each is resized by itself, as it lies.
+  bool try_sink(const Node& node, const graph::Resize& op) {
+    constexpr std::int64_t kFew = 8;
+    const Pending* x = pending(node.inputs.front());
+    const Permutation channels_last{0, 2, 3, 1};
+    if (x == nullptr || x->by != channels_last) return false;
+    const Shape from = shape(x->from);
+    if (!from[1].is_constant() || from[1].constant() > kFew) return false;
+    const Shape images{from[0] * from[1], from[2], from[3], 1};
+    const Shape resized{images[0], op.height, op.width, 1};
+    const ValueId result = node.outputs.front();
+    const ValueId y = new_value(new_.value(result), resized);
+    new_.nodes.push_back({op, {reshaped(x->from, images)}, {y}});
+    sink(node, graph::Reshape{{from[0], from[1], op.height, op.width}}, {y}, channels_last);
+    return true;
+  }
 
-  // For each dimension the ones that it is divided into; nothing where some are merged.
-  static std::optional<Parts> divided(const Shape& from, const Shape& to) {
-    Parts parts;
+  // Dimensions from `from` on, of which one becomes several or several one: [to, end).
+  struct Group {
+    std::size_t from = 0;
+    std::size_t merged = 1;
+    std::size_t to = 0;
+    std::size_t end = 0;
+  };
+
+  // Nothing where a dimension is neither divided nor part of one.
+  static std::optional<std::vector<Group>> regrouped(const Shape& from, const Shape& to) {
+    std::vector<Group> groups;
     std::size_t at = 0;
-    for (std::size_t i = 0; i < from.size(); ++i) {
-      const std::size_t begin = at;
+    for (std::size_t i = 0; i < from.size(); i += groups.back().merged) {
+      Group group{.from = i, .to = at, .end = at};
       Dim size = 1;
-      while (at < to.size() && size != from[i]) size = size * to[at++];
-      if (size != from[i]) return {};
+      while (group.end < to.size() && size != from[i]) size = size * to[group.end++];
+      if (size != from[i]) {
+        if (at == to.size()) return {};
+        group.end = at + 1;
+        for (size = from[i]; size != to[at]; ++group.merged) {
+          if (i + group.merged == from.size()) return {};
+          size = size * from[i + group.merged];
+        }
+      }
       // A dimension of 1 that stands here is this one's, if it has none yet.
-      if (begin == at && at < to.size() && to[at] == Dim(1) && from[i] == Dim(1)) ++at;
-      parts.emplace_back(begin, at);
+      const bool is_one = group.end == at && from[i] == Dim(1);
+      if (is_one && at < to.size() && to[at] == Dim(1)) ++group.end;
+      at = group.end;
+      groups.push_back(group);
     }
     for (; at < to.size(); ++at) {
-      if (to[at] != Dim(1) || parts.empty()) return {};
-      parts.back().second = at + 1;
+      if (to[at] != Dim(1) || groups.empty()) return {};
+      groups.back().end = at + 1;
     }
-    return parts;
+    return groups;
   }
 
   Graph old_;
   Graph new_;
+  std::vector<std::vector<std::size_t>> readers_;  // nodes of old_; kNoNode: an output
   std::map<ValueId, Pending> pending_;
 };
 

@@ -31,6 +31,13 @@ struct Avx2 {
   static F gather(const float* p, const std::int32_t* index) {  // p[index[i]]
     return _mm256_i32gather_ps(p, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(index)), 4);
   }
+  // The same for indices below 2 kWidth, of as many elements, all of which are read.
+  static F lookup(const float* p, const std::int32_t* index) {
+    const __m256i at = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(index));
+    const F low = _mm256_permutevar8x32_ps(load(p), at);
+    const F high = _mm256_permutevar8x32_ps(load(p + kWidth), at);
+    return _mm256_blendv_ps(low, high, _mm256_castsi256_ps(_mm256_slli_epi32(at, 28)));
+  }
   static Mask first(std::int64_t count) { return first_lanes(count); }  // of lanes; count <= kWidth
   static F load(const float* p, Mask mask) { return _mm256_maskload_ps(p, mask); }  // else zero
   static void store(float* p, Mask mask, F x) { _mm256_maskstore_ps(p, mask, x); }
@@ -84,6 +91,9 @@ struct Avx512 {
   static void store(float* p, F x) { _mm512_storeu_ps(p, x); }
   static F gather(const float* p, const std::int32_t* index) {
     return _mm512_mask_i32gather_ps(zero(), kAll, _mm512_loadu_si512(index), p, 4);
+  }
+  static F lookup(const float* p, const std::int32_t* index) {
+    return _mm512_maskz_permutex2var_ps(kAll, load(p), _mm512_loadu_si512(index), load(p + kWidth));
   }
   static Mask first(std::int64_t count) {
     return count >= 16 ? Mask{0xFFFF} : static_cast<Mask>((1U << count) - 1U);

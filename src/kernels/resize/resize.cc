@@ -49,14 +49,27 @@ ResizeProblem make_resize_problem(const Call& call) {
   LASSO_CHECK((x[1] > 0 && x[2] > 0) || element_count(y) == 0, ErrorCode::kInvalidArgument,
               "resize: {} to {}, and there are no pixels to make others of", to_string(x),
               to_string(y));
-  return {.mode = op.mode,
-          .rounding = op.rounding,
-          .cubic_a = op.cubic_a,
-          .exclude_outside = op.exclude_outside,
-          .batch = x[0],
-          .channels = x[3],
-          .h = make_axis(op.coordinates, x[1], y[1], op.scale_h),
-          .w = make_axis(op.coordinates, x[2], y[2], op.scale_w)};
+  ResizeProblem p{.mode = op.mode,
+                  .rounding = op.rounding,
+                  .cubic_a = op.cubic_a,
+                  .exclude_outside = op.exclude_outside,
+                  .batch = x[0],
+                  .channels = x[3],
+                  .is_double = op.is_double()};
+  std::int64_t height = x[1];
+  std::int64_t width = x[2];
+  if (p.is_double) {
+    const Dims between = graph::evaluate({op.through_height, op.through_width}, {});
+    LASSO_CHECK(between[0] > 0 && between[1] > 0, ErrorCode::kInvalidArgument,
+                "resize: {} to {} by way of {}", to_string(x), to_string(y), to_string(between));
+    p.first_h = make_axis(op.coordinates, height, between[0], op.through_scale_h);
+    p.first_w = make_axis(op.coordinates, width, between[1], op.through_scale_w);
+    height = between[0];
+    width = between[1];
+  }
+  p.h = make_axis(op.coordinates, height, y[1], op.scale_h);
+  p.w = make_axis(op.coordinates, width, y[2], op.scale_w);
+  return p;
 }
 
 const std::vector<Kernel<ResizeProblem>>& resize_kernels() {

@@ -20,25 +20,26 @@ struct ResizeNest {
 };
 
 // A thread for kWidth channels of a pixel.
-template <ResizeMode kMode, int kWidth, typename T>
+template <ResizeMode kMode, bool kDouble, int kWidth, typename T>
 __global__ void __launch_bounds__(kThreads)
     resize(const float* __restrict__ x, float* __restrict__ y,
            const __grid_constant__ ResizeProblem p, const __grid_constant__ ResizeNest<T> nest,
            T count) {
-  constexpr int kTaps = taps_of(kMode);
+  constexpr int kTaps = taps_of(kMode, kDouble);
   for (T at = gpu::first_position<T>(); at < count; at += gpu::position_step<T>()) {
     const T pixel = nest.vectors.quotient(at);
     const T line = nest.columns.quotient(pixel);
     const T image = nest.rows.quotient(line);
     const auto channel = static_cast<Index>(at - pixel * nest.vectors.divisor) * kWidth;
     const ResizeSamples rows =
-        samples_of(p, kMode, p.h, static_cast<Index>(line - image * nest.rows.divisor));
+        row_samples(p, kMode, kDouble, static_cast<Index>(line - image * nest.rows.divisor));
     const ResizeSamples columns =
-        samples_of(p, kMode, p.w, static_cast<Index>(pixel - line * nest.columns.divisor));
-    const float* from = x + static_cast<Index>(image) * p.h.size * p.w.size * p.channels + channel;
+        column_samples(p, kMode, kDouble, static_cast<Index>(pixel - line * nest.columns.divisor));
+    const float* from =
+        x + static_cast<Index>(image) * p.rows() * p.columns() * p.channels + channel;
     const auto load = [&](int u, int v) {
-      return gpu::load_vector<kWidth>(from +
-                                      (rows.places[u] * p.w.size + columns.places[v]) * p.channels);
+      return gpu::load_vector<kWidth>(from + (rows.places[u] * p.columns() + columns.places[v]) *
+                                                 p.channels);
     };
     gpu::Vector<float, kWidth> result = {};
     if constexpr (kTaps == 1) {
@@ -61,7 +62,7 @@ __global__ void __launch_bounds__(kThreads)
   }
 }
 
-template <ResizeMode kMode, int kWidth>
+template <ResizeMode kMode, bool kDouble, int kWidth>
 void launch_mode(const ResizeProblem& p, const KernelArgs& args) {
   const Index count = p.count() / kWidth;
   gpu::with_position_type(count, [&](auto zero) {
@@ -70,8 +71,8 @@ void launch_mode(const ResizeProblem& p, const KernelArgs& args) {
     nest.vectors = gpu::Divider<T>(p.channels / kWidth);
     nest.columns = gpu::Divider<T>(p.w.result);
     nest.rows = gpu::Divider<T>(p.h.result);
-    gpu::launch("resize", resize<kMode, kWidth, T>, gpu::blocks_for(count, kThreads), kThreads, 0,
-                args, static_cast<const float*>(args.inputs[0]),
+    gpu::launch("resize", resize<kMode, kDouble, kWidth, T>, gpu::blocks_for(count, kThreads),
+                kThreads, 0, args, static_cast<const float*>(args.inputs[0]),
                 static_cast<float*>(args.outputs[0]), p, nest, static_cast<T>(count));
   });
 }
@@ -82,11 +83,12 @@ void run(const KernelState& state, const KernelArgs& args) {
   if (p.count() == 0) return;
   switch (p.mode) {
     case ResizeMode::kNearest:
-      return launch_mode<ResizeMode::kNearest, kWidth>(p, args);
+      return launch_mode<ResizeMode::kNearest, false, kWidth>(p, args);
     case ResizeMode::kLinear:
-      return launch_mode<ResizeMode::kLinear, kWidth>(p, args);
+      if (p.is_double) return launch_mode<ResizeMode::kLinear, true, kWidth>(p, args);
+      return launch_mode<ResizeMode::kLinear, false, kWidth>(p, args);
     case ResizeMode::kCubic:
-      return launch_mode<ResizeMode::kCubic, kWidth>(p, args);
+      return launch_mode<ResizeMode::kCubic, false, kWidth>(p, args);
   }
 }
 

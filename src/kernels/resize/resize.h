@@ -31,7 +31,7 @@ struct ResizeSamples {
   float weights[kMostTaps] = {};
 };
 
-// graph::Resize of x [batch, h.size, w.size, channels] in float32.
+// graph::Resize of x [batch, rows(), columns(), channels] in float32.
 struct ResizeProblem {
   graph::ResizeMode mode = graph::ResizeMode::kNearest;
   graph::NearestRounding rounding = graph::NearestRounding::kPreferFloor;
@@ -41,13 +41,20 @@ struct ResizeProblem {
   std::int64_t channels = 1;
   ResizeAxis h = {};
   ResizeAxis w = {};
+  // Of x to the image that `h` and `w` begin with, where it is resized twice.
+  bool is_double = false;
+  ResizeAxis first_h = {};
+  ResizeAxis first_w = {};
 
+  constexpr std::int64_t rows() const { return is_double ? first_h.size : h.size; }     // of x
+  constexpr std::int64_t columns() const { return is_double ? first_w.size : w.size; }  // of x
   std::int64_t count() const { return batch * h.result * w.result * channels; }  // of y's elements
 };
 
 // The samples of a pixel along one axis.
-constexpr int taps_of(graph::ResizeMode mode) {
-  return mode == graph::ResizeMode::kNearest ? 1 : mode == graph::ResizeMode::kLinear ? 2 : 4;
+constexpr int taps_of(graph::ResizeMode mode, bool is_double) {
+  if (mode == graph::ResizeMode::kNearest) return 1;
+  return mode == graph::ResizeMode::kLinear && !is_double ? 2 : 4;
 }
 
 // Whether t, which is `fraction` above an integer, is rounded up.
@@ -113,6 +120,31 @@ constexpr ResizeSamples samples_of(const ResizeProblem& p, graph::ResizeMode mod
     for (float& weight : samples.weights) weight /= sum;
   }
   return samples;
+}
+
+// The same of two linear sums, one after another: of each of the second's samples, the first's.
+constexpr ResizeSamples double_samples_of(const ResizeProblem& p, const ResizeAxis& first,
+                                          const ResizeAxis& second, std::int64_t i) {
+  const ResizeSamples outer = samples_of(p, graph::ResizeMode::kLinear, second, i);
+  ResizeSamples samples;
+  for (int a = 0; a < 2; ++a) {
+    const ResizeSamples inner = samples_of(p, graph::ResizeMode::kLinear, first, outer.places[a]);
+    for (int b = 0; b < 2; ++b) {
+      samples.places[2 * a + b] = inner.places[b];
+      samples.weights[2 * a + b] = outer.weights[a] * inner.weights[b];
+    }
+  }
+  return samples;
+}
+
+// What row i, or column j, of the result is made of. `mode` and `is_double` are the problem's.
+constexpr ResizeSamples row_samples(const ResizeProblem& p, graph::ResizeMode mode, bool is_double,
+                                    std::int64_t i) {
+  return is_double ? double_samples_of(p, p.first_h, p.h, i) : samples_of(p, mode, p.h, i);
+}
+constexpr ResizeSamples column_samples(const ResizeProblem& p, graph::ResizeMode mode,
+                                       bool is_double, std::int64_t j) {
+  return is_double ? double_samples_of(p, p.first_w, p.w, j) : samples_of(p, mode, p.w, j);
 }
 
 ResizeProblem make_resize_problem(const Call& call);

@@ -14,7 +14,7 @@ void bench_resize(benchmark::State& state, const Kernel<ResizeProblem>& kernel,
     state.SkipWithError(offer.reason.c_str());
     return;
   }
-  const std::int64_t in = p.batch * p.h.size * p.w.size * p.channels;
+  const std::int64_t in = p.batch * p.rows() * p.columns() * p.channels;
   bench::Call call(kernel, p, target, offer, {}, {static_cast<std::size_t>(in)},
                    static_cast<std::size_t>(p.count()));
   bench::time_call(state, call, 0, 4.0 * static_cast<double>(in + p.count()));
@@ -34,6 +34,16 @@ ResizeProblem square(graph::ResizeMode mode, std::int64_t size, std::int64_t res
           .w = axis};
 }
 
+ResizeProblem twice(std::int64_t size, std::int64_t between, std::int64_t result) {
+  const ResizeProblem first = square(graph::ResizeMode::kLinear, size, between, 1);
+  ResizeProblem p = square(graph::ResizeMode::kLinear, between, result, 1);
+  p.batch = 4;
+  p.is_double = true;
+  p.first_h = first.h;
+  p.first_w = first.w;
+  return p;
+}
+
 const int kRegistered = [] {
   using graph::ResizeMode;
   const std::pair<const char*, ResizeProblem> images[] = {
@@ -43,6 +53,7 @@ const int kRegistered = [] {
       {"masks_256x4", square(ResizeMode::kLinear, 256, 1024, 4)},
       {"mask_1024x1", square(ResizeMode::kLinear, 1024, 1500, 1)},
       {"features_64x256", square(ResizeMode::kLinear, 64, 128, 256)},
+      {"masks_256_1024_1000", twice(256, 1024, 1000)},
       {"cubic_64x4", square(ResizeMode::kCubic, 64, 256, 4)},
   };
   for (const auto& [title, p] : images) {

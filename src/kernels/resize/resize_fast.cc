@@ -1,5 +1,5 @@
-// Resize with AVX2 and AVX-512, to the nearest pixels and by linear weights: rows of the result are
-// divided between the threads. Places and weights are tables.
+// Resize with AVX2 and AVX-512: rows of the result are divided between the threads. Places and
+// weights are tables.
 #include <algorithm>
 #include <cstring>
 #include <limits>
@@ -15,46 +15,83 @@ namespace {
 
 // Pixels of so few channels are gathered element by element.
 constexpr std::int64_t kFewChannels = 4;
-constexpr std::int64_t kWidest = 16;  // elements of a vector
+
+constexpr std::int64_t width_of(CpuFeature feature) {  // elements of a vector
+  return feature == CpuFeature::kAvx512 ? 16 : 8;
+}
 
 class State final : public KernelState {
  public:
-  explicit State(const ResizeProblem& p) : problem(p), gathers(p.channels < kFewChannels) {
+  State(const ResizeProblem& p, std::int64_t width)
+      : problem(p), taps(taps_of(p.mode, p.is_double)), gathers(p.channels < kFewChannels) {
     if (p.count() == 0) return;
-    for (std::int64_t i = 0; i < p.h.result; ++i) rows.push_back(samples_of(p, p.mode, p.h, i));
+    for (std::int64_t i = 0; i < p.h.result; ++i) {
+      rows.push_back(row_samples(p, p.mode, p.is_double, i));
+    }
     const std::int64_t elements = gathers ? p.channels : 1;
     for (std::int64_t j = 0; j < p.w.result; ++j) {
-      const ResizeSamples samples = samples_of(p, p.mode, p.w, j);
+      const ResizeSamples samples = column_samples(p, p.mode, p.is_double, j);
       for (std::int64_t c = 0; c < elements; ++c) {
-        left.push_back(static_cast<std::int32_t>(samples.places[0] * p.channels + c));
-        right.push_back(static_cast<std::int32_t>(samples.places[1] * p.channels + c));
-        left_weights.push_back(samples.weights[0]);
-        right_weights.push_back(samples.weights[1]);
+        for (int k = 0; k < taps; ++k) {
+          places[k].push_back(static_cast<std::int32_t>(samples.places[k] * p.channels + c));
+          weights[k].push_back(samples.weights[k]);
+        }
       }
     }
-    pixels = static_cast<std::int64_t>(left.size());
-    left.resize(left.size() + kWidest);
-    right.resize(right.size() + kWidest);
+    pixels = static_cast<std::int64_t>(places[0].size());
+    for (int k = 0; k < taps; ++k)
+      places[k].resize(places[k].size() + static_cast<std::size_t>(width));
+    if (gathers) find_windows(width);
+  }
+
+  // Where the elements of each vector stand close together, as they do unless the result is much
+  // smaller, two vectors of the row hold them all.
+  void find_windows(std::int64_t width) {
+    const std::int64_t last = problem.columns() * problem.channels - 2 * width;
+    if (last < 0) return;
+    for (std::int64_t i = 0; i < pixels; i += width) {
+      std::int64_t least = last;
+      std::int64_t most = 0;
+      for (int k = 0; k < taps; ++k) {
+        const auto begin = places[k].begin() + i;
+        const auto end = places[k].begin() + std::min(i + width, pixels);
+        const auto [low, high] = std::minmax_element(begin, end);
+        least = std::min<std::int64_t>(least, *low);
+        most = std::max<std::int64_t>(most, *high);
+      }
+      if (most >= least + 2 * width) {
+        windows.clear();
+        return;
+      }
+      windows.push_back(static_cast<std::int32_t>(least));
+    }
+    for (int k = 0; k < taps; ++k) {
+      for (std::int64_t i = 0; i < pixels; ++i) {
+        places[k][static_cast<std::size_t>(i)] -= windows[static_cast<std::size_t>(i / width)];
+      }
+    }
   }
 
   ResizeProblem problem;
+  int taps;
   bool gathers;
   std::vector<ResizeSamples> rows;
-  std::vector<std::int32_t> left, right;
-  std::vector<float> left_weights, right_weights;
+  std::vector<std::int32_t> places[kMostTaps];
+  std::vector<float> weights[kMostTaps];
+  std::vector<std::int32_t> windows;
   std::int64_t pixels = 0;
 };
 
 // Of a row of the image, for each thread.
 std::int64_t scratch_bytes(const ResizeProblem& p) {
   constexpr std::int64_t kLine = 64;
-  const std::int64_t bytes = p.w.size * p.channels * static_cast<std::int64_t>(sizeof(float));
+  const std::int64_t bytes = p.columns() * p.channels * static_cast<std::int64_t>(sizeof(float));
   return p.mode == graph::ResizeMode::kNearest ? 0 : (bytes + kLine - 1) / kLine * kLine;
 }
 
 Offer offer(const ResizeProblem& p, const TargetInfo& target) {
-  if (p.mode == graph::ResizeMode::kCubic) return Offer::no("cubic weights");
-  if (p.w.size > std::numeric_limits<std::int32_t>::max() / std::max<std::int64_t>(p.channels, 1)) {
+  if (p.columns() >
+      std::numeric_limits<std::int32_t>::max() / std::max<std::int64_t>(p.channels, 1)) {
     return Offer::no("rows of more than 2^31 numbers");
   }
   Offer offer;
@@ -62,9 +99,10 @@ Offer offer(const ResizeProblem& p, const TargetInfo& target) {
   return offer;
 }
 
+template <CpuFeature kFeature>
 std::unique_ptr<KernelState> create(const ResizeProblem& p, const TargetInfo& /*target*/,
                                     const Offer& /*offer*/) {
-  return std::make_unique<State>(p);
+  return std::make_unique<State>(p, width_of(kFeature));
 }
 
 template <CpuFeature kFeature>
@@ -75,32 +113,35 @@ void run(const KernelState& state, const KernelArgs& args) {
   const auto* x = static_cast<const float*>(args.inputs[0]);
   auto* y = static_cast<float*>(args.outputs[0]);
   const std::int64_t out_floats = p.w.result * p.channels;
-  ResizeRow all{.row_floats = p.w.size * p.channels,
-                .left = s.left.data(),
-                .right = s.right.data(),
-                .left_weights = s.left_weights.data(),
-                .right_weights = s.right_weights.data(),
+  const std::int64_t row_floats = p.columns() * p.channels;
+  const bool is_nearest = s.taps == 1;
+  ResizeRow all{.taps = s.taps,
+                .row_floats = row_floats,
+                .windows = s.windows.empty() ? nullptr : s.windows.data(),
                 .pixels = s.pixels,
-                .channels = s.gathers ? 1 : p.channels,
-                .nearest = p.mode == graph::ResizeMode::kNearest};
+                .channels = s.gathers ? 1 : p.channels};
+  for (int k = 0; k < s.taps; ++k) {
+    all.places[k] = s.places[k].data();
+    all.weights[k] = s.weights[k].data();
+  }
   const auto run_rows = [&](int thread, std::int64_t begin, std::int64_t end) {
     ResizeRow row = all;
     row.scratch = reinterpret_cast<float*>(args.workspace + thread * scratch_bytes(p));
     const float* last = nullptr;  // what the last row of nearest pixels was made of
     for (std::int64_t i = begin; i < end; ++i) {
       const ResizeSamples& samples = s.rows[static_cast<std::size_t>(i % p.h.result)];
-      const float* image = x + i / p.h.result * p.h.size * row.row_floats;
+      const float* image = x + i / p.h.result * p.rows() * row_floats;
       row.y = y + i * out_floats;
-      row.above = image + samples.places[0] * row.row_floats;
-      row.below = row.nearest ? row.above : image + samples.places[1] * row.row_floats;
-      row.row_weights[0] = samples.weights[0];
-      row.row_weights[1] = samples.weights[1];
-      if (row.nearest && row.above == last) {
+      for (int k = 0; k < s.taps; ++k) {
+        row.rows[k] = image + samples.places[k] * row_floats;
+        row.row_weights[k] = samples.weights[k];
+      }
+      if (is_nearest && row.rows[0] == last) {
         std::memcpy(row.y, row.y - out_floats,
                     static_cast<std::size_t>(out_floats) * sizeof(float));
         continue;
       }
-      last = row.above;
+      last = row.rows[0];
       if constexpr (kFeature == CpuFeature::kAvx512) {
         resize_row_avx512(row);
       } else {
@@ -120,7 +161,7 @@ constexpr Kernel<ResizeProblem> kernel() {
       .needs = {.features = kFeature},
       .offer = offer,
       .pack = nullptr,
-      .create = create,
+      .create = create<kFeature>,
       .run = run<kFeature>,
   };
 }

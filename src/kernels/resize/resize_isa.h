@@ -7,22 +7,24 @@
 
 namespace lasso::kernels {
 
-// One row of the result: y = w[0] x[left] + w[1] x[right] of the rows' sum w[0] above + w[1] below,
-// or, of the nearest pixels, x[left] of the row above.
+// One row of the result: the sum of weights[k] row[places[k]] over k < taps, where row is the sum
+// of row_weights[k] rows[k]; of one tap, whose weights are 1, row[places[0]] with row = rows[0].
 struct ResizeRow {
-  const float* above = nullptr;
-  const float* below = nullptr;  // `above` where there is nothing to add up
-  float row_weights[2] = {1, 0};
+  static constexpr int kMostTaps = 4;
+
+  int taps = 1;                       // 1, 2 or 4
+  const float* rows[kMostTaps] = {};  // of the image
+  float row_weights[kMostTaps] = {};
   std::int64_t row_floats = 0;  // of a row of the image
   // Where pixels of the result find theirs in a row of the image, in floats; or, where `channels`
   // is 1, where elements find theirs, of which the tables hold whole vectors.
-  const std::int32_t* left = nullptr;
-  const std::int32_t* right = nullptr;
-  const float* left_weights = nullptr;
-  const float* right_weights = nullptr;
+  const std::int32_t* places[kMostTaps] = {};
+  const float* weights[kMostTaps] = {};
+  // Where a vector of elements begins to find them, if places are counted from there; null: from
+  // the row's beginning.
+  const std::int32_t* windows = nullptr;
   std::int64_t pixels = 0;
   std::int64_t channels = 0;
-  bool nearest = false;
   float* scratch = nullptr;  // [row_floats]
   float* y = nullptr;
 };

@@ -9,9 +9,9 @@ namespace {
 // y [channels] from an image; a channel's sum is of rows first.
 void resize_pixel(const ResizeProblem& p, const float* x, const ResizeSamples& rows,
                   const ResizeSamples& columns, float* y) {
-  const int taps = taps_of(p.mode);
+  const int taps = taps_of(p.mode, p.is_double);
   const auto at = [&](int u, int v, std::int64_t c) {
-    return x[(rows.places[u] * p.w.size + columns.places[v]) * p.channels + c];
+    return x[(rows.places[u] * p.columns() + columns.places[v]) * p.channels + c];
   };
   for (std::int64_t c = 0; c < p.channels; ++c) {
     if (taps == 1) {
@@ -35,10 +35,10 @@ void run(const KernelState& state, const KernelArgs& args) {
   auto* y = static_cast<float*>(args.outputs[0]);
   parallel_ranges(p.batch * p.h.result, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t row = begin; row < end; ++row) {
-      const ResizeSamples rows = samples_of(p, p.mode, p.h, row % p.h.result);
-      const float* image = x + row / p.h.result * p.h.size * p.w.size * p.channels;
+      const ResizeSamples rows = row_samples(p, p.mode, p.is_double, row % p.h.result);
+      const float* image = x + row / p.h.result * p.rows() * p.columns() * p.channels;
       for (std::int64_t j = 0; j < p.w.result; ++j) {
-        resize_pixel(p, image, rows, samples_of(p, p.mode, p.w, j),
+        resize_pixel(p, image, rows, column_samples(p, p.mode, p.is_double, j),
                      y + (row * p.w.result + j) * p.channels);
       }
     }

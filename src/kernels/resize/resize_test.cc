@@ -91,6 +91,33 @@ std::vector<double> weights(const Resize& op, double t, std::int64_t n) {
   return result;
 }
 
+// The weights of all n pixels for each of the m that they become.
+std::vector<std::vector<double>> axis_weights(const Resize& op, std::int64_t n, std::int64_t m,
+                                              double scale) {
+  std::vector<std::vector<double>> result;
+  for (std::int64_t i = 0; i < m; ++i) {
+    result.push_back(weights(op, coordinate(op.coordinates, i, n, m, scale), n));
+  }
+  return result;
+}
+
+// The same for n pixels that become `between` first.
+std::vector<std::vector<double>> axis_weights(const Resize& op, std::int64_t n,
+                                              std::int64_t between, double first_scale,
+                                              std::int64_t m, double scale) {
+  if (!op.is_double()) return axis_weights(op, n, m, scale);
+  const auto first = axis_weights(op, n, between, first_scale);
+  auto result = axis_weights(op, between, m, scale);
+  for (std::vector<double>& row : result) {
+    std::vector<double> sum(static_cast<std::size_t>(n));
+    for (std::size_t k = 0; k < row.size(); ++k) {
+      for (std::size_t u = 0; u < sum.size(); ++u) sum[u] += row[k] * first[k][u];
+    }
+    row = sum;
+  }
+  return result;
+}
+
 void check_resize(const Resize& op, const Dims& dims, test::Ran& ran) {
   const Call call = make_call(op, dims);
   const Dims& result = call.outputs[0].dims;
@@ -100,30 +127,33 @@ void check_resize(const Resize& op, const Dims& dims, test::Ran& ran) {
   c.problem = make_resize_problem(call);
   c.any_threads = true;
   c.inputs = {random.vector(element_count(dims))};
+  const Dims between = graph::evaluate({op.through_height, op.through_width}, {});
+  const auto rows =
+      axis_weights(op, dims[1], between[0], op.through_scale_h, result[1], op.scale_h);
+  const auto columns =
+      axis_weights(op, dims[2], between[1], op.through_scale_w, result[2], op.scale_w);
+  // Four roundings of where a pixel stands, which no mode turns into more than 8 times as much of
+  // the result: numbers are below 1, and no cubic weight is steeper than 2. Then sums of four
+  // terms, twice. Of two sums, both stand somewhere, and steps between the first's pixels are up
+  // to 2.
+  const double far = static_cast<double>(dims[1] + dims[2] + between[0] + between[1]) + 2;
+  const double tolerance =
+      op.mode == ResizeMode::kNearest ? 0 : test::kEpsilon * (4 * 8 * far + 2 * (3 + 2) * 3);
   for (std::int64_t b = 0; b < result[0]; ++b) {
     for (std::int64_t i = 0; i < result[1]; ++i) {
-      const double row = coordinate(op.coordinates, i, dims[1], result[1], op.scale_h);
-      const std::vector<double> rows = weights(op, row, dims[1]);
       for (std::int64_t j = 0; j < result[2]; ++j) {
-        const double column = coordinate(op.coordinates, j, dims[2], result[2], op.scale_w);
-        const std::vector<double> columns = weights(op, column, dims[2]);
         for (std::int64_t ch = 0; ch < result[3]; ++ch) {
           double sum = 0;
           for (std::int64_t u = 0; u < dims[1]; ++u) {
             for (std::int64_t v = 0; v < dims[2]; ++v) {
-              sum += rows[static_cast<std::size_t>(u)] * columns[static_cast<std::size_t>(v)] *
+              sum += rows[static_cast<std::size_t>(i)][static_cast<std::size_t>(u)] *
+                     columns[static_cast<std::size_t>(j)][static_cast<std::size_t>(v)] *
                      c.inputs[0][static_cast<std::size_t>(
                          ((b * dims[1] + u) * dims[2] + v) * dims[3] + ch)];
             }
           }
           c.expected.push_back(sum);
-          // Four roundings of where it stands, which no mode turns into more than 8 times as much
-          // of the result: numbers are below 1, and no cubic weight is steeper than 2. Then sums of
-          // four terms, twice.
-          const double place = std::abs(row) + std::abs(column) + 2;
-          c.tolerance.push_back(op.mode == ResizeMode::kNearest
-                                    ? 0
-                                    : test::kEpsilon * (4 * 8 * place + 2 * (3 + 2) * 3));
+          c.tolerance.push_back(tolerance);
         }
       }
     }
@@ -146,7 +176,9 @@ TEST(Resize, EveryKernelAgreesWithDoublePrecision) {
                              {5, 7, 11, 3},
                              {3, 3, 1, 9},
                              {1, 1, 5, 4},
-                             {6, 20, 6, 70}}) {
+                             {6, 20, 6, 70},
+                             {2, 50, 3, 41},
+                             {2, 70, 2, 9}}) {
         for (const std::int64_t channels : {1, 3, 4, 5, 8, 37}) {
           Resize op{.mode = mode, .coordinates = coordinates};
           op.height = s.to_height;
@@ -194,6 +226,36 @@ TEST(Resize, RoundingScalesAndWeights) {
   check_resize({.height = 4, .width = 4}, {0, 3, 3, 8}, ran);
   check_resize({.height = 4, .width = 4}, {1, 3, 3, 0}, ran);
   check_resize({.mode = ResizeMode::kLinear, .height = 0, .width = 4}, {1, 3, 3, 8}, ran);
+}
+
+// What an image becomes that is resized to another first, whose sizes may be cut off.
+TEST(Resize, TwiceInOne) {
+  test::Ran ran;
+  for (const ResizeCoordinates coordinates :
+       {ResizeCoordinates::kHalfPixel, ResizeCoordinates::kAlignCorners,
+        ResizeCoordinates::kAsymmetric}) {
+    for (const std::int64_t channels : {1, 3, 4, 19}) {
+      Resize op{.mode = ResizeMode::kLinear, .coordinates = coordinates};
+      op.height = 23;
+      op.width = 70;
+      op.through_height = 20;
+      op.through_width = 72;
+      check_resize(op, {2, 5, 18, channels}, ran);
+      op.through_scale_h = 6.0F;  // of 30 rows 20
+      op.through_scale_w = 4.0F;
+      check_resize(op, {1, 5, 18, channels}, ran);
+      op.height = 3;
+      op.width = 7;
+      check_resize(op, {1, 5, 40, channels}, ran);
+    }
+  }
+  test::expect_all_ran(resize_kernels(), {.batch = 0}, ran);
+  Resize op{.mode = ResizeMode::kLinear, .height = 4, .width = 4, .through_height = 8};
+  EXPECT_THROW(make_call(op, {1, 3, 3, 1}), Error);
+  op.through_width = 8;
+  EXPECT_NO_THROW(make_call(op, {1, 3, 3, 1}));
+  op.mode = ResizeMode::kCubic;
+  EXPECT_THROW(make_call(op, {1, 3, 3, 1}), Error);
 }
 
 // Calls check(label, y) with what every kernel makes of x.
