@@ -9,11 +9,10 @@
 namespace lasso::graph {
 
 const EnumNames<Activation>& names_of(EnumTag<Activation> /*tag*/) {
-  static const EnumNames<Activation> names{{Activation::kNone, "none"},
-                                           {Activation::kGelu, "gelu"},
-                                           {Activation::kRelu, "relu"},
-                                           {Activation::kSigmoid, "sigmoid"},
-                                           {Activation::kSilu, "silu"}};
+  static const EnumNames<Activation> names{
+      {Activation::kNone, "none"}, {Activation::kGelu, "gelu"},
+      {Activation::kRelu, "relu"}, {Activation::kSigmoid, "sigmoid"},
+      {Activation::kSilu, "silu"}, {Activation::kLeakyRelu, "leaky_relu"}};
   return names;
 }
 std::string_view to_string(Activation activation) { return name_of(activation); }
@@ -112,6 +111,8 @@ UnaryKind unary_of(Activation activation) {
       return UnaryKind::kSigmoid;
     case Activation::kSilu:
       return UnaryKind::kSilu;
+    case Activation::kLeakyRelu:  // an op of its own: LeakyRelu
+      break;
   }
   return UnaryKind::kIdentity;
 }

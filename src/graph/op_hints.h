@@ -27,8 +27,10 @@ enum class Activation : std::uint8_t {
   kGelu,  // x * (1 + erf(x / sqrt 2)) / 2
   kRelu,  // 0 if x < 0, else x: NaN stays
   kSigmoid,
-  kSilu,  // x * sigmoid(x)
+  kSilu,       // x * sigmoid(x)
+  kLeakyRelu,  // kLeakySlope x if x < 0, else x: what YOLO's small models have
 };
+inline constexpr float kLeakySlope = 0.1F;
 const EnumNames<Activation>& names_of(EnumTag<Activation> tag);
 std::string_view to_string(Activation activation);
 

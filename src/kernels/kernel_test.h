@@ -57,6 +57,8 @@ inline double activate(graph::Activation activation, double x) {
       return 1.0 / (1.0 + std::exp(-x));
     case graph::Activation::kSilu:
       return x / (1.0 + std::exp(-x));
+    case graph::Activation::kLeakyRelu:
+      return x < 0 ? double{graph::kLeakySlope} * x : x;
   }
   return x;
 }

@@ -83,6 +83,9 @@ ValueId Expansion::transpose(const std::string& name, ValueId x,
 
 ValueId Expansion::activate(ValueId x, graph::Activation activation) {
   if (activation == graph::Activation::kNone) return x;
+  if (activation == graph::Activation::kLeakyRelu) {
+    return add("activation", graph::LeakyRelu{graph::kLeakySlope}, {x});
+  }
   return add("activation", graph::Unary{activation}, {x});
 }
 

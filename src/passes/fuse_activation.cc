@@ -21,6 +21,15 @@ struct ActivationOf {
   }
 };
 
+std::optional<Activation> activation_of(const graph::Node& node) {
+  if (const auto* unary = std::get_if<graph::Unary>(&node.op)) {
+    return graph::activation_of(unary->kind);
+  }
+  const auto* leaky = std::get_if<graph::LeakyRelu>(&node.op);
+  if (leaky != nullptr && leaky->slope == graph::kLeakySlope) return Activation::kLeakyRelu;
+  return {};
+}
+
 }  // namespace
 
 graph::Graph fuse_activation(graph::Graph graph, const PassContext& /*context*/) {
@@ -28,9 +37,7 @@ graph::Graph fuse_activation(graph::Graph graph, const PassContext& /*context*/)
   const std::vector<std::size_t> producer = producers(graph);
   std::vector<bool> merged(graph.nodes.size(), false);
   for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
-    const auto* unary = std::get_if<graph::Unary>(&graph.nodes[i].op);
-    if (unary == nullptr) continue;
-    const std::optional<Activation> function = graph::activation_of(unary->kind);
+    const std::optional<Activation> function = activation_of(graph.nodes[i]);
     if (!function) continue;
     const auto x = static_cast<std::size_t>(graph.nodes[i].inputs.front());
     const std::size_t maker = producer[x];

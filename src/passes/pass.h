@@ -76,6 +76,8 @@ graph::Graph fuse_norm(graph::Graph graph, const PassContext& context);
 // On a GPU: a MatMul by the pixels of a ConvTranspose2d with weights in 16 bits, which nothing else
 // reads, becomes an UpscaledProduct.
 graph::Graph fuse_upscaling(graph::Graph graph, const PassContext& context);
+// On a CPU: a convolution of 1 x 1 in float32 becomes a Linear.
+graph::Graph pointwise_linear(graph::Graph graph, const PassContext& context);
 // Ops that the target has no kernel for become plainer ones, which compute the same with more
 // memory between them; those that have none stay.
 graph::Graph decompose(graph::Graph graph, const PassContext& context);

@@ -324,6 +324,8 @@ TEST(Decompose, ElementsAndSoftmax) {
     const ValueId row = b.input("row", DType::kF32, {kK});
     const ValueId sum = b.add("sum", graph::Binary{graph::BinaryKind::kSub, activation}, {x, row});
     b.output(b.add("y", graph::Unary{activation}, {sum}), "y");
+    const graph::Binary leaky{graph::BinaryKind::kSub, Activation::kLeakyRelu};
+    b.output(b.add("z", leaky, {x, row}), "z");
     b.output(b.add("p", graph::Softmax{1}, {x}), "p");
     b.output(b.add("q", graph::Softmax{2}, {x}), "q");
     check(b, sum_tolerance(1));

@@ -95,6 +95,8 @@ const Family& conv_transpose2d_family();
 // The rows of the lists.
 extern const Kernel<Conv2dProblem> kConv2dDepthwiseAvx512;
 extern const Kernel<Conv2dProblem> kConv2dDepthwiseAvx2;
+extern const Kernel<Conv2dProblem> kConv2dWinogradAvx512;
+extern const Kernel<Conv2dProblem> kConv2dWinogradAvx2;
 extern const Kernel<Conv2dProblem> kConv2dProductAvx512;
 extern const Kernel<Conv2dProblem> kConv2dProductAvx2;
 extern const Kernel<Conv2dProblem> kConv2dBf16Product;

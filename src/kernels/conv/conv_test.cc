@@ -76,7 +76,21 @@ void check_conv(const Conv2dProblem& p, test::Ran& ran, DType dtype = DType::kF3
       }
     }
   }
-  test::check_case(conv2d_kernels(), c, ran);
+  std::vector<Kernel<Conv2dProblem>> sums;
+  std::vector<Kernel<Conv2dProblem>> transforms;
+  for (const Kernel<Conv2dProblem>& kernel : conv2d_kernels()) {
+    (kernel.name == "winograd" ? transforms : sums).push_back(kernel);
+  }
+  test::check_case(sums, c, ran);
+  // Winograd's sums are of all pixels under a tile, for each of its pixels, also where these see
+  // little but padding; roundings are several times those of a plain sum, since the transforms of
+  // image and sums have rows whose magnitudes add up to 10 and to 19, of which most cancel.
+  constexpr double kTransforms = 4;
+  if (!c.tolerance.empty()) {
+    const double largest = *std::max_element(c.tolerance.begin(), c.tolerance.end());
+    c.tolerance.assign(c.tolerance.size(), kTransforms * largest);
+  }
+  test::check_case(transforms, c, ran);
 }
 
 TEST(Conv2d, EveryKernelAgreesWithDoublePrecision) {
@@ -145,6 +159,8 @@ TEST(Conv2d, EveryKernelAgreesWithDoublePrecision) {
   check_conv(p, ran);
   p.activation = Activation::kSilu;
   check_conv(p, ran);
+  p.activation = Activation::kLeakyRelu;
+  check_conv(p, ran);
   // Others: strides, windows that are not square, padding wider than the window's half.
   p = {.batch = 1,
        .height = 9,
@@ -181,6 +197,49 @@ TEST(Conv2d, EveryKernelAgreesWithDoublePrecision) {
        .activation = Activation::kGelu};
   check_conv(p, ran);
   test::expect_all_ran(conv2d_kernels(), {}, ran);
+}
+
+// Windows of 3x3: all of Winograd's tiles and the parts of tiles at the ends, several blocks of
+// tiles and panels of filters, and numbers of threads that divide the one or the other.
+TEST(Conv2d, Winograd) {
+  test::Ran ran;
+  struct Sizes {
+    std::int64_t batch, height, width, channels, filters;
+  };
+  for (const Sizes& s : {Sizes{1, 1, 1, 1, 1},
+                         {1, 4, 4, 3, 5},
+                         {2, 5, 7, 17, 64},
+                         {1, 9, 6, 64, 70},
+                         {3, 13, 21, 33, 32},
+                         {1, 40, 44, 16, 130},
+                         {1, 8, 12, 1100, 16}}) {
+    for (const graph::Pads2d& padding :
+         {graph::Pads2d{1}, graph::Pads2d{0}, graph::Pads2d{2, 0, 1, 3}}) {
+      Conv2dProblem p{.batch = s.batch,
+                      .height = s.height,
+                      .width = s.width,
+                      .channels = s.channels,
+                      .filters = s.filters,
+                      .kernel_h = 3,
+                      .kernel_w = 3,
+                      .padding = padding,
+                      .bias = s.filters != 32};
+      if (p.out_h() < 1 || p.out_w() < 1) continue;
+      p.activation = static_cast<Activation>((s.height + padding.top) % 6);
+      check_conv(p, ran);
+      if (::testing::Test::HasFailure()) return;
+    }
+  }
+  check_conv({.batch = 0,
+              .height = 9,
+              .width = 9,
+              .channels = 8,
+              .filters = 8,
+              .kernel_h = 3,
+              .kernel_w = 3},
+             ran);
+  test::expect_all_ran(conv2d_kernels(), {.height = 9, .width = 9, .kernel_h = 3, .kernel_w = 3},
+                       ran);
 }
 
 // A filter for each channel: windows of all sizes, and vectors of channels and parts of them.

@@ -103,6 +103,8 @@ void activate_row(graph::Activation activation, float* y, std::int64_t count) {
       return activate_row<V, graph::Activation::kSigmoid>(y, count);
     case graph::Activation::kSilu:
       return activate_row<V, graph::Activation::kSilu>(y, count);
+    case graph::Activation::kLeakyRelu:
+      return activate_row<V, graph::Activation::kLeakyRelu>(y, count);
   }
 }
 

@@ -20,6 +20,8 @@ inline float activate(graph::Activation activation, float x) {
       return 1.0F / (1.0F + std::exp(-x));
     case graph::Activation::kSilu:
       return x / (1.0F + std::exp(-x));
+    case graph::Activation::kLeakyRelu:
+      return x < 0.0F ? graph::kLeakySlope * x : x;
   }
   return x;
 }

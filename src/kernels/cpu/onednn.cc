@@ -132,6 +132,9 @@ dnnl::primitive_attr attributes(const Gemm& gemm, const memory::desc& residual) 
     case graph::Activation::kSilu:  // x sigmoid(alpha x)
       append_eltwise(ops, dnnl::algorithm::eltwise_swish, 1.0F);
       break;
+    case graph::Activation::kLeakyRelu:
+      append_eltwise(ops, dnnl::algorithm::eltwise_relu, graph::kLeakySlope);
+      break;
   }
   if (gemm.residual) ops.append_binary(dnnl::algorithm::binary_add, residual);
   dnnl::primitive_attr attr;

@@ -124,6 +124,8 @@ void finish(const Tile& t, const float* sums, int column, int vectors) {
       return finish<Activation::kSigmoid>(t, sums, column, vectors);
     case Activation::kSilu:
       return finish<Activation::kSilu>(t, sums, column, vectors);
+    case Activation::kLeakyRelu:
+      return finish<Activation::kLeakyRelu>(t, sums, column, vectors);
   }
 }
 

@@ -95,12 +95,19 @@ inline typename V::F vector_relu(typename V::F x) {
   return V::max(V::zero(), x);
 }
 
+// The greater of x and a part of it; NaN stays, as above.
+template <typename V>
+inline typename V::F vector_leaky_relu(typename V::F x) {
+  return V::max(V::mul(V::set1(graph::kLeakySlope), x), x);
+}
+
 template <typename V, graph::Activation kActivation>
 inline typename V::F vector_activate(typename V::F x) {
   if constexpr (kActivation == graph::Activation::kGelu) return vector_gelu<V>(x);
   if constexpr (kActivation == graph::Activation::kRelu) return vector_relu<V>(x);
   if constexpr (kActivation == graph::Activation::kSigmoid) return vector_sigmoid<V>(x);
   if constexpr (kActivation == graph::Activation::kSilu) return vector_silu<V>(x);
+  if constexpr (kActivation == graph::Activation::kLeakyRelu) return vector_leaky_relu<V>(x);
   return x;
 }
 
@@ -118,6 +125,8 @@ inline typename V::F vector_activate(graph::Activation activation, typename V::F
       return vector_sigmoid<V>(x);
     case graph::Activation::kSilu:
       return vector_silu<V>(x);
+    case graph::Activation::kLeakyRelu:
+      return vector_leaky_relu<V>(x);
   }
   return x;
 }

@@ -74,6 +74,8 @@ __device__ inline float activate(graph::Activation activation, float x) {
       return 1.0F / (1.0F + expf(-x));
     case graph::Activation::kSilu:
       return x / (1.0F + expf(-x));
+    case graph::Activation::kLeakyRelu:
+      return x < 0.0F ? graph::kLeakySlope * x : x;
     default:
       return x;
   }

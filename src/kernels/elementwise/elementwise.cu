@@ -46,6 +46,8 @@ __device__ void activate_each(Activation activation, float (&y)[kCount]) {
       return apply_each(y, [](float x) { return gpu::activate(Activation::kSigmoid, x); });
     case Activation::kSilu:
       return apply_each(y, [](float x) { return gpu::activate(Activation::kSilu, x); });
+    case Activation::kLeakyRelu:
+      return apply_each(y, [](float x) { return gpu::activate(Activation::kLeakyRelu, x); });
   }
 }
 

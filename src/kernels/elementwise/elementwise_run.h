@@ -64,6 +64,8 @@ void run_binary(const BinaryRun& r) {
       return run_binary<V, kKind, graph::Activation::kSigmoid>(r);
     case graph::Activation::kSilu:
       return run_binary<V, kKind, graph::Activation::kSilu>(r);
+    case graph::Activation::kLeakyRelu:
+      return run_binary<V, kKind, graph::Activation::kLeakyRelu>(r);
   }
 }
 
@@ -106,6 +108,8 @@ void run_unary(const UnaryRun& r) {
       return run_unary<V, graph::Activation::kSigmoid>(r);
     case graph::Activation::kSilu:
       return run_unary<V, graph::Activation::kSilu>(r);
+    case graph::Activation::kLeakyRelu:
+      return run_unary<V, graph::Activation::kLeakyRelu>(r);
   }
 }
 

@@ -73,6 +73,7 @@ TEST(Binary, EveryKernelBroadcastsAsNumPyDoes) {
   check_binary(BinaryKind::kAdd, Activation::kRelu, {100}, {100}, {100}, ran);
   check_binary(BinaryKind::kAdd, Activation::kSigmoid, {100}, {1}, {100}, ran);
   check_binary(BinaryKind::kMul, Activation::kSilu, {3, 100}, {100}, {3, 100}, ran);
+  check_binary(BinaryKind::kMul, Activation::kLeakyRelu, {3, 100}, {100}, {3, 100}, ran);
   test::expect_all_ran(binary_kernels(), make_binary_problem({}, {8}, {8}), ran);
 }
 

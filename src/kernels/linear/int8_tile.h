@@ -113,6 +113,8 @@ void finish_tile(const Int8Tile& t, const std::int32_t* sums, int strip) {
       return finish_tile<V, Activation::kSigmoid, false>(t, sums, strip);
     case Activation::kSilu:
       return finish_tile<V, Activation::kSilu, false>(t, sums, strip);
+    case Activation::kLeakyRelu:
+      return finish_tile<V, Activation::kLeakyRelu, false>(t, sums, strip);
   }
 }
 

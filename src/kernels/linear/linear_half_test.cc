@@ -113,8 +113,9 @@ TEST(LinearHalf, EveryKernelAgreesWithDoublePrecision) {
 
 // Sizes that libraries take.
 void check_model_sizes(DType weights, test::Ran& ran) {
-  for (const Activation activation : {Activation::kNone, Activation::kGelu, Activation::kRelu,
-                                      Activation::kSigmoid, Activation::kSilu}) {
+  for (const Activation activation :
+       {Activation::kNone, Activation::kGelu, Activation::kRelu, Activation::kSigmoid,
+        Activation::kSilu, Activation::kLeakyRelu}) {
     for (const bool residual : {false, true}) {
       for (const bool bias : {false, true}) {
         for (const DType output : {DType::kF32, weights}) {

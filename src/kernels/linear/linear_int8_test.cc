@@ -121,8 +121,9 @@ TEST(LinearInt8, EveryKernelAgreesWithExactSums) {
 TEST(LinearInt8, EveryFormOfResult) {
   test::Ran ran;
   for (const std::int64_t m : {0, 1, 9, 40, 200}) {
-    for (const Activation activation : {Activation::kNone, Activation::kGelu, Activation::kRelu,
-                                        Activation::kSigmoid, Activation::kSilu}) {
+    for (const Activation activation :
+         {Activation::kNone, Activation::kGelu, Activation::kRelu, Activation::kSigmoid,
+          Activation::kSilu, Activation::kLeakyRelu}) {
       for (const DType output : {DType::kF32, DType::kBF16, DType::kU8}) {
         for (const bool more : {false, true}) {
           check({.m = m,

@@ -165,8 +165,9 @@ TEST(Linear, OnePackedWeightServesEveryNumberOfRows) {
 
 // One in x reaches its whole row and no other.
 TEST(Linear, NotANumberStaysOne) {
-  for (const Activation activation : {Activation::kNone, Activation::kGelu, Activation::kRelu,
-                                      Activation::kSigmoid, Activation::kSilu}) {
+  for (const Activation activation :
+       {Activation::kNone, Activation::kGelu, Activation::kRelu, Activation::kSigmoid,
+        Activation::kSilu, Activation::kLeakyRelu}) {
     const LinearProblem p{.m = 9, .n = 35, .k = 20, .bias = true, .activation = activation};
     test::Random random(3);
     auto x = random.vector(p.m * p.k);

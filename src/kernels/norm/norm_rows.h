@@ -87,6 +87,8 @@ void layer_norm(const LayerNormRows& p) {
       return layer_norm<V, graph::Activation::kSigmoid>(p);
     case graph::Activation::kSilu:
       return layer_norm<V, graph::Activation::kSilu>(p);
+    case graph::Activation::kLeakyRelu:
+      return layer_norm<V, graph::Activation::kLeakyRelu>(p);
   }
 }
 

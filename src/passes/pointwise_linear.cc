@@ -1,0 +1,34 @@
+// A convolution of 1 x 1 is a linear layer of pixels, for which there are more kernels.
+#include "passes/pass.h"
+
+namespace lasso::passes {
+
+namespace {
+
+using graph::Conv2d;
+
+bool is_pointwise(const Conv2d& op) {
+  return op.kernel_h == 1 && op.kernel_w == 1 && op.stride == 1 && op.padding == 0 &&
+         op.groups == 1 && op.weights == DType::kF32;
+}
+
+}  // namespace
+
+graph::Graph pointwise_linear(graph::Graph graph, const PassContext& context) {
+  if (context.target.kind != backend::DeviceKind::kCpu) return graph;
+  for (graph::Node& node : graph.nodes) {
+    const auto* op = std::get_if<Conv2d>(&node.op);
+    if (op == nullptr || !is_pointwise(*op)) continue;
+    const graph::Value& x = graph.value(node.inputs[0]);
+    graph::Value weights = graph.value(node.inputs[1]);
+    if (!weights.constant || weights.constant->transposed || x.dtype != DType::kF32) continue;
+    weights.shape = {weights.shape[0], weights.shape[1]};
+    weights.constant->dims = graph::evaluate(weights.shape, {});
+    graph.values.push_back(std::move(weights));
+    node.inputs[1] = static_cast<graph::ValueId>(graph.values.size() - 1);
+    node.op = graph::Linear{op->activation};
+  }
+  return graph;
+}
+
+}  // namespace lasso::passes
