@@ -150,6 +150,11 @@ void add_runtime_options(CLI::App* app, RunOptions* options) {
   add_provider_option(app, options);
 }
 
+void check_provider(const RunOptions& options) {
+  if (options.runtime != "lasso" || options.provider.empty()) return;
+  usage_error("--provider {}: is for another runtime, and --runtime is lasso", options.provider);
+}
+
 void add_provider_option(CLI::App* app, RunOptions* options) {
   add_text(app, "--provider", &options->provider, "NAME",
            "What another runtime than Lasso computes with: cpu, cuda, or what else its library "
@@ -299,7 +304,7 @@ void on_parsed(CLI::App* app, std::function<void()> parsed) { app->callback(std:
 void add_candidates(CLI::App* app, std::vector<std::string>* candidates, const std::string& group) {
   app->add_option("--candidate", *candidates,
                   "Model to measure; repeatable. Default: the fast kernels of --model.")
-      ->type_name("FILE[@VARIANT]")
+      ->type_name("MODEL[@VARIANT]")
       ->allow_extra_args(false)
       ->check(not_empty)
       ->group(group);

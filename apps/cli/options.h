@@ -52,6 +52,8 @@ void add_run_options(CLI::App* app, RunOptions* options, bool variants,
                      std::vector<std::string>* devices = nullptr);
 // --runtime and --provider, for commands that run models on named tensors.
 void add_runtime_options(CLI::App* app, RunOptions* options);
+// Throws Failure(kUsage) for a provider of Lasso's own runtime.
+void check_provider(const RunOptions& options);
 // --provider alone, where a variant says the runtime.
 void add_provider_option(CLI::App* app, RunOptions* options);
 // Refuses what this release or machine lacks with status 4, and caps the instruction set.

@@ -2,11 +2,13 @@
 """Times models on Lasso, ONNX Runtime and OpenVINO on the CPU, in turn, and their peak memory.
 
 A candidate is RUNTIME:MODEL[@PRECISION][#PROGRAM]: the runtimes are lasso, onnxruntime and openvino, the
-precisions those of `lasso bench speed` and, for OpenVINO, fp32 and bf16. Each candidate has a process of its
-own; after some runs of one the next has its turn, for several rounds, so that a machine that slows down slows
-all. Inputs are random; --size says what open sizes stand for, --fixed gives values (orig_im_size=750,1000).
+precisions those of `lasso bench speed` and, for OpenVINO, fp32, bf16 and int8. Each candidate has a process of
+its own; after some runs of one the next has its turn, for several rounds, so that a machine that slows down
+slows all. Inputs are random; --size says what open sizes stand for, --fixed gives values
+(orig_im_size=750,1000). OpenVINO's int8 is what NNCF makes of the model, before anything is timed, by its
+settings for transformers and random inputs; where NNCF is not installed, such candidates are left out.
 
-    python3 -m venv build/peers && build/peers/bin/pip install onnxruntime openvino numpy
+    python3 -m venv build/peers && build/peers/bin/pip install onnxruntime openvino nncf numpy
     build/peers/bin/python bench/peers/onnx_cpu.py --lasso build/release/apps/cli/lasso \\
         lasso:encoder.onnx lasso:sam_vit_b.pth#image_encoder onnxruntime:encoder.onnx openvino:encoder.onnx
 """
@@ -64,14 +66,31 @@ def random_inputs(arguments, inputs):
     return values
 
 
-def time_here(arguments, runtime, model, precision):
-    """In this process, which is one of its own."""
+def open_session(arguments, model):
     import onnxruntime
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = arguments.threads
     session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     types = {"tensor(float)": "float32", "tensor(float16)": "float16", "tensor(int64)": "int64"}
-    values = random_inputs(arguments, [(i.name, i.shape, types[i.type]) for i in session.get_inputs()])
+    return session, random_inputs(arguments, [(i.name, i.shape, types[i.type]) for i in session.get_inputs()])
+
+
+def quantise(arguments, model):
+    """By NNCF into arguments.quantised, in a process of its own."""
+    try:
+        import nncf
+    except ImportError as error:
+        sys.exit(f"{error}: pip install nncf")
+    import openvino
+    _, values = open_session(arguments, model)
+    quantised = nncf.quantize(openvino.Core().read_model(model), nncf.Dataset([values]), subset_size=1,
+                              model_type=nncf.ModelType.TRANSFORMER)
+    openvino.save_model(quantised, arguments.quantised)
+
+
+def time_here(arguments, runtime, model, precision):
+    """In this process, which is one of its own."""
+    session, values = open_session(arguments, model)
     before = 0
     if runtime == "openvino":
         import openvino
@@ -79,8 +98,8 @@ def time_here(arguments, runtime, model, precision):
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         core = openvino.Core()
         core.set_property("CPU", {"INFERENCE_NUM_THREADS": arguments.threads, "PERFORMANCE_HINT": "LATENCY",
-                                  "INFERENCE_PRECISION_HINT": {"fp32": "f32", "bf16": "bf16"}[precision or "fp32"]})
-        request = core.compile_model(model, "CPU").create_infer_request()
+                                  "INFERENCE_PRECISION_HINT": {"bf16": "bf16"}.get(precision, "f32")})
+        request = core.compile_model(arguments.quantised or model, "CPU").create_infer_request()
 
         def run():
             request.infer(values)
@@ -109,23 +128,54 @@ def main():
     parser.add_argument("--iterations", type=int, default=5, help="runs of each candidate in a round")
     parser.add_argument("--size", action="append", default=[], metavar="NAME=N")
     parser.add_argument("--fixed", action="append", default=[], metavar="NAME=X,...")
-    parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--here", choices=["time", "quantise"], help=argparse.SUPPRESS)
+    parser.add_argument("--quantised", default="", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.here:
         runtime, model, precision, _ = parse(arguments.candidates[0])
-        return time_here(arguments, runtime, model, precision)
+        return quantise(arguments, model) if arguments.here == "quantise" else time_here(arguments, runtime, model,
+                                                                                         precision)
+    with tempfile.TemporaryDirectory() as folder:
+        return compare(arguments, folder)
 
-    results = {candidate: ([], []) for candidate in arguments.candidates}
+
+def run_here(arguments, candidate, work, quantised):
+    """What a process of the candidate's own prints."""
+    options = [option for option in sys.argv[1:] if option not in arguments.candidates]
+    command = [sys.executable, __file__, candidate, "--here", work, *options]
+    if quantised:
+        command += ["--quantised", quantised]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def quantise_all(arguments, folder):
+    """What each candidate runs in place of its model, or "": NNCF's file for OpenVINO in int8, which is left out
+    where there is none."""
+    files = {}
+    for i, candidate in enumerate(arguments.candidates):
+        runtime, _, precision, _ = parse(candidate)
+        files[candidate] = ""
+        if (runtime, precision) != ("openvino", "int8"):
+            continue
+        files[candidate] = f"{folder}/{i}.xml"
+        try:
+            run_here(arguments, candidate, "quantise", files[candidate])
+        except subprocess.CalledProcessError as error:
+            print(f"{candidate}: left out: {(error.stderr.strip() or 'NNCF failed').splitlines()[-1]}")
+            del files[candidate]
+    return files
+
+
+def compare(arguments, folder):
+    quantised = quantise_all(arguments, folder)
+    results = {candidate: ([], []) for candidate in quantised}
     for _ in range(arguments.rounds):
         for candidate, (samples, peaks) in results.items():
             runtime, model, precision, program = parse(candidate)
             if runtime == "lasso":
                 times, peak = time_lasso(arguments, model, precision, program)
             else:
-                options = [option for option in sys.argv[1:] if option not in arguments.candidates]
-                child = subprocess.run([sys.executable, __file__, candidate, "--here", *options], check=True,
-                                       capture_output=True, text=True)
-                times, peak = json.loads(child.stdout.splitlines()[-1])
+                times, peak = json.loads(run_here(arguments, candidate, "time", quantised[candidate]).splitlines()[-1])
             samples += times
             peaks.append(peak)
     print(f"{'candidate':60} {'median ms':>10} {'min ms':>10} {'peak MiB':>9}")

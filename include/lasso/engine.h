@@ -211,6 +211,11 @@ struct ModelParts {
   // "image_embeddings", "point_coords", "point_labels", "mask_input", "has_mask_input",
   // "orig_im_size", "low_res_masks", "masks", "iou_predictions".
   std::map<std::string, std::string> roles;
+  // Another runtime, one of runtime_names() (lasso/runtime.h), that runs the ONNX models by its
+  // provider; see RuntimeOptions. Lasso does all that is before and behind them: images, prompts
+  // and masks are prepared and made as everywhere. Empty: Lasso itself.
+  std::string runtime;
+  std::string provider = "cpu";
 };
 
 // For people: what the ONNX model in `path` is as one of ModelParts and what its inputs are, or why
@@ -264,7 +269,9 @@ class LASSO_EXPORT Engine {
   // encoder's input, or of the decoder's points, says how images are prepared. Throws what build()
   // does; kInvalidArgument where there is no decoder, for a file that can't be what it is given as,
   // an input or output whose role is unclear, and roles of none; and kUnsupported for models of SAM
-  // 2, and for decoders that give no low-resolution masks.
+  // 2, and for decoders that give no low-resolution masks. With another runtime, also what
+  // runtime_info() does, and kInvalidArgument for another precision than float32, or where there is
+  // no ONNX model; each segmenter then loads the models there, and throws what open_runtime() does.
   static Engine assemble(const ModelParts& parts, const EngineOptions& options = {});
   // The same into an engine file, as build_file() does.
   static Engine assemble_file(const ModelParts& parts, const std::string& engine_path,
@@ -281,7 +288,8 @@ class LASSO_EXPORT Engine {
   static Engine load(const std::string& path, const LoadOptions& options = {});
 
   // Writes an engine file that load() takes. It appears complete or not at all. Throws
-  // kInvalidArgument where it can't be written, and kDevice for a full disk.
+  // kInvalidArgument where it can't be written, kDevice for a full disk, and kUnsupported for an
+  // engine that another runtime has parts of.
   void save(const std::string& path) const;
 
   // A published architecture with seeded random weights, made in memory, to measure speed without

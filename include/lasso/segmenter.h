@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "lasso/embedding.h"
@@ -86,6 +87,9 @@ class LASSO_EXPORT Segmenter {
   // False where encode() throws kInvalidArgument: the engine has no image encoder and the options
   // gave none. Embeddings come from files and arrays then.
   bool has_encoder() const;
+  // How another runtime runs the parts that it has of the engine, as ModelRunner::settings(); empty
+  // where there are none (ModelParts::runtime).
+  std::vector<std::pair<std::string, std::string>> runtime_settings() const;
 
   // Runs the image encoder. Throws kInvalidArgument for an image without pixels or with a bad
   // stride; kUnsupported where the embedding has values that are not finite, which means that the

@@ -24,6 +24,7 @@
 #include "models/sam_onnx/parts.h"
 #include "models/sam_onnx/roles.h"
 #include "models/unsupported.h"
+#include "runtimes/runtimes.h"
 
 namespace lasso {
 
@@ -173,6 +174,15 @@ sam_onnx::Parts sources_of(const ModelParts& parts) {
 // With which messages about the whole begin.
 std::string name_of(const ModelParts& parts) {
   return !parts.decoder.empty() ? parts.decoder : parts.model;
+}
+
+Model assemble_foreign(const ModelParts& parts, const EngineSettings& settings) {
+  LASSO_CHECK(settings.precision == Precision::kFp32, ErrorCode::kInvalidArgument,
+              "the runtime \"{}\" runs models in their own precision, and {} is asked for",
+              parts.runtime, to_string(settings.precision));
+  const RuntimeInfo runtime = runtimes::named(parts.runtime).info();
+  return sam_onnx::describe_foreign(sources_of(parts), settings.describe, settings.measured(),
+                                    runtime.name, parts.provider);
 }
 
 Model load_model(const ModelSource& source, const EngineOptions& options, bool verify) {
@@ -363,6 +373,7 @@ std::string describe_part(const std::string& path) {
 Engine Engine::assemble(const ModelParts& parts, const EngineOptions& options) {
   return guarded([&] {
     const EngineSettings settings(options);
+    if (!parts.runtime.empty()) return Engine(make_engine(assemble_foreign(parts, settings)));
     const auto description = sam_onnx::describe_parts(sources_of(parts), settings.describe);
     return Engine(make_engine(build_model(sam::family(), *description, settings, name_of(parts))));
   });
@@ -372,6 +383,9 @@ Engine Engine::assemble_file(const ModelParts& parts, const std::string& engine_
                              const EngineOptions& options) {
   return guarded([&] {
     const EngineSettings settings(options);
+    LASSO_CHECK(parts.runtime.empty(), ErrorCode::kUnsupported,
+                "{}: what the runtime \"{}\" runs is no part of an engine file", name_of(parts),
+                parts.runtime);
     build_model_file(*sam_onnx::describe_parts(sources_of(parts), settings.describe), engine_path,
                      settings, name_of(parts));
     return Engine(make_engine(load_model(ModelSource(engine_path), options, false)));
@@ -403,7 +417,14 @@ Engine Engine::open(const std::string& path, const EngineOptions& options,
 }
 
 void Engine::save(const std::string& path) const {
-  guarded([&] { engine::write_engine_file(path, *impl_->model.module, impl_->model.record); });
+  guarded([&] {
+    const Model& model = impl_->model;
+    const bool is_foreign =
+        model.family == &sam::family() && sam::model_of(model, "")->foreign != nullptr;
+    LASSO_CHECK(!is_foreign, ErrorCode::kUnsupported,
+                "{}: what another runtime runs is no part of an engine file", path);
+    engine::write_engine_file(path, *model.module, model.record);
+  });
 }
 
 Engine Engine::random(const std::string& architecture, std::uint64_t seed,

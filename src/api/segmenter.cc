@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "api/engine_impl.h"
+#include "api/foreign_model.h"
 #include "api/tensor.h"
 #include "core/access.h"
 #include "core/check.h"
@@ -29,7 +30,10 @@ sam_onnx::EncodedElsewhere encoded_by(const std::shared_ptr<const sam::SamModel>
 
 struct Segmenter::Impl {
   Impl(const Engine& e, int count, const sam_onnx::EncodedElsewhere& encoded)
-      : engine(e), threads(count), predictor(encoded.model, count, encoded.stages) {}
+      : engine(e),
+        threads(count),
+        predictor(encoded.model, count, encoded.stages,
+                  open_foreign(encoded.model->foreign, count)) {}
 
   Engine engine;
   int threads;
@@ -64,6 +68,10 @@ Segmenter& Segmenter::operator=(Segmenter&&) noexcept = default;
 
 const Engine& Segmenter::engine() const { return impl_->engine; }
 int Segmenter::threads() const { return impl_->threads; }
+std::vector<std::pair<std::string, std::string>> Segmenter::runtime_settings() const {
+  return guarded([&] { return impl_->predictor.foreign_settings(); });
+}
+
 bool Segmenter::has_encoder() const { return impl_->predictor.model().interface.encoder; }
 
 Embedding Segmenter::encode(const ImageView& image) {

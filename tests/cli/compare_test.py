@@ -238,7 +238,7 @@ class OnnxRuntimeTest(CompareFiles):
         self.assertIn("random tensors: x float32 [1,3]", text)
         self.assertIn("--size k=2: the symbols of m.onnx@fast are batch", self.error(
             USAGE, "bench", "speed", "--candidate", "m.onnx", "--size", "k=2"))
-        self.assertIn("run tensors on onnxruntime", self.error(
+        self.assertIn("an encoder and a decoder alone", self.error(
             UNSUPPORTED, "bench", "accuracy", "--candidate", f"{MODEL}@onnxruntime", "--reference", MODEL))
 
     @unittest.skipUnless(GOLDEN.is_dir(), f"{GOLDEN} is not there")

@@ -335,8 +335,7 @@ TEST_F(SmallParts, PartsAreDescribed) {
   test::OnnxDecoderParts parts;
   parts.takes_mask = false;
   EXPECT_EQ(describe_part(decoder(parts).decoder),
-            "mask decoder: image_embeddings image_embeddings, point_coords point_coords, "
-            "point_labels point_labels, orig_im_size orig_im_size");
+            "mask decoder: image_embeddings, point_coords, point_labels, orig_im_size");
 }
 
 }  // namespace

@@ -59,7 +59,7 @@ RunOptions run_options(const CompareArguments& arguments) {
 
 // What one model alone is compared with: another runtime with Lasso, Lasso with its reference.
 Operand counterpart(const Operand& a) {
-  return {a.file, runtime_of(a) == "lasso" ? "reference" : "fast"};
+  return a.with_variant(runtime_of(a) == "lasso" ? "reference" : "fast");
 }
 
 std::array<Operand, 2> choose_operands(const CompareArguments& arguments) {

@@ -7,6 +7,8 @@
 #include "cli/compare/tensors/tensor_side.h"
 #include "cli/exit_codes.h"
 #include "cli/model/idle_threads.h"
+#include "cli/model/operand.h"
+#include "cli/model/other_runtime.h"
 #include "cli/model/picture.h"
 #include "common/prompts.h"
 #include "core/stopwatch.h"
@@ -26,10 +28,14 @@ void send_values(const std::string& program, const std::string& name,
 }
 
 OrderedJson engine_json(const EngineInfo& info, int threads) {
+  // In the order in which a picture and a prompt run them.
   OrderedJson layers = OrderedJson::array();
-  for (const ProgramInfo& program : info.programs) {
-    for (const LayerInfo& layer : program.layers) {
-      layers.push_back(program.name + "/" + layer.name);
+  for (const char* name : {"image_encoder", "image_tokens", "mask_decoder"}) {
+    for (const ProgramInfo& program : info.programs) {
+      if (program.name != name) continue;
+      for (const LayerInfo& layer : program.layers) {
+        layers.push_back(program.name + "/" + layer.name);
+      }
     }
   }
   return {{"picture", true},
@@ -109,8 +115,29 @@ void run_picture(const Image& image, const lasso::Prompt& prompt, lasso::Segment
   serve_time(image, prompt, segmenter, parent);
 }
 
+// Parts make a model of pictures.
+void run_parts(const Operand& operand, const SideTask& task, const RunOptions& run,
+               Parent* parent) {
+  if (task.tensors) {
+    usage_error("{}: runs on pictures; of models on tensors, give one file", operand.text());
+  }
+  const Image image = load_picture(task.image, 640, 480);
+  const lasso::Prompt prompt = make_prompt(task.prompt, image);
+  const OpenParts open = open_operand(operand, task.model, run);
+  Segmenter segmenter = make_segmenter(operand, open, run);
+  OrderedJson info = engine_json(open.model.engine.info(), segmenter.threads());
+  const RuntimeSettings settings = segmenter.runtime_settings();
+  if (!settings.empty()) info["isa"] = settings_text(settings);
+  parent->send(RecordKind::kInfo, info);
+  if (parent->receive().meta.contains(kTensors)) {
+    usage_error("{}: runs on pictures, and the other model on tensors", operand.text());
+  }
+  run_picture(image, prompt, &segmenter, parent);
+}
+
 void run_model(const Operand& operand, const SideTask& task, Parent* parent) {
   const RunOptions run = apply_variant(operand, task.run);
+  if (!operand.encoders.empty()) return run_parts(operand, task, run, parent);
   ModelOptions options = task.model;
   options.model = operand.file;
   if (task.tensors || run.runtime != "lasso") {

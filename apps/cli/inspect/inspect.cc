@@ -116,6 +116,9 @@ std::string gpu_text(const GpuInfo& gpu) {
                      static_cast<double>(gpu.memory_bytes) / (1 << 30), gpu.driver);
 }
 
+// Whether it is known what the encoder consists of, which an imported model does not say.
+bool is_described(const SamInfo& sam) { return sam.depth > 0; }
+
 void print_summary(const EngineInfo& info, const Measured& measured, const std::string& path) {
   const auto row = print_summary_row;
   print(fmt::format("{}  {}", styled(Style::kBold, info.model), printable(path)));
@@ -124,9 +127,12 @@ void print_summary(const EngineInfo& info, const Measured& measured, const std::
     const SamInfo& sam = *info.sam;
     row("input", fmt::format("{0} x {0} pixels, patches of {1}: a grid of {2} x {2} tokens",
                              sam.image_size, sam.patch_size, sam.image_size / sam.patch_size));
-    row("encoder", fmt::format("{} blocks, width {}, {} heads, windows of {}", sam.depth,
-                               sam.embed_dim, sam.num_heads, sam.window_size));
-    row("global blocks", fmt::format("{}", fmt::join(sam.global_blocks, ", ")));
+    if (!sam.has_encoder) row("encoder", "none: it takes embeddings");
+    if (is_described(sam)) {
+      row("encoder", fmt::format("{} blocks, width {}, {} heads, windows of {}", sam.depth,
+                                 sam.embed_dim, sam.num_heads, sam.window_size));
+      row("global blocks", fmt::format("{}", fmt::join(sam.global_blocks, ", ")));
+    }
     row("embedding", fmt::format("{} channels", sam.prompt_dim));
   }
   row("parameters", quantity(static_cast<double>(info.parameters)));
@@ -198,10 +204,16 @@ OrderedJson gpus_json(const std::vector<GpuInfo>& gpus) {
 }
 
 OrderedJson sam_json(const SamInfo& sam) {
-  return {{"image_size", sam.image_size},       {"patch_size", sam.patch_size},
-          {"embed_dim", sam.embed_dim},         {"depth", sam.depth},
-          {"num_heads", sam.num_heads},         {"window_size", sam.window_size},
-          {"global_blocks", sam.global_blocks}, {"prompt_dim", sam.prompt_dim}};
+  OrderedJson json = {{"image_size", sam.image_size}, {"patch_size", sam.patch_size}};
+  if (is_described(sam)) {
+    json.update({{"embed_dim", sam.embed_dim},
+                 {"depth", sam.depth},
+                 {"num_heads", sam.num_heads},
+                 {"window_size", sam.window_size},
+                 {"global_blocks", sam.global_blocks}});
+  }
+  json["prompt_dim"] = sam.prompt_dim;
+  return json;
 }
 
 OrderedJson to_json(const EngineInfo& info, const OpenModel& model, const Measured& measured,

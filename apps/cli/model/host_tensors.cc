@@ -113,6 +113,11 @@ HostTensor from_doubles(ElementType type, const std::vector<std::int64_t>& shape
   return tensor;
 }
 
+HostTensor filled_tensor(ElementType type, const std::vector<std::int64_t>& shape, double value) {
+  const std::vector<double> values(static_cast<std::size_t>(element_count(shape)), value);
+  return from_doubles(type, shape, values);
+}
+
 HostTensor random_tensor(ElementType type, const std::vector<std::int64_t>& shape,
                          std::uint64_t seed, const std::string& name) {
   // Each input has numbers of its own, whatever others there are.

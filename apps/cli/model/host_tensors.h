@@ -20,6 +20,9 @@ HostTensor from_doubles(ElementType type, const std::vector<std::int64_t>& shape
 HostTensor random_tensor(ElementType type, const std::vector<std::int64_t>& shape,
                          std::uint64_t seed, const std::string& name);
 
+// All elements are the number.
+HostTensor filled_tensor(ElementType type, const std::vector<std::int64_t>& shape, double value);
+
 // Whether it is one of the types of floats.
 bool is_real_type(ElementType type);
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cli/model/picture.h"
+#include "cli/model/size_inputs.h"
 #include "cli/model/statistics.h"
 #include "core/random.h"
 #include "lasso/runner.h"
@@ -87,10 +88,7 @@ LayerTimes measure_layers(const Engine& engine, int threads, int runs) {
   RunnerOptions options;
   options.threads = threads;
   Runner runner(engine, options);
-  std::int64_t largest = 1;
-  for (const ArgumentInfo& output : runner.outputs()) {
-    for (const SizeRange& range : output.profile) largest = std::max(largest, range.opt);
-  }
+  const std::int64_t largest = typical_size(runner.outputs());
   SplitMix64 random(1);
   std::map<std::string, HostTensor> tensors;
   std::map<std::string, HostTensorView> inputs;

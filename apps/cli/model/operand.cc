@@ -103,22 +103,63 @@ void check_part(const std::string& text, const std::string& part) {
 
 }  // namespace
 
-std::string Operand::short_name() const {
-  const std::string name = std::filesystem::path(file).filename().string();
-  return (name.empty() ? file : name) + "@" + variant;
+std::string Operand::model() const {
+  std::string text;
+  for (const std::string& encoder : encoders) text += encoder + ",";
+  return text + file;
 }
+
+std::string Operand::short_name() const {
+  const auto name_of = [](const std::string& path) {
+    const std::string name = std::filesystem::path(path).filename().string();
+    return name.empty() ? path : name;
+  };
+  std::string text;
+  for (const std::string& encoder : encoders) text += name_of(encoder) + ",";
+  return text + name_of(file) + "@" + variant;
+}
+
+namespace {
+
+// "a.onnx,b.onnx" is a file of this name, or two.
+Operand split_files(const std::string& text, const std::string& variant) {
+  std::error_code ignored;
+  Operand operand{text, variant};
+  if (std::filesystem::exists(text, ignored)) return operand;
+  for (std::size_t comma = operand.file.find(','); comma != std::string::npos;
+       comma = operand.file.find(',')) {
+    operand.encoders.push_back(operand.file.substr(0, comma));
+    operand.file.erase(0, comma + 1);
+    if (operand.encoders.back().empty() || operand.file.empty()) {
+      usage_error("{}: expected ENCODER,DECODER, the files of both", text);
+    }
+  }
+  return operand;
+}
+
+}  // namespace
 
 Operand parse_operand(const std::string& text, const std::string& default_variant) {
   std::error_code ignored;
   const std::size_t at = text.rfind('@');
   if (at == std::string::npos || std::filesystem::exists(text, ignored)) {
-    return {text, default_variant};
+    return split_files(text, default_variant);
   }
   const std::string variant = text.substr(at + 1);
   const std::vector<std::string> parts = split(variant);
   for (const std::string& part : parts) check_part(text, part);
   check_contradictions(text, parts);
-  return {text.substr(0, at), variant};
+  return split_files(text.substr(0, at), variant);
+}
+
+void add_candidate(const PartsOptions& parts, const std::string& model, const std::string& variant,
+                   std::vector<Operand>* candidates) {
+  const bool have_parts = std::any_of(candidates->begin(), candidates->end(),
+                                      [](const Operand& o) { return !o.encoders.empty(); });
+  // Says what is wrong with roles of none.
+  if (parts.empty() || (have_parts && parts.encoders.empty() && parts.decoder.empty())) return;
+  const lasso::ModelParts named = model_parts(parts, model);
+  candidates->push_back({main_file(named), variant, named.encoders, parts.roles});
 }
 
 std::string runtime_of(const Operand& operand) {
@@ -136,20 +177,30 @@ bool names_device(const Operand& operand) {
 Operand on_device(const Operand& operand, const std::string& device) {
   const std::string variant =
       operand.variant == "fast" ? device : fmt::format("{}+{}", device, operand.variant);
-  check_contradictions(fmt::format("{}@{}", operand.file, variant), split(variant));
-  return {operand.file, variant};
+  const Operand result = operand.with_variant(variant);
+  check_contradictions(result.text(), split(variant));
+  return result;
 }
 
 namespace {
+
+// Of the first of its files that is an engine's; empty: none is.
+std::string device_of_engines(const Operand& operand) {
+  std::string device = engine_device(operand.file);
+  for (const std::string& encoder : operand.encoders) {
+    if (device.empty()) device = engine_device(encoder);
+  }
+  return device;
+}
 
 // Where it runs: on the device that its variant names or needs, else that of the options, else
 // that of an engine file.
 RunOptions with_device(const Operand& operand, const RunOptions& run) {
   RunOptions result = run;
+  const std::string built_for = device_of_engines(operand);
   for (const std::string& part : split(operand.variant)) {
     const std::optional<bool> gpu = says_gpu(part);
     if (!gpu) continue;
-    const std::string built_for = engine_device(operand.file);
     if (!built_for.empty() && *gpu != (built_for == "cuda")) {
       usage_error("{}: {} is for {}, and the engine was built for the device \"{}\"",
                   operand.text(), part, *gpu ? "GPUs" : "the CPU", built_for);
@@ -160,7 +211,8 @@ RunOptions with_device(const Operand& operand, const RunOptions& run) {
       result.device = *gpu ? "cuda" : "cpu";
     }
   }
-  return with_device_of(operand.file, result);
+  if (result.device.empty()) result.device = built_for;
+  return result;
 }
 
 bool is_of_device(const std::string& isa, const RunOptions& run) {
@@ -210,16 +262,23 @@ RunOptions apply_variant(const Operand& operand, const RunOptions& run) {
   return other;
 }
 
-OpenModel open_operand(const Operand& operand, const ModelOptions& model, const RunOptions& run) {
-  if (run.runtime != "lasso") {
-    throw Failure(Exit::kUnsupported,
-                  fmt::format("{}: images and prompts run on Lasso's own runtime; lasso run, lasso "
-                              "compare and lasso bench speed run tensors on {}",
-                              operand.text(), run.runtime));
-  }
+OpenParts open_operand(const Operand& operand, const ModelOptions& model, const RunOptions& run) {
+  PartsOptions parts;
   ModelOptions options = model;
-  options.model = operand.file;
-  return open_sam(options, run);
+  parts.encoders = operand.encoders;
+  if (!operand.encoders.empty()) parts.roles = operand.roles;  // which are no others' affair
+  const bool is_decoder = !operand.encoders.empty() && is_onnx_file(operand.file);
+  (is_decoder ? parts.decoder : options.model) = operand.file;
+  return open_parts(parts, options, run);
+}
+
+lasso::Segmenter make_segmenter(const Operand& operand, const OpenParts& open,
+                                const RunOptions& run) {
+  lasso::Segmenter segmenter = make_segmenter(open, run.threads);
+  if (!segmenter.has_encoder()) {
+    usage_error("{}: there is no image encoder; expected ENCODER,DECODER", operand.text());
+  }
+  return segmenter;
 }
 
 }  // namespace lasso::app

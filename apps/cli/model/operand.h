@@ -6,22 +6,31 @@
 #include <vector>
 
 #include "cli/model/model.h"
+#include "cli/model/parts.h"
 #include "cli/options.h"
 
 namespace lasso::app {
 
-// "FILE@VARIANT"
+// "FILE@VARIANT", or "ENCODER,DECODER@VARIANT"
 struct Operand {
-  std::string file;
+  std::string file;  // that has the decoder
   // fast or reference, a precision, a device, an instruction set, another runtime, or several of
   // these with +
   std::string variant;
+  // The parts of its image encoder, which stand in for that of `file`; and what inputs and outputs
+  // are, as --role says it.
+  std::vector<std::string> encoders{};
+  std::vector<std::string> roles{};
 
-  std::string text() const { return file + "@" + variant; }
-  std::string short_name() const;  // without the folder
+  std::string model() const;  // "FILE", "ENCODER,DECODER"
+  std::string text() const { return model() + "@" + variant; }
+  std::string short_name() const;  // without the folders
+  Operand with_variant(const std::string& other) const { return {file, other, encoders, roles}; }
+  bool has_same_model(const Operand& other) const { return model() == other.model(); }
 };
 
-// Splits "FILE[@VARIANT]"; throws Failure(kUsage) for an unknown variant.
+// Splits "FILE[@VARIANT]", or "ENCODER[,ENCODER...],FILE[@VARIANT]" where no file has this name;
+// throws Failure(kUsage) for an unknown variant.
 Operand parse_operand(const std::string& text, const std::string& default_variant);
 
 // The runtime that its variant names; "lasso" where it names none.
@@ -30,6 +39,11 @@ std::string runtime_of(const Operand& operand);
 bool names_device(const Operand& operand);
 // The same on a device; throws Failure(kUsage) where its variant says another one.
 Operand on_device(const Operand& operand, const std::string& device);
+
+// Adds what --encoder and --decoder name, with the model beside them, as another candidate; nothing
+// where they are not given. Throws Failure(kUsage) where --role is for none of the candidates.
+void add_candidate(const PartsOptions& parts, const std::string& model, const std::string& variant,
+                   std::vector<Operand>* candidates);
 
 // Throws Failure(kUsage) where none of the operands runs on a device of the kind that run.isa caps,
 // so that the cap would be without effect.
@@ -40,9 +54,12 @@ void check_isa(const std::vector<Operand>& operands, const RunOptions& run);
 // its kind alone. Throws Failure(kUsage) where the variant contradicts an engine file's device.
 RunOptions apply_variant(const Operand& operand, const RunOptions& run);
 
-// Opens its file, which is SAM's, with `model` for the rest, as `run`, which apply_variant()
+// Opens its files, which are SAM's, with `model` for the rest, as `run`, which apply_variant()
 // returned, says.
-OpenModel open_operand(const Operand& operand, const ModelOptions& model, const RunOptions& run);
+OpenParts open_operand(const Operand& operand, const ModelOptions& model, const RunOptions& run);
+// A segmenter of it. Throws Failure(kUsage) where it has no image encoder.
+lasso::Segmenter make_segmenter(const Operand& operand, const OpenParts& open,
+                                const RunOptions& run);
 
 }  // namespace lasso::app
 

@@ -5,9 +5,11 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "cli/console.h"
+#include "cli/model/other_runtime.h"
 #include "common/model_files.h"
 #include "core/stopwatch.h"
 
@@ -28,6 +30,7 @@ class Opener {
         model_(model),
         path_(main_file(parts_)),
         run_(run) {
+    if (run.runtime != "lasso") choose_runtime();
     for (const std::string& path : files()) run_ = with_device_of(path, run_);
     engine_options_ = model_options(model, run_);
   }
@@ -40,10 +43,23 @@ class Opener {
                                         [](const auto& path) { return begins_like_engine(path); });
     OpenParts open = has_engine ? open_chain() : open_together();
     open.model.load_ms = watch.milliseconds();
+    if (!parts_.runtime.empty()) open.foreign = files();
     return open;
   }
 
  private:
+  // Lasso itself prepares images and makes masks, on the CPU.
+  void choose_runtime() {
+    refuse_kernel_options(run_);
+    for (const std::string& path : files()) {
+      if (!begins_like_engine(path)) continue;
+      usage_error("{}: is an engine file, and the runtime {} runs ONNX models", path, run_.runtime);
+    }
+    parts_.runtime = run_.runtime;
+    parts_.provider = provider_of(run_);
+    run_.device = "cpu";
+  }
+
   std::vector<std::string> files() const {
     std::vector<std::string> paths{path_};
     paths.insert(paths.end(), parts_.encoders.begin(), parts_.encoders.end());
@@ -157,8 +173,27 @@ std::string main_file(const lasso::ModelParts& parts) {
   return parts.decoder.empty() ? parts.model : parts.decoder;
 }
 
+lasso::Segmenter make_segmenter(const OpenParts& open, int threads) {
+  std::optional<lasso::Segmenter> segmenter;
+  const auto make = [&] {
+    segmenter.emplace(open.model.engine, lasso::SegmenterOptions{threads, open.encoders});
+  };
+  if (open.foreign.empty()) {
+    make();
+  } else {
+    open_model_file(make, {open.model.path, Stage::kModel, "", open.foreign});
+  }
+  return std::move(*segmenter);
+}
+
 OpenParts open_parts(const PartsOptions& parts, const ModelOptions& model, const RunOptions& run) {
-  if (parts.empty()) return {open_sam(model, run), {}};
+  if (parts.empty()) {
+    if (run.runtime == "lasso") return {open_sam(model, run), {}};
+    throw Failure(Exit::kUnsupported,
+                  fmt::format("{}images and prompts run on {} by the ONNX models of an encoder and "
+                              "a decoder alone; give both",
+                              model.model.empty() ? "" : model.model + ": ", run.runtime));
+  }
   return Opener(parts, model, run).open();
 }
 

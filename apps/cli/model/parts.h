@@ -8,6 +8,7 @@
 #include "cli/model/model.h"
 #include "cli/options.h"
 #include "lasso/engine.h"
+#include "lasso/segmenter.h"
 
 namespace lasso::app {
 
@@ -30,14 +31,19 @@ std::string main_file(const lasso::ModelParts& parts);
 
 struct OpenParts {
   OpenModel model;
-  std::vector<lasso::Engine> encoders;  // SegmenterOptions::encoders
+  std::vector<lasso::Engine> encoders{};  // SegmenterOptions::encoders
+  std::vector<std::string> foreign{};     // files that another runtime loads
 };
 
 // The parts with what --model names, which is needed, or the demo checkpoint, where there is no
 // decoder. ONNX models become one engine; where one of the encoders, or the model beside them, is
 // an engine file, each encoder is an engine of its own. Without parts, the model as open_sam()
-// opens it.
+// opens it. On another runtime
+// than Lasso's the parts must be ONNX models.
 OpenParts open_parts(const PartsOptions& parts, const ModelOptions& model, const RunOptions& run);
+
+// A segmenter of them, with so many threads. Another runtime loads its models here.
+lasso::Segmenter make_segmenter(const OpenParts& open, int threads);
 
 }  // namespace lasso::app
 

@@ -1,7 +1,6 @@
 #include "cli/model/tensor_model.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <array>
 #include <map>
@@ -10,6 +9,7 @@
 #include "cli/console.h"
 #include "cli/exit_codes.h"
 #include "cli/model/fixed_inputs.h"
+#include "cli/model/other_runtime.h"
 #include "cli/values.h"
 #include "common/model_files.h"
 #include "core/stopwatch.h"
@@ -22,18 +22,13 @@ namespace {
 // Other runtimes have neither Lasso's kernels nor its models.
 void refuse_options(const ModelOptions& model, const RunOptions& run,
                     const ProgramChoice& program) {
+  refuse_kernel_options(run);
   struct Option {
     bool given;
     const char* name;
   };
-  const std::array<Option, 10> options = {
-      {{!run.precision.empty(), "--precision"},
-       {!run.isa.empty(), "--isa"},
-       {run.kernels != "fast", "--kernels"},
-       {run.tf32, "--tf32"},
-       {run.synchronous, "--synchronous"},
-       {run.device_memory_limit > 0, "--device-memory-limit"},
-       {!model.preprocess.empty(), "--preprocess"},
+  const std::array<Option, 4> options = {
+      {{!model.preprocess.empty(), "--preprocess"},
        {!model.config.empty(), "--config"},
        {model.verify, "--verify"},
        {!program.name.empty() && !program.if_several, "--program"}}};
@@ -43,14 +38,6 @@ void refuse_options(const ModelOptions& model, const RunOptions& run,
                   run.runtime);
     }
   }
-  if (!run.provider.empty() && !run.device.empty() && run.device != run.provider) {
-    usage_error("--device {} and --provider {}: expected one of them", run.device, run.provider);
-  }
-}
-
-std::string provider_of(const RunOptions& run) {
-  if (!run.provider.empty()) return run.provider;
-  return run.on_gpu() ? "cuda" : "cpu";
 }
 
 std::map<std::string, lasso::HostTensor> load_fixed(const std::string& path) {
@@ -118,20 +105,6 @@ TensorModel make_tensor_model(OpenModel model, const RunOptions& run,
                                                lasso::RunnerOptions{open.program, run.threads});
   open.model = std::move(model);
   return open;
-}
-
-OrderedJson settings_json(const lasso::ModelRunner& runner) {
-  OrderedJson json = OrderedJson::object();
-  for (const auto& [name, value] : runner.settings()) json[name] = value;
-  return json;
-}
-
-std::string settings_text(const lasso::ModelRunner& runner) {
-  std::vector<std::string> parts;
-  for (const auto& [name, value] : runner.settings()) {
-    parts.push_back(name == "runtime" ? value : fmt::format("{} {}", name, value));
-  }
-  return fmt::format("{}", fmt::join(parts, ", "));
 }
 
 }  // namespace lasso::app

@@ -9,7 +9,6 @@
 
 #include "cli/model/model.h"
 #include "cli/options.h"
-#include "common/json_text.h"
 #include "lasso/model_runner.h"
 #include "lasso/runner.h"
 
@@ -46,11 +45,6 @@ TensorModel open_tensor_model(const ModelOptions& model, const RunOptions& run,
                               const std::vector<std::string>& more_outputs = {});
 // The same for a model that Lasso has open.
 TensorModel make_tensor_model(OpenModel model, const RunOptions& run, const ProgramChoice& program);
-
-// {"runtime": "lasso 0.1.0", "threads": "2", ...}
-OrderedJson settings_json(const lasso::ModelRunner& runner);
-// "onnxruntime 1.32.0, provider cpu, threads 2, ..."
-std::string settings_text(const lasso::ModelRunner& runner);
 
 }  // namespace lasso::app
 

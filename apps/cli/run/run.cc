@@ -14,6 +14,7 @@
 #include "cli/console.h"
 #include "cli/help.h"
 #include "cli/model/model.h"
+#include "cli/model/other_runtime.h"
 #include "cli/model/tensor_model.h"
 #include "cli/options.h"
 #include "cli/values.h"
@@ -72,10 +73,7 @@ std::map<std::string, HostTensor> load_inputs(const std::string& path) {
 Exit run_tensors(const RunArguments& arguments) {
   check_output(arguments);
   apply(arguments.run);
-  if (arguments.run.runtime == "lasso" && !arguments.run.provider.empty()) {
-    usage_error("--provider {}: is for another runtime, and --runtime is lasso",
-                arguments.run.provider);
-  }
+  check_provider(arguments.run);
   ModelOptions options = arguments.model;
   options.model = arguments.file;
   const TensorModel model = open_tensor_model(options, arguments.run, {arguments.program});
@@ -98,7 +96,7 @@ Exit run_tensors(const RunArguments& arguments) {
         {"file", json_name(model.path)},
         {"model", model.name},
         {"program", model.program},
-        {"settings", settings_json(runner)},
+        {"settings", settings_json(runner.settings())},
         {"threads", runner.threads()},
         {"inputs", tensors_json(inputs)},
         {"outputs", tensors_json(outputs)},
@@ -110,7 +108,7 @@ Exit run_tensors(const RunArguments& arguments) {
   if (quiet()) return Exit::kDone;
   print(fmt::format("{}  {:.2f} ms  {} {}", styled(Style::kBold, model.program),
                     runner.last_run_ms(), arrow(), printable(arguments.output)));
-  if (model.lasso() == nullptr) print("  " + settings_text(runner));
+  if (model.lasso() == nullptr) print("  " + settings_text(runner.settings()));
   for (const auto& [name, tensor] : outputs) {
     print(fmt::format("  {}: {} {}", printable(name), to_string(tensor.type),
                       shape_text(tensor.shape)));

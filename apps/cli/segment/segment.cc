@@ -19,6 +19,7 @@
 #include "cli/console.h"
 #include "cli/help.h"
 #include "cli/model/model.h"
+#include "cli/model/other_runtime.h"
 #include "cli/model/parts.h"
 #include "cli/options.h"
 #include "cli/range.h"
@@ -325,6 +326,7 @@ Exit run_segment(const SegmentArguments& arguments) {
   }
 
   apply(arguments.run);
+  check_provider(arguments.run);
   const OpenParts parts = open_parts(arguments.parts, arguments.model, arguments.run);
   const OpenModel& model = parts.model;
   const EngineInfo& info = model.engine.info();
@@ -338,16 +340,18 @@ Exit run_segment(const SegmentArguments& arguments) {
     for (PromptTask& prompt : tasks.front().prompts) prompt.prompt.mask_input = mask->values;
   }
   const int jobs = choose_jobs(arguments.jobs, info.devices.size(), tasks.size());
-  std::vector<Segmenter> segmenters =
-      make_segmenters(model.engine, parts.encoders, jobs, arguments.run.threads);
+  std::vector<Segmenter> segmenters = make_segmenters(parts, jobs, arguments.run.threads);
   if (!segmenters.front().has_encoder() && arguments.load_embedding.empty()) {
     usage_error(
         "{}: there is no image encoder; give one with --encoder, or an embedding with "
         "--load-embedding",
         model.path);
   }
-  print_note(fmt::format("{}: {}, {} threads, {}, loaded in {:.0f} ms", model.path, info.model,
-                         threads_text(segmenters), info.isa, model.load_ms));
+  const RuntimeSettings settings_of_runtime = segmenters.front().runtime_settings();
+  print_note(fmt::format(
+      "{}: {}, {} threads, {}, loaded in {:.0f} ms", model.path, info.model,
+      threads_text(segmenters),
+      settings_of_runtime.empty() ? info.isa : settings_text(settings_of_runtime), model.load_ms));
 
   // Where no --model is given, this is the first time that its name is known.
   check_not_input("--save-embedding", arguments.save_embedding, model.path, "the model");
@@ -408,6 +412,7 @@ Examples:
   lasso segment truck.jpg --save-embedding truck.safetensors
   lasso segment truck.jpg --load-embedding truck.safetensors --point 500,375 --multimask
   lasso segment truck.jpg --encoder encoder.onnx --decoder decoder.onnx --point 500,375
+  lasso segment truck.jpg --encoder encoder.onnx --decoder decoder.onnx --point 500,375 --runtime onnxruntime
 )";
 
 }  // namespace
@@ -482,6 +487,7 @@ void add_segment(CLI::App* parent, Action* action) {
 
   add_model_option(app, &a.model);
   add_parts_options(app, &a.parts);
+  add_runtime_options(app, &a.run);
   add_common_options(app, &a, true,
                      "One JSON object per image and line on standard output: size, masks "
                      "(iou_prediction, area, bbox_xyxy, bbox_xywh, rle), timings in ms, files.");

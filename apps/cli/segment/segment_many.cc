@@ -104,14 +104,12 @@ int choose_jobs(int asked, std::size_t devices, std::size_t images) {
   return static_cast<int>(std::min(most, images));
 }
 
-std::vector<lasso::Segmenter> make_segmenters(const lasso::Engine& engine,
-                                              const std::vector<lasso::Engine>& encoders, int jobs,
-                                              int threads) {
+std::vector<lasso::Segmenter> make_segmenters(const OpenParts& open, int jobs, int threads) {
   const int all = threads == 0 ? lasso::machine_info().threads : threads;
   // The same number for each: masks must not depend on which one takes an image.
   std::vector<lasso::Segmenter> segmenters;
   for (int i = 0; i < jobs; ++i) {
-    segmenters.emplace_back(engine, SegmenterOptions{std::max(1, all / jobs), encoders});
+    segmenters.push_back(make_segmenter(open, std::max(1, all / jobs)));
   }
   return segmenters;
 }

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/model/parts.h"
 #include "cli/segment/segment_image.h"
 #include "lasso/segmenter.h"
 
@@ -17,10 +18,8 @@ namespace lasso::app {
 int choose_jobs(int asked, std::size_t devices, std::size_t images);
 
 // `jobs` segmenters that divide the threads between them (0: MachineInfo::threads), at least one
-// each. `encoders` are those of SegmenterOptions.
-std::vector<lasso::Segmenter> make_segmenters(const lasso::Engine& engine,
-                                              const std::vector<lasso::Engine>& encoders, int jobs,
-                                              int threads);
+// each.
+std::vector<lasso::Segmenter> make_segmenters(const OpenParts& open, int jobs, int threads);
 
 // "2", or "2 x 4" for two segmenters with four each.
 std::string threads_text(const std::vector<lasso::Segmenter>& segmenters);

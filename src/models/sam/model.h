@@ -12,6 +12,7 @@
 #include "image/preprocess.h"
 #include "lasso/engine.h"
 #include "models/sam/checkpoint/checkpoint.h"
+#include "models/sam/run/foreign_programs.h"
 
 namespace lasso::sam {
 
@@ -36,6 +37,7 @@ struct SamModel {
   std::shared_ptr<const engine::CompiledModule> module;
   std::optional<AccuracyRecord> accuracy;  // of a calibrated model
   std::string parts;  // of a model of imported parts: what they are, for people; empty: none are
+  std::shared_ptr<const ForeignParts> foreign;  // what another runtime runs; null: nothing
 
   // Masks of one run of the decoder for a prompt: the one for unambiguous prompts first.
   std::size_t masks() const { return static_cast<std::size_t>(config.num_mask_tokens()); }

@@ -140,22 +140,10 @@ std::optional<graph::Dim> input_size(const graph::Graph* graph, int input, std::
   return axis < shape.size() ? std::optional(shape[axis]) : std::nullopt;
 }
 
-// What the programs leave open; check_programs() looks at the rest.
-SamInterface interface_of(const engine::CompiledModule& module) {
-  constexpr std::int64_t kMostPoints = 1 << 10;
-  const graph::Graph* encoder = find_program(module, kImageEncoder);
-  const graph::Graph* decoder = find_program(module, kMaskDecoder);
-  const graph::Dim one = 1;
-  SamInterface interface;
-  interface.encoder = encoder != nullptr;
-  interface.mask_input = find_program(module, kMaskDecoderWithMask) != nullptr;
-  interface.images = input_size(encoder, 0, 0) != one;
-  interface.prompts = input_size(decoder, -1, 0) != one;
-  const graph::Dim points = input_size(decoder, -1, 1).value_or(0);
-  if (points.is_constant() && points.constant() >= 1 && points.constant() <= kMostPoints) {
-    interface.points = static_cast<int>(points.constant());
-  }
-  return interface;
+// check_programs() looks at the rest.
+SamInterface interface_of_module(const engine::CompiledModule& module) {
+  return interface_of(find_program(module, kImageEncoder), find_program(module, kMaskDecoder),
+                      find_program(module, kMaskDecoderWithMask) != nullptr);
 }
 
 // The programs as describe.h lists them.
@@ -259,7 +247,7 @@ SamModel read_record(const engine::LoadedEngine& engine, const std::string& path
   model.hash = engine.model.hash;
   model.precision = engine.model.precision;
   model.module = engine.module;
-  model.interface = interface_of(*model.module);
+  model.interface = interface_of_module(*model.module);
   check_programs(*model.module, model.config, model.interface);
   return model;
 }
@@ -276,6 +264,22 @@ engine::ModelRecord record_of(const char* key, Json own, const Preprocess& prepr
 }
 
 }  // namespace
+
+SamInterface interface_of(const graph::Graph* encoder, const graph::Graph* decoder,
+                          bool has_mask_decoder) {
+  constexpr std::int64_t kMostPoints = 1 << 10;
+  const graph::Dim one = 1;
+  SamInterface interface;
+  interface.encoder = encoder != nullptr;
+  interface.mask_input = has_mask_decoder;
+  interface.images = input_size(encoder, 0, 0) != one;
+  interface.prompts = input_size(decoder, -1, 0) != one;
+  const graph::Dim points = input_size(decoder, -1, 1).value_or(0);
+  if (points.is_constant() && points.constant() >= 1 && points.constant() <= kMostPoints) {
+    interface.points = static_cast<int>(points.constant());
+  }
+  return interface;
+}
 
 engine::ModelRecord record_of(const SamConfig& config, const Preprocess& preprocess,
                               const std::string& hash) {

@@ -36,6 +36,10 @@ engine::ModelRecord record_of(const SamModel& model);
 // that a Predictor runs, and is safe to run. Throws kCorruptFile with `source` in the message.
 SamModel read_model(const engine::LoadedEngine& engine, const std::string& source);
 
+// What a model's programs leave open; a null one is not there.
+SamInterface interface_of(const graph::Graph* encoder, const graph::Graph* decoder,
+                          bool has_mask_decoder);
+
 // An upper estimate of the resident memory, in bytes, of a process that has resident what this one
 // has and compiles the checkpoint, into a file or into memory.
 std::uint64_t build_memory(const SamCheckpoint& checkpoint, bool into_file);

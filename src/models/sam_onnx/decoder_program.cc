@@ -75,6 +75,21 @@ ValueId separate(ProgramEditor& editor, const std::string& name, ValueId id) {
   return editor.behind(name, graph::Expand{editor.value(id).shape}, {id});
 }
 
+// What is read of the model: its masks, which may stand inside it, and predicted IoUs.
+ModelPlace place_of(const OnnxModel& model, const Graph& graph, const DecoderOutputs& outputs,
+                    ValueId masks, const onnx::FixedInputs& fixed) {
+  ModelPlace place{model.path, {}, fixed, {}, {}};
+  if (outputs.is_low_res) {
+    place.outputs.emplace_back(model.graph.outputs[outputs.masks].name, masks);
+  } else {
+    const std::string& name = graph.value(masks).name;
+    place.outputs.emplace_back(name, masks);
+    place.more_outputs.push_back(name);
+  }
+  place.outputs.emplace_back(model.graph.outputs[outputs.iou].name, graph.outputs[outputs.iou]);
+  return place;
+}
+
 }  // namespace
 
 DecoderShape decoder_shape(const OnnxModel& model, const StatedRoles& stated) {
@@ -115,6 +130,9 @@ DecoderProgram decoder_program(const OnnxModel& model, const DecoderShape& shape
               model.path, printable(editor.value(masks).name),
               graph::to_string(editor.value(masks).shape));
 
+  DecoderProgram decoder;
+  decoder.model = place_of(model, graph, outputs, masks, open.fixed());
+
   // Inputs.
   const auto input_of = [&](std::size_t input) {
     const auto it = std::find_if(graph.inputs.begin(), graph.inputs.end(), [&](ValueId id) {
@@ -136,6 +154,7 @@ DecoderProgram decoder_program(const OnnxModel& model, const DecoderShape& shape
     if (editor.value(value).dtype != dtype)
       value = editor.before(name, graph::Cast{dtype}, {value});
     editor.replace(old, value);
+    decoder.model.inputs.emplace_back(open.name(input), value);
   };
   const ValueId embeddings =
       editor.input("image_embeddings", DType::kF32, {1, shape.grid, shape.grid, shape.channels});
@@ -179,7 +198,6 @@ DecoderProgram decoder_program(const OnnxModel& model, const DecoderShape& shape
                  {open.prompts(), given, side, side});
   iou = shaped(editor, "iou_predictions", as_float(editor, "iou_predictions", iou),
                {open.prompts(), given});
-  DecoderProgram decoder;
   decoder.masks = given;
   constexpr std::int64_t kCandidates = 3;
   if (given == kCandidates) {

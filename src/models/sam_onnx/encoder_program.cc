@@ -73,6 +73,15 @@ std::vector<ValueId> link(const OnnxModel& next, const Graph& graph,
   return values;
 }
 
+// The model's results that are among `read`.
+void note_outputs(const OnnxModel& model, const std::vector<ValueId>& results,
+                  const std::vector<ValueId>& read, ModelPlace& place) {
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    if (std::find(read.begin(), read.end(), results[i]) == read.end()) continue;
+    place.outputs.emplace_back(model.graph.outputs[i].name, results[i]);
+  }
+}
+
 }  // namespace
 
 EncoderProgram encoder_program(const std::vector<OnnxModel>& models, std::int64_t side,
@@ -88,6 +97,7 @@ EncoderProgram encoder_program(const std::vector<OnnxModel>& models, std::int64_
   ProgramEditor editor(onnx::import_model(first));
   const ValueId taken = editor.graph().inputs.at(0);
   std::vector<ValueId> results = editor.graph().outputs;
+  encoder.models.push_back({first.path, {}, {}, {}, {}});
   for (std::size_t i = 1; i < models.size(); ++i) {
     OnnxModel next = models[i];
     LASSO_CHECK(!takes_points(next), ErrorCode::kInvalidArgument,
@@ -95,8 +105,11 @@ EncoderProgram encoder_program(const std::vector<OnnxModel>& models, std::int64_
                 next.path);
     const std::vector<ValueId> values = link(next, editor.graph(), results, models[i - 1].path);
     const std::vector<std::size_t> inputs = needed_inputs(next);
+    note_outputs(models[i - 1], results, values, encoder.models.back());
+    encoder.models.push_back({next.path, {}, {}, {}, {}});
     for (std::size_t j = 0; j < inputs.size(); ++j) {
       set_shape(next.graph.inputs[inputs[j]], editor.value(values[j]).shape);
+      encoder.models.back().inputs.emplace_back(next.graph.inputs[inputs[j]].name, values[j]);
     }
     results = editor.append(onnx::import_model(next), values);
   }
@@ -105,13 +118,16 @@ EncoderProgram encoder_program(const std::vector<OnnxModel>& models, std::int64_
   named.values = editor.graph().values;
   named.outputs = results;
   const ValueId embeddings = results[find_embeddings(models.back(), named, stated)];
+  note_outputs(models.back(), results, {embeddings}, encoder.models.back());
   const Shape shape = editor.value(embeddings).shape;
   encoder.channels = shape[1].constant();
   encoder.grid = shape[2].constant();
   const ValueId prepared =
       editor.input("image", DType::kF32, {1, encoder.image_size, encoder.image_size, 3});
-  editor.replace(taken, adapt_image(editor, prepared, image, editor.value(taken).dtype,
-                                    preprocess_preset(encoder.preprocess)));
+  const ValueId adapted = adapt_image(editor, prepared, image, editor.value(taken).dtype,
+                                      preprocess_preset(encoder.preprocess));
+  editor.replace(taken, adapted);
+  encoder.models.front().inputs.emplace_back(first.graph.inputs[image.input].name, adapted);
   const ValueId result = adapt_embeddings(editor, embeddings);
   encoder.program = editor.take(sam::kImageEncoder, {prepared}, {result});
   // Exporters number weights: a decoder may have others of the same names, which precisions name.

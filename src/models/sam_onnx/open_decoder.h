@@ -24,6 +24,7 @@ class OpenDecoder {
   graph::Graph import() const { return onnx::import_model(model_, fixed_); }
   const graph::Dim& prompts() const { return prompts_; }  // 1, or the symbol "prompts"
   const graph::Dim& points() const { return points_; }    // a number, or the symbol "points"
+  const onnx::FixedInputs& fixed() const { return fixed_; }
   const std::string& name(std::size_t input) const { return model_.graph.inputs[input].name; }
 
  private:

@@ -106,7 +106,52 @@ class PartsDescription final : public ModelDescription {
     return plan;
   }
 
+  // With another runtime for the ONNX models.
+  Model compile_foreign(engine::CompileOptions options, const std::string& runtime,
+                        const std::string& provider) const {
+    auto foreign = std::make_shared<sam::ForeignParts>();
+    foreign->runtime = runtime;
+    foreign->provider = provider;
+    graph::Module module;
+    module.splits = module_.splits;
+    for (const graph::Graph& program : module_.programs) {
+      const auto models = places_.find(program.name);
+      if (models == places_.end()) {
+        module.programs.push_back(program);
+        continue;
+      }
+      CutProgram cut = cut_program(program, models->second);
+      module.programs.push_back(std::move(cut.before));
+      module.programs.push_back(std::move(cut.after));
+      foreign->programs.emplace(program.name, std::move(cut.program));
+      std::erase_if(module.splits,
+                    [&](const graph::Split& split) { return split.program == program.name; });
+    }
+    options.precision = {};
+    auto model = std::make_shared<sam::SamModel>();
+    model->config = sam::config_of(info_, info_.name);
+    model->interface =
+        sam::interface_of(find_program(sam::kImageEncoder), find_program(sam::kMaskDecoder),
+                          find_program(sam::kMaskDecoderWithMask) != nullptr);
+    model->preprocess = preprocess_preset(preprocess_);
+    model->hash = hash_;
+    model->parameters = static_cast<std::uint64_t>(info_.parameters);
+    model->module = engine::compile(std::move(module), options);
+    model->parts = info_.name;
+    model->foreign = std::move(foreign);
+    engine::ModelRecord own = record();
+    own.precision = model->precision;
+    return {&sam::family(), std::move(own), model->module, model};
+  }
+
  private:
+  const graph::Graph* find_program(const char* name) const {
+    const auto program =
+        std::find_if(module_.programs.begin(), module_.programs.end(),
+                     [&](const graph::Graph& known) { return known.name == name; });
+    return program == module_.programs.end() ? nullptr : &*program;
+  }
+
   void read(const Parts& parts, const DescribeOptions& options) {
     std::vector<std::string> names;
     Checksum sum;
@@ -159,6 +204,7 @@ class PartsDescription final : public ModelDescription {
     const std::vector<OnnxModel> encoders(
         models_.begin(), models_.begin() + static_cast<std::ptrdiff_t>(encoder_count_));
     EncoderProgram encoder = encoder_program(encoders, side, roles_, preprocess);
+    places_[sam::kImageEncoder] = encoder.models;
     info_.image_size = static_cast<int>(encoder.image_size);
     info_.grid = static_cast<int>(encoder.grid);
     info_.channels = static_cast<int>(encoder.channels);
@@ -194,12 +240,14 @@ class PartsDescription final : public ModelDescription {
     drop_program(sam::kMaskDecoder);
     drop_program(sam::kMaskDecoderWithMask);
     DecoderProgram decoder = decoder_program(model, *shape_, info_.image_size, false, roles_);
+    places_[sam::kMaskDecoder] = {decoder.model};
     info_.masks = static_cast<int>(decoder.masks);
     module_.programs.push_back(std::move(decoder.program));
     module_.splits.push_back({sam::kMaskDecoder, sam::kImageTokens, {"image_embeddings"}});
     if (!shape_->inputs.mask_input) return;
-    module_.programs.push_back(
-        decoder_program(model, *shape_, info_.image_size, true, roles_).program);
+    decoder = decoder_program(model, *shape_, info_.image_size, true, roles_);
+    places_[sam::kMaskDecoderWithMask] = {decoder.model};
+    module_.programs.push_back(std::move(decoder.program));
   }
 
   void finish(const std::string& preprocess) {
@@ -219,6 +267,7 @@ class PartsDescription final : public ModelDescription {
   std::optional<sam::SamCheckpoint> checkpoint_;
   std::optional<DecoderShape> shape_;  // of an ONNX decoder
   graph::Module module_;
+  std::map<std::string, std::vector<ModelPlace>> places_;  // by program
   sam::ImportedParts info_;
   std::string preprocess_;
   std::string hash_;
@@ -229,6 +278,15 @@ class PartsDescription final : public ModelDescription {
 std::unique_ptr<const ModelDescription> describe_parts(const Parts& parts,
                                                        const DescribeOptions& options) {
   return std::make_unique<PartsDescription>(parts, options);
+}
+
+Model describe_foreign(const Parts& parts, const DescribeOptions& options,
+                       const engine::CompileOptions& compile, const std::string& runtime,
+                       const std::string& provider) {
+  LASSO_CHECK(!parts.encoders.empty() || parts.decoder, ErrorCode::kInvalidArgument,
+              "{}: the runtime \"{}\" runs ONNX models, and there is none",
+              parts.model ? parts.model->path() : "no model", runtime);
+  return PartsDescription(parts, options).compile_foreign(compile, runtime, provider);
 }
 
 }  // namespace lasso::sam_onnx

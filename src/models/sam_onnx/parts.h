@@ -26,6 +26,13 @@ struct Parts {
 std::unique_ptr<const ModelDescription> describe_parts(const Parts& parts,
                                                        const DescribeOptions& options);
 
+// The same with another runtime for the ONNX models, compiled but for these. Throws kUnsupported
+// for a model that can't be run apart, and kInvalidArgument where none of the parts is an ONNX
+// model.
+Model describe_foreign(const Parts& parts, const DescribeOptions& options,
+                       const engine::CompileOptions& compile, const std::string& runtime,
+                       const std::string& provider);
+
 }  // namespace lasso::sam_onnx
 
 #endif  // LASSO_MODELS_SAM_ONNX_PARTS_H_

@@ -9,6 +9,7 @@
 
 #include "formats/onnx/onnx_model.h"
 #include "graph/graph.h"
+#include "models/sam_onnx/foreign.h"
 #include "models/sam_onnx/roles.h"
 
 namespace lasso::sam_onnx {
@@ -20,6 +21,7 @@ struct EncoderProgram {
   std::int64_t grid = 0;
   std::int64_t channels = 0;
   std::string preprocess;  // name of the preset, which the input's shape asks for if none is given
+  std::vector<ModelPlace> models;
 };
 
 // The models one behind another. `side` is that of an image of open size, pixels; `preprocess`
@@ -41,6 +43,7 @@ DecoderShape decoder_shape(const OnnxModel& model, const StatedRoles& stated);
 struct DecoderProgram {
   graph::Graph program;  // mask_decoder, or mask_decoder_with_mask_input
   std::int64_t masks = 0;
+  ModelPlace model;
 };
 // For a model whose square is `image_size` pixels. Where the decoder gives three masks, those for
 // ambiguous prompts, the one of the highest predicted IoU is put before them. Throws what importing

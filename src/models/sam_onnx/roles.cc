@@ -390,15 +390,23 @@ DecoderOutputs find_decoder_outputs(const OnnxModel& model, const graph::Graph& 
   return outputs;
 }
 
+namespace {
+
+// "image_embeddings", or "image_embeddings emb" where the model calls it otherwise.
+std::string role_text(Role role, const std::string& name) {
+  const std::string own = printable(name, 60);
+  return own == name_of(role) ? own : fmt::format("{} {}", name_of(role), own);
+}
+
+}  // namespace
+
 std::string describe_roles(const OnnxModel& model) {
   try {
     if (takes_points(model)) {
       const DecoderInputs inputs = find_decoder_inputs(model, {});
       std::vector<std::string> texts;
       const auto add = [&](Role role, std::optional<std::size_t> input) {
-        if (!input) return;
-        texts.push_back(
-            fmt::format("{} {}", name_of(role), printable(model.graph.inputs[*input].name, 60)));
+        if (input) texts.push_back(role_text(role, model.graph.inputs[*input].name));
       };
       add(Role::kEmbeddings, inputs.embeddings);
       add(Role::kPoints, inputs.points);
@@ -418,8 +426,8 @@ std::string describe_roles(const OnnxModel& model) {
       return "";
     }
     const ImageInput image = find_image(model, {});
-    const std::string name = printable(model.graph.inputs[image.input].name, 60);
-    return fmt::format("image encoder: image {}, {}", name,
+    return fmt::format("image encoder: {}, {}",
+                       role_text(Role::kImage, model.graph.inputs[image.input].name),
                        image.is_stretched() ? "of any size, 0 to 1: --preprocess efficientsam"
                        : image.is_raw       ? "0 to 255: it normalises and pads"
                                             : "normalised and padded");

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,6 +22,7 @@
 #include "cli/exit_codes.h"
 #include "cli/help.h"
 #include "cli/model/model.h"
+#include "cli/model/parts.h"
 #include "cli/picture_folder.h"
 #include "cli/range.h"
 #include "cli/values.h"
@@ -40,6 +42,7 @@ struct AccuracyArguments : CommonArguments {
   std::string images;
   std::string evaluation_set;
   std::vector<std::string> candidates;
+  PartsOptions parts;
   std::string reference;
   std::string reference_masks;
   int prompts_per_image = 0;
@@ -100,43 +103,57 @@ AccuracySet open_set(const AccuracyArguments& arguments) {
   return for_option("--evaluation-set", [&] { return read_evaluation_set(folder); });
 }
 
-// The one file that all candidates run, or empty.
-std::string common_file(const std::vector<Operand>& candidates) {
+// The one model that all candidates run, if they do.
+std::optional<Operand> common_model(const std::vector<Operand>& candidates) {
   const bool one = std::all_of(candidates.begin(), candidates.end(), [&](const Operand& operand) {
-    return operand.file == candidates.front().file;
+    return operand.has_same_model(candidates.front());
   });
-  return one && !candidates.empty() ? candidates.front().file : "";
+  return one && !candidates.empty() ? std::optional(candidates.front()) : std::nullopt;
 }
 
-bool is_engine_name(const std::string& file) { return fs::path(file).extension() == ".lasso"; }
+bool has_engine_name(const Operand& operand) {
+  const auto is_engine = [](const std::string& file) {
+    return fs::path(file).extension() == ".lasso";
+  };
+  return is_engine(operand.file) ||
+         std::any_of(operand.encoders.begin(), operand.encoders.end(), is_engine);
+}
+
+// Those of --candidate, and the one of --encoder and --decoder behind them.
+std::vector<Operand> choose_candidates(const AccuracyArguments& arguments) {
+  std::vector<Operand> candidates;
+  for (const std::string& text : arguments.candidates) {
+    candidates.push_back(parse_operand(text, "fast"));
+    candidates.back().roles = arguments.parts.roles;
+  }
+  add_candidate(arguments.parts, arguments.model.model, "fast", &candidates);
+  return candidates;
+}
 
 // Which model runs on which side; the text of --help says the defaults.
 void choose_sides(const AccuracyArguments& arguments, AccuracyTask* task) {
-  for (const std::string& text : arguments.candidates) {
-    task->candidates.push_back(parse_operand(text, "fast"));
-  }
-  std::string model = arguments.model.model;
-  if (model.empty()) model = common_file(task->candidates);
+  task->candidates = choose_candidates(arguments);
   const bool measure_model = task->candidates.empty();
-  if (measure_model) {
-    model = find_model(model);
-    task->candidates.push_back({model, "fast"});
-  }
+  if (measure_model) task->candidates.push_back({find_model(arguments.model.model), "fast"});
+  std::optional<Operand> model = common_model(task->candidates);
+  if (!arguments.model.model.empty()) model = Operand{arguments.model.model, "fast"};
   if (!arguments.reference.empty()) {
     task->reference = parse_operand(arguments.reference, "fast");
+    task->reference->roles = arguments.parts.roles;
   } else if (!arguments.reference_masks.empty() || (measure_model && task->set.has_truth)) {
     return;
-  } else if (!model.empty()) {
-    const bool fast = std::any_of(
-        task->candidates.begin(), task->candidates.end(),
-        [&](const Operand& operand) { return operand.file == model && operand.variant == "fast"; });
-    if (fast && is_engine_name(model)) {
+  } else if (model) {
+    const bool fast =
+        std::any_of(task->candidates.begin(), task->candidates.end(), [&](const Operand& operand) {
+          return operand.has_same_model(*model) && operand.variant == "fast";
+        });
+    if (fast && has_engine_name(*model)) {
       usage_error(
           "{}: an engine file has no reference kernels to be compared with; expected --reference "
           "with the checkpoint that it was built from",
-          model);
+          model->model());
     }
-    task->reference = Operand{model, fast ? "reference" : "fast"};
+    task->reference = model->with_variant(fast ? "reference" : "fast");
   } else if (!task->set.has_truth) {
     usage_error(
         "--candidate: with several models, expected --reference, --reference-masks or "
@@ -320,8 +337,10 @@ the truth, the model's own choice of the three, the single mask); 3 and 5 clicks
 in the middle of the largest wrong region, with the logits so far as mask input; and the box.
 
 VARIANT is fast (the default) or reference (plain loops, slow), a precision, a device, an
-instruction set, or several of these with +, as with "lasso compare". Each side runs in a process of
-its own. The report is a folder DIR/MODEL-TIME with report.html, results.json and results.csv; none
+instruction set, another runtime, or several of these with +, as with "lasso compare". A model is a
+FILE, or ENCODER,DECODER: files as "lasso segment" takes them with --encoder and --decoder, with a
+comma between them. Another runtime runs such ONNX models, and Lasso what is before and behind
+them. Each side runs in a process of its own. The report is a folder DIR/MODEL-TIME with report.html, results.json and results.csv; none
 is overwritten.
 
 Exit status: 0 done, 1 some images failed, 6 a candidate is below --min-iou or --min-lowest-iou, or
@@ -333,14 +352,16 @@ Examples:
       sam_vit_b_01ec64.pth@avx2 --min-iou 0.99
   lasso bench accuracy --model lasso-tiny.pth --candidate lasso-tiny.pth@cuda+bf16
   lasso bench accuracy --images photos --model sam_vit_b_01ec64.pth --reference-masks dump
+  lasso bench accuracy --images photos --candidate encoder.onnx,decoder.onnx@onnxruntime \
+      --reference sam_vit_b_01ec64.pth
 )";
 
 void add_side_options(CLI::App* app, AccuracyArguments* a) {
   const std::string group = "What to compare";
   add_candidates(app, &a->candidates, group);
-  add_text(app, "--reference", &a->reference, "FILE[@VARIANT]",
+  add_text(app, "--reference", &a->reference, "MODEL[@VARIANT]",
            "Model to compare with. Default: the fast kernels of --model, or of the candidates' "
-           "common file; its reference kernels where the fast ones are a candidate; none for an "
+           "common model; its reference kernels where the fast ones are a candidate; none for an "
            "evaluation set without --candidate.",
            group);
   add_text(app, "--reference-masks", &a->reference_masks, "DIR",
@@ -392,6 +413,8 @@ void add_bench_accuracy(CLI::App* parent, Action* action) {
   add_set_options(app, &a);
   add_side_options(app, &a);
   const std::string output = "Output";
+  add_parts_options(app, &a.parts);
+  add_provider_option(app, &a.run);
   add_report_option(app, &a.folder, output);
   add_show_option(app, &a.show, "the report", output);
   add_integer(app, "--pictures", &a.cases, 0, 100000,

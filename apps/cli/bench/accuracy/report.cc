@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "cli/bench/report/markup.h"
+#include "cli/model/other_runtime.h"
 #include "common/outputs.h"
 #include "lasso/version.h"
 
@@ -80,6 +81,21 @@ ReportTable truth_table(const AccuracyResults& results, bool core_only) {
     row[1] = fmt::format("{}", flood->objects);
     row[4] = fmt::format("{:.4f}", flood->mean);
     table.rows.push_back(std::move(row));
+    table.bad.push_back(false);
+  }
+  return table;
+}
+
+// How other runtimes than Lasso were set up.
+ReportTable runtime_table(const AccuracyResults& results) {
+  ReportTable table;
+  table.title = "Other runtimes";
+  table.columns = {"", "settings"};
+  table.text_columns = {1};
+  for (const SideInfo& side : results.sides) {
+    const auto settings = side.info.find("settings");
+    if (settings == side.info.end()) continue;
+    table.rows.push_back({side.label, settings_text(*settings)});
     table.bad.push_back(false);
   }
   return table;
@@ -181,6 +197,9 @@ std::vector<ReportTable> report_tables(const AccuracyResults& results, const Iou
     tables.push_back(std::move(truth));
   }
   if (results.has_core()) tables.push_back(truth_table(results, true));
+  if (ReportTable runtimes = runtime_table(results); !runtimes.rows.empty()) {
+    tables.push_back(std::move(runtimes));
+  }
   return tables;
 }
 

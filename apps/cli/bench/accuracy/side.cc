@@ -6,6 +6,7 @@
 
 #include "cli/exit_codes.h"
 #include "cli/model/model.h"
+#include "cli/model/other_runtime.h"
 #include "common/result_json.h"
 #include "lasso/image.h"
 #include "lasso/segmenter.h"
@@ -108,23 +109,34 @@ OrderedJson answer_request(const OrderedJson& request, lasso::Segmenter* segment
   return {{"answers", std::move(answers)}};
 }
 
+OrderedJson info_json(const Operand& operand, const OpenParts& open, const RunOptions& run,
+                      const lasso::Segmenter& segmenter) {
+  const EngineInfo& info = open.model.engine.info();
+  OrderedJson json = {{"file", json_name(operand.model())},
+                      {"variant", operand.variant},
+                      {"runtime", run.runtime},
+                      {"model", info.model},
+                      {"model_hash", info.model_hash},
+                      {"device", info.device},
+                      {"precision", info.precision},
+                      {"preprocess", info.preprocess},
+                      {"isa", operand.variant == "reference" ? "reference" : info.isa},
+                      {"threads", segmenter.threads()},
+                      {"load_ms", open.model.load_ms}};
+  if (run.runtime == "lasso") return json;
+  // What the other runtime's kernels are is its own affair.
+  for (const char* key : {"device", "precision", "isa"}) json.erase(key);
+  json["settings"] = settings_json(segmenter.runtime_settings());
+  return json;
+}
+
 void serve(const Operand& operand, const ModelOptions& model, const RunOptions& run_options,
            Parent* parent) {
   parent->receive();  // asks for the model
   const RunOptions run = apply_variant(operand, run_options);
-  const OpenModel open = open_operand(operand, model, run);
-  lasso::Segmenter segmenter(open.engine, {run.threads});
-  const EngineInfo& info = open.engine.info();
-  parent->send(RecordKind::kInfo, {{"file", json_name(operand.file)},
-                                   {"variant", operand.variant},
-                                   {"model", info.model},
-                                   {"model_hash", info.model_hash},
-                                   {"device", info.device},
-                                   {"precision", info.precision},
-                                   {"preprocess", info.preprocess},
-                                   {"isa", operand.variant == "reference" ? "reference" : info.isa},
-                                   {"threads", segmenter.threads()},
-                                   {"load_ms", open.load_ms}});
+  const OpenParts open = open_operand(operand, model, run);
+  lasso::Segmenter segmenter = make_segmenter(operand, open, run);
+  parent->send(RecordKind::kInfo, info_json(operand, open, run, segmenter));
   while (true) {
     const Record request = parent->receive();
     OrderedJson answer;

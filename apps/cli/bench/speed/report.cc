@@ -9,6 +9,7 @@
 #include "cli/bench/report/report_folder.h"
 #include "cli/bench/speed/gpu_report.h"
 #include "cli/bench/speed/layer_report.h"
+#include "cli/model/other_runtime.h"
 #include "common/machine.h"
 #include "lasso/version.h"
 
@@ -59,13 +60,9 @@ std::string peaks_text(const Machine& machine) {
 }
 
 // How another runtime was set up, but for what has columns of its own.
-std::string settings_text(const OrderedJson& settings) {
-  std::string text;
-  for (const auto& [name, value] : settings.items()) {
-    if (name == "runtime" || name == "threads") continue;
-    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", name, value.get<std::string>());
-  }
-  return text;
+std::string other_settings(OrderedJson settings) {
+  for (const char* name : {"runtime", "threads"}) settings.erase(name);
+  return settings_text(settings);
 }
 
 // What runs are on.
@@ -215,7 +212,7 @@ ReportTable candidate_table(const SpeedResults& results) {
     if (row.info.value("runtime", "lasso") != "lasso") {
       const OrderedJson& settings = row.info.at("settings");
       table.rows.push_back(
-          {row.name, settings.at("runtime").get<std::string>(), settings_text(settings),
+          {row.name, settings.at("runtime").get<std::string>(), other_settings(settings),
            fmt::format("{}", row.info.at("threads").get<int>()),
            milliseconds_text(row.info.at("load_ms").get<double>()), mib_text(row.peak_rss_bytes)});
       continue;

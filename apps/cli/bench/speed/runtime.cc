@@ -13,6 +13,8 @@
 #include "cli/model/layer_json.h"
 #include "cli/model/layer_times.h"
 #include "cli/model/model.h"
+#include "cli/model/other_runtime.h"
+#include "cli/model/parts.h"
 #include "cli/model/picture.h"
 #include "core/check.h"
 #include "core/stopwatch.h"
@@ -56,9 +58,9 @@ double program_gflop(const EngineInfo& info, const std::string& name) {
   return gflop;
 }
 
-OpenModel open_candidate(const Operand& operand, const SpeedSetup& setup, const RunOptions& run) {
-  return is_random(operand.file) ? open_random(operand.file, model_options(setup.model, run))
-                                 : open_operand(operand, setup.model, run);
+OpenParts open_candidate(const Operand& operand, const SpeedSetup& setup, const RunOptions& run) {
+  if (!is_random(operand.file)) return open_operand(operand, setup.model, run);
+  return {open_random(operand.file, model_options(setup.model, run))};
 }
 
 class LassoRuntime : public SpeedRuntime {
@@ -69,27 +71,29 @@ class LassoRuntime : public SpeedRuntime {
         run_(apply_variant(operand, setup.run)),
         image_(load_picture(setup.image, 0, 0)),
         pictures_(image_),
-        model_(open_candidate(operand, setup, run_)),
-        segmenter_(model_.engine, {run_.threads}) {}
+        parts_(open_candidate(operand, setup, run_)),
+        segmenter_(make_segmenter(operand, parts_, run_)) {}
 
   OrderedJson info() const override {
-    const EngineInfo& info = model_.engine.info();
-    OrderedJson json = {{"file", json_name(operand_.file)},
-                        {"variant", operand_.variant},
-                        {"runtime", "lasso"},
-                        {"model", info.model},
-                        {"model_hash", info.model_hash},
-                        {"device", info.device},
-                        {"precision", info.precision},
-                        {"isa", info.isa},
-                        {"threads", segmenter_.threads()},
-                        {"load_ms", model_.load_ms},
-                        {"width", image_.width},
-                        {"height", image_.height},
-                        {"gflop",
-                         {{"encode", program_gflop(info, "image_encoder")},
-                          {"decode", program_gflop(info, "mask_decoder")}}}};
-    if (on_gpu()) {
+    const EngineInfo& info = engine().info();
+    OrderedJson json = {
+        {"file", json_name(operand_.model())},
+        {"variant", operand_.variant},
+        {"runtime", run_.runtime},
+        {"model", info.model},
+        {"model_hash", info.model_hash},
+        {"device", info.device},
+        {"precision", info.precision},
+        {"isa", info.isa},
+        {"threads", segmenter_.threads()},
+        {"load_ms", parts_.model.load_ms},
+        {"width", image_.width},
+        {"height", image_.height},
+        {"gflop", {{"encode", encoder_gflop()}, {"decode", program_gflop(info, "mask_decoder")}}}};
+    if (run_.runtime != "lasso") {
+      json["settings"] = settings_json(segmenter_.runtime_settings());
+      for (const char* key : {"device", "precision"}) json.erase(key);
+    } else if (on_gpu()) {
       json["gpu"] = info.devices.front();
       json["tf32"] = info.tf32;
     }
@@ -148,13 +152,13 @@ class LassoRuntime : public SpeedRuntime {
 
   OrderedJson gpu_state() override {
     if (!on_gpu()) return {};
-    return to_json(lasso::gpu_state(model_.engine.info().devices.front()));
+    return to_json(lasso::gpu_state(engine().info().devices.front()));
   }
 
   OrderedJson layers() override {
     const LayerTimes times = with_model([&] { return time_layers(&segmenter_, image_.view()); });
     OrderedJson layers = OrderedJson::array();
-    for (const ProgramInfo& program : model_.engine.info().programs) {
+    for (const ProgramInfo& program : engine().info().programs) {
       const char* stage = program.name == "image_encoder"  ? "encode"
                           : program.name == "mask_decoder" ? "decode_1"
                                                            : nullptr;
@@ -171,7 +175,19 @@ class LassoRuntime : public SpeedRuntime {
   }
 
  private:
-  bool on_gpu() const { return model_.engine.info().device != "cpu"; }
+  const lasso::Engine& engine() const { return parts_.model.engine; }
+  bool on_gpu() const { return engine().info().device != "cpu"; }
+
+  // Of the engines that stand in for the model's own encoder, where there are any.
+  double encoder_gflop() const {
+    if (parts_.encoders.empty()) return program_gflop(engine().info(), "image_encoder");
+    double gflop = 0;
+    for (const lasso::Engine& part : parts_.encoders) {
+      const EngineInfo& info = part.info();
+      gflop += program_gflop(info, info.sam ? "image_encoder" : info.programs.front().name);
+    }
+    return gflop;
+  }
 
   Operand operand_;
   std::string path_;
@@ -179,7 +195,7 @@ class LassoRuntime : public SpeedRuntime {
   Image image_;
   ShiftedPictures pictures_;
   int next_picture_ = 0;
-  OpenModel model_;
+  OpenParts parts_;
   lasso::Segmenter segmenter_;
   Embedding embedding_;
 };

@@ -37,6 +37,12 @@ OrderedJson answer_to(const OrderedJson& request, SpeedRuntime* runtime) {
   return {{"peak_rss_bytes", peak_resident_memory()}};
 }
 
+std::uint64_t bytes_of(const std::string& file) {
+  std::error_code error;
+  const auto size = std::filesystem::file_size(file, error);
+  return error ? 0 : size;
+}
+
 void serve(const Operand& operand, const SpeedSetup& setup, Parent* parent) {
   parent->receive();  // asks for the model
   const std::unique_ptr<SpeedRuntime> runtime = make_runtime(operand, setup);
@@ -63,14 +69,9 @@ void serve_machine(int threads, Parent* parent) {
 }  // namespace
 
 std::uint64_t estimated_memory(const Operand& operand, std::int64_t most_prompts) {
-  std::uint64_t weights = 0;
-  if (is_random(operand.file)) {
-    weights = random_weight_bytes(operand.file);
-  } else {
-    std::error_code error;
-    const auto size = std::filesystem::file_size(operand.file, error);
-    if (!error) weights = size;
-  }
+  std::uint64_t weights =
+      is_random(operand.file) ? random_weight_bytes(operand.file) : bytes_of(operand.file);
+  for (const std::string& encoder : operand.encoders) weights += bytes_of(encoder);
   // Read and packed weights, the encoder's activations, the decoder's for each prompt with its
   // mask.
   return 2 * weights + 256 * kMiB + static_cast<std::uint64_t>(most_prompts) * 8 * kMiB;

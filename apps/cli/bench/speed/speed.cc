@@ -23,6 +23,7 @@
 #include "cli/exit_codes.h"
 #include "cli/help.h"
 #include "cli/model/model.h"
+#include "cli/model/parts.h"
 #include "cli/model/picture.h"
 #include "cli/values.h"
 #include "cli/viewer.h"
@@ -35,6 +36,7 @@ namespace {
 
 struct SpeedArguments : CommonArguments {
   std::vector<std::string> candidates;
+  PartsOptions parts;
   std::string arch;
   bool random = false;
   std::string baseline;
@@ -76,16 +78,25 @@ Operand default_candidate(const SpeedArguments& arguments) {
 }
 
 std::vector<Operand> choose_candidates(const SpeedArguments& arguments) {
-  if (arguments.candidates.empty()) return {default_candidate(arguments)};
-  if (!arguments.model.model.empty() || !arguments.arch.empty() || arguments.random) {
-    usage_error("--candidate {}: takes the place of --model, --arch and --random",
-                arguments.candidates.front());
+  const PartsOptions& parts = arguments.parts;
+  const bool have_parts = !parts.encoders.empty() || !parts.decoder.empty();
+  if (arguments.candidates.empty() && !have_parts && parts.roles.empty()) {
+    return {default_candidate(arguments)};
+  }
+  const bool model_is_part = have_parts && parts.decoder.empty();
+  if ((!arguments.model.model.empty() && !model_is_part) || !arguments.arch.empty() ||
+      arguments.random) {
+    usage_error("{} {}: takes the place of --model, --arch and --random",
+                arguments.candidates.empty() ? "--decoder" : "--candidate",
+                arguments.candidates.empty() ? parts.decoder : arguments.candidates.front());
   }
   std::vector<Operand> candidates;
   for (const std::string& text : arguments.candidates) {
     candidates.push_back(parse_operand(text, arguments.run.kernels));
+    candidates.back().roles = parts.roles;
     if (is_random(candidates.back().file)) check_random(candidates.back().file);
   }
+  add_candidate(parts, arguments.model.model, arguments.run.kernels, &candidates);
   return candidates;
 }
 
@@ -115,7 +126,8 @@ std::vector<std::int64_t> different(const std::string& option, const std::string
 // Models of tensors are measured on those, and others with them.
 void choose_tensors(const SpeedArguments& arguments, SpeedTask* task) {
   const auto is_of_tensors = [](const Operand& operand) {
-    return runtime_of(operand) != "lasso" || is_onnx_file(operand.file);
+    return operand.encoders.empty() &&
+           (runtime_of(operand) != "lasso" || is_onnx_file(operand.file));
   };
   const auto found = std::find_if(task->candidates.begin(), task->candidates.end(), is_of_tensors);
   task->sizes = parse_sizes(arguments.sizes);
@@ -129,6 +141,10 @@ void choose_tensors(const SpeedArguments& arguments, SpeedTask* task) {
   }
   const std::string why =
       arguments.program.empty() ? found->text() + " runs on tensors" : "--program is for tensors";
+  for (const Operand& candidate : task->candidates) {
+    if (candidate.encoders.empty()) continue;
+    usage_error("{}: is timed on pictures, and {}", candidate.text(), why);
+  }
   if (!arguments.image.empty()) usage_error("--image {}: {}", arguments.image, why);
   if (!arguments.baseline.empty()) usage_error("--baseline {}: {}", arguments.baseline, why);
 }
@@ -248,7 +264,9 @@ mean.
 
 ONNX models, and with --program SAM's programs, too, are timed on random tensors of the sizes that
 they were built for or that --size gives, as is what runs on another runtime (FILE@onnxruntime),
-whose settings stand in the table.
+whose settings stand in the table. A SAM model in parts, ENCODER,DECODER or --encoder and --decoder,
+is timed on pictures, on another runtime too; several encoders are the parts of one, each of which
+takes what the one before it gives.
 
 VARIANT is fast (the default) or reference (plain loops, slow), a precision, a device, an instruction
 set, another runtime, or several of these with +, as with "lasso compare". FILE may be random:vit_b,
@@ -265,6 +283,8 @@ Examples:
   lasso bench speed --candidate sam_vit_b_01ec64.pth@int8 --layers
   lasso bench speed --candidate random:vit_b@cuda+bf16 --candidate random:vit_b@cuda+fp16
   lasso bench speed --candidate yolov7.onnx --candidate yolov7.onnx@onnxruntime
+  lasso bench speed --candidate encoder.onnx,decoder.onnx --candidate encoder.onnx,decoder.onnx@onnxruntime
+  lasso bench speed --candidate sam_vit_h.lasso --candidate part_1.lasso,part_2.lasso,decoder.onnx
   lasso bench speed --model sam_vit_h_4b8939.pth --image photo.jpg --baseline pytorch.json
 )";
 
@@ -322,6 +342,7 @@ void add_bench_speed(CLI::App* parent, Action* action) {
   add_text(app, "--commit", &a.commit, "ID", "With --history: the revision that was built.",
            output);
   add_model_option(app, &a.model);
+  add_parts_options(app, &a.parts);
   add_text(app, "--arch", &a.arch, "ARCH",
            "With --random: the architecture to build, vit_b, vit_l or vit_h.", "Model");
   add_switch(app, "--random", &a.random,

@@ -10,6 +10,8 @@
 #include "cli/model/gpu.h"
 #include "cli/model/host_tensors.h"
 #include "cli/model/layer_json.h"
+#include "cli/model/other_runtime.h"
+#include "cli/model/size_inputs.h"
 #include "cli/model/tensor_model.h"
 #include "cli/values.h"
 #include "core/check.h"
@@ -19,14 +21,25 @@ namespace lasso::app {
 
 namespace {
 
+ModelOptions options_for(const Operand& operand, const SpeedSetup& setup) {
+  ModelOptions options = setup.model;
+  options.model = operand.file;
+  return options;
+}
+
 TensorModel open_candidate(const Operand& operand, const SpeedSetup& setup, const RunOptions& run) {
   if (is_random(operand.file)) {
     return make_tensor_model(open_random(operand.file, model_options(setup.model, run)), run,
                              setup.program);
   }
-  ModelOptions options = setup.model;
-  options.model = operand.file;
-  return open_tensor_model(options, run, setup.program);
+  return open_tensor_model(options_for(operand, setup), run, setup.program);
+}
+
+// What Lasso's own runtime knows when it has loaded the model.
+SymbolSizes sizes_before_loading(const Operand& operand, const SpeedSetup& setup,
+                                 const RunOptions& run) {
+  if (run.runtime == "lasso") return {};
+  return size_inputs_of(options_for(operand, setup));
 }
 
 class TensorRuntime final : public SpeedRuntime {
@@ -34,22 +47,31 @@ class TensorRuntime final : public SpeedRuntime {
   TensorRuntime(const Operand& operand, const SpeedSetup& setup)
       : operand_(operand),
         run_(apply_variant(operand, setup.run)),
+        size_inputs_(sizes_before_loading(operand, setup, run_)),
         model_(open_candidate(operand, setup, run_)) {
+    if (engine() != nullptr) {
+      size_inputs_ = size_inputs(model_.runner().inputs(), model_.runner().outputs());
+    }
     constexpr std::uint64_t kSeed = 1;
     const SymbolSizes sizes = sizes_for(setup);
     for (const ArgumentInfo& input : model_.runner().inputs()) {
-      inputs_[input.name] = random_tensor(input.type, shape_of(input, sizes), kSeed, input.name);
+      const std::vector<std::int64_t> shape = shape_of(input, sizes);
+      const auto size = size_inputs_.find(input.name);
+      inputs_[input.name] =
+          size == size_inputs_.end()
+              ? random_tensor(input.type, shape, kSeed, input.name)
+              : filled_tensor(input.type, shape, static_cast<double>(size->second));
     }
     for (const auto& [name, tensor] : inputs_) views_.emplace(name, tensor.view());
   }
 
   OrderedJson info() const override {
-    OrderedJson json = {{"file", json_name(operand_.file)},
+    OrderedJson json = {{"file", json_name(operand_.model())},
                         {"variant", operand_.variant},
                         {"runtime", run_.runtime},
                         {"model", model_.name},
                         {"program", model_.program},
-                        {"settings", settings_json(model_.runner())},
+                        {"settings", settings_json(model_.runner().settings())},
                         {"inputs", inputs_json()},
                         {"threads", model_.runner().threads()},
                         {"load_ms", model_.load_ms},
@@ -163,6 +185,7 @@ class TensorRuntime final : public SpeedRuntime {
 
   Operand operand_;
   RunOptions run_;
+  SymbolSizes size_inputs_;
   TensorModel model_;
   std::map<std::string, HostTensor> inputs_;
   std::map<std::string, HostTensorView> views_;

@@ -3,10 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <set>
+#include <map>
 #include <utility>
 
 #include "cli/compare/read_values.h"
+#include "cli/compare/tensors/align_layers.h"
 #include "cli/exit_codes.h"
 #include "lasso/mask.h"
 
@@ -65,6 +66,26 @@ void add_times(Side* a, Side* b, PictureComparison* comparison) {
   comparison->times_b = time_side(b);
 }
 
+// Sides may run different layers (other kernels split an operation), or the same in another order
+// (imported models): those that both run in one order are compared, and others are passed over.
+class LayerOrder {
+ public:
+  LayerOrder(const std::vector<std::string>& a, const std::vector<std::string>& b) {
+    for (const auto& [i, k] : common_subsequence(a, b)) places_.emplace(a[i], places_.size() + 1);
+  }
+
+  // 0: it is not compared. What comes out is behind all layers.
+  std::size_t place(const std::string& key) const {
+    if (key.rfind("results/", 0) == 0) return end();
+    const auto place = places_.find(key);
+    return place == places_.end() ? 0 : place->second;
+  }
+  std::size_t end() const { return places_.size() + 1; }
+
+ private:
+  std::map<std::string, std::size_t> places_;
+};
+
 }  // namespace
 
 const LayerDifference* PictureComparison::first_divergence(const Criteria& criteria) const {
@@ -83,14 +104,13 @@ const LayerDifference* PictureComparison::worst_layer() const {
   return worst == layers.end() ? nullptr : &*worst;
 }
 
-// Where the sides run different layers (other kernels may split an operation), those that one side
-// lacks are passed over. Ends where a side ends without results.
+// Ends where a side ends without results.
 PictureComparison compare_pictures(Side* a, Side* b, const Criteria& criteria, Progress* progress) {
   PictureComparison comparison;
   comparison.info_a = a->current().meta;
   comparison.info_b = b->current().meta;
-  const auto known_a = comparison.info_a.at("layers").get<std::set<std::string>>();
-  const auto known_b = comparison.info_b.at("layers").get<std::set<std::string>>();
+  const LayerOrder order(comparison.info_a.at("layers").get<std::vector<std::string>>(),
+                         comparison.info_b.at("layers").get<std::vector<std::string>>());
   const ElementLimits limits = criteria.elements.value_or(ElementLimits{});
   for (Side* side : {a, b}) side->send(RecordKind::kRequest, {{kPicture, true}});
   a->next();
@@ -105,16 +125,18 @@ PictureComparison compare_pictures(Side* a, Side* b, const Criteria& criteria, P
     const bool tensor_b = record_b.kind == RecordKind::kTensor;
     const std::string key_a = tensor_a ? record_a.key() : "";
     const std::string key_b = tensor_b ? record_b.key() : "";
+    const std::size_t place_a = tensor_a ? order.place(key_a) : order.end();
+    const std::size_t place_b = tensor_b ? order.place(key_b) : order.end();
     if (tensor_a && tensor_b && key_a == key_b) {
       LayerDifference layer = compare_tensors(a, b, limits);
       const bool result = key_a.rfind("results/", 0) == 0;
       (result ? comparison.results : comparison.layers).push_back(std::move(layer));
       progress->set(fmt::format("comparing layer {}: {}", comparison.layers.size(), key_a));
-    } else if (tensor_a && known_a.count(key_a) > 0 && known_b.count(key_a) == 0) {
+    } else if (place_a == 0 || place_a < place_b) {
       comparison.only_a.push_back(key_a);
       a->next();
       continue;
-    } else if (tensor_b && known_b.count(key_b) > 0 && known_a.count(key_b) == 0) {
+    } else if (place_b < place_a) {
       comparison.only_b.push_back(key_b);
       b->next();
       continue;

@@ -14,9 +14,9 @@ namespace {
 
 OrderedJson side_json(const Operand& operand, const OrderedJson& info,
                       const std::optional<SideTimes>& times) {
-  OrderedJson json = {{"file", json_name(operand.file)}, {"variant", operand.variant},
-                      {"model", info.at("model")},       {"model_hash", info.at("model_hash")},
-                      {"device", info.at("device")},     {"isa", info.at("isa")},
+  OrderedJson json = {{"file", json_name(operand.model())}, {"variant", operand.variant},
+                      {"model", info.at("model")},          {"model_hash", info.at("model_hash")},
+                      {"device", info.at("device")},        {"isa", info.at("isa")},
                       {"threads", info.at("threads")}};
   if (times) {
     json["timings"] = {{"encode_ms", times->encode_ms}, {"decode_ms", times->decode_ms}};
@@ -104,7 +104,7 @@ void print_comparison(const PictureComparison& comparison, const Operand& a, con
   print(table.text());
   print_masks(comparison, criteria);
   const std::size_t only = comparison.only_a.size() + comparison.only_b.size();
-  if (only > 0) print(fmt::format("  {} layers exist on one side only", only));
+  if (only > 0) print(fmt::format("  {} layers exist on one side only, or in another order", only));
   if (const LayerDifference* worst = comparison.worst_layer()) {
     print(fmt::format("{} layers compared, worst relative error {:.2e} in {}",
                       comparison.layers.size(), worst->relative(), worst->key));

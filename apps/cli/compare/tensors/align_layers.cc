@@ -57,6 +57,8 @@ Pairs longest(const Keys& a, const Keys& b, std::size_t first, std::size_t end_a
   return pairs;
 }
 
+}  // namespace
+
 Pairs common_subsequence(const Keys& a, const Keys& b) {
   std::size_t first = 0;
   while (first < a.size() && first < b.size() && a[first] == b[first]) ++first;
@@ -73,8 +75,6 @@ Pairs common_subsequence(const Keys& a, const Keys& b) {
   for (; end_a < a.size(); ++end_a, ++end_b) pairs.emplace_back(end_a, end_b);
   return pairs;
 }
-
-}  // namespace
 
 Alignment align_layers(const std::vector<LayerKey>& a, const std::vector<LayerKey>& b) {
   const auto keys = [](const std::vector<LayerKey>& layers, std::string LayerKey::*part) {

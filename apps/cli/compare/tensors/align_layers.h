@@ -25,6 +25,10 @@ struct Alignment {
 // same operation and shape.
 Alignment align_layers(const std::vector<LayerKey>& a, const std::vector<LayerKey>& b);
 
+// Of two lists the longest sequence that both have, in the order of both: places in the lists.
+std::vector<std::pair<std::size_t, std::size_t>> common_subsequence(
+    const std::vector<std::string>& a, const std::vector<std::string>& b);
+
 }  // namespace lasso::app
 
 #endif  // LASSO_CLI_COMPARE_TENSORS_ALIGN_LAYERS_H_

@@ -85,6 +85,13 @@ class TensorMeasurement {
     hints.typical_a = comparison_.info_a.at("typical").get<SymbolSizes>();
     hints.typical_b = comparison_.info_b.at("typical").get<SymbolSizes>();
     const BothSizes sizes = choose_sizes(inputs_a_, inputs_b_, pairs, hints);
+    // Both get what the model that knows more of the sizes asks for.
+    const auto sizes_a = comparison_.info_a.at("size_inputs").get<SymbolSizes>();
+    const auto sizes_b = comparison_.info_b.at("size_inputs").get<SymbolSizes>();
+    const auto size_of = [](const SymbolSizes& known, const ArgumentInfo& input) {
+      const auto size = known.find(input.name);
+      return size == known.end() ? 0 : size->second;
+    };
     OrderedJson tasks_a = OrderedJson::array();
     OrderedJson tasks_b = OrderedJson::array();
     for (const ArgumentPair& pair : pairs) {
@@ -99,8 +106,11 @@ class TensorMeasurement {
       input.source_type = narrower(own.type, other.type);
       input.source_shape =
           input.given ? array->second.second.shape : lasso::app::shape_of(own, sizes.a);
-      comparison_.inputs.push_back(
-          {own.name, other.name, to_string(own.type), input.source_shape, input.given});
+      input.size = std::max(size_of(sizes_a, own), size_of(sizes_b, other));
+      comparison_.inputs.push_back({own.name, other.name, to_string(own.type), input.source_shape,
+                                    input.given      ? "given"
+                                    : input.size > 0 ? "size"
+                                                     : "random"});
       tasks_a.push_back(to_json(input));
       input.name = other.name;
       input.type = other.type;

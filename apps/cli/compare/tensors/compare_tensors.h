@@ -28,7 +28,7 @@ struct ComparedInput {
   std::string name_b;
   std::string type;  // of A's
   std::vector<std::int64_t> shape;
-  bool given = false;  // rather than random
+  std::string source;  // "given", "size" or "random"
 };
 
 struct ComparedOutput {

@@ -33,7 +33,8 @@ OrderedJson to_json(const InputTask& input) {
           {"source", input.source},
           {"given", input.given},
           {"source_type", input.source_type},
-          {"source_shape", input.source_shape}};
+          {"source_shape", input.source_shape},
+          {"size", input.size}};
 }
 
 InputTask input_task_from_json(const OrderedJson& json) {
@@ -45,6 +46,7 @@ InputTask input_task_from_json(const OrderedJson& json) {
   input.given = json.at("given").get<bool>();
   input.source_type = json.at("source_type").get<ElementType>();
   input.source_shape = json.at("source_shape").get<std::vector<std::int64_t>>();
+  input.size = json.at("size").get<std::int64_t>();
   return input;
 }
 
@@ -55,7 +57,9 @@ std::map<std::string, HostTensor> make_inputs(const std::vector<InputTask>& inpu
   for (const InputTask& input : inputs) {
     const HostTensor source =
         input.given ? arrays.at(input.source)
-                    : random_tensor(input.source_type, input.source_shape, seed, input.source);
+        : input.size > 0
+            ? filled_tensor(input.source_type, input.source_shape, static_cast<double>(input.size))
+            : random_tensor(input.source_type, input.source_shape, seed, input.source);
     tensors[input.name] = as_other(source, input.type, input.layout);
   }
   return tensors;

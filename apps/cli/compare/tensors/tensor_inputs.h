@@ -29,6 +29,7 @@ struct InputTask {
   bool given = false;                               // by the file
   ElementType source_type = ElementType::kFloat32;  // of random numbers
   std::vector<std::int64_t> source_shape;
+  std::int64_t size = 0;  // what all elements are; 0: random numbers
 };
 OrderedJson to_json(const InputTask& input);
 InputTask input_task_from_json(const OrderedJson& json);

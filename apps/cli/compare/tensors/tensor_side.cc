@@ -7,6 +7,8 @@
 #include "cli/compare/tensors/tensor_inputs.h"
 #include "cli/exit_codes.h"
 #include "cli/model/idle_threads.h"
+#include "cli/model/other_runtime.h"
+#include "cli/model/size_inputs.h"
 #include "cli/model/tensor_model.h"
 #include "common/model_files.h"
 #include "core/tensor.h"
@@ -55,19 +57,24 @@ class TensorSide {
         run_(run),
         options_(options_for(operand, task.model)),
         parent_(parent),
+        size_inputs_(run.runtime == "lasso" ? SymbolSizes() : size_inputs_of(options_)),
         model_(model ? make_tensor_model(std::move(*model), run, task.program)
                      : open_tensor_model(options_, run, task.program)) {}
 
   void send_info() const {
-    OrderedJson info = {{"model", model_.name},
-                        {"program", model_.program},
-                        {"settings", settings_json(model_.runner())},
-                        {"settings_text", settings_text(model_.runner())},
-                        {"load_ms", model_.load_ms},
-                        {"inputs", to_json(model_.runner().inputs())},
-                        {"outputs", to_json(model_.runner().outputs())},
-                        {"typical", model_.runner().typical_sizes()},
-                        {"traces", model_.lasso() != nullptr}};
+    OrderedJson info = {
+        {"model", model_.name},
+        {"program", model_.program},
+        {"settings", settings_json(model_.runner().settings())},
+        {"settings_text", settings_text(model_.runner().settings())},
+        {"load_ms", model_.load_ms},
+        {"inputs", to_json(model_.runner().inputs())},
+        {"outputs", to_json(model_.runner().outputs())},
+        {"typical", model_.runner().typical_sizes()},
+        {"size_inputs", model_.lasso() == nullptr
+                            ? size_inputs_
+                            : size_inputs(model_.runner().inputs(), model_.runner().outputs())},
+        {"traces", model_.lasso() != nullptr}};
     if (model_.lasso() == nullptr) info["values"] = values_of(model_.path);
     parent_->send(RecordKind::kInfo, info);
   }
@@ -196,6 +203,7 @@ class TensorSide {
   RunOptions run_;
   ModelOptions options_;
   Parent* parent_;
+  SymbolSizes size_inputs_;  // of another runtime's model
   TensorModel model_;
   std::map<std::string, HostTensor> inputs_;
   std::map<std::string, HostTensor> outputs_;

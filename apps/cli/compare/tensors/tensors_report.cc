@@ -13,7 +13,7 @@ namespace lasso::app {
 namespace {
 
 OrderedJson side_json(const Operand& operand, const OrderedJson& info, double ms) {
-  return {{"file", json_name(operand.file)},
+  return {{"file", json_name(operand.model())},
           {"variant", operand.variant},
           {"model", info.at("model")},
           {"program", info.at("program")},
@@ -41,10 +41,11 @@ void print_side(const char* name, const Operand& operand, const OrderedJson& inf
 
 void print_inputs(const TensorComparison& comparison, const TensorTask& task) {
   for (const ComparedInput& input : comparison.inputs) {
-    print(fmt::format("   in  {}{}: {} {}, {}", printable(input.name),
-                      input.name == input.name_b ? "" : " (" + printable(input.name_b) + ")",
-                      input.type, lasso::to_string(input.shape),
-                      input.given ? "given" : fmt::format("random, seed {}", task.seed)));
+    print(fmt::format(
+        "   in  {}{}: {} {}, {}", printable(input.name),
+        input.name == input.name_b ? "" : " (" + printable(input.name_b) + ")", input.type,
+        lasso::to_string(input.shape),
+        input.source == "random" ? fmt::format("random, seed {}", task.seed) : input.source));
   }
 }
 
@@ -86,7 +87,7 @@ OrderedJson to_json(const TensorComparison& comparison, const Operand& a, const 
                               {"name_b", input.name_b},
                               {"type", input.type},
                               {"shape", input.shape},
-                              {"source", input.given ? "given" : "random"}});
+                              {"source", input.source}});
   }
   for (const ComparedOutput& output : comparison.outputs) {
     json["outputs"].push_back(output_json(output));

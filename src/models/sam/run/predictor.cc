@@ -67,17 +67,22 @@ std::size_t prompts_per_run(const SamModel& model, bool is_on_device) {
 }  // namespace
 
 Predictor::Predictor(std::shared_ptr<const SamModel> model, int threads,
-                     const std::vector<EncoderStage>& stages)
+                     const std::vector<EncoderStage>& stages, const OpenForeignModel& open)
     : model_(std::move(model)),
       session_(model_->module, session_options(threads)),
       prompts_per_run_(prompts_per_run(*model_, is_on_device())),
       chain_(stages, session_),
+      foreign_(model_->foreign, session_, open),
       images_(make_encoder_images(session_, *model_)),
       embedding_check_(session_) {
-  if (chain_.empty() && model_->interface.encoder) encoder_ = session_.program(kImageEncoder);
-  image_tokens_program_ = session_.program(kImageTokens);
-  decoder_ = session_.program(kMaskDecoder);
-  if (model_->interface.mask_input) decoder_with_mask_ = session_.program(kMaskDecoderWithMask);
+  if (chain_.empty() && model_->interface.encoder && !foreign_.has(kImageEncoder)) {
+    encoder_ = session_.program(kImageEncoder);
+  }
+  if (!foreign_.has(kMaskDecoder)) {
+    image_tokens_program_ = session_.program(kImageTokens);
+    decoder_ = session_.program(kMaskDecoder);
+    if (model_->interface.mask_input) decoder_with_mask_ = session_.program(kMaskDecoderWithMask);
+  }
   if (is_on_device()) {
     embedding_blocks_ =
         std::make_shared<EmbeddingBlocks>(session_.device(), embedding_values() * sizeof(float));
@@ -194,6 +199,21 @@ std::shared_ptr<Embedding::Impl> Predictor::new_embedding(const ImageView& image
   return impl;
 }
 
+void Predictor::run_encoder_program(std::size_t images, const engine::TensorRef& result) {
+  const std::array<engine::ConstTensorRef, 1> inputs{images_->input()};
+  const std::array<engine::TensorRef, 1> outputs{result};
+  if (!chain_.empty()) {
+    session_.wait();  // for the image
+    chain_.run(inputs.front(), result);
+  } else if (foreign_.has(kImageEncoder)) {
+    foreign_.run(kImageEncoder, {}, inputs, outputs);
+  } else {
+    const std::array<std::int64_t, 1> batch{static_cast<std::int64_t>(images)};
+    session_.enqueue(encoder_, std::span(batch).first(model_->interface.images ? 1 : 0), inputs,
+                     outputs);
+  }
+}
+
 void Predictor::enqueue_encoder() {
   const auto memory_of = [](Embedding::Impl& impl) {
     return impl.device == nullptr ? impl.values.data() : impl.device_values.data();
@@ -205,17 +225,7 @@ void Predictor::enqueue_encoder() {
     grow(session_, embeddings_, count * bytes);
     values = embeddings_.data();
   }
-  const std::array<std::int64_t, 1> batch{static_cast<std::int64_t>(count)};
-  const std::array<engine::ConstTensorRef, 1> inputs{images_->input()};
-  const std::array<engine::TensorRef, 1> outputs{
-      engine::TensorRef(values, DType::kF32, engine::MemorySpace::kDevice)};
-  if (chain_.empty()) {
-    session_.enqueue(encoder_, std::span(batch).first(model_->interface.images ? 1 : 0), inputs,
-                     outputs);
-  } else {
-    session_.wait();  // for the image
-    chain_.run(inputs.front(), outputs.front());
-  }
+  run_encoder_program(count, {values, DType::kF32, engine::MemorySpace::kDevice});
   for (std::size_t i = 0; count > 1 && i < count; ++i) {
     session_.stream().copy(memory_of(*encoded_[i]), values + i * bytes, bytes);
   }
@@ -405,9 +415,10 @@ void Predictor::enqueue_decoder(const Embedding& embedding, Batch& batch) {
   const std::size_t masks = model_->masks();
   batch.answers->reserve(count, masks, static_cast<std::size_t>(embedding.low_res_side()));
   batch.iou.resize(count * masks);
-  const std::span<const std::int64_t> symbols = bind_decoder(count, batch.points);
+  const char* program = batch.mask_input ? kMaskDecoderWithMask : kMaskDecoder;
+  const bool is_foreign = foreign_.has(program);
   decoder_inputs_.clear();
-  if (batch.mask_input) {
+  if (batch.mask_input || is_foreign) {
     decoder_inputs_.push_back(input_of(embedding));
   } else {
     need_image_tokens(embedding);
@@ -419,8 +430,15 @@ void Predictor::enqueue_decoder(const Embedding& embedding, Batch& batch) {
   decoder_inputs_.emplace_back(labels_.data());
   if (batch.mask_input) decoder_inputs_.emplace_back(mask_inputs_.data());
   const std::array<engine::TensorRef, 2> outputs{batch.answers->logits(), batch.iou.data()};
-  session_.enqueue(batch.mask_input ? decoder_with_mask_ : decoder_, symbols, decoder_inputs_,
-                   outputs);
+  if (is_foreign) {
+    foreign_.run(program,
+                 {{"prompts", static_cast<std::int64_t>(count)},
+                  {"points", static_cast<std::int64_t>(batch.points)}},
+                 decoder_inputs_, outputs);
+    return;
+  }
+  session_.enqueue(batch.mask_input ? decoder_with_mask_ : decoder_,
+                   bind_decoder(count, batch.points), decoder_inputs_, outputs);
 }
 
 void Predictor::fill_request(const Embedding& embedding, const Prompt* prompts, const Batch& batch,

@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "backend/device.h"
@@ -20,6 +22,7 @@
 #include "models/sam/run/encoder_chain.h"
 #include "models/sam/run/encoder_images.h"
 #include "models/sam/run/finite_check.h"
+#include "models/sam/run/foreign_programs.h"
 
 namespace lasso::sam {
 
@@ -31,9 +34,10 @@ class NotFinite : public Error {
 
 class Predictor {
  public:
-  // `stages` are the image encoder in place of the model's own; none: it is.
+  // `stages` are the image encoder in place of the model's own; none: it is. `open` opens what of
+  // the model another runtime runs; it may be null where there is no such part.
   Predictor(std::shared_ptr<const SamModel> model, int threads,
-            const std::vector<EncoderStage>& stages = {});
+            const std::vector<EncoderStage>& stages = {}, const OpenForeignModel& open = {});
   Predictor(const Predictor&) = delete;
   Predictor& operator=(const Predictor&) = delete;
 
@@ -58,6 +62,10 @@ class Predictor {
   const Timings& timings() const { return timings_; }
   const SamModel& model() const { return *model_; }
   engine::Session& session() { return session_; }
+  // How another runtime runs its parts; empty: there are none.
+  std::vector<std::pair<std::string, std::string>> foreign_settings() const {
+    return foreign_.settings();
+  }
   void set_trace(const engine::Session::Trace& trace);
 
  private:
@@ -116,6 +124,8 @@ class Predictor {
   // where each is a recording.
   std::size_t padded_prompts(std::size_t prompts) const;
   void fill_inputs(const Embedding& embedding, const Prompt* prompts, const Batch& batch);
+  // The encoder, from the image to the embeddings of so many.
+  void run_encoder_program(std::size_t images, const engine::TensorRef& result);
   // Asks for what the decoder computes from the image alone, for `embedding`.
   void need_image_tokens(const Embedding& embedding);
   void enqueue_decoder(const Embedding& embedding, Batch& batch);
@@ -135,6 +145,7 @@ class Predictor {
   Timings timings_;
 
   EncoderChain chain_;  // empty: the encoder is a program of the model
+  ForeignPrograms foreign_;
   std::unique_ptr<EncoderImages> images_;
   std::vector<std::shared_ptr<Embedding::Impl>> encoded_;  // by the run of the encoder
   backend::Buffer embeddings_;                             // of several images, on the device

@@ -7,6 +7,7 @@
 #include "core/access.h"
 #include "core/check.h"
 #include "core/threads.h"
+#include "models/sam/describe/describe.h"
 #include "models/sam/run/predictor.h"
 
 namespace lasso::sam {
@@ -123,10 +124,12 @@ void Predictor::warm_up_plans(std::size_t images, std::size_t prompts, std::size
   session_.keep_plans(images + 1 + prompts * points * (mask_input ? 2 : 1));
   const SamInterface& interface = model_->interface;
   chain_.prepare();
-  for (std::size_t count = 1; chain_.empty() && interface.encoder && count <= images; ++count) {
+  const bool has_encoder = chain_.empty() && interface.encoder && !foreign_.has(kImageEncoder);
+  for (std::size_t count = 1; has_encoder && count <= images; ++count) {
     const std::array<std::int64_t, 1> batch{static_cast<std::int64_t>(count)};
     session_.prepare(encoder_, std::span(batch).first(interface.images ? 1 : 0));
   }
+  if (foreign_.has(kMaskDecoder)) return;
   session_.prepare(image_tokens_program_, {});
   for (std::size_t count = 1; count <= prompts; count = padded_prompts(count + 1)) {
     for (std::size_t n = interface.points == 0 ? 1 : points; n <= points; ++n) {
