@@ -362,8 +362,6 @@ struct Runner::Impl {
   double ms = 0;
 };
 
-ModelRunner::~ModelRunner() = default;
-
 Runner::Runner(const Engine& engine, const RunnerOptions& options) {
   const int threads = thread_count(options.threads);
   impl_ = guarded([&] { return std::make_unique<Impl>(engine, options.program, threads); });

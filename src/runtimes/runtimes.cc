@@ -22,3 +22,6 @@ const Runtime& named(const std::string& name) {
 }
 
 }  // namespace lasso::runtimes
+
+// Here, since this is the lowest room that has one.
+lasso::ModelRunner::~ModelRunner() = default;

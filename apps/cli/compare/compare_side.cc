@@ -123,8 +123,8 @@ void run_parts(const Operand& operand, const SideTask& task, const RunOptions& r
   }
   const Image image = load_picture(task.image, 640, 480);
   const lasso::Prompt prompt = make_prompt(task.prompt, image);
-  const OpenParts open = open_operand(operand, task.model, run);
-  Segmenter segmenter = make_segmenter(operand, open, run);
+  OpenParts open = open_operand(operand, task.model, run);
+  Segmenter segmenter = make_segmenter(operand, run, &open);
   OrderedJson info = engine_json(open.model.engine.info(), segmenter.threads());
   const RuntimeSettings settings = segmenter.runtime_settings();
   if (!settings.empty()) info["isa"] = settings_text(settings);

@@ -10,6 +10,7 @@
 #include "cli/exit_codes.h"
 #include "cli/values.h"
 #include "common/model_files.h"
+#include "core/stopwatch.h"
 #include "lasso/machine.h"
 #include "lasso/runtime.h"
 
@@ -272,9 +273,10 @@ OpenParts open_operand(const Operand& operand, const ModelOptions& model, const 
   return open_parts(parts, options, run);
 }
 
-lasso::Segmenter make_segmenter(const Operand& operand, const OpenParts& open,
-                                const RunOptions& run) {
-  lasso::Segmenter segmenter = make_segmenter(open, run.threads);
+lasso::Segmenter make_segmenter(const Operand& operand, const RunOptions& run, OpenParts* open) {
+  const Stopwatch watch;
+  lasso::Segmenter segmenter = make_segmenter(*open, run.threads);
+  open->model.load_ms += watch.milliseconds();
   if (!segmenter.has_encoder()) {
     usage_error("{}: there is no image encoder; expected ENCODER,DECODER", operand.text());
   }

@@ -57,9 +57,9 @@ RunOptions apply_variant(const Operand& operand, const RunOptions& run);
 // Opens its files, which are SAM's, with `model` for the rest, as `run`, which apply_variant()
 // returned, says.
 OpenParts open_operand(const Operand& operand, const ModelOptions& model, const RunOptions& run);
-// A segmenter of it. Throws Failure(kUsage) where it has no image encoder.
-lasso::Segmenter make_segmenter(const Operand& operand, const OpenParts& open,
-                                const RunOptions& run);
+// A segmenter of it, which also takes time to load. Throws Failure(kUsage) where it has no image
+// encoder.
+lasso::Segmenter make_segmenter(const Operand& operand, const RunOptions& run, OpenParts* open);
 
 }  // namespace lasso::app
 

@@ -412,7 +412,7 @@ Examples:
   lasso segment truck.jpg --save-embedding truck.safetensors
   lasso segment truck.jpg --load-embedding truck.safetensors --point 500,375 --multimask
   lasso segment truck.jpg --encoder encoder.onnx --decoder decoder.onnx --point 500,375
-  lasso segment truck.jpg --encoder encoder.onnx --decoder decoder.onnx --point 500,375 --runtime onnxruntime
+  lasso segment truck.jpg --encoder e.onnx --decoder d.onnx --point 500,375 --runtime onnxruntime
 )";
 
 }  // namespace

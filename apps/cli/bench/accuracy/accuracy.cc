@@ -340,8 +340,8 @@ VARIANT is fast (the default) or reference (plain loops, slow), a precision, a d
 instruction set, another runtime, or several of these with +, as with "lasso compare". A model is a
 FILE, or ENCODER,DECODER: files as "lasso segment" takes them with --encoder and --decoder, with a
 comma between them. Another runtime runs such ONNX models, and Lasso what is before and behind
-them. Each side runs in a process of its own. The report is a folder DIR/MODEL-TIME with report.html, results.json and results.csv; none
-is overwritten.
+them. Each side runs in a process of its own. The report is a folder DIR/MODEL-TIME with
+report.html, results.json and results.csv; none is overwritten.
 
 Exit status: 0 done, 1 some images failed, 6 a candidate is below --min-iou or --min-lowest-iou, or
 all masks are empty; else as with "lasso segment".

@@ -134,8 +134,8 @@ void serve(const Operand& operand, const ModelOptions& model, const RunOptions& 
            Parent* parent) {
   parent->receive();  // asks for the model
   const RunOptions run = apply_variant(operand, run_options);
-  const OpenParts open = open_operand(operand, model, run);
-  lasso::Segmenter segmenter = make_segmenter(operand, open, run);
+  OpenParts open = open_operand(operand, model, run);
+  lasso::Segmenter segmenter = make_segmenter(operand, run, &open);
   parent->send(RecordKind::kInfo, info_json(operand, open, run, segmenter));
   while (true) {
     const Record request = parent->receive();

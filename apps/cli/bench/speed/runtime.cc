@@ -72,7 +72,7 @@ class LassoRuntime : public SpeedRuntime {
         image_(load_picture(setup.image, 0, 0)),
         pictures_(image_),
         parts_(open_candidate(operand, setup, run_)),
-        segmenter_(make_segmenter(operand, parts_, run_)) {}
+        segmenter_(make_segmenter(operand, run_, &parts_)) {}
 
   OrderedJson info() const override {
     const EngineInfo& info = engine().info();

@@ -283,7 +283,7 @@ Examples:
   lasso bench speed --candidate sam_vit_b_01ec64.pth@int8 --layers
   lasso bench speed --candidate random:vit_b@cuda+bf16 --candidate random:vit_b@cuda+fp16
   lasso bench speed --candidate yolov7.onnx --candidate yolov7.onnx@onnxruntime
-  lasso bench speed --candidate encoder.onnx,decoder.onnx --candidate encoder.onnx,decoder.onnx@onnxruntime
+  lasso bench speed --candidate enc.onnx,dec.onnx --candidate enc.onnx,dec.onnx@onnxruntime
   lasso bench speed --candidate sam_vit_h.lasso --candidate part_1.lasso,part_2.lasso,decoder.onnx
   lasso bench speed --model sam_vit_h_4b8939.pth --image photo.jpg --baseline pytorch.json
 )";
