@@ -215,10 +215,12 @@ avx512, avx512_vnni or avx512_bf16 (the fast kernels with no better instructions
 lower, still holds), or a GPU's, such as sm_80; another runtime, onnxruntime, for ONNX models; or
 several of these with +, as in model.pth@int8+avx2 or model.onnx@onnxruntime+cuda. The reference
 kernels run on the CPU, whatever --device is. An engine file has its precision and device, and no
-reference kernels to be compared with.
+reference kernels to be compared with. A SAM model may be ENCODER,DECODER: files as "lasso segment"
+takes them with --encoder and --decoder, with a comma between them.
 Two SAM models see the same picture and prompt; any other models, and with --program, --inputs,
 --seed or --size SAM's programs, too, get the same tensors: those of --inputs, and random ones
-for the rest (floats in [0, 1), integers 0 or 1). Inputs and outputs are the same that have the
+for the rest (floats in [0, 1), integers 0 or 1; inputs whose values are sizes, such as
+orig_im_size, are as large as outputs usually are). Inputs and outputs are the same that have the
 same name, and else the only ones that fit by type and shape, where the channels may be at another
 place. Each side is a process of its own.
 The relative error of a layer or output is |A-B| / |B| in Euclidean norms; --tolerance limits it,
@@ -232,6 +234,7 @@ Examples:
   lasso compare model.pth converted.safetensors --tolerance 1e-6 --json
   lasso compare model.pth@cuda+bf16 model.pth --min-iou 0.99
   lasso compare yolov7.onnx yolov7.onnx@onnxruntime --layers
+  lasso compare model.pth encoder.onnx,decoder.onnx@onnxruntime
   lasso compare yolov7.lasso yolov7.onnx --inputs images.npz --atol 0.01 --rtol 0.01
   lasso compare sam_vit_b.pth encoder.onnx --program image_encoder
 )";
