@@ -109,6 +109,15 @@ class BenchTest(PartsTest):
         self.assertTrue(report["within_limits"])
 
 
+@unittest.skipIf(HAS_ONNXRUNTIME, "the build has ONNX Runtime")
+@unittest.skipUnless(DECODER.exists(), "no reference data")
+class WithoutRuntimeTest(PartsTest):
+    def test_it_says_how_to_get_it(self):
+        line = self.error(UNSUPPORTED, "segment", IMAGE, *POINT, "--encoder", ENCODER, "--decoder", DECODER,
+                          "--runtime", "onnxruntime")
+        self.assertIn("script/setup-onnxruntime", line)
+
+
 @needs_onnxruntime
 @unittest.skipUnless(DECODER.exists(), "no reference data")
 class RuntimeTest(PartsTest):

@@ -178,7 +178,7 @@ bool names_device(const Operand& operand) {
 Operand on_device(const Operand& operand, const std::string& device) {
   const std::string variant =
       operand.variant == "fast" ? device : fmt::format("{}+{}", device, operand.variant);
-  const Operand result = operand.with_variant(variant);
+  Operand result = operand.with_variant(variant);
   check_contradictions(result.text(), split(variant));
   return result;
 }
