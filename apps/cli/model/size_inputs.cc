@@ -14,7 +14,28 @@ SymbolSizes previewed(const ModelOptions& model) {
   const EnginePreview preview = Engine::preview(model.model, model_options(model, {}));
   if (preview.info.programs.empty()) return {};
   const std::vector<ArgumentInfo>& arguments = preview.info.programs.front().arguments;
-  return size_inputs(arguments, arguments);
+  std::vector<ArgumentInfo> outputs;
+  for (const ArgumentInfo& argument : arguments) {
+    const bool is_input =
+        argument.role == ArgumentRole::kInput || argument.role == ArgumentRole::kSizes;
+    if (!is_input) outputs.push_back(argument);
+  }
+  return size_inputs(arguments, outputs);
+}
+
+// Where no profile says a size, the largest number that stands in outputs' shapes.
+std::int64_t likely_size(const std::vector<ArgumentInfo>& outputs) {
+  const std::int64_t typical = typical_size(outputs);
+  if (typical > 1) return typical;
+  std::int64_t largest = 1;
+  std::int64_t most = SizeRange::kMost;
+  for (const ArgumentInfo& output : outputs) {
+    for (const SizeRange& range : output.profile) most = std::min(most, range.max);
+    for (const std::string& dim : output.shape) {
+      if (is_number(dim)) largest = std::max<std::int64_t>(largest, std::stoll(dim));
+    }
+  }
+  return std::min(largest, most);
 }
 
 }  // namespace
@@ -31,7 +52,7 @@ SymbolSizes size_inputs(const std::vector<ArgumentInfo>& inputs,
                         const std::vector<ArgumentInfo>& outputs) {
   SymbolSizes sizes;
   for (const ArgumentInfo& input : inputs) {
-    if (input.role == ArgumentRole::kSizes) sizes[input.name] = typical_size(outputs);
+    if (input.role == ArgumentRole::kSizes) sizes[input.name] = likely_size(outputs);
   }
   return sizes;
 }

@@ -13,10 +13,11 @@
 
 namespace lasso::app {
 
-// As large as the sizes that outputs usually have.
+// The largest size for which kernels of an output's symbol are chosen.
 std::int64_t typical_size(const std::vector<ArgumentInfo>& outputs);
 
-// A typical value for each such input, by name.
+// A value for each such input, by name: as large as outputs usually are, or as the largest number
+// in their shapes.
 SymbolSizes size_inputs(const std::vector<ArgumentInfo>& inputs,
                         const std::vector<ArgumentInfo>& outputs);
 // The same for the ONNX model that model.model names, which another runtime runs, by how Lasso
