@@ -68,8 +68,8 @@ def view(pictures, scale, offset, mirrored):
     owner = pictures["owner"][rows[:, None, None], row[:, :, None], column[:, None]]
     owner = torch.where(inside, owner, LAYERS)
     x, y = torch.minimum(x.clamp(min=0.5), width - 0.5), torch.minimum(y.clamp(min=0.5), height - 0.5)
-    grid = torch.stack(((x / 256.0 - 1.0)[:, None].expand(owner.shape), (y / 256.0 - 1.0)[:, :, None].expand(owner.shape)),
-                       -1)
+    x, y = (x / 256.0 - 1.0)[:, None], (y / 256.0 - 1.0)[:, :, None]
+    grid = torch.stack((x.expand(owner.shape), y.expand(owner.shape)), -1)
     image = F.grid_sample(pictures["image"].float() / 255.0, grid, align_corners=False)
     return torch.where(inside[:, None], image, GREY), owner
 

@@ -15,7 +15,8 @@ def main(source, target):
     model = detector.Model(detector.tiny_description(len(scene_params.KINDS)), scene_params.KINDS)
     model.load_state_dict(torch.load(source, map_location="cpu")["average"])
     detector.save_checkpoint(model, target)
-    print(f"{sum(p.numel() for p in model.parameters())} parameters, {pathlib.Path(target).stat().st_size / 1e6:.2f} MB")
+    number, size = sum(p.numel() for p in model.parameters()), pathlib.Path(target).stat().st_size
+    print(f"{number} parameters, {size / 1e6:.2f} MB")
 
 
 if __name__ == "__main__":

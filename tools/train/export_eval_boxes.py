@@ -1,9 +1,9 @@
 """Writes the boxes of the evaluation set for detectors: `python export_eval_boxes.py ../../models/eval`.
 
-annotations.json there holds at most ten objects per picture. This renders the same seeds again and writes instances.json
-in COCO's format with all of them: bbox is [first column, first row, columns, rows], categories are scene_params.KINDS.
-Objects below the set's rule (few pixels to see, or mostly hidden) are iscrowd, so that they count neither as found nor
-as missed; what shows fewer than MIN_CROWD pixels is left out.
+annotations.json there holds at most ten objects per picture. This renders the same seeds again and writes
+instances.json in COCO's format with all of them: bbox is [first column, first row, columns, rows], categories are
+scene_params.KINDS. Objects below the set's rule (few pixels to see, or mostly hidden) are iscrowd, so that they count
+neither as found nor as missed; what shows fewer than MIN_CROWD pixels is left out.
 """
 
 import argparse

@@ -1,8 +1,9 @@
 """Trains lasso-tiny-detector: `python train_detector.py --state DIR --minutes M --total-minutes T [--resume]`.
 
 Scenes are rendered into a pool while the model trains; every step draws views of a batch of them. The learning rate
-follows a cosine over the total training time, so that a run may be split: --resume goes on from the state in DIR, and --finish
-lets the last part end the schedule. A moving average of the weights is what ships. With --eval FOLDER the average is measured at the end.
+follows a cosine over the total training time, so that a run may be split: --resume goes on from the state in DIR, and
+--finish lets the last part end the schedule. A moving average of the weights is what ships. With --eval FOLDER the
+average is measured at the end.
 """
 
 import argparse
