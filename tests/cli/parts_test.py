@@ -45,6 +45,21 @@ class PartsTest(CliTest):
                           "--decoder", DECODER, *POINT)
         self.assertIn("engine 1 of 2 of the image encoder is of the family \"sam\"", line)
 
+    def test_saved_embeddings(self):
+        """The decoder alone takes what was made for it."""
+        self.expect(DONE, "build", "--encoder", ENCODER, "--decoder", DECODER, "-o", "pair.lasso", "-q")
+        self.expect(DONE, "build", ENCODER, "-o", "e.lasso", "-q")
+        for name, model in {"files": ("--encoder", ENCODER, "--decoder", DECODER), "engine": ("--model", "pair.lasso"),
+                            "chain": ("--encoder", "e.lasso", "--decoder", DECODER),
+                            "checkpoint": ("--encoder", ENCODER, "--model", MODEL)}.items():
+            expected = self.logits(IMAGE, *model, "--save-embedding", name + ".safetensors")
+            own = ("--model", MODEL) if name == "checkpoint" else ("--decoder", DECODER)
+            seen = self.logits("--load-embedding", name + ".safetensors", *own)
+            self.assertEqual(seen, expected, name)
+        line = self.error(SOME_FAILED, "segment", "--load-embedding", "checkpoint.safetensors", "--decoder", DECODER, *POINT,
+                          "--format", "none")
+        self.assertIn("expected the same encoder and decoder, or its decoder alone", line)
+
     def test_arrays(self):
         array = GOLDEN / "image0_embedding.npy"
         self.check("--decoder", DECODER, "--load-embedding", array)
@@ -74,7 +89,9 @@ class PartsTest(CliTest):
                 (("--role", "image=x"), "is for the models of --encoder and --decoder"),
                 (("--decoder", DECODER, "--encoder", ENCODER, "--role", "image"), "expected ROLE=NAME"),
                 (("--decoder", DECODER, "--encoder", ENCODER, "--role", "picture=x"), "is no role"),
-                (("--decoder", DECODER, "--encoder", ENCODER, "--role", "image=x"), "no model has"),
+                (("--decoder", DECODER, "--encoder", ENCODER, "--role", "image=x"), "encoder.onnx takes image"),
+                (("--decoder", DECODER, "--encoder", ENCODER, "--role", "mask_input=point_coords"),
+                 "can't be mask_input"),
                 (("--decoder", ENCODER, "--encoder", ENCODER), "no mask decoder"),
                 (("--decoder", DECODER, "--encoder", DECODER), "given as an image encoder"),
                 (("--decoder", DECODER, "--encoder", ENCODER, "--precision", "int8", "--image-size", "1,1"),

@@ -348,8 +348,32 @@ TEST_F(SmallParts, UnclearRolesAreStated) {
   parts.roles = {{"point_cords", "b"}};
   EXPECT_ERROR(assemble(parts), ErrorCode::kInvalidArgument, "no role of an input or output");
   parts.roles = {{"point_coords", "b"}};
-  EXPECT_ERROR(assemble(parts), ErrorCode::kInvalidArgument, "no model has an input or output");
+  EXPECT_ERROR(assemble(parts), ErrorCode::kInvalidArgument,
+               "point_coords is said to be \"b\", and no model has such a value: " + parts.decoder +
+                   " takes point_labels, image_embeddings, point_coords, ");
   parts.roles = {{"point_coords", "point_coords"}, {"low_res_masks", "low"}};
+  EXPECT_NO_THROW(assemble(parts));
+}
+
+TEST_F(SmallParts, RolesThatDoNotFitAreRefused) {
+  ModelParts parts = decoder({});
+  const auto expect = [&](const char* role, const char* name, const std::string& message) {
+    parts.roles = {{role, name}};
+    EXPECT_ERROR(assemble(parts), ErrorCode::kInvalidArgument, message);
+  };
+  expect("point_labels", "mask_input",
+         "input \"mask_input\" float32 [1, 1, 8, 8] can't be point_labels; it takes");
+  expect("mask_input", "scores", "no model has such a value");  // that is an output
+  expect("image", "point_coords", "no ONNX model that has it is given");
+  expect("low_res_masks", "scores", "output \"scores\" can't be low_res_masks");
+  expect("iou_predictions", "low", "output \"low\" can't be iou_predictions");
+  expect("masks", "low", "output \"low\" can't be masks");
+  parts.roles = {{"point_coords", "point_coords"}, {"point_labels", "point_coords"}};
+  EXPECT_ERROR(assemble(parts), ErrorCode::kInvalidArgument, "can't be point_labels");
+
+  parts.encoders = {write("encoder.onnx", test::plain_encoder())};
+  expect("image_embeddings", "images", "encoder.onnx gives image_embeddings; ");
+  parts.roles = {{"image", "images"}, {"image_embeddings", "image_embeddings"}};
   EXPECT_NO_THROW(assemble(parts));
 }
 

@@ -78,11 +78,43 @@ inline std::string stretching_encoder() {
   return onnx_model(onnx_graph(parts));
 }
 
+// What PyTorch's exporter makes of repeating an embedding: how many dimensions are missing is asked
+// at run time, and one of two graphs gives "image".
+inline void add_repetition(OnnxGraphParts& parts) {
+  const auto scalar = [](const std::string& name, std::int64_t value) {
+    return onnx_tensor(name, kInt64, {}) + wire_bytes(9, raw_bytes(std::vector{value}));
+  };
+  const auto branch = [](const std::string& name, const OnnxGraphParts& graph) {
+    return onnx_attribute(name, 5, wire_bytes(6, onnx_graph(graph)));
+  };
+  OnnxGraphParts more;
+  more.nodes = {onnx_node("Abs", {"surplus"}, {"missing"}, "missing"),
+                onnx_node("Reshape", {"missing", "row"}, {"count"}, "count"),
+                onnx_node("Expand", {"one", "count"}, {"ones"}, "ones"),
+                onnx_node("Concat", {"ones", "shape"}, {"longer"}, "longer",
+                          {onnx_attribute("axis", 2, wire_number(3, 0))}),
+                onnx_node("Reshape", {"image_embeddings", "longer"}, {"reshaped"}, "reshaped")};
+  more.outputs = {onnx_value("reshaped", kFloat, {})};
+  OnnxGraphParts same;
+  same.nodes = {onnx_node("Identity", {"image_embeddings"}, {"same"}, "same")};
+  same.outputs = {onnx_value("same", kFloat, {})};
+  parts.initializers.insert(parts.initializers.end(),
+                            {scalar("four", 4), scalar("zero", 0), onnx_integers("row", {-1}),
+                             onnx_integers("one", {1})});
+  parts.nodes.insert(parts.nodes.end(),
+                     {onnx_node("Shape", {"image_embeddings"}, {"shape"}, "shape"),
+                      onnx_node("Size", {"shape"}, {"rank"}, "rank"),
+                      onnx_node("Sub", {"rank", "four"}, {"surplus"}, "surplus"),
+                      onnx_node("Less", {"surplus", "zero"}, {"is_less"}, "less"),
+                      onnx_node("If", {"is_less"}, {"image"}, "repeat",
+                                {branch("then_branch", more), branch("else_branch", same)})});
+}
+
 struct OnnxDecoderParts {
   std::int64_t masks = 4;
   bool takes_mask = true;
   bool takes_size = true;
-  bool has_queries = false;
+  bool has_queries = false;  // as EfficientSAM's, with its nodes of the type If
   bool scores_first = false;
   bool low_res = true;  // else masks of the original size alone
   std::int64_t points = -1;
@@ -114,16 +146,18 @@ inline std::string sum_decoder(const OnnxDecoderParts& of = {}) {
   const auto keep = [](std::int64_t value) {
     return std::vector<std::string>{onnx_attribute("keepdims", 2, wire_number(3, value))};
   };
-  parts.nodes = {onnx_node("ReduceSum", {"image_embeddings"}, {"e"}, "e", keep(1)),
-                 onnx_node("ReduceSum", {"point_coords", "coordinates"}, {"p0"}, "p0", keep(0)),
-                 onnx_node("Reshape", {"p0", "as_masks"}, {"p"}, "p"),
-                 onnx_node("ReduceSum", {of.labels, "each"}, {"l0"}, "l0", keep(0)),
-                 onnx_node("Mul", {"l0", "thousand"}, {"l1"}, "l1"),
-                 onnx_node("Reshape", {"l1", "as_masks"}, {"l"}, "l"),
-                 onnx_node("Reshape", {"l0", "as_iou"}, {"l2"}, "l2"),
-                 onnx_node("Add", {"ramp", "e"}, {"a"}, "a"),
-                 onnx_node("Add", {"a", "p"}, {"b"}, "b"),
-                 onnx_node("Add", {"iou", "l2"}, {"scores"}, "scores")};
+  parts.nodes = {
+      onnx_node("ReduceSum", {queries ? "image" : "image_embeddings"}, {"e"}, "e", keep(1)),
+      onnx_node("ReduceSum", {"point_coords", "coordinates"}, {"p0"}, "p0", keep(0)),
+      onnx_node("Reshape", {"p0", "as_masks"}, {"p"}, "p"),
+      onnx_node("ReduceSum", {of.labels, "each"}, {"l0"}, "l0", keep(0)),
+      onnx_node("Mul", {"l0", "thousand"}, {"l1"}, "l1"),
+      onnx_node("Reshape", {"l1", "as_masks"}, {"l"}, "l"),
+      onnx_node("Reshape", {"l0", "as_iou"}, {"l2"}, "l2"),
+      onnx_node("Add", {"ramp", "e"}, {"a"}, "a"),
+      onnx_node("Add", {"a", "p"}, {"b"}, "b"),
+      onnx_node("Add", {"iou", "l2"}, {"scores"}, "scores")};
+  if (queries) add_repetition(parts);
   const auto points = [&](std::vector<std::int64_t> sizes) {
     if (queries) sizes.insert(sizes.begin(), 1);
     return onnx_sizes(sizes);

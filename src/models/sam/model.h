@@ -31,6 +31,8 @@ struct SamModel {
   SamInterface interface;
   Preprocess preprocess;
   std::string hash;  // of the weights and the configuration
+  // What `hash` is of a model that has this decoder and no imported encoder; empty: the same.
+  std::string decoder_hash;
   std::string precision =
       "fp32";  // "fp16", "bf16", "int8" or "auto", which its layers' attributes spell out
   std::uint64_t parameters = 0;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/check.h"
+#include "core/checksum.h"
 #include "core/json_fields.h"
 #include "core/memory.h"
 #include "engine/file/engine_file.h"
@@ -225,6 +226,11 @@ void read_parts_of(FieldReader& description, SamModel& model, const std::string&
   model.config = config_of(parts, path);
   model.parameters = static_cast<std::uint64_t>(parts.parameters);
   model.parts = parts.name;
+  if (!description.has("decoder_hash")) return;
+  const std::string where = description.where("decoder_hash");
+  read_value(description.at("decoder_hash"), model.decoder_hash, where);
+  LASSO_CHECK(model.decoder_hash.size() == 2 * sizeof(Digest), ErrorCode::kCorruptFile,
+              "{} is \"{}\", and no hash", where, model.decoder_hash);
 }
 
 SamModel read_record(const engine::LoadedEngine& engine, const std::string& path) {
@@ -252,10 +258,9 @@ SamModel read_record(const engine::LoadedEngine& engine, const std::string& path
   return model;
 }
 
-// Of a model that is described by the JSON under the key.
-engine::ModelRecord record_of(const char* key, Json own, const Preprocess& preprocess,
+engine::ModelRecord record_of(Json description, const Preprocess& preprocess,
                               const std::string& hash) {
-  const Json description = {{key, std::move(own)}, {"preprocess", write_fields(preprocess)}};
+  description["preprocess"] = write_fields(preprocess);
   engine::ModelRecord record;
   record.family = kFamily;
   record.hash = hash;
@@ -283,12 +288,13 @@ SamInterface interface_of(const graph::Graph* encoder, const graph::Graph* decod
 
 engine::ModelRecord record_of(const SamConfig& config, const Preprocess& preprocess,
                               const std::string& hash) {
-  return record_of("config", write_fields(config), preprocess, hash);
+  return record_of(Json{{"config", write_fields(config)}}, preprocess, hash);
 }
 
 engine::ModelRecord record_of(const ImportedParts& parts, const Preprocess& preprocess,
-                              const std::string& hash) {
-  return record_of("parts", write_fields(parts), preprocess, hash);
+                              const std::string& hash, const std::string& decoder_hash) {
+  return record_of(Json{{"parts", write_fields(parts)}, {"decoder_hash", decoder_hash}}, preprocess,
+                   hash);
 }
 
 SamConfig config_of(const ImportedParts& parts, const std::string& source) {

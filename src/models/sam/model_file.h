@@ -24,7 +24,7 @@ struct ImportedParts {
 // Throws kCorruptFile, with `source` in the message, unless sizes are sane.
 SamConfig config_of(const ImportedParts& parts, const std::string& source);
 engine::ModelRecord record_of(const ImportedParts& parts, const Preprocess& preprocess,
-                              const std::string& hash);
+                              const std::string& hash, const std::string& decoder_hash);
 
 // What an engine's file says of a model: its configuration and preprocessing in the description.
 // The second also has the precision and, where it was measured, the accuracy.

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <span>
 #include <utility>
 
 #include "core/check.h"
@@ -38,19 +39,55 @@ OnnxModel read_part(const ModelSource& source, const char* what) {
   return onnx::read_model(source);
 }
 
-// Throws kInvalidArgument for a stated name that no model has.
-void check_stated(const StatedRoles& stated, const std::vector<OnnxModel>& models) {
+using Values = std::vector<OnnxValueInfo>;
+
+std::string names_in(const Values& values) {
+  std::vector<std::string> names;
+  for (const OnnxValueInfo& value : values) names.push_back(printable(value.name, 60));
+  return fmt::format("{}", fmt::join(names, ", "));
+}
+
+// Where a role's value stands: among the inputs or outputs of a model, if there is that model.
+struct Place {
+  const OnnxModel* model = nullptr;
+  bool is_output = false;
+
+  const Values& values() const { return is_output ? model->graph.outputs : model->graph.inputs; }
+};
+
+// Throws kInvalidArgument for a stated name that no value has where its role has one.
+void check_stated(const StatedRoles& stated, std::span<const OnnxModel> encoders,
+                  const OnnxModel* decoder) {
+  const auto places_of = [&](Role role) -> std::vector<Place> {
+    switch (role) {
+      case Role::kImage:
+        return {{encoders.empty() ? nullptr : &encoders.front(), false}};
+      case Role::kEmbeddings:
+        return {{encoders.empty() ? nullptr : &encoders.back(), true}, {decoder, false}};
+      case Role::kLowRes:
+      case Role::kMasks:
+      case Role::kIou:
+        return {{decoder, true}};
+      default:
+        return {{decoder, false}};
+    }
+  };
   for (const auto& [role, name] : stated) {
-    const auto has = [&wanted = name](const std::vector<OnnxValueInfo>& values) {
-      return std::any_of(values.begin(), values.end(),
-                         [&](const OnnxValueInfo& value) { return value.name == wanted; });
-    };
-    const bool is_there = std::any_of(models.begin(), models.end(), [&](const OnnxModel& model) {
-      return has(model.graph.inputs) || has(model.graph.outputs);
-    });
+    bool is_there = false;
+    std::vector<std::string> known;
+    for (const Place& place : places_of(role)) {
+      if (place.model == nullptr) continue;
+      is_there |= std::any_of(place.values().begin(), place.values().end(),
+                              [&wanted = name](const auto& value) { return value.name == wanted; });
+      known.push_back(fmt::format("{} {} {}", place.model->path,
+                                  place.is_output ? "gives" : "takes", names_in(place.values())));
+    }
+    LASSO_CHECK(!known.empty(), ErrorCode::kInvalidArgument,
+                "{} is said to be \"{}\", and no ONNX model that has it is given", name_of(role),
+                printable(name, 60));
     LASSO_CHECK(is_there, ErrorCode::kInvalidArgument,
-                "{} is said to be \"{}\", and no model has an input or output of that name",
-                name_of(role), printable(name));
+                "{} is said to be \"{}\", and no model has such a value: {}", name_of(role),
+                printable(name, 60), fmt::join(known, "; "));
   }
 }
 
@@ -74,7 +111,7 @@ class PartsDescription final : public ModelDescription {
   }
 
   engine::ModelRecord record() const override {
-    return sam::record_of(info_, preprocess_preset(preprocess_), hash_);
+    return sam::record_of(info_, preprocess_preset(preprocess_), hash_, decoder_hash_);
   }
   graph::Module programs() const override { return module_; }
   std::uint64_t build_memory(bool into_file) const override {
@@ -154,7 +191,6 @@ class PartsDescription final : public ModelDescription {
 
   void read(const Parts& parts, const DescribeOptions& options) {
     std::vector<std::string> names;
-    Checksum sum;
     for (const ModelSource& source : parts.encoders) {
       models_.push_back(read_part(source, "image encoder"));
       names.push_back(file_name(source));
@@ -164,22 +200,33 @@ class PartsDescription final : public ModelDescription {
       models_.push_back(read_part(*parts.decoder, "mask decoder"));
       names.push_back(file_name(*parts.decoder));
     }
-    for (const OnnxModel& model : models_) {
-      sum.update(onnx::hash_of(model, {}, {}));
-      info_.parameters += onnx::parameter_count(model);
-    }
+    for (const OnnxModel& model : models_) info_.parameters += onnx::parameter_count(model);
     if (parts.model) {
       checkpoint_ = sam::checkpoint_of(*parts.model, options, "a decoder for ONNX encoders");
       names.push_back(file_name(*parts.model));
-      sum.update(sam::fingerprint(*checkpoint_));
       info_.parameters += sam::parameter_count(checkpoint_->config);
     }
-    for (const auto& [role, name] : roles_) sum.update(fmt::format("{}={};", name_of(role), name));
-    hash_ = to_hex(sum.digest());
+    hash_ = hash_of(0);
+    decoder_hash_ = has_onnx_decoder() ? hash_of(encoder_count_) : sam::fingerprint(*checkpoint_);
     info_.name = fmt::format("{}", fmt::join(names, " + "));
-    check_stated(roles_, models_);
+    check_stated(roles_, std::span(models_).first(encoder_count_),
+                 has_onnx_decoder() ? &models_.back() : nullptr);
     if (has_onnx_decoder()) shape_ = decoder_shape(models_.back(), roles_);
     if (checkpoint_) module_ = sam::describe(*checkpoint_);
+  }
+
+  // Of all but the first models, with the roles of their values.
+  std::string hash_of(std::size_t first) const {
+    Checksum sum;
+    for (std::size_t i = first; i < models_.size(); ++i) {
+      sum.update(onnx::hash_of(models_[i], {}, {}));
+    }
+    if (checkpoint_) sum.update(sam::fingerprint(*checkpoint_));
+    for (const auto& [role, name] : roles_) {
+      if (role == Role::kImage && first > 0) continue;  // the decoder has none
+      sum.update(fmt::format("{}={};", name_of(role), name));
+    }
+    return to_hex(sum.digest());
   }
 
   bool has_onnx_decoder() const { return models_.size() > encoder_count_; }
@@ -271,6 +318,7 @@ class PartsDescription final : public ModelDescription {
   sam::ImportedParts info_;
   std::string preprocess_;
   std::string hash_;
+  std::string decoder_hash_;
 };
 
 }  // namespace

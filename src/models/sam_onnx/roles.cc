@@ -227,6 +227,11 @@ std::map<Role, std::size_t> assign_inputs(const OnnxModel& model, const StatedRo
     for (const std::size_t i : candidates) {
       if (name(i) == stated_name) assign(role, i);
     }
+    for (const std::size_t i : needed_inputs(model)) {
+      LASSO_CHECK(name(i) != stated_name || found.count(role) > 0, ErrorCode::kInvalidArgument,
+                  "{}: input {} can't be {}; it takes {}", model.path,
+                  to_text(model.graph.inputs[i]), name_of(role), list_of_inputs(model));
+    }
   }
   const auto is_open = [&](const auto& entry) { return found.count(entry.first) == 0; };
   for (auto only = fitting.begin(); only != fitting.end();) {
@@ -331,9 +336,25 @@ std::vector<std::size_t> outputs_where(const graph::Graph& graph,
   return places;
 }
 
+// Throws kInvalidArgument where the output that is stated to have a role does not fit.
+void check_output(Role role, const std::vector<std::size_t>& fitting, const OnnxModel& model,
+                  const graph::Graph& graph, const StatedRoles& stated,
+                  const std::string& expected) {
+  const auto given = stated.find(role);
+  if (given == stated.end()) return;
+  for (std::size_t i = 0; i < graph.outputs.size(); ++i) {
+    const bool is_meant = graph.value(graph.outputs[i]).name == given->second;
+    const bool does_fit = std::find(fitting.begin(), fitting.end(), i) != fitting.end();
+    LASSO_CHECK(!is_meant || does_fit, ErrorCode::kInvalidArgument,
+                "{}: output \"{}\" can't be {}: it gives {}, and {} is expected", model.path,
+                printable(given->second, 60), name_of(role), list_of_outputs(graph), expected);
+  }
+}
+
 std::size_t choose_output(Role role, const std::vector<std::size_t>& fitting,
                           const OnnxModel& model, const graph::Graph& graph,
                           const StatedRoles& stated, const std::string& expected) {
+  check_output(role, fitting, model, graph, stated, expected);
   const auto output = choose(role, fitting, stated,
                              [&](std::size_t i) { return graph.value(graph.outputs[i]).name; });
   LASSO_CHECK(output || fitting.empty(), ErrorCode::kInvalidArgument,
@@ -377,9 +398,11 @@ DecoderOutputs find_decoder_outputs(const OnnxModel& model, const graph::Graph& 
       graph, [&](const graph::Shape& shape) { return are_masks(shape) && !are_low_res(shape); });
   DecoderOutputs outputs;
   outputs.is_low_res = !low_res.empty() || others.empty();
-  outputs.masks = choose_output(
-      outputs.is_low_res ? Role::kLowRes : Role::kMasks, outputs.is_low_res ? low_res : others,
-      model, graph, stated, fmt::format("float of {} dimensions, the last two {}", rank, 4 * grid));
+  const std::string size = fmt::format("float of {} dimensions, the last two {}", rank, 4 * grid);
+  check_output(Role::kLowRes, low_res, model, graph, stated, size);
+  check_output(Role::kMasks, others, model, graph, stated, "masks of another size");
+  outputs.masks = choose_output(outputs.is_low_res ? Role::kLowRes : Role::kMasks,
+                                outputs.is_low_res ? low_res : others, model, graph, stated, size);
   const graph::Shape& masks = graph.value(graph.outputs[outputs.masks]).shape;
   const auto scores = outputs_where(graph, [&](const graph::Shape& shape) {
     return shape.size() == rank - 2 && shape.back() == masks[masks.size() - 3];

@@ -246,6 +246,7 @@ EncodedElsewhere encode_elsewhere(const std::shared_ptr<const sam::SamModel>& mo
   sum.update(model->hash);
   for (const Model& engine : engines) sum.update(engine.record.hash);
   all->hash = to_hex(sum.digest());
+  if (all->decoder_hash.empty()) all->decoder_hash = model->hash;
   all->interface.encoder = true;
   all->interface.images = false;
   result.model = std::move(all);

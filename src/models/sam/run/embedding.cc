@@ -82,14 +82,15 @@ void save_embedding(const Embedding::Impl& impl, const std::string& path) {
   std::vector<float> planes(cells * channels);
   transpose(impl.data(), cells, channels, planes.data());
   const TensorView view{DType::kF32, {1, impl.channels, impl.grid, impl.grid}, planes.data()};
-  write_safetensors(path, {{kTensor, view}},
-                    {{"format", kFormat},
-                     {"image_width", std::to_string(impl.image_width)},
-                     {"image_height", std::to_string(impl.image_height)},
-                     {"image_size", std::to_string(impl.image_size)},
-                     {"preprocess", impl.preprocess},
-                     {"range", to_text(impl.range)},
-                     {"model_hash", impl.model_hash}});
+  Metadata metadata{{"format", kFormat},
+                    {"image_width", std::to_string(impl.image_width)},
+                    {"image_height", std::to_string(impl.image_height)},
+                    {"image_size", std::to_string(impl.image_size)},
+                    {"preprocess", impl.preprocess},
+                    {"range", to_text(impl.range)},
+                    {"model_hash", impl.model_hash}};
+  if (!impl.decoder_hash.empty()) metadata["decoder_hash"] = impl.decoder_hash;
+  write_safetensors(path, {{kTensor, view}}, metadata);
 }
 
 Embedding load_embedding(const std::string& path) {
@@ -108,6 +109,9 @@ Embedding load_embedding(const std::string& path) {
   impl->preprocess = metadata.text("preprocess");
   impl->range = metadata.range("range");
   impl->model_hash = metadata.text("model_hash");
+  if (file.metadata.count("decoder_hash") > 0) {
+    impl->decoder_hash = metadata.text("decoder_hash");
+  }
   LASSO_CHECK(file.weights.contains(kTensor), ErrorCode::kCorruptFile,
               "{}: there is no tensor \"{}\"", path, kTensor);
   const Tensor tensor = file.weights.dense(kTensor);
@@ -178,6 +182,7 @@ Embedding embedding_from_array(const TensorView& array, const SamModel& model, i
   impl->channels = config.prompt_dim;
   impl->preprocess = model.preprocess.name;
   impl->model_hash = model.hash;
+  impl->decoder_hash = model.decoder_hash;
   impl->values = AlignedBuffer(values.size() * sizeof(float));
   const auto side = static_cast<std::size_t>(config.grid());
   transpose(values.data(), static_cast<std::size_t>(config.prompt_dim), side * side, impl->data());

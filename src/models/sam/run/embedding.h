@@ -26,6 +26,7 @@ struct Embedding::Impl {
   std::string preprocess;  // name of the preset
   std::optional<ValueRange> range;
   std::string model_hash;
+  std::string decoder_hash;  // SamModel::decoder_hash
   // float32 [grid, grid, channels]: on the host, or on a device, from which they come to the host
   // when they are read there for the first time. The device's are complete.
   mutable AlignedBuffer values;

@@ -190,6 +190,7 @@ std::shared_ptr<Embedding::Impl> Predictor::new_embedding(const ImageView& image
   impl->preprocess = model_->preprocess.name;
   impl->range = image.range;
   impl->model_hash = model_->hash;
+  impl->decoder_hash = model_->decoder_hash;
   if (is_on_device()) {
     impl->device = session_.device();
     impl->device_values = embedding_blocks_->take();

@@ -19,8 +19,11 @@ void Predictor::check_embedding(const Embedding& embedding) const {
   LASSO_CHECK(Access::impl(embedding) != nullptr, ErrorCode::kInvalidArgument,
               "the embedding is empty");
   const Embedding::Impl& e = *Access::impl(embedding);
-  LASSO_CHECK(e.model_hash == model_->hash, ErrorCode::kInvalidArgument,
-              "the embedding was made by another model (hash {}, and this model's is {})",
+  // A decoder without an encoder takes what was made for it.
+  LASSO_CHECK(e.model_hash == model_->hash || e.decoder_hash == model_->hash,
+              ErrorCode::kInvalidArgument,
+              "the embedding was made by another model (hash {}, and this model's is {}): expected "
+              "the same encoder and decoder, or its decoder alone",
               e.model_hash, model_->hash);
   LASSO_CHECK(e.preprocess == model_->preprocess.name, ErrorCode::kInvalidArgument,
               "the embedding's image was prepared by \"{}\", and this engine prepares by \"{}\"",
