@@ -5,7 +5,7 @@
 
 #include "api/engine_impl.h"
 #include "core/check.h"
-#include "core/file.h"
+#include "core/file_set.h"
 #include "core/guard.h"
 #include "models/onnx/clean/clean.h"
 #include "models/onnx/family.h"
@@ -68,22 +68,25 @@ OnnxExport export_onnx(const std::string& path, const std::string& folder,
     write.most_bytes = options.most_bytes;
     make_folder(folder);
     OnnxExport result;
-    sam::ExportedFiles files;
+    sam::ExportedFiles names;
+    FileSet files;
     const auto path_of = [&](const std::string& name) {
       return (fs::path(folder) / name).string();
     };
     for (encoder.part = 1; encoder.part <= encoder.parts; ++encoder.part) {
-      files.encoders.push_back(encoder.parts == 1 ? "encoder.onnx"
+      names.encoders.push_back(encoder.parts == 1 ? "encoder.onnx"
                                                   : fmt::format("encoder_{}.onnx", encoder.part));
-      result.encoders.push_back(path_of(files.encoders.back()));
-      sam::export_encoder(checkpoint, encoder).write(result.encoders.back(), write);
+      result.encoders.push_back(path_of(names.encoders.back()));
+      sam::export_encoder(checkpoint, encoder).write(files, result.encoders.back(), write);
     }
-    files.decoder = "decoder.onnx";
-    files.quantised = options.quantise.has_value();
-    result.decoder = path_of(files.decoder);
-    sam::export_decoder(checkpoint, decoder).write(result.decoder, write);
+    names.decoder = "decoder.onnx";
+    names.quantised = options.quantise.has_value();
+    result.decoder = path_of(names.decoder);
+    sam::export_decoder(checkpoint, decoder).write(files, result.decoder, write);
     result.readme = path_of("README.md");
-    write_file(result.readme, sam::export_readme(checkpoint.config, preprocess, files, decoder));
+    files.write_text(result.readme,
+                     sam::export_readme(checkpoint.config, preprocess, names, decoder));
+    files.commit();
     return result;
   });
 }

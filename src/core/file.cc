@@ -8,15 +8,11 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdint>
-#include <cstdio>
 #include <filesystem>
-#include <fstream>
 #include <new>
-#include <random>
 #include <utility>
 
 #include "core/aligned_buffer.h"
-#include "core/file_writer.h"
 
 namespace lasso {
 
@@ -136,75 +132,6 @@ std::string read_file(const std::string& path, std::size_t most) {
   return read_descriptor(fd.get(), path, most);
 }
 
-namespace {
-
-// Calls make(name) with new names beside `path` until it returns true, and returns that name. It is
-// no longer than the file's own: that one fits wherever the file does. It is ASCII, since a name
-// that is cut may be one that the file system refuses.
-template <typename Make>
-std::string make_temporary(const std::string& path, Make&& make) {
-  constexpr std::string_view kPrefix = ".lasso-";
-  constexpr std::string_view kCharacters = "0123456789abcdefghijklmnopqrstuvwxyz";
-  constexpr std::size_t kRandomCharacters = 9;
-  const std::filesystem::path target(path);
-  const std::size_t most = target.filename().string().size();
-  std::random_device random;
-  for (int attempt = 0; attempt < 100; ++attempt) {
-    std::string name(most >= kPrefix.size() + kRandomCharacters ? kPrefix : "");
-    const std::size_t size = name.size() + std::min(kRandomCharacters, most);
-    while (name.size() < size) name += kCharacters[random() % kCharacters.size()];
-    std::string file = (target.parent_path() / name).string();
-    if (make(file)) return file;
-    if (errno != EEXIST) break;
-  }
-  fail(ErrorCode::kInvalidArgument, "{}: can't be written: {}", path, std::strerror(errno));
-}
-
-// Gives `target` the file that was written under `temporary`, or removes that.
-void rename_or_remove(const std::string& temporary, const std::string& target) {
-  if (std::rename(temporary.c_str(), target.c_str()) == 0) return;
-  const int error = errno;
-  unlink(temporary.c_str());
-  fail(ErrorCode::kInvalidArgument, "{}: can't be written: {}", target, std::strerror(error));
-}
-
-// Through a file without a name, of which nothing is left if the process is killed. False where the
-// file system has none.
-bool write_unnamed(const std::string& target,
-                   const std::function<void(const std::string& temporary)>& write) {
-  std::string folder = std::filesystem::path(target).parent_path().string();
-  if (folder.empty()) folder = ".";
-  // With the permissions of an ordinary new file.
-  const FileDescriptor fd(::open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0666));
-  if (fd.get() < 0) return false;
-  const std::string unnamed = fmt::format("/proc/self/fd/{}", fd.get());
-  if (access(unnamed.c_str(), W_OK) != 0) return false;  // no /proc
-  write(unnamed);
-  // A link replaces no file, and a renaming does.
-  const std::string name = make_temporary(target, [&](const std::string& candidate) {
-    return linkat(AT_FDCWD, unnamed.c_str(), AT_FDCWD, candidate.c_str(), AT_SYMLINK_FOLLOW) == 0;
-  });
-  rename_or_remove(name, target);
-  return true;
-}
-
-void write_named(const std::string& target,
-                 const std::function<void(const std::string& temporary)>& write) {
-  const std::string temporary = make_temporary(target, [](const std::string& name) {
-    return FileDescriptor(::open(name.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0666))
-               .get() >= 0;
-  });
-  try {
-    write(temporary);
-  } catch (...) {
-    unlink(temporary.c_str());
-    throw;
-  }
-  rename_or_remove(temporary, target);
-}
-
-}  // namespace
-
 std::string follow_links(const std::string& path) {
   constexpr int kMaxLinks = 40;  // as many as Linux follows
   std::error_code error;
@@ -232,26 +159,6 @@ void check_name_length(const std::string& path) {
   LASSO_CHECK(path.size() <= kLongestPath, ErrorCode::kInvalidArgument,
               "{}: can't be written: the path has {} bytes, and the system takes {}", path,
               path.size(), kLongestPath);
-}
-
-void write_atomically(const std::string& path,
-                      const std::function<void(const std::string& temporary)>& write) {
-  const std::string target = follow_links(path);
-  // Anything but a file, such as a device or a link in circles, must not be renamed over.
-  std::error_code ignored;
-  const auto status = std::filesystem::symlink_status(target, ignored);
-  LASSO_CHECK(!std::filesystem::exists(status) || std::filesystem::is_regular_file(status),
-              ErrorCode::kInvalidArgument, "{}: can't be written: not a regular file", path);
-  check_name_length(target);
-  if (!write_unnamed(target, write)) write_named(target, write);
-}
-
-void write_file(const std::string& path, std::string_view content) {
-  write_atomically(path, [&](const std::string& temporary) {
-    FileWriter out(temporary, path);
-    out.append(content);
-    out.close();
-  });
 }
 
 }  // namespace lasso

@@ -54,9 +54,9 @@ OnnxAttribute attribute_of(const std::string& name, const OnnxBuilder::Attribute
 
 }  // namespace
 
-void BuiltOnnx::write(const std::string& path, OnnxWriteOptions options) const {
+void BuiltOnnx::write(FileSet& files, const std::string& path, OnnxWriteOptions options) const {
   options.make = [this](const OnnxTensor& tensor) { return makers.at(tensor.name)(); };
-  write_onnx(model, path, options);
+  write_onnx(model, files, path, options);
 }
 
 OnnxBuilder::OnnxBuilder(std::string name, std::int64_t opset) : opset_(opset) {

@@ -22,7 +22,7 @@ struct BuiltOnnx {
   OnnxModel model;
   std::map<std::string, std::function<Tensor()>> makers;  // by initialiser
 
-  void write(const std::string& path, OnnxWriteOptions options = {}) const;
+  void write(FileSet& files, const std::string& path, OnnxWriteOptions options = {}) const;
 };
 
 // Values are known by their names. Nodes are named after their first result.

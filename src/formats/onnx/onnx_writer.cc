@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "core/check.h"
-#include "core/file.h"
 #include "core/file_writer.h"
 #include "formats/onnx/wire_writer.h"
 #include "formats/text.h"
@@ -192,9 +191,9 @@ void append_elements(FileWriter& out, const OnnxTensor& tensor, const OnnxWriteO
   made.check_file();
 }
 
-void write_message(const WireMessage& message, const std::string& path,
+void write_message(const WireMessage& message, FileSet& files, const std::string& path,
                    const OnnxWriteOptions& options) {
-  write_atomically(path, [&](const std::string& temporary) {
+  files.write(path, [&](const std::string& temporary) {
     FileWriter out(temporary, path);
     for (const WireMessage::Piece& piece : message.pieces()) {
       out.append(piece.bytes);
@@ -217,9 +216,9 @@ External lay_out(const OnnxModel& model, const std::string& location) {
   return external;
 }
 
-void write_external(const OnnxModel& model, const External& external, const std::string& path,
-                    const OnnxWriteOptions& options) {
-  write_atomically(path, [&](const std::string& temporary) {
+void write_external(const OnnxModel& model, const External& external, FileSet& files,
+                    const std::string& path, const OnnxWriteOptions& options) {
+  files.write(path, [&](const std::string& temporary) {
     FileWriter out(temporary, path);
     std::uint64_t position = 0;
     for (const OnnxTensor& tensor : model.graph.initializers) {
@@ -235,27 +234,27 @@ void write_external(const OnnxModel& model, const External& external, const std:
 
 }  // namespace
 
-void write_onnx(const OnnxModel& model, const std::string& path, const OnnxWriteOptions& options) {
+void write_onnx(const OnnxModel& model, FileSet& files, const std::string& path,
+                const OnnxWriteOptions& options) {
   LASSO_CHECK(model.functions.empty(), ErrorCode::kUnsupported,
               "{}: the function {} can't be written", model.path,
               printable(model.functions.front().name));
   const WireMessage whole = Serializer(model, {}).run();
-  if (whole.size() <= options.most_bytes) return write_message(whole, path, options);
+  if (whole.size() <= options.most_bytes) return write_message(whole, files, path, options);
   const std::string data = path + ".data";
   const External external = lay_out(model, fs::path(data).filename().string());
   const WireMessage message = Serializer(model, external).run();
   LASSO_CHECK(message.size() <= options.most_bytes, ErrorCode::kUnsupported,
               "{}: {} bytes without the large initialisers, and a file holds {}", path,
               message.size(), options.most_bytes);
-  const bool replaced = fs::exists(data);
-  write_external(model, external, data, options);
-  try {
-    write_message(message, path, options);
-  } catch (...) {
-    std::error_code ignored;
-    if (!replaced) fs::remove(data, ignored);
-    throw;
-  }
+  write_external(model, external, files, data, options);
+  write_message(message, files, path, options);
+}
+
+void write_onnx(const OnnxModel& model, const std::string& path, const OnnxWriteOptions& options) {
+  FileSet files;
+  write_onnx(model, files, path, options);
+  files.commit();
 }
 
 }  // namespace lasso

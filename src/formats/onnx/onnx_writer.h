@@ -6,6 +6,7 @@
 #include <functional>
 #include <string>
 
+#include "core/file_set.h"
 #include "formats/onnx/onnx_model.h"
 
 namespace lasso {
@@ -25,6 +26,9 @@ struct OnnxWriteOptions {
 // what the model's file had and an OnnxModel has not: sparse tensors, functions, values that are no
 // tensors.
 void write_onnx(const OnnxModel& model, const std::string& path,
+                const OnnxWriteOptions& options = {});
+// The same, with names once files.commit() gives them.
+void write_onnx(const OnnxModel& model, FileSet& files, const std::string& path,
                 const OnnxWriteOptions& options = {});
 
 }  // namespace lasso

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "core/file.h"
+#include "core/file_set.h"
 #include "formats/onnx/onnx_builder.h"
 #include "formats/onnx/onnx_reader.h"
 #include "support/errors.h"
@@ -119,16 +121,22 @@ BuiltOnnx large_and_small() {
   return std::move(b).finish();
 }
 
+void write(const BuiltOnnx& built, const std::string& path, const OnnxWriteOptions& options = {}) {
+  FileSet files;
+  built.write(files, path, options);
+  files.commit();
+}
+
 // Where the file would exceed the limit, large initialisers lie beside it.
 TEST(OnnxWriter, PutsWeightsBesideAFileThatIsTooLarge) {
   const TempDir folder;
   const BuiltOnnx built = large_and_small();
-  built.write(folder / "one.onnx");
+  write(built, folder / "one.onnx");
   EXPECT_FALSE(fs::exists(folder / "one.onnx.data"));
   const auto size = fs::file_size(folder / "one.onnx");
-  built.write(folder / "fits.onnx", {.most_bytes = size});
+  write(built, folder / "fits.onnx", {.most_bytes = size});
   EXPECT_FALSE(fs::exists(folder / "fits.onnx.data"));
-  built.write(folder / "two.onnx", {.most_bytes = size - 1});
+  write(built, folder / "two.onnx", {.most_bytes = size - 1});
   EXPECT_LT(fs::file_size(folder / "two.onnx"), 1024U);
   EXPECT_EQ(fs::file_size(folder / "two.onnx.data"), 4096U + 1024U);
 
@@ -148,13 +156,35 @@ TEST(OnnxWriter, LeavesNothingBehindAFailure) {
   const BuiltOnnx built = large_and_small();
   fs::create_directory(folder / "model.onnx");
   EXPECT_EQ(
-      code_of([&] { built.write(folder / "model.onnx", {.most_bytes = 2000}); }, "model.onnx"),
+      code_of([&] { write(built, folder / "model.onnx", {.most_bytes = 2000}); }, "model.onnx"),
       ErrorCode::kInvalidArgument);
   EXPECT_FALSE(fs::exists(folder / "model.onnx.data"));
-  EXPECT_EQ(code_of([&] { built.write(folder / "m.onnx", {.most_bytes = 10}); },
+  EXPECT_EQ(code_of([&] { write(built, folder / "m.onnx", {.most_bytes = 10}); },
                     "without the large initialisers"),
             ErrorCode::kUnsupported);
   EXPECT_EQ(std::distance(fs::directory_iterator(folder / ""), fs::directory_iterator()), 1);
+}
+
+// The weights that were there before belong to the model that was there before.
+TEST(OnnxWriter, ReplacesBothFilesOrNeither) {
+  const TempDir folder;
+  const BuiltOnnx built = large_and_small();
+  write(built, folder / "m.onnx", {.most_bytes = 2000});
+  const std::string before = read_file(folder / "m.onnx.data");
+  BuiltOnnx broken = large_and_small();
+  broken.makers["made"] = []() -> Tensor { fail(ErrorCode::kDevice, "interrupted"); };
+  EXPECT_EQ(code_of([&] { write(broken, folder / "m.onnx", {.most_bytes = 2000}); }, "interrupted"),
+            ErrorCode::kDevice);
+  EXPECT_EQ(read_file(folder / "m.onnx.data"), before);
+  FileSet files;
+  broken = large_and_small();
+  broken.makers["made"] = [] { return make_tensor({256}, std::vector<float>(256, 8.0F)); };
+  broken.write(files, folder / "m.onnx", {.most_bytes = 2000});
+  EXPECT_EQ(read_file(folder / "m.onnx.data"), before);
+  files.commit();
+  EXPECT_NE(read_file(folder / "m.onnx.data"), before);
+  EXPECT_EQ(to_tensor(read_onnx(folder / "m.onnx").graph.initializers[1]).view().as<float>()[0],
+            8.0F);
 }
 
 TEST(OnnxWriter, RefusesWhatWasNotRead) {
