@@ -196,6 +196,38 @@ TEST_F(SizesTest, SlicesBeyondAnInputAreNamed) {
   }
 }
 
+// Where a slice begins and how much is padded may be 0 in a run.
+TEST_F(SizesTest, ValuesOfInputsMayBeZeroWhereNoSizeIs) {
+  const std::string path = write(
+      {.nodes = {onnx_node("Slice", {"x", "begin", "far", "one"}, {"y"}),
+                 onnx_node("Pad", {"x", "pads"}, {"z"})},
+       .initializers = {ints("far", {INT32_MAX}), ints("one", {1})},
+       .inputs = {onnx_value("x", 1, {onnx_dim(2), onnx_dim(3)}),
+                  onnx_value("begin", 7, {onnx_dim(1)}), onnx_value("pads", 7, {onnx_dim(4)})},
+       .outputs = {onnx_value("y", 1, {}), onnx_value("z", 1, {})}});
+  const Engine engine = Engine::build(path, capped());
+  engine.save(folder_ / "m.lasso");
+  const HostTensor x = tensor_of({1, 2, 3, 4, 5, 6}, {2, 3});
+  for (const Engine& one : {engine, Engine::load(folder_ / "m.lasso")}) {
+    Runner runner(one);
+    const auto run = [&](std::int64_t begin, const std::vector<std::int64_t>& pads) {
+      return runner.run({{"x", x.view()},
+                         {"begin", {ElementType::kInt64, {1}, &begin}},
+                         {"pads", {ElementType::kInt64, {4}, pads.data()}}});
+    };
+    auto results = run(0, {0, 0, 0, 0});
+    EXPECT_EQ(numbers(results.at("y")), numbers(x));
+    EXPECT_EQ(numbers(results.at("z")), numbers(x));
+    results = run(2, {0, 1, 1, 0});
+    EXPECT_EQ(results.at("y").shape, (std::vector<std::int64_t>{2, 1}));
+    EXPECT_EQ(numbers(results.at("y")), (std::vector<double>{3, 6}));
+    EXPECT_EQ(results.at("z").shape, (std::vector<std::int64_t>{3, 4}));
+    EXPECT_EQ(numbers(results.at("z")), (std::vector<double>{0, 1, 2, 3, 0, 4, 5, 6, 0, 0, 0, 0}));
+    EXPECT_ERROR(run(3, {0, 0, 0, 0}), kInvalid, "begin_0_plus_1 is 4");
+    EXPECT_ERROR(run(0, {-1, 0, 0, 0}), kInvalid, "pads_0_plus_1 is 0");
+  }
+}
+
 TEST_F(SizesTest, ProfilesBoundSizes) {
   const std::string path = write({.nodes = {onnx_node("Relu", {"x"}, {"y"})},
                                   .inputs = {onnx_value("x", 1, {onnx_dim("n"), onnx_dim(4)})},

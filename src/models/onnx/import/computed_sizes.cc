@@ -88,8 +88,8 @@ const Node* SizeSymbols::producer(const Graph& graph, ValueId value) {
 
 // Whether few small tensors lead from inputs and constants to the value.
 bool SizeSymbols::is_computable(const Graph& graph, ValueId value) {
-  // What takes out the elements comes on top: up to four nodes for each.
-  constexpr std::size_t kMostNodes = graph::kMostSizeNodes - 4 * graph::kMostComputedSymbols - 1;
+  // What takes out the elements comes on top: up to five nodes for each.
+  constexpr std::size_t kMostNodes = graph::kMostSizeNodes - 5 * graph::kMostComputedSymbols - 1;
   constexpr double kMostWork = graph::kMostSizeFlops / 2;
   const auto known = computable_.find(value);
   if (known != computable_.end()) return known->second;
@@ -131,9 +131,9 @@ bool SizeSymbols::is_computable(const Graph& graph, ValueId value) {
   return true;
 }
 
-std::optional<Dim> SizeSymbols::symbol_of(const Graph& graph, Element at) {
+std::optional<Dim> SizeSymbols::symbol_of(const Graph& graph, Element at, std::int64_t least) {
   const auto known = places_.find(at);
-  if (known != places_.end()) return Dim::symbol(symbols_[known->second].name);
+  if (known != places_.end()) return symbols_[known->second].value();
   if (symbols_.size() == graph::kMostComputedSymbols || !is_computable(graph, at.first)) return {};
   const Value& value = graph.value(at.first);
   const bool is_input =
@@ -144,31 +144,33 @@ std::optional<Dim> SizeSymbols::symbol_of(const Graph& graph, Element at) {
     name = printable(value.name, kMostBytes);
     if (!value.shape.empty()) name += fmt::format("_{}", at.second);
   }
+  const std::int64_t more = 1 - least;
+  if (more > 0) name += "_plus_1";
   while (!names_.insert(name).second) name += "_";
   places_[at] = symbols_.size();
-  symbols_.push_back({name, at});
-  return Dim::symbol(name);
+  symbols_.push_back({name, at, more});
+  return symbols_.back().value();
 }
 
 // Back along nodes that move elements, to a number or to where the element is computed.
-std::optional<Dim> SizeSymbols::element(const Graph& graph, Element at) {
+std::optional<Dim> SizeSymbols::element(const Graph& graph, Element at, std::int64_t least) {
   while (true) {
     const Value& value = graph.value(at.first);
     if (value.constant) return number_at(*value.constant, at.second);
     const Node* node = producer(graph, at.first);
-    if (node == nullptr) return symbol_of(graph, at);
+    if (node == nullptr) return symbol_of(graph, at, least);
     if (const auto* sizes = std::get_if<graph::Sizes>(&node->op)) {
       return sizes->sizes[static_cast<std::size_t>(at.second)];
     }
     const ValueId from = node->inputs.front();
-    if (from == kNoValue || !graph::is_small(graph.value(from))) return symbol_of(graph, at);
+    if (from == kNoValue || !graph::is_small(graph.value(from))) return symbol_of(graph, at, least);
     if (std::holds_alternative<graph::Reshape>(node->op) ||
         (std::holds_alternative<graph::Cast>(node->op) &&
          keeps_integers(graph.value(from).dtype, value.dtype))) {
       at.first = from;
     } else if (const auto* slice = std::get_if<graph::Slice>(&node->op)) {
       const auto place = place_in_input(*slice, graph.value(from), value, at.second);
-      if (!place) return symbol_of(graph, at);
+      if (!place) return symbol_of(graph, at, least);
       at = {from, *place};
     } else if (std::holds_alternative<graph::Concat>(node->op) && value.shape.size() == 1) {
       const auto is_small = [&](ValueId id) { return graph::is_small(graph.value(id)); };
@@ -179,18 +181,19 @@ std::optional<Dim> SizeSymbols::element(const Graph& graph, Element at) {
       }
       at.first = *part;
     } else {
-      return symbol_of(graph, at);
+      return symbol_of(graph, at, least);
     }
   }
 }
 
-std::shared_ptr<const Integers> SizeSymbols::elements(const Graph& graph, ValueId id) {
+std::shared_ptr<const Integers> SizeSymbols::elements(const Graph& graph, ValueId id,
+                                                      std::int64_t least) {
   constexpr std::int64_t kMost = 64;
   const Value& value = graph.value(id);
   if (value.dtype != DType::kI32 || !graph::is_small(value) || count_of(value) > kMost) return {};
   Integers integers{graph::evaluate(value.shape, {}), {}};
   for (std::int64_t i = 0; i < count_of(value); ++i) {
-    const auto size = element(graph, {id, i});
+    const auto size = element(graph, {id, i}, least);
     if (!size) return {};
     integers.values.push_back(*size);
   }
@@ -256,10 +259,16 @@ void SizeSymbols::finish(Graph& graph) const {
     if (builder.value(part).dtype != DType::kI32) {
       part = builder.add(symbol.name, graph::Cast{DType::kI32}, {part});
     }
+    if (symbol.more > 0) {
+      const std::vector<std::int32_t> more{static_cast<std::int32_t>(symbol.more)};
+      const ValueId one = builder.constant("one", make_tensor({1}, more));
+      part = builder.add(symbol.name, graph::Binary{graph::BinaryKind::kAdd}, {part, one});
+    }
     parts.push_back(part);
     graph.computed.symbols.push_back(symbol.name);
+    // What may be 0 is in most runs.
     if (symbol.most < graph::kMaxSymbol) {
-      graph.profile[symbol.name] = {1, symbol.most, symbol.most};
+      graph.profile[symbol.name] = {1, symbol.more > 0 ? 1 : symbol.most, symbol.most};
     }
   }
   builder.output(builder.add("sizes", graph::Concat{0}, parts), "sizes");

@@ -22,9 +22,11 @@ class SizeSymbols {
   // `names` are the symbols in use, where those of sizes are added.
   explicit SizeSymbols(std::set<std::string>& names) : names_(names) {}
 
-  // The elements of a value of integers, in which symbols stand for what is computed. Nothing where
+  // The elements of a value of integers, in which symbols stand for what is computed: a symbol is
+  // at least 1, and one of an element that may be 0 (`least`) stands for one more. Nothing where
   // that takes more than small tensors (graph/computed_sizes.h).
-  std::shared_ptr<const Integers> elements(const graph::Graph& graph, graph::ValueId id);
+  std::shared_ptr<const Integers> elements(const graph::Graph& graph, graph::ValueId id,
+                                           std::int64_t least);
 
   // Sizes beyond `most` are refused; no effect for a symbol that is not computed.
   void limit(const std::string& name, std::int64_t most);
@@ -37,13 +39,16 @@ class SizeSymbols {
   struct Symbol {
     std::string name;
     Element element;
+    std::int64_t more = 0;  // than the element
     std::int64_t most = graph::kMaxSymbol;
+
+    graph::Dim value() const { return graph::Dim::symbol(name) - more; }
   };
 
   const graph::Node* producer(const graph::Graph& graph, graph::ValueId id);
-  std::optional<graph::Dim> element(const graph::Graph& graph, Element at);
+  std::optional<graph::Dim> element(const graph::Graph& graph, Element at, std::int64_t least);
   bool is_computable(const graph::Graph& graph, graph::ValueId id);
-  std::optional<graph::Dim> symbol_of(const graph::Graph& graph, Element at);
+  std::optional<graph::Dim> symbol_of(const graph::Graph& graph, Element at, std::int64_t least);
 
   std::set<std::string>& names_;
   std::vector<Symbol> symbols_;

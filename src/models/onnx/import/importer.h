@@ -73,7 +73,8 @@ class Importer {
   graph::ValueId as_float(graph::ValueId integers) const;
   // The elements of integers that something needs as sizes, also where inputs' values decide them:
   // symbols stand for those (see SizeSymbols). Nothing where they can't be known before a run.
-  std::shared_ptr<const Integers> sizes_of(Operand& operand);
+  // `least`, 0 or 1, is that of what a run may compute.
+  std::shared_ptr<const Integers> sizes_of(Operand& operand, std::int64_t least);
   // A size that is known to be at most another one: where it is a symbol that is computed, and the
   // other one a number, the program's profile says so.
   void require_at_most(const graph::Dim& size, const graph::Dim& most);

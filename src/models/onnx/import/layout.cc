@@ -242,7 +242,7 @@ std::pair<Shape, Shape> pads_of(NodeContext& n) {
     n.check(list.has_value(), "attribute pads is missing");
     pads.assign(list->begin(), list->end());
   } else {
-    pads = n.sizes(1, "the padding");
+    pads = n.sizes(1, "the padding", 0);
   }
   Axes axes;
   if (n.opset() >= 18 && n.has(3)) {

@@ -63,9 +63,10 @@ void NodeContext::require_integers(std::size_t i, std::string_view what) const {
         to_string(type(i)));
 }
 
-std::vector<Dim> NodeContext::sizes(std::size_t i, std::string_view what) const {
+std::vector<Dim> NodeContext::sizes(std::size_t i, std::string_view what,
+                                    std::int64_t least) const {
   require_integers(i, what);
-  const auto known = importer_.sizes_of(operand(i));
+  const auto known = importer_.sizes_of(operand(i), least);
   if (known == nullptr) {
     unsupported("{} is computed from data ({})", what, printable(node_.inputs[i]));
   }

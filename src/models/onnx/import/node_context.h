@@ -41,8 +41,8 @@ class NodeContext {
   // The elements of integers and truths where they are known; null otherwise.
   const Integers* integers(std::size_t i) const { return operand(i).integers.get(); }
   // Elements that must be known, `what` they are in the message; of sizes those too that inputs'
-  // values decide, for which symbols stand then.
-  std::vector<graph::Dim> sizes(std::size_t i, std::string_view what) const;
+  // values decide, for which symbols stand then; `least` (0 or 1) is the least that they may be.
+  std::vector<graph::Dim> sizes(std::size_t i, std::string_view what, std::int64_t least = 1) const;
   std::vector<std::int64_t> numbers(std::size_t i, std::string_view what) const;
   std::int64_t number(std::size_t i, std::string_view what) const;
   // The same of floats, by whatever type.

@@ -80,8 +80,10 @@ void import_split(NodeContext& n) {
 }
 
 // Where a slice begins or ends in a dimension: negative numbers count from its end, and what is
-// outside is its first or last one. Of a step below 0 the first place before all is -1.
-Dim clamped(NodeContext& n, const Dim& place, const Dim& size, bool backwards) {
+// outside is its first or last one. Of a step below 0 the first place before all is -1. At the last
+// place that a run may ask for, `elements` are left.
+Dim clamped(NodeContext& n, const Dim& place, const Dim& size, bool backwards,
+            std::int64_t elements) {
   Dim least = backwards ? -1 : 0;
   Dim most = backwards ? size - 1 : size;
   Dim at = place;
@@ -104,7 +106,7 @@ Dim clamped(NodeContext& n, const Dim& place, const Dim& size, bool backwards) {
   // A size behind the end that nobody can tell: as exporters write it, it is inside, and that is
   // checked when a run gives the sizes.
   if (!place.is_constant() && may_ask) {
-    n.importer().require_at_most(place, most);
+    n.importer().require_at_most(place, most - elements);
     return at;
   }
   // A number of places that the dimension must have: the program says so.
@@ -135,7 +137,7 @@ std::vector<SliceRange> slice_ranges(NodeContext& n) {
     ends.assign(stops->begin(), stops->end());
     if (const auto list = n.integer_list("axes")) axes = *list;
   } else {
-    begins = n.sizes(1, "where it begins");
+    begins = n.sizes(1, "where it begins", 0);
     ends = n.sizes(2, "where it ends");
     if (n.has(3)) axes = n.numbers(3, "axes");
     if (n.has(4)) steps = n.numbers(4, "steps");
@@ -156,8 +158,8 @@ std::vector<SliceRange> slice_ranges(NodeContext& n) {
     steps[i] = std::clamp(steps[i], -kFar, kFar);
     const Dim& size = n.shape(0)[static_cast<std::size_t>(axes[i])];
     const bool backwards = steps[i] < 0;
-    ranges.push_back({axes[i], clamped(n, begins[i], size, backwards),
-                      clamped(n, ends[i], size, backwards), steps[i]});
+    ranges.push_back({axes[i], clamped(n, begins[i], size, backwards, backwards ? 0 : 1),
+                      clamped(n, ends[i], size, backwards, 0), steps[i]});
   }
   return ranges;
 }
