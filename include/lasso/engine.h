@@ -268,10 +268,11 @@ class LASSO_EXPORT Engine {
   // save() writes. EngineOptions are those of build(); without a preprocessing, the shape of the
   // encoder's input, or of the decoder's points, says how images are prepared. Throws what build()
   // does; kInvalidArgument where there is no decoder, for a file that can't be what it is given as,
-  // an input or output whose role is unclear, and roles of none; and kUnsupported for models of SAM
-  // 2, and for decoders that give no low-resolution masks. With another runtime, also what
-  // runtime_info() does, and kInvalidArgument for another precision than float32, or where there is
-  // no ONNX model; each segmenter then loads the models there, and throws what open_runtime() does.
+  // an input or output whose role is unclear, and stated roles of what no model has or what does
+  // not fit them; and kUnsupported for models of SAM 2, and for decoders that give no
+  // low-resolution masks. With another runtime, also what runtime_info() does, and kInvalidArgument
+  // for another precision than float32, or where there is no ONNX model; each segmenter then loads
+  // the models there, and throws what open_runtime() does.
   static Engine assemble(const ModelParts& parts, const EngineOptions& options = {});
   // The same into an engine file, as build_file() does.
   static Engine assemble_file(const ModelParts& parts, const std::string& engine_path,

@@ -44,11 +44,11 @@ struct OnnxExport {
 
 // Writes the SAM checkpoint in `path` as ONNX models into `folder`, which is made where it does not
 // exist: encoder.onnx, or encoder_1.onnx, encoder_2.onnx, ...; decoder.onnx; README.md. The names,
-// types and shapes of inputs and outputs are those of Meta's exporter (docs/onnx.md). Each file
-// appears complete or not at all. Weights are read as they are written. `engine` says how the
-// checkpoint is read (config_path, preprocess) and with how many threads calibration runs. Throws
-// what Engine::build throws of the file, kUnsupported for a model of another family than "sam",
-// and kInvalidArgument for options out of their range and where a file can't be written.
+// types and shapes of inputs and outputs are those of Meta's exporter (docs/onnx.md). The files
+// appear together, complete, or not at all. Weights are read as they are written. `engine` says how
+// the checkpoint is read (config_path, preprocess) and with how many threads calibration runs.
+// Throws what Engine::build throws of the file, kUnsupported for a model of another family than
+// "sam", and kInvalidArgument for options out of their range and where a file can't be written.
 LASSO_EXPORT OnnxExport export_onnx(const std::string& path, const std::string& folder,
                                     const OnnxExportOptions& options = {},
                                     const EngineOptions& engine = {});
