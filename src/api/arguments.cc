@@ -16,18 +16,6 @@ using graph::ValueId;
 
 namespace {
 
-void add_symbols(const graph::Dim& dim, std::set<std::string>& symbols) {
-  for (const auto& [factors, coefficient] : dim.terms()) {
-    for (const graph::Factor& factor : factors) {
-      if (factor.is_symbol()) {
-        symbols.insert(factor.symbol());
-      } else {
-        add_symbols(factor.numerator(), symbols);
-      }
-    }
-  }
-}
-
 std::vector<ArgumentInfo> arguments_of(const Graph& graph, const std::vector<ValueId>& ids,
                                        ArgumentRole role) {
   const graph::Bindings typical = graph::typical_sizes(graph);
@@ -44,7 +32,7 @@ std::vector<ArgumentInfo> arguments_of(const Graph& graph, const std::vector<Val
     std::set<std::string> symbols;
     for (const graph::Dim& dim : value.shape) {
       argument.shape.push_back(graph::to_string(dim));
-      add_symbols(dim, symbols);
+      symbols.merge(dim.symbols());
     }
     for (const std::string& symbol : symbols) {
       const graph::Range range = graph::range_of(graph.profile, symbol);

@@ -173,6 +173,20 @@ bool Dim::has_symbol(const std::string& symbol) const {
   return false;
 }
 
+std::set<std::string> Dim::symbols() const {
+  std::set<std::string> symbols;
+  for (const auto& [factors, coefficient] : terms_) {
+    for (const Factor& factor : factors) {
+      if (factor.is_symbol()) {
+        symbols.insert(factor.symbol());
+      } else {
+        symbols.merge(factor.numerator().symbols());
+      }
+    }
+  }
+  return symbols;
+}
+
 // With coefficients c = k d + r, 0 <= r < d: floor(sum c t / d) = sum k t + floor(sum r t / d),
 // since the values of terms are integers. What is left is brought to its lowest terms, where
 //   floor((g m + c) / (g e)) = floor((m + floor(c / g)) / e)

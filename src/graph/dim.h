@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -63,6 +64,7 @@ class Dim {
   // With another size in the place of a symbol.
   Dim with(const std::string& symbol, const Dim& size) const;
   bool has_symbol(const std::string& symbol) const;
+  std::set<std::string> symbols() const;  // of all terms, those of divisions included
   // floor(this / divisor), towards minus infinity. Throws kInvalidArgument for a divisor below 1
   // and for more than two divisions inside of each other.
   Dim floor_divided_by(std::int64_t divisor) const;

@@ -14,6 +14,13 @@ namespace {
 const Dim kPoints = Dim::symbol("points");
 const Dim kPrompts = Dim::symbol("prompts");
 
+TEST(Dim, NamesItsSymbols) {
+  const Dim a = Dim::symbol("a");
+  const Dim size = a * Dim::symbol("b") + (Dim::symbol("c") + 1).floor_divided_by(2) - a + 5;
+  EXPECT_EQ(size.symbols(), (std::set<std::string>{"a", "b", "c"}));
+  EXPECT_TRUE(Dim(7).symbols().empty());
+}
+
 TEST(Dim, NormalFormIsUnique) {
   EXPECT_EQ((kPoints + 2) * kPrompts, kPrompts * kPoints + kPrompts * 2);
   EXPECT_EQ(kPoints - kPoints, Dim(0));

@@ -21,19 +21,6 @@ constexpr std::size_t kMostOfName = 60;
 // What some exporters write for a size that has no name, of several that need not be the same.
 bool is_unnamed(std::string_view symbol) { return symbol == "?" || symbol == "None"; }
 
-// The one symbol that a size has; nothing for several or none.
-std::optional<std::string> only_symbol(const Dim& size) {
-  std::optional<std::string> only;
-  for (const auto& [factors, coefficient] : size.terms()) {
-    for (const graph::Factor& factor : factors) {
-      const auto symbol = factor.is_symbol() ? factor.symbol() : only_symbol(factor.numerator());
-      if (!symbol || (only && *only != *symbol)) return {};
-      only = symbol;
-    }
-  }
-  return only;
-}
-
 }  // namespace
 
 Shape Importer::input_shape(const OnnxValueInfo& info) {
@@ -79,13 +66,14 @@ void Importer::check_fixed_sizes() const {
 // Where a size grows with one symbol, that has a least one.
 void Importer::require_positive(const Dim& size) {
   if (size.is_constant()) return;
-  const auto symbol = only_symbol(size);
-  if (!symbol || symbols_.count(*symbol) == 0) return;
+  const std::set<std::string> symbols = size.symbols();
+  if (symbols.size() != 1 || symbols_.count(*symbols.begin()) == 0) return;
+  const std::string& symbol = *symbols.begin();
   const auto is_enough = [&](std::int64_t value) {
-    const graph::Bindings bindings{{*symbol, value}};
+    const graph::Bindings bindings{{symbol, value}};
     return size.grows_from(bindings) && size.evaluate(bindings) >= 1;
   };
-  const auto known = least_.find(*symbol);
+  const auto known = least_.find(symbol);
   std::int64_t low = known == least_.end() ? 1 : known->second;
   if (is_enough(low) || !is_enough(graph::kMaxSymbol)) return;
   std::int64_t high = graph::kMaxSymbol;
@@ -93,7 +81,7 @@ void Importer::require_positive(const Dim& size) {
     const std::int64_t middle = low + (high - low) / 2;
     (is_enough(middle) ? high : low) = middle;
   }
-  least_[*symbol] = high;
+  least_[symbol] = high;
 }
 
 bool Importer::add_undecided_sizes(const OnnxNode& node) {
