@@ -172,6 +172,7 @@ class PartsDescription final : public ModelDescription {
                           find_program(sam::kMaskDecoderWithMask) != nullptr);
     model->preprocess = preprocess_preset(preprocess_);
     model->hash = hash_;
+    model->decoder_hash = decoder_hash_;
     model->parameters = static_cast<std::uint64_t>(info_.parameters);
     model->module = engine::compile(std::move(module), options);
     model->parts = info_.name;
