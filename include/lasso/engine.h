@@ -170,6 +170,34 @@ struct SamInfo {
   bool takes_mask = true;          // the decoder takes Prompt::mask_input
 };
 
+// How a detector gives what it finds.
+enum class DetectorForm : std::uint8_t {
+  kBoxes,              // [batch, boxes, 5 + classes]: centre, sides, objectness, scores of classes
+  kMaps,               // the same for each anchor and place of three or four maps, not decoded
+  kEfficientNms,       // count, corners, scores and classes, after an EfficientNMS_TRT node
+  kNonMaxSuppression,  // rows of image, corners, class and score, after a NonMaxSuppression node
+};
+// "boxes", "maps", "efficient_nms", "non_max_suppression"
+LASSO_EXPORT const char* to_string(DetectorForm form) noexcept;
+
+// What a model is that a Detector runs.
+struct DetectorInfo {
+  DetectorForm form = DetectorForm::kBoxes;
+  int width = 0;    // of the images that the network takes, pixels; 0: any multiple of stride
+  int height = 0;   // the same
+  int batch = 0;    // images of a run; 0: any number
+  int stride = 32;  // pixels between the places of the coarsest map
+  int classes = 0;  // 0: the model does not say how many there are
+  std::vector<std::string> names{};  // of the classes; empty: the model has none
+  // Of kMaps: width and height of each anchor, of the finest map first.
+  std::vector<float> anchors{};
+  // Of a model with a suppression of its own, whose thresholds these are, and the most that it
+  // leaves of an image; else 0.
+  double conf_thres = 0;
+  double iou_thres = 0;
+  int topk = 0;
+};
+
 struct EngineInfo {
   std::string family;      // of models: "sam"
   std::string model;       // "SAM ViT-B", or "SAM (width 64, depth 4)" for other widths
@@ -193,7 +221,8 @@ struct EngineInfo {
   std::uint64_t parameters = 0;    // of the model
   std::uint64_t weight_bytes = 0;  // packed, in memory
   std::vector<ProgramInfo> programs;
-  std::optional<SamInfo> sam;  // of an engine of the family "sam"
+  std::optional<SamInfo> sam;            // of an engine of the family "sam"
+  std::optional<DetectorInfo> detector;  // of an engine that a Detector runs
 };
 
 // A SAM model whose parts are files of their own. What each input and output of an ONNX model is,

@@ -5,6 +5,7 @@
 #include "lasso/argument.h"
 #include "lasso/calibration.h"
 #include "lasso/clicks.h"
+#include "lasso/detector.h"
 #include "lasso/device.h"
 #include "lasso/embedding.h"
 #include "lasso/engine.h"
