@@ -19,6 +19,7 @@
 #include "core/stopwatch.h"
 #include "engine/run/compute_sizes.h"
 #include "engine/run/session.h"
+#include "graph/multiple.h"
 #include "lasso/version.h"
 
 namespace lasso {
@@ -261,7 +262,7 @@ struct Runner::Impl {
     }
   }
 
-  // The symbols that stand alone as a dimension of some input, which gives them their values.
+  // The symbols of which a dimension of some input is a multiple, which gives them their values.
   graph::Bindings bind(const std::vector<Given>& tensors) const {
     graph::Bindings bindings;
     for (std::size_t i = 0; i < inputs.size(); ++i) {
@@ -272,16 +273,21 @@ struct Runner::Impl {
                   "input \"{}\" is {}, and {} is expected", inputs[i].name, to_string(seen),
                   graph::to_string(value.shape));
       for (std::size_t d = 0; d < value.shape.size(); ++d) {
-        const auto symbol = value.shape[d].as_symbol();
-        if (!symbol) continue;
-        const graph::Range range = graph::range_of(graph.profile, *symbol);
+        const auto size = graph::as_multiple(value.shape[d]);
+        if (!size) continue;
+        const std::string& symbol = size->symbol;
+        const graph::Range range = graph::range_of(graph.profile, symbol);
         LASSO_CHECK(seen[d] >= 1, ErrorCode::kInvalidArgument,
                     "input \"{}\" is {}: {} must be at least 1", inputs[i].name, to_string(seen),
-                    *symbol);
-        LASSO_CHECK(seen[d] >= range.min && seen[d] <= range.max, ErrorCode::kInvalidArgument,
+                    symbol);
+        LASSO_CHECK(seen[d] % size->factor == 0, ErrorCode::kInvalidArgument,
+                    "input \"{}\" is {}: dimension {} is {}, and a multiple of {} is expected",
+                    inputs[i].name, to_string(seen), d, seen[d], size->factor);
+        const std::int64_t count = seen[d] / size->factor;
+        LASSO_CHECK(count >= range.min && count <= range.max, ErrorCode::kInvalidArgument,
                     "input \"{}\" is {}: {} is {}, and {} to {} is expected", inputs[i].name,
-                    to_string(seen), *symbol, seen[d], range.min, range.max);
-        bindings.try_emplace(*symbol, seen[d]);
+                    to_string(seen), symbol, count, range.min, range.max);
+        bindings.try_emplace(symbol, count);
       }
     }
     return bindings;

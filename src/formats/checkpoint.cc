@@ -2,6 +2,7 @@
 
 #include "formats/pytorch/torch_legacy.h"
 #include "formats/pytorch/torch_reader.h"
+#include "formats/pytorch/torch_tensors.h"
 #include "formats/safetensors/safetensors_reader.h"
 #include "formats/sharded.h"
 
@@ -9,16 +10,20 @@ namespace lasso {
 
 Weights read_checkpoint(const std::string& path) { return read_checkpoint(MappedFile::open(path)); }
 
+TorchFile open_torch(const std::shared_ptr<const MappedFile>& file) {
+  return file_kind(*file) == FileKind::kPytorchLegacy ? open_legacy_pytorch(file)
+                                                      : open_pytorch(file);
+}
+
 Weights read_checkpoint(const std::shared_ptr<const MappedFile>& file) {
   const std::string& path = file->path();
   constexpr auto kUnsupported = ErrorCode::kUnsupported;
   switch (file_kind(*file)) {
     case FileKind::kPytorchZip:
-      return read_pytorch(file);
+    case FileKind::kPytorchLegacy:
+      return torch_tensors(open_torch(file));
     case FileKind::kSafetensors:
       return read_safetensors(file).weights;
-    case FileKind::kPytorchLegacy:
-      return read_legacy_pytorch(file);
     case FileKind::kShardIndex:
       return read_shards(file);
     case FileKind::kPytorchTar:

@@ -8,6 +8,7 @@
 
 #include "core/file.h"
 #include "formats/file_kind.h"
+#include "formats/pytorch/torch_file.h"
 #include "formats/weights.h"
 
 namespace lasso {
@@ -20,6 +21,10 @@ namespace lasso {
 Weights read_checkpoint(const std::string& path);
 // The same for a file that is mapped already.
 Weights read_checkpoint(const std::shared_ptr<const MappedFile>& file);
+
+// What torch.save wrote, a file of kind kPytorchZip or kPytorchLegacy, before its tensors are
+// looked up. Throws what read_checkpoint() throws.
+TorchFile open_torch(const std::shared_ptr<const MappedFile>& file);
 
 }  // namespace lasso
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "graph/multiple.h"
+
 namespace lasso::graph {
 
 std::vector<std::int32_t> use_counts(const Graph& graph) {
@@ -21,9 +23,9 @@ std::vector<std::string> symbols(const Graph& graph) {
   std::vector<std::string> names;
   for (const ValueId id : graph.inputs) {
     for (const Dim& dim : graph.value(id).shape) {
-      const auto name = dim.as_symbol();
-      if (name && std::find(names.begin(), names.end(), *name) == names.end()) {
-        names.push_back(*name);
+      const auto size = as_multiple(dim);
+      if (size && std::find(names.begin(), names.end(), size->symbol) == names.end()) {
+        names.push_back(size->symbol);
       }
     }
   }

@@ -5,13 +5,14 @@
 #include "models/family.h"
 #include "models/onnx/family.h"
 #include "models/sam/family.h"
+#include "models/yolov7/family.h"
 
 namespace lasso {
 
 namespace {
 
 std::vector<const Family*>& mutable_families() {
-  static std::vector<const Family*> list{&sam::family(), &onnx::family()};
+  static std::vector<const Family*> list{&yolov7::family(), &sam::family(), &onnx::family()};
   return list;
 }
 

@@ -8,6 +8,7 @@
 
 #include "core/file.h"
 #include "formats/checkpoint.h"
+#include "formats/pytorch/torch_tensors.h"
 #include "formats/sharded.h"
 #include "formats/weights.h"
 
@@ -28,10 +29,19 @@ class ModelSource {
 
   // Whether the file consists of named tensors.
   bool is_checkpoint() const { return lasso::is_checkpoint(kind_); }
+  // What torch.save wrote; null of files of other kinds. Throws what reading it throws.
+  const TorchFile* torch() const {
+    if (kind_ != FileKind::kPytorchZip && kind_ != FileKind::kPytorchLegacy) return nullptr;
+    if (!torch_) {
+      torch_ = open_torch(file_);
+      file_->check_size();
+    }
+    return &*torch_;
+  }
   // The tensors; throws what read_checkpoint() throws, which says of other files what they are.
   const Weights& weights() const {
     if (!weights_) {
-      weights_ = read_checkpoint(file_);
+      weights_ = torch() != nullptr ? torch_tensors(*torch()) : read_checkpoint(file_);
       file_->check_size();
     }
     return *weights_;
@@ -41,6 +51,7 @@ class ModelSource {
   std::shared_ptr<const MappedFile> file_;
   FileKind kind_;
   std::string folder_;
+  mutable std::optional<TorchFile> torch_;
   mutable std::optional<Weights> weights_;
 };
 

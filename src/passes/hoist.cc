@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "core/check.h"
+#include "graph/multiple.h"
 #include "passes/pass.h"
 
 namespace lasso::passes {
@@ -18,7 +19,7 @@ std::vector<std::string> remaining_symbols(const graph::Graph& graph,
   for (const ValueId id : graph.inputs) {
     if (!moved[static_cast<std::size_t>(id)]) continue;
     for (const graph::Dim& dim : graph.value(id).shape) {
-      if (const auto symbol = dim.as_symbol()) std::erase(symbols, *symbol);
+      if (const auto size = graph::as_multiple(dim)) std::erase(symbols, size->symbol);
     }
   }
   return symbols;

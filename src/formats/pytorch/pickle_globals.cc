@@ -79,11 +79,6 @@ bool is_any(std::string_view text, std::initializer_list<std::string_view> other
 
 std::string_view first_component(std::string_view name) { return name.substr(0, name.find('.')); }
 
-bool is_yolo_class(std::string_view module) {
-  return starts_with_any(module, {"ultralytics.", "models.yolo", "models.common",
-                                  "models.experimental", "yolov5.", "yolov7."});
-}
-
 constexpr std::string_view kResave =
     "save only the weights: torch.save(model.state_dict(), \"weights.pth\")";
 
@@ -113,6 +108,11 @@ void refuse_dangerous_global(const std::string& file, std::string_view module,
               "{}: loading this file in Python would run {}; Lasso executes nothing from "
               "checkpoints. If you trust the file, load it in Python and {}",
               file, printable(fmt::format("{}.{}", module, name)), kResave);
+}
+
+bool is_yolo_class(std::string_view module) {
+  return starts_with_any(module, {"ultralytics.", "models.yolo", "models.common",
+                                  "models.experimental", "yolov5.", "yolov6.", "yolov7."});
 }
 
 std::string describe_object(std::string_view module, std::string_view name) {

@@ -46,6 +46,9 @@ void refuse_dangerous_global(const std::string& file, std::string_view module,
 // file is, where the class tells (a whole YOLO model, a whole module, ...), and what to do.
 std::string describe_object(std::string_view module, std::string_view name);
 
+// Whether a class's module is one of a YOLO's repository.
+bool is_yolo_class(std::string_view module);
+
 // Whether the class is known as a part of a model.
 bool is_model_class(std::string_view module);
 

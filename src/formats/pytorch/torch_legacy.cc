@@ -5,7 +5,6 @@
 
 #include "core/check.h"
 #include "formats/pytorch/pickle.h"
-#include "formats/pytorch/torch_tensors.h"
 #include "formats/text.h"
 
 namespace lasso {
@@ -111,19 +110,20 @@ bool begins_like_legacy_pytorch(std::string_view head) {
          head.substr(0, kBefore + kMagic.size()).find(kMagic) != head.npos;
 }
 
-Weights read_legacy_pytorch(const std::shared_ptr<const MappedFile>& file) {
+TorchFile open_legacy_pytorch(const std::shared_ptr<const MappedFile>& file) {
   LegacyReader reader(*file);
   reader.read_head();
-  const Pickle structure = reader.next_pickle();
-  const auto storages = reader.read_storages(structure);
-  Weights weights = torch_tensors(structure, file, [&](const PickleStorage& storage) {
+  TorchFile torch;
+  torch.file = file;
+  torch.pickle = reader.next_pickle();
+  torch.find = [path = file->path(),
+                storages = reader.read_storages(torch.pickle)](const PickleStorage& storage) {
     const auto found = storages.find(storage.key);
-    LASSO_CHECK(found != storages.end(), ErrorCode::kCorruptFile, "{}: storage {} is missing",
-                file->path(), printable(storage.key));
+    LASSO_CHECK(found != storages.end(), ErrorCode::kCorruptFile, "{}: storage {} is missing", path,
+                printable(storage.key));
     return found->second;
-  });
-  file->release(file->data(), file->size());  // the pages with the storages' sizes
-  return weights;
+  };
+  return torch;
 }
 
 }  // namespace lasso

@@ -7,16 +7,15 @@
 #include <string_view>
 
 #include "core/file.h"
-#include "formats/weights.h"
+#include "formats/pytorch/torch_file.h"
 
 namespace lasso {
 
 // Whether a file that begins so is one, and not another pickle.
 bool begins_like_legacy_pytorch(std::string_view head);
 
-// As read_pytorch. Tensors lie in the map where they are aligned there. Throws kCorruptFile,
-// kUnsupported.
-Weights read_legacy_pytorch(const std::shared_ptr<const MappedFile>& file);
+// As open_pytorch. Tensors lie in the map where they are aligned there.
+TorchFile open_legacy_pytorch(const std::shared_ptr<const MappedFile>& file);
 
 }  // namespace lasso
 

@@ -8,7 +8,6 @@
 
 #include "core/log.h"
 #include "formats/pytorch/pickle.h"
-#include "formats/pytorch/torch_tensors.h"
 #include "formats/text.h"
 #include "formats/zip/zip_reader.h"
 
@@ -70,27 +69,27 @@ void check_byte_order(const ZipArchive& zip, const std::string& root) {
 
 }  // namespace
 
-Weights read_pytorch(const std::shared_ptr<const MappedFile>& file) {
-  const ZipArchive zip(file->data(), file->size(), file->path());
-  const std::string root = find_root(zip);
-  check_byte_order(zip, root);
-  const ZipEntry& structure = stored_entry(zip, root + std::string(kPickleName));
-  const auto* bytes = reinterpret_cast<const Bytef*>(zip.data(structure));
+TorchFile open_pytorch(const std::shared_ptr<const MappedFile>& file) {
+  const auto zip = std::make_shared<const ZipArchive>(file->data(), file->size(), file->path());
+  const std::string root = find_root(*zip);
+  check_byte_order(*zip, root);
+  const ZipEntry& structure = stored_entry(*zip, root + std::string(kPickleName));
+  const auto* bytes = reinterpret_cast<const Bytef*>(zip->data(structure));
   // PyTorch can be told to leave checksums out, so that a wrong one is no proof of damage.
   if (crc32_z(0, bytes, structure.size) != structure.crc32) {
     log(LogLevel::kWarning,
         fmt::format("{}: the checksum of {} does not fit; the file may be damaged", file->path(),
                     printable(structure.name)));
   }
-  const Pickle pickle = read_pickle(zip.data(structure), structure.size, file->path());
-
-  Weights weights = torch_tensors(pickle, file, [&](const PickleStorage& storage) {
-    const ZipEntry& entry = stored_entry(zip, root + "/data/" + std::string(storage.key));
-    return StorageBytes{zip.data(entry), entry.size,
+  TorchFile torch;
+  torch.file = file;
+  torch.pickle = read_pickle(zip->data(structure), structure.size, file->path());
+  torch.find = [zip, root](const PickleStorage& storage) {
+    const ZipEntry& entry = stored_entry(*zip, root + "/data/" + std::string(storage.key));
+    return StorageBytes{zip->data(entry), entry.size,
                         fmt::format("zip entry {}", printable(entry.name))};
-  });
-  file->release(file->data(), file->size());  // the pages of the zip headers
-  return weights;
+  };
+  return torch;
 }
 
 }  // namespace lasso

@@ -5,14 +5,13 @@
 #include <memory>
 
 #include "core/file.h"
-#include "formats/weights.h"
+#include "formats/pytorch/torch_file.h"
 
 namespace lasso {
 
-// Every tensor in nested dictionaries with string keys, joined by dots: {"model": {"a": t}} gives
-// "model.a"; other values become Weights::others. The tensors are views of the map. Throws
-// kCorruptFile, kUnsupported.
-Weights read_pytorch(const std::shared_ptr<const MappedFile>& file);
+// Throws kCorruptFile, and kUnsupported for other archives. What reads the tensors gives back the
+// pages that are in memory for it.
+TorchFile open_pytorch(const std::shared_ptr<const MappedFile>& file);
 
 }  // namespace lasso
 

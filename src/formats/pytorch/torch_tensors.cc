@@ -118,38 +118,21 @@ class Flattener {
 
 }  // namespace
 
-Weights torch_tensors(const Pickle& pickle, const std::shared_ptr<const MappedFile>& file,
-                      const FindStorage& find) {
-  Weights weights(file->path());
-  for (const auto& [name, index] : Flattener(pickle, file->path(), &weights).run()) {
-    const PickleTensor& view = pickle.tensors[index];
-    const PickleStorage& storage = pickle.storages[view.storage];
-    const StorageBytes found = find(storage);
-    const std::size_t expected =
-        static_cast<std::size_t>(storage.elements) * storage.type->item_bytes;
-    LASSO_CHECK(found.bytes == expected, ErrorCode::kCorruptFile,
-                "{}: tensor {}: {} has {} bytes, and {} elements of {} were expected", file->path(),
-                printable(name), found.place, found.bytes, storage.elements,
-                printable(storage.type_name));
-    const std::size_t offset = static_cast<std::size_t>(view.offset) * size_of(*view.dtype);
-    WeightTensor tensor;
-    tensor.dtype = *view.dtype;
-    tensor.dims = view.dims;
-    tensor.strides = view.strides;
-    tensor.data = found.data + offset;
-    tensor.storage_bytes = found.bytes - offset;
-    tensor.owner = file;
-    tensor.file = file;
-    weights.add(name, std::move(tensor));
+Weights torch_tensors(const TorchFile& torch) {
+  const std::string& path = torch.file->path();
+  Weights weights(path);
+  for (const auto& [name, index] : Flattener(torch.pickle, path, &weights).run()) {
+    weights.add(name, tensor_of(torch, torch.pickle.tensors[index], name));
   }
+  torch.file->release(torch.file->data(), torch.file->size());  // the pages around the tensors
   if (weights.size() > 0) return weights;
   const std::string object = weights.object_clause();
-  LASSO_CHECK(object.empty(), ErrorCode::kUnsupported, "{}: {}", file->path(), object);
+  LASSO_CHECK(object.empty(), ErrorCode::kUnsupported, "{}: {}", path, object);
   fail(ErrorCode::kUnsupported,
        "{}: no tensors under names: neither a state dictionary nor one nested under \"model\", "
        "\"state_dict\" and the like; lists, keys that are no text and more than {} dictionaries in "
        "one another are not looked through",
-       file->path(), kMaxDepth);
+       path, kMaxDepth);
 }
 
 }  // namespace lasso

@@ -12,7 +12,7 @@
 #include "formats/onnx/onnx_reader.h"
 #include "formats/text.h"
 #include "models/onnx/import/importer.h"
-#include "models/onnx/precision.h"
+#include "models/program_precision.h"
 #include "models/unsupported.h"
 
 namespace lasso::onnx {
@@ -77,7 +77,7 @@ class OnnxDescription final : public ModelDescription {
   }
   quant::PrecisionPlan precision_plan(Precision precision,
                                       const engine::CompileOptions& options) const override {
-    return onnx::precision_plan(program_, precision, options.target, options.reference);
+    return program_precision(program_, precision, options.target, options.reference);
   }
 
  private:

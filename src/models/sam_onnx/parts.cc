@@ -12,7 +12,7 @@
 #include "core/memory.h"
 #include "formats/text.h"
 #include "models/onnx/family.h"
-#include "models/onnx/precision.h"
+#include "models/program_precision.h"
 #include "models/sam/describe/describe.h"
 #include "models/sam/family.h"
 #include "models/sam/model_file.h"
@@ -135,7 +135,7 @@ class PartsDescription final : public ModelDescription {
     for (const graph::Graph& program : module_.programs) {
       if (program.name != sam::kImageEncoder || encoder_count_ == 0) continue;
       quant::PrecisionPlan more =
-          onnx::precision_plan(program, precision, options.target, options.reference);
+          program_precision(program, precision, options.target, options.reference);
       plan.layers.merge(more.layers);
       plan.window_attention = more.window_attention;
       plan.attention = more.attention;

@@ -9,6 +9,7 @@
 #include "core/checksum.h"
 #include "core/convert.h"
 #include "formats/text.h"
+#include "graph/multiple.h"
 #include "models/onnx/family.h"
 #include "models/sam/describe/describe.h"
 #include "models/sam/family.h"
@@ -91,8 +92,8 @@ class StageBuilder {
       const Value& value = graph.value(graph.inputs[i]);
       bool fits = value.shape.size() == sizes[i].size();
       for (std::size_t d = 0; fits && d < sizes[i].size(); ++d) {
-        if (const auto symbol = value.shape[d].as_symbol()) {
-          bindings.try_emplace(*symbol, sizes[i][d]);
+        if (const auto size = graph::as_multiple(value.shape[d])) {
+          bindings.try_emplace(size->symbol, sizes[i][d] / size->factor);
         }
       }
       fits = fits && graph::evaluate(value.shape, bindings) == sizes[i];

@@ -1,9 +1,9 @@
-#include "models/onnx/precision.h"
+#include "models/program_precision.h"
 
 #include "core/check.h"
 #include "models/precision.h"
 
-namespace lasso::onnx {
+namespace lasso {
 
 namespace {
 
@@ -21,10 +21,10 @@ DType convolution_weights(const graph::Value& weights, std::int64_t groups, DTyp
 
 }  // namespace
 
-quant::PrecisionPlan precision_plan(const graph::Graph& program, Precision precision,
-                                    const backend::TargetInfo& target, bool reference) {
+quant::PrecisionPlan program_precision(const graph::Graph& program, Precision precision,
+                                       const backend::TargetInfo& target, bool reference) {
   LASSO_CHECK(precision != Precision::kAuto, ErrorCode::kInvalidArgument,
-              "precision auto is chosen by calibration, which ONNX models do not have; expected "
+              "precision auto is chosen by calibration, which only SAM checkpoints have; expected "
               "fp32, fp16, bf16 or int8");
   if (precision == Precision::kFp32) return {};
   if (!reference) check_precision(precision, target);
@@ -53,4 +53,4 @@ quant::PrecisionPlan precision_plan(const graph::Graph& program, Precision preci
   return plan;
 }
 
-}  // namespace lasso::onnx
+}  // namespace lasso

@@ -1,0 +1,64 @@
+#include "models/yolov7/checkpoint/other_detectors.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+#include "formats/text.h"
+
+namespace lasso::yolov7 {
+
+namespace {
+
+// Of the repositories whose classes stand in models.common, as yolov7's do.
+constexpr std::string_view kScriptExport = "python export.py --weights FILE --include onnx";
+constexpr std::string_view kUltralyticsExport = "yolo export model=FILE format=onnx";
+
+struct Sign {
+  std::string_view module;  // begins or ends with it
+  std::string_view block;   // empty: any
+  std::string_view model;
+  std::string_view exporter;
+};
+
+// In this order: later models have blocks of earlier ones.
+constexpr auto kSigns = std::to_array<Sign>({
+    {"ultralytics.", "A2C2f", "YOLO12", kUltralyticsExport},
+    {"ultralytics.", "C3k2", "YOLO11", kUltralyticsExport},
+    {"ultralytics.", "SCDown", "YOLOv10", kUltralyticsExport},
+    {"ultralytics.", "RepNCSPELAN4", "YOLOv9", kUltralyticsExport},
+    {"ultralytics.", "C2f", "YOLOv8", kUltralyticsExport},
+    {"ultralytics.", "C3", "YOLOv5", kUltralyticsExport},
+    {"ultralytics.", "", "Ultralytics", kUltralyticsExport},
+    {"yolov6.", "", "YOLOv6", kScriptExport},
+    {"models.common", "RepNCSPELAN4", "YOLOv9", kScriptExport},
+    {"models.common", "ADown", "YOLOv9", kScriptExport},
+    {"models.common", "C2f", "YOLOv8", kScriptExport},
+    {"models.common", "C3", "YOLOv5", kScriptExport},
+    {"models.common", "SPPF", "YOLOv5", kScriptExport},
+    {"models.common", "BottleneckCSP", "YOLOv5", kScriptExport},
+});
+
+}  // namespace
+
+std::optional<std::string> other_detector(const Pickle& pickle) {
+  for (const Sign& sign : kSigns) {
+    const auto found =
+        std::find_if(pickle.names.begin(), pickle.names.end(), [&](const PickleName& name) {
+          const bool is_theirs =
+              name.module.starts_with(sign.module) || name.module.ends_with(sign.module);
+          return is_theirs && (sign.block.empty() || sign.block == name.name);
+        });
+    if (found == pickle.names.end()) continue;
+    return fmt::format(
+        "a {} model, told by its class {}; of YOLO's checkpoints Lasso reads WongKinYiu's YOLOv7 "
+        "alone. Export it to ONNX with the code that it was trained with ({}), and give the ONNX "
+        "file",
+        sign.model, printable(found->full()), sign.exporter);
+  }
+  return std::nullopt;
+}
+
+}  // namespace lasso::yolov7

@@ -1,0 +1,133 @@
+#include "models/yolov7/family.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/check.h"
+#include "core/memory.h"
+#include "models/program_precision.h"
+#include "models/yolov7/checkpoint/checkpoint.h"
+#include "models/yolov7/describe/describe.h"
+#include "models/yolov7/model.h"
+#include "models/yolov7/model_file.h"
+
+namespace lasso::yolov7 {
+
+namespace {
+
+int largest_stride(const Network& network) {
+  DetectorModel model;
+  model.levels = network.levels;
+  return model.largest_stride();
+}
+
+// Sizes in the place of symbols; sides of images also in pixels, as "height" and "width".
+FixedImages fixed_images(const DescribeOptions& options, int stride, const std::string& source) {
+  FixedImages fixed;
+  constexpr std::int64_t kMost = 1 << 16;
+  const auto set = [&](const std::string& name, std::int64_t value, std::int64_t& size) {
+    LASSO_CHECK(size == 0, ErrorCode::kInvalidArgument,
+                "{}: {}={}: that size is fixed as another one already", source, name, value);
+    size = value;
+  };
+  for (const auto& [name, value] : options.fixed_sizes) {
+    LASSO_CHECK(value >= 1 && value <= kMost, ErrorCode::kInvalidArgument,
+                "{}: {}={}: a size from 1 to {} is expected", source, name, value, kMost);
+    const bool is_side = name == "height" || name == "width";
+    LASSO_CHECK(!is_side || value % stride == 0, ErrorCode::kInvalidArgument,
+                "{}: {}={}: a multiple of {}, the model's largest stride, is expected", source,
+                name, value, stride);
+    if (name == "batch") {
+      set(name, value, fixed.batch);
+    } else if (name == kRows || name == "height") {
+      set(name, is_side ? value / stride : value, fixed.rows);
+    } else if (name == kColumns || name == "width") {
+      set(name, is_side ? value / stride : value, fixed.columns);
+    } else {
+      fail(ErrorCode::kInvalidArgument,
+           "{}: the model has no size \"{}\": expected batch, height and width in pixels, or {} "
+           "and {} of {} pixels",
+           source, name, kRows, kColumns, stride);
+    }
+  }
+  return fixed;
+}
+
+class DetectorDescription final : public ModelDescription {
+ public:
+  DetectorDescription(const ModelSource& source, const DescribeOptions& options) {
+    const Network network = read_network(*source.torch());
+    const FixedImages fixed = fixed_images(options, largest_stride(network), source.path());
+    program_ = yolov7::describe(network, fixed, source.path());
+    record_ = record_of(network, "");
+    record_.hash = network.weights.fingerprint(record_.description + graph::to_string(program_));
+    weight_bytes_ = network.parameters * sizeof(float);
+    source.file()->release(source.file()->data(), source.file()->size());
+  }
+
+  engine::ModelRecord record() const override { return record_; }
+  graph::Module programs() const override {
+    graph::Module module;
+    module.programs.push_back(program_);
+    return module;
+  }
+  // The merged weights are in memory already; beside them, what they are packed into.
+  std::uint64_t build_memory(bool into_file) const override {
+    return resident_bytes() + (into_file ? 1 : 2) * weight_bytes_ + 64 * kMiB;
+  }
+  quant::PrecisionPlan precision_plan(Precision precision,
+                                      const engine::CompileOptions& options) const override {
+    return program_precision(program_, precision, options.target, options.reference);
+  }
+
+ private:
+  engine::ModelRecord record_;
+  std::uint64_t weight_bytes_ = 0;
+  graph::Graph program_;
+};
+
+class DetectorFamily final : public Family {
+ public:
+  std::string name() const override { return kFamily; }
+
+  Recognition recognise(const ModelSource& source) const override {
+    const TorchFile* torch = source.torch();
+    return {torch != nullptr && has_detector(*torch), ""};
+  }
+
+  std::unique_ptr<const ModelDescription> describe(const ModelSource& source,
+                                                   const DescribeOptions& options) const override {
+    LASSO_CHECK(options.config_path.empty(), ErrorCode::kInvalidArgument,
+                "{}: a YOLOv7 checkpoint needs no configuration, and {} is given beside it",
+                source.path(), options.config_path);
+    LASSO_CHECK(options.preprocess.empty() || options.preprocess == kFamily,
+                ErrorCode::kInvalidArgument,
+                "{}: images of YOLOv7 are letterboxed, and the preprocessing \"{}\" is given",
+                source.path(), options.preprocess);
+    LASSO_CHECK(options.fixed_inputs.empty(), ErrorCode::kInvalidArgument,
+                "{}: inputs of ONNX models can be fixed, and this is a checkpoint of YOLOv7",
+                source.path());
+    return std::make_unique<DetectorDescription>(source, options);
+  }
+
+  std::shared_ptr<const void> load(const engine::LoadedEngine& engine,
+                                   const std::string& source) const override {
+    return std::make_shared<const DetectorModel>(read_model(engine, source));
+  }
+
+  void info(const Model& model, EngineInfo& info) const override {
+    const auto& own = *std::static_pointer_cast<const DetectorModel>(model.state);
+    info.model = fmt::format("{}, {} class{}", own.architecture, own.classes(),
+                             own.classes() == 1 ? "" : "es");
+    info.parameters = own.parameters;
+  }
+};
+
+}  // namespace
+
+const Family& family() {
+  static const DetectorFamily instance;
+  return instance;
+}
+
+}  // namespace lasso::yolov7
