@@ -273,8 +273,9 @@ void add_description_options(CLI::App* app, ModelOptions* options) {
            kModelGroup);
   app->add_option(
          "--fixed-size", options->fixed_sizes,
-         "Of an ONNX model: a number in place of an open size of its inputs, which it needs "
-         "of sequences of recurrent layers. May be repeated.")
+         "Of an ONNX model or a YOLOv7: a number in place of an open size of its inputs (of a "
+         "YOLOv7 "
+         "also height and width). ONNX models need it of recurrent layers. May be repeated.")
       ->type_name("NAME=N")
       ->allow_extra_args(false)
       ->check(not_empty)

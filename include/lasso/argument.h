@@ -33,7 +33,7 @@ enum class ArgumentRole : std::uint8_t {
 struct ArgumentInfo {
   std::string name;
   ElementType type = ElementType::kFloat32;
-  // Each dimension: a number, or a symbol or formula of symbols such as "batch" and "points + 5",
+  // Each dimension: a number, or a symbol or formula of symbols such as "batch" and "32*rows",
   // which the inputs of a run give their values: as sizes, or computed from their elements.
   std::vector<std::string> shape;
   // Of an output whose number of rows depends on the data (what a non-maximum suppression leaves):

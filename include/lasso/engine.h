@@ -63,9 +63,9 @@ struct EngineOptions {
   // inputs then. Inputs must be fixed whose values shapes are computed from, such as the size of
   // the original image.
   std::map<std::string, HostTensor> fixed_inputs;
-  // Of an ONNX model: numbers in place of open sizes of its inputs, by the name that ArgumentInfo
-  // has for them. Nodes that need to know a size, such as recurrent layers the length of their
-  // sequence, find it there; kernels are chosen for it, and no other size runs.
+  // Of an ONNX model or a detector: numbers in place of open sizes, by the name that ArgumentInfo
+  // has for them, or a detector's "height" and "width". Nodes that need one, such as recurrent
+  // layers, find it there; kernels are chosen for it, and no other size runs.
   std::map<std::string, std::int64_t> fixed_sizes;
   // The sizes that symbols may stand for, where not all that the model takes: kernels are chosen
   // for `opt`, memory is bounded by `max`, and a size that is outside is refused. A profile that
@@ -199,7 +199,7 @@ struct DetectorInfo {
 };
 
 struct EngineInfo {
-  std::string family;      // of models: "sam"
+  std::string family;      // of models: "sam", "yolov7", "onnx"
   std::string model;       // "SAM ViT-B", or "SAM (width 64, depth 4)" for other widths
   std::string model_hash;  // of weights and configuration: 32 hexadecimal digits
   std::string preprocess;  // name of the preset; empty where the model's input is no image
@@ -272,8 +272,8 @@ class LASSO_EXPORT Engine {
   static Engine open(const std::string& path, const EngineOptions& options = {},
                      const LoadOptions& load = {});
 
-  // Compiles the model in `path`: a PyTorch checkpoint (.pth, .pt, .bin) or .safetensors file of
-  // SAM, or a folder with one as Hugging Face's tools lay it out (docs/checkpoints.md). The file
+  // Compiles the model in `path`: a PyTorch checkpoint (.pth, .pt, .bin) of SAM or YOLOv7, SAM as
+  // .safetensors or a folder of Hugging Face's (docs/checkpoints.md), or an ONNX model. The file
   // may be deleted afterwards, but must not be changed meanwhile. Throws kNotFound, kCorruptFile
   // (also for weights that are not finite, and a file that becomes shorter meanwhile), kUnsupported
   // (a model of no family that Lasso knows, or a CPU without AVX2), kOutOfMemory, what

@@ -40,7 +40,7 @@ struct Node {
 
 struct Graph;
 
-// Symbols that no input has as a dimension. Before a program is bound to sizes, a small graph
+// Symbols that no input has in a dimension. Before a program is bound to sizes, a small graph
 // computes their values on the host, from values or sizes of inputs (graph/computed_sizes.h).
 struct ComputedSizes {
   std::vector<std::string> symbols;
@@ -81,8 +81,8 @@ struct Module {
 // How often each value is used: as an input of a node, an output of the program, or a count.
 std::vector<std::int32_t> use_counts(const Graph& graph);
 
-// The symbols that stand alone as a dimension of an input, in order of appearance, and behind them
-// the computed ones: the binding key.
+// The symbols of which a dimension of an input is a multiple (graph/multiple.h), in order of
+// appearance, and behind them the computed ones: the binding key.
 std::vector<std::string> symbols(const Graph& graph);
 
 // Throws kInternal, naming program and value, unless the graph is well-formed: ids in range, single

@@ -16,6 +16,7 @@
 #include "support/onnx_writer.h"
 #include "support/pickles.h"
 #include "support/sam_files.h"
+#include "support/small_detector.h"
 #include "support/small_sam.h"
 #include "support/torch_writer.h"
 
@@ -61,6 +62,7 @@ void write_seeds(const std::string& dir) {
                                                       {{"0", 6, std::string(12, '\1')}}));
   write_bytes(dir + "/checkpoint/index", R"({"weight_map": {"a": "b"}})");
   write_bytes(dir + "/pickle/state", program(state));
+  write_bytes(dir + "/pickle/detector", SmallDetector().pickle());
   write_bytes(dir + "/pickle/training", program(training));
   write_bytes(dir + "/pickle/protocol4", std::string("\x80\x04\x95\x0a\0\0\0\0\0\0\0\x8c\x01"
                                                      "a\x94]\x94(h\0e\x86.",

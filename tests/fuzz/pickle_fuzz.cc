@@ -1,10 +1,40 @@
+// A pickle, and the modules of a detector that it may have, whose tensors are zeros.
 #include "formats/pytorch/pickle.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
 #include "fuzz.h"
+#include "models/yolov7/checkpoint/checkpoint.h"
+#include "models/yolov7/describe/describe.h"
+
+namespace {
+
+// What a file would have in the place of a storage.
+lasso::StorageBytes zeros_of(const lasso::PickleStorage& storage) {
+  static const std::vector<std::byte> zeros(1 << 20);
+  const std::size_t item = storage.type->item_bytes;
+  if (static_cast<std::size_t>(storage.elements) > zeros.size() / item) {
+    throw lasso::Error(lasso::ErrorCode::kCorruptFile, "a large storage");
+  }
+  return {zeros.data(), static_cast<std::size_t>(storage.elements) * item, "zeros"};
+}
+
+void read_modules(lasso::Pickle pickle) {
+  static const auto file = lasso::MappedFile::open("/proc/self/exe");
+  const lasso::TorchFile torch{file, std::move(pickle), zeros_of};
+  if (!lasso::yolov7::has_detector(torch)) return;
+  const lasso::yolov7::Network network = lasso::yolov7::read_network(torch);
+  static_cast<void>(lasso::yolov7::describe(network, {}, "fuzz.pkl"));
+}
+
+}  // namespace
 
 // NOLINTNEXTLINE(readability-identifier-naming): the name that libFuzzer calls.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   return lasso::fuzz::expect_error_or_success([&] {
-    const lasso::Pickle pickle =
+    lasso::Pickle pickle =
         lasso::read_pickle(reinterpret_cast<const std::byte*>(data), size, "fuzz.pkl");
     static_cast<void>(pickle.value(pickle.root));
     for (const lasso::PickleTensor& tensor : pickle.tensors) {
@@ -36,5 +66,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         }
       }
     }
+    read_modules(std::move(pickle));
   });
 }

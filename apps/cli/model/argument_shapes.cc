@@ -16,8 +16,15 @@ bool is_number(const std::string& dim) {
          dim.find_first_not_of("0123456789") == std::string::npos;
 }
 
-bool is_symbol(const std::string& dim) {
-  return !is_number(dim) && dim.find_first_of(" +*()") == std::string::npos;
+std::optional<SymbolMultiple> symbol_multiple(const std::string& dim) {
+  SymbolMultiple multiple{dim, 1};
+  const std::size_t times = dim.find('*');
+  if (times != std::string::npos && is_number(dim.substr(0, times))) {
+    multiple = {dim.substr(times + 1), std::stoll(dim.substr(0, times))};
+  }
+  const bool is_symbol = !is_number(multiple.symbol) && multiple.factor > 0 &&
+                         multiple.symbol.find_first_of(" +*()") == std::string::npos;
+  return is_symbol ? std::optional(multiple) : std::nullopt;
 }
 
 std::string text_of(const ArgumentInfo& argument) {
@@ -28,11 +35,12 @@ std::string text_of(const ArgumentInfo& argument) {
 std::vector<std::int64_t> shape_of(const ArgumentInfo& argument, const SymbolSizes& sizes) {
   std::vector<std::int64_t> shape;
   for (const std::string& dim : argument.shape) {
-    const auto size = sizes.find(dim);
+    const auto multiple = symbol_multiple(dim);
+    const auto size = multiple ? sizes.find(multiple->symbol) : sizes.end();
     if (is_number(dim)) {
       shape.push_back(std::stoll(dim));
     } else if (size != sizes.end()) {
-      shape.push_back(size->second);
+      shape.push_back(multiple->factor * size->second);
     } else {
       usage_error("input {}: its shape is a formula; give it with --inputs", text_of(argument));
     }

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,7 +17,13 @@ using SymbolSizes = std::map<std::string, std::int64_t>;
 
 // What a dimension of ArgumentInfo::shape is; if neither, it is a formula such as "points + 5".
 bool is_number(const std::string& dim);
-bool is_symbol(const std::string& dim);
+// A symbol, or a number of it: "rows", "32*rows". A size that is no multiple of the number is none
+// of the dimension's.
+struct SymbolMultiple {
+  std::string symbol;
+  std::int64_t factor = 1;
+};
+std::optional<SymbolMultiple> symbol_multiple(const std::string& dim);
 
 // "\"x\" (float32 [batch, 3])"
 std::string text_of(const ArgumentInfo& argument);

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "cli/model/argument_shapes.h"
 #include "cli/model/picture.h"
 #include "cli/model/size_inputs.h"
 #include "cli/model/statistics.h"
@@ -50,10 +51,12 @@ LayerTimes measure_layers(Segmenter* segmenter, int runs) {
 namespace {
 
 std::int64_t size_of_dimension(const std::string& text, const ArgumentInfo& argument) {
+  const auto multiple = symbol_multiple(text);
+  if (!multiple) return std::stoll(text);  // inputs' dimensions are symbols or numbers
   for (const SizeRange& range : argument.profile) {
-    if (range.symbol == text) return range.opt;
+    if (range.symbol == multiple->symbol) return multiple->factor * range.opt;
   }
-  return std::stoll(text);  // inputs' dimensions are symbols or numbers
+  return multiple->factor;
 }
 
 // Numbers that any model takes: an image's between 0 and 1, indices of 0, and sizes that are as

@@ -120,7 +120,7 @@ std::string describe_object(std::string_view module, std::string_view name) {
   if (is_yolo_class(module)) {
     return fmt::format(
         "a YOLO model, saved as a Python object of class {}; a SAM checkpoint is needed here, and "
-        "a YOLO model must be exported to ONNX first",
+        "a YOLO runs from YOLOv7's checkpoint or from its ONNX export (lasso run)",
         full);
   }
   if (module.starts_with("__torch__")) {

@@ -1,6 +1,5 @@
 #include "models/yolov7/family.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "core/check.h"
@@ -14,12 +13,6 @@
 namespace lasso::yolov7 {
 
 namespace {
-
-int largest_stride(const Network& network) {
-  DetectorModel model;
-  model.levels = network.levels;
-  return model.largest_stride();
-}
 
 // Sizes in the place of symbols; sides of images also in pixels, as "height" and "width".
 FixedImages fixed_images(const DescribeOptions& options, int stride, const std::string& source) {
@@ -57,7 +50,7 @@ class DetectorDescription final : public ModelDescription {
  public:
   DetectorDescription(const ModelSource& source, const DescribeOptions& options) {
     const Network network = read_network(*source.torch());
-    const FixedImages fixed = fixed_images(options, largest_stride(network), source.path());
+    const FixedImages fixed = fixed_images(options, largest_stride(network.levels), source.path());
     program_ = yolov7::describe(network, fixed, source.path());
     record_ = record_of(network, "");
     record_.hash = network.weights.fingerprint(record_.description + graph::to_string(program_));

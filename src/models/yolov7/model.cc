@@ -7,7 +7,7 @@
 
 namespace lasso::yolov7 {
 
-int DetectorModel::largest_stride() const {
+int largest_stride(const std::vector<DetectionLevel>& levels) {
   int largest = 1;
   for (const DetectionLevel& level : levels) largest = std::max(largest, level.stride);
   return largest;

@@ -44,6 +44,9 @@ struct DetectionLevel {
   bool operator==(const DetectionLevel&) const = default;
 };
 
+// What sides of images are multiples of: 32, or 64 of a model with four levels.
+int largest_stride(const std::vector<DetectionLevel>& levels);
+
 // The state that Family::load makes. A model from elsewhere (an ONNX export) is one as well, with
 // the levels and names that are known of it.
 struct DetectorModel {
@@ -60,8 +63,7 @@ struct DetectorModel {
   std::shared_ptr<const engine::CompiledModule> module;
 
   int classes() const { return static_cast<int>(names.size()); }
-  // What sides of images are multiples of: 32, or 64 of a model with four levels.
-  int largest_stride() const;
+  int largest_stride() const { return yolov7::largest_stride(levels); }
 };
 
 // The levels of WongKinYiu's models: "yolov7" (and x), "yolov7-tiny" and "yolov7-w6" (and e6, d6,

@@ -73,7 +73,6 @@ struct Description {
 
 std::vector<DetectionLevel> levels_of(const Description& description, const std::string& where) {
   std::vector<DetectionLevel> levels;
-  int largest = 1;
   for (const LevelRecord& record : description.levels) {
     if (record.stride < 1 || record.stride > kMostStride) {
       refuse(where + ".levels", fmt::format("strides from 1 to {}", kMostStride));
@@ -81,7 +80,6 @@ std::vector<DetectionLevel> levels_of(const Description& description, const std:
     if (record.anchors.empty() || record.anchors.size() % 2 != 0) {
       refuse(where + ".levels", "two sides of each anchor");
     }
-    largest = std::max(largest, record.stride);
     DetectionLevel& level = levels.emplace_back();
     level.stride = record.stride;
     for (std::size_t i = 0; i < record.anchors.size(); i += 2) {
@@ -95,6 +93,7 @@ std::vector<DetectionLevel> levels_of(const Description& description, const std:
   if (levels.empty() || levels.size() > kMostLevels) {
     refuse(where + ".levels", fmt::format("1 to {} levels", kMostLevels));
   }
+  const int largest = largest_stride(levels);
   for (const DetectionLevel& level : levels) {
     if (largest % level.stride != 0) {
       refuse(where + ".levels", fmt::format("strides that divide {}", largest));

@@ -134,7 +134,8 @@ class SymbolGroups {
     for (const auto& [side, arguments] : {std::pair(0, &a), std::pair(1, &b)}) {
       for (const ArgumentInfo& argument : *arguments) {
         for (const std::string& dim : argument.shape) {
-          if (is_symbol(dim)) groups_.try_emplace({side, dim}, groups_.size());
+          const auto multiple = symbol_multiple(dim);
+          if (multiple) groups_.try_emplace({side, multiple->symbol}, groups_.size());
         }
       }
     }
@@ -148,7 +149,10 @@ class SymbolGroups {
     }
   }
 
-  // The first value counts.
+  // A dimension of that size; the first value counts.
+  void set(int side, const SymbolMultiple& dim, std::int64_t size) {
+    if (size % dim.factor == 0) set(side, dim.symbol, size / dim.factor);
+  }
   void set(int side, const std::string& symbol, std::int64_t size) {
     sizes_.try_emplace(groups_.at({side, symbol}), size);
   }
@@ -227,22 +231,30 @@ std::vector<ArgumentPair> match_arguments(const std::vector<ArgumentInfo>& a,
 BothSizes choose_sizes(const std::vector<ArgumentInfo>& a, const std::vector<ArgumentInfo>& b,
                        const std::vector<ArgumentPair>& pairs, const SizeHints& hints) {
   SymbolGroups groups(a, b);
-  std::vector<std::pair<std::pair<int, std::string>, std::int64_t>> numbers;
+  struct Number {
+    int side = 0;
+    SymbolMultiple dim;
+    std::int64_t size = 0;
+  };
+  std::vector<Number> numbers;
   for (const ArgumentPair& pair : pairs) {
     const std::vector<std::string>& dims_b = b[pair.b].shape;
     const std::vector<std::size_t> places = places_in_a(pair.layout, dims_b.size());
     for (std::size_t i = 0; i < dims_b.size(); ++i) {
       const std::string& dim_a = a[pair.a].shape.at(places[i]);
       const std::string& dim_b = dims_b[i];
-      if (is_symbol(dim_a) && is_symbol(dim_b)) groups.join(dim_a, dim_b);
-      if (is_symbol(dim_a) && is_number(dim_b)) numbers.push_back({{0, dim_a}, std::stoll(dim_b)});
-      if (is_number(dim_a) && is_symbol(dim_b)) numbers.push_back({{1, dim_b}, std::stoll(dim_a)});
+      const auto own = symbol_multiple(dim_a);
+      const auto other = symbol_multiple(dim_b);
+      if (own && other && own->factor == other->factor) groups.join(own->symbol, other->symbol);
+      if (own && is_number(dim_b)) numbers.push_back({0, *own, std::stoll(dim_b)});
+      if (is_number(dim_a) && other) numbers.push_back({1, *other, std::stoll(dim_a)});
     }
   }
-  for (const auto& [symbol, size] : numbers) groups.set(symbol.first, symbol.second, size);
+  for (const Number& number : numbers) groups.set(number.side, number.dim, number.size);
   for (const auto& [input, shape] : hints.shapes) {
     for (std::size_t i = 0; i < shape.size() && i < a[input].shape.size(); ++i) {
-      if (is_symbol(a[input].shape[i])) groups.set(0, a[input].shape[i], shape[i]);
+      const auto multiple = symbol_multiple(a[input].shape[i]);
+      if (multiple) groups.set(0, *multiple, shape[i]);
     }
   }
   set_given(hints.given, groups);

@@ -39,8 +39,8 @@ constexpr std::string_view kAdapter =
     "a SAM with adapter layers (SAM-Med2D, Medical SAM Adapter), which Lasso does not run; give a "
     "SAM checkpoint without adapters";
 constexpr std::string_view kYolo =
-    "a YOLO checkpoint; a SAM checkpoint is needed here, and a YOLO model must be exported to ONNX "
-    "first";
+    "a state dictionary of a YOLO, which does not say how its layers are connected; give the "
+    "checkpoint that YOLOv7's training saved, or the model's ONNX export";
 
 // In this order: an adapter for HQ-SAM is refused as an adapter.
 constexpr auto kFamilies = std::to_array<Family>({

@@ -1,6 +1,5 @@
 #include "models/yolov7/checkpoint/head.h"
 
-#include <algorithm>
 #include <cmath>
 
 #include "formats/text.h"
@@ -58,9 +57,9 @@ std::vector<DetectionLevel> read_levels(Parameters& parameters, const TorchModul
       level.anchors.push_back({width, side()});
     }
   }
-  const double largest = *std::max_element(strides.begin(), strides.end());
+  const int largest = largest_stride(levels);
   for (const DetectionLevel& level : levels) {
-    if (static_cast<int>(largest) % level.stride != 0) {
+    if (largest % level.stride != 0) {
       head.corrupt("stride", "{} does not divide {}", level.stride, largest);
     }
   }

@@ -25,20 +25,20 @@ struct Sign {
 
 // In this order: later models have blocks of earlier ones.
 constexpr auto kSigns = std::to_array<Sign>({
-    {"ultralytics.", "A2C2f", "YOLO12", kUltralyticsExport},
-    {"ultralytics.", "C3k2", "YOLO11", kUltralyticsExport},
-    {"ultralytics.", "SCDown", "YOLOv10", kUltralyticsExport},
-    {"ultralytics.", "RepNCSPELAN4", "YOLOv9", kUltralyticsExport},
-    {"ultralytics.", "C2f", "YOLOv8", kUltralyticsExport},
-    {"ultralytics.", "C3", "YOLOv5", kUltralyticsExport},
-    {"ultralytics.", "", "Ultralytics", kUltralyticsExport},
-    {"yolov6.", "", "YOLOv6", kScriptExport},
-    {"models.common", "RepNCSPELAN4", "YOLOv9", kScriptExport},
-    {"models.common", "ADown", "YOLOv9", kScriptExport},
-    {"models.common", "C2f", "YOLOv8", kScriptExport},
-    {"models.common", "C3", "YOLOv5", kScriptExport},
-    {"models.common", "SPPF", "YOLOv5", kScriptExport},
-    {"models.common", "BottleneckCSP", "YOLOv5", kScriptExport},
+    {"ultralytics.", "A2C2f", "a YOLO12 model", kUltralyticsExport},
+    {"ultralytics.", "C3k2", "a YOLO11 model", kUltralyticsExport},
+    {"ultralytics.", "SCDown", "a YOLOv10 model", kUltralyticsExport},
+    {"ultralytics.", "RepNCSPELAN4", "a YOLOv9 model", kUltralyticsExport},
+    {"ultralytics.", "C2f", "a YOLOv8 model", kUltralyticsExport},
+    {"ultralytics.", "C3", "a YOLOv5 model", kUltralyticsExport},
+    {"ultralytics.", "", "a model of Ultralytics", kUltralyticsExport},
+    {"yolov6.", "", "a YOLOv6 model", kScriptExport},
+    {"models.common", "RepNCSPELAN4", "a YOLOv9 model", kScriptExport},
+    {"models.common", "ADown", "a YOLOv9 model", kScriptExport},
+    {"models.common", "C2f", "a YOLOv8 model", kScriptExport},
+    {"models.common", "C3", "a YOLOv5 model", kScriptExport},
+    {"models.common", "SPPF", "a YOLOv5 model", kScriptExport},
+    {"models.common", "BottleneckCSP", "a YOLOv5 model", kScriptExport},
 });
 
 }  // namespace
@@ -53,7 +53,7 @@ std::optional<std::string> other_detector(const Pickle& pickle) {
         });
     if (found == pickle.names.end()) continue;
     return fmt::format(
-        "a {} model, told by its class {}; of YOLO's checkpoints Lasso reads WongKinYiu's YOLOv7 "
+        "{}, told by its class {}; of YOLO's checkpoints Lasso reads WongKinYiu's YOLOv7 "
         "alone. Export it to ONNX with the code that it was trained with ({}), and give the ONNX "
         "file",
         sign.model, printable(found->full()), sign.exporter);

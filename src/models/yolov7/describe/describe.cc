@@ -1,6 +1,5 @@
 #include "models/yolov7/describe/describe.h"
 
-#include <algorithm>
 #include <string>
 #include <utility>
 #include <variant>
@@ -34,8 +33,6 @@ class NetworkDescriber {
     }
     return std::move(values_);
   }
-
-  const std::string& layer_name() const { return layer_->name; }
 
  private:
   ValueId input(std::size_t i = 0) const {
@@ -119,44 +116,42 @@ Dim size_or_symbol(std::int64_t size, const char* symbol) {
 }  // namespace
 
 graph::Graph describe(const Network& network, const FixedImages& fixed, const std::string& source) {
-  int largest = 1;
-  for (const DetectionLevel& level : network.levels) largest = std::max(largest, level.stride);
+  const int largest = largest_stride(network.levels);
   const Dim batch = size_or_symbol(fixed.batch, "batch");
   const Dim rows = size_or_symbol(fixed.rows, kRows);
   const Dim columns = size_or_symbol(fixed.columns, kColumns);
-
   graph::Builder builder(kDetector);
   const ValueId images = builder.input(
       kImages, DType::kF32, {batch, network.channels, rows * Dim(largest), columns * Dim(largest)});
   const ValueId image = builder.add("image", graph::Transpose{{0, 2, 3, 1}}, {images});
-  NetworkDescriber layers(builder, network, image);
-  std::vector<ValueId> values;
   try {
-    values = layers.run();
+    const std::vector<ValueId> values = NetworkDescriber(builder, network, image).run();
+    std::vector<ValueId> boxes;
+    for (std::size_t i = 0; i < network.levels.size(); ++i) {
+      const DetectionLevel& level = network.levels[i];
+      const ValueId map = values[static_cast<std::size_t>(network.maps[i])];
+      const Shape& shape = builder.shape(map);
+      const Dim cells(largest / level.stride);
+      LASSO_CHECK(shape[1] == rows * cells && shape[2] == columns * cells, ErrorCode::kCorruptFile,
+                  "{}: level {} of the head has stride {}, and a map of {} x {} cells for images "
+                  "of {} x {} pixels",
+                  source, i, level.stride, to_string(shape[1]), to_string(shape[2]),
+                  to_string(rows * Dim(largest)), to_string(columns * Dim(largest)));
+      boxes.push_back(decode_level(builder, fmt::format("boxes.{}", i), map, level));
+    }
+    builder.output(builder.add("boxes", graph::Concat{1}, boxes), kOutput);
+    graph::Graph program = builder.finish();
+    const std::string empty = graph::empty_dimension(program);
+    LASSO_CHECK(empty.empty(), ErrorCode::kCorruptFile, "{}: {}: nothing may be left of an image",
+                source, empty);
+    if (fixed.rows == 0) program.typical[kRows] = kTypicalCells;
+    if (fixed.columns == 0) program.typical[kColumns] = kTypicalCells;
+    return program;
   } catch (const Error& error) {
-    // Sizes that do not fit; what the file says of modules is checked already.
+    // Sizes that do not fit: what the caller may say is checked, so that it is the file's.
     if (error.code() != ErrorCode::kInvalidArgument) throw;
-    fail(ErrorCode::kCorruptFile, "{}: block {}: {}", source, layers.layer_name(), error.what());
+    fail(ErrorCode::kCorruptFile, "{}: {}", source, error.what());
   }
-  std::vector<ValueId> boxes;
-  for (std::size_t i = 0; i < network.levels.size(); ++i) {
-    const DetectionLevel& level = network.levels[i];
-    const ValueId map = values[static_cast<std::size_t>(network.maps[i])];
-    const Shape& shape = builder.shape(map);
-    const Dim cells(largest / level.stride);
-    LASSO_CHECK(shape[1] == rows * cells && shape[2] == columns * cells, ErrorCode::kCorruptFile,
-                "{}: level {} of the head has stride {}, and a map of {} x {} cells for images of "
-                "{} x {} pixels",
-                source, i, level.stride, to_string(shape[1]), to_string(shape[2]),
-                to_string(rows * Dim(largest)), to_string(columns * Dim(largest)));
-    boxes.push_back(decode_level(builder, fmt::format("boxes.{}", i), map, level));
-  }
-  const ValueId all = builder.add("boxes", graph::Concat{1}, boxes);
-  builder.output(all, kOutput);
-  graph::Graph program = builder.finish();
-  if (fixed.rows == 0) program.typical[kRows] = kTypicalCells;
-  if (fixed.columns == 0) program.typical[kColumns] = kTypicalCells;
-  return program;
 }
 
 }  // namespace lasso::yolov7
