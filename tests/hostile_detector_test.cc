@@ -69,7 +69,8 @@ TEST(HostileDetector, FlippedBytes) {
   // Much of a module's state means nothing for what it computes.
   EXPECT_GT(accepted, kFlips / 20);
   EXPECT_LT(accepted, kFlips * 3 / 4);
-  EXPECT_LT(peak_resident_bytes(), before + 256 * kMiB);
+  // The address sanitizer keeps 256 MiB of what is freed.
+  EXPECT_LT(peak_resident_bytes(), before + 512 * kMiB);
 }
 
 TEST(HostileDetector, MovedPieces) {

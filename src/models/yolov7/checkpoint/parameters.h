@@ -32,7 +32,7 @@ class Parameters {
   // A torch.nn.Conv2d; without a bias, zeros.
   Filters filters(const TorchModule& conv);
   // A torch.nn.BatchNorm2d for that many channels.
-  BatchNorm batch_norm(const TorchModule& norm, std::int64_t channels);
+  BatchNorm batch_norm(const TorchModule& module, std::int64_t channels);
 
   // What was read.
   const Weights& weights() const { return weights_; }
