@@ -1,10 +1,9 @@
 // A pickle, and the modules of a detector that it may have, whose tensors are zeros.
-#include "formats/pytorch/pickle.h"
-
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "formats/pytorch/pickle.h"
 #include "fuzz.h"
 #include "models/yolov7/checkpoint/checkpoint.h"
 #include "models/yolov7/describe/describe.h"

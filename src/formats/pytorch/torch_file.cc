@@ -5,8 +5,9 @@
 
 namespace lasso {
 
-WeightTensor tensor_of(const TorchFile& torch, const PickleTensor& view, const std::string& name) {
-  const PickleStorage& storage = torch.pickle.storages.at(view.storage);
+WeightTensor tensor_of(const TorchFile& torch, const PickleTensor& tensor,
+                       const std::string& name) {
+  const PickleStorage& storage = torch.pickle.storages.at(tensor.storage);
   const StorageBytes found = torch.find(storage);
   const std::size_t expected =
       static_cast<std::size_t>(storage.elements) * storage.type->item_bytes;
@@ -14,16 +15,16 @@ WeightTensor tensor_of(const TorchFile& torch, const PickleTensor& view, const s
               "{}: tensor {}: {} has {} bytes, and {} elements of {} were expected",
               torch.file->path(), printable(name), found.place, found.bytes, storage.elements,
               printable(storage.type_name));
-  const std::size_t offset = static_cast<std::size_t>(view.offset) * size_of(*view.dtype);
-  WeightTensor tensor;
-  tensor.dtype = *view.dtype;
-  tensor.dims = view.dims;
-  tensor.strides = view.strides;
-  tensor.data = found.data + offset;
-  tensor.storage_bytes = found.bytes - offset;
-  tensor.owner = torch.file;
-  tensor.file = torch.file;
-  return tensor;
+  const std::size_t offset = static_cast<std::size_t>(tensor.offset) * size_of(*tensor.dtype);
+  WeightTensor view;
+  view.dtype = *tensor.dtype;
+  view.dims = tensor.dims;
+  view.strides = tensor.strides;
+  view.data = found.data + offset;
+  view.storage_bytes = found.bytes - offset;
+  view.owner = torch.file;
+  view.file = torch.file;
+  return view;
 }
 
 }  // namespace lasso

@@ -104,7 +104,7 @@ std::vector<DetectionLevel> levels_of(const Description& description, const std:
 
 // A side of the images as a number of cells of the largest stride: a number, or the symbol.
 graph::Dim cells_of(const graph::Dim& side, std::int64_t stride, const char* symbol) {
-  const graph::Dim open = graph::Dim::symbol(symbol);
+  graph::Dim open = graph::Dim::symbol(symbol);
   if (side == open * graph::Dim(stride)) return open;
   return side.divided_by(stride).value_or(graph::Dim(0));
 }

@@ -50,7 +50,8 @@ TEST(YoloDescribe, MergedReorganisationsGiveTheSame) {
   const auto* weights = static_cast<const float*>(behind.weights.data.get());
   Filters filters{behind.weights.dims, {weights, weights + element_count(behind.weights.dims)}, {}};
   const std::vector<double> merged = merge_reorganisation(filters).weights;
-  Convolution whole{form(4, 2), make_tensor({5, 3, 6, 6}, std::vector<float>(merged.begin(), merged.end())),
+  Convolution whole{form(4, 2),
+                    make_tensor({5, 3, 6, 6}, std::vector<float>(merged.begin(), merged.end())),
                     behind.bias};
   const Network together = network_of({{"0", whole, {kImage}, 5}, head(0, 5)});
   const FixedImages size{2, 3, 5};
