@@ -59,6 +59,7 @@ struct FlopsOf {
   double operator()(const TopK&) const { return size(0); }
   double operator()(const NonMaxSuppression&) const { return size(1); }
   double operator()(const EfficientNms&) const { return size(1); }
+  double operator()(const DetectionNms&) const { return size(0); }
   double operator()(const Softmax&) const { return 4 * out(); }
   double operator()(const FourierFeatures&) const { return 2 * out() * dim(1, 0); }
   template <typename Movement>

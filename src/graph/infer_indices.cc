@@ -128,4 +128,23 @@ Results EfficientNms::infer(const Inputs& in) const {
           result(DType::kF32, {batch, max_outputs}), result(DType::kI32, {batch, max_outputs})};
 }
 
+Results DetectionNms::infer(const Inputs& in) const {
+  in.require_count(1, 2);
+  in.require_type(0, {DType::kF32});
+  in.require_rank(0, 3);
+  const Shape& boxes = in.shape(0);
+  in.require(boxes[2].is_constant() && boxes[2].constant() >= 6,
+             "boxes [B, N, 5 + C] of at least one class");
+  if (in.has(1)) {
+    in.require_type(1, {DType::kI32});
+    in.require_shape(1, {boxes[2].constant() - 5});
+  }
+  in.require(max_outputs >= 1 && max_outputs <= kCandidates,
+             fmt::format("1 to {} outputs", kCandidates));
+  const Dim& batch = boxes[0];
+  return {result(DType::kI32, {batch}), result(DType::kF32, {batch, max_outputs, 4}),
+          result(DType::kF32, {batch, max_outputs}), result(DType::kI32, {batch, max_outputs}),
+          result(DType::kI32, {batch})};
+}
+
 }  // namespace lasso::graph

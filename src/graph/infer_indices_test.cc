@@ -124,6 +124,21 @@ TEST(InferIndices, Boxes) {
             "score_threshold=0.25, iou_threshold=0.5, max_outputs=100, box_coding=center");
 }
 
+TEST(InferIndices, Detections) {
+  DetectionNms op{.max_outputs = 50};
+  const std::string expected = "[batch] [batch, 50, 4] [batch, 50] [batch, 50] [batch]";
+  EXPECT_EQ(shapes(op, {of({kBatch, kWidth, 85})}), expected);
+  EXPECT_EQ(shapes(op, {of({kBatch, 6300, 85}), of({80}, DType::kI32)}), expected);
+  EXPECT_THROW(shapes(op, {of({kBatch, 6300, 85}), of({79}, DType::kI32)}), Error);
+  EXPECT_THROW(shapes(op, {of({kBatch, 6300, 85}), of({80})}), Error);
+  EXPECT_THROW(shapes(op, {of({kBatch, 6300, 5})}), Error);
+  EXPECT_THROW(shapes(op, {of({kBatch, 6300, kWidth})}), Error);
+  op.max_outputs = 30001;
+  EXPECT_THROW(shapes(op, {of({kBatch, 6300, 85})}), Error);
+  EXPECT_EQ(attributes(DetectionNms{.multi_label = true}),
+            "score_threshold=0.25, iou_threshold=0.45, max_outputs=300, multi_label=true");
+}
+
 // How much of a capacity counts is said by a result of the same node.
 TEST(InferIndices, CountsOfBoxes) {
   Builder b("boxes");
@@ -161,6 +176,7 @@ TEST(InferIndices, WrittenAndRead) {
   expect_same(TopK{1, kBatch + 2, false});
   expect_same(NonMaxSuppression{20, 0.5F, true, 0.25F, true});
   expect_same(EfficientNms{0.25F, 0.5F, 20, 0, true, true, BoxCoding::kCenter});
+  expect_same(DetectionNms{0.5F, 0.25F, 20, true, true});
 }
 
 }  // namespace

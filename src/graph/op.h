@@ -318,12 +318,12 @@ struct FourierFeatures {
   bool operator==(const FourierFeatures&) const = default;
 };
 
-using Op =
-    std::variant<Linear, MatMul, Conv2d, ConvTranspose2d, LayerNorm, WindowAttention, Attention,
-                 Binary, Unary, Concat, Slice, Reshape, Transpose, Expand, Gather, FourierFeatures,
-                 Quantize, Cast, Reduce, Softmax, Pad, AddNorm, UpscaledProduct, GatherElements,
-                 GatherNd, ScatterElements, ScatterNd, ArgReduce, CumSum, TopK, Pool2d, Resize,
-                 Deconv2d, NonMaxSuppression, EfficientNms, LeakyRelu, Compare, Select, Sizes>;
+using Op = std::variant<Linear, MatMul, Conv2d, ConvTranspose2d, LayerNorm, WindowAttention,
+                        Attention, Binary, Unary, Concat, Slice, Reshape, Transpose, Expand, Gather,
+                        FourierFeatures, Quantize, Cast, Reduce, Softmax, Pad, AddNorm,
+                        UpscaledProduct, GatherElements, GatherNd, ScatterElements, ScatterNd,
+                        ArgReduce, CumSum, TopK, Pool2d, Resize, Deconv2d, NonMaxSuppression,
+                        EfficientNms, DetectionNms, LeakyRelu, Compare, Select, Sizes>;
 
 // What an op is called: its name, or what it computes where one op computes several functions
 // ("layer_norm", "add").

@@ -196,6 +196,41 @@ struct EfficientNms {
   bool operator==(const EfficientNms&) const = default;
 };
 
+// Of each image's boxes those that no better one covers, by the rules of YOLOv7's detect.py. A box
+// is its centre, its sides, an objectness o and the scores s of C classes. Its score for a class is
+// o s, or o where there is one class, and it is a candidate for its best class, the first of equal
+// ones, or with `multi_label` for each, where o and the score are above `score_threshold` and the
+// class is `wanted` (not 0). The kCandidates of the highest scores are looked at by falling score,
+// of equal ones the lower box and then class first. One is taken unless its intersection over union
+// with one that was taken, of the same class or `class_agnostic` of any, is above `iou_threshold`,
+// and at most `max_outputs` are. Boxes are compared where they stand in float32 when they are moved
+// by kClassDistance for each class, on both axes, or not at all with `class_agnostic`: the original
+// keeps classes apart so. Boxes are no candidates, and counted as bad, whose o is not finite, or is
+// above the threshold beside a coordinate or a score that is not.
+// (x [B, N, 5 + C], wanted? [C] int32) -> (count [B] int32, boxes [B, max_outputs, 4], scores [B,
+// max_outputs], classes [B, max_outputs] int32, bad [B] int32), boxes as corners, zeros from the
+// count on.
+struct DetectionNms {
+  static constexpr std::string_view kName = "detection_nms";
+  static constexpr std::int64_t kCandidates = 30000;
+  static constexpr float kClassDistance = 4096.0F;
+  float score_threshold = 0.25F;
+  float iou_threshold = 0.45F;
+  std::int64_t max_outputs = 300;
+  bool class_agnostic = false;
+  bool multi_label = false;
+
+  static void fields(auto& op, auto& v) {
+    v("score_threshold", op.score_threshold);
+    v("iou_threshold", op.iou_threshold);
+    v("max_outputs", op.max_outputs);
+    v("class_agnostic", op.class_agnostic, IfSet{});
+    v("multi_label", op.multi_label, IfSet{});
+  }
+  Results infer(const Inputs& in) const;
+  bool operator==(const DetectionNms&) const = default;
+};
+
 }  // namespace lasso::graph
 
 #endif  // LASSO_GRAPH_OP_INDICES_H_

@@ -78,6 +78,7 @@ struct FamilyOf {
     return non_max_suppression_family();
   }
   const Family& operator()(const graph::EfficientNms&) const { return efficient_nms_family(); }
+  const Family& operator()(const graph::DetectionNms&) const { return detection_nms_family(); }
   const Family& operator()(const graph::LeakyRelu&) const { return leaky_relu_family(); }
   const Family& operator()(const graph::Compare&) const { return compare_family(); }
   const Family& operator()(const graph::Select&) const { return select_family(); }

@@ -6,7 +6,9 @@
 namespace lasso::engine {
 
 Weights::Weights(AlignedBuffer memory)
-    : memory_(std::move(memory)), data_(memory_.data()), size_(memory_.size()) {}
+    : memory_(std::make_shared<const AlignedBuffer>(std::move(memory))),
+      data_(memory_->data()),
+      size_(memory_->size()) {}
 
 Weights::Weights(std::shared_ptr<const MappedFile> file, const std::byte* begin, std::uint64_t size)
     : file_(std::move(file)), data_(begin), size_(size) {}

@@ -26,7 +26,7 @@ struct StoredBytes {
   bool operator==(const StoredBytes&) const = default;
 };
 
-// Immutable once made; shared by all sessions.
+// Immutable once made; shared by all sessions. Copies share the bytes.
 class Weights {
  public:
   Weights() = default;
@@ -50,11 +50,11 @@ class Weights {
     std::map<std::shared_ptr<const backend::Device>, backend::Buffer> buffers;
   };
 
-  AlignedBuffer memory_;
+  std::shared_ptr<const AlignedBuffer> memory_;
   std::shared_ptr<const MappedFile> file_;
   const std::byte* data_ = nullptr;
   std::uint64_t size_ = 0;
-  std::unique_ptr<Copies> copies_ = std::make_unique<Copies>();
+  std::shared_ptr<Copies> copies_ = std::make_shared<Copies>();
 };
 
 // Where weights go as they are packed: into memory, or into an engine file layer by layer, so that

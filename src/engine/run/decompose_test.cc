@@ -76,6 +76,7 @@ bool is_plain(const graph::Graph& /*graph*/, const graph::Node& node) {
     bool operator()(const graph::Resize&) const { return true; }
     bool operator()(const graph::NonMaxSuppression&) const { return true; }
     bool operator()(const graph::EfficientNms&) const { return true; }
+    bool operator()(const graph::DetectionNms&) const { return true; }
     bool operator()(const graph::LeakyRelu&) const { return true; }
     bool operator()(const graph::Compare&) const { return true; }
     bool operator()(const graph::Select&) const { return true; }

@@ -62,6 +62,23 @@ EfficientNmsProblem make_efficient_nms_problem(const graph::EfficientNms& op, co
   return problem;
 }
 
+DetectionNmsProblem make_detection_nms_problem(const graph::DetectionNms& op, const Dims& boxes,
+                                               bool has_wanted) {
+  DetectionNmsProblem problem{.images = boxes.at(0),
+                              .boxes = boxes.at(1),
+                              .classes = boxes.at(2) - 5,
+                              .outputs = op.max_outputs,
+                              .has_wanted = has_wanted,
+                              .score_threshold = op.score_threshold,
+                              .iou_threshold = op.iou_threshold,
+                              .class_agnostic = op.class_agnostic,
+                              .multi_label = op.multi_label};
+  LASSO_CHECK(problem.classes >= 1 && problem.boxes <= kMostIndices / problem.classes,
+              ErrorCode::kInvalidArgument, "detection_nms: boxes {}, more than int32 counts",
+              to_string(boxes));
+  return problem;
+}
+
 const std::vector<Kernel<NonMaxSuppressionProblem>>& non_max_suppression_kernels() {
   static const std::vector<Kernel<NonMaxSuppressionProblem>> list{kNonMaxSuppressionRef};
   return list;
@@ -69,6 +86,11 @@ const std::vector<Kernel<NonMaxSuppressionProblem>>& non_max_suppression_kernels
 
 const std::vector<Kernel<EfficientNmsProblem>>& efficient_nms_kernels() {
   static const std::vector<Kernel<EfficientNmsProblem>> list{kEfficientNmsRef};
+  return list;
+}
+
+const std::vector<Kernel<DetectionNmsProblem>>& detection_nms_kernels() {
+  static const std::vector<Kernel<DetectionNmsProblem>> list{kDetectionNmsRef};
   return list;
 }
 
@@ -89,6 +111,16 @@ const Family& efficient_nms_family() {
         return make_efficient_nms_problem(std::get<graph::EfficientNms>(call.op),
                                           call.inputs.at(0).dims, call.inputs.at(1).dims,
                                           has_anchors ? call.inputs[2].dims : Dims{});
+      });
+  return family;
+}
+
+const Family& detection_nms_family() {
+  static const ListFamily<DetectionNmsProblem> family(
+      "detection_nms", detection_nms_kernels(), [](const Call& call) {
+        return make_detection_nms_problem(std::get<graph::DetectionNms>(call.op),
+                                          call.inputs.at(0).dims,
+                                          call.inputs.size() > 1 && call.inputs[1].present);
       });
   return family;
 }

@@ -1,4 +1,4 @@
-// Suppression of boxes that better ones cover: NonMaxSuppression and EfficientNms.
+// Suppression of boxes that better ones cover: NonMaxSuppression, EfficientNms and DetectionNms.
 #ifndef LASSO_KERNELS_NMS_NMS_H_
 #define LASSO_KERNELS_NMS_NMS_H_
 
@@ -61,6 +61,23 @@ struct EfficientNmsProblem {
   }
 };
 
+// graph::DetectionNms.
+struct DetectionNmsProblem {
+  std::int64_t images = 0;
+  std::int64_t boxes = 0;  // of an image
+  std::int64_t classes = 1;
+  std::int64_t outputs = 0;
+  bool has_wanted = false;
+  float score_threshold = 0;
+  float iou_threshold = 0;
+  bool class_agnostic = false;
+  bool multi_label = false;
+
+  std::int64_t fields() const { return 5 + classes; }  // of a box
+  // The most of an image.
+  std::int64_t candidates() const { return multi_label ? boxes * classes : boxes; }
+};
+
 // `capacity` is that of the result. They throw kInvalidArgument for more boxes than int32 counts.
 NonMaxSuppressionProblem make_non_max_suppression_problem(const graph::NonMaxSuppression& op,
                                                           const Dims& scores,
@@ -68,17 +85,22 @@ NonMaxSuppressionProblem make_non_max_suppression_problem(const graph::NonMaxSup
 // `anchors` are empty where there are none.
 EfficientNmsProblem make_efficient_nms_problem(const graph::EfficientNms& op, const Dims& boxes,
                                                const Dims& scores, const Dims& anchors);
+DetectionNmsProblem make_detection_nms_problem(const graph::DetectionNms& op, const Dims& boxes,
+                                               bool has_wanted);
 
 // Best first, reference last.
 const std::vector<Kernel<NonMaxSuppressionProblem>>& non_max_suppression_kernels();
 const std::vector<Kernel<EfficientNmsProblem>>& efficient_nms_kernels();
+const std::vector<Kernel<DetectionNmsProblem>>& detection_nms_kernels();
 
 const Family& non_max_suppression_family();
 const Family& efficient_nms_family();
+const Family& detection_nms_family();
 
 // The rows of the lists.
 extern const Kernel<NonMaxSuppressionProblem> kNonMaxSuppressionRef;
 extern const Kernel<EfficientNmsProblem> kEfficientNmsRef;
+extern const Kernel<DetectionNmsProblem> kDetectionNmsRef;
 
 }  // namespace lasso::kernels
 

@@ -47,6 +47,11 @@ constexpr Box from_center(const float* box, const float* anchor, float exp_width
                 anchor[2] * exp_width, anchor[3] * exp_height);
 }
 
+// On both axes.
+constexpr Box moved(const Box& box, float distance) {
+  return {box.x0 + distance, box.y0 + distance, box.x1 + distance, box.y1 + distance};
+}
+
 constexpr float area(const Box& box) {
   const float width = box.x1 - box.x0;
   const float height = box.y1 - box.y0;
