@@ -5,7 +5,9 @@
 #include "api/engine_impl.h"
 #include "core/cpu_features.h"
 #include "graph/graph.h"
+#include "image/letterbox.h"
 #include "models/accuracy.h"
+#include "models/detector/recognise.h"
 
 namespace lasso {
 
@@ -206,6 +208,10 @@ EngineInfo engine_info(const Model& model) {
   }
   if (module.options.devices != nullptr) info.needed_isa = needed_capability(info.programs);
   model.family->info(model, info);
+  if (auto recognised = detector::recognise(model); recognised.interface) {
+    info.detector = std::move(recognised.interface->info);
+    info.preprocess = kLetterboxPreset;
+  }
   return info;
 }
 

@@ -323,7 +323,7 @@ using Op = std::variant<Linear, MatMul, Conv2d, ConvTranspose2d, LayerNorm, Wind
                         FourierFeatures, Quantize, Cast, Reduce, Softmax, Pad, AddNorm,
                         UpscaledProduct, GatherElements, GatherNd, ScatterElements, ScatterNd,
                         ArgReduce, CumSum, TopK, Pool2d, Resize, Deconv2d, NonMaxSuppression,
-                        EfficientNms, DetectionNms, LeakyRelu, Compare, Select, Sizes>;
+                        EfficientNms, LeakyRelu, Compare, Select, Sizes, DetectionNms>;
 
 // What an op is called: its name, or what it computes where one op computes several functions
 // ("layer_norm", "add").

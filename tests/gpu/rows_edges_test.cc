@@ -116,6 +116,8 @@ TEST_F(RowsTest, NothingToCompute) {
   check("no classes", graph::NonMaxSuppression{}, {{{2, 9, 4}}, {{2, 0, 9}}}, true);
   check("no images", graph::EfficientNms{}, {{{0, 9, 4}}, {{0, 9, 3}}}, true);
   check("no boxes", graph::EfficientNms{}, {{{2, 0, 4}}, {{2, 0, 3}}}, true);
+  check("no images", graph::DetectionNms{}, {{{0, 9, 7}}, absent()}, true);
+  check("no boxes", graph::DetectionNms{}, {{{2, 0, 7}}, absent()}, true);
   graph::Pad pad;
   pad.before = {1, 0};
   pad.after = {0, 2};

@@ -120,6 +120,23 @@ TEST_F(RowsTest, Boxes) {
       check("more than are looked at", op, {{{2, 6300, 4}}, {{2, 6300, 9}}, absent()}, true);
     }
   }
+  for (const bool multi_label : {false, true}) {
+    for (const bool agnostic : {false, true}) {
+      graph::DetectionNms op{.score_threshold = 0.0F, .iou_threshold = 0.3F, .max_outputs = 40};
+      op.multi_label = multi_label;
+      op.class_agnostic = agnostic;
+      check("detections", op, {{{2, 300, 8}}, absent()}, true);
+      check("wanted detections", op, {{{2, 300, 8}}, {{3}, DType::kI32, false, 0, 2}}, true);
+      check("detections of one class", op, {{{3, 300, 6}}, absent()}, true);
+      check("special detections", op, {special({2, 300, 8}), absent()}, true);
+      op.max_outputs = 300;
+      check("detections of a detector", op, {{{1, 6300, 85}}, absent()}, true);
+      // Boxes of small sides cover each other by little: more than a round is looked at.
+      op.max_outputs = 6000;
+      op.iou_threshold = 1.0F;
+      check("many detections", op, {{{2, 40000, 6}}, absent()}, true);
+    }
+  }
   const graph::EfficientNms corners;
   check("special boxes", corners, {special({2, 300, 4}), {{2, 300, 3}}, absent()}, true);
 }

@@ -135,6 +135,7 @@ void print_summary(const EngineInfo& info, const Measured& measured, const std::
     }
     row("embedding", fmt::format("{} channels", sam.prompt_dim));
   }
+  if (info.detector) print_detector(*info.detector);
   row("parameters", quantity(static_cast<double>(info.parameters)));
   row("weights", fmt::format("{}B packed, {}", quantity(static_cast<double>(info.weight_bytes)),
                              precision_text(info)));
@@ -237,6 +238,7 @@ OrderedJson to_json(const EngineInfo& info, const OpenModel& model, const Measur
       {"threads", measured.threads}};
   if (!measured.gpus.empty()) json["gpus"] = gpus_json(measured.gpus);
   if (info.sam) json.update(sam_json(*info.sam));
+  if (info.detector) json["detector"] = detector_json(*info.detector);
   json.update({{"parameters", info.parameters},
                {"weight_bytes", info.weight_bytes},
                {"load_ms", model.load_ms},

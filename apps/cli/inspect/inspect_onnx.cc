@@ -197,6 +197,7 @@ void print_preview(const EnginePreview& preview) {
   print_summary_row(
       "runs", fmt::format("on {}, in {}, with {}B of packed weights", info.device, info.precision,
                           quantity(static_cast<double>(info.weight_bytes))));
+  if (info.detector) print_detector(*info.detector);
   for (std::size_t i = 0; i < info.programs.size(); ++i) {
     print_program(info.programs[i], preview.arena_bytes.at(i));
   }
@@ -330,7 +331,9 @@ OrderedJson to_json(const OnnxModel& model, const Counts& counts, const EnginePr
           {"packed_bytes", preview.info.weight_bytes},
           {"programs", std::move(programs)},
           {"not_supported", preview.unsupported},
-          {"segment", part_of(model)}};
+          {"segment", part_of(model)},
+          {"detector",
+           preview.info.detector ? detector_json(*preview.info.detector) : OrderedJson(nullptr)}};
 }
 
 }  // namespace

@@ -4,6 +4,9 @@
 
 #include <string>
 
+#include "common/json_text.h"
+#include "lasso/engine.h"
+
 namespace lasso::app {
 
 // "1.2 M", "345.6 k", "17 ": a unit may follow.
@@ -11,6 +14,10 @@ std::string quantity(double value);
 
 // Prints a line: a name, which may be empty, and what it stands for.
 void print_summary_row(const std::string& name, const std::string& value);
+
+// Prints what a detector takes and gives.
+void print_detector(const DetectorInfo& info);
+OrderedJson detector_json(const DetectorInfo& info);
 
 }  // namespace lasso::app
 

@@ -57,6 +57,7 @@ DeviceRows cuda_rows() {
   rows.add(resize_cuda_kernels());
   rows.add(non_max_suppression_cuda_kernels());
   rows.add(efficient_nms_cuda_kernels());
+  rows.add(detection_nms_cuda_kernels());
   rows.add(quantize_cuda_kernels());
   rows.add(cast_cuda_kernels());
   rows.add(preprocess_cuda_kernels());

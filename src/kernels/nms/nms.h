@@ -73,9 +73,9 @@ struct DetectionNmsProblem {
   bool class_agnostic = false;
   bool multi_label = false;
 
-  std::int64_t fields() const { return 5 + classes; }  // of a box
+  constexpr std::int64_t fields() const { return 5 + classes; }  // of a box
   // The most of an image.
-  std::int64_t candidates() const { return multi_label ? boxes * classes : boxes; }
+  constexpr std::int64_t candidates() const { return multi_label ? boxes * classes : boxes; }
 };
 
 // `capacity` is that of the result. They throw kInvalidArgument for more boxes than int32 counts.

@@ -10,6 +10,7 @@ namespace lasso::kernels {
 
 const std::vector<Kernel<NonMaxSuppressionProblem>>& non_max_suppression_cuda_kernels();
 const std::vector<Kernel<EfficientNmsProblem>>& efficient_nms_cuda_kernels();
+const std::vector<Kernel<DetectionNmsProblem>>& detection_nms_cuda_kernels();
 
 }  // namespace lasso::kernels
 
