@@ -277,6 +277,25 @@ class OnnxTest(CliTest):
         self.assertEqual((len(info["not_supported"]), info["programs"]), (25, []))
         self.assertIn("node 24 (blur24, my.ops.Blur)", self.expect(DONE, "inspect", "many.onnx").out)
 
+    def test_inspect_names_detectors(self):
+        rows = (field(1, 1) + field(1, 63) + field(1, 7) + field(2, 1) + field(8, "rows") +
+                field(9, bytes(4 * 63 * 7)))
+        shape = field(1, 3) + field(2, 7) + field(8, "shape") + field(9, struct.pack("<3q", 1, 1, 1))
+        self.write("d.onnx", model([node("ReduceMean", ["images"], ["mean"], "mean"),
+                                    node("Reshape", ["mean", "shape"], ["flat"], "flat"),
+                                    node("Add", ["flat", "rows"], ["output"], "add")], [rows, shape],
+                                   [value("images", 1, 3, 32, 32)], [value("output", 1, 63, 7)]))
+        self.assertRegex(self.expect(DONE, "inspect", "d.onnx").out,
+                         r"detector +2 classes, 32 x 32 pixels, boxes before suppression")
+        (info,) = self.expect(DONE, "inspect", "d.onnx", "--json").objects()
+        self.assertEqual(info["detector"]["form"], "boxes")
+        self.expect(DONE, "build", "d.onnx", "-o", "d.lasso", "--no-timing")
+        (info,) = self.expect(DONE, "inspect", "d.lasso", "--json").objects()
+        self.assertEqual((info["detector"]["classes"], info["preprocess"]), (2, "yolov7"))
+        self.decider()
+        (info,) = self.expect(DONE, "inspect", "m.onnx", "--json").objects()
+        self.assertIsNone(info["detector"])
+
     def test_what_does_not_run_is_named(self):
         self.write("m.onnx", SMALL)
         self.write("m.plan", b"ftrt" + bytes(100))

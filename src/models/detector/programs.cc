@@ -178,7 +178,7 @@ Rules rules_for(const DetectorInfo& info, const DetectOptions& options) {
   LASSO_CHECK(!options.topk || (*options.topk >= 1 && *options.topk <= kMost),
               ErrorCode::kInvalidArgument, "topk is {}: 1 to {} is expected", *options.topk, kMost);
   Rules rules;
-  const bool is_own = info.topk > 0;  // what is chosen, the model chooses
+  const bool is_own = has_own_suppression(info);
   if (is_own) {
     rules.conf_thres = info.conf_thres;
     rules.iou_thres = info.iou_thres;

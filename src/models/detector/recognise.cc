@@ -37,8 +37,13 @@ template <typename... Args>
   throw Refusal{fmt::format(format, std::forward<Args>(args)...)};
 }
 
+// A number that images or classes may have; 0 for one that is open.
 int constant_or_zero(const Dim& dim) {
-  return dim.is_constant() ? static_cast<int>(dim.constant()) : 0;
+  if (!dim.is_constant()) return 0;
+  if (dim.constant() < 1 || dim.constant() > graph::kMaxSymbol) {
+    refuse("a size is {}, and 1 to {} is expected", dim.constant(), graph::kMaxSymbol);
+  }
+  return static_cast<int>(dim.constant());
 }
 
 std::string to_text(const Value& value) {
@@ -186,7 +191,8 @@ class Recogniser {
     result_.info.form = DetectorForm::kNonMaxSuppression;
     result_.info.conf_thres = op.has_score_threshold ? op.score_threshold : 0;
     result_.info.iou_thres = op.iou_threshold;
-    result_.info.topk = static_cast<int>(*rows / std::max(result_.info.batch, 1));
+    result_.info.topk = static_cast<int>(
+        std::clamp<std::int64_t>(*rows / std::max(result_.info.batch, 1), 1, graph::kMaxSymbol));
   }
 
   // The maps that so many boxes come from, and how many there are of each place.
@@ -228,7 +234,7 @@ class Recogniser {
       if (!others_are_maps(i)) continue;
       result_.outputs = {i};
       result_.info.form = DetectorForm::kBoxes;
-      result_.info.classes = static_cast<int>(classes);
+      result_.info.classes = constant_or_zero(classes);
       result_.info.stride = grid->stride;
       return true;
     }
@@ -295,7 +301,7 @@ class Recogniser {
     const std::int64_t anchors = maps[0].anchors == 0 ? kUsual : maps[0].anchors;
     const std::int64_t fields = maps[0].anchors == 0 ? maps[0].fields / kUsual : maps[0].fields;
     const bool is_even = maps[0].anchors != 0 || maps[0].fields % kUsual == 0;
-    if (is_even && fields > kBoxFields) info.classes = static_cast<int>(fields - kBoxFields);
+    if (is_even && fields > kBoxFields) info.classes = constant_or_zero(fields - kBoxFields);
     if (anchors == kUsual && info.classes > 0) add_anchors(count);
     return maps[0].anchors == 0 || fields > kBoxFields;
   }
@@ -335,6 +341,10 @@ Interface interface_of(const yolov7::DetectorModel& model) {
 }
 
 }  // namespace
+
+bool has_own_suppression(const DetectorInfo& info) {
+  return info.form == DetectorForm::kEfficientNms || info.form == DetectorForm::kNonMaxSuppression;
+}
 
 bool bind_size(const Dim& dim, std::int64_t size, Bindings& bindings) {
   if (dim.is_constant()) return dim.constant() == size;

@@ -35,6 +35,9 @@ Recognised recognise(const graph::Graph& program);
 // Of any family: its own description where it has one.
 Recognised recognise(const Model& model);
 
+// Whether a node of the model chooses its boxes.
+bool has_own_suppression(const DetectorInfo& info);
+
 // Finds the value of the symbol in a dimension that is a number, a symbol, or a multiple of one, so
 // that it is `size`; false where none does, or the symbol has another value.
 bool bind_size(const graph::Dim& dim, std::int64_t size, graph::Bindings& bindings);

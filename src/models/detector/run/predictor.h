@@ -53,7 +53,7 @@ class Predictor {
     std::int32_t label = 0;
   };
 
-  bool has_own_rules() const { return interface_.info.topk > 0; }
+  bool has_own_rules() const { return has_own_suppression(interface_.info); }
   std::size_t images_per_run() const;
   void set_target(const DetectorOptions& options);
   void set_anchors(const std::vector<float>& anchors);
