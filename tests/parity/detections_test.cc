@@ -30,12 +30,18 @@ double iou(const Box& a, const Box& b) {
   return w * h / (area(a) + area(b) - w * h);
 }
 
+// What was found in the borders is cut to nothing, or to less than a pixel, which overlaps nothing.
+bool are_near(const Box& a, const Box& b) {
+  return std::abs(a.x0 - b.x0) < 0.05 && std::abs(a.y0 - b.y0) < 0.05 &&
+         std::abs(a.x1 - b.x1) < 0.05 && std::abs(a.y1 - b.y1) < 0.05;
+}
+
 void expect_same(const std::vector<Detection>& seen, std::vector<Detection> expected) {
   ASSERT_EQ(seen.size(), expected.size());
   for (const Detection& found : seen) {
     const auto same = std::find_if(expected.begin(), expected.end(), [&](const Detection& other) {
       return other.class_id == found.class_id && std::abs(other.score - found.score) <= 1e-4 &&
-             iou(other.box, found.box) >= 0.999;
+             (iou(other.box, found.box) >= 0.999 || are_near(other.box, found.box));
     });
     ASSERT_NE(same, expected.end()) << "class " << found.class_id << ", score " << found.score;
     expected.erase(same);
@@ -139,7 +145,7 @@ TEST_P(DetectorParity, Maps) {
     OnnxValueInfo& output = model.graph.outputs.emplace_back();
     output.name = name;
     output.kind = OnnxKind::kTensor;
-    output.elem_type = OnnxDataType::kFloat;
+    output.elem_type = OnnxDataType::kFloat32;
   }
   const test::TempDir folder;
   write_onnx(model, folder / "maps.onnx");

@@ -61,6 +61,7 @@ DeviceRows cuda_rows() {
   rows.add(quantize_cuda_kernels());
   rows.add(cast_cuda_kernels());
   rows.add(preprocess_cuda_kernels());
+  rows.add(letterbox_cuda_kernels());
   rows.add(mask_cuda_kernels());
   rows.add(finite_cuda_kernels());
   return rows;

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "kernels/image/finite.h"
+#include "kernels/image/letterbox.h"
 #include "kernels/image/mask.h"
 #include "kernels/image/preprocess.h"
 #include "kernels/kernel.h"
@@ -12,6 +13,7 @@
 namespace lasso::kernels {
 
 const std::vector<Kernel<PreprocessProblem>>& preprocess_cuda_kernels();
+const std::vector<Kernel<LetterboxProblem>>& letterbox_cuda_kernels();
 const std::vector<Kernel<MaskProblem>>& mask_cuda_kernels();
 const std::vector<Kernel<FiniteProblem>>& finite_cuda_kernels();
 

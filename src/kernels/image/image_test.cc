@@ -172,6 +172,44 @@ TEST(ImageKernels, PrepareImagesAsTheCpuDoes) {
   });
 }
 
+void check_letterbox(const backend::Device& gpu, const Kernel<LetterboxProblem>& row,
+                     const Image& image, const LetterboxTarget& target, DType output) {
+  const Letterbox box = letterbox_of(image.width, image.height, target);
+  SCOPED_TRACE(fmt::format("{}x{} of {} bytes in {}x{}", image.width, image.height,
+                           channels(image.format), box.input_width, box.input_height));
+  std::vector<float> expected(3 * static_cast<std::size_t>(box.input_width) *
+                              static_cast<std::size_t>(box.input_height));
+  LetterboxScratch scratch;
+  letterbox_image(box, image.view(), scratch, expected.data());
+  const auto results = run_on(gpu, row, make_letterbox_problem(box, image.format, output),
+                              {bytes_of(image.pixels)}, {expected.size() * size_of(output)});
+  if (output == DType::kF32) {
+    EXPECT_TRUE(results.front() == bytes_of(expected));
+    return;
+  }
+  std::vector<std::uint16_t> halves;
+  for (const float value : expected) halves.push_back(f32_to_half(output, value));
+  EXPECT_TRUE(results.front() == bytes_of(halves));
+}
+
+TEST(ImageKernels, LetterboxImagesAsTheCpuDoes) {
+  for_each_row<LetterboxProblem>([&](const backend::Device& gpu, const auto& row) {
+    for (const auto& [width, height] :
+         {std::pair{90, 50}, std::pair{50, 90}, std::pair{1, 1}, std::pair{300, 1},
+          std::pair{3, 211}, std::pair{96, 96}, std::pair{192, 192}, std::pair{643, 479}}) {
+      const Image image = random_picture(width, height, 5);
+      check_letterbox(gpu, row, image, {96, 96, 32}, DType::kF32);
+      check_letterbox(gpu, row, image, {96, 64, 0}, DType::kF32);
+      check_letterbox(gpu, row, image, {320, 320, 64}, DType::kF16);
+    }
+    const Image image = random_picture(95, 59, 7);
+    for (const PixelFormat format :
+         {PixelFormat::kBgr, PixelFormat::kRgba, PixelFormat::kBgra, PixelFormat::kGray}) {
+      check_letterbox(gpu, row, in_format(image, format), {96, 96, 32}, DType::kF32);
+    }
+  });
+}
+
 struct MaskCase {
   int side, image_size, width, height;
 };

@@ -47,6 +47,21 @@ PreprocessProblem make_preprocess_problem(const Preprocess& preprocess, const Im
   return problem;
 }
 
+LetterboxProblem make_letterbox_problem(const Letterbox& letterbox, PixelFormat format,
+                                        DType output) {
+  return {.width = letterbox.width,
+          .height = letterbox.height,
+          .pixel_bytes = channels(format),
+          .channel = channel_order(format),
+          .input_width = letterbox.input_width,
+          .input_height = letterbox.input_height,
+          .resized_width = letterbox.resized_width,
+          .resized_height = letterbox.resized_height,
+          .left = letterbox.left,
+          .top = letterbox.top,
+          .output = output};
+}
+
 MaskProblem make_mask_problem(const MaskUpsample& u, int count, float threshold) {
   MaskProblem problem;
   problem.count = count;

@@ -30,7 +30,7 @@ graph::Graph program(const Shape& images, const std::vector<Shape>& outputs,
     b.output(b.add(name, graph::Expand{outputs[i]}, {zero}), name);
   }
   b.add("unused", graph::Unary{graph::UnaryKind::kAbs}, {x});
-  return b.finish();
+  return b.take();
 }
 
 const Shape kImages{kBatch, 3, 640, 640};

@@ -7,7 +7,6 @@
 
 #include "core/check.h"
 #include "core/stopwatch.h"
-#include "core/threads.h"
 #include "engine/run/compute_sizes.h"
 #include "graph/computed_sizes.h"
 #include "image/resize.h"
@@ -81,8 +80,7 @@ Predictor::Predictor(const Model& model, int threads, const DetectorOptions& opt
     : module_(model.module),
       precision_(model.record.precision),
       interface_(interface_for(model)),
-      threads_(threads),
-      inputs_(input_type(*module_)) {
+      threads_(threads) {
   LASSO_CHECK(program().computed.graph == nullptr ||
                   !graph::reads_values(*program().computed.graph).front(),
               ErrorCode::kUnsupported, "the values of the model's images decide sizes of the run");
@@ -159,19 +157,22 @@ std::size_t Predictor::images_per_run() const {
   return std::min(kImagesPerRun, static_cast<std::size_t>(most_of(program(), shape[0])));
 }
 
+void Predictor::set_network(std::shared_ptr<const engine::CompiledModule> module) {
+  auto session = make_session(std::move(module), threads_, network_.get());
+  inputs_ = make_network_images(*session, input_type(*module_));
+  network_ = std::move(session);
+}
+
 void Predictor::apply(const Rules& rules) {
   if (rules_ == rules) return;
   if (has_own_rules()) {
     const bool is_same = rules_ && rules_->conf_thres == rules.conf_thres &&
                          rules_->iou_thres == rules.iou_thres && rules_->agnostic == rules.agnostic;
     rules_.reset();
-    if (!is_same) {
-      network_ =
-          make_session(with_rules(module_, interface_.info, rules), threads_, network_.get());
-    }
+    if (!is_same) set_network(with_rules(module_, interface_.info, rules));
   } else {
     rules_.reset();
-    if (network_ == nullptr) network_ = make_session(module_, threads_, nullptr);
+    if (network_ == nullptr) set_network(module_);
     graph::Module behind;
     behind.programs.push_back(
         detections_program(program(), interface_, interface_.info.anchors, rules));
@@ -239,14 +240,11 @@ void Predictor::run_batch(const ImageView* images, const std::vector<std::size_t
   const auto fixed = static_cast<std::size_t>(interface_.info.batch);
   const std::size_t places = fixed > 0 ? fixed : batch.size();
   const Bindings bindings = bind_network(first, places);
-  inputs_.reserve(places, static_cast<std::size_t>(first.input_width) *
-                              static_cast<std::size_t>(first.input_height));
-  {
-    const ThreadLimit limit(network_->threads());
-    for (std::size_t place = 0; place < batch.size(); ++place) {
-      const std::size_t image = batch[place];
-      inputs_.prepare(images[image], letterboxes_[image], place);
-    }
+  inputs_->reserve(places, static_cast<std::size_t>(first.input_width) *
+                               static_cast<std::size_t>(first.input_height));
+  for (std::size_t place = 0; place < batch.size(); ++place) {
+    const std::size_t image = batch[place];
+    inputs_->prepare(images[image], letterboxes_[image], place);
   }
   timings_.preprocess_ms += watch.milliseconds();
   const Stopwatch network;
@@ -286,7 +284,7 @@ void Predictor::run_network(const Bindings& bindings) {
   for (std::size_t i = 0; i < graph.outputs.size(); ++i) {
     results_.push_back(place_output(i, bindings));
   }
-  const engine::ConstTensorRef input = inputs_.input();
+  const engine::ConstTensorRef input = inputs_->input();
   const std::vector<std::int64_t> symbols = values_of(module_->programs.front(), bindings);
   network_->run(0, symbols, {&input, 1}, results_);
 }

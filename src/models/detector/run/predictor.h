@@ -57,6 +57,7 @@ class Predictor {
   std::size_t images_per_run() const;
   void set_target(const DetectorOptions& options);
   void set_anchors(const std::vector<float>& anchors);
+  void set_network(std::shared_ptr<const engine::CompiledModule> module);
   // Makes the sessions for the rules.
   void apply(const Rules& rules);
   // Images of the call with their letterboxes; `batch` are places among them, all of one size.
@@ -83,9 +84,9 @@ class Predictor {
   std::optional<Rules> rules_;  // of the sessions
   std::unique_ptr<engine::Session> network_;
   std::unique_ptr<engine::Session> detections_;  // null where the network has its own rules
-  NetworkImages inputs_;
-  std::vector<Letterbox> letterboxes_;    // of the call
-  std::vector<backend::Buffer> outputs_;  // of the network, on its device
+  std::unique_ptr<NetworkImages> inputs_;        // of network_
+  std::vector<Letterbox> letterboxes_;           // of the call
+  std::vector<backend::Buffer> outputs_;         // of the network, on its device
   std::vector<engine::TensorRef> results_;
   Found found_;
   std::vector<Row> rows_;  // of an image

@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <vector>
 
 #include "core/threads.h"
 #include "kernels/image/problems.h"
-#include "models/sam/run/device_kernel.h"
+#include "models/device_image.h"
+#include "models/device_kernel.h"
 
 namespace lasso::sam {
 
@@ -42,7 +42,7 @@ class HostImages final : public EncoderImages {
 class DeviceImages final : public EncoderImages {
  public:
   DeviceImages(engine::Session& session, const SamModel& model)
-      : session_(session), model_(model), kernel_(session) {}
+      : session_(session), model_(model), kernel_(session), image_(session) {}
 
   bool possible() const { return kernel_.exists(); }
 
@@ -54,8 +54,7 @@ class DeviceImages final : public EncoderImages {
         model_.preprocess, image, model_.config.image_size, columns_.taps, rows_.taps);
     upload(columns_);
     upload(rows_);
-    upload(image);
-    const std::array<const void*, 3> inputs{image_.data(), columns_.there.data(),
+    const std::array<const void*, 3> inputs{image_.upload(image), columns_.there.data(),
                                             rows_.there.data()};
     const std::array<void*, 1> outputs{input_.data() + index * image_bytes()};
     kernel_.launch(problem, inputs, outputs);
@@ -92,32 +91,13 @@ class DeviceImages final : public EncoderImages {
     axis.out_size = taps.out_size;
   }
 
-  // Rows without what lies between them.
-  void upload(const ImageView& image) {
-    const std::size_t row =
-        static_cast<std::size_t>(image.width) * static_cast<std::size_t>(channels(image.format));
-    const auto height = static_cast<std::size_t>(image.height);
-    const std::uint8_t* pixels = image.data;
-    if (height > 1 && image.stride_bytes != static_cast<std::ptrdiff_t>(row)) {
-      std::uint8_t* dense = dense_.get(row * height);
-      for (std::size_t y = 0; y < height; ++y) {
-        std::memcpy(dense + y * row,
-                    image.data + static_cast<std::ptrdiff_t>(y) * image.stride_bytes, row);
-      }
-      pixels = dense;
-    }
-    grow(session_, image_, row * height);
-    session_.stream().upload(image_.data(), pixels, row * height);
-  }
-
   engine::Session& session_;
   const SamModel& model_;
   DeviceKernel<kernels::PreprocessProblem> kernel_;
   Axis columns_;
   Axis rows_;
   std::vector<std::int32_t> table_;
-  Scratch<std::uint8_t> dense_;
-  backend::Buffer image_;
+  DeviceImage image_;
   backend::Buffer input_;
 };
 

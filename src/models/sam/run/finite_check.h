@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "kernels/image/finite.h"
-#include "models/sam/run/device_kernel.h"
+#include "models/device_kernel.h"
 
 namespace lasso::sam {
 

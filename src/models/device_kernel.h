@@ -1,6 +1,6 @@
 // A session's device: its kernels that no op of the graph has, and memory that grows.
-#ifndef LASSO_MODELS_SAM_RUN_DEVICE_KERNEL_H_
-#define LASSO_MODELS_SAM_RUN_DEVICE_KERNEL_H_
+#ifndef LASSO_MODELS_DEVICE_KERNEL_H_
+#define LASSO_MODELS_DEVICE_KERNEL_H_
 
 #include <memory>
 #include <optional>
@@ -13,7 +13,7 @@
 #include "kernels/device_library.h"
 #include "kernels/device_rows.h"
 
-namespace lasso::sam {
+namespace lasso {
 
 // Makes a block at least so large; its contents are unspecified where it was smaller.
 inline void grow(engine::Session& session, backend::Buffer& buffer, std::size_t bytes) {
@@ -79,6 +79,6 @@ class DeviceKernel {
   backend::Buffer workspace_;
 };
 
-}  // namespace lasso::sam
+}  // namespace lasso
 
-#endif  // LASSO_MODELS_SAM_RUN_DEVICE_KERNEL_H_
+#endif  // LASSO_MODELS_DEVICE_KERNEL_H_
