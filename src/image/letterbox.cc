@@ -45,21 +45,6 @@ void fill_columns(const Letterbox& box, std::int32_t* columns) {
   }
 }
 
-// Where the channels of a format are.
-std::array<int, 3> channel_places(PixelFormat format) {
-  switch (format) {
-    case PixelFormat::kRgb:
-    case PixelFormat::kRgba:
-      return {0, 1, 2};
-    case PixelFormat::kBgr:
-    case PixelFormat::kBgra:
-      return {2, 1, 0};
-    case PixelFormat::kGray:
-      break;
-  }
-  return {0, 0, 0};
-}
-
 // A row of the image at the resized width, as three planes, each value in 15 bits.
 void squeeze_row(const ImageView& image, int y, const std::int32_t* columns, int width,
                  std::int16_t* out) {
@@ -91,6 +76,20 @@ void mix_rows(const std::int16_t* upper, const std::int16_t* lower, const Tap& t
 int rounded(double value) { return static_cast<int>(std::nearbyint(value)); }
 
 }  // namespace
+
+std::array<int, 3> channel_places(PixelFormat format) {
+  switch (format) {
+    case PixelFormat::kRgb:
+    case PixelFormat::kRgba:
+      return {0, 1, 2};
+    case PixelFormat::kBgr:
+    case PixelFormat::kBgra:
+      return {2, 1, 0};
+    case PixelFormat::kGray:
+      break;
+  }
+  return {0, 0, 0};
+}
 
 Letterbox letterbox_of(int width, int height, const LetterboxTarget& target) {
   LASSO_CHECK(width > 0 && height > 0 && target.width > 0 && target.height > 0,

@@ -3,6 +3,7 @@
 #ifndef LASSO_IMAGE_LETTERBOX_H_
 #define LASSO_IMAGE_LETTERBOX_H_
 
+#include <array>
 #include <cstdint>
 
 #include "image/scratch.h"
@@ -47,6 +48,9 @@ Letterbox letterbox_of(int width, int height, const LetterboxTarget& target);
 // quotient of the input's and the image's sides, and the border is half of what the image leaves by
 // it, not rounded, as the original's scale_coords has them; the box itself is computed in float32.
 Box box_in_image(const Letterbox& letterbox, const Box& box);
+
+// The bytes of a pixel that are R, G and B.
+std::array<int, 3> channel_places(PixelFormat format);
 
 struct LetterboxScratch {
   Scratch<std::int32_t> columns;  // for each column of the result the first pixel and two weights

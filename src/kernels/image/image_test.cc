@@ -103,6 +103,17 @@ void for_each_row(const Check& check) {
   }
 }
 
+// Of a float type, rounded to it.
+void expect_values(const Bytes& result, const std::vector<float>& expected, DType output) {
+  if (output == DType::kF32) {
+    EXPECT_TRUE(result == bytes_of(expected));
+    return;
+  }
+  std::vector<std::uint16_t> halves;
+  for (const float value : expected) halves.push_back(f32_to_half(output, value));
+  EXPECT_TRUE(result == bytes_of(halves));
+}
+
 // The sizes of the model's square are not the GPU's favourites.
 constexpr int kSide = 70;
 
@@ -126,13 +137,7 @@ void check_image(const backend::Device& gpu, const Kernel<PreprocessProblem>& ro
   const auto results = run_on(gpu, row, problem,
                               {bytes_of(image.pixels), bytes_of(column_table), bytes_of(row_table)},
                               {values * size_of(output)});
-  if (output == DType::kF32) {
-    EXPECT_TRUE(results.front() == bytes_of(expected));
-    return;
-  }
-  std::vector<std::uint16_t> halves;
-  for (const float value : expected) halves.push_back(f32_to_half(output, value));
-  EXPECT_TRUE(results.front() == bytes_of(halves));
+  expect_values(results.front(), expected, output);
 }
 
 TEST(ImageKernels, PrepareImagesAsTheCpuDoes) {
@@ -183,13 +188,7 @@ void check_letterbox(const backend::Device& gpu, const Kernel<LetterboxProblem>&
   letterbox_image(box, image.view(), scratch, expected.data());
   const auto results = run_on(gpu, row, make_letterbox_problem(box, image.format, output),
                               {bytes_of(image.pixels)}, {expected.size() * size_of(output)});
-  if (output == DType::kF32) {
-    EXPECT_TRUE(results.front() == bytes_of(expected));
-    return;
-  }
-  std::vector<std::uint16_t> halves;
-  for (const float value : expected) halves.push_back(f32_to_half(output, value));
-  EXPECT_TRUE(results.front() == bytes_of(halves));
+  expect_values(results.front(), expected, output);
 }
 
 TEST(ImageKernels, LetterboxImagesAsTheCpuDoes) {

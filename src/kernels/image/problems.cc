@@ -2,24 +2,6 @@
 
 namespace lasso::kernels {
 
-namespace {
-
-std::array<int, 3> channel_order(PixelFormat format) {
-  switch (format) {
-    case PixelFormat::kBgr:
-    case PixelFormat::kBgra:
-      return {2, 1, 0};
-    case PixelFormat::kGray:
-      return {0, 0, 0};
-    case PixelFormat::kRgb:
-    case PixelFormat::kRgba:
-      break;
-  }
-  return {0, 1, 2};
-}
-
-}  // namespace
-
 PreprocessProblem make_preprocess_problem(const Preprocess& preprocess, const ImageView& image,
                                           int image_size, ResizeTaps& columns, ResizeTaps& rows) {
   const ResizedSize size = resized_size(preprocess, image.width, image.height, image_size);
@@ -29,7 +11,7 @@ PreprocessProblem make_preprocess_problem(const Preprocess& preprocess, const Im
   problem.width = image.width;
   problem.height = image.height;
   problem.pixel_bytes = channels(image.format);
-  problem.channel = channel_order(image.format);
+  problem.channel = channel_places(image.format);
   problem.side = image_size;
   problem.resized_width = size.width;
   problem.resized_height = size.height;
@@ -52,7 +34,7 @@ LetterboxProblem make_letterbox_problem(const Letterbox& letterbox, PixelFormat 
   return {.width = letterbox.width,
           .height = letterbox.height,
           .pixel_bytes = channels(format),
-          .channel = channel_order(format),
+          .channel = channel_places(format),
           .input_width = letterbox.input_width,
           .input_height = letterbox.input_height,
           .resized_width = letterbox.resized_width,
