@@ -79,8 +79,8 @@ struct LASSO_EXPORT DetectionArrays {
   std::vector<Detection> of(std::int64_t image) const;
 };
 
-// Of the last call, milliseconds. A GPU works while the host goes on: its share of all of them is
-// in network_ms, where the host waits for it.
+// Of the last call, milliseconds. A GPU works while the host goes on: its letterboxes are part of
+// network_ms, where the host waits for them.
 struct DetectTimings {
   double preprocess_ms = 0;   // letterboxes
   double network_ms = 0;      // with the suppression that is part of the model

@@ -88,6 +88,7 @@ class Recogniser {
   }
 
   void read_input() {
+    if (program_.inputs.empty()) refuse("it takes nothing: a batch of images is expected");
     const Value& images = program_.value(program_.inputs.front());
     const bool is_one = program_.inputs.size() == 1;
     const bool fits =
@@ -361,6 +362,8 @@ Recognised recognise(const Graph& program) {
     return {Recogniser(program).run(), {}};
   } catch (const Refusal& refusal) {
     return {std::nullopt, refusal.reason};
+  } catch (const Error& error) {  // numbers that are too large
+    return {std::nullopt, error.what()};
   }
 }
 

@@ -119,6 +119,21 @@ TEST(RecogniseDetector, RefusesOthers) {
   EXPECT_EQ(info_of(program(kImages, {{kBatch, 25200, 85}}, DType::kF16)).classes, 80);
 }
 
+TEST(RecogniseDetector, RefusesWhatTakesNothing) {
+  Builder b("main");
+  const ValueId one = b.constant("one", make_tensor({1}, std::vector<float>{1}));
+  b.output(b.add("y", graph::Expand{{1, 25200, 85}}, {one}), "y");
+  expect_refused(b.take(), "it takes nothing");
+}
+
+TEST(RecogniseDetector, RefusesNumbersThatAreTooLarge) {
+  const Dim rows = Dim::symbol("rows");
+  expect_refused(
+      program({kBatch, 3, rows * 32, 640}, {{kBatch, rows * (std::int64_t{1} << 62), 85}}), "");
+  expect_refused(program({kBatch, 3, std::int64_t{1} << 40, 640}, {{kBatch, 25200, 85}}),
+                 "a size is 1099511627776");
+}
+
 struct Suppressing {
   Builder b{"main"};
   ValueId images = b.input("images", DType::kF32, {kBatch, 3, 64, 64});
