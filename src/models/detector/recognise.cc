@@ -202,9 +202,9 @@ class Recogniser {
     std::int64_t boxes = 0;
   };
   std::optional<Grid> grid_of(std::int64_t boxes) const {
-    static const std::vector<std::vector<int>> kStrides{
+    static const std::vector<std::vector<int>> known_strides{
         {8, 16, 32}, {8, 16, 32, 64}, {16, 32}, {4, 8, 16, 32}, {8, 16, 32, 64, 128}};
-    for (const std::vector<int>& strides : kStrides) {
+    for (const std::vector<int>& strides : known_strides) {
       std::int64_t places = 0;
       bool divides = true;
       for (const int stride : strides) {
