@@ -78,12 +78,17 @@ struct OverlayItem {
   const Prompt* prompt = nullptr;  // may be null
   Rgb color;
   float fill = 0.45f;  // opacity of the mask's colour inside its outline, 0 to 1
+  // What it is, "dog 0.87": written on a tag at the prompt's box or, without one, at the mask.
+  // UTF-8; the font has ASCII, and '?' in place of every other character.
+  std::string label = {};
 };
 
 // A copy of the image with each mask in a translucent colour with a crisp outline, boxes, and
 // prompt points (green with a plus: foreground; red with a minus: background). Later items lie on
-// earlier ones. Line widths follow the image's size. Throws kInvalidArgument for a mask of another
-// size and a `fill` outside 0 to 1.
+// earlier ones. Labels lie on everything, and none hides another one or leaves the image: the first
+// one has the best place, one that is wider than the image is cut, and one for which no place at
+// its box is left is left out. Line widths and the size of labels follow the image's size. Throws
+// kInvalidArgument for a mask of another size and a `fill` outside 0 to 1.
 LASSO_EXPORT Image draw_overlay(const ImageView& image, const std::vector<OverlayItem>& items);
 
 enum class MaskDepth : std::uint8_t {

@@ -7,7 +7,9 @@
 #include "core/check.h"
 #include "core/guard.h"
 #include "core/threads.h"
+#include "image/draw/labels.h"
 #include "image/draw/stroke.h"
+#include "image/draw/style.h"
 #include "image/mask/mask_check.h"
 #include "image/resize.h"
 #include "lasso/mask.h"
@@ -16,24 +18,8 @@ namespace lasso {
 
 namespace {
 
-constexpr Rgb kWhite{255, 255, 255};
-constexpr Rgb kShadow{10, 12, 20};
 constexpr Rgb kForeground{34, 190, 84};
 constexpr Rgb kBackground{235, 56, 62};
-
-// Sizes in pixels, from the image's: a picture is mostly looked at scaled to a screen.
-struct Style {
-  float line;    // width of outlines
-  float halo;    // of white around a line
-  float marker;  // radius of a point's disc, without its ring
-
-  explicit Style(int width, int height) {
-    const double side = std::sqrt(static_cast<double>(width) * height);
-    line = static_cast<float>(std::clamp(side / 500.0, 1.6, 12.0));
-    halo = static_cast<float>(std::clamp(side / 1200.0, 0.8, 5.0));
-    marker = static_cast<float>(std::clamp(side / 100.0, 3.5, 60.0));
-  }
-};
 
 Image copy_rgb(const ImageView& view) {
   Image image;
@@ -152,14 +138,6 @@ std::vector<Segment> outline_of(const Mask& mask, int smoothing) {
   return segments;
 }
 
-// Dark around white around the colour: one of them stands out from any background.
-std::vector<Ink> line_layers(Rgb color, const Style& style) {
-  const float half = style.line * 0.5f;
-  return {{kShadow, half + style.halo, 2.2f * style.halo + 1.0f, 0.42f},
-          {kWhite, half + style.halo * 0.75f, 1.0f, 0.92f},
-          {color, half, 1.0f, 1.0f}};
-}
-
 // Beyond this, lines and markers cannot be seen; it also keeps hostile numbers in range.
 float clip(float value, int size) {
   const float margin = 1000.0f;
@@ -167,17 +145,25 @@ float clip(float value, int size) {
   return std::clamp(value, -margin, static_cast<float>(size) + margin);
 }
 
-void draw_box(const Box& box, Rgb color, const Style& style, Image& image) {
-  const float x0 = clip(box.x0, image.width);
-  const float x1 = clip(box.x1, image.width);
-  const float y0 = clip(box.y0, image.height);
-  const float y1 = clip(box.y1, image.height);
-  draw_segments(
-      {{{x0, y0}, {x1, y0}}, {{x1, y0}, {x1, y1}}, {{x1, y1}, {x0, y1}}, {{x0, y1}, {x0, y0}}},
-      line_layers(color, style), image);
+// An object that is cut by the image's edge has a box to be seen there, too; a box that is a prompt
+// may leave the image.
+Box inside(const Box& box, const DrawStyle& style, const Image& image) {
+  const float half = std::max(0.0f, style.line / 2 - 0.5f);
+  const auto into = [half](float value, int size) {
+    const float most = static_cast<float>(size) - 1.0f - half;
+    return std::min(std::max(value, half), std::max(most, half));
+  };
+  return {into(box.x0, image.width), into(box.y0, image.height), into(box.x1, image.width),
+          into(box.y1, image.height)};
 }
 
-void draw_point(const Point& point, const Style& style, Image& image) {
+void draw_box(const Box& box, Rgb color, const DrawStyle& style, Image& image) {
+  const Vec2 upper_left{clip(box.x0, image.width), clip(box.y0, image.height)};
+  const Vec2 lower_right{clip(box.x1, image.width), clip(box.y1, image.height)};
+  draw_rectangle(upper_left, lower_right, line_layers(color, style.line / 2, style), image);
+}
+
+void draw_point(const Point& point, const DrawStyle& style, Image& image) {
   const Vec2 center{clip(point.x, image.width), clip(point.y, image.height)};
   const bool foreground = point.label == PointLabel::kForeground;
   const float ring = std::max(1.0f, style.marker * 0.22f);
@@ -192,38 +178,25 @@ void draw_point(const Point& point, const Style& style, Image& image) {
   draw_segments(sign, {{kWhite, std::max(0.5f, style.marker * 0.15f), 1.0f, 1.0f}}, image);
 }
 
-}  // namespace
-
-Rgb palette_color(std::size_t index) noexcept {
-  static constexpr std::array<Rgb, 16> kColors{{{30, 144, 255},
-                                                {255, 140, 0},
-                                                {50, 205, 100},
-                                                {240, 50, 130},
-                                                {150, 90, 240},
-                                                {255, 215, 30},
-                                                {0, 195, 190},
-                                                {235, 70, 50},
-                                                {170, 220, 40},
-                                                {230, 110, 230},
-                                                {60, 90, 220},
-                                                {255, 175, 140},
-                                                {20, 150, 90},
-                                                {190, 165, 255},
-                                                {175, 120, 60},
-                                                {120, 210, 255}}};
-  if (index < kColors.size()) return kColors[index];
-  // The golden ratio spreads hues evenly however many there are; lightness alternates.
-  const double turns = static_cast<double>(index) * 0.6180339887498949;
-  const double hue = 6.0 * (turns - std::floor(turns));
-  const double value = index % 3 == 0 ? 0.78 : 0.97;
-  const double saturation = index % 2 == 0 ? 0.80 : 0.58;
-  const auto channel = [&](double offset) {
-    const double k = std::fmod(offset + hue, 6.0);
-    const double down = std::clamp(std::min(k, 4.0 - k), 0.0, 1.0);
-    return static_cast<std::uint8_t>(std::lround(255.0 * value * (1.0 - saturation * down)));
-  };
-  return {channel(5.0), channel(3.0), channel(1.0)};
+// At the box of the prompt, else at that of the mask.
+std::vector<Label> labels_of(const std::vector<OverlayItem>& items) {
+  std::vector<Label> labels;
+  for (const OverlayItem& item : items) {
+    if (item.label.empty()) continue;
+    if (item.prompt != nullptr && item.prompt->box) {
+      labels.push_back({*item.prompt->box, item.label, item.color});
+    } else if (const auto box =
+                   item.mask == nullptr ? std::nullopt : mask_bounding_box(*item.mask)) {
+      labels.push_back({{static_cast<float>(box->x0), static_cast<float>(box->y0),
+                         static_cast<float>(box->x1), static_cast<float>(box->y1)},
+                        item.label,
+                        item.color});
+    }
+  }
+  return labels;
 }
+
+}  // namespace
 
 Image draw_overlay(const ImageView& view, const std::vector<OverlayItem>& items) {
   check_view(view);
@@ -240,20 +213,25 @@ Image draw_overlay(const ImageView& view, const std::vector<OverlayItem>& items)
   const ThreadLimit limit(1);
   return guard_memory("an overlay", [&] {
     Image image = copy_rgb(view);
-    const Style style(view.width, view.height);
+    const DrawStyle style(view.width, view.height);
     const int smoothing = static_cast<int>(std::lround(style.line * 1.2f));
     for (const OverlayItem& item : items) {
       if (item.mask != nullptr) fill_mask(*item.mask, item.color, item.fill, image);
     }
     for (const OverlayItem& item : items) {
       if (item.mask == nullptr) continue;
-      draw_segments(outline_of(*item.mask, smoothing), line_layers(item.color, style), image);
+      draw_segments(outline_of(*item.mask, smoothing),
+                    line_layers(item.color, style.line / 2, style), image);
     }
     for (const OverlayItem& item : items) {
       if (item.prompt == nullptr) continue;
-      if (item.prompt->box) draw_box(*item.prompt->box, item.color, style, image);
+      if (item.prompt->box) {
+        const Box& box = *item.prompt->box;
+        draw_box(item.label.empty() ? box : inside(box, style, image), item.color, style, image);
+      }
       for (const Point& point : item.prompt->points) draw_point(point, style, image);
     }
+    draw_labels(labels_of(items), style, image);
     return image;
   });
 }

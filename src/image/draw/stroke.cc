@@ -14,19 +14,19 @@ namespace {
 constexpr float kSteps = 12.0f;  // the distance field's steps per pixel; it reaches 255 / 12 pixels
 constexpr std::uint8_t kFar = 255;
 
-// Pixels whose centre may be closer than `reach` to the segment; empty (x1 <= x0 or y1 <= y0) if
-// none is in the image.
-PixelBox around(const Segment& s, float reach, int width, int height) {
-  const auto low = [reach](float a, float b, int end) {
-    return static_cast<int>(
-        std::clamp(std::floor(std::min(a, b) - reach), 0.0f, static_cast<float>(end)));
+// Pixels of `part` whose centre may be closer than `reach` to the segment; empty (x1 <= x0 or y1 <=
+// y0) if there are none.
+PixelBox around(const Segment& s, float reach, const PixelBox& part) {
+  const auto low = [reach](float a, float b, int begin, int end) {
+    return static_cast<int>(std::clamp(std::floor(std::min(a, b) - reach),
+                                       static_cast<float>(begin), static_cast<float>(end)));
   };
-  const auto high = [reach](float a, float b, int end) {
-    return static_cast<int>(
-        std::clamp(std::ceil(std::max(a, b) + reach) + 1.0f, 0.0f, static_cast<float>(end)));
+  const auto high = [reach](float a, float b, int begin, int end) {
+    return static_cast<int>(std::clamp(std::ceil(std::max(a, b) + reach) + 1.0f,
+                                       static_cast<float>(begin), static_cast<float>(end)));
   };
-  return {low(s.a.x, s.b.x, width), low(s.a.y, s.b.y, height), high(s.a.x, s.b.x, width),
-          high(s.a.y, s.b.y, height)};
+  return {low(s.a.x, s.b.x, part.x0, part.x1), low(s.a.y, s.b.y, part.y0, part.y1),
+          high(s.a.x, s.b.x, part.x0, part.x1), high(s.a.y, s.b.y, part.y0, part.y1)};
 }
 
 // Lowers the field to the distance from the segment.
@@ -65,22 +65,26 @@ Opacities opacities(const Ink& ink) {
 
 }  // namespace
 
-void draw_segments(const std::vector<Segment>& segments, const std::vector<Ink>& layers,
-                   Image& image) {
+float reach_of(const std::vector<Ink>& layers) {
   float reach = 0;
+  for (const Ink& ink : layers) reach = std::max(reach, ink.radius + ink.softness);
+  return std::min(reach, 254.0f / kSteps);
+}
+
+void draw_segments(const std::vector<Segment>& segments, const std::vector<Ink>& layers,
+                   Image& image, const std::optional<PixelBox>& part) {
+  const float reach = reach_of(layers);
   std::vector<Opacities> tables;
-  for (const Ink& ink : layers) {
-    reach = std::max(reach, ink.radius + ink.softness);
-    tables.push_back(opacities(ink));
-  }
-  reach = std::min(reach, 254.0f / kSteps);
+  tables.reserve(layers.size());
+  for (const Ink& ink : layers) tables.push_back(opacities(ink));
+  const PixelBox inside = part.value_or(PixelBox{0, 0, image.width, image.height});
 
   PixelBox frame{image.width, image.height, 0, 0};
   std::int64_t work = 0;  // pixels to visit
   std::vector<PixelBox> boxes;
   boxes.reserve(segments.size());
   for (const Segment& s : segments) {
-    const PixelBox box = around(s, reach, image.width, image.height);
+    const PixelBox box = around(s, reach, inside);
     boxes.push_back(box);
     if (box.x0 >= box.x1 || box.y0 >= box.y1) continue;
     work += std::int64_t{box.x1 - box.x0} * (box.y1 - box.y0);
@@ -124,6 +128,30 @@ void draw_segments(const std::vector<Segment>& segments, const std::vector<Ink>&
     draw(0, frame.y1 - frame.y0);
   } else {
     parallel_ranges(frame.y1 - frame.y0, draw);
+  }
+}
+
+void draw_rectangle(Vec2 upper_left, Vec2 lower_right, const std::vector<Ink>& layers,
+                    Image& image) {
+  const Vec2 upper_right{lower_right.x, upper_left.y};
+  const Vec2 lower_left{upper_left.x, lower_right.y};
+  const std::vector<Segment> sides{{upper_left, upper_right},
+                                   {upper_right, lower_right},
+                                   {lower_right, lower_left},
+                                   {lower_left, upper_left}};
+  const PixelBox whole{0, 0, image.width, image.height};
+  const float reach = reach_of(layers);
+  const PixelBox up = around(sides[0], reach, whole);
+  const PixelBox right = around(sides[1], reach, whole);
+  const PixelBox down = around(sides[2], reach, whole);
+  const PixelBox left = around(sides[3], reach, whole);
+  if (up.y1 >= down.y0 || left.x1 >= right.x0) {  // there is ink everywhere
+    draw_segments(sides, layers, image);
+    return;
+  }
+  for (const PixelBox& part : {up, down, PixelBox{left.x0, up.y1, left.x1, down.y0},
+                               PixelBox{right.x0, up.y1, right.x1, down.y0}}) {
+    draw_segments(sides, layers, image, part);
   }
 }
 

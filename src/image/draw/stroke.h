@@ -3,6 +3,7 @@
 #define LASSO_IMAGE_DRAW_STROKE_H_
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "lasso/image.h"
@@ -30,10 +31,17 @@ struct Ink {
   float opacity = 1;
 };
 
-// Draws the union of the segments on an RGB image, one layer over the other. What lies outside is
-// clipped.
+// How far from the middle of a line there is ink, in pixels.
+float reach_of(const std::vector<Ink>& layers);
+
+// Draws the union of the segments on an RGB image, one layer over the other. What lies outside of
+// the image, or of `part` of it, is clipped.
 void draw_segments(const std::vector<Segment>& segments, const std::vector<Ink>& layers,
-                   Image& image);
+                   Image& image, const std::optional<PixelBox>& part = std::nullopt);
+
+// Draws the outline of a rectangle as its four segments would be, in time for its circumference.
+void draw_rectangle(Vec2 upper_left, Vec2 lower_right, const std::vector<Ink>& layers,
+                    Image& image);
 
 // over = color * opacity + under * (1 - opacity), for one RGB pixel; opacity of 0..256.
 inline void blend_pixel(std::uint8_t* pixel, Rgb color, int opacity) {
