@@ -9,6 +9,7 @@
 namespace lasso::app {
 
 void add_segment(CLI::App* parent, Action* action);
+void add_detect(CLI::App* parent, Action* action);
 void add_build(CLI::App* parent, Action* action);
 void add_export(CLI::App* parent, Action* action);
 void add_run(CLI::App* parent, Action* action);

@@ -99,6 +99,7 @@ int run(int argc, char** argv) {
   app.require_subcommand(1);
   Action action;
   add_segment(&app, &action);
+  add_detect(&app, &action);
   add_build(&app, &action);
   add_export(&app, &action);
   add_run(&app, &action);

@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <cstddef>
-
 #include "cli/console.h"
 #include "cli/exit_codes.h"
 
@@ -11,15 +9,19 @@ namespace lasso::app {
 
 AccuracySet read_picture_folder(const std::string& option, const std::string& folder) {
   AccuracySet set = for_option(option, [&] { return read_image_folder(folder); });
-  const std::size_t skipped = set.skipped.size();
-  if (skipped > 0) {
+  tell_skipped(folder, set.skipped, set.images.size());
+  return set;
+}
+
+void tell_skipped(const std::string& folder, const std::vector<std::string>& skipped,
+                  std::size_t pictures) {
+  if (!skipped.empty()) {
     print_warning(fmt::format(
         "{}: {} of {} files and folders in it skipped, as they are no files with the names of "
         "JPEG, PNG, PPM or PGM (-v lists them)",
-        folder, skipped, skipped + set.images.size()));
+        folder, skipped.size(), skipped.size() + pictures));
   }
-  for (const std::string& name : set.skipped) print_note("skipped: " + name);
-  return set;
+  for (const std::string& name : skipped) print_note("skipped: " + name);
 }
 
 }  // namespace lasso::app

@@ -105,7 +105,8 @@ std::vector<ImageOutputs::File> ImageOutputs::wanted_files() const {
   for (const PromptTask& prompt : *subject_.prompts) {
     masks += prompt.multimask ? subject_.candidates : 1;
   }
-  const std::size_t overlays = is_mixed() ? 1 : masks / subject_.prompts->size();
+  const bool one = subject_.objects != nullptr || is_mixed();
+  const std::size_t overlays = one ? 1 : masks / subject_.prompts->size();
   const std::string base = stem(subject_.path);
   std::vector<File> files;
   const auto add = [&](const std::string& kind, std::size_t count, const std::string& extension) {
@@ -119,6 +120,8 @@ std::vector<ImageOutputs::File> ImageOutputs::wanted_files() const {
   if (formats_.labelmap) add("labelmap", 1, ".png");
   if (formats_.rle) add("rle", 1, ".json");
   if (formats_.polygon) add("polygon", 1, ".json");
+  // Programs that read such files look for the name of the image.
+  if (formats_.yolo) files.push_back({"yolo", {base, ".txt"}, "", false});
   return files;
 }
 
@@ -181,12 +184,16 @@ void ImageOutputs::add(std::size_t first, const std::vector<Segmentation>& answe
   }
 }
 
+Rgb ImageOutputs::color_of(std::size_t prompt) const {
+  return subject_.objects == nullptr ? palette_color(prompt) : (*subject_.objects)[prompt].color;
+}
+
 // All masks in one picture. Masks are drawn as they come, the prompts' marks at the end, above all
 // masks.
 void ImageOutputs::add_to_overlay(std::size_t first, const std::vector<Segmentation>& answers) {
   std::vector<OverlayItem> items;
   for (std::size_t i = 0; i < answers.size(); ++i) {
-    const std::vector<OverlayItem> some = candidate_items(answers[i], palette_color(first + i));
+    const std::vector<OverlayItem> some = candidate_items(answers[i], color_of(first + i));
     items.insert(items.end(), some.begin(), some.end());
   }
   const bool fresh = overlays_.empty();
@@ -202,7 +209,7 @@ void ImageOutputs::add_to_overlays(std::size_t first, const std::vector<Segmenta
   for (std::size_t k = 0; k < candidates; ++k) {
     std::vector<OverlayItem> items;
     for (std::size_t i = 0; i < answers.size(); ++i) {
-      items.push_back({&answers[i].masks[k], nullptr, palette_color(first + i)});
+      items.push_back({&answers[i].masks[k], nullptr, color_of(first + i)});
     }
     overlays_[k] = draw_overlay(fresh ? subject_.image->view() : overlays_[k].view(), items);
   }
@@ -232,6 +239,11 @@ void ImageOutputs::add_annotation(const MaskSummary& summary, const Mask& mask) 
   annotation["bbox_xyxy"] = xyxy(box);
   annotation["bbox_xywh"] = xywh(box);
   annotation["iscrowd"] = 0;
+  if (subject_.objects != nullptr) {
+    const FoundObject& object = (*subject_.objects)[summary.prompt];
+    annotation["category_id"] = object.category;
+    annotation["score"] = shortest(object.score);
+  }
   annotation["iou_prediction"] = shortest(summary.iou_prediction);
   annotation["prompt"] = summary.prompt;
   const PromptTask& task = (*subject_.prompts)[summary.prompt];
@@ -254,33 +266,46 @@ OrderedJson ImageOutputs::coco_file(const OrderedJson& annotations) const {
                                         {"file_name", json_name(subject_.path)},
                                         {"width", subject_.width},
                                         {"height", subject_.height}}});
-  file["categories"] = OrderedJson::array({{{"id", 1}, {"name", "object"}}});
+  file["categories"] = OrderedJson::array();
+  const std::vector<Category> one{{1, "object"}};
+  for (const Category& c : subject_.categories == nullptr ? one : *subject_.categories) {
+    file["categories"].push_back({{"id", c.id}, {"name", c.name}});
+  }
   file["annotations"] = annotations;
   return file;
 }
 
-void ImageOutputs::finish() {
-  for (std::size_t k = 0; k < overlays_.size(); ++k) {
-    std::vector<OverlayItem> marks;
-    for (std::size_t i = 0; i < subject_.prompts->size(); ++i) {
-      marks.push_back({nullptr, &(*subject_.prompts)[i].prompt, palette_color(i)});
-    }
-    const Image picture = draw_overlay(overlays_[k].view(), marks);
-    write("overlay", k, [&](const std::string& path) { write_png(path, picture.view()); });
+// With all that lies above the masks.
+void ImageOutputs::write_overlays() {
+  std::vector<OverlayItem> marks;
+  for (std::size_t i = 0; i < subject_.prompts->size(); ++i) {
+    OverlayItem& mark = marks.emplace_back();
+    mark.prompt = &(*subject_.prompts)[i].prompt;
+    mark.color = color_of(i);
+    if (subject_.objects != nullptr) mark.label = (*subject_.objects)[i].label;
   }
-  if (!named_) return;
+  const auto write_overlay = [&](std::size_t k, const ImageView& masks) {
+    const Image picture = draw_overlay(masks, marks);
+    write("overlay", k, [&](const std::string& path) { write_png(path, picture.view()); });
+  };
+  if (overlays_.empty()) write_overlay(0, subject_.image->view());
+  for (std::size_t k = 0; k < overlays_.size(); ++k) write_overlay(k, overlays_[k].view());
+}
+
+void ImageOutputs::finish() {
+  if (!named_) choose_names();
+  if (formats_.overlay) write_overlays();
   if (formats_.labelmap) {
     write("labelmap", 0, [&](const std::string& path) {
       write_labelmap_png(path, labels_, subject_.width, subject_.height);
     });
   }
-  const auto write_coco = [&](const std::string& kind, const OrderedJson& annotations) {
-    write(kind, 0, [&](const std::string& path) {
-      lasso::write_file(path, json_line(coco_file(annotations)) + "\n");
-    });
+  const auto write_text = [&](const std::string& kind, const std::string& text) {
+    write(kind, 0, [&](const std::string& path) { lasso::write_file(path, text); });
   };
-  if (formats_.rle) write_coco("rle", rle_annotations_);
-  if (formats_.polygon) write_coco("polygon", polygon_annotations_);
+  if (formats_.rle) write_text("rle", json_line(coco_file(rle_annotations_)) + "\n");
+  if (formats_.polygon) write_text("polygon", json_line(coco_file(polygon_annotations_)) + "\n");
+  if (formats_.yolo) write_text("yolo", subject_.yolo);
 }
 
 }  // namespace lasso::app

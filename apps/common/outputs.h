@@ -26,6 +26,9 @@ struct Formats {
   bool labelmap = false;
   bool rle = false;
   bool polygon = false;
+  bool yolo = false;  // of a detector's boxes
+
+  bool need_masks() const { return mask || labelmap || rle || polygon; }
 };
 
 // What is known of one mask once its pixels are gone.
@@ -38,6 +41,19 @@ struct MaskSummary {
   std::string rle;              // COCO's compressed counts; empty if nobody asked for it
 };
 
+// What a detector found, for the files.
+struct FoundObject {
+  std::string label;  // on the overlay
+  Rgb color;
+  int category = 0;  // its id in COCO's files
+  float score = 0;
+};
+
+struct Category {
+  int id = 0;
+  std::string name;
+};
+
 // What an image's files are made from.
 struct OutputSubject {
   std::string path;              // of the image, or of the embedding where there is no image
@@ -46,6 +62,11 @@ struct OutputSubject {
   int height = 0;
   const std::vector<PromptTask>* prompts = nullptr;
   std::size_t candidates = 1;  // masks of a prompt with PromptTask::multimask
+  // Of each prompt, which is its box; null where prompts are the user's. Then an image may have no
+  // prompts, and add() need not be called.
+  const std::vector<FoundObject>* objects = nullptr;
+  const std::vector<Category>* categories = nullptr;  // of COCO's files; null: "object" alone
+  std::string yolo;                                   // the file of Formats::yolo
 };
 
 // Takes the masks of an image as they come, so that they need not all be in memory at once.
@@ -88,6 +109,8 @@ class ImageOutputs {
   void write(const std::string& kind, std::size_t index,
              const std::function<void(const std::string& path)>& write);
   bool is_mixed() const;
+  Rgb color_of(std::size_t prompt) const;
+  void write_overlays();
   void add_to_overlay(std::size_t first, const std::vector<Segmentation>& answers);
   void add_to_overlays(std::size_t first, const std::vector<Segmentation>& answers);
   void add_to_labelmap(std::size_t prompt, const Mask& mask, std::int64_t area);

@@ -6,8 +6,6 @@ namespace lasso::app {
 
 namespace {
 
-double microsecond_precision(double ms) { return std::round(ms * 1000) / 1000; }
-
 OrderedJson mask_json(const ImageReport& report, const MaskSummary& mask) {
   const PromptTask& prompt = report.prompts[mask.prompt];
   OrderedJson json;
@@ -39,12 +37,19 @@ OrderedJson range_json(const std::optional<ValueRange>& range) {
   return range ? OrderedJson::array({range->low, range->high}) : OrderedJson();
 }
 
+double microsecond_precision(double ms) { return std::round(ms * 1000) / 1000; }
+
+void add_error(const std::string& code, const std::string& message, const OrderedJson& files,
+               OrderedJson* json) {
+  (*json)["error"] = {{"code", code}, {"message", message}};
+  if (!files.empty()) (*json)["files"] = files;
+}
+
 OrderedJson to_json(const ImageReport& report, double model_load_ms) {
   OrderedJson json;
   json["image"] = json_name(report.path);
   if (!report.error.empty()) {
-    json["error"] = {{"code", report.error_code}, {"message", report.error}};
-    if (!report.files.empty()) json["files"] = report.files;
+    add_error(report.error_code, report.error, report.files, &json);
   } else {
     json["width"] = report.width;
     json["height"] = report.height;

@@ -35,6 +35,10 @@ struct ImageReport {
 
 // [low, high], or null for the whole range.
 OrderedJson range_json(const std::optional<ValueRange>& range);
+double microsecond_precision(double ms);
+// What stands in place of results: the error, and the files that were written before it.
+void add_error(const std::string& code, const std::string& message, const OrderedJson& files,
+               OrderedJson* json);
 // One object.
 OrderedJson to_json(const ImageReport& report, double model_load_ms);
 // One object for the prompts that belong to no image.

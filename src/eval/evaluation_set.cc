@@ -120,30 +120,35 @@ std::vector<AccuracyImage> read_images(const fs::path& folder, const char* name,
 
 }  // namespace
 
-AccuracySet read_image_folder(const std::string& folder) {
+PictureNames find_pictures(const std::string& folder) {
   check_folder(folder);
-  AccuracySet set;
-  set.folder = folder;
+  PictureNames found;
   std::error_code error;
   for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
        entry.increment(error)) {
     std::error_code ignored;
-    const std::string name = entry->path().filename().string();
-    if (!is_image_name(entry->path()) || !entry->is_regular_file(ignored)) {
-      set.skipped.push_back(name);
-      continue;
-    }
-    AccuracyImage image;
-    image.name = name;
-    image.path = entry->path().string();
-    set.images.push_back(std::move(image));
+    const bool is_picture = is_image_name(entry->path()) && entry->is_regular_file(ignored);
+    (is_picture ? found.pictures : found.skipped).push_back(entry->path().filename().string());
   }
   LASSO_CHECK(!error, ErrorCode::kNotFound, "{}: {}", folder, error.message());
-  LASSO_CHECK(!set.images.empty(), ErrorCode::kInvalidArgument,
+  LASSO_CHECK(!found.pictures.empty(), ErrorCode::kInvalidArgument,
               "{}: has no JPEG, PNG, PPM or PGM file", folder);
-  std::sort(set.images.begin(), set.images.end(),
-            [](const auto& a, const auto& b) { return a.name < b.name; });
-  std::sort(set.skipped.begin(), set.skipped.end());
+  std::sort(found.pictures.begin(), found.pictures.end());
+  std::sort(found.skipped.begin(), found.skipped.end());
+  return found;
+}
+
+AccuracySet read_image_folder(const std::string& folder) {
+  PictureNames found = find_pictures(folder);
+  AccuracySet set;
+  set.folder = folder;
+  set.skipped = std::move(found.skipped);
+  for (const std::string& name : found.pictures) {
+    AccuracyImage image;
+    image.name = name;
+    image.path = (fs::path(folder) / name).string();
+    set.images.push_back(std::move(image));
+  }
   return set;
 }
 

@@ -44,9 +44,16 @@ struct AccuracySet {
   std::vector<std::string> skipped;  // what else the folder has, by name: of read_image_folder()
 };
 
+// What is in a folder, by name and sorted.
+struct PictureNames {
+  std::vector<std::string> pictures;
+  std::vector<std::string> skipped;  // other files, and folders
+};
 // The JPEG, PNG, PPM and PGM files of a folder, as the ends of their names say in upper or lower
-// case, sorted by name; not those of folders in it. Throws kNotFound for no folder, and
-// kInvalidArgument where it has no such file.
+// case; not those of folders in it. Throws kNotFound for no folder, and kInvalidArgument where it
+// has no such file.
+PictureNames find_pictures(const std::string& folder);
+// The same as a set of images.
 AccuracySet read_image_folder(const std::string& folder);
 
 // A folder with annotations.json, described in docs/performance.md. Throws kNotFound, and

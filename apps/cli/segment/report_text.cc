@@ -3,14 +3,12 @@
 #include <fmt/format.h>
 
 #include "cli/console.h"
-#include "common/pictures.h"
+#include "cli/report_line.h"
 #include "common/text.h"
 
 namespace lasso::app {
 
 namespace {
-
-std::string milliseconds(double ms) { return fmt::format("{:.{}f} ms", ms, ms < 10 ? 1 : 0); }
 
 std::string mask_text(const MaskSummary& mask) {
   const std::string box = mask.box ? fmt::format("box {},{}-{},{}", mask.box->x0, mask.box->y0,
@@ -31,31 +29,17 @@ std::string timings_text(const ImageReport& report) {
   return styled(Style::kDim, text);
 }
 
-// "out/truck_overlay.png", or the first of several with their number.
-std::string files_text(const ImageReport& report) {
-  std::string text;
-  for (const auto& item : report.files.items()) {
-    const auto& paths = item.value();
-    if (!text.empty()) text += ", ";
-    text += styled(Style::kCyan, printable(file_name(paths[0].get<std::string>())));
-    if (paths.size() > 1) text += fmt::format(" (+{} more)", paths.size() - 1);
-  }
-  return text.empty() ? text : fmt::format("  {} {}", arrow(), text);
-}
-
 }  // namespace
 
 std::string to_text(const ImageReport& report, std::size_t name_width) {
   const std::size_t count = report.masks.size();
-  std::string text = fmt::format(
-      "{}  {}  {} mask{}",
-      styled(Style::kBold, fmt::format("{:<{}}", printable(picture_name(report.path)), name_width)),
-      fmt::format("{:>9}", fmt::format("{}x{}", report.width, report.height)), count,
-      count == 1 ? "" : "s");
+  std::string text =
+      fmt::format("{}  {} mask{}", image_text(report.path, report.width, report.height, name_width),
+                  count, count == 1 ? "" : "s");
   if (count == 1) text += "  " + mask_text(report.masks.front());
   const std::string timings = timings_text(report);
   if (!timings.empty()) text += "  " + timings;
-  text += files_text(report);
+  text += files_text(report.files);
   if (count < 2) return text;
   for (const MaskSummary& mask : report.masks) {
     const PromptTask& prompt = report.prompts[mask.prompt];

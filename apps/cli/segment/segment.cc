@@ -25,6 +25,7 @@
 #include "cli/segment/segment_image.h"
 #include "cli/segment/segment_many.h"
 #include "cli/segment/segment_tasks.h"
+#include "cli/standard_input.h"
 #include "cli/values.h"
 #include "cli/viewer.h"
 #include "common/files.h"
@@ -176,11 +177,11 @@ void tell_homeless(const std::vector<PromptFailure>& failures, bool json) {
 }
 
 Exit run_segment(const SegmentArguments& arguments) {
-  check_standard_input(arguments, arguments.images);
+  check_standard_input(arguments.images, "--prompts", arguments.prompts);
   std::vector<PromptFailure> homeless;
   std::vector<ImageTask> tasks = collect_tasks(arguments, &homeless);
   PictureReader pictures(arguments.max_pixels, parse_range(arguments.range));
-  check_standard_input(arguments, paths_of(tasks));
+  check_standard_input(paths_of(tasks), "--prompts", arguments.prompts);
   const SegmentSettings settings = make_settings(arguments, tasks, &pictures);
   std::optional<MaskInput> mask;
   if (!arguments.mask_input.empty()) mask = read_mask_input(arguments.mask_input);

@@ -2,18 +2,16 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <fstream>
-#include <new>
 #include <optional>
 #include <utility>
 #include <vector>
 
-#include "cli/exit_codes.h"
+#include "cli/image_errors.h"
 #include "cli/model/model.h"
-#include "common/errors.h"
+#include "cli/segment/answer_groups.h"
 #include "core/convert.h"
 #include "core/stopwatch.h"
 #include "formats/npy/npy.h"
@@ -24,11 +22,6 @@ namespace lasso::app {
 namespace fs = std::filesystem;
 
 namespace {
-
-// Masks that are drawn together are in memory together: at most this many bytes of them, and of
-// this many prompts.
-constexpr std::size_t kMaskBytes = std::size_t{256} << 20;
-constexpr std::size_t kPromptsPerPicture = 64;
 
 // What a folder of --save-embedding or --save-logits is filled with.
 struct Kind {
@@ -242,23 +235,18 @@ class ImageJob {
         candidates = static_cast<std::size_t>(segmenter_->engine().info().sam->candidates);
       }
     }
-    const std::size_t mask_bytes = static_cast<std::size_t>(report_->width) *
-                                   static_cast<std::size_t>(report_->height) * candidates;
-    const std::size_t step = std::clamp<std::size_t>(
-        kMaskBytes / std::max<std::size_t>(mask_bytes, 1), 1, kPromptsPerPicture);
     const std::size_t count = prompts.size();
     std::vector<float> logits;
-    std::vector<Segmentation> answers;
-    const auto take = [&](std::size_t i, Segmentation& answer) {
+    AnswerGroups groups(report_->width, report_->height, candidates, count,
+                        [&](std::size_t first, const std::vector<Segmentation>& answers) {
+                          if (first == 0) wait_();
+                          outputs_->add(first, answers);
+                        });
+    const auto take = [&](std::size_t /*prompt*/, Segmentation& answer) {
       if (!settings_.save_logits.empty()) {
         logits.insert(logits.end(), answer.low_res_logits.begin(), answer.low_res_logits.end());
       }
-      answers.push_back(std::move(answer));
-      if (answers.size() < step && i + 1 < count) return;
-      const std::size_t first = i + 1 - answers.size();
-      if (first == 0) wait_();
-      outputs_->add(first, answers);
-      answers.clear();
+      groups.take(answer);
     };
     SegmentOptions options;
     options.low_res_logits = !settings_.save_logits.empty();
@@ -296,16 +284,6 @@ class ImageJob {
   std::string logits_file_;
 };
 
-std::string with_files(const std::string& message, const ImageReport& report) {
-  std::string text;
-  for (const auto& item : report.files.items()) {
-    for (const OrderedJson& name : item.value()) {
-      text += (text.empty() ? "" : ", ") + file_name(name.get<std::string>());
-    }
-  }
-  return with_written(message, text);
-}
-
 }  // namespace
 
 ImageReport segment_image(lasso::Segmenter* segmenter, const ImageTask& task,
@@ -315,23 +293,7 @@ ImageReport segment_image(lasso::Segmenter* segmenter, const ImageTask& task,
   report.path = task.path.value_or(settings.load_embedding);
   report.failures = task.failures;
   ImageJob job(segmenter, task, settings, names, wait, &report);
-  try {
-    job.run();
-  } catch (const Failure& failure) {  // the model was cut short
-    throw Failure(failure.exit(), with_files(failure.what(), report));
-  } catch (const std::bad_alloc&) {
-    throw lasso::Error(ErrorCode::kOutOfMemory, with_files("out of memory", report));
-  } catch (const OutputError& error) {
-    report.error_code = "output";
-    report.error = error.what();
-  } catch (const lasso::Error& error) {
-    if (is_fatal(error)) throw lasso::Error(error.code(), with_files(error.what(), report));
-    report.error_code = to_string(error.code());
-    report.error = error.what();
-    const std::string name = picture_name(report.path);
-    if (report.error.find(name) == std::string::npos) report.error = name + ": " + report.error;
-  }
-  if (!report.error.empty()) report.error = with_files(report.error, report);
+  keep_errors(&report, [&] { job.run(); });
   return report;
 }
 

@@ -17,6 +17,9 @@ namespace lasso::app {
 // device of the engine; no more than there are.
 int choose_jobs(int asked, std::size_t devices, std::size_t images);
 
+// How many threads each of them has, of `threads` (0: MachineInfo::threads): at least one.
+int threads_of_each(int jobs, int threads);
+
 // `jobs` segmenters that divide the threads between them (0: MachineInfo::threads), at least one
 // each.
 std::vector<lasso::Segmenter> make_segmenters(const OpenParts& open, int jobs, int threads);

@@ -78,17 +78,6 @@ std::vector<std::string> paths_of(const std::vector<ImageTask>& tasks) {
   return paths;
 }
 
-void check_standard_input(const SegmentArguments& arguments,
-                          const std::vector<std::string>& images) {
-  const auto count = std::count_if(images.begin(), images.end(), is_standard_input);
-  if (count > 1)
-    usage_error("IMAGE -: is given {} times, but standard input is one picture", count);
-  if (count == 1 && is_standard_input(arguments.prompts)) {
-    usage_error("--prompts {}: the image is standard input, too; name a file for one of the two",
-                arguments.prompts);
-  }
-}
-
 std::vector<ImageTask> collect_tasks(const SegmentArguments& arguments,
                                      std::vector<PromptFailure>* homeless) {
   if (!arguments.prompts.empty()) {

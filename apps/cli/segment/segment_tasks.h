@@ -34,10 +34,6 @@ struct SegmentArguments : CommonArguments {
 
 std::vector<std::string> paths_of(const std::vector<ImageTask>& tasks);
 
-// Throws Failure(kUsage) where standard input, which has one content, would be read twice.
-void check_standard_input(const SegmentArguments& arguments,
-                          const std::vector<std::string>& images);
-
 // Images with their prompts; failures of lines without an image are said at once and kept. Throws
 // Failure(kUsage) for prompts that do not go together.
 std::vector<ImageTask> collect_tasks(const SegmentArguments& arguments,

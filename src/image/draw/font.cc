@@ -1,8 +1,10 @@
 #include "image/draw/font.h"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
-#include <cstdint>
+
+#include "core/utf8.h"
 
 namespace lasso {
 
@@ -167,17 +169,6 @@ void add_strokes(const Glyph& glyph, Vec2 corner, float scale, std::vector<Segme
   }
 }
 
-// How many bytes the character at the beginning of `text` has; 1 where it is not UTF-8.
-std::size_t character_bytes(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const std::size_t count = byte(0) >= 0xf0 ? 4 : byte(0) >= 0xe0 ? 3 : byte(0) >= 0xc0 ? 2 : 1;
-  if (count > text.size()) return 1;
-  for (std::size_t i = 1; i < count; ++i) {
-    if ((byte(i) & 0xc0) != 0x80) return 1;
-  }
-  return count;
-}
-
 }  // namespace
 
 std::string drawable(std::string_view text) {
@@ -185,7 +176,7 @@ std::string drawable(std::string_view text) {
   while (!text.empty()) {
     const char c = text.front();
     result += c >= kFirst && c <= kLast ? c : '?';
-    text.remove_prefix(character_bytes(text));
+    text.remove_prefix(std::max<std::size_t>(1, character_size(text)));
   }
   return result;
 }

@@ -1,0 +1,106 @@
+#include "eval/mean_precision.h"
+
+#include <gtest/gtest.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace lasso {
+namespace {
+
+TEST(MeanPrecision, OfOneBox) {
+  const auto map = [](const std::vector<TruthBox>& truth, const std::vector<FoundBox>& found) {
+    PrecisionMeter meter(2);
+    meter.add(truth, found);
+    return meter.result();
+  };
+  const TruthBox dog{0, {10, 10, 100, 100}, false};
+  EXPECT_NEAR(map({dog}, {{0, dog.box, 0.5}}).map, 1, 1e-12);
+  // An IoU of 0.8 is enough for 7 of the 10 thresholds.
+  const MeanPrecision shifted = map({dog}, {{0, {10, 10, 100, 80}, 0.5}});
+  EXPECT_NEAR(shifted.map, 0.7, 1e-12);
+  EXPECT_NEAR(shifted.map_50, 1, 1e-12);
+  EXPECT_NEAR(shifted.map_75, 1, 1e-12);
+  EXPECT_NEAR(shifted.categories[0], 0.7, 1e-12);
+  EXPECT_EQ(shifted.categories[1], -1);
+  // A better one that is wrong comes first: half of what is found is right. One that is worse
+  // changes nothing.
+  const FoundBox wrong{0, {500, 500, 10, 10}, 0.9};
+  EXPECT_NEAR(map({dog}, {{0, dog.box, 0.5}, wrong}).map, 0.5, 1e-12);
+  EXPECT_NEAR(map({dog}, {{0, dog.box, 0.95}, wrong}).map, 1, 1e-12);
+  // A true box is found once.
+  EXPECT_NEAR(map({dog}, {{0, dog.box, 0.5}, {0, dog.box, 0.6}, wrong}).map, 0.5, 1e-12);
+  EXPECT_EQ(map({dog}, {{1, dog.box, 0.5}}).map, 0);
+  EXPECT_EQ(map({dog}, {}).map, 0);
+}
+
+TEST(MeanPrecision, OfNothingIsNone) {
+  PrecisionMeter meter(3);
+  meter.add({}, {});
+  meter.add({}, {{1, {0, 0, 5, 5}, 0.5}, {7, {0, 0, 5, 5}, 0.5}});
+  const MeanPrecision result = meter.result();
+  EXPECT_EQ(result.map, -1);
+  EXPECT_EQ(result.map_50, -1);
+  EXPECT_EQ(result.images, 2u);
+  EXPECT_EQ(result.empty_images, 1u);
+}
+
+// Numbers below `most`, the same in every language.
+class Numbers {
+ public:
+  std::uint32_t operator()(std::uint32_t most) {
+    state_ = state_ * 1664525u + 1013904223u;
+    return (state_ >> 8) % most;
+  }
+
+ private:
+  std::uint32_t state_ = 7;
+};
+
+// The set that tools of COCO got, too: pycocotools 2.0.11, COCOeval(truth, results, "bbox") of 40
+// images and 5 categories whose numbers come from the same generator, in this order.
+TEST(MeanPrecision, IsThatOfPycocotools) {
+  Numbers number;
+  PrecisionMeter meter(5);
+  for (int image = 0; image < 40; ++image) {
+    std::vector<TruthBox> truth;
+    std::vector<FoundBox> found;
+    const std::uint32_t truths = number(9);
+    for (std::uint32_t i = 0; i < truths; ++i) {
+      TruthBox t;
+      t.category = number(4);
+      t.box = {number(200) / 2.0, number(200) / 2.0, 4 + number(160) / 2.0, 4 + number(160) / 2.0};
+      t.crowd = number(8) == 0;
+      truth.push_back(t);
+      const std::uint32_t copies = number(3);
+      for (std::uint32_t k = 0; k < copies; ++k) {
+        FoundBox f;
+        f.category = number(12) == 0 ? 4 : t.category;
+        f.box = {t.box.x + number(16) - 8.0, t.box.y + number(16) - 8.0, t.box.width + number(8),
+                 t.box.height + number(8)};
+        f.score = number(20) / 20.0;  // many are equal
+        found.push_back(f);
+      }
+    }
+    const std::uint32_t others = image == 3 ? 130 : number(6);
+    for (std::uint32_t i = 0; i < others; ++i) {
+      FoundBox f;
+      f.category = image == 3 ? 2 : number(5);
+      f.box = {number(200) / 2.0, number(200) / 2.0, 4 + number(160) / 2.0, 4 + number(160) / 2.0};
+      f.score = number(20) / 20.0;
+      found.push_back(f);
+    }
+    meter.add(truth, found);
+  }
+  const MeanPrecision result = meter.result();
+  EXPECT_NEAR(result.map, 0.07765076370383542, 1e-12);
+  EXPECT_NEAR(result.map_50, 0.23403676012598676, 1e-12);
+  EXPECT_NEAR(result.map_75, 0.029831612454414323, 1e-12);
+  const double categories[] = {0.08538797969610744, 0.0597401284160413, 0.0285465375840291,
+                               0.13692840911916385, -1};
+  for (std::size_t i = 0; i < 5; ++i) EXPECT_NEAR(result.categories[i], categories[i], 1e-12);
+}
+
+}  // namespace
+}  // namespace lasso

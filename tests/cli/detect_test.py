@@ -1,0 +1,315 @@
+"""lasso detect: what is found, how it is written, and which options mean what."""
+
+import json
+import struct
+import unittest
+
+import detectors
+import harness
+import pictures
+from harness import BAD_MODEL, DONE, MODEL, SOME_FAILED, SOURCE, USAGE
+
+GOLDEN = SOURCE / "../shared/golden"
+
+
+class DetectTest(harness.CliTest):
+    def setUp(self):
+        super().setUp()
+        (self.folder / "d.onnx").write_bytes(detectors.raw(detectors.ROWS))
+        # Half the size in the network's pixels, with 8 grey rows above and below.
+        (self.folder / "a.png").write_bytes(pictures.png(128, 96))
+
+    def detect(self, *arguments, status=DONE, **options):
+        return self.expect(status, "detect", "--model", "d.onnx", *arguments, **options)
+
+    def found(self, *arguments, **options):
+        """Class, score and corners of what is found in a.png."""
+        (report,) = self.detect("a.png", "--format", "none", "--json", *arguments,
+                                **options).objects()
+        return [(d["class"], d["score"], *d["bbox_xyxy"]) for d in report["detections"]]
+
+
+DOG = (16, 0.75, 16, 16, 80, 80)
+SECOND_DOG = (16, 0.625, 16, 32, 80, 96)
+PERSON = (0, 0.5, 20, 16, 80, 80)
+HORSE = (17, 0.5, 16, 32, 80, 96)
+
+
+class WhatIsFoundTest(DetectTest):
+    def test_boxes_are_in_pixels_of_the_image(self):
+        (report,) = self.detect("a.png", "--format", "none", "--json").objects()
+        self.assertEqual((report["image"], report["width"], report["height"]), ("a.png", 128, 96))
+        first, second = report["detections"]
+        self.assertEqual(first, {"class": 16, "name": "dog", "score": 0.75,
+                                 "bbox_xyxy": [16, 16, 80, 80], "bbox_xywh": [16, 16, 64, 64]})
+        self.assertEqual((second["name"], second["bbox_xyxy"]), ("person", [20, 16, 80, 80]))
+        self.assertEqual(set(report["timings"]), {"model_load_ms", "load_ms", "preprocess_ms",
+                                                  "network_ms", "suppress_ms", "postprocess_ms"})
+        self.assertEqual(report["files"], {})
+
+    def test_thresholds(self):
+        self.assertEqual(self.found(), [DOG, PERSON])
+        # The score is above the threshold, not at it.
+        self.assertEqual(self.found("--conf-thres", "0.5"), [DOG])
+        self.assertEqual(self.found("--conf-thres", "0.49"), [DOG, PERSON])
+        self.assertEqual(self.found("--iou-thres", "0.7"), [DOG, SECOND_DOG, PERSON])
+        self.assertEqual(len(self.found("--conf-thres", "0.1")), 3)
+        self.assertEqual(self.found("--topk", "1"), [DOG])
+
+    def test_classes(self):
+        for classes in ("0", "person", "2,person", "car,0"):
+            self.assertEqual(self.found("--classes", classes), [PERSON])
+        self.assertEqual(self.found("--classes", "16,person"), [DOG, PERSON])
+        self.assertEqual(self.found("--classes", "tv"), [])
+
+    def test_suppression(self):
+        self.assertEqual(self.found("--agnostic"), [DOG])
+        # Of equal scores the lower row comes first.
+        self.assertEqual(self.found("--multi-label"), [DOG, HORSE, PERSON])
+
+    def test_text(self):
+        result = self.detect("a.png", "--format", "none")
+        self.assertRegex(result.out, r"^a\.png +128x96  2 objects: 1 person, 1 dog  detect [0-9.]+ ms")
+        self.assertEqual(self.detect("a.png", "--format", "none", "-q").out, "")
+        self.assertIn("0 objects  detect", self.detect("a.png", "--format", "none", "--conf-thres",
+                                                       "1").out)
+
+
+class ImagesTest(DetectTest):
+    def setUp(self):
+        super().setUp()
+        (self.folder / "photos").mkdir()
+        for name in ("c.png", "b.png", "d.txt"):
+            (self.folder / "photos" / name).write_bytes(pictures.png(40, 30))
+
+    def images(self, *arguments, status=DONE, **options):
+        objects = self.detect("--format", "none", "--json", "-q", *arguments, status=status,
+                              **options).objects()
+        return [o["image"] for o in objects]
+
+    def test_folders_patterns_and_lists(self):
+        self.assertEqual(self.images("photos", "a.png"), ["photos/b.png", "photos/c.png", "a.png"])
+        self.assertEqual(self.images("photos/[bd].p*"), ["photos/b.png"])
+        (self.folder / "list.txt").write_text("a.png\n\nphotos\n")
+        expected = ["a.png", "a.png", "photos/b.png", "photos/c.png"]
+        self.assertEqual(self.images("a.png", "--image-list", "list.txt"), expected)
+        self.assertEqual(self.images("--image-list", "-", stdin=b"a.png\nphotos/c.png"),
+                         ["a.png", "photos/c.png"])
+        self.assertEqual(self.images("-", stdin=pictures.png(9, 9)), ["-"])
+        warning = self.detect("photos", "--format", "none").err
+        self.assertIn("photos: 1 of 3 files and folders in it skipped", warning)
+
+    def test_an_image_that_fails_is_named_and_the_others_are_done(self):
+        (self.folder / "e.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+        (self.folder / "empty").mkdir()
+        result = self.detect("e.png", "a.png", "nothing.png", "*.gif", "empty", "--format", "none",
+                             "--json", status=SOME_FAILED)
+        reports = result.objects()
+        self.assertEqual([r.get("error", {}).get("code") for r in reports],
+                         ["corrupt_file", None, "not_found", "not_found", "not_found"])
+        self.assertEqual(len(reports[1]["detections"]), 2)
+        for word in ("e.png", "nothing.png", "*.gif: no file fits", "empty: has no JPEG"):
+            self.assertIn(word, result.err)
+
+    def test_jobs_change_nothing(self):
+        names = [f"{i}.png" for i in range(12)]
+        for i, name in enumerate(names):
+            (self.folder / name).write_bytes(pictures.png(20 + 3 * i, 50 - i))
+        runs = []
+        for jobs in ("1", "3"):
+            reports = self.detect(*names, "--jobs", jobs, "--json", "--format", "coco", "-o",
+                                  "o" + jobs).objects()
+            self.assertEqual([r["image"] for r in reports], names)
+            runs.append(([r["detections"] for r in reports],
+                         (self.folder / f"o{jobs}/coco_results.json").read_bytes()))
+        self.assertEqual(runs[0], runs[1])
+
+
+class FilesTest(DetectTest):
+    def test_yolo(self):
+        (report,) = self.detect("a.png", "--format", "yolo", "--json").objects()
+        self.assertEqual(report["files"], {"yolo": ["a.txt"]})
+        self.assertEqual((self.folder / "a.txt").read_text(),
+                         "16 0.375 0.5 0.5 0.666667\n0 0.390625 0.5 0.46875 0.666667\n")
+        self.detect("a.png", "--format", "yolo", "--save-conf", "-o", "out")
+        self.assertEqual((self.folder / "out/a.txt").read_text(),
+                         "16 0.375 0.5 0.5 0.666667 0.75\n0 0.390625 0.5 0.46875 0.666667 0.5\n")
+        self.detect("a.png", "--format", "yolo", "--conf-thres", "1")
+        self.assertEqual((self.folder / "a-2.txt").read_text(), "")
+
+    def test_coco(self):
+        (self.folder / "000139.png").write_bytes(pictures.png(64, 64))
+        reports = self.detect("a.png", "000139.png", "--format", "coco", "--json").objects()
+        self.assertEqual([r["files"] for r in reports], 2 * [{"coco": ["coco_results.json"]}])
+        results = json.loads((self.folder / "coco_results.json").read_text())
+        self.assertEqual(results[:2], [
+            {"image_id": "a", "category_id": 16, "bbox": [16, 16, 64, 64], "score": 0.75},
+            {"image_id": "a", "category_id": 0, "bbox": [20, 16, 60, 64], "score": 0.5}])
+        self.assertEqual(results[2], {"image_id": 139, "category_id": 16, "bbox": [8, 16, 32, 32],
+                                      "score": 0.75})
+        self.detect("a.png", "--format", "coco", "--coco91")
+        results = json.loads((self.folder / "coco_results-2.json").read_text())
+        self.assertEqual([r["category_id"] for r in results], [18, 1])
+        self.detect("a.png", "--format", "coco", "--conf-thres", "1")
+        self.assertEqual(json.loads((self.folder / "coco_results-3.json").read_text()), [])
+
+    def test_a_run_that_fails_leaves_no_results(self):
+        (self.folder / "list.txt").write_text("")
+        self.error(USAGE, "detect", "--model", "d.onnx", "--image-list", "list.txt", "--format",
+                   "coco")
+        self.assertEqual(self.names(), ["a.png", "d.onnx", "list.txt"])
+
+    def test_overlay(self):
+        (report,) = self.detect("a.png", "--json").objects()
+        self.assertEqual(report["files"], {"overlay": ["a_overlay.png"]})
+        self.detect("a.png", "--conf-thres", "1")
+        self.assertEqual(self.names(), ["a.png", "a_overlay-2.png", "a_overlay.png", "d.onnx"])
+        data = (self.folder / "a_overlay.png").read_bytes()
+        self.assertEqual(struct.unpack(">II", data[16:24]), (128, 96))
+        self.assertNotEqual(data, (self.folder / "a_overlay-2.png").read_bytes())
+
+    def test_names(self):
+        (self.folder / "names.txt").write_text("".join(f"kind {i}\n" for i in range(80)))
+        (report,) = self.detect("a.png", "--format", "none", "--json", "--names", "names.txt",
+                                "--classes", "kind 16").objects()
+        self.assertEqual([d["name"] for d in report["detections"]], ["kind 16"])
+        (self.folder / "d.onnx").write_bytes(
+            detectors.raw([detectors.box(8, 16, 40, 48, 1.0, {2: 0.75}, classes=3)]))
+        (report,) = self.detect("a.png", "--format", "none", "--json").objects()
+        self.assertEqual([(d["class"], d["name"]) for d in report["detections"]], [(2, None)])
+        self.assertIn("1 class 2", self.detect("a.png", "--format", "none").out)
+
+
+class SegmentWithTest(DetectTest):
+    def test_masks_are_those_of_the_boxes(self):
+        (report,) = self.detect("a.png", "--segment-with", MODEL, "--iou-thres", "0.7", "--json",
+                                "--format", "overlay,mask,rle,polygon,labelmap,coco").objects()
+        boxes = [arg for d in report["detections"]
+                 for arg in ("--box", ",".join(str(v) for v in d["bbox_xyxy"]))]
+        expected = self.segment_json("a.png", *boxes, "--format", "none")["masks"]
+        self.assertEqual(len(report["detections"]), 3)
+        for found, mask in zip(report["detections"], expected):
+            self.assertEqual(found["rle"], mask["rle"])
+            self.assertEqual(found["mask_bbox_xyxy"], mask["bbox_xyxy"])
+            self.assertEqual((found["area"], found["iou_prediction"]),
+                             (mask["area"], mask["iou_prediction"]))
+        for key in ("segment_model_load_ms", "segment_preprocess_ms", "encode_ms", "decode_ms",
+                    "segment_postprocess_ms"):
+            self.assertGreaterEqual(report["timings"][key], 0)
+        self.assertEqual(report["files"], {
+            "overlay": ["a_overlay.png"], "mask": [f"a_mask_{i}.png" for i in range(3)],
+            "labelmap": ["a_labelmap.png"], "rle": ["a_rle.json"], "polygon": ["a_polygon.json"],
+            "coco": ["coco_results.json"]})
+        coco = json.loads((self.folder / "a_rle.json").read_text())
+        self.assertEqual(coco["categories"][16], {"id": 16, "name": "dog"})
+        self.assertEqual([(a["category_id"], a["score"], a["segmentation"])
+                          for a in coco["annotations"]],
+                         [(d["class"], d["score"], d["rle"]) for d in report["detections"]])
+        results = json.loads((self.folder / "coco_results.json").read_text())
+        self.assertEqual([r["segmentation"] for r in results],
+                         [d["rle"] for d in report["detections"]])
+
+    def test_no_boxes(self):
+        (report,) = self.detect("a.png", "--segment-with", MODEL, "--conf-thres", "1", "--json",
+                                "--format", "overlay,mask,rle,labelmap").objects()
+        self.assertEqual(report["detections"], [])
+        self.assertEqual(report["files"], {"overlay": ["a_overlay.png"], "rle": ["a_rle.json"],
+                                           "labelmap": ["a_labelmap.png"]})
+        self.assertEqual(json.loads((self.folder / "a_rle.json").read_text())["annotations"], [])
+
+    def test_a_box_outside_of_the_image_has_a_mask(self):
+        # All of it lies in the grey rows above the picture.
+        (self.folder / "d.onnx").write_bytes(
+            detectors.raw([detectors.box(8, 0, 40, 4, 1.0, {16: 0.75})]))
+        (report,) = self.detect("a.png", "--segment-with", MODEL, "--json").objects()
+        (found,) = report["detections"]
+        self.assertEqual(found["bbox_xyxy"], [16, 0, 80, 0])
+        self.assertEqual(found["rle"]["size"], [96, 128])
+
+
+class UsageTest(DetectTest):
+    def test_wrong_usage(self):
+        (self.folder / "names.txt").write_text("a\nb\n")
+        for needle, *arguments in (
+                ("no image", ),
+                ("--conf-thres 1.5: expected a number from 0 to 1", "a.png", "--conf-thres", "1.5"),
+                ("--iou-thres x", "a.png", "--iou-thres", "x"),
+                ("--topk 0", "a.png", "--topk", "0"),
+                ("--classes 80: the classes of d.onnx are 0 to 79", "a.png", "--classes", "80"),
+                ("has no class \"unicorn\"", "a.png", "--classes", "unicorn"),
+                ("has no class \"\"", "a.png", "--classes", "dog,"),
+                ("has 2 names, and d.onnx has 80 classes", "a.png", "--names", "names.txt"),
+                ("--names nothing.txt", "a.png", "--names", "nothing.txt"),
+                ("--format jpeg", "a.png", "--format", "jpeg"),
+                ("need --segment-with", "a.png", "--format", "rle"),
+                ("\"none\" excludes", "a.png", "--format", "none,yolo"),
+                ("--save-conf", "a.png", "--save-conf"),
+                ("--coco91", "a.png", "--coco91", "--format", "yolo"),
+                ("--anchors 1,2,3: has 3 numbers", "a.png", "--anchors", "1,2,3"),
+                ("--image-list nothing.txt", "--image-list", "nothing.txt"),
+                ("standard input", "-", "-"),
+                ("--image-list -: the image is standard input", "-", "--image-list", "-"),
+                ("-o a.png", "a.png", "-o", "a.png")):
+            with self.subTest(needle):
+                self.assertIn(needle, self.error(USAGE, "detect", "--model", "d.onnx", *arguments))
+        self.assertIn("no model", self.error(USAGE, "detect", "a.png"))
+        self.assertEqual(self.names(), ["a.png", "d.onnx", "names.txt"])
+
+    def test_models_of_another_kind(self):
+        line = self.error(BAD_MODEL, "detect", "--model", MODEL, "a.png")
+        self.assertIn("checkpoint.pth", line)
+        line = self.error(BAD_MODEL, "detect", "--model", "d.onnx", "a.png", "--segment-with",
+                          "d.onnx")
+        self.assertIn("d.onnx", line)
+        line = self.error(BAD_MODEL, "detect", "--model", "nothing.onnx", "a.png")
+        self.assertIn("nothing.onnx", line)
+
+    def test_the_environment_names_the_model(self):
+        self.expect(DONE, "detect", "a.png", "--format", "none", env={"LASSO_MODEL": "d.onnx"})
+
+
+def iou(a, b):
+    width = min(a[2], b[2]) - max(a[0], b[0])
+    height = min(a[3], b[3]) - max(a[1], b[1])
+    if width <= 0 or height <= 0:
+        return 0
+    areas = sum((c[2] - c[0]) * (c[3] - c[1]) for c in (a, b))
+    return width * height / (areas - width * height)
+
+
+@unittest.skipUnless((GOLDEN / "yolov7_micro").exists(), "no reference data")
+class GoldenTest(harness.CliTest):
+    """What YOLOv7's own code finds, from the file of the picture on."""
+
+    def check(self, name, *arguments):
+        folder = GOLDEN / name
+        case = json.loads((folder / "cases.json").read_text())
+        (rows, columns), values = harness.read_npy(folder / "nms_python.npy")
+        expected = [values[columns * i:columns * (i + 1)] for i in range(rows)]
+        (report,) = self.expect(
+            DONE, "detect", "--model", folder / "raw.onnx", folder / "image.png", "--conf-thres",
+            case["conf"], "--iou-thres", case["iou"], "--format", "none", "--json",
+            *arguments).objects()
+        self.assertEqual((report["width"], report["height"]), (case["width"], case["height"]))
+        self.assertEqual(len(report["detections"]), len(expected))
+        (pad_x, pad_y), (ratio, _) = case["pad"], case["ratio"]
+        left = list(report["detections"])
+        for row in expected:
+            corners = [(row[0] - pad_x) / ratio, (row[1] - pad_y) / ratio,
+                       (row[2] - pad_x) / ratio, (row[3] - pad_y) / ratio]
+            corners = [min(max(c, 0), case["height"] if i % 2 else case["width"])
+                       for i, c in enumerate(corners)]
+            same = [d for d in left if d["class"] == row[5] and abs(d["score"] - row[4]) < 1e-4 and
+                    iou(d["bbox_xyxy"], corners) >= 0.999]
+            self.assertTrue(same, row)
+            left.remove(same[0])
+
+    def test_yolov7(self):
+        self.check("yolov7_micro")
+
+    def test_yolov7_tiny(self):
+        self.check("yolov7_tiny_micro", "--threads", "1")
+
+
+if __name__ == "__main__":
+    unittest.main()
