@@ -15,7 +15,7 @@
 namespace lasso::app {
 namespace {
 
-using Run = InOrder<int, int>;
+using Numbers = InOrder<int, int>;
 
 class InOrderTest : public testing::Test {
  protected:
@@ -35,21 +35,22 @@ TEST_F(InOrderTest, ResultsComeInOrderAndItemsAreTakenWhenThereIsAWorker) {
     std::set<std::size_t> seen;
     std::atomic<int> told{0};
     int most_ahead = 0;
-    Run run({[&] {
-               most_ahead = std::max(most_ahead, next_ - told);
-               return numbers(100)();
-             },
-             [&](std::size_t worker, std::size_t number, const int& item, const Run::Wait& wait) {
-               EXPECT_EQ(static_cast<int>(number), item);
-               if (item % 3 == 0) wait();
-               const std::lock_guard lock(mutex);
-               seen.insert(worker);
-               return item * item;
-             },
-             [&](const int& result) {
-               told_.push_back(result);
-               ++told;
-             }});
+    Numbers run(
+        {[&] {
+           most_ahead = std::max(most_ahead, next_ - told);
+           return numbers(100)();
+         },
+         [&](std::size_t worker, std::size_t number, const int& item, const Numbers::Wait& wait) {
+           EXPECT_EQ(static_cast<int>(number), item);
+           if (item % 3 == 0) wait();
+           const std::lock_guard lock(mutex);
+           seen.insert(worker);
+           return item * item;
+         },
+         [&](const int& result) {
+           told_.push_back(result);
+           ++told;
+         }});
     run.run(workers);
     ASSERT_EQ(told_.size(), 100u);
     for (int i = 0; i < 100; ++i) EXPECT_EQ(told_[static_cast<std::size_t>(i)], i * i);
@@ -62,13 +63,13 @@ TEST_F(InOrderTest, AnErrorEndsTheRunAfterTheItemsBeforeIt) {
   for (const std::size_t workers : {1, 3}) {
     next_ = 0;
     told_.clear();
-    Run run({numbers(1000),
-             [&](std::size_t, std::size_t, const int& item, const Run::Wait& wait) {
-               if (item == 20) throw std::runtime_error("bad 20");
-               wait();
-               return item;
-             },
-             [&](const int& result) { told_.push_back(result); }});
+    Numbers run({numbers(1000),
+                 [&](std::size_t, std::size_t, const int& item, const Numbers::Wait& wait) {
+                   if (item == 20) throw std::runtime_error("bad 20");
+                   wait();
+                   return item;
+                 },
+                 [&](const int& result) { told_.push_back(result); }});
     try {
       run.run(workers);
       ADD_FAILURE();
@@ -81,20 +82,22 @@ TEST_F(InOrderTest, AnErrorEndsTheRunAfterTheItemsBeforeIt) {
 }
 
 TEST_F(InOrderTest, SoDoesAnErrorOfTheListAndOfWhatIsTold) {
-  Run list({[&]() -> std::optional<int> {
-              if (next_ == 5) throw std::runtime_error("list");
-              return next_++;
-            },
-            [](std::size_t, std::size_t, const int& item, const Run::Wait&) { return item; },
-            [&](const int& result) { told_.push_back(result); }});
+  Numbers list(
+      {[&]() -> std::optional<int> {
+         if (next_ == 5) throw std::runtime_error("list");
+         return next_++;
+       },
+       [](std::size_t, std::size_t, const int& item, const Numbers::Wait&) { return item; },
+       [&](const int& result) { told_.push_back(result); }});
   EXPECT_THROW(list.run(2), std::runtime_error);
   EXPECT_EQ(told_, (std::vector<int>{0, 1, 2, 3, 4}));
   next_ = 0;
-  Run tell({numbers(50),
-            [](std::size_t, std::size_t, const int& item, const Run::Wait&) { return item; },
-            [&](const int& result) {
-              if (result == 7) throw std::runtime_error("tell");
-            }});
+  Numbers tell(
+      {numbers(50),
+       [](std::size_t, std::size_t, const int& item, const Numbers::Wait&) { return item; },
+       [&](const int& result) {
+         if (result == 7) throw std::runtime_error("tell");
+       }});
   EXPECT_THROW(tell.run(3), std::runtime_error);
 }
 

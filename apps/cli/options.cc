@@ -82,8 +82,9 @@ namespace {
 void add_device_option(CLI::App* app, RunOptions* options, std::vector<std::string>* devices) {
   const std::string text =
       "Device to run on: cpu, or NVIDIA GPUs: cuda, cuda:1, or cuda:0,1 for several, all of which "
-      "\"segment\" uses, while other commands run on the first. Default: what an engine file was "
-      "built for, else cpu.";
+      "\"segment\" and \"detect\" use, while other commands run on the first. Default: what an "
+      "engine "
+      "file was built for, else cpu.";
   if (devices == nullptr) {
     add_text(app, "--device", &options->device, "D", text, kRunGroup);
     return;

@@ -136,13 +136,18 @@ std::vector<std::string> OutputNames::claim(const fs::path& folder,
   const std::lock_guard lock(mutex_);
   Found found = find(folder, names);
   for (const std::string& path : found.paths) claimed_.insert(identity(path));
-  set_next(folder, names, found.number + 1);
+  if (found.number > 1) set_next(folder, names, found.number + 1);
   return std::move(found.paths);
 }
 
 void OutputNames::check(const fs::path& folder, const std::vector<Name>& names) {
   const std::lock_guard lock(mutex_);
   find(folder, names);
+}
+
+void OutputNames::written(const std::string& path) {
+  const std::lock_guard lock(mutex_);
+  claimed_.erase(identity(path));
 }
 
 void OutputNames::reserve(const std::string& path) {

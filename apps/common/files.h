@@ -55,6 +55,10 @@ class OutputNames {
   // Throws what claim() would, without claiming: before something is done that takes time.
   void check(const std::filesystem::path& folder, const std::vector<Name>& names);
 
+  // Says that a file is there whose name was handed out: the file system knows now that it is
+  // taken, so that a run that writes millions of files need not.
+  void written(const std::string& path);
+
   // A name that the user gave to another file.
   void reserve(const std::string& path);
 
@@ -71,7 +75,8 @@ class OutputNames {
 
   std::mutex mutex_;
   std::set<std::string> claimed_;  // in one form for each file
-  // Of the paths without a number: the number from which on nothing was tried.
+  // Of the paths without a number, once one with a number was handed out: the number from which on
+  // nothing was tried.
   std::unordered_map<std::string, int> next_;
   std::size_t tries_ = 0;
 };

@@ -306,6 +306,7 @@ void ImageOutputs::finish() {
   if (formats_.rle) write_text("rle", json_line(coco_file(rle_annotations_)) + "\n");
   if (formats_.polygon) write_text("polygon", json_line(coco_file(polygon_annotations_)) + "\n");
   if (formats_.yolo) write_text("yolo", subject_.yolo);
+  for (const File& file : files_) names_->written(file.path);
 }
 
 }  // namespace lasso::app

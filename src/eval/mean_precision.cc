@@ -14,20 +14,27 @@ constexpr std::size_t kRecalls = 101;
 
 double threshold_of(std::size_t i) { return 0.5 + 0.05 * static_cast<double>(i); }
 
+double area(const CocoBox& box) { return box.width * box.height; }
+
+double intersection(const CocoBox& a, const CocoBox& b) {
+  const double width = std::min(a.x + a.width, b.x + b.width) - std::max(a.x, b.x);
+  const double height = std::min(a.y + a.height, b.y + b.height) - std::max(a.y, b.y);
+  return width <= 0 || height <= 0 ? 0 : width * height;
+}
+
 // Of a found box with a true one; of a crowd, the part of the found box that is in it.
 double overlap(const CocoBox& found, const TruthBox& truth) {
-  const CocoBox& box = truth.box;
-  const double width =
-      std::min(found.x + found.width, box.x + box.width) - std::max(found.x, box.x);
-  const double height =
-      std::min(found.y + found.height, box.y + box.height) - std::max(found.y, box.y);
-  if (width <= 0 || height <= 0) return 0;
-  const double both = width * height;
-  const double area = found.width * found.height;
-  return both / (truth.crowd ? area : area + box.width * box.height - both);
+  if (!truth.crowd) return box_iou(found, truth.box);
+  const double both = intersection(found, truth.box);
+  return both == 0 ? 0 : both / area(found);
 }
 
 }  // namespace
+
+double box_iou(const CocoBox& a, const CocoBox& b) {
+  const double both = intersection(a, b);
+  return both == 0 ? 0 : both / (area(a) + area(b) - both);
+}
 
 void PrecisionMeter::add(const std::vector<TruthBox>& truth, const std::vector<FoundBox>& found) {
   ++images_;

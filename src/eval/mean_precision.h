@@ -16,6 +16,9 @@ struct CocoBox {
   double height = 0;
 };
 
+// Intersection over union; 0 where they do not overlap.
+double box_iou(const CocoBox& a, const CocoBox& b);
+
 // An object that is known to be in an image.
 struct TruthBox {
   std::size_t category = 0;  // below the number of categories

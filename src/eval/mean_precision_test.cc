@@ -4,7 +4,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <vector>
+
+#include "eval/box_agreement.h"
+#include "eval/coco_truth.h"
+#include "lasso/error.h"
+#include "support/files.h"
 
 namespace lasso {
 namespace {
@@ -44,6 +50,82 @@ TEST(MeanPrecision, OfNothingIsNone) {
   EXPECT_EQ(result.map_50, -1);
   EXPECT_EQ(result.images, 2u);
   EXPECT_EQ(result.empty_images, 1u);
+}
+
+TEST(BoxAgreement, CountsWhatBothFind) {
+  AgreementMeter meter;
+  EXPECT_EQ(meter.result().part(), 0);
+  meter.add({}, {});
+  // Of two that overlap the better one takes its best partner first.
+  meter.add({{0, {0, 0, 10, 10}, 0.5}, {0, {0, 0, 10, 8}, 0.75}},
+            {{0, {0, 0, 10, 8}, 0.7}, {0, {0, 1, 10, 9}, 0.5}, {1, {0, 0, 10, 10}, 0.5}});
+  const BoxAgreement found = meter.result();
+  EXPECT_EQ(found.images, 2u);
+  EXPECT_EQ(found.empty_images, 1u);
+  EXPECT_EQ(found.same, 2u);
+  EXPECT_EQ(found.only_first, 0u);
+  EXPECT_EQ(found.only_second, 1u);
+  EXPECT_NEAR(found.mean_iou, (1 + 0.9) / 2, 1e-12);
+  EXPECT_NEAR(found.lowest_iou, 0.9, 1e-12);
+  EXPECT_NEAR(found.score_difference, 0.05, 1e-12);
+  EXPECT_NEAR(found.part(), 2.0 / 3, 1e-12);
+  meter.add({{2, {0, 0, 10, 10}, 0.5}}, {{2, {6, 0, 10, 10}, 0.5}});
+  EXPECT_EQ(meter.result().same, 2u);
+  EXPECT_EQ(meter.result().only_first, 1u);
+  EXPECT_EQ(meter.result().only_second, 2u);
+}
+
+TEST(CocoTruth, IsReadById) {
+  const test::TempDir folder;
+  const std::string path = folder / "t.json";
+  const auto truth = [&](const std::string& text) {
+    test::write_bytes(path, text);
+    return read_coco_truth(path);
+  };
+  const CocoTruth read = truth(R"({"categories": [{"id": 18, "name": "dog"}, {"id": 1,
+      "name": "person"}], "images": [{"id": 9, "file_name": "b.jpg"}, {"id": 3,
+      "file_name": "x/a.jpg"}], "annotations": [{"image_id": 9, "category_id": 18,
+      "bbox": [1, 2.5, 3, 4], "iscrowd": 1}, {"image_id": 9, "category_id": 1,
+      "bbox": [0, 0, 1, 1]}]})");
+  ASSERT_EQ(read.categories.size(), 2u);
+  EXPECT_EQ(read.categories[1].name, "dog");
+  ASSERT_EQ(read.images.size(), 2u);
+  EXPECT_EQ(read.images[0].file, "x/a.jpg");
+  EXPECT_TRUE(read.images[0].boxes.empty());
+  ASSERT_EQ(read.images[1].boxes.size(), 2u);
+  EXPECT_EQ(read.images[1].boxes[0].category, 1u);
+  EXPECT_EQ(read.images[1].boxes[0].box.y, 2.5);
+  EXPECT_TRUE(read.images[1].boxes[0].crowd);
+  EXPECT_FALSE(read.images[1].boxes[1].crowd);
+
+  const auto message = [&](const std::string& text) {
+    try {
+      truth(text);
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::kCorruptFile);
+      return std::string(error.what()).substr(path.size() + 2);
+    }
+    return std::string("none");
+  };
+  const auto with = [](const std::string& annotation, const std::string& file = "a.jpg") {
+    return R"({"categories": [{"id": 1, "name": "a"}], "images": [{"id": 1, "file_name": ")" +
+           file + R"("}], "annotations": [)" + annotation + "]}";
+  };
+  EXPECT_EQ(message(with("")), "none");
+  EXPECT_EQ(message(with(R"({"image_id": 2, "category_id": 1, "bbox": [0, 0, 1, 1]})")),
+            "\"annotations\": nothing has the image_id 2");
+  EXPECT_EQ(message(with(R"({"image_id": 1, "category_id": 1, "bbox": [0, 0, -1, 1]})")),
+            "\"annotations\": \"bbox\": [0,0,-1,1], expected x, y and two sides");
+  EXPECT_EQ(message(with("", "../a.jpg")),
+            "\"file_name\": \"../a.jpg\" is not a name beneath the folder");
+  EXPECT_EQ(message(R"({"categories": [], "images": [], "annotations": []})"),
+            "\"categories\": has none");
+  const std::string twice = R"({"categories": [{"id": 1, "name": "a"}, {"id": 1, "name": "b"}],)";
+  EXPECT_EQ(message(twice + R"("images": [], "annotations": []})"),
+            "\"categories\": the id 1 stands twice");
+  EXPECT_NE(message("[1, 2").find("parse error"), std::string::npos);
+  EXPECT_NE(message("{}").find("categories"), std::string::npos);
+  EXPECT_NE(message(std::string(40, '[')).find("16 levels"), std::string::npos);
 }
 
 // Numbers below `most`, the same in every language.

@@ -268,18 +268,71 @@ class UsageTest(DetectTest):
         self.expect(DONE, "detect", "a.png", "--format", "none", env={"LASSO_MODEL": "d.onnx"})
 
 
-def iou(a, b):
-    width = min(a[2], b[2]) - max(a[0], b[0])
-    height = min(a[3], b[3]) - max(a[1], b[1])
-    if width <= 0 or height <= 0:
-        return 0
-    areas = sum((c[2] - c[0]) * (c[3] - c[1]) for c in (a, b))
-    return width * height / (areas - width * height)
+class BenchTest(DetectTest):
+    SPEED = ("bench", "speed", "--detect", "--warmup", "1", "--iterations", "2", "--threads", "1",
+             "--image", "a.png")
+
+    def test_speed(self):
+        (report,) = self.expect(DONE, *self.SPEED, "--candidate", "d.onnx", "--candidate",
+                                "d.onnx@avx2", "--json").objects()
+        self.assertEqual((report["warm_up"], report["iterations"]), (1, 2))
+        parts = ["preprocess", "network", "suppress", "postprocess"]
+        for candidate in report["candidates"]:
+            stages = candidate["stages"]
+            self.assertEqual(list(stages), ["network", "detect", "end_to_end"])
+            self.assertEqual(list(stages["detect"]["parts_mean_ms"]), parts)
+            self.assertEqual(list(stages["end_to_end"]["parts_mean_ms"]), ["read"] + parts)
+            self.assertTrue(all(stage["runs"] == 2 for stage in stages.values()))
+        self.assertIn("--program", self.error(USAGE, *self.SPEED, "--candidate", "d.onnx",
+                                              "--program", "main"))
+        self.assertIn("checkpoint.pth", self.error(BAD_MODEL, *self.SPEED, "--candidate", MODEL))
+
+    def test_accuracy(self):
+        (self.folder / "photos").mkdir()
+        for name in ("1.png", "2.png"):
+            (self.folder / "photos" / name).write_bytes(pictures.png(64, 64))
+        # A candidate that finds the dog a little lower, an IoU of 0.75, the person, and a horse.
+        (self.folder / "e.onnx").write_bytes(detectors.raw([
+            detectors.box(8, 16, 40, 40, 0.625, {16: 1.0}),
+            detectors.box(10, 16, 40, 48, 1.0, {0: 0.5}),
+            detectors.box(48, 48, 60, 60, 1.0, {17: 0.5})]))
+        accuracy = ("bench", "accuracy", "--detect", "--images", "photos", "--reference", "d.onnx",
+                    "--candidate", "e.onnx", "--json")
+        # With the thresholds of test.py, the reference has the second dog and a horse in its place, too.
+        (report,) = self.expect(DONE, *accuracy).objects()
+        reference, candidate = report["sides"]
+        self.assertTrue(reference["is_reference"])
+        self.assertNotIn("agreement", reference)
+        self.assertEqual(candidate["agreement"], {
+            "images": 2, "empty_images": 0, "same": 4, "only_reference": 4, "only_candidate": 2,
+            "same_percent": 40, "mean_iou": 0.875, "lowest_iou": 0.75,
+            "largest_score_difference": 0.125})
+
+        # In the truth, the dog of the first picture is where the reference finds it, and the person where both do.
+        truth = {"categories": [{"id": 1, "name": "person"}, {"id": 18, "name": "dog"}],
+                 "images": [{"id": 1, "file_name": "1.png"}, {"id": 2, "file_name": "2.png"}],
+                 "annotations": [
+                     {"image_id": 1, "category_id": 18, "bbox": [8, 16, 32, 32]},
+                     {"image_id": 1, "category_id": 1, "bbox": [10, 16, 30, 32]},
+                     {"image_id": 2, "category_id": 1, "bbox": [10, 16, 30, 32]}]}
+        (self.folder / "truth.json").write_text(json.dumps(truth))
+        (report,) = self.expect(DONE, *accuracy, "--annotations", "truth.json").objects()
+        self.assertEqual(report["categories"], ["person", "dog"])
+        reference, candidate = (side["precision_of_boxes"] for side in report["sides"])
+        # The reference's dog of the second picture is wrong, and has the score of the right one, which comes before it.
+        self.assertAlmostEqual(reference["map"], 1)
+        self.assertAlmostEqual(candidate["categories"][0], 1)
+        self.assertAlmostEqual(candidate["categories"][1], 0.6)  # IoU 0.75: at 6 of 10 thresholds
+        self.assertAlmostEqual(candidate["map"], 0.8)
+        self.assertAlmostEqual(candidate["map_75"], 1)
+        self.assertIn("--min-iou", self.error(USAGE, *accuracy, "--min-iou", "0.5"))
+        (self.folder / "truth.json").write_text("{}")
+        self.assertIn("truth.json", self.error(USAGE, *accuracy, "--annotations", "truth.json"))
 
 
 @unittest.skipUnless((GOLDEN / "yolov7_micro").exists(), "no reference data")
 class GoldenTest(harness.CliTest):
-    """What YOLOv7's own code finds, from the file of the picture on."""
+    """What YOLOv7's own code finds in the network's pixels, brought back to the picture's."""
 
     def check(self, name, *arguments):
         folder = GOLDEN / name
@@ -292,15 +345,15 @@ class GoldenTest(harness.CliTest):
             *arguments).objects()
         self.assertEqual((report["width"], report["height"]), (case["width"], case["height"]))
         self.assertEqual(len(report["detections"]), len(expected))
-        (pad_x, pad_y), (ratio, _) = case["pad"], case["ratio"]
+        width, height, size = case["width"], case["height"], case["size"]
+        gain = min(size / width, size / height)
+        pad = ((size - width * gain) / 2, (size - height * gain) / 2)  # as scale_coords has it
         left = list(report["detections"])
         for row in expected:
-            corners = [(row[0] - pad_x) / ratio, (row[1] - pad_y) / ratio,
-                       (row[2] - pad_x) / ratio, (row[3] - pad_y) / ratio]
-            corners = [min(max(c, 0), case["height"] if i % 2 else case["width"])
-                       for i, c in enumerate(corners)]
+            corners = [min(max((row[i] - pad[i % 2]) / gain, 0), (width, height)[i % 2])
+                       for i in range(4)]
             same = [d for d in left if d["class"] == row[5] and abs(d["score"] - row[4]) < 1e-4 and
-                    iou(d["bbox_xyxy"], corners) >= 0.999]
+                    all(abs(x - y) < 0.02 for x, y in zip(d["bbox_xyxy"], corners))]
             self.assertTrue(same, row)
             left.remove(same[0])
 

@@ -5,6 +5,7 @@ import struct
 from onnx_file import field, model, node, value
 
 SIDE = 64  # of the images that they take
+BOXES = 3 * sum((SIDE // stride) ** 2 for stride in (8, 16, 32))  # of three anchors
 
 
 def box(x0, y0, x1, y1, objectness, scores, classes=80):
@@ -16,8 +17,9 @@ def box(x0, y0, x1, y1, objectness, scores, classes=80):
 
 
 def raw(rows):
-    """A model that gives these rows: its output is 0 times the image's mean and them."""
+    """A model that gives these rows, and zeros for its other places: its output is 0 times the image's mean and them."""
     width = len(rows[0])
+    rows = rows + [[0.0] * width] * (BOXES - len(rows))
     values = [number for row in rows for number in row]
     dims = field(1, 1) + field(1, len(rows)) + field(1, width)
     data = field(9, struct.pack(f"<{len(values)}f", *values))

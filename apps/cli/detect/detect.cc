@@ -203,15 +203,18 @@ Exit run_detect(const DetectArguments& arguments) {
 
   apply(arguments.run);
   const DetectModels models = open_detect_models(arguments.models, arguments.run);
-  settings.classes.names = models.names;
-  settings.options = detect_options(arguments.models, models);
-  settings.categories = categories_of(settings.classes, models.detector.engine.info());
   const std::size_t devices = models.detector.engine.info().devices.size();
   const int jobs = choose_jobs(arguments.jobs, devices,
                                images.count().value_or(static_cast<std::size_t>(
                                    std::max<int>(arguments.jobs, static_cast<int>(devices)))));
   std::vector<DetectWorker> workers =
       make_workers(models, arguments.models, jobs, arguments.run.threads);
+  const std::string& path = models.detector.path;
+  const DetectorInfo& info = workers.front().detector.info();
+  settings.classes.names = class_names(arguments.models, path, info);
+  settings.categories = categories_of(settings.classes, info);
+  settings.options = detect_options(arguments.models, path, info, settings.classes.names);
+  prepare(settings.options, path, &workers);
   tell_models(models, workers);
 
   for_option("-o", [&] { make_folder(arguments.folder); });

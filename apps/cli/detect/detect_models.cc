@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "cli/console.h"
+#include "cli/model/detector_model.h"
 #include "cli/segment/segment_many.h"
 #include "cli/values.h"
 #include "common/class_names.h"
@@ -56,41 +57,24 @@ std::vector<std::string> split_names(std::string_view text) {
 }
 
 // A class by its number or its name.
-int parse_class(const std::string& text, const DetectModels& models) {
-  const int count = models.detector.engine.info().detector->classes;
+int parse_class(const std::string& text, const std::string& path, int count,
+                const std::vector<std::string>& names) {
   int number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (error == std::errc() && end == text.data() + text.size() && number >= 0) {
     const int most = (count > 0 ? count : kMostClasses) - 1;
     if (number > most) {
-      usage_error("--classes {}: the classes of {} are 0 to {}", text, models.detector.path, most);
+      usage_error("--classes {}: the classes of {} are 0 to {}", text, path, most);
     }
     return number;
   }
-  const auto name = std::find(models.names.begin(), models.names.end(), text);
-  if (name == models.names.end()) {
-    usage_error("--classes: {} has no class \"{}\"; expected numbers or names{}",
-                models.detector.path, text,
-                models.names.empty() ? ", of which it has none (--names gives them)"
-                                     : fmt::format(" such as {}", models.names.front()));
+  const auto name = std::find(names.begin(), names.end(), text);
+  if (name == names.end()) {
+    usage_error("--classes: {} has no class \"{}\"; expected numbers or names{}", path, text,
+                names.empty() ? ", of which it has none (--names gives them)"
+                              : fmt::format(" such as {}", names.front()));
   }
-  return static_cast<int>(name - models.names.begin());
-}
-
-std::vector<std::string> class_names(const DetectModelArguments& arguments,
-                                     const OpenModel& model) {
-  const DetectorInfo& info = *model.engine.info().detector;
-  if (!arguments.names.empty()) {
-    std::vector<std::string> names = for_option(
-        "--names", [&] { return parse_class_names(read_file(arguments.names), arguments.names); });
-    if (info.classes > 0 && names.size() != static_cast<std::size_t>(info.classes)) {
-      usage_error("--names {}: has {} names, and {} has {} classes", arguments.names, names.size(),
-                  model.path, info.classes);
-    }
-    return names;
-  }
-  if (!info.names.empty()) return info.names;
-  return info.classes == kCocoClasses ? coco_names() : std::vector<std::string>{};
+  return static_cast<int>(name - names.begin());
 }
 
 }  // namespace
@@ -148,61 +132,18 @@ void check_detect_options(const DetectModelArguments& arguments) {
 }
 
 DetectModels open_detect_models(const DetectModelArguments& arguments, const RunOptions& run) {
-  DetectModels models{open_model(arguments.model, run), std::nullopt, {}};
-  const EngineInfo& info = models.detector.engine.info();
-  if (!info.detector) {
-    std::string why;
-    try {
-      const Detector detector(models.detector.engine);
-    } catch (const lasso::Error& error) {
-      if (is_fatal(error)) throw;
-      why = error.what();
-    }
-    throw Failure(Exit::kBadModel, why.rfind(models.detector.path, 0) == 0
-                                       ? why
-                                       : fmt::format("{}: {}", models.detector.path, why));
-  }
-  models.names = class_names(arguments, models.detector);
-  if (!arguments.segment_with.empty()) {
-    ModelOptions sam;
-    sam.model = arguments.segment_with;
-    sam.verify = arguments.model.verify;
-    models.segmenter = open_sam(sam, run);
-    if (!models.segmenter->engine.info().sam->has_encoder) {
-      throw Failure(Exit::kBadModel, fmt::format("{}: has no image encoder, which --segment-with "
-                                                 "needs",
-                                                 models.segmenter->path));
-    }
+  DetectModels models{open_model(arguments.model, run), std::nullopt};
+  if (arguments.segment_with.empty()) return models;
+  ModelOptions sam;
+  sam.model = arguments.segment_with;
+  sam.verify = arguments.model.verify;
+  models.segmenter = open_sam(sam, run);
+  if (!models.segmenter->engine.info().sam->has_encoder) {
+    throw Failure(Exit::kBadModel, fmt::format("{}: has no image encoder, which --segment-with "
+                                               "needs",
+                                               models.segmenter->path));
   }
   return models;
-}
-
-DetectOptions detect_options(const DetectModelArguments& arguments, const DetectModels& models) {
-  DetectOptions options;
-  options.conf_thres = parse_part("--conf-thres", arguments.conf_thres);
-  options.iou_thres = parse_part("--iou-thres", arguments.iou_thres);
-  if (arguments.topk > 0) options.topk = arguments.topk;
-  if (!arguments.classes.empty()) {
-    for (const std::string& text : split_names(arguments.classes)) {
-      options.classes.push_back(parse_class(text, models));
-    }
-  }
-  options.agnostic = arguments.agnostic;
-  options.multi_label = arguments.multi_label;
-  return options;
-}
-
-std::vector<Category> categories_of(const Classes& classes, const EngineInfo& info) {
-  const int count = info.detector->classes;
-  if (classes.coco91 && count != kCocoClasses && count != 0) {
-    usage_error("--coco91: is for models of COCO's 80 classes, and this one has {}", count);
-  }
-  const int known = std::max(count, static_cast<int>(classes.names.size()));
-  std::vector<Category> categories;
-  for (int i = 0; i < known; ++i) {
-    categories.push_back({classes.category(i), class_text(classes.names, i)});
-  }
-  return categories;
 }
 
 std::vector<DetectWorker> make_workers(const DetectModels& models,
@@ -211,22 +152,72 @@ std::vector<DetectWorker> make_workers(const DetectModels& models,
   DetectorOptions options;
   if (arguments.size > 0) options.size = arguments.size;
   if (!arguments.anchors.empty()) options.anchors = parse_anchors(arguments.anchors);
+  options.threads = threads_of_each(jobs, threads);
   std::vector<Segmenter> segmenters;
   if (models.segmenter) segmenters = make_segmenters(models.segmenter->engine, {}, jobs, threads);
-  options.threads = threads_of_each(jobs, threads);
   std::vector<DetectWorker> workers;
   for (int i = 0; i < jobs; ++i) {
-    try {
-      workers.push_back({Detector(models.detector.engine, options), std::nullopt});
-    } catch (const lasso::Error& error) {
-      if (error.code() != ErrorCode::kInvalidArgument) throw;
-      usage_error("{}: {}", models.detector.path, error.what());
-    }
+    workers.push_back({make_detector(models.detector, options), std::nullopt});
     if (models.segmenter) {
       workers.back().segmenter = std::move(segmenters[static_cast<std::size_t>(i)]);
     }
   }
   return workers;
+}
+
+std::vector<std::string> class_names(const DetectModelArguments& arguments, const std::string& path,
+                                     const DetectorInfo& info) {
+  if (!arguments.names.empty()) {
+    std::vector<std::string> names = for_option(
+        "--names", [&] { return parse_class_names(read_file(arguments.names), arguments.names); });
+    if (info.classes > 0 && names.size() != static_cast<std::size_t>(info.classes)) {
+      usage_error("--names {}: has {} names, and {} has {} classes", arguments.names, names.size(),
+                  path, info.classes);
+    }
+    return names;
+  }
+  return default_class_names(info.names, info.classes);
+}
+
+std::vector<Category> categories_of(const Classes& classes, const DetectorInfo& info) {
+  if (classes.coco91 && info.classes != kCocoClasses && info.classes != 0) {
+    usage_error("--coco91: is for models of COCO's 80 classes, and this one has {}", info.classes);
+  }
+  const int known = std::max(info.classes, static_cast<int>(classes.names.size()));
+  std::vector<Category> categories;
+  for (int i = 0; i < known; ++i) {
+    categories.push_back({classes.category(i), class_text(classes.names, i)});
+  }
+  return categories;
+}
+
+DetectOptions detect_options(const DetectModelArguments& arguments, const std::string& path,
+                             const DetectorInfo& info, const std::vector<std::string>& names) {
+  DetectOptions options;
+  options.conf_thres = parse_part("--conf-thres", arguments.conf_thres);
+  options.iou_thres = parse_part("--iou-thres", arguments.iou_thres);
+  if (arguments.topk > 0) options.topk = arguments.topk;
+  if (!arguments.classes.empty()) {
+    for (const std::string& text : split_names(arguments.classes)) {
+      options.classes.push_back(parse_class(text, path, info.classes, names));
+    }
+  }
+  options.agnostic = arguments.agnostic;
+  options.multi_label = arguments.multi_label;
+  return options;
+}
+
+void prepare(const DetectOptions& options, const std::string& path,
+             std::vector<DetectWorker>* workers) {
+  const std::vector<ImageView> none;
+  for (DetectWorker& worker : *workers) {
+    try {
+      worker.detector.detect(none, options);
+    } catch (const lasso::Error& error) {
+      if (error.code() != ErrorCode::kInvalidArgument) throw;
+      usage_error("{}: {}", path, error.what());
+    }
+  }
 }
 
 LoadTimes load_times(const DetectModels& models) {

@@ -34,21 +34,30 @@ void check_detect_options(const DetectModelArguments& arguments);
 struct DetectModels {
   OpenModel detector;
   std::optional<OpenModel> segmenter;
-  std::vector<std::string> names;  // of the detector's classes; empty: none are known
 };
-// Throws Failure: kBadModel for a model that is no detector, or no SAM, and kUsage for names that
-// do not fit the model.
+// Throws Failure(kBadModel) for a model that is no detector, or no SAM.
 DetectModels open_detect_models(const DetectModelArguments& arguments, const RunOptions& run);
 
-// What the options say, of the classes' names too.
-DetectOptions detect_options(const DetectModelArguments& arguments, const DetectModels& models);
-// Of COCO's files. Throws Failure(kUsage) where --coco91 is given for a model of other classes than
-// COCO's.
-std::vector<Category> categories_of(const Classes& classes, const EngineInfo& info);
 // `jobs` of them divide the threads between them (0: MachineInfo::threads), at least one each.
+// Throws Failure(kUsage) for --size and --anchors that do not fit the model.
 std::vector<DetectWorker> make_workers(const DetectModels& models,
                                        const DetectModelArguments& arguments, int jobs,
                                        int threads);
+
+// The names of the classes of a detector, which messages call `path`; empty: none are known. Throws
+// Failure(kUsage) for names that do not fit the model.
+std::vector<std::string> class_names(const DetectModelArguments& arguments, const std::string& path,
+                                     const DetectorInfo& info);
+// Of COCO's files. Throws Failure(kUsage) where --coco91 is given for a model of other classes than
+// COCO's.
+std::vector<Category> categories_of(const Classes& classes, const DetectorInfo& info);
+// What the options say, of the classes' names too.
+DetectOptions detect_options(const DetectModelArguments& arguments, const std::string& path,
+                             const DetectorInfo& info, const std::vector<std::string>& names);
+// Makes the detectors ready for the options. Throws Failure(kUsage) for such as the model does not
+// have.
+void prepare(const DetectOptions& options, const std::string& path,
+             std::vector<DetectWorker>* workers);
 
 LoadTimes load_times(const DetectModels& models);
 // A line for each model, if verbose.

@@ -17,7 +17,7 @@ class ImageListTest : public testing::Test {
   void SetUp() override {
     std::filesystem::create_directory(folder_ / "photos");
     for (const char* name : {"b.JPG", "a.png", "c.txt", "d.ppm", "e[1].png"}) {
-      test::write_bytes(folder_ / "photos" / name, "x");
+      test::write_bytes(folder_ / (std::string("photos/") + name), "x");
     }
   }
   std::string path(const std::string& name) const { return folder_ / name; }
@@ -26,7 +26,8 @@ class ImageListTest : public testing::Test {
   std::vector<std::string> all(ImageList list) const {
     std::vector<std::string> names;
     while (const auto entry = list.next()) {
-      names.push_back((entry->error.empty() ? "" : "!") + entry->path.substr(path("").size()));
+      names.push_back(entry->path.substr(path("").size()));
+      if (!entry->error.empty()) names.back().insert(0, 1, '!');
     }
     return names;
   }

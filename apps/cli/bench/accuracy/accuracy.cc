@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "cli/bench/accuracy/detect_accuracy.h"
 #include "cli/bench/accuracy/html.h"
 #include "cli/bench/accuracy/report.h"
 #include "cli/bench/accuracy/run.h"
@@ -59,6 +60,8 @@ struct AccuracyArguments : CommonArguments {
   std::string save_pictures;
   std::string save_prompts;
   bool show = false;
+  bool detect = false;
+  std::string annotations;
 };
 
 // "3" or "1-5"
@@ -131,7 +134,8 @@ std::vector<Operand> choose_candidates(const AccuracyArguments& arguments) {
 }
 
 // Which model runs on which side; the text of --help says the defaults.
-void choose_sides(const AccuracyArguments& arguments, AccuracyTask* task) {
+template <typename Task>
+void choose_sides(const AccuracyArguments& arguments, bool has_truth, Task* task) {
   task->candidates = choose_candidates(arguments);
   const bool measure_model = task->candidates.empty();
   if (measure_model) task->candidates.push_back({find_model(arguments.model.model), "fast"});
@@ -140,7 +144,7 @@ void choose_sides(const AccuracyArguments& arguments, AccuracyTask* task) {
   if (!arguments.reference.empty()) {
     task->reference = parse_operand(arguments.reference, "fast");
     task->reference->roles = arguments.parts.roles;
-  } else if (!arguments.reference_masks.empty() || (measure_model && task->set.has_truth)) {
+  } else if (!arguments.reference_masks.empty() || (measure_model && has_truth)) {
     return;
   } else if (model) {
     const bool fast =
@@ -154,7 +158,7 @@ void choose_sides(const AccuracyArguments& arguments, AccuracyTask* task) {
           model->model());
     }
     task->reference = model->with_variant(fast ? "reference" : "fast");
-  } else if (!task->set.has_truth) {
+  } else if (!has_truth) {
     usage_error(
         "--candidate: with several models, expected --reference, --reference-masks or "
         "--model to compare them with");
@@ -242,6 +246,76 @@ HtmlHead judge(const AccuracyResults& results, const IouLimits& limits) {
   return head;
 }
 
+// With --detect: images of a folder, or those of the truth.
+DetectAccuracyTask make_detect_task(const AccuracyArguments& arguments) {
+  for (const auto& [option, is_given] :
+       {std::pair("--evaluation-set", !arguments.evaluation_set.empty()),
+        std::pair("--reference-masks", !arguments.reference_masks.empty()),
+        std::pair("--baseline", !arguments.baseline.empty()),
+        std::pair("--min-iou", !arguments.min_iou.empty()),
+        std::pair("--min-lowest-iou", !arguments.min_lowest_iou.empty()),
+        std::pair("--stored-clicks", arguments.stored_clicks),
+        std::pair("--save-pictures", !arguments.save_pictures.empty()),
+        std::pair("--save-prompts", !arguments.save_prompts.empty())}) {
+    if (is_given) usage_error("{}: is about masks, and --detect about boxes", option);
+  }
+  if (arguments.images.empty()) usage_error("--detect: needs the folder of images, --images DIR");
+  DetectAccuracyTask task;
+  task.folder = arguments.images;
+  if (arguments.annotations.empty()) {
+    for (AccuracyImage& image : read_picture_folder("--images", arguments.images).images) {
+      task.images.push_back(std::move(image.name));
+    }
+  } else {
+    task.annotations = arguments.annotations;
+    task.truth =
+        for_option("--annotations", [&] { return read_coco_truth(arguments.annotations); });
+    for (const CocoImage& image : task.truth->images) task.images.push_back(image.file);
+  }
+  if (arguments.limit > 0 && static_cast<std::size_t>(arguments.limit) < task.images.size()) {
+    task.images.resize(static_cast<std::size_t>(arguments.limit));
+  }
+  task.range = parse_range(arguments.range);
+  task.model = arguments.model;
+  task.run = arguments.run;
+  return task;
+}
+
+Exit run_detect_accuracy(const AccuracyArguments& arguments) {
+  DetectAccuracyTask task = make_detect_task(arguments);
+  choose_sides(arguments, task.truth.has_value(), &task);
+  for_option("-o", [&] { check_output_folder(arguments.folder); });
+  task.loaded = [&] { for_option("-o", [&] { make_folder(arguments.folder); }); };
+  ReportFolder report;
+  const std::string& model = task.candidates.front().file;
+  for_option("-o", [&] { report.check(arguments.folder, model); });
+  const DetectAccuracyResults results = measure_detectors(task);
+  if (results.images == 0) {
+    throw Failure(Exit::kSomeFailed, "no image could be measured; there is no report");
+  }
+  if (!results.has_evidence()) {
+    throw Failure(Exit::kThresholdMissed,
+                  fmt::format("in {} images no model finds anything, which says nothing about "
+                              "accuracy; there is no report",
+                              results.images));
+  }
+  const std::vector<ReportTable> tables = report_tables(results);
+  report.make(arguments.folder, model);
+  const std::string line = report.write_results(to_json(results));
+  std::string html;
+  for (const ReportTable& table : tables) html += table_html(table);
+  report.write("report.html", html_page("Accuracy of boxes", "", html));
+  if (arguments.output.json) {
+    print(line);
+  } else if (!quiet()) {
+    print(printable(describe_set(results)));
+    print_tables(tables);
+    print("report: " + printable(report.path("report.html")));
+  }
+  if (arguments.show) show_file(report.path("report.html"));
+  return results.failures.empty() ? Exit::kDone : Exit::kSomeFailed;
+}
+
 OrderedJson limit_json(double limit, bool missed) { return {{"limit", limit}, {"missed", missed}}; }
 
 Exit run_accuracy(const AccuracyArguments& arguments) {
@@ -249,9 +323,13 @@ Exit run_accuracy(const AccuracyArguments& arguments) {
   const IouLimits limits{parse_limit("--min-iou", arguments.min_iou),
                          parse_limit("--min-lowest-iou", arguments.min_lowest_iou)};
   if (arguments.show) check_viewer();
+  if (arguments.detect) return run_detect_accuracy(arguments);
+  if (!arguments.annotations.empty()) {
+    usage_error("--annotations {}: has boxes, which --detect measures", arguments.annotations);
+  }
   AccuracyTask task = make_task(arguments);
   if (!arguments.save_prompts.empty()) return save_prompts(arguments, task);
-  choose_sides(arguments, &task);
+  choose_sides(arguments, task.set.has_truth, &task);
   if (limits.any() && !task.reference && task.reference_masks.empty()) {
     usage_error("{} {}: is about the IoU with a reference; give --reference or --reference-masks",
                 limits.mean >= 0 ? "--min-iou" : "--min-lowest-iou",
@@ -336,6 +414,12 @@ Where the truth is known, more is measured for each object: one click (the best 
 the truth, the model's own choice of the three, the single mask); 3 and 5 clicks, each further one
 in the middle of the largest wrong region, with the logits so far as mask input; and the box.
 
+With --detect, models are detectors, as "lasso detect" takes them. Each candidate's boxes are compared
+with the reference's, those with a score above 0.25; and with --annotations, mean average precision
+is measured as COCO defines it, over the images of that file, with the thresholds of YOLOv7's
+test.py (0.001, 0.65) but for models with a suppression of their own. Categories and classes go
+together by name.
+
 VARIANT is fast (the default) or reference (plain loops, slow), a precision, a device, an
 instruction set, another runtime, or several of these with +, as with "lasso compare". A model is a
 FILE, or ENCODER,DECODER: files as "lasso segment" takes them with --encoder and --decoder, with a
@@ -354,6 +438,8 @@ Examples:
   lasso bench accuracy --images photos --model sam_vit_b_01ec64.pth --reference-masks dump
   lasso bench accuracy --images photos --candidate encoder.onnx,decoder.onnx@onnxruntime \
       --reference sam_vit_b_01ec64.pth
+  lasso bench accuracy --detect --images val2017 --annotations instances_val2017.json \
+      --model yolov7.onnx
 )";
 
 void add_side_options(CLI::App* app, AccuracyArguments* a) {
@@ -386,6 +472,9 @@ void add_set_options(CLI::App* app, AccuracyArguments* a) {
            "A folder of images with annotations.json, which has the truth. Default: the set that "
            "comes with Lasso.",
            group);
+  add_switch(app, "--detect", &a->detect, "Measure the boxes of detectors, on --images.", group);
+  add_text(app, "--annotations", &a->annotations, "F.json",
+           "With --detect: the truth, in COCO's format; its images lie in --images.", group);
   add_range_option(app, &a->range, "full, all that the files could hold", group);
   add_integer(app, "--limit", &a->limit, 1, 1000000000, "Only the first N images.", group);
   add_integer(app, "--prompts-per-image", &a->prompts_per_image, 1, 100000,
@@ -407,7 +496,8 @@ void add_set_options(CLI::App* app, AccuracyArguments* a) {
 
 void add_bench_accuracy(CLI::App* parent, Action* action) {
   CLI::App* app = parent->add_subcommand(
-      "accuracy", "IoU of a model's masks with a reference's and with the truth.");
+      "accuracy",
+      "IoU of a model's masks with a reference's and with the truth; boxes of detectors.");
   const auto arguments = std::make_shared<AccuracyArguments>();
   AccuracyArguments& a = *arguments;
   add_set_options(app, &a);

@@ -9,6 +9,8 @@ namespace lasso::app {
 
 std::string SpeedStage::key() const {
   if (kind == Kind::kRun) return "run";
+  if (kind == Kind::kNetwork) return "network";
+  if (kind == Kind::kDetect) return "detect";
   if (kind == Kind::kEncode) return count == 1 ? "encode" : fmt::format("encode_{}", count);
   return kind == Kind::kDecode ? fmt::format("decode_{}", count) : "end_to_end";
 }
@@ -19,6 +21,9 @@ std::string SpeedStage::title() const {
   }
   if (kind == Kind::kEndToEnd) return "End to end, from file to mask";
   if (kind == Kind::kRun) return "Program, on random tensors";
+  if (kind == Kind::kNetwork) return "Network, without preparation and suppression";
+  if (kind == Kind::kDetect) return "Detection, from image to boxes";
+  if (kind == Kind::kFileToBoxes) return "End to end, from file to boxes";
   return fmt::format("Decoder, {} prompt{}", count, count == 1 ? "" : "s");
 }
 
@@ -35,6 +40,11 @@ std::vector<SpeedStage> speed_stages(const std::vector<std::int64_t>& image_coun
   }
   stages.push_back({SpeedStage::Kind::kEndToEnd});
   return stages;
+}
+
+std::vector<SpeedStage> detect_stages() {
+  return {
+      {SpeedStage::Kind::kNetwork}, {SpeedStage::Kind::kDetect}, {SpeedStage::Kind::kFileToBoxes}};
 }
 
 Plan layer_plan(const Plan& plan) {

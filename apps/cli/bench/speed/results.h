@@ -23,11 +23,11 @@ inline constexpr int kMostPrompts = 4096;
 
 // One of the things that are timed apart.
 struct SpeedStage {
-  enum class Kind { kEncode, kDecode, kEndToEnd, kRun };
+  enum class Kind { kEncode, kDecode, kEndToEnd, kRun, kNetwork, kDetect, kFileToBoxes };
   Kind kind = Kind::kEncode;
   int count = 1;  // of one call: images for kEncode, prompts for kDecode
 
-  std::string key() const;    // in JSON: "encode", "encode_8", "decode_16", "end_to_end", "run"
+  std::string key() const;  // in JSON: "encode", "encode_8", "decode_16", "end_to_end", "run", ...
   std::string title() const;  // "Decoder, 16 prompts"
 
   // Frames per second: images for the encoder, calls for the rest.
@@ -37,6 +37,9 @@ struct SpeedStage {
 // Encoder for each number of images, decoder for each number of prompts, end to end.
 std::vector<SpeedStage> speed_stages(const std::vector<std::int64_t>& image_counts,
                                      const std::vector<std::int64_t>& prompt_counts);
+
+// Of a detector: its network alone, an image to boxes, a file to boxes.
+std::vector<SpeedStage> detect_stages();
 
 // Times of one stage. Imported ones may lack all but the mean.
 struct StageTimes {

@@ -68,7 +68,8 @@ class MadeUpPicture {
 class SpeedMeasurement {
  public:
   explicit SpeedMeasurement(const SpeedTask& task) : task_(task), machine_(task.run.threads) {
-    SpeedSetup setup{task.model, task.run, task.image, task.tensors, task.program, task.sizes};
+    SpeedSetup setup{task.model,   task.run,   task.image, task.tensors,
+                     task.program, task.sizes, task.detect};
     if (!task.tensors && task.image.empty()) setup.image = picture_.emplace().path();
     if (task.baseline) results_.rows.push_back(*task.baseline);
     first_ = results_.rows.size();
@@ -80,8 +81,9 @@ class SpeedMeasurement {
     results_.image = task.image;
     results_.plan = task.plan;
     results_.tensors = task.tensors;
-    results_.stages = task.tensors ? std::vector<SpeedStage>{{SpeedStage::Kind::kRun}}
-                                   : speed_stages(task.image_counts, task.prompt_counts);
+    results_.stages = task.tensors  ? std::vector<SpeedStage>{{SpeedStage::Kind::kRun}}
+                      : task.detect ? detect_stages()
+                                    : speed_stages(task.image_counts, task.prompt_counts);
   }
 
   SpeedResults run() {
@@ -194,11 +196,12 @@ class SpeedMeasurement {
     const OrderedJson& work = row.info.at("gflop");
     const double encode = work.value("encode", 0.0);
     const double decode = work.value("decode", 0.0);
+    const double network = work.value("network", 0.0);
     for (const SpeedStage& stage : results_.stages) {
       const double gflop = stage.kind == SpeedStage::Kind::kEncode   ? encode * stage.count
                            : stage.kind == SpeedStage::Kind::kDecode ? decode * stage.count
                            : stage.kind == SpeedStage::Kind::kRun    ? work.value("run", 0.0)
-                                                                     : encode + decode;
+                                                                     : encode + decode + network;
       if (gflop > 0) row.gflop[stage.key()] = gflop;
     }
     for (const char* key : {"width", "height", "gflop"}) row.info.erase(key);
@@ -247,7 +250,8 @@ class SpeedMeasurement {
       StageTimes times = times_of(std::move(samples[k]["ms"]));
       times.warm_up_runs = schedules[k].warm_up_runs();
       times.complete = schedules[k].complete();
-      for (const char* part : {"read", "preprocess", "encode", "decode", "postprocess"}) {
+      for (const char* part :
+           {"read", "preprocess", "network", "suppress", "encode", "decode", "postprocess"}) {
         const Statistics of_part = summarize(samples[k][std::string(part) + "_ms"]);
         if (of_part.runs > 0) times.parts_ms.emplace_back(part, of_part.mean);
       }

@@ -20,6 +20,7 @@ struct SpeedTask {
   std::vector<Operand> candidates;
   std::optional<SpeedRow> baseline;
   bool tensors = false;  // a program on tensors, in place of images
+  bool detect = false;   // images through detectors
   ProgramChoice program = {};
   SymbolSizes sizes = {};                  // of the tensors
   std::string image;                       // empty: one that is made up

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "cli/bench/speed/detect_runtime.h"
 #include "cli/bench/speed/tensor_runtime.h"
 #include "cli/console.h"
 #include "cli/exit_codes.h"
@@ -202,7 +203,14 @@ class LassoRuntime : public SpeedRuntime {
 
 }  // namespace
 
+OrderedJson SpeedRuntime::detect() {
+  fail(ErrorCode::kInternal, "a detector's stage, where none is measured");
+}
+
+OrderedJson SpeedRuntime::network() { return detect(); }
+
 std::unique_ptr<SpeedRuntime> make_runtime(const Operand& operand, const SpeedSetup& setup) {
+  if (setup.detect) return make_detect_runtime(operand, setup);
   if (setup.tensors) return make_tensor_runtime(operand, setup);
   return std::make_unique<LassoRuntime>(operand, setup);
 }

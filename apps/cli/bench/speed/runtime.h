@@ -21,6 +21,9 @@ class SpeedRuntime {
   virtual OrderedJson decode(int prompts) = 0;  // prompt encoder and mask decoder, one call
   virtual OrderedJson end_to_end() = 0;         // from the image's file to one mask of its size
   virtual OrderedJson run() = 0;                // a program on tensors
+  // Of a detector: an image, and the part of it that the network takes alone.
+  virtual OrderedJson detect();
+  virtual OrderedJson network();
   // What the GPU does that it runs on, as JSON; null on the CPU.
   virtual OrderedJson gpu_state() = 0;
   // See SpeedSide::run_layers().

@@ -21,8 +21,12 @@ OrderedJson run_stage(const OrderedJson& request, SpeedRuntime* runtime) {
   if (kind == SpeedStage::Kind::kEncode) {
     return runtime->encode(request.at("count").get<int>());
   }
-  if (kind == SpeedStage::Kind::kEndToEnd) return runtime->end_to_end();
+  if (kind == SpeedStage::Kind::kEndToEnd || kind == SpeedStage::Kind::kFileToBoxes) {
+    return runtime->end_to_end();
+  }
   if (kind == SpeedStage::Kind::kRun) return runtime->run();
+  if (kind == SpeedStage::Kind::kNetwork) return runtime->network();
+  if (kind == SpeedStage::Kind::kDetect) return runtime->detect();
   return runtime->decode(request.at("count").get<int>());
 }
 

@@ -23,6 +23,7 @@ struct SpeedSetup {
   bool tensors = false;        // in place of the image
   ProgramChoice program = {};  // that runs on them
   SymbolSizes sizes = {};
+  bool detect = false;  // the image goes through a detector
 };
 
 class SpeedSide {

@@ -47,7 +47,9 @@ struct SpeedArguments : CommonArguments {
   std::string prompts = "1,16,64";
   std::string program;
   std::vector<std::string> sizes;
-  Plan plan;
+  bool detect = false;
+  int warm_up = -1;    // -1: not given
+  int iterations = 0;  // 0: not given
   std::string limit = "60";
   std::string folder = "lasso-reports";
   std::string history;
@@ -125,6 +127,14 @@ std::vector<std::int64_t> different(const std::string& option, const std::string
 
 // Models of tensors are measured on those, and others with them.
 void choose_tensors(const SpeedArguments& arguments, SpeedTask* task) {
+  if (arguments.detect) {
+    const std::string why = "--detect: detectors run on images; leave it out to ";
+    if (!arguments.program.empty()) usage_error("{}run --program", why);
+    if (!arguments.sizes.empty()) usage_error("{}give --size", why);
+    if (arguments.layers) usage_error("{}time --layers", why);
+    task->detect = true;
+    return;
+  }
   const auto is_of_tensors = [](const Operand& operand) {
     return operand.encoders.empty() &&
            (runtime_of(operand) != "lasso" || is_onnx_file(operand.file));
@@ -149,10 +159,18 @@ void choose_tensors(const SpeedArguments& arguments, SpeedTask* task) {
   if (!arguments.baseline.empty()) usage_error("--baseline {}: {}", arguments.baseline, why);
 }
 
+// A detector takes milliseconds, and is measured as often as others are in such tables.
+Plan plan_of(const SpeedArguments& arguments) {
+  Plan plan = arguments.detect ? Plan{20, 200, 0} : Plan{};
+  if (arguments.warm_up >= 0) plan.warm_up = arguments.warm_up;
+  if (arguments.iterations > 0) plan.iterations = arguments.iterations;
+  plan.limit_s = parse_positive("--limit", arguments.limit);
+  return plan;
+}
+
 SpeedTask make_task(const SpeedArguments& arguments) {
   SpeedTask task;
-  task.plan = arguments.plan;
-  task.plan.limit_s = parse_positive("--limit", arguments.limit);
+  task.plan = plan_of(arguments);
   task.image_counts = different("--images-per-call", arguments.images, kMostImages);
   task.prompt_counts = different("--prompts-per-call", arguments.prompts, kMostPrompts);
   if (!arguments.history.empty() && arguments.commit.empty()) {
@@ -167,8 +185,10 @@ SpeedTask make_task(const SpeedArguments& arguments) {
   }
   if (!arguments.baseline.empty()) {
     task.baseline = read_baseline(arguments.baseline);
-    warn_of_unmeasured(*task.baseline, speed_stages(task.image_counts, task.prompt_counts),
-                       arguments.baseline);
+    warn_of_unmeasured(
+        *task.baseline,
+        arguments.detect ? detect_stages() : speed_stages(task.image_counts, task.prompt_counts),
+        arguments.baseline);
   }
   task.image = arguments.image;
   if (!task.image.empty()) load_picture(task.image, 0, 0);  // an error now, not after a while
@@ -268,6 +288,9 @@ whose settings stand in the table. A SAM model in parts, ENCODER,DECODER or --en
 is timed on pictures, on another runtime too; several encoders are the parts of one, each of which
 takes what the one before it gives.
 
+With --detect, candidates are detectors, and timed apart are the network, everything from an image in
+memory to its boxes, and everything from the image's file; "lasso detect" says which models there are.
+
 VARIANT is fast (the default) or reference (plain loops, slow), a precision, a device, an instruction
 set, another runtime, or several of these with +, as with "lasso compare". FILE may be random:vit_b,
 random:vit_l or random:vit_h: random weights, which are as slow as trained ones. GFLOP/s (a
@@ -285,6 +308,7 @@ Examples:
   lasso bench speed --candidate yolov7.onnx --candidate yolov7.onnx@onnxruntime
   lasso bench speed --candidate enc.onnx,dec.onnx --candidate enc.onnx,dec.onnx@onnxruntime
   lasso bench speed --candidate sam_vit_h.lasso --candidate part_1.lasso,part_2.lasso,decoder.onnx
+  lasso bench speed --detect --candidate yolov7.onnx --candidate yolov7.onnx@cuda+fp16
   lasso bench speed --model sam_vit_h_4b8939.pth --image photo.jpg --baseline pytorch.json
 )";
 
@@ -301,10 +325,10 @@ void add_candidate_options(CLI::App* app, SpeedArguments* a) {
 
 void add_measurement_options(CLI::App* app, SpeedArguments* a) {
   const std::string group = "What to measure";
-  add_integer(app, "--warmup", &a->plan.warm_up, 0, 1000,
-              "Runs before those that count. Default: 5.", group);
-  add_integer(app, "--iterations", &a->plan.iterations, 1, 1000000000,
-              "Runs that count. Default: 50.", group);
+  add_integer(app, "--warmup", &a->warm_up, 0, 1000,
+              "Runs before those that count. Default: 5, and 20 with --detect.", group);
+  add_integer(app, "--iterations", &a->iterations, 1, 1000000000,
+              "Runs that count. Default: 50, and 200 with --detect.", group);
   add_text(app, "--limit", &a->limit, "SECONDS",
            "Begin no further run of a stage after so long, and no warm-up after a sixth of it. "
            "Default: 60.",
@@ -318,7 +342,11 @@ void add_measurement_options(CLI::App* app, SpeedArguments* a) {
              "candidate: after the rest, in at most 5 runs.",
              group);
   add_text(app, "--image", &a->image, "FILE",
-           "Image to segment. Default: a PNG of 1920 x 1080 pixels that is made up.", group);
+           "Image to segment, or to find objects in. Default: a PNG of 1920 x 1080 pixels that is "
+           "made up.",
+           group);
+  add_switch(app, "--detect", &a->detect,
+             "Measure detectors: the network alone, and with preparation and suppression.", group);
   add_text(app, "--program", &a->program, "NAME",
            "Measure this program of the models, on random tensors. ONNX models and other runtimes "
            "are measured on such in any case.",
@@ -329,7 +357,8 @@ void add_measurement_options(CLI::App* app, SpeedArguments* a) {
 }  // namespace
 
 void add_bench_speed(CLI::App* parent, Action* action) {
-  CLI::App* app = parent->add_subcommand("speed", "Times of encoder, decoder and the whole.");
+  CLI::App* app =
+      parent->add_subcommand("speed", "Times of encoder, decoder and the whole; of detectors.");
   const auto arguments = std::make_shared<SpeedArguments>();
   SpeedArguments& a = *arguments;
   add_candidate_options(app, &a);
