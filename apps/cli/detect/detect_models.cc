@@ -137,11 +137,11 @@ DetectModels open_detect_models(const DetectModelArguments& arguments, const Run
   ModelOptions sam;
   sam.model = arguments.segment_with;
   sam.verify = arguments.model.verify;
-  models.segmenter = open_sam(sam, run);
-  if (!models.segmenter->engine.info().sam->has_encoder) {
+  models.segmenter = open_parts({}, sam, run);
+  if (!models.segmenter->model.engine.info().sam->has_encoder) {
     throw Failure(Exit::kBadModel, fmt::format("{}: has no image encoder, which --segment-with "
                                                "needs",
-                                               models.segmenter->path));
+                                               models.segmenter->model.path));
   }
   return models;
 }
@@ -154,7 +154,7 @@ std::vector<DetectWorker> make_workers(const DetectModels& models,
   if (!arguments.anchors.empty()) options.anchors = parse_anchors(arguments.anchors);
   options.threads = threads_of_each(jobs, threads);
   std::vector<Segmenter> segmenters;
-  if (models.segmenter) segmenters = make_segmenters(models.segmenter->engine, {}, jobs, threads);
+  if (models.segmenter) segmenters = make_segmenters(*models.segmenter, jobs, threads);
   std::vector<DetectWorker> workers;
   for (int i = 0; i < jobs; ++i) {
     workers.push_back({make_detector(models.detector, options), std::nullopt});
@@ -222,7 +222,7 @@ void prepare(const DetectOptions& options, const std::string& path,
 
 LoadTimes load_times(const DetectModels& models) {
   LoadTimes times{models.detector.load_ms, std::nullopt};
-  if (models.segmenter) times.segmenter_ms = models.segmenter->load_ms;
+  if (models.segmenter) times.segmenter_ms = models.segmenter->model.load_ms;
   return times;
 }
 
@@ -235,7 +235,7 @@ void tell_models(const DetectModels& models, const std::vector<DetectWorker>& wo
                            jobs, threads, info.isa, model.load_ms));
   };
   tell(models.detector);
-  if (models.segmenter) tell(*models.segmenter);
+  if (models.segmenter) tell(models.segmenter->model);
 }
 
 }  // namespace lasso::app

@@ -8,6 +8,7 @@
 
 #include "cli/detect/detect_image.h"
 #include "cli/model/model.h"
+#include "cli/model/parts.h"
 #include "cli/options.h"
 #include "common/detections.h"
 #include "lasso/detector.h"
@@ -33,7 +34,7 @@ void check_detect_options(const DetectModelArguments& arguments);
 
 struct DetectModels {
   OpenModel detector;
-  std::optional<OpenModel> segmenter;
+  std::optional<OpenParts> segmenter;
 };
 // Throws Failure(kBadModel) for a model that is no detector, or no SAM.
 DetectModels open_detect_models(const DetectModelArguments& arguments, const RunOptions& run);

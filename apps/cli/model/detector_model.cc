@@ -26,6 +26,9 @@ OpenModel open_detector_operand(const Operand& operand, const ModelOptions& mode
                               "and lasso bench speed run tensors on {}",
                               operand.text(), run.runtime));
   }
+  if (!operand.encoders.empty()) {
+    usage_error("{}: is a SAM model in parts, and a detector is one file", operand.text());
+  }
   ModelOptions options = model;
   options.model = operand.file;
   return open_model(options, run);

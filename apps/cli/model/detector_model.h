@@ -16,7 +16,7 @@ namespace lasso::app {
 Detector make_detector(const OpenModel& model, const DetectorOptions& options);
 
 // Opens the file as `run`, which apply_variant() returned, says. Throws Failure(kUnsupported) for
-// another runtime than Lasso.
+// another runtime than Lasso, and Failure(kUsage) for a model in parts.
 OpenModel open_detector_operand(const Operand& operand, const ModelOptions& model,
                                 const RunOptions& run);
 
