@@ -21,6 +21,15 @@ using Indices = std::unordered_map<std::int64_t, std::size_t>;  // by id
   fail(ErrorCode::kCorruptFile, "{}: {}", path, problem);
 }
 
+std::int64_t id_of(const std::string& path, const Json& entry, const char* key) {
+  const Json& id = entry.at(key);
+  if (!id.is_number_integer()) {
+    refuse(path, fmt::format("\"{}\": {}, expected a whole number", key,
+                             id.dump(-1, ' ', true, Json::error_handler_t::replace)));
+  }
+  return id.get<std::int64_t>();
+}
+
 // Sorts by id, and numbers the ids.
 template <typename T>
 Indices by_id(const std::string& path, const char* what, std::vector<T>* list) {
@@ -37,7 +46,7 @@ Indices by_id(const std::string& path, const char* what, std::vector<T>* list) {
 
 std::size_t index_of(const std::string& path, const Json& annotation, const char* key,
                      const Indices& indices) {
-  const auto id = annotation.at(key).get<std::int64_t>();
+  const std::int64_t id = id_of(path, annotation, key);
   const auto found = indices.find(id);
   if (found == indices.end()) {
     refuse(path, fmt::format("\"annotations\": nothing has the {} {}", key, id));
@@ -65,12 +74,11 @@ CocoBox box_of(const std::string& path, const Json& annotation) {
 CocoTruth read(const std::string& path, const Json& json) {
   CocoTruth truth;
   for (const Json& entry : json.at("categories")) {
-    truth.categories.push_back(
-        {entry.at("id").get<std::int64_t>(), entry.at("name").get<std::string>()});
+    truth.categories.push_back({id_of(path, entry, "id"), entry.at("name").get<std::string>()});
   }
   for (const Json& entry : json.at("images")) {
     truth.images.push_back(
-        {entry.at("id").get<std::int64_t>(), entry.at("file_name").get<std::string>(), {}});
+        {id_of(path, entry, "id"), entry.at("file_name").get<std::string>(), {}});
     const std::filesystem::path file(truth.images.back().file);
     if (file.empty() || file.is_absolute() ||
         std::find(file.begin(), file.end(), "..") != file.end()) {
@@ -86,7 +94,7 @@ CocoTruth read(const std::string& path, const Json& json) {
     box.box = box_of(path, entry);
     if (entry.contains("iscrowd")) {
       const Json& crowd = entry.at("iscrowd");
-      box.crowd = crowd.is_boolean() ? crowd.get<bool>() : crowd.get<int>() != 0;
+      box.crowd = crowd.is_boolean() ? crowd.get<bool>() : id_of(path, entry, "iscrowd") != 0;
     }
     truth.images[index_of(path, entry, "image_id", images)].boxes.push_back(box);
   }

@@ -123,6 +123,8 @@ TEST(CocoTruth, IsReadById) {
   const std::string twice = R"({"categories": [{"id": 1, "name": "a"}, {"id": 1, "name": "b"}],)";
   EXPECT_EQ(message(twice + R"("images": [], "annotations": []})"),
             "\"categories\": the id 1 stands twice");
+  EXPECT_EQ(message(R"({"categories": [{"id": 1e300, "name": "a"}]})"),
+            "\"id\": 1e+300, expected a whole number");
   EXPECT_NE(message("[1, 2").find("parse error"), std::string::npos);
   EXPECT_NE(message("{}").find("categories"), std::string::npos);
   EXPECT_NE(message(std::string(40, '[')).find("16 levels"), std::string::npos);

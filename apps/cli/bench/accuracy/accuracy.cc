@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "cli/bench/accuracy/detect_accuracy.h"
+#include "cli/bench/accuracy/detect_report.h"
 #include "cli/bench/accuracy/html.h"
 #include "cli/bench/accuracy/report.h"
 #include "cli/bench/accuracy/run.h"
@@ -284,36 +285,7 @@ DetectAccuracyTask make_detect_task(const AccuracyArguments& arguments) {
 Exit run_detect_accuracy(const AccuracyArguments& arguments) {
   DetectAccuracyTask task = make_detect_task(arguments);
   choose_sides(arguments, task.truth.has_value(), &task);
-  for_option("-o", [&] { check_output_folder(arguments.folder); });
-  task.loaded = [&] { for_option("-o", [&] { make_folder(arguments.folder); }); };
-  ReportFolder report;
-  const std::string& model = task.candidates.front().file;
-  for_option("-o", [&] { report.check(arguments.folder, model); });
-  const DetectAccuracyResults results = measure_detectors(task);
-  if (results.images == 0) {
-    throw Failure(Exit::kSomeFailed, "no image could be measured; there is no report");
-  }
-  if (!results.has_evidence()) {
-    throw Failure(Exit::kThresholdMissed,
-                  fmt::format("in {} images no model finds anything, which says nothing about "
-                              "accuracy; there is no report",
-                              results.images));
-  }
-  const std::vector<ReportTable> tables = report_tables(results);
-  report.make(arguments.folder, model);
-  const std::string line = report.write_results(to_json(results));
-  std::string html;
-  for (const ReportTable& table : tables) html += table_html(table);
-  report.write("report.html", html_page("Accuracy of boxes", "", html));
-  if (arguments.output.json) {
-    print(line);
-  } else if (!quiet()) {
-    print(printable(describe_set(results)));
-    print_tables(tables);
-    print("report: " + printable(report.path("report.html")));
-  }
-  if (arguments.show) show_file(report.path("report.html"));
-  return results.failures.empty() ? Exit::kDone : Exit::kSomeFailed;
+  return report_detectors(std::move(task), arguments.folder, arguments.output.json, arguments.show);
 }
 
 OrderedJson limit_json(double limit, bool missed) { return {{"limit", limit}, {"missed", missed}}; }

@@ -9,14 +9,10 @@
 #include <utility>
 
 #include "cli/bench/accuracy/detect_side.h"
-#include "cli/bench/report/report_folder.h"
 #include "cli/console.h"
 #include "cli/exit_codes.h"
 #include "cli/model/detector_model.h"
 #include "cli/range.h"
-#include "common/machine.h"
-#include "common/outputs.h"
-#include "lasso/version.h"
 
 namespace lasso::app {
 
@@ -163,74 +159,6 @@ class Measurement {
   std::vector<AgreementMeter> agreements_;
 };
 
-std::string precision_text(double value) { return value < 0 ? "" : fmt::format("{:.4f}", value); }
-
-ReportTable precision_table(const DetectAccuracyResults& results) {
-  ReportTable table;
-  table.title = "Mean average precision, as COCO defines it";
-  table.columns = {"model", "images", "mAP 0.50:0.95", "mAP 0.50", "mAP 0.75"};
-  for (const DetectSideResult& side : results.sides) {
-    const MeanPrecision& p = *side.precision;
-    table.rows.push_back({side.label, fmt::format("{}", p.images), precision_text(p.map),
-                          precision_text(p.map_50), precision_text(p.map_75)});
-  }
-  return table;
-}
-
-ReportTable agreement_table(const DetectAccuracyResults& results) {
-  ReportTable table;
-  table.title = "Boxes that are those of " + results.sides.front().label;
-  table.note =
-      "Boxes with a score above 0.25; two are the same where they have one class and an IoU of at "
-      "least 0.5. The same, in per cent: of all that either finds. Images in which neither finds "
-      "anything tell nothing.";
-  table.columns = {"candidate",      "images",    "both empty", "same, %",    "same",
-                   "only reference", "only here", "mean IoU",   "lowest IoU", "score differs by"};
-  for (const DetectSideResult& side : results.sides) {
-    if (!side.agreement) continue;
-    const BoxAgreement& a = *side.agreement;
-    const auto number = [&](double value) {
-      return a.same == 0 ? std::string() : fmt::format("{:.4f}", value);
-    };
-    table.rows.push_back(
-        {side.label, fmt::format("{}", a.images), fmt::format("{}", a.empty_images),
-         a.same + a.only_first + a.only_second == 0 ? "" : fmt::format("{:.2f}", 100 * a.part()),
-         fmt::format("{}", a.same), fmt::format("{}", a.only_first),
-         fmt::format("{}", a.only_second), number(a.mean_iou), number(a.lowest_iou),
-         number(a.score_difference)});
-  }
-  return table;
-}
-
-OrderedJson optional_json(double value, bool is_known) {
-  return is_known ? OrderedJson(value) : OrderedJson();
-}
-
-OrderedJson precision_json(const MeanPrecision& p) {
-  OrderedJson json;
-  json["map"] = optional_json(p.map, p.map >= 0);
-  json["map_50"] = optional_json(p.map_50, p.map >= 0);
-  json["map_75"] = optional_json(p.map_75, p.map >= 0);
-  json["categories"] = OrderedJson::array();
-  for (const double value : p.categories) {
-    json["categories"].push_back(optional_json(value, value >= 0));
-  }
-  return json;
-}
-
-OrderedJson agreement_json(const BoxAgreement& a) {
-  const bool any = a.same + a.only_first + a.only_second > 0;
-  return {{"images", a.images},
-          {"empty_images", a.empty_images},
-          {"same", a.same},
-          {"only_reference", a.only_first},
-          {"only_candidate", a.only_second},
-          {"same_percent", optional_json(100 * a.part(), any)},
-          {"mean_iou", optional_json(a.mean_iou, a.same > 0)},
-          {"lowest_iou", optional_json(a.lowest_iou, a.same > 0)},
-          {"largest_score_difference", optional_json(a.score_difference, a.same > 0)}};
-}
-
 }  // namespace
 
 bool DetectAccuracyResults::has_evidence() const {
@@ -242,34 +170,6 @@ bool DetectAccuracyResults::has_evidence() const {
 
 DetectAccuracyResults measure_detectors(const DetectAccuracyTask& task) {
   return Measurement(task).run();
-}
-
-std::vector<ReportTable> report_tables(const DetectAccuracyResults& results) {
-  std::vector<ReportTable> tables;
-  if (results.sides.front().precision) tables.push_back(precision_table(results));
-  if (results.sides.front().is_reference) tables.push_back(agreement_table(results));
-  return tables;
-}
-
-std::string describe_set(const DetectAccuracyResults& results) {
-  return fmt::format("{}: {} image{}", results.folder, results.images,
-                     results.images == 1 ? "" : "s");
-}
-
-OrderedJson to_json(const DetectAccuracyResults& results) {
-  OrderedJson json = {{"version", LASSO_VERSION},     {"built_with", build_description()},
-                      {"command", command_line()},    {"folder", json_name(results.folder)},
-                      {"images", results.images},     {"categories", results.categories},
-                      {"sides", OrderedJson::array()}};
-  for (const DetectSideResult& side : results.sides) {
-    OrderedJson entry = {{"label", side.label}, {"is_reference", side.is_reference}};
-    entry.update(side.info);
-    if (side.precision) entry["precision_of_boxes"] = precision_json(*side.precision);
-    if (side.agreement) entry["agreement"] = agreement_json(*side.agreement);
-    json["sides"].push_back(std::move(entry));
-  }
-  json["failures"] = results.failures;
-  return json;
 }
 
 }  // namespace lasso::app

@@ -8,7 +8,6 @@
 #include <string>
 #include <vector>
 
-#include "cli/bench/report/report.h"
 #include "cli/model/operand.h"
 #include "cli/options.h"
 #include "common/json_text.h"
@@ -54,10 +53,6 @@ struct DetectAccuracyResults {
 // Names on standard error each image that can't be measured, and goes on. Throws Failure(kUsage)
 // where the truth has no category that a model has a class for.
 DetectAccuracyResults measure_detectors(const DetectAccuracyTask& task);
-
-std::vector<ReportTable> report_tables(const DetectAccuracyResults& results);
-std::string describe_set(const DetectAccuracyResults& results);
-OrderedJson to_json(const DetectAccuracyResults& results);
 
 }  // namespace lasso::app
 
