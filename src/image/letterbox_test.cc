@@ -27,6 +27,12 @@ std::vector<float> letterboxed(const ImageView& image, const Letterbox& box) {
   return out;
 }
 
+// Where a value of an array of rows is.
+std::size_t place(int row, int width, int column) {
+  return static_cast<std::size_t>(row) * static_cast<std::size_t>(width) +
+         static_cast<std::size_t>(column);
+}
+
 // As numbers of 8 bits.
 int level(float value) {
   const float scaled = value * 255.0F;
@@ -81,8 +87,7 @@ double interpolated(const Image& image, int channel, double x, double y) {
   const auto pixel = [&](double column, double row) {
     const int cx = std::clamp(static_cast<int>(column), 0, image.width - 1);
     const int cy = std::clamp(static_cast<int>(row), 0, image.height - 1);
-    return static_cast<double>(
-        image.pixels[static_cast<std::size_t>((cy * image.width + cx) * 3 + channel)]);
+    return static_cast<double>(image.pixels[place(cy, 3 * image.width, 3 * cx + channel)]);
   };
   const double x0 = std::floor(x);
   const double y0 = std::floor(y);
@@ -127,8 +132,8 @@ TEST(Letterbox, KeepsPixelsOfTheSameSize) {
   for (int c = 0; c < 3; ++c) {
     for (int y = 0; y < 21; ++y) {
       for (int x = 0; x < 33; ++x) {
-        const auto to = static_cast<std::size_t>((c * 33 + y + box.top) * 33 + x);
-        ASSERT_EQ(level(out[to]), image.pixels[static_cast<std::size_t>((y * 33 + x) * 3 + c)]);
+        const std::size_t to = place(c * 33 + y + box.top, 33, x);
+        ASSERT_EQ(level(out[to]), image.pixels[place(y, 3 * 33, 3 * x + c)]);
       }
     }
   }
@@ -146,8 +151,8 @@ TEST(Letterbox, FormatsStridesAndThreadsGiveTheSame) {
     for (int y = 0; y < 40; ++y) {
       for (int x = 0; x < 61; ++x) {
         for (int c = 0; c < 3; ++c) {
-          bytes[static_cast<std::size_t>(y * stride + x * step + (swapped ? 2 - c : c))] =
-              rgb.pixels[static_cast<std::size_t>((y * 61 + x) * 3 + c)];
+          bytes[place(y, stride, x * step + (swapped ? 2 - c : c))] =
+              rgb.pixels[place(y, 3 * 61, 3 * x + c)];
         }
       }
     }

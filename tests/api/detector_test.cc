@@ -207,8 +207,8 @@ TEST_F(DetectorTest, FindsWhatIsWhite) {
   options.anchors = {16, 16, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9};
   // 192 x 96 pixels become 96 x 48, and 64 x 64 of these are padded to 96 x 64.
   Image image = gray(192, 96, 40);
-  for (int y = 32; y < 64; ++y) {
-    for (int x = 96; x < 128; ++x) image.pixels[static_cast<std::size_t>(y * 192 + x)] = 255;
+  for (std::size_t y = 32; y < 64; ++y) {
+    std::fill_n(image.pixels.begin() + static_cast<std::ptrdiff_t>(y * 192 + 96), 32, 255);
   }
   for (const bool rectangular : {true, false}) {
     options.rectangular = rectangular;

@@ -13,7 +13,7 @@ bool is_onnx(const std::string& path);
 
 // Prints what is in it and how it would run, or what keeps it from that, as text unless quiet, or
 // as JSON. Throws Failure for a model that can't be read, or whose values do not hang together.
-void inspect_onnx(const std::string& path, const ModelOptions& model, const RunOptions& run,
+void inspect_onnx(const std::string& path, const ModelOptions& options, const RunOptions& run,
                   bool json);
 
 }  // namespace lasso::app
