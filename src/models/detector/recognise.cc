@@ -8,6 +8,7 @@
 
 #include "core/check.h"
 #include "formats/text.h"
+#include "graph/multiple.h"
 #include "models/onnx/family.h"
 #include "models/yolov7/model.h"
 
@@ -349,12 +350,10 @@ bool has_own_suppression(const DetectorInfo& info) {
 
 bool bind_size(const Dim& dim, std::int64_t size, Bindings& bindings) {
   if (dim.is_constant()) return dim.constant() == size;
-  if (dim.terms().size() != 1) return false;
-  const auto& [factors, coefficient] = *dim.terms().begin();
-  if (factors.size() != 1 || !factors.front().is_symbol() || coefficient < 1) return false;
-  if (size < coefficient || size % coefficient != 0) return false;
-  const std::int64_t value = size / coefficient;
-  return bindings.try_emplace(factors.front().symbol(), value).first->second == value;
+  const auto multiple = graph::as_multiple(dim);
+  if (!multiple || size < multiple->factor || size % multiple->factor != 0) return false;
+  const std::int64_t value = size / multiple->factor;
+  return bindings.try_emplace(multiple->symbol, value).first->second == value;
 }
 
 Recognised recognise(const Graph& program) {
