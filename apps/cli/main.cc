@@ -92,7 +92,10 @@ void print_usage_error(const CLI::App& app, const CLI::ParseError& error) {
 }
 
 int run(int argc, char** argv) {
-  CLI::App app("Lasso segments images with Segment Anything models, without Python.", "lasso");
+  CLI::App app(
+      "Lasso segments images with Segment Anything models and finds objects with YOLOv7's, without "
+      "Python.",
+      "lasso");
   app.formatter(std::make_shared<HelpFormatter>());
   app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::Throw);
   app.set_version_flag("--version", version_text, "Show the version and exit.");

@@ -16,13 +16,14 @@ class HelpTest(harness.CliTest):
 
     def test_help_lists_only_what_exists(self):
         text = self.expect(DONE, "--help").out
-        for command in ("segment", "build", "export", "run", "inspect", "compare", "bench"):
+        for command in ("segment", "detect", "build", "export", "run", "inspect", "compare",
+                        "bench"):
             self.assertIn(f"\n  {command} ", text)
-        for later in ("everything", "detect"):
-            self.assertNotIn(f"\n  {later} ", text)
+        self.assertNotIn("\n  everything ", text)
 
     def test_every_command_has_help_with_examples(self):
-        for command in (["segment"], ["build"], ["export"], ["run"], ["inspect"], ["compare"], ["bench", "speed"]):
+        for command in (["segment"], ["detect"], ["build"], ["export"], ["run"], ["inspect"], ["compare"],
+                        ["bench", "speed"], ["bench", "accuracy"]):
             result = self.expect(DONE, *command, "--help")
             self.assertIn("Usage: lasso " + " ".join(command), result.out)
             self.assertIn("Examples:", result.out)
@@ -46,7 +47,7 @@ class UsageTest(harness.CliTest):
         self.assertEqual(self.names(), ["a.png", "b.png"], "a wrong option leaves files behind")
 
     def test_commands(self):
-        self.check(["no command", "segment, build, export, run, inspect, compare or bench"])
+        self.check(["no command", "segment, detect, build, export, run, inspect, compare or bench"])
         self.check(["frobnicate"], "frobnicate")
         self.check(["everything"], "everything", "a.png")
         self.check(["no command", "speed"], "bench")

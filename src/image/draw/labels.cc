@@ -30,7 +30,7 @@ float frame_width(const DrawStyle& style) {
 std::string fitted(const std::string& text, float width, float height) {
   if (text_width(text, height) <= width) return text;
   for (std::size_t count = text.size() - 1; count >= kLeastLetters; --count) {
-    const std::string part = text.substr(0, count) + "..";
+    std::string part = text.substr(0, count) + "..";
     if (text_width(part, height) <= width) return part;
   }
   return "";

@@ -386,11 +386,11 @@ Where the truth is known, more is measured for each object: one click (the best 
 the truth, the model's own choice of the three, the single mask); 3 and 5 clicks, each further one
 in the middle of the largest wrong region, with the logits so far as mask input; and the box.
 
-With --detect, models are detectors, as "lasso detect" takes them. Each candidate's boxes are compared
-with the reference's, those with a score above 0.25; and with --annotations, mean average precision
-is measured as COCO defines it, over the images of that file, with the thresholds of YOLOv7's
-test.py (0.001, 0.65) but for models with a suppression of their own. Categories and classes go
-together by name.
+With --detect, models are detectors, as "lasso detect" takes them. Each candidate's boxes are
+compared with the reference's, those with a score above 0.25; and with --annotations, mean average
+precision is measured as COCO defines it, over the images of that file, with the thresholds of
+YOLOv7's test.py (0.001, 0.65) but for models with a suppression of their own. Categories and
+classes go together by name.
 
 VARIANT is fast (the default) or reference (plain loops, slow), a precision, a device, an
 instruction set, another runtime, or several of these with +, as with "lasso compare". A model is a

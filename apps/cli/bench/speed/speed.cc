@@ -288,8 +288,9 @@ whose settings stand in the table. A SAM model in parts, ENCODER,DECODER or --en
 is timed on pictures, on another runtime too; several encoders are the parts of one, each of which
 takes what the one before it gives.
 
-With --detect, candidates are detectors, and timed apart are the network, everything from an image in
-memory to its boxes, and everything from the image's file; "lasso detect" says which models there are.
+With --detect, candidates are detectors, and timed apart are the network, everything from an image
+in memory to its boxes, and everything from the image's file; "lasso detect" says which models there
+are.
 
 VARIANT is fast (the default) or reference (plain loops, slow), a precision, a device, an instruction
 set, another runtime, or several of these with +, as with "lasso compare". FILE may be random:vit_b,
