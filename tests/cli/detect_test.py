@@ -363,6 +363,22 @@ class GoldenTest(harness.CliTest):
     def test_yolov7_tiny(self):
         self.check("yolov7_tiny_micro", "--threads", "1")
 
+    def test_checkpoints_and_engine_files(self):
+        (self.folder / "a.png").write_bytes(pictures.png(120, 90))
+        checkpoint = GOLDEN / "yolov7_tiny_pt/checkpoint.pt"  # of 20 classes, for images of any size
+        self.expect(DONE, "build", checkpoint, "-o", "m.lasso", "--no-timing")
+        found = []
+        for model in (checkpoint, "m.lasso"):
+            (report,) = self.expect(DONE, "detect", "--model", model, "a.png", "--size", "128", "--conf-thres", "0",
+                                    "--iou-thres", "1", "--topk", "50", "--threads", "1", "--format", "none",
+                                    "--json").objects()
+            found.append(report["detections"])
+            self.assertEqual(len(report["detections"]), 50)
+            for detection in report["detections"]:
+                self.assertLess(detection["class"], 20)
+                self.assertIsInstance(detection["name"], str)
+        self.assertEqual(found[0], found[1])
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -234,8 +234,9 @@ constexpr const char* kEpilogue =
 quotes ("photos/*.jpg"); --image-list names a file with a name on each line. Of a list of any length
 only the images in work are in memory.
 
-Models are YOLOv7's: ONNX exports with the boxes as they come, with EfficientNMS_TRT or
-NonMaxSuppression nodes, or with maps that are not decoded, and what "lasso build" makes of them.
+Models are YOLOv7's: the checkpoints of its trainer, ONNX exports with the boxes as they come, with
+EfficientNMS_TRT or NonMaxSuppression nodes, or with maps that are not decoded, and what "lasso
+build" makes of them.
 Where a model has a suppression of its own, its thresholds hold unless others are given.
 
 Boxes are in pixels of the original image, x to the right and y down. --segment-with has a SAM model
@@ -249,7 +250,7 @@ Exit status: 0 done, 1 some inputs failed (each is named), 2 wrong usage, 3 bad 
 4 unsupported here, 5 out of memory or device failure, 70 bug in Lasso, 130 interrupted.
 
 Examples:
-  lasso detect dog.jpg --model yolov7.onnx
+  lasso detect dog.jpg --model yolov7.pt
   lasso detect photos --model yolov7.onnx -o out --format overlay,yolo --conf-thres 0.4
   lasso detect val2017 --model yolov7.onnx -o out --format coco --coco91 --conf-thres 0.001
   lasso detect "photos/*.jpg" --model yolov7.onnx --classes person,dog --format none --json

@@ -83,9 +83,11 @@ void add_detect_options(CLI::App* app, DetectModelArguments* arguments) {
   DetectModelArguments& a = *arguments;
   const std::string model = "Model";
   const std::string found = "What is found";
-  add_text(app, "-m,--model", &a.model.model, "FILE",
-           "Detector: an ONNX model, or an engine file (.lasso). Default: what LASSO_MODEL names.",
-           model);
+  add_text(
+      app, "-m,--model", &a.model.model, "FILE",
+      "Detector: a checkpoint of YOLOv7 (.pt), an ONNX model, or an engine file (.lasso). Default: "
+      "what LASSO_MODEL names.",
+      model);
   add_text(app, "--segment-with", &a.segment_with, "FILE",
            "SAM checkpoint or engine file that draws the mask of every box.", model);
   add_integer(
@@ -127,7 +129,7 @@ void check_detect_options(const DetectModelArguments& arguments) {
   if (!arguments.anchors.empty()) parse_anchors(arguments.anchors);
   const char* variable = std::getenv("LASSO_MODEL");
   if (arguments.model.model.empty() && (variable == nullptr || *variable == '\0')) {
-    usage_error("no model: expected --model FILE, such as an ONNX export of YOLOv7");
+    usage_error("no model: expected --model FILE, such as yolov7.pt or its ONNX export");
   }
 }
 
