@@ -141,15 +141,20 @@ TEST_F(SamParts, EnginesChain) {
   EXPECT_EQ(chained.encode(views).size(), 2U);
   chained.warm_up();
 
-  // The encoder of an engine of SAM, and its embeddings, which are not the decoder's own.
+  // The encoder of an engine of SAM, whose embeddings are made for the decoder: it takes them
+  // without the encoder, and another decoder does not.
   options.encoders = {Engine::build(golden("sam_micro/checkpoint.pth"), test::capped())};
   Segmenter other(decoder, options);
   expect_pytorchs(other, "sam_micro", {"image0_case0"});
   const Embedding embedding = other.encode(picture.view());
   Segmenter bare(decoder);
   EXPECT_FALSE(bare.has_encoder());
-  EXPECT_ERROR(bare.segment(embedding, model("sam_micro").images.at(0).cases[0].prompts[0]),
-               ErrorCode::kInvalidArgument, "made by another model");
+  const test::GoldenCase& prompts = model("sam_micro").images.at(0).cases[0];
+  EXPECT_EQ(logits_of(bare, embedding, prompts), logits_of(other, embedding, prompts));
+  Segmenter another(
+      Engine::assemble(pair("", "sam_micro_exports/decoder_op17_script.onnx"), test::capped()));
+  EXPECT_ERROR(another.segment(embedding, prompts.prompts[0]), ErrorCode::kInvalidArgument,
+               "made by another model");
   EXPECT_ERROR(bare.encode(picture.view()), ErrorCode::kInvalidArgument, "no image encoder");
 }
 

@@ -9,6 +9,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -75,7 +76,7 @@ struct ForeignProgram {
 struct ForeignParts {
   std::string runtime;
   std::string provider;
-  std::map<std::string, ForeignProgram> programs;  // by the name of SAM's program
+  std::map<std::string, ForeignProgram, std::less<>> programs;  // by the name of SAM's program
 };
 
 class ForeignPrograms {
@@ -84,8 +85,8 @@ class ForeignPrograms {
   ForeignPrograms(std::shared_ptr<const ForeignParts> parts, engine::Session& session,
                   const OpenForeignModel& open);
 
-  bool has(const std::string& program) const {
-    return parts_ != nullptr && parts_->programs.count(program) > 0;
+  bool has(std::string_view program) const {
+    return parts_ != nullptr && parts_->programs.find(program) != parts_->programs.end();
   }
 
   // Returns when the outputs are there. Throws as Session::run() and ForeignModel::run() do.
