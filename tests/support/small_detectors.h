@@ -2,6 +2,7 @@
 #ifndef LASSO_TESTS_SUPPORT_SMALL_DETECTORS_H_
 #define LASSO_TESTS_SUPPORT_SMALL_DETECTORS_H_
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
