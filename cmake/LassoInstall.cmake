@@ -26,7 +26,7 @@ write_basic_package_version_file("${PROJECT_BINARY_DIR}/lassoConfigVersion.cmake
 install(FILES "${PROJECT_BINARY_DIR}/lassoConfig.cmake" "${PROJECT_BINARY_DIR}/lassoConfigVersion.cmake"
         DESTINATION "${package_dir}")
 
-# The checkpoint that `lasso` uses without --model, and the evaluation set of `lasso bench accuracy`.
-install(FILES models/lasso-tiny.pth DESTINATION "${CMAKE_INSTALL_DATADIR}/lasso/models")
+# The checkpoints that `lasso` uses without --model, and the evaluation set of `lasso bench accuracy`.
+install(FILES models/lasso-tiny.pth models/lasso-tiny-detector.pt DESTINATION "${CMAKE_INSTALL_DATADIR}/lasso/models")
 install(DIRECTORY models/eval DESTINATION "${CMAKE_INSTALL_DATADIR}/lasso/models"
         FILES_MATCHING PATTERN "*.json" PATTERN "*.jpg")

@@ -1,5 +1,8 @@
 #include "common/model_files.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <cstdlib>
 #include <fstream>
 
@@ -11,8 +14,34 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr const char* kCheckpoints =
-    "https://github.com/facebookresearch/segment-anything#model-checkpoints";
+// What comes with Lasso in place of a model that is better and must be fetched.
+struct Demo {
+  std::vector<std::string> files;  // the first that is there
+  std::string kind;
+  std::string better;
+};
+
+ModelFile find_file(const std::string& name, const Demo& demo) {
+  std::string path = name;
+  if (path.empty()) {
+    const char* variable = std::getenv("LASSO_MODEL");
+    if (variable != nullptr) path = variable;
+  }
+  if (!path.empty()) return {path, ""};
+  std::error_code ignored;
+  std::string looked;
+  for (const fs::path& folder : model_folders()) {
+    for (const std::string& file : demo.files) {
+      const fs::path candidate = folder / file;
+      if (!fs::is_regular_file(candidate, ignored)) continue;
+      return {candidate.string(), fmt::format("no model given: using the small demo {} {}, {}",
+                                              demo.kind, candidate.string(), demo.better)};
+    }
+    looked += (looked.empty() ? "" : " and ") + folder.string();
+  }
+  fail(ErrorCode::kNotFound, "no model given, and there is no demo {} ({}) in {}; {}", demo.kind,
+       fmt::join(demo.files, " or "), looked, demo.better);
+}
 
 }  // namespace
 
@@ -30,31 +59,18 @@ std::vector<fs::path> model_folders() {
 }
 
 ModelFile find_model_file(const std::string& name) {
-  std::string path = name;
-  if (path.empty()) {
-    const char* variable = std::getenv("LASSO_MODEL");
-    if (variable != nullptr) path = variable;
-  }
-  std::error_code ignored;
-  if (!path.empty()) {
-    return {path, ""};
-  }
-  std::string looked;
-  for (const fs::path& folder : model_folders()) {
-    for (const char* demo : {"lasso-tiny.pth", "lasso-micro.pth"}) {
-      const fs::path candidate = folder / demo;
-      if (!fs::is_regular_file(candidate, ignored)) continue;
-      return {candidate.string(), fmt::format("no model given: using the small demo checkpoint {}, "
-                                              "far from the accuracy of Meta's; "
-                                              "those are at {}",
-                                              candidate.string(), kCheckpoints)};
-    }
-    looked += (looked.empty() ? "" : " and ") + folder.string();
-  }
-  fail(ErrorCode::kNotFound,
-       "no model given, and there is no demo checkpoint (lasso-tiny.pth or "
-       "lasso-micro.pth) in {}; Meta's checkpoints are at {}",
-       looked, kCheckpoints);
+  return find_file(name,
+                   {{"lasso-tiny.pth", "lasso-micro.pth"},
+                    "checkpoint",
+                    "far from the accuracy of Meta's, which are at "
+                    "https://github.com/facebookresearch/segment-anything#model-checkpoints"});
+}
+
+ModelFile find_detector_file(const std::string& name) {
+  return find_file(name, {{"lasso-tiny-detector.pt"},
+                          "detector",
+                          "which knows eight kinds of rendered objects; YOLOv7's, of COCO's 80 "
+                          "classes, are at https://github.com/WongKinYiu/yolov7#performance"});
 }
 
 bool begins_like_engine(const std::string& path) {

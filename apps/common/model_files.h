@@ -22,6 +22,9 @@ struct ModelFile {
 // kNotFound where there is no demo checkpoint, with where it was looked for.
 ModelFile find_model_file(const std::string& name);
 
+// The same of detectors.
+ModelFile find_detector_file(const std::string& name);
+
 // Whether the file begins as engine files of any version do.
 bool begins_like_engine(const std::string& path);
 

@@ -252,7 +252,6 @@ class UsageTest(DetectTest):
                 ("-o a.png", "a.png", "-o", "a.png")):
             with self.subTest(needle):
                 self.assertIn(needle, self.error(USAGE, "detect", "--model", "d.onnx", *arguments))
-        self.assertIn("no model", self.error(USAGE, "detect", "a.png"))
         self.assertEqual(self.names(), ["a.png", "d.onnx", "names.txt"])
 
     def test_models_of_another_kind(self):
@@ -263,6 +262,15 @@ class UsageTest(DetectTest):
         self.assertIn("d.onnx", line)
         line = self.error(BAD_MODEL, "detect", "--model", "nothing.onnx", "a.png")
         self.assertIn("nothing.onnx", line)
+
+    def test_without_a_model_the_demo_is_used(self):
+        scene = SOURCE / "models/eval/scene_003.jpg"
+        result = self.expect(DONE, "detect", scene, "--json", "--format", "none")
+        self.assertIn("lasso: warning: no model given", result.err)
+        (line,) = result.objects()
+        found = {found["name"] for found in line["detections"]}
+        self.assertLessEqual(found, {"blob", "box", "polygon", "stroke", "text", "figure", "ring", "vase"})
+        self.assertGreaterEqual(len(line["detections"]), 3)
 
     def test_the_environment_names_the_model(self):
         self.expect(DONE, "detect", "a.png", "--format", "none", env={"LASSO_MODEL": "d.onnx"})

@@ -84,6 +84,8 @@ def recolour(image):
     return torch.where(image == GREY, image, changed.clamp(0.0, 1.0))
 
 
+# PyTorch 2.11 compiles this for GPUs to something else: boxes of twice the size.
+@torch.compiler.disable
 def objects(owner, member, kind, outline, scale):
     """The objects asked for in maps of owners: boxes [B, OBJECTS, 4] (x0, y0, x1, y1, edges of pixels), classes, and
     which of the places hold one [B, OBJECTS]."""

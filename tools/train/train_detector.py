@@ -149,6 +149,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--state", type=pathlib.Path, required=True, help="folder of the training state")
     parser.add_argument("--resume", action="store_true", help="go on from the state in the folder")
+    parser.add_argument("--init", type=pathlib.Path, help="begin with the weights of this checkpoint")
     parser.add_argument("--save-to", type=pathlib.Path, help="write the state here instead of --state")
     parser.add_argument("--minutes", type=float, required=True, help="wall-clock time of this run, start included")
     parser.add_argument("--total-minutes", type=float, required=True, help="training time that the schedule spans")
@@ -177,6 +178,10 @@ def main():
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.manual_seed(1)
     trainer = Trainer(options, device)
+    if options.init:
+        weights = detector.load_checkpoint(options.init).float().state_dict()
+        trainer.model.load_state_dict(weights)
+        trainer.average.load_state_dict(weights)
     if options.resume:
         trainer.load(options.state)
         torch.manual_seed(1 + trainer.step_count)

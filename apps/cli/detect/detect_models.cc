@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdint>
-#include <cstdlib>
 #include <string_view>
 #include <utility>
 
@@ -86,7 +85,7 @@ void add_detect_options(CLI::App* app, DetectModelArguments* arguments) {
   add_text(
       app, "-m,--model", &a.model.model, "FILE",
       "Detector: a checkpoint of YOLOv7 (.pt), an ONNX model, or an engine file (.lasso). Default: "
-      "what LASSO_MODEL names.",
+      "the demo detector that comes with Lasso, or what LASSO_MODEL names.",
       model);
   add_text(app, "--segment-with", &a.segment_with, "FILE",
            "SAM checkpoint or engine file that draws the mask of every box.", model);
@@ -127,14 +126,12 @@ void check_detect_options(const DetectModelArguments& arguments) {
   parse_part("--conf-thres", arguments.conf_thres);
   parse_part("--iou-thres", arguments.iou_thres);
   if (!arguments.anchors.empty()) parse_anchors(arguments.anchors);
-  const char* variable = std::getenv("LASSO_MODEL");
-  if (arguments.model.model.empty() && (variable == nullptr || *variable == '\0')) {
-    usage_error("no model: expected --model FILE, such as yolov7.pt or its ONNX export");
-  }
 }
 
 DetectModels open_detect_models(const DetectModelArguments& arguments, const RunOptions& run) {
-  DetectModels models{open_model(arguments.model, run), std::nullopt};
+  ModelOptions detector = arguments.model;
+  detector.model = find_detector(detector.model);
+  DetectModels models{open_model(detector, run), std::nullopt};
   if (arguments.segment_with.empty()) return models;
   ModelOptions sam;
   sam.model = arguments.segment_with;

@@ -35,15 +35,24 @@ const std::map<std::string, std::uint64_t>& random_models() {
 
 }  // namespace
 
-std::string find_model(const std::string& model) {
+namespace {
+
+template <typename Find>
+std::string found(const Find& find, const std::string& model) {
   try {
-    const ModelFile file = find_model_file(model);
+    const ModelFile file = find(model);
     if (!file.warning.empty()) print_warning(file.warning);
     return file.path;
   } catch (const lasso::Error& error) {
     throw Failure(Exit::kBadModel, error.what());
   }
 }
+
+}  // namespace
+
+std::string find_model(const std::string& model) { return found(find_model_file, model); }
+
+std::string find_detector(const std::string& model) { return found(find_detector_file, model); }
 
 bool is_onnx_file(const std::string& path) {
   try {

@@ -17,6 +17,8 @@ namespace lasso::app {
 // The file that --model names, or the demo checkpoint, which is said in a warning. Throws
 // Failure(kBadModel) when there is none, with where it was looked for.
 std::string find_model(const std::string& model);
+// The same of detectors.
+std::string find_detector(const std::string& model);
 
 // Whether the file is an ONNX model; false for one that can't be read.
 bool is_onnx_file(const std::string& path);
