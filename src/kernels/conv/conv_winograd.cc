@@ -93,11 +93,11 @@ std::array<double, kWinogradPositions> transformed_filter(const float* w) {
     }
   }
   std::array<double, kWinogradPositions> result = {};
-  for (int i = 0; i < kWinogradImage; ++i) {
-    for (int j = 0; j < kWinogradImage; ++j) {
-      for (int v = 0; v < 3; ++v) {
-        result[static_cast<std::size_t>(i * kWinogradImage + j)] += rows[i][v] * kG[j][v];
-      }
+  auto next = result.begin();
+  for (const auto& row : rows) {
+    for (const auto& column : kG) {
+      for (int v = 0; v < 3; ++v) *next += row[v] * column[v];
+      ++next;
     }
   }
   return result;
