@@ -15,9 +15,7 @@ const ProductIsa& product_isa(CpuFeature feature) {
 }
 
 bool next_part(const Product& product, ProductPart& part) {
-  if (part.depth == 0) {
-    part = {};
-  } else {
+  if (part.segments > 0) {
     part.begin += part.depth;
     if (part.begin == product.depth) {
       part.begin = 0;
@@ -36,7 +34,7 @@ bool next_part(const Product& product, ProductPart& part) {
         kPart / std::max<std::int64_t>(product.depth, 1), product.segments - part.segment));
     part.depth = product.depth;
   }
-  return part.depth > 0;
+  return part.segments > 0;
 }
 
 ProductRange product_range(const Product& product, int thread, int threads) {

@@ -71,12 +71,13 @@ struct ProductRows {
 // begin + depth).
 struct ProductPart {
   int segment = 0;
-  int segments = 1;
+  int segments = 0;
   std::int64_t begin = 0;
   std::int64_t depth = 0;
 };
 
-// The part that follows `part` (whose depth is 0 before the first); false at the end.
+// The part that follows `part` (which has no segments before the first); false at the end. A sum of
+// nothing has a part, too, which makes it 0.
 bool next_part(const Product& product, ProductPart& part);
 
 // Rows and panels that one thread computes.

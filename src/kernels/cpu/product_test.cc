@@ -19,6 +19,11 @@ TEST(Product, PartsCoverTheSum) {
       EXPECT_EQ(next, segments * depth);
     }
   }
+  // A sum of nothing is computed once, too.
+  const Product nothing{.rows = 1, .n = 1, .segments = 9, .depth = 0};
+  int parts = 0;
+  for (ProductPart part; next_part(nothing, part); ++parts) EXPECT_EQ(part.segments, 9);
+  EXPECT_EQ(parts, 1);
 }
 
 }  // namespace
