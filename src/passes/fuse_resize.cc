@@ -20,10 +20,6 @@ using graph::ValueId;
 
 namespace {
 
-// As many channels are resized one by one (sink_transposes); with more of them, sums of four terms
-// would take longer than two times two.
-constexpr std::int64_t kFewChannels = 8;
-
 using Permutation = std::vector<std::int64_t>;
 
 // A Resize whose result, transposed so, is a value; all between is read by nothing else.

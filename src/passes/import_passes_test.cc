@@ -102,6 +102,19 @@ TEST(SinkTransposes, StopWhereTheyCantPass) {
   EXPECT_EQ(count_of(c.finish(rows), "transpose"), 2U);
 }
 
+// What reads a value is looked at once, however long the chain behind it is.
+TEST(SinkTransposes, BehindLongChains) {
+  Builder b("long");
+  const ValueId x = b.input("x", DType::kF32, {1, 4, 8, 8});
+  const ValueId first = b.add("first", kFirst, {b.input("y", DType::kF32, {1, 8, 8, 4})});
+  ValueId z = b.add("sum", Binary{BinaryKind::kAdd}, {x, first});
+  for (int i = 0; i < 50'000; ++i) z = b.add("z", Unary{UnaryKind::kSigmoid}, {z});
+  b.output(b.add("last", kLast, {z}), "last");
+  const Graph graph = sink_transposes(b.finish(), {});
+  EXPECT_EQ(count_of(graph, "transpose"), 1U);  // of x
+  EXPECT_EQ(count_of(graph, "sigmoid"), 50'000U);
+}
+
 TEST(SinkTransposes, OfOneAnotherAreOne) {
   Builder b("two");
   const ValueId x = b.input("x", DType::kF32, {2, 3, 4});

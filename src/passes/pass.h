@@ -3,6 +3,7 @@
 #ifndef LASSO_PASSES_PASS_H_
 #define LASSO_PASSES_PASS_H_
 
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -40,6 +41,11 @@ graph::Module hoist(graph::Module module, const PassContext& context);
 // Transpositions go towards the outputs, through what computes by elements, along an axis, or
 // divides or merges dimensions, until they meet their inverse or something that they can't pass.
 graph::Graph sink_transposes(graph::Graph graph, const PassContext& context);
+// Images of at most so many channels, which fill no vectors, are resized one by one
+// (sink_transposes); with more of them, sums of four terms, as two resizes in one have
+// (fuse_resize), would take longer than two times two.
+inline constexpr std::int64_t kFewChannels = 8;
+
 // A Resize whose first pixels are cut out makes those alone, and two linear ones, one after
 // another, of few channels become one.
 graph::Graph fuse_resize(graph::Graph graph, const PassContext& context);

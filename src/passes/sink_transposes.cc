@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "passes/pass.h"
-#include "passes/producers.h"
 
 namespace lasso::passes {
 
@@ -43,6 +42,31 @@ Shape permuted(const Shape& shape, const Permutation& p) {
   return result;
 }
 
+// For each value whether all that reads it are transpositions, of it or of what they sink through.
+std::vector<bool> transposed_next(const Graph& graph) {
+  std::vector<bool> is_read(graph.values.size(), false);
+  std::vector<bool> otherwise(graph.values.size(), false);  // by something else
+  const auto result = [&](ValueId id) {
+    return is_read[static_cast<std::size_t>(id)] && !otherwise[static_cast<std::size_t>(id)];
+  };
+  for (const ValueId id : graph.outputs) otherwise[static_cast<std::size_t>(id)] = true;
+  for (auto node = graph.nodes.rbegin(); node != graph.nodes.rend(); ++node) {
+    const bool passes = std::holds_alternative<graph::Reshape>(node->op) ||
+                        std::holds_alternative<graph::Unary>(node->op) ||
+                        std::holds_alternative<graph::Cast>(node->op);
+    const bool transposes = std::holds_alternative<graph::Transpose>(node->op) ||
+                            (passes && result(node->outputs.front()));
+    for (const ValueId id : node->inputs) {
+      if (id == kNoValue) continue;
+      is_read[static_cast<std::size_t>(id)] = true;
+      if (!transposes) otherwise[static_cast<std::size_t>(id)] = true;
+    }
+  }
+  std::vector<bool> all;
+  for (std::size_t i = 0; i < is_read.size(); ++i) all.push_back(is_read[i] && !otherwise[i]);
+  return all;
+}
+
 // One node after another is written into a new graph, where a value may stand for a transposition
 // of one that is there: `from` transposed by `by`.
 struct Pending {
@@ -53,13 +77,7 @@ struct Pending {
 
 class Sinker {
  public:
-  explicit Sinker(Graph graph) : old_(std::move(graph)), readers_(old_.values.size()) {
-    for (std::size_t i = 0; i < old_.nodes.size(); ++i) {
-      for (const ValueId id : old_.nodes[i].inputs) {
-        if (id != kNoValue) readers_[static_cast<std::size_t>(id)].push_back(i);
-      }
-    }
-    for (const ValueId id : old_.outputs) readers_[static_cast<std::size_t>(id)].push_back(kNoNode);
+  explicit Sinker(Graph graph) : old_(std::move(graph)), transposed_next_(transposed_next(old_)) {
     new_.name = old_.name;
     new_.typical = old_.typical;
     new_.profile = old_.profile;
@@ -180,8 +198,9 @@ class Sinker {
       if (inputs.back() == kNoValue) data.push_back(id);
     }
     // One transposition in place of another one, where those behind them are saved.
-    if (data.size() > 1 || (data.size() == 1 && (shape(data.front()).size() != rank ||
-                                                 !is_transposed_next(node.outputs.front())))) {
+    if (data.size() > 1 ||
+        (data.size() == 1 && (shape(data.front()).size() != rank ||
+                              !transposed_next_[static_cast<std::size_t>(node.outputs.front())]))) {
       return false;
     }
     for (std::size_t i = 0; i < inputs.size(); ++i) {
@@ -195,19 +214,6 @@ class Sinker {
     return true;
   }
 
-  // Whether all that is read of a value are transpositions, of it or of what sinks them.
-  bool is_transposed_next(ValueId id) const {
-    const std::vector<std::size_t>& readers = readers_[static_cast<std::size_t>(id)];
-    return !readers.empty() && std::all_of(readers.begin(), readers.end(), [&](std::size_t i) {
-      if (i == kNoNode) return false;
-      const Node& node = old_.nodes[i];
-      if (std::holds_alternative<graph::Transpose>(node.op)) return true;
-      const bool passes = std::holds_alternative<graph::Reshape>(node.op) ||
-                          std::holds_alternative<graph::Unary>(node.op) ||
-                          std::holds_alternative<graph::Cast>(node.op);
-      return passes && is_transposed_next(node.outputs.front());
-    });
-  }
   bool try_sink(const Node& node, const graph::Binary& /*op*/) { return broadcast(node); }
   bool try_sink(const Node& node, const graph::Compare& /*op*/) { return broadcast(node); }
   bool try_sink(const Node& node, const graph::Select& /*op*/) { return broadcast(node); }
@@ -349,12 +355,11 @@ class Sinker {
 
   // Few channels fill no vectors: the image of each is resized by itself, as it lies.
   bool try_sink(const Node& node, const graph::Resize& op) {
-    constexpr std::int64_t kFew = 8;
     const Pending* x = pending(node.inputs.front());
     const Permutation channels_last{0, 2, 3, 1};
     if (x == nullptr || x->by != channels_last) return false;
     const Shape from = shape(x->from);
-    if (!from[1].is_constant() || from[1].constant() > kFew) return false;
+    if (!from[1].is_constant() || from[1].constant() > kFewChannels) return false;
     const Shape images{from[0] * from[1], from[2], from[3], 1};
     const Shape resized{images[0], op.height, op.width, 1};
     const ValueId result = node.outputs.front();
@@ -403,7 +408,7 @@ class Sinker {
 
   Graph old_;
   Graph new_;
-  std::vector<std::vector<std::size_t>> readers_;  // nodes of old_; kNoNode: an output
+  std::vector<bool> transposed_next_;
   std::map<ValueId, Pending> pending_;
 };
 

@@ -238,6 +238,17 @@ TEST(Conv2d, Winograd) {
               .kernel_h = 3,
               .kernel_w = 3},
              ran);
+  // Nothing to sum over.
+  check_conv({.height = 9,
+              .width = 9,
+              .channels = 0,
+              .filters = 5,
+              .kernel_h = 3,
+              .kernel_w = 3,
+              .padding = 1,
+              .bias = true,
+              .activation = Activation::kSigmoid},
+             ran);
   test::expect_all_ran(conv2d_kernels(), {.height = 9, .width = 9, .kernel_h = 3, .kernel_w = 3},
                        ran);
 }

@@ -8,6 +8,7 @@
 // results have some five times the rounding errors of a product's.
 #include <algorithm>
 #include <array>
+#include <string>
 #include <vector>
 
 #include "kernels/conv/conv.h"
@@ -28,8 +29,10 @@ std::int64_t tile_rows(const Conv2dProblem& p) { return (p.out_h() + kTile - 1) 
 std::int64_t tile_columns(const Conv2dProblem& p) { return (p.out_w() + kTile - 1) / kTile; }
 std::int64_t tile_count(const Conv2dProblem& p) { return p.batch * tile_rows(p) * tile_columns(p); }
 
-// Of a position's weights in one panel.
-std::int64_t panel_floats_of(const Conv2dProblem& p) { return panel_depth(p.channels) * kPanel; }
+// Of a position's weights in one panel, which are those of a product without a bias.
+std::int64_t position_floats(const Conv2dProblem& p) {
+  return static_cast<std::int64_t>(panel_bytes(kPanel, p.channels) / sizeof(float));
+}
 
 // Tiles of a block: the weights, which pass through the caches once for each block, are read about
 // as much as the block's own numbers.
@@ -61,12 +64,13 @@ Offer offer(const Conv2dProblem& p, const TargetInfo& target) {
   if (p.kernel_h != 3 || p.kernel_w != 3) return Offer::no("windows other than 3x3");
   if (p.stride != 1 || p.dilation != 1) return Offer::no("strides, or windows with gaps");
   if (p.groups != 1) return Offer::no("groups of channels");
+  if (p.channels == 0) return Offer::no("no channels to sum over");
   Offer offer;
   const std::int64_t panels = panel_count(p.filters);
   offer.packed_bytes =
-      static_cast<std::size_t>(panels * kPanel + panels * kWinogradPositions * panel_floats_of(p)) *
+      static_cast<std::size_t>(panels * kPanel + panels * kWinogradPositions * position_floats(p)) *
       sizeof(float);
-  offer.packed_layout = "winograd 4x4: b [n/64, 64], [n/64, 36] of f32 W [k/16, 16, 64]";
+  offer.packed_layout = "winograd 4x4: b [n/64, 64], [n/64, 36] of " + std::string(kPanelLayout);
   offer.workspace_bytes =
       static_cast<std::size_t>(Workspace(p).floats() * target.threads) * sizeof(float);
   const auto tiles = static_cast<double>(tile_count(p));
@@ -108,16 +112,16 @@ void pack(const Conv2dProblem& p, const std::vector<TensorView>& constants, std:
   const std::int64_t panels = panel_count(p.filters);
   auto* bias = reinterpret_cast<float*>(packed);
   float* weights = bias + panels * kPanel;
-  std::fill_n(bias, panels * kPanel + panels * kWinogradPositions * panel_floats_of(p), 0.0F);
+  std::fill_n(bias, panels * kPanel + panels * kWinogradPositions * position_floats(p), 0.0F);
   std::vector<float> numbers(static_cast<std::size_t>(p.filters));
   read_bias(constants, p.filters, numbers.data());
   std::copy(numbers.begin(), numbers.end(), bias);
   for (std::int64_t n = 0; n < p.filters; ++n) {
-    float* panel = weights + n / kPanel * kWinogradPositions * panel_floats_of(p) + n % kPanel;
+    float* panel = weights + n / kPanel * kWinogradPositions * position_floats(p) + n % kPanel;
     for (std::int64_t c = 0; c < p.channels; ++c) {
       const auto transformed = transformed_filter(w.data() + (n * p.channels + c) * 9);
       for (std::int64_t i = 0; i < kWinogradPositions; ++i) {
-        panel[i * panel_floats_of(p) + c * kPanel] =
+        panel[i * position_floats(p) + c * kPanel] =
             static_cast<float>(transformed[static_cast<std::size_t>(i)]);
       }
     }
@@ -127,7 +131,7 @@ void pack(const Conv2dProblem& p, const std::vector<TensorView>& constants, std:
 class State final : public KernelState {
  public:
   explicit State(const Conv2dProblem& p)
-      : problem(p), zeros(static_cast<std::size_t>(std::max(p.channels, kPanel)), 0.0F) {}
+      : problem(p), zeros(static_cast<std::size_t>(p.channels), 0.0F) {}
   Conv2dProblem problem;
   std::vector<float> zeros;
 };
@@ -199,34 +203,20 @@ class Worker {
 
   // The 36 products of `count` tiles by a panel.
   void multiply(std::int64_t count, std::int64_t panel) const {
-    const ProductIsa& isa = product_isa(kFeature);
-    const float* a[kMaxTileRows];
-    float* y[kMaxTileRows];
-    ProductTile tile;
-    tile.columns = static_cast<int>(std::min(kPanel, p_.filters - panel * kPanel));
-    tile.bias = state_.zeros.data();
-    tile.a = a;
-    tile.y = y;
-    tile.last = false;                    // no bias, no activation
-    constexpr std::int64_t kPart = 1024;  // of the sum over channels, as in product.cc
-    const std::int64_t tiles = (count + isa.rows - 1) / isa.rows;
+    Product product;
+    product.rows = count;
+    product.n = std::min(kPanel, p_.filters - panel * kPanel);
+    product.depth = p_.channels;
     for (std::int64_t position = 0; position < kWinogradPositions; ++position) {
-      const float* weights =
-          weights_ + (panel * kWinogradPositions + position) * panel_floats_of(p_);
-      for (std::int64_t c = 0; c < p_.channels; c += kPart) {
-        tile.first = c == 0;
-        tile.depth = std::min(kPart, p_.channels - c);
-        tile.weights = weights + c * kPanel;
-        for (std::int64_t i = 0; i < tiles; ++i) {
-          const std::int64_t row = count * i / tiles;
-          tile.rows = static_cast<int>(count * (i + 1) / tiles - row);
-          for (int r = 0; r < tile.rows; ++r) {
-            a[r] = image_ + position * steps_.image_step + (row + r) * p_.channels + c;
-            y[r] = sums_ + position * steps_.sum_step + (row + r) * kPanel;
-          }
-          isa.run(tile);
-        }
-      }
+      product.packed = weights_ + (panel * kWinogradPositions + position) * position_floats(p_);
+      run_product_range(
+          product_isa(kFeature), product, {0, count, 0, 1},
+          [&](std::int64_t first, int rows, ProductRows& of_rows) {
+            for (int r = 0; r < rows; ++r) {
+              of_rows.a[r] = image_ + position * steps_.image_step + (first + r) * p_.channels;
+              of_rows.y[r] = sums_ + position * steps_.sum_step + (first + r) * kPanel;
+            }
+          });
     }
   }
 

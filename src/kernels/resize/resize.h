@@ -8,6 +8,7 @@
 #include "graph/op.h"
 #include "kernels/family.h"
 #include "kernels/kernel.h"
+#include "kernels/resize/resize_isa.h"
 
 namespace lasso::kernels {
 
@@ -25,7 +26,6 @@ struct ResizeAxis {
 
 // What a pixel of the result is made of, along one axis: places in x, inside of it, and their
 // weights.
-constexpr int kMostTaps = 4;
 struct ResizeSamples {
   std::int64_t places[kMostTaps] = {};
   float weights[kMostTaps] = {};

@@ -7,11 +7,11 @@
 
 namespace lasso::kernels {
 
+constexpr int kMostTaps = 4;
+
 // One row of the result: the sum of weights[k] row[places[k]] over k < taps, where row is the sum
 // of row_weights[k] rows[k]; of one tap, whose weights are 1, row[places[0]] with row = rows[0].
 struct ResizeRow {
-  static constexpr int kMostTaps = 4;
-
   int taps = 1;                       // 1, 2 or 4
   const float* rows[kMostTaps] = {};  // of the image
   float row_weights[kMostTaps] = {};

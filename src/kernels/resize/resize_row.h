@@ -85,8 +85,8 @@ void resize_row_of(const ResizeRow& r) {
   if (r.channels % 4 == 0 && r.channels < V::kWidth) return resize_quads<kTaps>(r, x);
   float* y = r.y;
   for (std::int64_t j = 0; j < r.pixels; ++j, y += r.channels) {
-    const float* pixels[ResizeRow::kMostTaps] = {};
-    float weights[ResizeRow::kMostTaps] = {};
+    const float* pixels[kMostTaps] = {};
+    float weights[kMostTaps] = {};
     for (int k = 0; k < kTaps; ++k) {
       pixels[k] = x + r.places[k][j];
       weights[k] = r.weights[k][j];
