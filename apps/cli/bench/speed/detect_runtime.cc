@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "cli/model/detector_model.h"
-#include "cli/model/gpu.h"
 #include "cli/model/model.h"
 #include "cli/model/picture.h"
 #include "core/check.h"
@@ -51,7 +50,7 @@ class DetectRuntime : public SpeedRuntime {
                         {"width", image_.width},
                         {"height", image_.height},
                         {"gflop", {{"network", gflop}}}};
-    if (on_gpu()) {
+    if (info.device != "cpu") {
       json["gpu"] = info.devices.front();
       json["tf32"] = info.tf32;
     }
@@ -76,12 +75,9 @@ class DetectRuntime : public SpeedRuntime {
 
   OrderedJson end_to_end() override {
     const Stopwatch watch;
-    ReadImageOptions options;
-    options.warnings = false;  // load_picture() has said them
-    const Image image = read_image(path_, options);
-    const double read_ms = watch.milliseconds();
-    detect(image.view());
-    OrderedJson json = {{"ms", watch.milliseconds()}, {"read_ms", read_ms}};
+    const TimedImage timed = read_timed(path_);
+    detect(timed.image.view());
+    OrderedJson json = {{"ms", watch.milliseconds()}, {"read_ms", timed.read_ms}};
     json.update(parts());
     return json;
   }
@@ -91,14 +87,9 @@ class DetectRuntime : public SpeedRuntime {
   OrderedJson run() override { refuse(); }
   OrderedJson layers() override { refuse(); }
 
-  OrderedJson gpu_state() override {
-    if (!on_gpu()) return {};
-    return to_json(lasso::gpu_state(model_.engine.info().devices.front()));
-  }
+  OrderedJson gpu_state() override { return gpu_state_json(model_.engine.info()); }
 
  private:
-  bool on_gpu() const { return model_.engine.info().device != "cpu"; }
-
   void detect(const ImageView& view) {
     with_model([&] { detector_.detect(view); });
   }

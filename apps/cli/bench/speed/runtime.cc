@@ -130,10 +130,8 @@ class LassoRuntime : public SpeedRuntime {
 
   OrderedJson end_to_end() override {
     const Stopwatch watch;
-    ReadImageOptions options;
-    options.warnings = false;  // load_picture() has said them
-    const Image image = read_image(path_, options);
-    const double read_ms = watch.milliseconds();
+    const TimedImage timed = read_timed(path_);
+    const Image& image = timed.image;
     const Embedding embedding = with_model([&] { return segmenter_.encode(image.view()); });
     const Timings first = segmenter_.last_timings();
     with_model([&] {
@@ -142,7 +140,7 @@ class LassoRuntime : public SpeedRuntime {
     const double ms = watch.milliseconds();
     const Timings& second = segmenter_.last_timings();
     return {{"ms", ms},
-            {"read_ms", read_ms},
+            {"read_ms", timed.read_ms},
             {"preprocess_ms", first.preprocess_ms},
             {"encode_ms", first.encode_ms},
             {"decode_ms", second.decode_ms},
@@ -151,10 +149,7 @@ class LassoRuntime : public SpeedRuntime {
 
   OrderedJson run() override { fail(ErrorCode::kInternal, "tensors, where pictures are measured"); }
 
-  OrderedJson gpu_state() override {
-    if (!on_gpu()) return {};
-    return to_json(lasso::gpu_state(engine().info().devices.front()));
-  }
+  OrderedJson gpu_state() override { return gpu_state_json(engine().info()); }
 
   OrderedJson layers() override {
     const LayerTimes times = with_model([&] { return time_layers(&segmenter_, image_.view()); });
@@ -202,6 +197,19 @@ class LassoRuntime : public SpeedRuntime {
 };
 
 }  // namespace
+
+TimedImage read_timed(const std::string& path) {
+  const Stopwatch watch;
+  ReadImageOptions options;
+  options.warnings = false;
+  Image image = read_image(path, options);
+  return {std::move(image), watch.milliseconds()};
+}
+
+OrderedJson gpu_state_json(const EngineInfo& info) {
+  if (info.device == "cpu") return {};
+  return to_json(lasso::gpu_state(info.devices.front()));
+}
 
 OrderedJson SpeedRuntime::detect() {
   fail(ErrorCode::kInternal, "a detector's stage, where none is measured");

@@ -3,9 +3,12 @@
 #define LASSO_CLI_BENCH_SPEED_RUNTIME_H_
 
 #include <memory>
+#include <string>
 
 #include "cli/bench/speed/side.h"
 #include "cli/model/operand.h"
+#include "lasso/engine.h"
+#include "lasso/image.h"
 
 namespace lasso::app {
 
@@ -29,6 +32,16 @@ class SpeedRuntime {
   // See SpeedSide::run_layers().
   virtual OrderedJson layers() = 0;
 };
+
+// The image in a file, and how long reading it took; load_picture() has said its warnings.
+struct TimedImage {
+  Image image;
+  double read_ms = 0;
+};
+TimedImage read_timed(const std::string& path);
+
+// SpeedRuntime::gpu_state() of an engine.
+OrderedJson gpu_state_json(const EngineInfo& info);
 
 // Loads the model and the image, or the tensors where these are asked for.
 std::unique_ptr<SpeedRuntime> make_runtime(const Operand& operand, const SpeedSetup& setup);

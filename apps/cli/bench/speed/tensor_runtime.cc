@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "cli/exit_codes.h"
-#include "cli/model/gpu.h"
 #include "cli/model/host_tensors.h"
 #include "cli/model/layer_json.h"
 #include "cli/model/other_runtime.h"
@@ -105,10 +104,7 @@ class TensorRuntime final : public SpeedRuntime {
   OrderedJson decode(int /*prompts*/) override { refuse(); }
   OrderedJson end_to_end() override { refuse(); }
 
-  OrderedJson gpu_state() override {
-    if (!on_gpu()) return {};
-    return to_json(lasso::gpu_state(engine()->devices.front()));
-  }
+  OrderedJson gpu_state() override { return on_gpu() ? gpu_state_json(*engine()) : OrderedJson(); }
 
   // Another runtime shows none.
   OrderedJson layers() override {
