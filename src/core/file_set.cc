@@ -64,6 +64,17 @@ FileSet::~FileSet() {
   }
 }
 
+// A short name may be another file's of the set, which would then be renamed over this one.
+std::string FileSet::temporary_for(const File& file,
+                                   const std::function<bool(const std::string& name)>& make) const {
+  return make_temporary(file.target, [&](const std::string& name) {
+    const bool is_taken = std::any_of(files_.begin(), files_.end(),
+                                      [&](const File& other) { return other.target == name; });
+    if (is_taken) errno = EEXIST;
+    return !is_taken && make(name);
+  });
+}
+
 void FileSet::write(const std::string& path,
                     const std::function<void(const std::string& temporary)>& write) {
   const std::string target = follow_links(path);
@@ -77,7 +88,7 @@ void FileSet::write(const std::string& path,
   file.target = target;
   file.descriptor = make_unnamed(target);
   if (file.descriptor >= 0) return write(name_of(file.descriptor));
-  file.temporary = make_temporary(target, [](const std::string& name) {
+  file.temporary = temporary_for(file, [](const std::string& name) {
     const int made = ::open(name.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0666);
     if (made >= 0) ::close(made);
     return made >= 0;
@@ -97,7 +108,7 @@ void FileSet::commit() {
   for (File& file : files_) {
     if (file.descriptor < 0) continue;
     // A link replaces no file, and a renaming does.
-    file.temporary = make_temporary(file.target, [&](const std::string& candidate) {
+    file.temporary = temporary_for(file, [&](const std::string& candidate) {
       return linkat(AT_FDCWD, name_of(file.descriptor).c_str(), AT_FDCWD, candidate.c_str(),
                     AT_SYMLINK_FOLLOW) == 0;
     });

@@ -35,6 +35,10 @@ class FileSet {
     int descriptor = -1;    // of a file without a name
   };
 
+  // A new name beside the file's, for which make(name) returned true; no file of the set has it.
+  std::string temporary_for(const File& file,
+                            const std::function<bool(const std::string& name)>& make) const;
+
   std::vector<File> files_;
 };
 

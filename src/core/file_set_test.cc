@@ -43,6 +43,21 @@ TEST(FileSet, FilesAppearTogether) {
   EXPECT_EQ(names_in(folder / ""), (std::set<std::string>{"a", "b"}));
 }
 
+// What is not renamed yet has a name of one letter here, too, of 36.
+TEST(FileSet, ShortNamesAreNobodyElses) {
+  const std::string letters = "abcdefghijkl";
+  for (int round = 0; round < 5; ++round) {
+    const test::TempDir folder;
+    FileSet files;
+    for (const char name : letters) files.write_text(folder / std::string(1, name), {&name, 1});
+    files.commit();
+    EXPECT_EQ(names_in(folder / "").size(), letters.size());
+    for (const char name : letters) {
+      EXPECT_EQ(read_file(folder / std::string(1, name)), std::string(1, name));
+    }
+  }
+}
+
 TEST(FileSet, LeavesWhatWasThereWhereOneCannotBeRenamed) {
   const test::TempDir folder;
   write_file(folder / "a", "old");
