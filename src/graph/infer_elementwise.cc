@@ -154,6 +154,13 @@ Results Quantize::infer(const Inputs& in) const {
   return result_rows(DType::kU8, in.shape(0));
 }
 
+Results QuantizeTensor::infer(const Inputs& in) const {
+  in.require_count(1, 1);
+  in.require_type(0, {DType::kF32, DType::kBF16});
+  in.require(is_scheme(scheme), "a positive scale and a zero from 0 to 255");
+  return {result(DType::kU8, in.shape(0))};
+}
+
 Results Cast::infer(const Inputs& in) const {
   in.require_count(1, 1);
   return {result(to, in.shape(0))};

@@ -19,6 +19,28 @@ void require_input_of(const Inputs& in, DType weights) {
   }
 }
 
+void require_scheme(const Inputs& in, const Affine& scheme, bool is_there, const std::string& of) {
+  in.require(is_there ? is_scheme(scheme) : scheme == Affine{},
+             is_there ? "a positive scale and a zero from 0 to 255 of " + of
+                      : "no scale and zero of " + of);
+}
+
+void check_types(const Conv2d& op, const Inputs& in) {
+  const bool int8 = op.weights == DType::kI8;
+  if (int8) {
+    in.require_type(0, {DType::kU8});
+    in.require(op.groups == 1, "one group for int8 weights");
+  } else {
+    require_input_of(in, op.weights);
+  }
+  const DType half = int8 ? DType::kBF16 : op.weights;
+  const bool is_lower = op.output == half || (int8 && op.output == DType::kU8);
+  in.require(op.output == DType::kF32 || is_lower,
+             "a float32 result, or a lower one that the weights allow");
+  require_scheme(in, op.input, int8, "x");
+  require_scheme(in, op.result, op.output == DType::kU8, "the result");
+}
+
 void check_types(const Linear& op, const Inputs& in) {
   const bool int8 = op.weights == DType::kI8;
   in.require(int8 || is_half(op.weights) || op.weights == DType::kF32,
@@ -70,7 +92,7 @@ Results MatMul::infer(const Inputs& in) const {
 
 Results Conv2d::infer(const Inputs& in) const {
   in.require_count(2, 3);
-  require_input_of(in, weights);
+  check_types(*this, in);
   in.require_float_from(1);
   in.require_rank(0, 4);
   in.require_rank(1, 4);
@@ -89,9 +111,9 @@ Results Conv2d::infer(const Inputs& in) const {
     in.require(!span.is_constant() || span.constant() >= 0, "an image not smaller than the window");
     return span.floor_divided_by(step) + 1;
   };
-  return {result(DType::kF32,
-                 {x[0], size(x[1], padding.top + padding.bottom, kernel_h, stride.h, dilation.h),
-                  size(x[2], padding.left + padding.right, kernel_w, stride.w, dilation.w), out})};
+  return {graph::result(
+      output, {x[0], size(x[1], padding.top + padding.bottom, kernel_h, stride.h, dilation.h),
+               size(x[2], padding.left + padding.right, kernel_w, stride.w, dilation.w), out})};
 }
 
 Results ConvTranspose2d::infer(const Inputs& in) const {

@@ -20,6 +20,15 @@ bool all_within(std::initializer_list<std::int64_t> numbers, std::int64_t least)
   });
 }
 
+// float32, or, where numbers are chosen and not computed, any type that a layer reads.
+void require_movable(const Inputs& in, bool chooses) {
+  if (chooses) {
+    in.require_type(0, {DType::kF32, DType::kBF16, DType::kF16, DType::kU8});
+  } else {
+    in.require_type(0, {DType::kF32});
+  }
+}
+
 // One axis of a pooling window.
 struct Window {
   std::int64_t kernel, stride, before, after, dilation;
@@ -69,7 +78,7 @@ Results Deconv2d::infer(const Inputs& in) const {
 
 Results Pool2d::infer(const Inputs& in) const {
   in.require_count(1, 1);
-  in.require_type(0, {DType::kF32});
+  require_movable(in, kind == PoolKind::kMax);
   in.require_rank(0, 4);
   in.require(all_within({kernel_h, kernel_w, stride.h, stride.w, dilation.h, dilation.w}, 1) &&
                  all_within({padding.top, padding.left, padding.bottom, padding.right}, 0),
@@ -77,13 +86,13 @@ Results Pool2d::infer(const Inputs& in) const {
   const Shape& x = in.shape(0);
   const Window h{kernel_h, stride.h, padding.top, padding.bottom, dilation.h};
   const Window w{kernel_w, stride.w, padding.left, padding.right, dilation.w};
-  return {result(DType::kF32,
+  return {result(in.dtype(0),
                  {x[0], window_count(in, x[1], h, ceil), window_count(in, x[2], w, ceil), x[3]})};
 }
 
 Results Resize::infer(const Inputs& in) const {
   in.require_count(1, 1);
-  in.require_type(0, {DType::kF32});
+  require_movable(in, mode == ResizeMode::kNearest);
   in.require_rank(0, 4);
   for (const float scale : {scale_h, scale_w, through_scale_h, through_scale_w}) {
     in.require(std::isfinite(scale) && scale >= 0, "positive scales, or 0 for none");
@@ -103,7 +112,7 @@ Results Resize::infer(const Inputs& in) const {
     in.require(!to.is_constant() || to.constant() >= 0, "a size that is not negative");
     in.require(from != Dim(0) || to == Dim(0), "pixels to make others of");
   }
-  return {result(DType::kF32, {x[0], height, width, x[3]})};
+  return {result(in.dtype(0), {x[0], height, width, x[3]})};
 }
 
 }  // namespace lasso::graph

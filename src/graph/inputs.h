@@ -3,7 +3,9 @@
 #ifndef LASSO_GRAPH_INPUTS_H_
 #define LASSO_GRAPH_INPUTS_H_
 
+#include <cmath>
 #include <initializer_list>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -41,6 +43,12 @@ class Inputs {
   const Op& op_;
   const std::vector<const Value*>& values_;
 };
+
+// Whether it is one that numbers can be rounded to.
+inline bool is_scheme(const Affine& scheme) {
+  return std::isfinite(scheme.scale) && scheme.scale >= std::numeric_limits<float>::min() &&
+         scheme.zero >= 0 && scheme.zero <= 255;
+}
 
 inline Value result(DType dtype, Shape shape) {
   Value value;

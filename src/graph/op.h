@@ -113,6 +113,21 @@ struct Quantize {
   bool operator==(const Quantize&) const = default;
 };
 
+// Quantisation of a whole value by a scheme that is known: q = round(x / scale) + zero, to the
+// nearest, ties to even, and to the nearest number of uint8; of NaN 0.
+// (x float32 or bfloat16) -> uint8
+struct QuantizeTensor {
+  static constexpr std::string_view kName = "quantize_tensor";
+  Affine scheme;
+
+  static void fields(auto& op, auto& v) {
+    v("scale", op.scheme.scale);
+    v("zero", op.scheme.zero);
+  }
+  Results infer(const Inputs& in) const;
+  bool operator==(const QuantizeTensor&) const = default;
+};
+
 // The same numbers in another type, of any two.   (x) -> the same in `to`
 // - To a float type: to the nearest, ties to even.
 // - Of a float type to an integer: towards zero, then to the nearest that there is; of NaN 0.
@@ -318,12 +333,13 @@ struct FourierFeatures {
   bool operator==(const FourierFeatures&) const = default;
 };
 
-using Op = std::variant<Linear, MatMul, Conv2d, ConvTranspose2d, LayerNorm, WindowAttention,
-                        Attention, Binary, Unary, Concat, Slice, Reshape, Transpose, Expand, Gather,
-                        FourierFeatures, Quantize, Cast, Reduce, Softmax, Pad, AddNorm,
-                        UpscaledProduct, GatherElements, GatherNd, ScatterElements, ScatterNd,
-                        ArgReduce, CumSum, TopK, Pool2d, Resize, Deconv2d, NonMaxSuppression,
-                        EfficientNms, LeakyRelu, Compare, Select, Sizes, DetectionNms>;
+using Op =
+    std::variant<Linear, MatMul, Conv2d, ConvTranspose2d, LayerNorm, WindowAttention, Attention,
+                 Binary, Unary, Concat, Slice, Reshape, Transpose, Expand, Gather, FourierFeatures,
+                 Quantize, Cast, Reduce, Softmax, Pad, AddNorm, UpscaledProduct, GatherElements,
+                 GatherNd, ScatterElements, ScatterNd, ArgReduce, CumSum, TopK, Pool2d, Resize,
+                 Deconv2d, NonMaxSuppression, EfficientNms, LeakyRelu, Compare, Select, Sizes,
+                 DetectionNms, QuantizeTensor>;
 
 // What an op is called: its name, or what it computes where one op computes several functions
 // ("layer_norm", "add").

@@ -34,6 +34,14 @@ inline constexpr float kLeakySlope = 0.1F;
 const EnumNames<Activation>& names_of(EnumTag<Activation> tag);
 std::string_view to_string(Activation activation);
 
+// What 8 bits stand for: the number (q - zero) scale. A scale of 0: there is no scheme.
+struct Affine {
+  float scale = 0;
+  std::int64_t zero = 0;  // from 0 to 255
+
+  bool operator==(const Affine&) const = default;
+};
+
 // Of height and width; one number stands for both.
 struct Size2d {
   std::int64_t h = 1;

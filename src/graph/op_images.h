@@ -15,8 +15,14 @@ namespace lasso::graph {
 // Cross-correlation.   (x [B, H, W, C], W [N, C/groups, kh, kw], b? [N]) -> [B, H', W', N] with
 //   H' = floor((H + top + bottom - dilation (kh - 1) - 1) / stride) + 1
 // and W' in the same way. The result's channels and x's are divided into `groups`; those of one
-// read those of the same one. With weights bfloat16 or float16, x is of that type, or float32 and
-// rounded to it, and W is rounded to it; sums and the result are float32.
+// read those of the same one.
+//
+// Lower precisions, in which b is float32:
+// - weights bfloat16 or float16: x is of that type, or float32 and rounded to it, and W is rounded
+//   to it; sums are float32, and the result is float32 or of the weights' type.
+// - weights int8, of one group: x is uint8 and stands for `input` (see QuantizeTensor), and what
+//   surrounds it for 0; the filters W[n] are rounded to multiples of max|W[n]| / 127; sums are
+//   int32, and the result is float32, bfloat16, or uint8 of the scheme `result`.
 struct Conv2d {
   static constexpr std::string_view kName = "conv2d";
   std::int64_t kernel_h = 1;
@@ -24,9 +30,12 @@ struct Conv2d {
   Size2d stride = 1;
   Pads2d padding = 0;  // of zeros
   Activation activation = Activation::kNone;
-  DType weights = DType::kF32;  // or bfloat16, float16
+  DType weights = DType::kF32;  // or bfloat16, float16, int8
   Size2d dilation = 1;          // distance of the window's pixels
   std::int64_t groups = 1;
+  DType output = DType::kF32;
+  Affine input;   // of int8 weights
+  Affine result;  // of a uint8 result
 
   static void fields(auto& op, auto& v) {
     v("kernel_h", op.kernel_h);
@@ -37,6 +46,11 @@ struct Conv2d {
     v("weights", op.weights, IfSet{});
     v("dilation", op.dilation, IfSet{});
     v("groups", op.groups, IfSet{});
+    v("output", op.output, IfSet{});
+    v("input_scale", op.input.scale, IfSet{});
+    v("input_zero", op.input.zero, IfSet{});
+    v("result_scale", op.result.scale, IfSet{});
+    v("result_zero", op.result.zero, IfSet{});
   }
   Results infer(const Inputs& in) const;
   bool operator==(const Conv2d&) const = default;
@@ -99,16 +113,16 @@ enum class PoolKind : std::uint8_t { kMax, kAverage };
 const EnumNames<PoolKind>& names_of(EnumTag<PoolKind> tag);
 std::string_view to_string(PoolKind kind);
 
-// The largest or the mean number of each channel under a window.   (x [B, H, W, C]) -> [B, H', W',
-// C] with
+// The largest or the mean number of each channel under a window.   (x [B, H, W, C] float32; for the
+// largest one also bfloat16, float16 or uint8) -> [B, H', W', C] of the same type, with
 //   H' = floor((H + top + bottom - dilation (kh - 1) - 1) / stride) + 1
 // and W' in the same way. With `ceil` the quotient is rounded up, but the last window begins inside
 // of the image or of the padding before it:
 //   H' = min(ceil(...), floor((H + top - 1) / stride)) + 1
 // Padding is never the largest number. A mean is the sum of the numbers inside of the image over
 // their count, or, with `count_padding`, over the count of the window's pixels that are inside of
-// the image or its padding. The largest number of nothing is -infinity, and the mean 0; that of
-// numbers with a NaN is NaN.
+// the image or its padding. The largest number of nothing is -infinity, or 0 in uint8, and the mean
+// 0; that of numbers with a NaN is NaN.
 struct Pool2d {
   static constexpr std::string_view kName = "pool2d";
   PoolKind kind = PoolKind::kMax;
@@ -157,7 +171,8 @@ enum class NearestRounding : std::uint8_t {
 const EnumNames<NearestRounding>& names_of(EnumTag<NearestRounding> tag);
 std::string_view to_string(NearestRounding rounding);
 
-// An image in another size, as ONNX defines Resize.   (x [B, H, W, C]) -> [B, height, width, C]
+// An image in another size, as ONNX defines Resize.   (x [B, H, W, C] float32; where the nearest
+// pixel is taken also bfloat16, float16 or uint8) -> [B, height, width, C] of the same type
 // Along each axis, of n pixels that become m, pixel i of the result stands at t of x, where s is
 // the axis's scale, or m / n where that is 0. Then, with k = floor(t) and f = t - k, it is
 //   nearest: x[t rounded];   linear: (1 - f) x[k] + f x[k + 1];

@@ -58,6 +58,7 @@ struct FamilyOf {
     return fourier_features_family();
   }
   const Family& operator()(const graph::Quantize&) const { return quantize_family(); }
+  const Family& operator()(const graph::QuantizeTensor&) const { return quantize_tensor_family(); }
   const Family& operator()(const graph::Cast&) const { return cast_family(); }
   const Family& operator()(const graph::Reduce&) const { return reduce_family(); }
   const Family& operator()(const graph::Softmax&) const { return softmax_family(); }

@@ -7,6 +7,16 @@
 
 namespace lasso::quant {
 
+graph::Affine scheme_of(const Range& range) {
+  LASSO_CHECK(range.low <= range.high && std::isfinite(range.low) && std::isfinite(range.high),
+              ErrorCode::kInternal, "a range from {} to {}", range.low, range.high);
+  const float low = std::fmin(range.low, 0.0F);
+  const float high = std::fmax(range.high, 0.0F);
+  const float scale = high / 255.0F - low / 255.0F;
+  if (scale < std::numeric_limits<float>::min()) return {1.0F, 0};
+  return {scale, static_cast<std::int64_t>(std::nearbyint(-low / scale))};
+}
+
 Int8Weights quantize_weights(const TensorView& weights, const std::vector<float>& gain) {
   LASSO_CHECK(weights.dims.size() == 2, ErrorCode::kInternal, "weights of shape {}",
               to_string(weights.dims));

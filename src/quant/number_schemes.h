@@ -3,6 +3,7 @@
 //
 // - bfloat16: to the nearest, ties to even (core/dtype.h).
 // - Rows of activations in 8 bits: symmetric, with a scale for each row.
+// - What convolutions in int8 read and write: 8 bits by one scheme for the whole value.
 // - Weights in int8: symmetric, with a scale for each row, which is an output of the layer.
 #ifndef LASSO_QUANT_NUMBER_SCHEMES_H_
 #define LASSO_QUANT_NUMBER_SCHEMES_H_
@@ -13,6 +14,8 @@
 #include <vector>
 
 #include "core/tensor.h"
+#include "graph/op_hints.h"
+#include "quant/precision_plan.h"
 
 namespace lasso::quant {
 
@@ -28,6 +31,17 @@ inline float quantize_row(const float* x, std::int64_t count, std::uint8_t* q) {
     q[i] = static_cast<std::uint8_t>(std::fmin(std::fmax(rounded, -127.0F), 127.0F) + 128.0F);
   }
   return scale;
+}
+
+// The scheme whose 256 numbers reach from the range's low end to its high one, with 0 among them,
+// so that the padding of images is exact. Throws kInternal for a range of nothing.
+graph::Affine scheme_of(const Range& range);
+
+// q = round(x / scale) + zero, from 0 to 255; of NaN 0. Products with the reciprocal are rounded.
+inline std::uint8_t quantize(float x, const graph::Affine& scheme) {
+  const float rounded = std::nearbyint(x * (1.0F / scheme.scale));
+  const float q = rounded + static_cast<float>(scheme.zero);
+  return static_cast<std::uint8_t>(std::fmin(std::fmax(q, 0.0F), 255.0F));
 }
 
 // Row n of W diag(gain) [n, k] is scales[n] q[n, :], scales[n] = max|row| / 127 and q rounded to

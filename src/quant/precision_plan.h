@@ -10,11 +10,20 @@
 
 namespace lasso::quant {
 
+// What numbers lie between; of `low` > `high` there are none.
+struct Range {
+  float low = 0;
+  float high = -1;
+
+  bool operator==(const Range&) const = default;
+};
+
 struct LayerPrecision {
-  DType weights = DType::kF32;  // or bfloat16, float16, or, of a linear layer, int8
+  DType weights = DType::kF32;  // or bfloat16, float16, int8
   // For int8: what the layer's inputs are divided by before they are rounded, and the columns of W
   // multiplied by [K], so that both have less to lose ("SmoothQuant", Xiao et al., 2023). Empty: 1.
-  std::vector<float> smoothing;
+  std::vector<float> smoothing;  // of a linear layer
+  Range input = {};              // of a convolution in int8: what it reads
 };
 
 struct PrecisionPlan {

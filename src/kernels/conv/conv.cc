@@ -40,7 +40,10 @@ Conv2dProblem make_conv2d_problem(const Call& call) {
           .bias = has_operand(call.inputs, 2),
           .activation = op.activation,
           .weights = op.weights,
-          .input = call.inputs[0].dtype};
+          .input = call.inputs[0].dtype,
+          .output = op.output,
+          .input_scheme = op.input,
+          .output_scheme = op.result};
 }
 
 ConvTranspose2dProblem make_conv_transpose2d_problem(const Call& call) {

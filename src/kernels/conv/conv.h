@@ -13,9 +13,7 @@
 namespace lasso::kernels {
 
 // graph::Conv2d of x [batch, height, width, channels] and W [filters, channels / groups, kernel_h,
-// kernel_w]. Inputs x, W, b?; W and b are packed. With weights in bfloat16 or float16, W is rounded
-// to that type, and x is of it, or float32 and rounded to it; otherwise everything is float32. The
-// result and sums are float32.
+// kernel_w]. Inputs x, W, b?; W and b are packed. Types are those of graph::Conv2d.
 struct Conv2dProblem {
   std::int64_t batch = 1;
   std::int64_t height = 1;
@@ -32,6 +30,9 @@ struct Conv2dProblem {
   graph::Activation activation = graph::Activation::kNone;
   DType weights = DType::kF32;
   DType input = DType::kF32;
+  DType output = DType::kF32;
+  graph::Affine input_scheme = {};   // of int8 weights
+  graph::Affine output_scheme = {};  // of a uint8 result
 
   std::int64_t out_h() const {
     const std::int64_t span = height + padding.top + padding.bottom - dilation.h * (kernel_h - 1);

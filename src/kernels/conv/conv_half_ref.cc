@@ -19,6 +19,16 @@ float rounded(const Problem& p, const void* x, std::int64_t i) {
   return rounded_to_half(p.weights, static_cast<const float*>(x)[i]);
 }
 
+// Element i of y, rounded if y is of 16 bits.
+template <typename Problem>
+void store(const Problem& p, void* y, std::int64_t i, float value) {
+  if (is_half(p.output)) {
+    static_cast<std::uint16_t*>(y)[i] = f32_to_half(p.output, value);
+  } else {
+    static_cast<float*>(y)[i] = value;
+  }
+}
+
 std::int64_t weight_count(const Conv2dProblem& p) {
   return p.filters * p.group_channels() * p.kernel_h * p.kernel_w;
 }
@@ -80,7 +90,6 @@ void pack(const ConvTranspose2dProblem& p, const std::vector<TensorView>& consta
 void run(const Conv2dProblem& p, const KernelArgs& args) {
   const auto* w = reinterpret_cast<const float*>(args.packed);
   const float* bias = w + weight_count(p);
-  auto* y = static_cast<float*>(args.outputs[0]);
   const std::int64_t out_h = p.out_h();
   const std::int64_t out_w = p.out_w();
   parallel_ranges(p.batch * out_h * out_w, [&](std::int64_t begin, std::int64_t end) {
@@ -88,7 +97,7 @@ void run(const Conv2dProblem& p, const KernelArgs& args) {
       for (std::int64_t n = 0; n < p.filters; ++n) {
         const float sum = sum_window(p, args.inputs[0], w, pixel / (out_h * out_w),
                                      pixel / out_w % out_h, pixel % out_w, n);
-        y[pixel * p.filters + n] = activate(p.activation, sum + bias[n]);
+        store(p, args.outputs[0], pixel * p.filters + n, activate(p.activation, sum + bias[n]));
       }
     }
   });
@@ -110,13 +119,7 @@ void run(const ConvTranspose2dProblem& p, const KernelArgs& args) {
           sum += rounded(p, args.inputs[0], source + c) *
                  w[(c * p.filters + n) * p.stride * p.stride + tap];
         }
-        const float y = activate(p.activation, sum + bias[n]);
-        const std::int64_t at = pixel * p.filters + n;
-        if (is_half(p.output)) {
-          static_cast<std::uint16_t*>(args.outputs[0])[at] = f32_to_half(p.output, y);
-        } else {
-          static_cast<float*>(args.outputs[0])[at] = y;
-        }
+        store(p, args.outputs[0], pixel * p.filters + n, activate(p.activation, sum + bias[n]));
       }
     }
   });

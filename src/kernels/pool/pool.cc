@@ -10,7 +10,8 @@ Pool2dProblem make_pool2d_problem(const Call& call) {
   const Dims& y = call.outputs.at(0).dims;
   LASSO_CHECK(x.size() == 4 && y.size() == 4 && x[0] == y[0] && x[3] == y[3], ErrorCode::kInternal,
               "pool2d: x {} and y {}", to_string(x), to_string(y));
-  return {.kind = op.kind,
+  return {.dtype = call.inputs[0].dtype,
+          .kind = op.kind,
           .batch = x[0],
           .channels = x[3],
           .h = {.size = x[1],

@@ -89,7 +89,12 @@ void run(const KernelState& state, const KernelArgs& args) {
   });
 }
 
-Offer offer_vectors(const Pool2dProblem& p, const TargetInfo& /*target*/) {
+Offer offer(const Pool2dProblem& p, const TargetInfo& /*target*/) {
+  return p.dtype == DType::kF32 ? Offer{} : Offer::no("numbers other than float32");
+}
+
+Offer offer_vectors(const Pool2dProblem& p, const TargetInfo& target) {
+  if (Offer refused = offer(p, target); !refused) return refused;
   return p.channels % 4 == 0 ? Offer{} : Offer::no("channels that are no multiple of 4");
 }
 
@@ -99,8 +104,7 @@ const std::vector<Kernel<Pool2dProblem>>& pool2d_cuda_kernels() {
   static const std::vector<Kernel<Pool2dProblem>> list{
       {"vectors", Needs::gpu(), offer_vectors, nullptr, create_problem_state<Pool2dProblem>,
        run<4>},
-      {"plain", Needs::gpu(), always<Pool2dProblem>, nullptr, create_problem_state<Pool2dProblem>,
-       run<1>}};
+      {"plain", Needs::gpu(), offer, nullptr, create_problem_state<Pool2dProblem>, run<1>}};
   return list;
 }
 

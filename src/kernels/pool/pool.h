@@ -40,8 +40,9 @@ struct PoolAxis {
   }
 };
 
-// graph::Pool2d of x [batch, h.size, w.size, channels] in float32.
+// graph::Pool2d of x [batch, h.size, w.size, channels].
 struct Pool2dProblem {
+  DType dtype = DType::kF32;  // of x and y
   graph::PoolKind kind = graph::PoolKind::kMax;
   std::int64_t batch = 1;
   std::int64_t channels = 1;

@@ -31,6 +31,7 @@ std::int64_t scratch_bytes(const Pool2dProblem& p) {
 }
 
 Offer offer(const Pool2dProblem& p, const TargetInfo& target) {
+  if (p.dtype != DType::kF32) return Offer::no("numbers other than float32");
   Offer offer;
   offer.workspace_bytes = static_cast<std::size_t>(scratch_bytes(p) * target.threads);
   return offer;

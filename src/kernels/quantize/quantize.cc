@@ -17,6 +17,12 @@ QuantizeProblem make_quantize_problem(const Call& call) {
           .gain = has_operand(call.inputs, 1)};
 }
 
+QuantizeTensorProblem make_quantize_tensor_problem(const Call& call) {
+  return {.count = element_count(call.inputs.at(0).dims),
+          .input = call.inputs[0].dtype,
+          .scheme = std::get<graph::QuantizeTensor>(call.op).scheme};
+}
+
 CastProblem make_cast_problem(const Call& call) {
   return {.count = element_count(call.inputs.at(0).dims),
           .from = call.inputs[0].dtype,
@@ -31,6 +37,11 @@ const std::vector<Kernel<QuantizeProblem>>& quantize_kernels() {
   return list;
 }
 
+const std::vector<Kernel<QuantizeTensorProblem>>& quantize_tensor_kernels() {
+  static const std::vector<Kernel<QuantizeTensorProblem>> list{kQuantizeTensorRef};
+  return list;
+}
+
 const std::vector<Kernel<CastProblem>>& cast_kernels() {
   static const std::vector<Kernel<CastProblem>> list{kCastAvx512, kCastAvx2, kCastRef};
   return list;
@@ -39,6 +50,12 @@ const std::vector<Kernel<CastProblem>>& cast_kernels() {
 const Family& quantize_family() {
   static const ListFamily<QuantizeProblem> family("quantize", quantize_kernels(),
                                                   make_quantize_problem);
+  return family;
+}
+
+const Family& quantize_tensor_family() {
+  static const ListFamily<QuantizeTensorProblem> family(
+      "quantize_tensor", quantize_tensor_kernels(), make_quantize_tensor_problem);
   return family;
 }
 

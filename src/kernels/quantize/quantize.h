@@ -21,6 +21,13 @@ struct QuantizeProblem {
   bool gain = false;
 };
 
+// graph::QuantizeTensor of `count` numbers.
+struct QuantizeTensorProblem {
+  std::int64_t count = 0;
+  DType input = DType::kF32;  // or bfloat16
+  graph::Affine scheme = {};
+};
+
 struct CastProblem {
   std::int64_t count = 0;
   DType from = DType::kF32;
@@ -29,15 +36,18 @@ struct CastProblem {
 
 // Best first, reference last.
 const std::vector<Kernel<QuantizeProblem>>& quantize_kernels();
+const std::vector<Kernel<QuantizeTensorProblem>>& quantize_tensor_kernels();
 const std::vector<Kernel<CastProblem>>& cast_kernels();
 
 const Family& quantize_family();
+const Family& quantize_tensor_family();
 const Family& cast_family();
 
 // The rows of the lists.
 extern const Kernel<QuantizeProblem> kQuantizeAvx512;
 extern const Kernel<QuantizeProblem> kQuantizeAvx2;
 extern const Kernel<QuantizeProblem> kQuantizeRef;
+extern const Kernel<QuantizeTensorProblem> kQuantizeTensorRef;
 extern const Kernel<CastProblem> kCastAvx512;
 extern const Kernel<CastProblem> kCastAvx2;
 extern const Kernel<CastProblem> kCastRef;

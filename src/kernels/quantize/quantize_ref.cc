@@ -34,6 +34,16 @@ void run_quantize(const KernelState& state, const KernelArgs& args) {
   });
 }
 
+void run_quantize_tensor(const KernelState& state, const KernelArgs& args) {
+  const auto& p = static_cast<const ProblemState<QuantizeTensorProblem>&>(state).problem;
+  auto* q = static_cast<std::uint8_t*>(args.outputs[0]);
+  parallel_ranges(p.count, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      q[i] = quant::quantize(value(args.inputs[0], p.input, i), p.scheme);
+    }
+  });
+}
+
 // A float64 as float32 with the last bit set where anything was cut off ("rounding to odd"):
 // rounded once more to fewer bits, it becomes what the float64 itself is rounded to.
 float f64_to_odd(double value) {
@@ -161,6 +171,15 @@ const Kernel<QuantizeProblem> kQuantizeRef{
     .pack = nullptr,
     .create = create_problem_state<QuantizeProblem>,
     .run = run_quantize,
+};
+
+const Kernel<QuantizeTensorProblem> kQuantizeTensorRef{
+    .name = "reference",
+    .needs = {},
+    .offer = always<QuantizeTensorProblem>,
+    .pack = nullptr,
+    .create = create_problem_state<QuantizeTensorProblem>,
+    .run = run_quantize_tensor,
 };
 
 const Kernel<CastProblem> kCastRef{

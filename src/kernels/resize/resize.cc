@@ -49,7 +49,8 @@ ResizeProblem make_resize_problem(const Call& call) {
   LASSO_CHECK((x[1] > 0 && x[2] > 0) || element_count(y) == 0, ErrorCode::kInvalidArgument,
               "resize: {} to {}, and there are no pixels to make others of", to_string(x),
               to_string(y));
-  ResizeProblem p{.mode = op.mode,
+  ResizeProblem p{.dtype = call.inputs[0].dtype,
+                  .mode = op.mode,
                   .rounding = op.rounding,
                   .cubic_a = op.cubic_a,
                   .exclude_outside = op.exclude_outside,

@@ -92,7 +92,12 @@ void run(const KernelState& state, const KernelArgs& args) {
   }
 }
 
-Offer offer_vectors(const ResizeProblem& p, const TargetInfo& /*target*/) {
+Offer offer(const ResizeProblem& p, const TargetInfo& /*target*/) {
+  return p.dtype == DType::kF32 ? Offer{} : Offer::no("numbers other than float32");
+}
+
+Offer offer_vectors(const ResizeProblem& p, const TargetInfo& target) {
+  if (Offer refused = offer(p, target); !refused) return refused;
   return p.channels % 4 == 0 ? Offer{} : Offer::no("channels that are no multiple of 4");
 }
 
@@ -102,8 +107,7 @@ const std::vector<Kernel<ResizeProblem>>& resize_cuda_kernels() {
   static const std::vector<Kernel<ResizeProblem>> list{
       {"vectors", Needs::gpu(), offer_vectors, nullptr, create_problem_state<ResizeProblem>,
        run<4>},
-      {"plain", Needs::gpu(), always<ResizeProblem>, nullptr, create_problem_state<ResizeProblem>,
-       run<1>}};
+      {"plain", Needs::gpu(), offer, nullptr, create_problem_state<ResizeProblem>, run<1>}};
   return list;
 }
 

@@ -31,8 +31,9 @@ struct ResizeSamples {
   float weights[kMostTaps] = {};
 };
 
-// graph::Resize of x [batch, rows(), columns(), channels] in float32.
+// graph::Resize of x [batch, rows(), columns(), channels].
 struct ResizeProblem {
+  DType dtype = DType::kF32;  // of x and y
   graph::ResizeMode mode = graph::ResizeMode::kNearest;
   graph::NearestRounding rounding = graph::NearestRounding::kPreferFloor;
   float cubic_a = -0.75F;

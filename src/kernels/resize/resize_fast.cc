@@ -90,6 +90,7 @@ std::int64_t scratch_bytes(const ResizeProblem& p) {
 }
 
 Offer offer(const ResizeProblem& p, const TargetInfo& target) {
+  if (p.dtype != DType::kF32) return Offer::no("numbers other than float32");
   if (p.columns() >
       std::numeric_limits<std::int32_t>::max() / std::max<std::int64_t>(p.channels, 1)) {
     return Offer::no("rows of more than 2^31 numbers");

@@ -1,4 +1,6 @@
 // The specification of Resize: pixel by pixel.
+#include <cstring>
+
 #include "core/threads.h"
 #include "kernels/resize/resize.h"
 
@@ -28,9 +30,29 @@ void resize_pixel(const ResizeProblem& p, const float* x, const ResizeSamples& r
   }
 }
 
+// Pixels are copied, whatever their numbers are.
+void copy_nearest(const ResizeProblem& p, const KernelArgs& args) {
+  const std::int64_t bytes = p.channels * static_cast<std::int64_t>(size_of(p.dtype));
+  const auto* x = static_cast<const std::byte*>(args.inputs[0]);
+  auto* y = static_cast<std::byte*>(args.outputs[0]);
+  parallel_ranges(p.batch * p.h.result, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t row = begin; row < end; ++row) {
+      const std::int64_t from =
+          row / p.h.result * p.rows() + row_samples(p, p.mode, false, row % p.h.result).places[0];
+      for (std::int64_t j = 0; j < p.w.result; ++j) {
+        const std::int64_t pixel =
+            from * p.columns() + column_samples(p, p.mode, false, j).places[0];
+        std::memcpy(y + (row * p.w.result + j) * bytes, x + pixel * bytes,
+                    static_cast<std::size_t>(bytes));
+      }
+    }
+  });
+}
+
 void run(const KernelState& state, const KernelArgs& args) {
   const auto& p = static_cast<const ProblemState<ResizeProblem>&>(state).problem;
   if (p.count() == 0) return;
+  if (p.dtype != DType::kF32) return copy_nearest(p, args);
   const auto* x = static_cast<const float*>(args.inputs[0]);
   auto* y = static_cast<float*>(args.outputs[0]);
   parallel_ranges(p.batch * p.h.result, [&](std::int64_t begin, std::int64_t end) {
