@@ -34,8 +34,8 @@ struct Conv2d {
   Size2d dilation = 1;          // distance of the window's pixels
   std::int64_t groups = 1;
   DType output = DType::kF32;
-  Affine input;   // of int8 weights
-  Affine result;  // of a uint8 result
+  Affine input = {};   // of int8 weights
+  Affine result = {};  // of a uint8 result
 
   static void fields(auto& op, auto& v) {
     v("kernel_h", op.kernel_h);

@@ -1,5 +1,5 @@
-// Lower precisions: which linear layers take bfloat16, float16 or int8 weights and which
-// convolutions bfloat16 or float16 ones, and what stands between them.
+// Lower precisions: which layers take bfloat16, float16 or int8 weights, and what stands between
+// them.
 #include <algorithm>
 #include <map>
 #include <string>
@@ -10,6 +10,7 @@
 #include "core/check.h"
 #include "core/convert.h"
 #include "passes/pass.h"
+#include "passes/wanted_types.h"
 
 namespace lasso::passes {
 
@@ -24,35 +25,20 @@ using quant::PrecisionPlan;
 
 namespace {
 
-// Positions among Linear's inputs; a convolution's weights are there, too.
-constexpr std::size_t kWeights = 1;
-constexpr std::size_t kResidual = 3;
+// Positions among Linear's inputs behind those that all layers have.
 constexpr std::size_t kScales = 4;
 constexpr std::size_t kGain = 5;
 constexpr std::size_t kOutputGain = 6;
 
-// The type in which a node reads an input, and for uint8 the layer's smoothing.
-struct Want {
-  DType dtype = DType::kF32;
-  const std::vector<float>* smoothing = nullptr;  // null: none
-
-  bool operator==(const Want& other) const {
-    if (dtype != other.dtype) return false;
-    if (smoothing == nullptr || other.smoothing == nullptr) return smoothing == other.smoothing;
-    return *smoothing == *other.smoothing;
-  }
-};
-
 class Lowering {
  public:
   Lowering(Graph graph, const PassContext& context)
-      : graph_(std::move(graph)),
-        plan_(context.precision),
+      : before_(graph),
+        types_(before_, context.precision),
+        graph_(std::move(graph)),
         casts_inputs_(context.target.kind == backend::DeviceKind::kCuda) {}
 
   Graph run() {
-    collect_makers();
-    collect_wants();
     const std::vector<Node> nodes = std::exchange(graph_.nodes, {});
     for (const Node& node : nodes) {
       if (std::holds_alternative<Linear>(node.op)) {
@@ -66,6 +52,8 @@ class Lowering {
       } else if (std::holds_alternative<graph::WindowAttention>(node.op) ||
                  std::holds_alternative<graph::Attention>(node.op)) {
         lower_attention(node);
+      } else if (WantedTypes::is_move(node) && wanted(node.outputs.front()).dtype != DType::kF32) {
+        move(node);
       } else {
         keep(node);
       }
@@ -74,87 +62,7 @@ class Lowering {
   }
 
  private:
-  // Null for a node that keeps float32.
-  const LayerPrecision* precision_of(const Node& node) const {
-    const bool linear = std::holds_alternative<Linear>(node.op);
-    if (!linear && !std::holds_alternative<graph::Conv2d>(node.op) &&
-        !std::holds_alternative<graph::ConvTranspose2d>(node.op)) {
-      return nullptr;
-    }
-    const Value& weights = graph_.value(node.inputs[kWeights]);
-    const auto found = plan_.layers.find(weights.name);
-    if (found == plan_.layers.end() || found->second.weights == DType::kF32 || !weights.constant) {
-      return nullptr;
-    }
-    LASSO_CHECK(linear || is_half(found->second.weights), ErrorCode::kInvalidArgument,
-                "{} are a convolution's, which is not made in {}", weights.name,
-                to_string(found->second.weights));
-    const std::vector<float>& smoothing = found->second.smoothing;
-    const std::int64_t columns = weights.constant->dims[1];
-    LASSO_CHECK(smoothing.empty() || static_cast<std::int64_t>(smoothing.size()) == columns,
-                ErrorCode::kInvalidArgument, "smoothing of {}: {} values, and {} are expected",
-                weights.name, smoothing.size(), columns);
-    return &found->second;
-  }
-
-  // The type of the weights of the layer that makes a value; float32 where none does.
-  DType made_by(ValueId id) const {
-    const auto found = makers_.find(id);
-    return found == makers_.end() ? DType::kF32 : found->second;
-  }
-
-  // The type of what a node of attention attends to, and of its result.
-  DType attention_type(const Node& node) const {
-    if (std::holds_alternative<graph::WindowAttention>(node.op)) {
-      const DType layer = made_by(node.inputs.front());
-      return plan_.window_attention != DType::kF32 && is_half(layer) ? layer
-                                                                     : plan_.window_attention;
-    }
-    const bool reads_layer = std::any_of(node.inputs.begin(), node.inputs.end(), [&](ValueId id) {
-      return made_by(id) == plan_.attention;
-    });
-    return reads_layer ? plan_.attention : DType::kF32;
-  }
-
-  Want want(const Node& node, std::size_t input) const {
-    if ((std::holds_alternative<graph::WindowAttention>(node.op) && input == 0) ||
-        std::holds_alternative<graph::Attention>(node.op)) {
-      return {attention_type(node), nullptr};
-    }
-    const LayerPrecision* precision = input == 0 ? precision_of(node) : nullptr;
-    if (precision == nullptr) return {};
-    if (precision->weights != DType::kI8) return {precision->weights, nullptr};
-    return {DType::kU8, precision->smoothing.empty() ? nullptr : &precision->smoothing};
-  }
-
-  void collect_makers() {
-    for (const Node& node : graph_.nodes) {
-      if (const LayerPrecision* precision = precision_of(node)) {
-        makers_[node.outputs.front()] = precision->weights;
-      }
-    }
-  }
-
-  // What all readers of a value agree on; float32 where they don't.
-  void collect_wants() {
-    wants_.assign(graph_.values.size(), Want{});
-    std::vector<bool> seen(graph_.values.size(), false);
-    const auto add = [&](ValueId id, const Want& want) {
-      if (id == kNoValue) return;
-      const auto i = static_cast<std::size_t>(id);
-      wants_[i] = !seen[i] || wants_[i] == want ? want : Want{};
-      // Once readers differ, float32 must stay: no later reader may change it.
-      if (seen[i] && wants_[i] == Want{}) disagreed_.push_back(id);
-      seen[i] = true;
-    };
-    for (const Node& node : graph_.nodes) {
-      for (std::size_t i = 0; i < node.inputs.size(); ++i) add(node.inputs[i], want(node, i));
-    }
-    for (const ValueId id : graph_.outputs) add(id, Want{});
-    for (const ValueId id : disagreed_) wants_[static_cast<std::size_t>(id)] = Want{};
-  }
-
-  Want wanted(ValueId id) const { return wants_[static_cast<std::size_t>(id)]; }
+  Want wanted(ValueId id) const { return types_.of(id); }
 
   ValueId append(Value value) {
     graph_.values.push_back(std::move(value));
@@ -196,14 +104,17 @@ class Lowering {
   // The value in the type that a reader wants: itself, or what a Cast or Quantize makes of it.
   ValueId converted(ValueId id, const Want& want) {
     if (graph_.value(id).dtype == want.dtype) return id;
-    const auto key = std::make_tuple(id, want.dtype, want.smoothing);
+    const auto key =
+        std::make_tuple(id, want.dtype, want.smoothing, want.scheme.scale, want.scheme.zero);
     const auto found = conversions_.find(key);
     if (found != conversions_.end()) return found->second;
     Node node;
     node.inputs = {id};
     Value result;
     result.name = graph_.value(id).name + "." + std::string(to_string(want.dtype));
-    if (want.dtype == DType::kU8) {
+    if (want.by_scheme) {
+      node.op = graph::QuantizeTensor{want.scheme};
+    } else if (want.dtype == DType::kU8) {
       node.op = graph::Quantize{};
       if (want.smoothing != nullptr) {
         node.inputs.push_back(reciprocal(result.name + ".gain", *want.smoothing));
@@ -226,6 +137,13 @@ class Lowering {
     emit(std::move(node));
   }
 
+  // The numbers of a type of 8 or 16 bits move as they are.
+  void move(Node node) {
+    const Want type = wanted(node.outputs.front());
+    for (ValueId& id : node.inputs) id = converted(id, type);
+    emit(std::move(node));
+  }
+
   // Whether a convolution rounds each number once if it reads float32: its windows do not overlap,
   // and it gathers them in any case.
   bool reads_once(const Node& node) const {
@@ -237,13 +155,13 @@ class Lowering {
   // What a layer with lower weights reads.
   ValueId layer_input(const Node& node) {
     const ValueId x = node.inputs.front();
-    const Want wanted = want(node, 0);
+    const Want wanted = types_.of_input(node, 0);
     const bool rounds_itself = graph_.value(x).dtype == DType::kF32 && is_half(wanted.dtype);
     return rounds_itself && !casts_inputs_ ? x : converted(x, wanted);
   }
 
   void lower_linear(Node node) {
-    const LayerPrecision* precision = precision_of(node);
+    const LayerPrecision* precision = types_.precision_of(node);
     if (precision == nullptr) return keep(std::move(node));
     auto op = std::get<Linear>(node.op);
     op.weights = precision->weights;
@@ -263,8 +181,8 @@ class Lowering {
     }
     const Want result = wanted(node.outputs.front());
     const bool int8 = op.weights == DType::kI8;
-    const bool can_make =
-        result.dtype == (int8 ? DType::kBF16 : op.weights) || (int8 && result.dtype == DType::kU8);
+    const bool can_make = result.dtype == (int8 ? DType::kBF16 : op.weights) ||
+                          (int8 && result.dtype == DType::kU8 && !result.by_scheme);
     if (!residual && can_make) {
       op.output = result.dtype;
       if (result.smoothing != nullptr) {
@@ -278,13 +196,22 @@ class Lowering {
 
   template <typename Convolution>
   void lower_convolution(Node node) {
-    const LayerPrecision* precision = precision_of(node);
+    const LayerPrecision* precision = types_.precision_of(node);
     if (precision == nullptr) return keep(std::move(node));
     auto op = std::get<Convolution>(node.op);
     op.weights = precision->weights;
-    if (!reads_once(node)) node.inputs[0] = layer_input(node);
-    if constexpr (requires { op.output; }) {
-      if (wanted(node.outputs.front()).dtype == op.weights) op.output = op.weights;
+    // Read off the graph as it was, before the input changes.
+    const Want input = types_.of_input(node, 0);
+    if (input.by_scheme || !reads_once(node)) node.inputs[0] = layer_input(node);
+    const Want result = wanted(node.outputs.front());
+    const bool int8 = op.weights == DType::kI8;
+    if (result.dtype == (int8 ? DType::kBF16 : op.weights)) op.output = result.dtype;
+    if constexpr (std::is_same_v<Convolution, graph::Conv2d>) {
+      if (int8) op.input = input.scheme;
+      if (int8 && result.by_scheme) {
+        op.output = result.dtype;
+        op.result = result.scheme;
+      }
     }
     node.op = op;
     emit(std::move(node));
@@ -292,7 +219,8 @@ class Lowering {
 
   // The smoothing of the reader is folded into gamma and beta.
   void lower_layer_norm(Node node) {
-    const Want result = wanted(node.outputs.front());
+    Want result = wanted(node.outputs.front());
+    if (result.by_scheme) result = {};
     auto op = std::get<graph::LayerNorm>(node.op);
     const bool constant_affine =
         graph_.value(node.inputs[1]).constant && graph_.value(node.inputs[2]).constant;
@@ -314,20 +242,19 @@ class Lowering {
   }
 
   void lower_attention(Node node) {
-    const Want type{attention_type(node), nullptr};
+    const Want type{.dtype = types_.attention_type(node)};
     const std::size_t count = std::holds_alternative<graph::Attention>(node.op) ? 3 : 1;
     for (std::size_t i = 0; i < count; ++i) node.inputs[i] = converted(node.inputs[i], type);
     emit(std::move(node));
   }
 
+  Graph before_;
+  WantedTypes types_;  // of the values of the graph before
   Graph graph_;
-  const PrecisionPlan& plan_;
   bool casts_inputs_;
-  std::map<ValueId, DType> makers_;  // weights of the layers that make values
-  std::vector<Want> wants_;          // by the values of the graph before
-  std::vector<ValueId> disagreed_;
   std::map<ValueId, ValueId> scales_;
-  std::map<std::tuple<ValueId, DType, const std::vector<float>*>, ValueId> conversions_;
+  std::map<std::tuple<ValueId, DType, const std::vector<float>*, float, std::int64_t>, ValueId>
+      conversions_;
 };
 
 }  // namespace

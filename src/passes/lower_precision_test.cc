@@ -226,10 +226,93 @@ TEST(LowerPrecision, AttentionFollowsTheLayersThatItReads) {
                                       "linear:float32"}));
 }
 
+// Of int8 convolutions the range of the input must be known, and transposed ones have none.
 TEST(LowerPrecision, RefusesConvolutionsInInt8) {
   PrecisionPlan plan;
   plan.layers["conv.weight"].weights = DType::kI8;
   EXPECT_THROW(lowered(convolutions(), plan), Error);
+  plan.layers.clear();
+  plan.layers["up.weight"] = {.weights = DType::kI8, .input = {0, 1}};
+  EXPECT_THROW(lowered(convolutions(), plan), Error);
+}
+
+// x -> a -> (halved b, c) -> joined with a's largest numbers -> d -> y: what detectors are made of.
+graph::Graph branches() {
+  graph::Builder b("branches");
+  const auto convolution = [&](const std::string& name, ValueId x, std::int64_t channels) {
+    const Dims dims{8, channels, 1, 1};
+    const auto weights =
+        make_tensor(dims, std::vector<float>(static_cast<std::size_t>(8 * channels), 0.5F));
+    return b.add(name, graph::Conv2d{}, {x, b.constant(name + ".weight", weights)});
+  };
+  const ValueId x = b.input("x", DType::kF32, {1, 4, 4, 8});
+  const ValueId a = convolution("a", x, 8);
+  const ValueId largest = b.add("largest", graph::Pool2d{graph::PoolKind::kMax, 3, 3, 1, 1}, {a});
+  graph::Resize twice;
+  twice.height = 4;
+  twice.width = 4;
+  const ValueId halved = b.add("halved", graph::Pool2d{graph::PoolKind::kMax, 2, 2, 2, 0}, {a});
+  const ValueId resized = b.add("resized", twice, {convolution("c", halved, 8)});
+  const ValueId joined = b.add("joined", graph::Concat{3}, {largest, resized});
+  b.output(convolution("d", joined, 16), "y");
+  return b.finish();
+}
+
+TEST(LowerPrecision, ValuesThatOnlyMoveKeepTheTypeOfWhoMakesThem) {
+  PrecisionPlan plan;
+  for (const char* name : {"a.weight", "c.weight", "d.weight"}) {
+    plan.layers[name].weights = DType::kBF16;
+  }
+  EXPECT_EQ(types(lowered(branches(), plan)),
+            (std::vector<std::string>{"conv2d:bfloat16", "pool2d:bfloat16", "pool2d:bfloat16",
+                                      "conv2d:bfloat16", "resize:bfloat16", "concat:bfloat16",
+                                      "conv2d:float32"}));
+  // One of the joined values is float32: a reader that rounds itself rounds once, in its loop.
+  plan.layers.erase("c.weight");
+  EXPECT_EQ(types(lowered(branches(), plan)),
+            (std::vector<std::string>{"conv2d:float32", "pool2d:float32", "pool2d:float32",
+                                      "linear:float32", "resize:float32", "concat:float32",
+                                      "conv2d:float32"}));
+}
+
+TEST(LowerPrecision, Int8ValuesThatMeetHaveOneScheme) {
+  PrecisionPlan plan;
+  plan.layers["a.weight"] = {.weights = DType::kI8, .input = {-1, 3}};
+  plan.layers["c.weight"] = {.weights = DType::kI8, .input = {-0.5F, 2}};
+  plan.layers["d.weight"] = {.weights = DType::kI8, .input = {-1, 4.1F}};
+  const graph::Graph graph = lowered(branches(), plan);
+  EXPECT_EQ(types(graph),
+            (std::vector<std::string>{"quantize_tensor:uint8", "conv2d:uint8", "pool2d:uint8",
+                                      "pool2d:uint8", "conv2d:uint8", "resize:uint8",
+                                      "concat:uint8", "conv2d:float32"}));
+  const auto& first = std::get<graph::Conv2d>(graph.nodes[1].op);
+  EXPECT_EQ(std::get<graph::QuantizeTensor>(graph.nodes[0].op).scheme, first.input);
+  EXPECT_FLOAT_EQ(first.input.scale, 4.0F / 255);
+  EXPECT_EQ(first.input.zero, 64);  // 63.75
+  // From -1 to 4.1, which covers what c and d read, for all that is joined.
+  EXPECT_FLOAT_EQ(first.result.scale, 5.1F / 255);
+  EXPECT_EQ(first.result.zero, 50);
+  const auto& c = std::get<graph::Conv2d>(graph.nodes[4].op);
+  EXPECT_EQ(c.input, first.result);
+  EXPECT_EQ(c.result, first.result);
+  const auto& last = std::get<graph::Conv2d>(graph.nodes[7].op);
+  EXPECT_EQ(last.input, first.result);
+  EXPECT_EQ(last.result, graph::Affine{});
+}
+
+// What a float32 layer makes is quantised before it is joined; what a float32 layer reads, too,
+// stays float32, and is quantised by its reader's own range.
+TEST(LowerPrecision, Int8BesideFloat32) {
+  PrecisionPlan plan;
+  plan.layers["a.weight"] = {.weights = DType::kI8, .input = {-1, 3}};
+  plan.layers["d.weight"] = {.weights = DType::kI8, .input = {0, 5.1F}};
+  const graph::Graph graph = lowered(branches(), plan);
+  EXPECT_EQ(types(graph),
+            (std::vector<std::string>{"quantize_tensor:uint8", "conv2d:float32",
+                                      "quantize_tensor:uint8", "pool2d:uint8", "pool2d:float32",
+                                      "linear:float32", "quantize_tensor:uint8", "resize:uint8",
+                                      "concat:uint8", "conv2d:float32"}));
+  EXPECT_EQ(std::get<graph::Conv2d>(graph.nodes[9].op).input, (graph::Affine{5.1F / 255, 0}));
 }
 
 TEST(LowerPrecision, SmoothingDividesTheInputAndMultipliesTheWeights) {

@@ -69,12 +69,13 @@ graph::Graph fuse_activation(graph::Graph graph, const PassContext& context);
 // linear(...) + r where nothing else reads linear's result: r becomes the residual input of the
 // linear.
 graph::Graph fuse_residual(graph::Graph graph, const PassContext& context);
-// The types of the graph's values as the context's precision wants them. A layer's input is made in
-// its type by the node that makes it, where all readers agree and the node can. Else int8 layers
-// read what Quantize makes of it, attention what Cast does, and layers in bfloat16 or float16
-// float32, which they round themselves; on a GPU, whose products read the type that they multiply,
-// what Cast makes of it once for all readers. The sums that residuals make stay float32. Throws
-// kInvalidArgument for a smoothing of another length and for convolutions in int8.
+// The types of the graph's values as the context's precision wants them (wanted_types.h). A layer's
+// input is made in its type by the node that makes it, where all readers agree and the node can,
+// and stays of that type where it is only moved. Else int8 layers read what Quantize or
+// QuantizeTensor makes of it, attention what Cast does, and layers in bfloat16 or float16 float32,
+// which they round themselves; on a GPU, whose products read the type that they multiply, what Cast
+// makes of it once for all readers. The sums that residuals make stay float32. Throws
+// kInvalidArgument for a plan that does not fit the layers.
 graph::Graph lower_precision(graph::Graph graph, const PassContext& context);
 // On a GPU: a + b before a LayerNorm, its result's roundings to 16 bits, and one sum with a value
 // that is repeated along the first dimensions, become parts of an AddNorm, with the same results.

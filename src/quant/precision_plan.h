@@ -22,8 +22,8 @@ struct LayerPrecision {
   DType weights = DType::kF32;  // or bfloat16, float16, int8
   // For int8: what the layer's inputs are divided by before they are rounded, and the columns of W
   // multiplied by [K], so that both have less to lose ("SmoothQuant", Xiao et al., 2023). Empty: 1.
-  std::vector<float> smoothing;  // of a linear layer
-  Range input = {};              // of a convolution in int8: what it reads
+  std::vector<float> smoothing = {};  // of a linear layer
+  Range input = {};                   // of a convolution in int8: what it reads
 };
 
 struct PrecisionPlan {

@@ -15,7 +15,7 @@
 
 namespace lasso::engine {
 
-inline constexpr std::uint32_t kEngineFormat = 6;
+inline constexpr std::uint32_t kEngineFormat = 7;
 inline constexpr std::size_t kHeaderBytes = 512;
 inline constexpr std::size_t kSectionAlignment = 4096;
 
