@@ -70,14 +70,16 @@ Expanded expand(const graph::MatMul& op, Expansion& e) {
 }
 
 Expanded expand(const graph::Conv2d& op, Expansion& e) {
-  if (op.activation == Activation::kNone && op.weights == DType::kF32) return {};
+  const bool is_plain = op.activation == Activation::kNone && op.weights == DType::kF32;
+  if (is_plain || op.weights == DType::kI8) return {};
   graph::Conv2d plain = op;
   plain.activation = Activation::kNone;
   plain.weights = DType::kF32;
+  plain.output = DType::kF32;
   std::vector<ValueId> inputs{e.rounded("x", e.input(0), op.weights),
                               e.rounded("weights", e.input(1), op.weights)};
   if (e.has(2)) inputs.push_back(e.input(2));
-  return {e.activate(e.add("convolved", plain, inputs), op.activation)};
+  return e.rows(e.activate(e.add("convolved", plain, inputs), op.activation), op.output, kNoValue);
 }
 
 Expanded expand(const graph::Deconv2d& op, Expansion& e) {

@@ -63,6 +63,9 @@ graph::Graph merge_layouts(graph::Graph graph, const PassContext& context);
 // WindowAttention of windows that are cut out of a grid before one linear layer and put back behind
 // another becomes that of the grid in windows.
 graph::Graph fuse_windows(graph::Graph graph, const PassContext& context);
+// The largest numbers under windows of several sizes around each pixel of one image: each is made
+// of the next smaller one.
+graph::Graph chain_pools(graph::Graph graph, const PassContext& context);
 // activation(op(...)) where nothing else reads op's result: the activation becomes an attribute of
 // op.
 graph::Graph fuse_activation(graph::Graph graph, const PassContext& context);

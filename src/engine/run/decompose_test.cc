@@ -47,6 +47,7 @@ bool is_plain(const graph::Graph& /*graph*/, const graph::Node& node) {
     bool operator()(const graph::AddNorm&) const { return false; }
     bool operator()(const graph::UpscaledProduct&) const { return false; }
     bool operator()(const graph::Quantize&) const { return false; }
+    bool operator()(const graph::QuantizeTensor&) const { return true; }
     bool operator()(const graph::Softmax&) const { return false; }
     bool operator()(const graph::WindowAttention&) const { return false; }
     bool operator()(const graph::Attention&) const { return false; }
@@ -208,6 +209,7 @@ TEST(Decompose, Conv2d) {
       Builder b("conv");
       const ValueId x = b.input("x", DType::kF32, {kBatch, 7, 9, 6});
       graph::Conv2d op{3, 2, {2, 1}, {1, 0, 0, 2}, Activation::kRelu, weights, {1, 2}, groups};
+      if (groups == 2) op.output = weights;
       b.output(b.add("y", op,
                      {x, b.constant("w", random_tensor({4, 6 / groups, 3, 2}, 1)),
                       b.constant("b", random_tensor({4}, 2))}),

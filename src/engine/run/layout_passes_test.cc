@@ -2,6 +2,7 @@
 // stay, and that what is left computes the same.
 #include <gtest/gtest.h>
 
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -168,6 +169,32 @@ TEST(LayoutPasses, PartsOfResizedImages) {
   expect(0, false, 0);
   expect(1, false, 1);
   expect(0, true, 1);
+}
+
+// A pyramid's levels read one another, and give what each gives alone, borders included. Windows of
+// another shape stay.
+TEST(LayoutPasses, LevelsOfAPyramidReadOneAnother) {
+  const auto pyramid = [](const std::vector<std::int64_t>& kernels) {
+    Builder b("pyramid");
+    const ValueId x = b.add("last", kLast, {image(b)});
+    for (const std::int64_t kernel : kernels) {
+      graph::Pool2d op{graph::PoolKind::kMax, kernel, kernel, 1, kernel / 2};
+      const std::string name = "pool" + std::to_string(kernel);
+      b.output(b.add(name + ".first", kFirst, {b.add(name, op, {x})}), name);
+    }
+    return b.finish();
+  };
+  const Graph after = test::optimized(pyramid({13, 4, 5, 9}));
+  std::vector<std::int64_t> kernels;
+  for (const graph::Node& node : after.nodes) {
+    const auto* op = std::get_if<graph::Pool2d>(&node.op);
+    if (op != nullptr) kernels.push_back(op->kernel_h);
+  }
+  EXPECT_EQ(kernels, (std::vector<std::int64_t>{5, 5, 5, 4})) << to_string(after);
+  const auto results = test::results_of(pyramid({13, 5, 9}));
+  EXPECT_EQ(results[0], test::results_of(pyramid({13}))[0]);
+  EXPECT_EQ(results[1], test::results_of(pyramid({5}))[0]);
+  EXPECT_EQ(results[2], test::results_of(pyramid({9}))[0]);
 }
 
 }  // namespace
