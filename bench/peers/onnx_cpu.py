@@ -6,7 +6,8 @@ precisions those of `lasso bench speed` and, for OpenVINO, fp32, bf16 and int8. 
 its own; after some runs of one the next has its turn, for several rounds, so that a machine that slows down
 slows all. Inputs are random; --size says what open sizes stand for, --fixed gives values
 (orig_im_size=750,1000). OpenVINO's int8 is what NNCF makes of the model, before anything is timed, by its
-settings for transformers and random inputs; where NNCF is not installed, such candidates are left out.
+settings for transformers and random inputs, with bf16 for the rest; where NNCF is not installed, such candidates are
+left out.
 
     python3 -m venv build/peers && build/peers/bin/pip install onnxruntime openvino nncf numpy
     build/peers/bin/python bench/peers/onnx_cpu.py --lasso build/release/apps/cli/lasso \\
@@ -98,7 +99,7 @@ def time_here(arguments, runtime, model, precision):
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         core = openvino.Core()
         core.set_property("CPU", {"INFERENCE_NUM_THREADS": arguments.threads, "PERFORMANCE_HINT": "LATENCY",
-                                  "INFERENCE_PRECISION_HINT": {"bf16": "bf16"}.get(precision, "f32")})
+                                  "INFERENCE_PRECISION_HINT": "f32" if precision in (None, "fp32") else "bf16"})
         request = core.compile_model(arguments.quantised or model, "CPU").create_infer_request()
 
         def run():
