@@ -123,9 +123,11 @@ struct Case {
   std::vector<std::vector<float>> inputs;  // an empty one is absent, or packed
   std::vector<double> expected;
   std::vector<double> tolerance;  // of each element, before it is rounded to `output`
-  // Or a type of 16 bits, or uint8: rows of `channels` with their scales as second output.
+  // Or a type of 16 bits, or uint8: rows of `channels` with their scales as second output, or of
+  // the scheme, if there is one.
   DType output = DType::kF32;
   std::int64_t channels = 0;
+  graph::Affine scheme = {};
   std::map<std::size_t, std::vector<std::uint8_t>> byte_inputs = {};  // instead of float32
   bool any_threads = false;  // a kernel's bits are the same for any number of threads
 };
@@ -187,6 +189,20 @@ void check_quantized(const Case<Problem>& c, const std::uint8_t* q, const float*
   }
 }
 
+// The same of a scheme for all: what it has no numbers for becomes the nearest there is. The
+// product with the reciprocal of the scale, two roundings of at most 255, is rounded to an integer.
+template <typename Problem>
+void check_affine(const Case<Problem>& c, const std::uint8_t* q) {
+  const double scale = c.scheme.scale;
+  const auto zero = static_cast<double>(c.scheme.zero);
+  for (std::size_t i = 0; i < c.expected.size(); ++i) {
+    const double y = scale * (q[i] - zero);
+    const double expected = std::clamp(c.expected[i], -zero * scale, (255 - zero) * scale);
+    ASSERT_LE(std::abs(y - expected), c.tolerance[i] + (0.5 + 255 * kEpsilon) * scale)
+        << "element " << i << ": " << y << " instead of " << expected;
+  }
+}
+
 // Compares the output, as it lies in memory, with what is expected; returns its worst element's
 // error as a part of its tolerance, of float32.
 template <typename Problem>
@@ -245,7 +261,7 @@ void check_case(const std::vector<Kernel<Problem>>& list, const Case<Problem>& c
       const Guarded workspace(offer.workspace_bytes);
       const std::size_t output_bytes = c.expected.size() * size_of(c.output);
       const std::size_t scale_bytes =
-          c.output == DType::kU8
+          c.output == DType::kU8 && c.scheme.scale == 0
               ? c.expected.size() / static_cast<std::size_t>(c.channels) * sizeof(float)
               : 0;
       const Guarded output(output_bytes);
@@ -270,7 +286,9 @@ void check_case(const std::vector<Kernel<Problem>>& list, const Case<Problem>& c
       EXPECT_TRUE(workspace.intact()) << "the workspace is larger than planned";
       EXPECT_TRUE(output.intact() && scales.intact()) << "written outside the output";
       double worst = 0;
-      if (c.output == DType::kU8) {
+      if (c.scheme.scale != 0) {
+        check_affine(c, reinterpret_cast<const std::uint8_t*>(output.data()));
+      } else if (c.output == DType::kU8) {
         check_quantized(c, reinterpret_cast<const std::uint8_t*>(output.data()),
                         reinterpret_cast<const float*>(scales.data()));
       } else {

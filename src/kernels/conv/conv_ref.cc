@@ -149,16 +149,19 @@ void run_transpose(const ConvTranspose2dProblem& p, const KernelArgs& args) {
 
 Offer offer(const Conv2dProblem& p, const TargetInfo& /*target*/) {
   if (is_half(p.weights)) return conv_half_reference::offer(p);
+  if (p.weights == DType::kI8) return conv_int8_reference::offer(p);
   return offer_conv(p);
 }
 
 void pack(const Conv2dProblem& p, const std::vector<TensorView>& constants, std::byte* packed) {
   if (is_half(p.weights)) return conv_half_reference::pack(p, constants, packed);
+  if (p.weights == DType::kI8) return conv_int8_reference::pack(p, constants, packed);
   pack_conv(p, constants, packed);
 }
 
 void run_one(const Conv2dProblem& p, const KernelArgs& args) {
   if (is_half(p.weights)) return conv_half_reference::run(p, args);
+  if (p.weights == DType::kI8) return conv_int8_reference::run(p, args);
   run_conv(p, args);
 }
 

@@ -42,13 +42,12 @@ struct Narrow<Avx2> {
         reinterpret_cast<__m128i*>(p),
         _mm_packus_epi32(_mm256_castsi256_si128(result), _mm256_extracti128_si256(result, 1)));
   }
-  // round(x) + 128 of values within [-127, 127].
-  static void store_u8(std::uint8_t* p, __m256 x) {
+  // round(x) + zero of values within [-zero, 255 - zero].
+  static void store_u8(std::uint8_t* p, __m256 x, int zero) {
     const __m256i q = _mm256_cvtps_epi32(x);
-    const __m128i words =
-        _mm_packs_epi32(_mm256_castsi256_si128(q), _mm256_extracti128_si256(q, 1));
-    const __m128i bytes = _mm_xor_si128(_mm_packs_epi16(words, words), _mm_set1_epi8(-128));
-    _mm_storel_epi64(reinterpret_cast<__m128i*>(p), bytes);
+    __m128i words = _mm_packs_epi32(_mm256_castsi256_si128(q), _mm256_extracti128_si256(q, 1));
+    words = _mm_add_epi16(words, _mm_set1_epi16(static_cast<std::int16_t>(zero)));
+    _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm_packus_epi16(words, words));
   }
   static __m256 load_i32(const std::int32_t* p) {
     return _mm256_cvtepi32_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
@@ -85,9 +84,9 @@ struct Narrow<Avx512> {
         _mm512_mask_or_epi32(_mm512_srli_epi32(sum, 16), nan, upper, _mm512_set1_epi32(0x40));
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtepi32_epi16(result));
   }
-  static void store_u8(std::uint8_t* p, __m512 x) {
-    const __m128i bytes = _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(x));
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm_xor_si128(bytes, _mm_set1_epi8(-128)));
+  static void store_u8(std::uint8_t* p, __m512 x, int zero) {
+    const __m512i q = _mm512_add_epi32(_mm512_cvtps_epi32(x), _mm512_set1_epi32(zero));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(q));
   }
   static __m512 load_i32(const std::int32_t* p) {
     return _mm512_cvtepi32_ps(_mm512_loadu_si512(p));
@@ -127,6 +126,30 @@ void for_vectors(std::int64_t count, const Whole& whole, const Part& part) {
   std::int64_t c = 0;
   for (; c + V::kWidth <= count; c += V::kWidth) whole(c);
   if (c < count) part(c, count - c);
+}
+
+// store(to) writes a vector of T: to p, or, if fewer than a vector's numbers are wanted, the first
+// of them there.
+template <typename V, typename T, typename Store>
+__attribute__((always_inline)) inline void store_first(T* p, std::int64_t count,
+                                                       const Store& store) {
+  if (count >= V::kWidth) {
+    store(p);
+    return;
+  }
+  T values[V::kWidth];
+  store(values);
+  std::memcpy(p, values, static_cast<std::size_t>(count) * sizeof(T));
+}
+
+// quant::quantize() with the reciprocal of the scheme's scale: what is outside goes to the nearest
+// end before it is rounded, which changes nothing, and NaN to the lower one.
+template <typename V>
+void store_affine(std::uint8_t* p, typename V::F x, float inverse, int zero) {
+  const auto low = V::set1(static_cast<float>(-zero));
+  const auto high = V::set1(static_cast<float>(255 - zero));
+  const auto scaled = V::max(V::mul(x, V::set1(inverse)), low);
+  Narrow<V>::store_u8(p, V::min(scaled, high), zero);
 }
 
 template <typename V>
@@ -172,10 +195,10 @@ float quantize_vectors(const T* x, const float* gain, std::int64_t count, std::u
     return V::min(V::max(V::mul(v, inverse), V::set1(-127.0F)), V::set1(127.0F));
   };
   for_vectors<V>(
-      count, [&](std::int64_t c) { Narrow<V>::store_u8(q + c, scaled(value(c))); },
+      count, [&](std::int64_t c) { Narrow<V>::store_u8(q + c, scaled(value(c)), 128); },
       [&](std::int64_t c, std::int64_t n) {
         std::uint8_t values[V::kWidth];
-        Narrow<V>::store_u8(values, scaled(first_values(c, n)));
+        Narrow<V>::store_u8(values, scaled(first_values(c, n)), 128);
         std::memcpy(q + c, values, static_cast<std::size_t>(n));
       });
   return scale;

@@ -47,9 +47,6 @@ const std::vector<Kernel<LinearProblem>>& linear_kernels();
 
 const Family& linear_family();
 
-// The most inputs of a layer in int8: sums of 255 * 127 k must fit into 31 bits.
-constexpr std::int64_t kInt8MostInputs = 65536;
-
 // What kernels in int8 pack: Q [n, k] and s [n] (quant/number_schemes.h), b [n] (zeros where
 // absent) and output_gain [n] (ones where absent), from the constants W, b, gain and output_gain.
 struct Int8Constants {

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "core/threads.h"
-#include "kernels/linear/int8_product.h"
+#include "kernels/cpu/int8_product.h"
 #include "kernels/linear/linear.h"
 
 namespace lasso::kernels {
@@ -16,31 +16,23 @@ constexpr std::int64_t round_up(std::int64_t value, std::int64_t unit) {
   return (value + unit - 1) / unit * unit;
 }
 
-// Packed: panels of 64 columns, each as [k/4, 64, 4], and then the columns' corrections, scales,
-// biases and output gains, all padded with zeros to whole groups and panels.
-struct Layout {
-  explicit Layout(const LinearProblem& p)
-      : groups(round_up(p.k, kInt8Group) / kInt8Group), columns(round_up(p.n, kInt8Panel)) {}
-  std::int64_t bytes() const { return columns * (groups * kInt8Group + 4 * 4); }
-  std::int64_t offset(std::int64_t n, std::int64_t k) const {
-    return ((n / kInt8Panel * groups + k / kInt8Group) * kInt8Panel + n % kInt8Panel) * kInt8Group +
-           k % kInt8Group;
-  }
-
-  std::int64_t groups;
-  std::int64_t columns;
+// Packed: the weights, and then the columns' corrections, scales, biases and output gains, all
+// padded with zeros to whole panels.
+struct Layout : Int8Layout {
+  explicit Layout(const LinearProblem& p) : Int8Layout(p.n, p.k) {}
+  std::int64_t bytes() const { return weights() + columns * 4 * 4; }
 };
 
 struct Packed : Layout {
   Packed(const LinearProblem& p, const std::byte* bytes)
       : Layout(p),
-        weights(reinterpret_cast<const std::int8_t*>(bytes)),
-        correction(reinterpret_cast<const std::int32_t*>(weights + columns * groups * kInt8Group)),
+        q(reinterpret_cast<const std::int8_t*>(bytes)),
+        correction(reinterpret_cast<const std::int32_t*>(q + weights())),
         scales(reinterpret_cast<const float*>(correction + columns)),
         bias(scales + columns),
         output_gain(bias + columns) {}
 
-  const std::int8_t* weights;
+  const std::int8_t* q;
   const std::int32_t* correction;
   const float* scales;
   const float* bias;
@@ -52,7 +44,7 @@ void pack(const LinearProblem& p, const std::vector<TensorView>& constants, std:
   const Layout layout(p);
   std::fill_n(packed, layout.bytes(), std::byte{0});
   auto* w = reinterpret_cast<std::int8_t*>(packed);
-  auto* correction = reinterpret_cast<std::int32_t*>(w + layout.offset(layout.columns, 0));
+  auto* correction = reinterpret_cast<std::int32_t*>(w + layout.weights());
   for (std::int64_t n = 0; n < p.n; ++n) {
     for (std::int64_t k = 0; k < p.k; ++k) {
       const std::int8_t q = weights.q[static_cast<std::size_t>(n * p.k + k)];
@@ -65,11 +57,6 @@ void pack(const LinearProblem& p, const std::vector<TensorView>& constants, std:
     std::copy(values->begin(), values->end(), out);
     out += layout.columns;
   }
-}
-
-const Int8Isa& int8_isa(CpuFeature feature) {
-  if (feature == CpuFeature::kAvx512Vnni) return kInt8Avx512Vnni;
-  return feature == CpuFeature::kAvxVnni ? kInt8AvxVnni : kInt8Avx2;
 }
 
 // How the product is cut, and what lies in the workspace: y as float32 where its rows must be
@@ -109,13 +96,6 @@ struct Cut {
   std::int64_t x_bytes = 0;
 };
 
-// Relative to fp32 with AVX2: AVX-VNNI sums up four products in place of one; without it, two
-// halves of as many int16 take an instruction more.
-double rate(CpuFeature feature, const TargetInfo& target) {
-  if (feature == CpuFeature::kAvx512Vnni) return target.rate(MultiplyAdd::kInt8Avx512);
-  return feature == CpuFeature::kAvxVnni ? 4.0 : 1.5;
-}
-
 template <CpuFeature kFeature>
 Offer offer(const LinearProblem& p, const TargetInfo& target) {
   if (p.weights != DType::kI8) return Offer::no("weights other than int8");
@@ -125,7 +105,7 @@ Offer offer(const LinearProblem& p, const TargetInfo& target) {
   offer.packed_layout = "int8 W [n/64, k/4, 64, 4], correction, s, b, output gain [n/64, 64]";
   offer.workspace_bytes = static_cast<std::size_t>(
       Cut(p, int8_isa(kFeature), target.threads).workspace(target.threads));
-  offer.cost = operations(p) / rate(kFeature, target);
+  offer.cost = operations(p) / int8_rate(kFeature, target);
   return offer;
 }
 
@@ -140,7 +120,8 @@ struct Run {
     Int8Tile tile;
     tile.groups = packed.groups;
     tile.activation = p.activation;
-    tile.bf16 = p.output == DType::kBF16;
+    // What is quantised by rows is float32 until they are whole.
+    tile.output = p.output == DType::kBF16 ? DType::kBF16 : DType::kF32;
     tile.narrow = p.output != DType::kF32;
     tile.residual_stride = p.n;
     tile.y_stride = cut.y_stride != 0 ? cut.y_stride : p.n;
@@ -149,14 +130,16 @@ struct Run {
     if (cut.x_stride != 0) {
       std::byte* prepared = cut.x(args.workspace, thread, threads);
       for (std::int64_t row = 0; row < end - begin; ++row) {
-        isa.prepare(reinterpret_cast<const std::uint8_t*>(x + row * p.k), p.k,
-                    prepared + row * cut.x_stride);
+        std::byte* to = prepared + row * cut.x_stride;
+        isa.prepare(reinterpret_cast<const std::uint8_t*>(x + row * p.k), p.k, 128, to);
+        // The weights beyond are zeros: any value will do.
+        std::fill(to + p.k * isa.x_bytes, to + cut.x_stride, std::byte{0});
       }
       x = prepared;
       x_bytes = cut.x_stride;
     }
     tile.x_stride = x_bytes / isa.x_bytes;
-    const std::int64_t y_size = tile.bf16 ? 2 : 4;
+    const std::int64_t y_size = tile.output == DType::kBF16 ? 2 : 4;
     auto* y = cut.y_stride != 0 ? reinterpret_cast<std::byte*>(cut.y(args.workspace, thread))
                                 : static_cast<std::byte*>(args.outputs[0]) + begin * p.n * y_size;
     const std::int64_t tiles = (end - begin + isa.rows - 1) / isa.rows;
@@ -164,7 +147,7 @@ struct Run {
     for (std::int64_t column = panel_begin * kInt8Panel; column < column_end;
          column += isa.columns) {
       tile.columns = static_cast<int>(std::min<std::int64_t>(isa.columns, p.n - column));
-      tile.weights = packed.weights + packed.offset(column, 0);
+      tile.weights = packed.q + packed.offset(column, 0);
       tile.correction = packed.correction + column;
       tile.scales = packed.scales + column;
       tile.bias = packed.bias + column;

@@ -3,6 +3,7 @@
 
 #include "core/threads.h"
 #include "kernels/cpu/activation.h"
+#include "kernels/cpu/int8_product.h"
 #include "kernels/linear/linear_reference.h"
 #include "quant/number_schemes.h"
 

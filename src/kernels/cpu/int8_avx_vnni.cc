@@ -1,4 +1,4 @@
-#include "kernels/linear/int8_tile.h"
+#include "kernels/cpu/int8_tile.h"
 
 namespace lasso::kernels {
 

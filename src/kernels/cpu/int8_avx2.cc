@@ -1,12 +1,12 @@
-// Without an instruction for bytes: x - 128 and the weights as int16, of which pairs are multiplied
-// and added up exactly. (The one for uint8 and int8, vpmaddubsw, saturates at 16 bits.)
-#include "kernels/linear/int8_tile.h"
+// Without an instruction for bytes: x - zero and the weights as int16, of which pairs are
+// multiplied and added up exactly. (The one for uint8 and int8, vpmaddubsw, saturates at 16 bits.)
+#include "kernels/cpu/int8_tile.h"
 
 namespace lasso::kernels {
 
 namespace {
 
-void prepare_i16(const std::uint8_t* x, std::int64_t count, void* prepared) {
+void prepare_i16(const std::uint8_t* x, std::int64_t count, int zero, void* prepared) {
   auto* out = static_cast<std::int16_t*>(prepared);
   constexpr std::int64_t kWidth = 16;
   std::int64_t i = 0;
@@ -14,10 +14,9 @@ void prepare_i16(const std::uint8_t* x, std::int64_t count, void* prepared) {
     const __m256i wide =
         _mm256_cvtepu8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(x + i)));
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + i),
-                        _mm256_sub_epi16(wide, _mm256_set1_epi16(128)));
+                        _mm256_sub_epi16(wide, _mm256_set1_epi16(static_cast<short>(zero))));
   }
-  for (; i < count; ++i) out[i] = static_cast<std::int16_t>(x[i] - 128);
-  for (; i % kInt8Group != 0; ++i) out[i] = 0;
+  for (; i < count; ++i) out[i] = static_cast<std::int16_t>(x[i] - zero);
 }
 
 // Six rows and two vectors: twelve accumulators of sixteen registers. Each holds two sums, of even

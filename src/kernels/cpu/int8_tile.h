@@ -7,15 +7,15 @@
 //   broadcast(x): four elements of x for every column
 //   dot(sum, x, w): sum + x w
 //   store(sums, out): kVectors accumulators as kVectors * kColumns int32
-#ifndef LASSO_KERNELS_LINEAR_INT8_TILE_H_
-#define LASSO_KERNELS_LINEAR_INT8_TILE_H_
+#ifndef LASSO_KERNELS_CPU_INT8_TILE_H_
+#define LASSO_KERNELS_CPU_INT8_TILE_H_
 
 #include <cstring>
 
+#include "kernels/cpu/int8_product.h"
 #include "kernels/cpu/narrow.h"
 #include "kernels/cpu/simd.h"
 #include "kernels/cpu/vector_math.h"
-#include "kernels/linear/int8_product.h"
 
 namespace lasso::kernels {
 
@@ -43,22 +43,41 @@ void sum_tile(const Int8Tile& t, std::int32_t* sums) {
     x[i] = static_cast<const typename D::X*>(t.x) + 3 * i * stride;
   }
   const std::int8_t* weights = t.weights;
-  for (std::int64_t g = 0; g < t.groups; ++g) {
-    typename D::I w[D::kVectors];
+  for (int piece = 0; piece < t.pieces; ++piece) {
+    const std::int64_t begin = t.piece_offsets[piece];
+    const std::int64_t end = begin + t.groups * kInt8Group;
+    for (std::int64_t k = begin; k < end; k += kInt8Group) {
+      typename D::I w[D::kVectors];
 #pragma GCC unroll 4
-    for (int v = 0; v < D::kVectors; ++v) {
-      w[v] = D::weights(weights + v * D::kColumns * kInt8Group);
-    }
+      for (int v = 0; v < D::kVectors; ++v) {
+        w[v] = D::weights(weights + v * D::kColumns * kInt8Group);
+      }
 #pragma GCC unroll 16
-    for (int r = 0; r < kRows; ++r) {
-      const auto four = D::broadcast(x[r / 3] + (r % 3) * stride + g * kInt8Group);
+      for (int r = 0; r < kRows; ++r) {
+        const auto four = D::broadcast(x[r / 3] + (r % 3) * stride + k);
 #pragma GCC unroll 4
-      for (int v = 0; v < D::kVectors; ++v) acc[r][v] = D::dot(acc[r][v], four, w[v]);
+        for (int v = 0; v < D::kVectors; ++v) acc[r][v] = D::dot(acc[r][v], four, w[v]);
+      }
+      weights += kInt8Panel * kInt8Group;
     }
-    weights += kInt8Panel * kInt8Group;
   }
 #pragma GCC unroll 16
   for (int r = 0; r < kRows; ++r) D::store(acc[r], sums + r * kStrip<D>);
+}
+
+// The first `lanes` numbers of y as the tile's type, at element `at` of its result.
+template <typename V>
+__attribute__((always_inline)) inline void store_result(const Int8Tile& t, std::int64_t at,
+                                                        int lanes, typename V::F y) {
+  if (t.output == DType::kF32) {
+    V::store(static_cast<float*>(t.y) + at, V::first(lanes), y);
+  } else if (t.output == DType::kBF16) {
+    store_first<V>(static_cast<std::uint16_t*>(t.y) + at, lanes,
+                   [&](std::uint16_t* out) { Narrow<V>::store_bf16(out, y); });
+  } else {
+    store_first<V>(static_cast<std::uint8_t*>(t.y) + at, lanes,
+                   [&](std::uint8_t* out) { store_affine<V>(out, y, t.y_inverse, t.y_zero); });
+  }
 }
 
 // y = activation(x_scale s sum + b) + r, times the output's gain.
@@ -82,18 +101,7 @@ void finish_tile(const Int8Tile& t, const std::int32_t* sums, int strip) {
         y = V::add(y, V::load(t.residual + r * t.residual_stride + c, mask));
       }
       if (t.output_gain != nullptr) y = V::mul(y, gain);
-      if (t.bf16) {
-        auto* out = static_cast<std::uint16_t*>(t.y) + r * t.y_stride + c;
-        if (lanes == V::kWidth) {
-          Narrow<V>::store_bf16(out, y);
-        } else {
-          std::uint16_t values[V::kWidth];
-          Narrow<V>::store_bf16(values, y);
-          std::memcpy(out, values, static_cast<std::size_t>(lanes) * sizeof(*out));
-        }
-      } else {
-        V::store(static_cast<float*>(t.y) + r * t.y_stride + c, mask, y);
-      }
+      store_result<V>(t, r * t.y_stride + c, lanes, y);
     }
   }
 }
@@ -122,9 +130,10 @@ void finish_tile(const Int8Tile& t, const std::int32_t* sums, int strip) {
 // function that only prefetches for one without effect, and drops the call.
 __attribute__((always_inline)) inline void prefetch_results(const Int8Tile& t) {
   constexpr int kLine = 64;
-  const int y_bytes = t.columns * (t.bf16 ? 2 : 4);
+  const int size = t.output == DType::kF32 ? 4 : t.output == DType::kBF16 ? 2 : 1;
+  const int y_bytes = t.columns * size;
   for (int r = 0; r < t.rows; ++r) {
-    const char* y = static_cast<const char*>(t.y) + r * t.y_stride * (t.bf16 ? 2 : 4);
+    const char* y = static_cast<const char*>(t.y) + r * t.y_stride * size;
     for (int i = 0; i < y_bytes; i += kLine) __builtin_prefetch(y + i, 1);
     if (t.residual == nullptr) continue;
     const float* residual = t.residual + r * t.residual_stride;
@@ -144,12 +153,8 @@ void run_tile(const Int8Tile& t) {
   }
 }
 
-// Rows of uint8 filled up to whole groups. The weights there are zero: any value will do.
-inline void prepare_u8(const std::uint8_t* x, std::int64_t count, void* prepared) {
-  const std::int64_t padded = (count + kInt8Group - 1) / kInt8Group * kInt8Group;
+inline void prepare_u8(const std::uint8_t* x, std::int64_t count, int /*zero*/, void* prepared) {
   std::memcpy(prepared, x, static_cast<std::size_t>(count));
-  std::memset(static_cast<std::uint8_t*>(prepared) + count, 0,
-              static_cast<std::size_t>(padded - count));
 }
 
 template <typename D>
@@ -166,4 +171,4 @@ constexpr Int8Isa int8_isa() {
 
 }  // namespace lasso::kernels
 
-#endif  // LASSO_KERNELS_LINEAR_INT8_TILE_H_
+#endif  // LASSO_KERNELS_CPU_INT8_TILE_H_

@@ -1,0 +1,195 @@
+// Convolutions as products whose rows, the windows of the result's pixels, are read where they lie:
+// pixels beside each other have windows beside each other, and a window is a few pieces of which
+// each lies together. No patches are copied, as long as pieces are what the product takes.
+//
+// The rows of the image under a few lines of the result are copied first, to a band that the second
+// cache holds, with the padding around them and in the type that the product reads; what needs
+// neither is read in the image. Where pieces are not whole groups of numbers, as of three channels,
+// the windows are copied one after another out of the band.
+#ifndef LASSO_KERNELS_CONV_CONV_WINDOWS_H_
+#define LASSO_KERNELS_CONV_CONV_WINDOWS_H_
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <vector>
+
+#include "core/threads.h"
+#include "kernels/conv/conv.h"
+
+namespace lasso::kernels {
+
+// What a product asks for.
+struct WindowNeeds {
+  std::int64_t element_bytes = 1;
+  std::int64_t group = 1;   // numbers that an instruction takes together
+  std::int64_t rows = 1;    // of a tile, at most
+  std::int64_t strip = 64;  // columns of a tile; divides 64
+  bool converts = false;    // its numbers are not those of the image as they are
+};
+
+// How a convolution of one group is divided. A line is a row of the result, or, where windows are
+// pixels as they lie, as many of these as a tile has rows. Distances are elements.
+class Windows {
+ public:
+  Windows(const Conv2dProblem& problem, const WindowNeeds& needs, int threads);
+
+  std::int64_t workspace_bytes() const { return threads * thread_bytes(); }
+  std::int64_t thread_bytes() const { return band_bytes + gathered_bytes; }
+  std::int64_t tasks() const { return images * chunks * parts; }
+  std::int64_t band_rows(std::int64_t count) const { return (count - 1) * stride.h + window_rows; }
+
+  WindowNeeds needs;
+  int threads = 1;
+  std::int64_t images = 0;
+  std::int64_t height = 0;  // of an image, of which the last row of pixels may be shorter
+  std::int64_t width = 0;
+  std::int64_t image_pixels = 0;
+  std::int64_t channels = 0;
+  std::int64_t filters = 0;
+  std::int64_t lines = 0;  // of an image's result, of which the last may be shorter
+  std::int64_t line_pixels = 0;
+  std::int64_t result_pixels = 0;
+  graph::Size2d stride;
+  std::int64_t top = 0;  // padding
+  std::int64_t left = 0;
+  std::int64_t window_rows = 0;  // with what a dilated window leaves out
+
+  bool in_place = false;
+  bool gathers = false;
+  std::int64_t chunks = 1;  // of an image: lines that are computed together
+  std::int64_t parts = 1;   // of the panels of filters
+  std::int64_t band_columns = 0;
+  std::int64_t band_bytes = 0;  // for each thread
+  std::int64_t gathered_bytes = 0;
+  std::int64_t window_size = 0;  // of a window that is copied
+  // Of windows in the band or the image, and of them as the product reads them.
+  std::vector<std::int64_t> source_offsets;
+  std::int64_t source_depth = 0;
+  std::int64_t source_pixel_step = 0;
+  std::int64_t source_line_step = 0;
+  std::vector<std::int64_t> offsets;
+  std::int64_t depth = 0;  // of a piece, whole groups
+  std::int64_t pixel_step = 0;
+  std::int64_t line_step = 0;
+};
+
+// Consecutive pixels of the result: where the first one's window begins, and its number in y.
+struct WindowRows {
+  const std::byte* x = nullptr;
+  std::int64_t pixel = 0;
+  int count = 0;
+};
+
+// Copies an image's rows under the lines [begin, end) to `band`. copy(at, count, out) gives
+// elements of x from the one at `at` on, fill(count, out) those of the padding.
+template <typename Copy, typename Fill>
+void copy_band(const Windows& w, std::int64_t image, std::int64_t begin, std::int64_t end,
+               const Copy& copy, const Fill& fill, std::byte* band) {
+  const std::int64_t pixel_bytes = w.channels * w.needs.element_bytes;
+  const std::int64_t rows = w.band_rows(end - begin);
+  for (std::int64_t r = 0; r < rows; ++r, band += w.band_columns * pixel_bytes) {
+    const std::int64_t row = begin * w.stride.h - w.top + r;
+    const bool inside = row >= 0 && row < w.height;
+    const std::int64_t width = inside ? std::min(w.width, w.image_pixels - row * w.width) : 0;
+    const std::int64_t first = std::min(w.left, w.band_columns);
+    const std::int64_t last = std::clamp(w.left + width, first, w.band_columns);
+    if (first > 0) fill(first * w.channels, band);
+    if (last > first) {
+      const std::int64_t pixel = image * w.image_pixels + row * w.width + first - w.left;
+      copy(pixel * w.channels, (last - first) * w.channels, band + first * pixel_bytes);
+    }
+    if (last < w.band_columns) {
+      fill((w.band_columns - last) * w.channels, band + last * pixel_bytes);
+    }
+  }
+}
+
+// Copies the windows of the lines [begin, end) out of the band, each filled up with zeros. Whole
+// vectors are copied: what is too much is overwritten, and lies behind both at last.
+inline void gather_windows(const Windows& w, std::int64_t begin, std::int64_t end,
+                           const std::byte* band, std::byte* out) {
+  constexpr std::int64_t kVector = 32;
+  const std::int64_t bytes = w.needs.element_bytes;
+  const std::int64_t piece_bytes = w.source_depth * bytes;
+  for (std::int64_t line = begin; line < end; ++line) {
+    const std::byte* pixel = band + (line - begin) * w.source_line_step * bytes;
+    for (std::int64_t j = 0; j < w.line_pixels; ++j, pixel += w.source_pixel_step * bytes) {
+      std::byte* to = out;
+      for (const std::int64_t offset : w.source_offsets) {
+        const std::byte* from = pixel + offset * bytes;
+        for (std::int64_t i = 0; i < piece_bytes; i += kVector)
+          std::memcpy(to + i, from + i, kVector);
+        to += piece_bytes;
+      }
+      out += w.depth * bytes;
+      while (to < out) *to++ = std::byte{0};
+    }
+  }
+}
+
+// Computes all tiles: strip(column, tiles) is called for each strip of columns of some lines, and
+// calls tiles(run), which calls run(WindowRows) for each tile.
+template <typename Copy, typename Fill, typename Strip>
+void run_windows(const Windows& w, const void* x, std::byte* workspace, const Copy& copy,
+                 const Fill& fill, const Strip& strip) {
+  constexpr std::int64_t kPanel = 64;
+  const std::int64_t panels = (w.filters + kPanel - 1) / kPanel;
+  const auto run_task = [&](std::int64_t task, std::byte* scratch) {
+    const std::int64_t part = task % w.parts;
+    const std::int64_t chunk = task / w.parts % w.chunks;
+    const std::int64_t image = task / w.parts / w.chunks;
+    const std::int64_t begin = w.lines * chunk / w.chunks;
+    const std::int64_t end = w.lines * (chunk + 1) / w.chunks;
+    const std::byte* first = scratch;
+    if (w.in_place) {
+      const std::int64_t row = image * w.image_pixels + begin * w.stride.h * w.width;
+      first = static_cast<const std::byte*>(x) + row * w.channels * w.needs.element_bytes;
+    } else {
+      copy_band(w, image, begin, end, copy, fill, scratch);
+      if (w.gathers) {
+        gather_windows(w, begin, end, scratch, scratch + w.band_bytes);
+        first = scratch + w.band_bytes;
+      }
+    }
+    const std::int64_t columns = std::min(panels * (part + 1) / w.parts * kPanel, w.filters);
+    for (std::int64_t column = panels * part / w.parts * kPanel; column < columns;
+         column += w.needs.strip) {
+      strip(column, [&](const auto& run) {
+        for (std::int64_t line = begin; line < end; ++line) {
+          const std::int64_t at = line * w.line_pixels;
+          const std::int64_t length = std::min(w.line_pixels, w.result_pixels - at);
+          const std::int64_t tiles = (length + w.needs.rows - 1) / w.needs.rows;
+          for (std::int64_t i = 0; i < tiles; ++i) {
+            const std::int64_t j = length * i / tiles;
+            const std::int64_t element = (line - begin) * w.line_step + j * w.pixel_step;
+            run(WindowRows{first + element * w.needs.element_bytes,
+                           image * w.result_pixels + at + j,
+                           static_cast<int>(length * (i + 1) / tiles - j)});
+          }
+        }
+      });
+    }
+  };
+  const std::int64_t tasks = w.tasks();
+  const auto per_pixel = static_cast<double>(w.depth) * static_cast<double>(w.offsets.size()) *
+                         static_cast<double>(w.filters);
+  // To start and to join a team costs some microseconds, in which one core does megaflops.
+  if (static_cast<double>(w.images * w.result_pixels) * per_pixel < 2e6) {
+    for (std::int64_t task = 0; task < tasks; ++task) run_task(task, workspace);
+    return;
+  }
+  std::atomic<std::int64_t> next{0};
+  parallel([&](int thread, int /*team*/) {
+    // A team may be larger than planned for; what lies beyond has no memory.
+    if (thread >= w.threads) return;
+    std::byte* scratch = workspace + thread * w.thread_bytes();
+    for (std::int64_t i = next.fetch_add(1); i < tasks; i = next.fetch_add(1)) run_task(i, scratch);
+  });
+}
+
+}  // namespace lasso::kernels
+
+#endif  // LASSO_KERNELS_CONV_CONV_WINDOWS_H_
