@@ -184,6 +184,23 @@ TEST(Infer, NamesOpAndShapes) {
   }
 }
 
+TEST(Infer, ConvolutionsOfSeveralImages) {
+  Builder b("p");
+  const Dim width = Dim::symbol("width");
+  const ValueId first = b.input("first", DType::kF32, {1, 4, width, 6});
+  const ValueId second = b.input("second", DType::kF32, {1, 4, width, 2});
+  const ValueId w = b.constant("w", zeros({3, 8, 1, 1}));
+  const ValueId y = b.add("y", Conv2d{}, {first, w, kNoValue, second});
+  EXPECT_EQ(to_string(b.shape(y)), "[1, 4, width, 3]");
+  const ValueId narrow = b.input("narrow", DType::kF32, {1, 4, 5, 2});
+  EXPECT_THROW(b.add("y2", Conv2d{}, {first, w, kNoValue, narrow}), Error);
+  const ValueId integers = b.input("integers", DType::kI32, {1, 4, width, 2});
+  EXPECT_THROW(b.add("y3", Conv2d{}, {first, w, kNoValue, integers}), Error);
+  EXPECT_THROW(b.add("y4", Conv2d{}, {first, w, kNoValue, first}), Error);  // 12 channels
+  const ValueId large = b.constant("large", zeros({3, 8, 3, 3}));
+  EXPECT_THROW(b.add("y5", Conv2d{3, 3, 1, 1}, {first, large, kNoValue, second}), Error);
+}
+
 TEST(Infer, ConvolutionsOfAllKinds) {
   Builder b("p");
   const Dim height = Dim::symbol("height");

@@ -59,6 +59,22 @@ void check_types(const Linear& op, const Inputs& in) {
              "a float32 result, or a lower one that the weights allow, without a residual");
 }
 
+// x, or all images that are read as one.
+Shape joined_image(const Conv2d& op, const Inputs& in) {
+  Shape x = in.shape(0);
+  for (std::size_t i = Conv2d::kFirstJoined; i < in.count(); ++i) {
+    in.require(op.kernel_h == 1 && op.kernel_w == 1 && op.padding == 0 && op.groups == 1,
+               "windows of one pixel of several images");
+    in.require_type(i, {in.dtype(0)});
+    Shape other = in.shape(i);
+    in.require(other.size() == x.size(), "images of one rank");
+    x.back() = x.back() + other.back();
+    other.back() = x.back();
+    in.require(other == x, "images that differ in channels only");
+  }
+  return x;
+}
+
 }  // namespace
 
 Results Linear::infer(const Inputs& in) const {
@@ -91,17 +107,20 @@ Results MatMul::infer(const Inputs& in) const {
 }
 
 Results Conv2d::infer(const Inputs& in) const {
-  in.require_count(2, 3);
+  in.require_count(2, kMostJoined + 2);
   check_types(*this, in);
-  in.require_float_from(1);
+  in.require_type(1, {DType::kF32});
   in.require_rank(0, 4);
   in.require_rank(1, 4);
-  const Shape& x = in.shape(0);
+  const Shape x = joined_image(*this, in);
   const Dim out = in.shape(1)[0];
   const auto channels = groups > 0 ? x[3].divided_by(groups) : std::nullopt;
   in.require(channels && out.divided_by(groups), "channels and filters that groups divide");
   in.require_shape(1, {out, *channels, kernel_h, kernel_w});
-  if (in.has(2)) in.require_shape(2, {out});
+  if (in.has(2)) {
+    in.require_type(2, {DType::kF32});
+    in.require_shape(2, {out});
+  }
   in.require(stride.h > 0 && stride.w > 0 && dilation.h > 0 && dilation.w > 0 &&
                  std::min({padding.top, padding.left, padding.bottom, padding.right}) >= 0,
              "a positive stride and dilation and no negative padding");

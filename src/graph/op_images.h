@@ -2,6 +2,7 @@
 #ifndef LASSO_GRAPH_OP_IMAGES_H_
 #define LASSO_GRAPH_OP_IMAGES_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -12,10 +13,12 @@
 
 namespace lasso::graph {
 
-// Cross-correlation.   (x [B, H, W, C], W [N, C/groups, kh, kw], b? [N]) -> [B, H', W', N] with
+// Cross-correlation.   (x [B, H, W, C], W [N, C/groups, kh, kw], b? [N], ...) -> [B, H', W', N]
+// with
 //   H' = floor((H + top + bottom - dilation (kh - 1) - 1) / stride) + 1
 // and W' in the same way. The result's channels and x's are divided into `groups`; those of one
-// read those of the same one.
+// read those of the same one. A window of one pixel, without padding and groups, may read several
+// images: x and the inputs behind b, whose channels follow one another as if they were joined.
 //
 // Lower precisions, in which b is float32:
 // - weights bfloat16 or float16: x is of that type, or float32 and rounded to it, and W is rounded
@@ -25,6 +28,9 @@ namespace lasso::graph {
 //   int32, and the result is float32, bfloat16, or uint8 of the scheme `result`.
 struct Conv2d {
   static constexpr std::string_view kName = "conv2d";
+  static constexpr std::size_t kFirstJoined = 3;  // the second image among the inputs
+  static constexpr std::size_t kMostJoined = 16;  // images
+
   std::int64_t kernel_h = 1;
   std::int64_t kernel_w = 1;
   Size2d stride = 1;

@@ -20,6 +20,8 @@ struct PassContext {
   quant::PrecisionPlan precision;
   // Whether the target has a kernel for a node of a graph. Empty: it has one for every op.
   std::function<bool(const graph::Graph& graph, const graph::Node& node)> has_kernel;
+  // Whether it has another than the reference. Empty: it has none.
+  std::function<bool(const graph::Graph& graph, const graph::Node& node)> has_fast_kernel;
 };
 
 struct Pass {
@@ -86,6 +88,9 @@ graph::Graph fuse_norm(graph::Graph graph, const PassContext& context);
 // On a GPU: a MatMul by the pixels of a ConvTranspose2d with weights in 16 bits, which nothing else
 // reads, becomes an UpscaledProduct.
 graph::Graph fuse_upscaling(graph::Graph graph, const PassContext& context);
+// A Concat of images that only convolutions of 1 x 1 read becomes their several inputs, where the
+// target has a fast kernel for that.
+graph::Graph fuse_joins(graph::Graph graph, const PassContext& context);
 // On a CPU: a convolution of 1 x 1 in float32 becomes a Linear.
 graph::Graph pointwise_linear(graph::Graph graph, const PassContext& context);
 // Ops that the target has no kernel for become plainer ones, which compute the same with more

@@ -93,6 +93,44 @@ TEST(Passes, ActivationBehindAResidualStays) {
   EXPECT_EQ(std::get<Binary>(graph.nodes[2].op).activation, Activation::kRelu);
 }
 
+// Two images joined for two convolutions of one pixel, and perhaps for another reader.
+graph::Graph joined_images(bool other_reader) {
+  graph::Builder b("joined");
+  const ValueId x = b.input("x", DType::kF32, {1, 4, 4, 3});
+  const ValueId y = b.input("y", DType::kF32, {1, 4, 4, 5});
+  const ValueId joined = b.add("joined", graph::Concat{3}, {x, y});
+  for (const char* name : {"a", "b"}) {
+    const auto weights = make_tensor({2, 8, 1, 1}, std::vector<float>(16, 0.5F));
+    b.output(
+        b.add(name, graph::Conv2d{}, {joined, b.constant(std::string(name) + ".weight", weights)}),
+        name);
+  }
+  if (other_reader) b.output(b.add("z", graph::Unary{graph::UnaryKind::kSigmoid}, {joined}), "z");
+  return b.finish();
+}
+
+std::vector<std::size_t> inputs_of_nodes(const graph::Graph& graph) {
+  std::vector<std::size_t> counts;
+  for (const graph::Node& node : graph.nodes) counts.push_back(node.inputs.size());
+  return counts;
+}
+
+TEST(Passes, ConvolutionsReadImagesThatAreJoinedForThemAlone) {
+  PassContext context;
+  context.has_fast_kernel = [](const graph::Graph&, const graph::Node&) { return true; };
+  const graph::Graph fused = test::optimized(joined_images(false), context);
+  ASSERT_EQ(inputs_of_nodes(fused), (std::vector<std::size_t>{4, 4}));
+  EXPECT_EQ(fused.nodes[1].inputs[0], fused.inputs[0]);
+  EXPECT_EQ(fused.nodes[1].inputs[3], fused.inputs[1]);
+  EXPECT_EQ(inputs_of_nodes(test::optimized(joined_images(true), context)),
+            (std::vector<std::size_t>{2, 2, 2, 1}));
+  context.has_fast_kernel = [](const graph::Graph&, const graph::Node&) { return false; };
+  EXPECT_EQ(inputs_of_nodes(test::optimized(joined_images(false), context)),
+            (std::vector<std::size_t>{2, 2, 2}));
+  EXPECT_EQ(inputs_of_nodes(test::optimized(joined_images(false))),
+            (std::vector<std::size_t>{2, 2, 2}));
+}
+
 TEST(Passes, SplitsAreDone) {
   Mlp m;
   m.b.output(m.b.add("h", Linear{}, {m.x, m.w1}), "h");

@@ -53,6 +53,7 @@ const std::vector<Pass>& pipeline() {
       // Behind the casts that it takes over, and the types that decide on it.
       {"fuse_norm", each<fuse_norm>},
       {"fuse_upscaling", each<fuse_upscaling>},
+      {"fuse_joins", each<fuse_joins>},
       {"pointwise_linear", each<pointwise_linear>},
       {"eliminate_dead", each<eliminate_dead>},
       // Last: whether there is a kernel depends on what was fused and lowered.

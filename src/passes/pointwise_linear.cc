@@ -19,6 +19,7 @@ graph::Graph pointwise_linear(graph::Graph graph, const PassContext& context) {
   for (graph::Node& node : graph.nodes) {
     const auto* op = std::get_if<Conv2d>(&node.op);
     if (op == nullptr || !is_pointwise(*op)) continue;
+    if (node.inputs.size() > Conv2d::kFirstJoined) continue;
     const graph::Value& x = graph.value(node.inputs[0]);
     graph::Value weights = graph.value(node.inputs[1]);
     if (!weights.constant || weights.constant->transposed || x.dtype != DType::kF32) continue;

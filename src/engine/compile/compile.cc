@@ -317,6 +317,14 @@ passes::PassContext pass_context(const CompileOptions& options) {
     return choose_kernel(family, call, true, target, nullptr, {}, reasons).has_value() ||
            choose_kernel(family, call, false, target, nullptr, {}, reasons).has_value();
   };
+  if (options.reference) return context;
+  context.has_fast_kernel = [target = options.target](const Graph& graph, const Node& node) {
+    const kernels::Family& family = kernels::family_of(node.op, target.kind);
+    const kernels::Call call = make_call(graph, node, graph::typical_sizes(graph));
+    std::vector<std::string> reasons;
+    const auto choice = choose_kernel(family, call, false, target, nullptr, {}, reasons);
+    return choice && !family.is_reference(choice->kernel);
+  };
   return context;
 }
 

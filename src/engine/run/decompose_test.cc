@@ -36,10 +36,12 @@ const Dim kBatch = Dim::symbol("batch");
 // Whether a device that has plain ops alone has a kernel for the node.
 bool is_plain(const graph::Graph& /*graph*/, const graph::Node& node) {
   struct Plain {
+    bool is_joined;  // several images of a convolution
+
     bool operator()(const Linear&) const { return false; }
     bool operator()(const graph::MatMul& op) const { return op == graph::MatMul{}; }
     bool operator()(const graph::Conv2d& op) const {
-      return op.activation == Activation::kNone && op.weights == DType::kF32;
+      return op.activation == Activation::kNone && op.weights == DType::kF32 && !is_joined;
     }
     bool operator()(const graph::ConvTranspose2d&) const { return false; }
     bool operator()(const graph::Deconv2d& op) const { return op.activation == Activation::kNone; }
@@ -82,7 +84,7 @@ bool is_plain(const graph::Graph& /*graph*/, const graph::Node& node) {
     bool operator()(const graph::Compare&) const { return true; }
     bool operator()(const graph::Select&) const { return true; }
   };
-  return std::visit(Plain{}, node.op);
+  return std::visit(Plain{node.inputs.size() > graph::Conv2d::kFirstJoined}, node.op);
 }
 
 bool is_plain_or_quantize(const graph::Graph& graph, const graph::Node& node) {
@@ -217,6 +219,15 @@ TEST(Decompose, Conv2d) {
       check(b, sum_tolerance(36));
     }
   }
+}
+
+TEST(Decompose, Conv2dOfSeveralImages) {
+  Builder b("joined");
+  const ValueId x = b.input("x", DType::kF32, {kBatch, 7, 9, 6});
+  const ValueId y = b.input("y", DType::kF32, {kBatch, 7, 9, 3});
+  const ValueId w = b.constant("w", random_tensor({4, 9, 1, 1}, 1));
+  b.output(b.add("z", graph::Conv2d{}, {x, w, kNoValue, y}), "z");
+  check(b, sum_tolerance(9));
 }
 
 TEST(Decompose, Deconv2d) {

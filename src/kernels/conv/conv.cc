@@ -1,5 +1,8 @@
 #include "kernels/conv/conv.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "core/check.h"
 #include "kernels/cpu/constant.h"
 
@@ -10,7 +13,7 @@ namespace {
 std::vector<std::size_t> packed_inputs(const Call& /*call*/) { return {1, 2}; }
 
 void check_constant(const Call& call) {
-  for (std::size_t i = 1; i < call.inputs.size(); ++i) {
+  for (std::size_t i = 1; i < std::min<std::size_t>(call.inputs.size(), 3); ++i) {
     LASSO_CHECK(!call.inputs[i].present || call.inputs[i].constant, ErrorCode::kUnsupported,
                 "{}: input {} (weights, bias) must be a constant", graph::op_name(call.op), i);
   }
@@ -23,13 +26,20 @@ Conv2dProblem make_conv2d_problem(const Call& call) {
   const auto& op = std::get<graph::Conv2d>(call.op);
   const Dims& x = call.inputs.at(0).dims;
   const Dims& w = call.inputs.at(1).dims;
-  LASSO_CHECK(x.size() == 4 && w.size() == 4 && op.groups > 0 && x[3] == w[1] * op.groups &&
+  std::vector<std::int64_t> joined;
+  std::int64_t channels = x.at(3);
+  for (std::size_t i = graph::Conv2d::kFirstJoined; i < call.inputs.size(); ++i) {
+    if (joined.empty()) joined.push_back(channels);
+    joined.push_back(call.inputs[i].dims.at(3));
+    channels += joined.back();
+  }
+  LASSO_CHECK(x.size() == 4 && w.size() == 4 && op.groups > 0 && channels == w[1] * op.groups &&
                   w[0] % op.groups == 0 && w[2] == op.kernel_h && w[3] == op.kernel_w,
               ErrorCode::kInternal, "conv2d: x {} and weights {}", to_string(x), to_string(w));
   return {.batch = x[0],
           .height = x[1],
           .width = x[2],
-          .channels = x[3],
+          .channels = channels,
           .filters = w[0],
           .kernel_h = op.kernel_h,
           .kernel_w = op.kernel_w,
@@ -43,7 +53,8 @@ Conv2dProblem make_conv2d_problem(const Call& call) {
           .input = call.inputs[0].dtype,
           .output = op.output,
           .input_scheme = op.input,
-          .output_scheme = op.result};
+          .output_scheme = op.result,
+          .joined = std::move(joined)};
 }
 
 ConvTranspose2dProblem make_conv_transpose2d_problem(const Call& call) {

@@ -13,7 +13,8 @@
 namespace lasso::kernels {
 
 // graph::Conv2d of x [batch, height, width, channels] and W [filters, channels / groups, kernel_h,
-// kernel_w]. Inputs x, W, b?; W and b are packed. Types are those of graph::Conv2d.
+// kernel_w]. Inputs x, W, b?, and the other images that are joined; W and b are packed. Types are
+// those of graph::Conv2d.
 struct Conv2dProblem {
   std::int64_t batch = 1;
   std::int64_t height = 1;
@@ -33,6 +34,8 @@ struct Conv2dProblem {
   DType output = DType::kF32;
   graph::Affine input_scheme = {};   // of int8 weights
   graph::Affine output_scheme = {};  // of a uint8 result
+  // The channels of each of several images, together `channels`; empty: there is one image.
+  std::vector<std::int64_t> joined = {};
 
   std::int64_t out_h() const {
     const std::int64_t span = height + padding.top + padding.bottom - dilation.h * (kernel_h - 1);

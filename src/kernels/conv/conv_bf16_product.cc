@@ -46,6 +46,7 @@ template <CpuFeature kFeature>
 Offer offer_conv(const Conv2dProblem& p, const TargetInfo& target) {
   if (p.weights != DType::kBF16) return Offer::no("weights other than bfloat16");
   if (p.output != DType::kF32) return Offer::no("a result other than float32");
+  if (!p.joined.empty()) return Offer::no("several images");
   if (p.groups != 1) return Offer::no("groups of channels");
   if (p.dilation != 1) return Offer::no("a dilated window");
   const bf16::Product product = product_of(p, nullptr);

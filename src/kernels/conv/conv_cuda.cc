@@ -63,6 +63,7 @@ gpu::ProductProblem product(const Conv2dProblem& p, std::int64_t rows) {
 
 Offer offer_tile(const Conv2dProblem& p, const TargetInfo& target) {
   if (p.output != DType::kF32) return Offer::no("a result other than float32");
+  if (!p.joined.empty()) return Offer::no("several images");
   gpu::ProductProblem types = product(p, 1);
   types.input = p.input;
   Offer offer;

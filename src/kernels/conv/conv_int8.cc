@@ -75,6 +75,7 @@ class State final : public KernelState {
 template <CpuFeature kFeature>
 Offer offer(const Conv2dProblem& p, const TargetInfo& target) {
   if (p.weights != DType::kI8) return Offer::no("weights other than int8");
+  if (!p.joined.empty()) return Offer::no("several images");
   if (p.groups != 1) return Offer::no("groups of channels");
   const std::int64_t k = window_inputs(p);
   if (k == 0 || k > kInt8MostInputs) return Offer::no("sums of none, or over 65536");

@@ -1,6 +1,8 @@
 // Convolutions as products (cpu/product.h) that read the image where it lies: output pixels are
 // the rows of A, and a row's pieces are what the window covers. No patches are copied.
 #include <algorithm>
+#include <numeric>
+#include <span>
 #include <vector>
 
 #include "kernels/conv/conv.h"
@@ -13,7 +15,8 @@ namespace {
 
 // A window that never leaves the image covers, in each of its rows, kernel_w * channels numbers
 // that lie together: one piece. With padding, dilation or groups of channels each of its pixels is
-// a piece, and pixels outside are a row of zeros.
+// a piece, and pixels outside are a row of zeros. Of a pixel of several images, the pieces are as
+// long as the number that divides the channels of all.
 struct Pieces {
   int count = 0;
   std::int64_t depth = 0;
@@ -24,6 +27,13 @@ bool has_whole_rows(const Conv2dProblem& p) {
 }
 
 Pieces pieces_of(const Conv2dProblem& p) {
+  if (!p.joined.empty()) {
+    std::int64_t depth = 0;
+    for (const std::int64_t channels : p.joined) depth = std::gcd(depth, channels);
+    const std::int64_t count = depth == 0 ? kMaxSegments + 1 : p.channels / depth;
+    return {.count = static_cast<int>(std::min<std::int64_t>(count, kMaxSegments + 1)),
+            .depth = depth};
+  }
   if (has_whole_rows(p)) {
     return {.count = static_cast<int>(std::min<std::int64_t>(p.kernel_h, kMaxSegments + 1)),
             .depth = p.kernel_w * p.channels};
@@ -71,6 +81,19 @@ void pack(const Conv2dProblem& p, const std::vector<TensorView>& constants, std:
                  std::byte* product = packed + static_cast<std::size_t>(group) * product_bytes(p);
                  pack_panels(n, k, element, bias, reinterpret_cast<float*>(product));
                });
+}
+
+// Where the pieces of a pixel of several images begin, `stride` apart in `a`.
+void locate_joined(const State& s, std::span<const void* const> inputs, std::int64_t pixel,
+                   const float** a, int stride) {
+  for (std::size_t i = 0; i < s.problem.joined.size(); ++i) {
+    const std::int64_t channels = s.problem.joined[i];
+    const auto* x =
+        static_cast<const float*>(inputs[i == 0 ? 0 : graph::Conv2d::kFirstJoined + i - 1]);
+    for (std::int64_t c = 0; c < channels; c += s.pieces.depth, a += stride) {
+      *a = x + pixel * channels + c;
+    }
+  }
 }
 
 // Where the pieces of output pixel (b, top, left) begin, `stride` apart in `a`; x begins at the
@@ -121,9 +144,15 @@ void run(const KernelState& state, const KernelArgs& args) {
                       [&](std::int64_t first, int count, ProductRows& rows) {
                         for (int r = 0; r < count; ++r) {
                           const std::int64_t pixel = first + r;
-                          locate_pieces(s, channels, pixel / (out_h * out_w),
-                                        p.top(pixel / out_w % out_h), p.left(pixel % out_w),
-                                        rows.a + r, count);
+                          const std::int64_t image = pixel / (out_h * out_w);
+                          const std::int64_t top = p.top(pixel / out_w % out_h);
+                          const std::int64_t left = p.left(pixel % out_w);
+                          if (p.joined.empty()) {
+                            locate_pieces(s, channels, image, top, left, rows.a + r, count);
+                          } else {
+                            locate_joined(s, args.inputs, (image * p.height + top) * p.width + left,
+                                          rows.a + r, count);
+                          }
                           rows.y[r] = filters + pixel * p.filters;
                         }
                       });

@@ -1,5 +1,6 @@
 // The specification of the convolutions: plain fp32 loops.
 #include <algorithm>
+#include <cstring>
 #include <vector>
 
 #include "core/threads.h"
@@ -147,10 +148,37 @@ void run_transpose(const ConvTranspose2dProblem& p, const KernelArgs& args) {
   });
 }
 
-Offer offer(const Conv2dProblem& p, const TargetInfo& /*target*/) {
+// Several images are joined in the workspace.
+std::size_t joined_bytes(const Conv2dProblem& p) {
+  if (p.joined.empty()) return 0;
+  return static_cast<std::size_t>(p.batch * p.height * p.width * p.channels) * size_of(p.input);
+}
+
+void join(const Conv2dProblem& p, const KernelArgs& args) {
+  const auto size = static_cast<std::int64_t>(size_of(p.input));
+  std::int64_t first = 0;
+  for (std::size_t i = 0; i < p.joined.size(); ++i) {
+    const auto* x = static_cast<const std::byte*>(
+        args.inputs[i == 0 ? 0 : graph::Conv2d::kFirstJoined + i - 1]);
+    const std::int64_t bytes = p.joined[i] * size;
+    for (std::int64_t pixel = 0; pixel < p.batch * p.height * p.width; ++pixel) {
+      std::memcpy(args.workspace + (pixel * p.channels + first) * size, x + pixel * bytes,
+                  static_cast<std::size_t>(bytes));
+    }
+    first += p.joined[i];
+  }
+}
+
+Offer offer_of_one(const Conv2dProblem& p) {
   if (is_half(p.weights)) return conv_half_reference::offer(p);
   if (p.weights == DType::kI8) return conv_int8_reference::offer(p);
   return offer_conv(p);
+}
+
+Offer offer(const Conv2dProblem& p, const TargetInfo& /*target*/) {
+  Offer offer = offer_of_one(p);
+  offer.workspace_bytes = joined_bytes(p);
+  return offer;
 }
 
 void pack(const Conv2dProblem& p, const std::vector<TensorView>& constants, std::byte* packed) {
@@ -160,6 +188,13 @@ void pack(const Conv2dProblem& p, const std::vector<TensorView>& constants, std:
 }
 
 void run_one(const Conv2dProblem& p, const KernelArgs& args) {
+  if (!p.joined.empty()) {
+    join(p, args);
+    Conv2dProblem one = p;
+    one.joined.clear();
+    const void* const image = args.workspace;
+    return run_one(one, {{&image, 1}, args.outputs, args.packed, nullptr, args.stream});
+  }
   if (is_half(p.weights)) return conv_half_reference::run(p, args);
   if (p.weights == DType::kI8) return conv_int8_reference::run(p, args);
   run_conv(p, args);

@@ -32,6 +32,19 @@ void expect(Case<Problem>& c, const Sum& sum, std::int64_t k) {
       test::activation_tolerance(c.problem.activation, test::sum_tolerance(k, sum.magnitudes), y));
 }
 
+// The image, or the several that are joined to it, as the inputs of a call.
+std::vector<std::vector<float>> images_of(const Conv2dProblem& p, const std::vector<float>& x) {
+  if (p.joined.empty()) return {x};
+  std::vector<std::vector<float>> images(p.joined.size());
+  for (std::size_t at = 0; at < x.size();) {
+    for (std::size_t i = 0; i < images.size(); ++i) {
+      for (std::int64_t c = 0; c < p.joined[i]; ++c) images[i].push_back(x[at++]);
+    }
+  }
+  images.insert(images.begin() + 1, graph::Conv2d::kFirstJoined - 1, {});
+  return images;
+}
+
 void check_conv(const Conv2dProblem& p, test::Ran& ran, DType dtype = DType::kF32) {
   test::Random random(static_cast<std::uint64_t>(p.height * 7919 + p.channels * 31 + p.filters));
   const auto x = random.vector(p.batch * p.height * p.width * p.channels);
@@ -47,7 +60,7 @@ void check_conv(const Conv2dProblem& p, test::Ran& ran, DType dtype = DType::kF3
   c.name = to_string(Dims{p.batch, p.height, p.width, p.channels}) + " by " +
            to_string(Dims{p.filters, p.kernel_h, p.kernel_w});
   c.problem = p;
-  c.inputs = {x};
+  c.inputs = images_of(p, x);
   c.constants = {{dtype,
                   {p.filters, p.group_channels(), p.kernel_h, p.kernel_w},
                   bits.empty() ? static_cast<const void*>(w.data()) : bits.data()},
@@ -91,6 +104,22 @@ void check_conv(const Conv2dProblem& p, test::Ran& ran, DType dtype = DType::kF3
     c.tolerance.assign(c.tolerance.size(), kTransforms * largest);
   }
   test::check_case(transforms, c, ran);
+}
+
+TEST(Conv2d, SeveralImagesAreReadAsOne) {
+  test::Ran ran;
+  for (const std::vector<std::int64_t>& joined :
+       std::vector<std::vector<std::int64_t>>{{16, 16}, {8, 24, 4}, {3, 5}, {1, 1, 1, 1}}) {
+    Conv2dProblem p{.batch = 2, .height = 5, .width = 7, .channels = 0, .filters = 21};
+    for (const std::int64_t channels : joined) p.channels += channels;
+    p.bias = true;
+    p.activation = Activation::kSilu;
+    p.joined = joined;
+    check_conv(p, ran);
+    p.stride = {2, 3};
+    check_conv(p, ran);
+  }
+  EXPECT_EQ(ran.at("product.avx2"), 16);
 }
 
 TEST(Conv2d, EveryKernelAgreesWithDoublePrecision) {
