@@ -70,6 +70,13 @@ inline double activation_tolerance(graph::Activation activation, double x_tolera
   return 1.13 * x_tolerance + 4e-7 * std::max(1.0, std::abs(y));
 }
 
+// What activation(x) may be off by where its result is rounded to bfloat16 or uint8.
+inline double narrow_activation_tolerance(graph::Activation activation, double x) {
+  if (activation == graph::Activation::kGelu) return 2.1e-6 * std::max(1.0, std::abs(x));
+  if (activation == graph::Activation::kSilu) return 8e-5 * std::abs(activate(activation, x));
+  return 0.0;
+}
+
 // A sum of k products in any order: each of the k roundings is at most epsilon/2 of the sum of
 // magnitudes; they are independent enough for 3 + sqrt(k) of them to bound the error. The
 // magnitudes include the bias.

@@ -1,4 +1,5 @@
-// Every kernel of the lists on Segment Anything's convolutions, and on those of channels apart.
+// Every kernel of the lists on Segment Anything's convolutions, on YOLOv7's in all precisions, and
+// on those of channels apart.
 #include "kernels/conv/conv.h"
 #include "kernels/kernel_bench.h"
 
@@ -13,8 +14,14 @@ std::size_t size(std::int64_t count) { return static_cast<std::size_t>(count); }
 // The instructions whose rate bounds a kernel of the problem.
 template <typename Problem>
 MultiplyAdd instructions(const Problem& p, const TargetInfo& target) {
-  const bool bf16 = p.weights == DType::kBF16 && target.features.has(CpuFeature::kAvx512Bf16);
-  return bf16 ? MultiplyAdd::kBf16Avx512 : fp32_multiply_add(target.features);
+  const CpuFeatures features = target.features;
+  if (p.weights == DType::kBF16 && features.has(CpuFeature::kAvx512Bf16)) {
+    return MultiplyAdd::kBf16Avx512;
+  }
+  if (p.weights == DType::kI8 && features.has(CpuFeature::kAvx512Vnni)) {
+    return MultiplyAdd::kInt8Avx512;
+  }
+  return fp32_multiply_add(features);
 }
 
 template <typename Problem>
@@ -101,6 +108,26 @@ const int kRegistered = [] {
         .stride = 2}},
       {"mask_1x1", {.height = 64, .width = 64, .channels = 16, .filters = 256}},
   };
+  const auto layer = [](std::int64_t size, std::int64_t channels, std::int64_t filters,
+                        std::int64_t kernel, std::int64_t stride = 1) -> Conv2dProblem {
+    return {.height = size,
+            .width = size,
+            .channels = channels,
+            .filters = filters,
+            .kernel_h = kernel,
+            .kernel_w = kernel,
+            .stride = stride,
+            .padding = kernel / 2,
+            .bias = true,
+            .activation = Activation::kSilu};
+  };
+  const std::pair<const char*, Conv2dProblem> yolov7[] = {
+      {"3x3_640x3_32", layer(640, 3, 32, 3)},       {"3x3_2_640x32_64", layer(640, 32, 64, 3, 2)},
+      {"3x3_160x64_64", layer(160, 64, 64, 3)},     {"3x3_80x128_128", layer(80, 128, 128, 3)},
+      {"3x3_40x256_256", layer(40, 256, 256, 3)},   {"3x3_20x512_512", layer(20, 512, 512, 3)},
+      {"1x1_160x128_64", layer(160, 128, 64, 1)},   {"1x1_80x512_512", layer(80, 512, 512, 1)},
+      {"1x1_20x1024_512", layer(20, 1024, 512, 1)},
+  };
   const auto grouped = [](std::int64_t size, std::int64_t channels, std::int64_t groups,
                           std::int64_t kernel, std::int64_t stride = 1) -> Conv2dProblem {
     return {.height = size,
@@ -124,6 +151,17 @@ const int kRegistered = [] {
       {"groups_16_40x128", grouped(40, 128, 16, 3)},
       {"groups_32_40x128", grouped(40, 128, 32, 3)},
   };
+  for (const auto& [title, p] : yolov7) {
+    add(std::string("yolov7/") + title, conv2d_kernels(), bench_conv<Conv2dProblem>, p);
+    Conv2dProblem bf16 = p;
+    bf16.weights = bf16.input = bf16.output = DType::kBF16;
+    add(std::string("yolov7_bf16/") + title, conv2d_kernels(), bench_conv<Conv2dProblem>, bf16);
+    Conv2dProblem int8 = p;
+    int8.weights = DType::kI8;
+    int8.input = int8.output = DType::kU8;
+    int8.input_scheme = int8.output_scheme = {0.05F, 6};
+    add(std::string("yolov7_int8/") + title, conv2d_kernels(), bench_conv<Conv2dProblem>, int8);
+  }
   for (const auto& [title, p] : groups) {
     add(std::string("conv/") + title, conv2d_kernels(), bench_conv<Conv2dProblem>, p);
   }

@@ -98,8 +98,8 @@ void check(Conv2dProblem p, test::Ran& ran, bool extreme = false) {
     c.expected.push_back(y);
     c.tolerance.push_back(test::activation_tolerance(p.activation, tolerance, y));
     // Of results that are rounded to fewer bits, activations may be approximations.
-    if (p.output != DType::kF32 && p.activation != Activation::kNone) {
-      c.tolerance.back() += 2.1e-6 * std::max(1.0, std::abs(product + bias));
+    if (p.output != DType::kF32) {
+      c.tolerance.back() += test::narrow_activation_tolerance(p.activation, product + bias);
     }
   }
   test::check_case(conv2d_kernels(), c, ran);

@@ -112,19 +112,24 @@ void copy_band(const Windows& w, std::int64_t image, std::int64_t begin, std::in
 inline void gather_windows(const Windows& w, std::int64_t begin, std::int64_t end,
                            const std::byte* band, std::byte* out) {
   constexpr std::int64_t kVector = 32;
-  const std::int64_t bytes = w.needs.element_bytes;
-  const std::int64_t piece_bytes = w.source_depth * bytes;
+  const std::int64_t size = w.needs.element_bytes;
+  const std::int64_t piece_bytes = w.source_depth * size;
+  const std::int64_t window_bytes = w.depth * size;
+  const std::int64_t step = w.source_pixel_step * size;
+  const std::int64_t pixels = w.line_pixels;
+  const std::int64_t* offsets = w.source_offsets.data();
+  const std::size_t pieces = w.source_offsets.size();
   for (std::int64_t line = begin; line < end; ++line) {
-    const std::byte* pixel = band + (line - begin) * w.source_line_step * bytes;
-    for (std::int64_t j = 0; j < w.line_pixels; ++j, pixel += w.source_pixel_step * bytes) {
+    const std::byte* pixel = band + (line - begin) * w.source_line_step * size;
+    for (std::int64_t j = 0; j < pixels; ++j, pixel += step) {
       std::byte* to = out;
-      for (const std::int64_t offset : w.source_offsets) {
-        const std::byte* from = pixel + offset * bytes;
-        for (std::int64_t i = 0; i < piece_bytes; i += kVector)
+      for (std::size_t piece = 0; piece < pieces; ++piece, to += piece_bytes) {
+        const std::byte* from = pixel + offsets[piece] * size;
+        for (std::int64_t i = 0; i < piece_bytes; i += kVector) {
           std::memcpy(to + i, from + i, kVector);
-        to += piece_bytes;
+        }
       }
-      out += w.depth * bytes;
+      out += window_bytes;
       while (to < out) *to++ = std::byte{0};
     }
   }

@@ -142,15 +142,27 @@ __attribute__((always_inline)) inline void store_first(T* p, std::int64_t count,
   std::memcpy(p, values, static_cast<std::size_t>(count) * sizeof(T));
 }
 
-// quant::quantize() with the reciprocal of the scheme's scale: what is outside goes to the nearest
-// end before it is rounded, which changes nothing, and NaN to the lower one.
+// quant::quantize(): what is outside goes to the nearest end before it is rounded, which changes
+// nothing, and NaN to the lower one.
 template <typename V>
-void store_affine(std::uint8_t* p, typename V::F x, float inverse, int zero) {
-  const auto low = V::set1(static_cast<float>(-zero));
-  const auto high = V::set1(static_cast<float>(255 - zero));
-  const auto scaled = V::max(V::mul(x, V::set1(inverse)), low);
-  Narrow<V>::store_u8(p, V::min(scaled, high), zero);
-}
+class AffineRounding {
+ public:
+  // The reciprocal of the scheme's scale, and its zero.
+  AffineRounding(float inverse, int zero)
+      : inverse_(V::set1(inverse)),
+        low_(V::set1(static_cast<float>(-zero))),
+        high_(V::set1(static_cast<float>(255 - zero))),
+        zero_(zero) {}
+  void store(std::uint8_t* p, typename V::F x) const {
+    Narrow<V>::store_u8(p, V::min(V::max(V::mul(x, inverse_), low_), high_), zero_);
+  }
+
+ private:
+  typename V::F inverse_;
+  typename V::F low_;
+  typename V::F high_;
+  int zero_;
+};
 
 template <typename V>
 void round_row(const float* x, std::int64_t count, std::uint16_t* y) {

@@ -12,6 +12,9 @@ namespace lasso::kernels {
 
 namespace {  // NOLINT(google-build-namespaces): see above
 
+// Numbers of magnitude below 2^22 are rounded to integers where they are added to it.
+inline constexpr float kRounding = 12582912.0F;
+
 // The first `count` lanes of eight, as a mask.
 inline __m256i first_lanes(std::int64_t count) {
   const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
@@ -67,6 +70,11 @@ struct Avx2 {
   static F exp2_integer(F n) {
     const __m256i bits = _mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127));
     return _mm256_castsi256_ps(_mm256_slli_epi32(bits, 23));
+  }
+  // x 2^n, where n is the integer that was added to kRounding to give `sum`; of normal numbers.
+  static F times_exp2(F x, F sum) {
+    const __m256i n = _mm256_slli_epi32(_mm256_castps_si256(sum), 23);
+    return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(x), n));
   }
   static float sum(F a) {
     __m128 half = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
@@ -127,6 +135,10 @@ struct Avx512 {
     const __m512i bits =
         _mm512_add_epi32(_mm512_maskz_cvtps_epi32(kAll, n), _mm512_set1_epi32(127));
     return _mm512_castsi512_ps(_mm512_maskz_slli_epi32(kAll, bits, 23));
+  }
+  static F times_exp2(F x, F sum) {
+    const __m512i n = _mm512_maskz_slli_epi32(kAll, _mm512_castps_si512(sum), 23);
+    return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(x), n));
   }
   static float sum(F a) {
     const __m256 high = _mm256_castpd_ps(_mm512_maskz_extractf64x4_pd(0xF, _mm512_castps_pd(a), 1));

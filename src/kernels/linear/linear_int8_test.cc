@@ -81,9 +81,8 @@ void check(LinearProblem p, test::Ran& ran, bool extreme = false) {
       double tolerance = 2 * kEpsilon * (std::abs(product) + std::abs(bias)) + 1e-30;
       double y = test::activate(p.activation, product + bias);
       tolerance = test::activation_tolerance(p.activation, tolerance, y);
-      // Of results that are rounded to fewer bits, GELU may be an approximation.
-      if (p.activation == Activation::kGelu && p.output != DType::kF32) {
-        tolerance += 2.1e-6 * std::max(1.0, std::abs(product + bias));
+      if (p.output != DType::kF32) {
+        tolerance += test::narrow_activation_tolerance(p.activation, product + bias);
       }
       if (p.residual) {
         y += static_cast<double>(data.residual[static_cast<std::size_t>(m * p.n + n)]);
