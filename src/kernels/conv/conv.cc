@@ -85,7 +85,7 @@ const std::vector<Kernel<Conv2dProblem>>& conv2d_kernels() {
                                                        kConv2dWinogradAvx2,
                                                        kConv2dProductAvx512,
                                                        kConv2dProductAvx2,
-                                                       kConv2dBf16Product,
+                                                       kConv2dBf16Windows,
                                                        kConv2dBf16WidenedAvx512,
                                                        kConv2dBf16WidenedAvx2,
                                                        kConv2dInt8Avx512Vnni,

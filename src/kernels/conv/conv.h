@@ -103,7 +103,7 @@ extern const Kernel<Conv2dProblem> kConv2dWinogradAvx512;
 extern const Kernel<Conv2dProblem> kConv2dWinogradAvx2;
 extern const Kernel<Conv2dProblem> kConv2dProductAvx512;
 extern const Kernel<Conv2dProblem> kConv2dProductAvx2;
-extern const Kernel<Conv2dProblem> kConv2dBf16Product;
+extern const Kernel<Conv2dProblem> kConv2dBf16Windows;
 extern const Kernel<Conv2dProblem> kConv2dBf16WidenedAvx512;
 extern const Kernel<Conv2dProblem> kConv2dBf16WidenedAvx2;
 extern const Kernel<Conv2dProblem> kConv2dInt8Avx512Vnni;

@@ -1,5 +1,5 @@
-// Convolutions as products in bfloat16 (cpu/bf16_arithmetic.h): output pixels are the rows of A.
-// What a window covers is copied, a few pixels at a time, since VDPBF16PS reads A in pairs.
+// Convolutions as products of bfloat16 matrices (cpu/bf16_arithmetic.h): output pixels are the rows
+// of A. What a window covers is copied, a few pixels at a time.
 #include <algorithm>
 #include <cstring>
 #include <string>
@@ -39,28 +39,20 @@ bf16::Product product_of(const Conv2dProblem& p, const std::byte* packed) {
           .n = p.filters,
           .k = p.kernel_h * p.kernel_w * p.channels,
           .packed = packed,
+          .bf16_output = p.output == DType::kBF16,
           .activation = p.activation};
 }
 
 template <CpuFeature kFeature>
 Offer offer_conv(const Conv2dProblem& p, const TargetInfo& target) {
   if (p.weights != DType::kBF16) return Offer::no("weights other than bfloat16");
-  if (p.output != DType::kF32) return Offer::no("a result other than float32");
   if (!p.joined.empty()) return Offer::no("several images");
   if (p.groups != 1) return Offer::no("groups of channels");
   if (p.dilation != 1) return Offer::no("a dilated window");
   const bf16::Product product = product_of(p, nullptr);
   Offer offer = offer_product<kFeature>(product, target);
-  offer.packed_bytes = bf16::packed_bytes(product.n, product.k);
-  offer.packed_layout = "k = (kh, kw, c): " + std::string(bf16::kPanelLayout);
+  offer_bf16_filters(p, offer);
   return offer;
-}
-
-void pack_conv(const Conv2dProblem& p, const std::vector<TensorView>& constants,
-               std::byte* packed) {
-  pack_filters(p, constants,
-               [&](std::int64_t /*group*/, std::int64_t n, std::int64_t k, const auto& element,
-                   const float* bias) { bf16::pack_panels(n, k, element, bias, packed); });
 }
 
 // The window of output pixel (b, top, left): the part of each of its rows that lies in the image,
@@ -98,9 +90,9 @@ void run_conv(const KernelState& state, const KernelArgs& args) {
     }
     return rows;
   };
-  auto* y = static_cast<float*>(args.outputs[0]);
+  const std::int64_t pixel_bytes = p.filters * static_cast<std::int64_t>(size_of(p.output));
   const auto locate = [&](std::int64_t /*w*/, std::int64_t pixel) -> bf16::ProductRow {
-    return {y + pixel * p.filters};
+    return {static_cast<std::byte*>(args.outputs[0]) + pixel * pixel_bytes};
   };
   bf16::run_product(arithmetic, product, s.target.threads, args.workspace, gather, locate);
 }
@@ -166,7 +158,7 @@ constexpr Kernel<Conv2dProblem> conv_kernel(std::string_view name) {
       .name = name,
       .needs = {.features = kFeature},
       .offer = offer_conv<kFeature>,
-      .pack = pack_conv,
+      .pack = pack_bf16_filters,
       .create = create_problem_state<Conv2dProblem>,
       .run = run_conv<kFeature>,
   };
@@ -186,7 +178,6 @@ constexpr Kernel<ConvTranspose2dProblem> transpose_kernel(std::string_view name)
 
 }  // namespace
 
-const Kernel<Conv2dProblem> kConv2dBf16Product = conv_kernel<CpuFeature::kAvx512Bf16>("product");
 const Kernel<Conv2dProblem> kConv2dBf16WidenedAvx512 = conv_kernel<CpuFeature::kAvx512>("widened");
 const Kernel<Conv2dProblem> kConv2dBf16WidenedAvx2 = conv_kernel<CpuFeature::kAvx2>("widened");
 const Kernel<ConvTranspose2dProblem> kConvTranspose2dBf16Product =

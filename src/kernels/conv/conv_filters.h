@@ -5,10 +5,12 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "kernels/conv/conv.h"
 #include "kernels/cpu/constant.h"
+#include "kernels/cpu/product_bf16.h"
 
 namespace lasso::kernels {
 
@@ -32,6 +34,18 @@ void pack_filters(const Conv2dProblem& p, const std::vector<TensorView>& constan
     };
     pack(group, p.group_filters(), area * channels, element, bias.data() + first);
   }
+}
+
+// The filters of one group as kernels in bfloat16 read them.
+inline void offer_bf16_filters(const Conv2dProblem& p, Offer& offer) {
+  offer.packed_bytes = bf16::packed_bytes(p.filters, p.kernel_h * p.kernel_w * p.channels);
+  offer.packed_layout = "k = (kh, kw, c): " + std::string(bf16::kPanelLayout);
+}
+inline void pack_bf16_filters(const Conv2dProblem& p, const std::vector<TensorView>& constants,
+                              std::byte* packed) {
+  pack_filters(p, constants,
+               [&](std::int64_t /*group*/, std::int64_t n, std::int64_t k, const auto& element,
+                   const float* bias) { bf16::pack_panels(n, k, element, bias, packed); });
 }
 
 // The transposed convolution is `stride` products, one for each row u of the kernel: row (i, j) of

@@ -62,12 +62,14 @@ void check_conv(Conv2dProblem p, test::Ran& ran) {
   const Rounded w(p.weights,
                   random.vector(p.filters * p.group_channels() * p.kernel_h * p.kernel_w));
   const auto bias = random.vector(p.filters);
-  for (const DType input : {DType::kF32, p.weights}) {
+  for (const auto& [input, output] :
+       {std::pair{DType::kF32, DType::kF32}, {DType::kF32, p.weights}, {p.weights, p.weights}}) {
     Case<Conv2dProblem> c;
     p.input = input;
+    c.output = p.output = output;
     c.name = to_string(Dims{p.batch, p.height, p.width, p.channels}) + " by " +
-             to_string(Dims{p.filters, p.kernel_h, p.kernel_w}) + " of " +
-             std::string(to_string(input));
+             to_string(Dims{p.filters, p.kernel_h, p.kernel_w}) + ", " +
+             std::string(to_string(input)) + " to " + std::string(to_string(p.output));
     c.problem = p;
     set_input(c, x);
     const std::int64_t channels = p.group_channels();
@@ -164,8 +166,12 @@ TEST(Conv2dHalf, EveryKernelAgreesWithDoublePrecision) {
   check_conv(conv({1, 9, 12, 3, 5, 5, 7, 1, 0}, true, Activation::kNone), ran);
   check_conv(conv({1, 3, 2, 5, 7, 3, 3, 1, 4}, true, Activation::kNone), ran);
   check_conv(conv({2, 1, 1, 8, 8, 3, 3, 1, 1}, true, Activation::kNone), ran);
-  // More rows than a block of the product has.
+  // More rows than a block of the product has, and pixels than a tile: some in the image as they
+  // are, and some with padding.
   check_conv(conv({1, 20, 21, 40, 66, 3, 3, 1, 1}, true, Activation::kNone), ran);
+  check_conv(conv({1, 30, 29, 40, 66, 1, 1, 1, 0}, true, Activation::kSilu), ran);
+  check_conv(conv({1, 15, 17, 8, 34, 2, 2, 2, 0}, true, Activation::kSilu), ran);
+  check_conv(conv({1, 33, 34, 3, 32, 3, 3, 2, 1}, true, Activation::kSilu), ran);
   test::expect_all_ran(conv2d_kernels(), {.weights = DType::kBF16}, ran);
 }
 

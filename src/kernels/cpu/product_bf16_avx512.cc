@@ -1,6 +1,8 @@
 // Twelve rows and two vectors: 24 accumulators of 32 registers.
 #include <immintrin.h>
 
+#include <cstring>
+
 #include "kernels/cpu/product_bf16_isa.h"
 #include "kernels/cpu/simd.h"
 #include "kernels/cpu/transpose.h"
@@ -73,31 +75,49 @@ __m512 short_gelu(__m512 x) {
   return V::fnma(z, tail, V::max(x, V::zero()));
 }
 
-template <Activation kActivation, bool kBf16Output>
-__m512 activate(__m512 x) {
-  if constexpr (kBf16Output && kActivation == Activation::kGelu) return short_gelu(x);
-  return vector_activate<Avx512, kActivation>(x);
+template <Activation kActivation, bool kBf16Output, int kCount>
+void activate(__m512 (&y)[kCount]) {
+  if constexpr (kBf16Output && kActivation == Activation::kSilu) {
+    vector_silu_narrow<Avx512>(y);
+  } else {
+    for (__m512& x : y) {
+      x = kBf16Output && kActivation == Activation::kGelu ? short_gelu(x)
+                                                          : vector_activate<Avx512, kActivation>(x);
+    }
+  }
 }
 
 // y = activation(sums + b) + r for the tile's rows and the columns from `column` on; `sums` has
 // rows of kPanel.
 template <Activation kActivation, bool kBf16Output>
 void finish(const Tile& t, const float* sums, int column, int vectors) {
+  constexpr int kTogether = 6;  // rows, of which the last one stands for those beyond
   for (int v = 0; v < vectors; ++v) {
     const int c = column + v * kWidth;
     if (c >= t.columns) return;
     const __mmask16 mask = Avx512::first(t.columns - c);
     const __m512 bias = Avx512::load(t.bias + c);
-    for (int r = 0; r < t.rows; ++r) {
-      __m512 y = activate<kActivation, kBf16Output>(
-          Avx512::add(Avx512::load(sums + r * kPanel + c), bias));
-      if (t.has_residual) y = Avx512::add(y, Avx512::load(t.residual[r] + c, mask));
-      if constexpr (kBf16Output) {
-        const __m256bh rounded = _mm512_cvtneps_pbh(y);
-        _mm256_mask_storeu_epi16(static_cast<std::uint16_t*>(t.y[r]) + c, mask,
-                                 reinterpret_cast<const __m256i&>(rounded));
-      } else {
-        Avx512::store(static_cast<float*>(t.y[r]) + c, mask, y);
+    for (int first = 0; first < t.rows; first += kTogether) {
+      int rows[kTogether];
+      __m512 y[kTogether];
+#pragma GCC unroll 8
+      for (int i = 0; i < kTogether; ++i) {
+        rows[i] = first + i < t.rows ? first + i : t.rows - 1;
+        y[i] = Avx512::add(Avx512::load(sums + rows[i] * kPanel + c), bias);
+      }
+      activate<kActivation, kBf16Output>(y);
+      for (int i = 0; t.has_residual && i < kTogether; ++i) {
+        y[i] = Avx512::add(y[i], Avx512::load(t.residual[rows[i]] + c, mask));
+      }
+#pragma GCC unroll 8
+      for (int i = 0; i < kTogether; ++i) {
+        if constexpr (kBf16Output) {
+          const __m256bh rounded = _mm512_cvtneps_pbh(y[i]);
+          _mm256_mask_storeu_epi16(static_cast<std::uint16_t*>(t.y[rows[i]]) + c, mask,
+                                   reinterpret_cast<const __m256i&>(rounded));
+        } else {
+          Avx512::store(static_cast<float*>(t.y[rows[i]]) + c, mask, y[i]);
+        }
       }
     }
   }
@@ -203,8 +223,54 @@ void run_up_to(const Tile& t) {
   }
 }
 
+template <int kRows>
+void run_windows(const WindowTile& t) {
+  if (t.tile.rows != kRows) {
+    if constexpr (kRows > 1) run_windows<kRows - 1>(t);
+    return;
+  }
+  constexpr int kVectors = kWindowStrip / kWidth;
+  __m512 acc[kRows][kVectors];
+#pragma GCC unroll 16
+  for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 4
+    for (int v = 0; v < kVectors; ++v) acc[r][v] = Avx512::zero();
+  }
+  // A pointer for three rows: more would not fit into the registers.
+  constexpr int kPointers = (kRows + 2) / 3;
+  const std::uint16_t* x[kPointers];
+#pragma GCC unroll 4
+  for (int i = 0; i < kPointers; ++i) x[i] = t.x + 3 * i * t.stride;
+  const std::int64_t stride = t.stride;
+  const auto* w = reinterpret_cast<const float*>(t.tile.weights);
+  for (int piece = 0; piece < t.pieces; ++piece) {
+    const std::int64_t begin = t.offsets[piece];
+    const std::int64_t end = begin + 2 * t.pairs;
+    for (std::int64_t k = begin; k < end; k += 2, w += kPanel) {
+      __m512bh b[kVectors];
+#pragma GCC unroll 4
+      for (int v = 0; v < kVectors; ++v) b[v] = as_pairs(Avx512::load(w + v * kWidth));
+#pragma GCC unroll 16
+      for (int r = 0; r < kRows; ++r) {
+        std::int32_t two = 0;
+        std::memcpy(&two, x[r / 3] + (r % 3) * stride + k, sizeof(two));
+        const __m512bh pair = as_pairs(_mm512_castsi512_ps(_mm512_set1_epi32(two)));
+#pragma GCC unroll 4
+        for (int v = 0; v < kVectors; ++v) acc[r][v] = _mm512_dpbf16_ps(acc[r][v], pair, b[v]);
+      }
+    }
+  }
+  alignas(64) float sums[kRows * kPanel];
+#pragma GCC unroll 16
+  for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 4
+    for (int v = 0; v < kVectors; ++v) Avx512::store(sums + r * kPanel + v * kWidth, acc[r][v]);
+  }
+  finish(t.tile, sums, 0, kVectors);
+}
+
 }  // namespace
 
-const Entry kAvx512Bf16{pack_rows, round, run_up_to<kMaxTileRows>};
+const Entry kAvx512Bf16{pack_rows, round, run_up_to<kMaxTileRows>, run_windows<kMaxTileRows>};
 
 }  // namespace lasso::kernels::bf16

@@ -34,12 +34,27 @@ struct Tile {
   std::int64_t ahead_size = 0;
 };
 
+// Columns of a tile whose rows of A are read where they lie.
+constexpr std::int64_t kWindowStrip = 32;
+
+// A tile of no more columns than a strip, at which y, W and the bias begin. Rows of A are `stride`
+// apart, and come in pieces of `pairs` each, which begin at `offsets` from where a row does.
+struct WindowTile {
+  Tile tile;  // without `a`, its pairs, a residual, and what lies ahead
+  const std::uint16_t* x = nullptr;
+  std::int64_t stride = 0;
+  std::int64_t pairs = 0;
+  int pieces = 1;
+  const std::int64_t* offsets = nullptr;
+};
+
 struct Entry {
   // x [rows, k] as [pairs, rows, 2], the last pair filled up with zero where k is odd.
   void (*pack_rows)(const std::uint16_t* x, int rows, std::int64_t k, std::uint16_t* out);
   // To the nearest, ties to even.
   void (*round)(const float* x, std::int64_t count, std::uint16_t* out);
   void (*run)(const Tile& tile);
+  void (*run_windows)(const WindowTile& tile);
 };
 extern const Entry kAvx512Bf16;
 
