@@ -51,8 +51,7 @@ void run(const KernelState& state, const KernelArgs& args) {
   const std::int64_t k = p.kernel_h * p.kernel_w * p.channels;
   const auto* weights = reinterpret_cast<const std::uint16_t*>(args.packed);
   const auto* bias = reinterpret_cast<const float*>(weights + bf16::panel_elements(p.filters, k));
-  const void* x = args.inputs[0];
-  const auto copy = [&](std::int64_t at, std::int64_t count, std::byte* out) {
+  const auto copy = [&](const void* x, std::int64_t at, std::int64_t count, std::byte* out) {
     if (p.input == DType::kBF16) {
       std::memcpy(out, static_cast<const std::uint16_t*>(x) + at,
                   static_cast<std::size_t>(count) * sizeof(std::uint16_t));
@@ -66,7 +65,7 @@ void run(const KernelState& state, const KernelArgs& args) {
   };
   auto* y = static_cast<std::byte*>(args.outputs[0]);
   const auto size = static_cast<std::int64_t>(size_of(p.output));
-  run_windows(windows, x, args.workspace, copy, fill, [&](std::int64_t column, const auto& tiles) {
+  run_windows(windows, args, copy, fill, [&](std::int64_t column, const auto& tiles) {
     bf16::WindowTile t;
     t.tile.columns = static_cast<int>(std::min(bf16::kWindowStrip, p.filters - column));
     t.tile.weights =

@@ -45,6 +45,29 @@ void set_input(Case<Problem>& c, const Rounded& x) {
   c.byte_inputs[0] = test::bytes_of(x.bits);
 }
 
+// x divided into the images that are joined to it.
+void set_joined(Case<Conv2dProblem>& c, const Rounded& x) {
+  const Conv2dProblem& p = c.problem;
+  c.inputs.resize(graph::Conv2d::kFirstJoined + p.joined.size() - 1);
+  c.byte_inputs.clear();
+  std::int64_t first = 0;
+  for (std::size_t i = 0; i < p.joined.size(); first += p.joined[i], ++i) {
+    std::vector<float> exact;
+    std::vector<std::uint16_t> bits;
+    for (std::int64_t at = first; at < p.batch * p.height * p.width * p.channels;
+         at += p.channels) {
+      exact.insert(exact.end(), x.exact.begin() + at, x.exact.begin() + at + p.joined[i]);
+      bits.insert(bits.end(), x.bits.begin() + at, x.bits.begin() + at + p.joined[i]);
+    }
+    const std::size_t index = i == 0 ? 0 : graph::Conv2d::kFirstJoined + i - 1;
+    if (p.input == DType::kF32) {
+      c.inputs[index] = exact;
+    } else {
+      c.byte_inputs[index] = test::bytes_of(bits);
+    }
+  }
+}
+
 // The sums are as exact as float32's. The activation of a result that is rounded may be off by an
 // eighth of that rounding before.
 template <typename Problem>
@@ -72,6 +95,7 @@ void check_conv(Conv2dProblem p, test::Ran& ran) {
              std::string(to_string(input)) + " to " + std::string(to_string(p.output));
     c.problem = p;
     set_input(c, x);
+    if (!p.joined.empty()) set_joined(c, x);
     const std::int64_t channels = p.group_channels();
     c.constants = {{DType::kF32, {p.filters, channels, p.kernel_h, p.kernel_w}, w.exact.data()},
                    p.bias ? TensorView{DType::kF32, {p.filters}, bias.data()} : TensorView{}};
@@ -173,6 +197,21 @@ TEST(Conv2dHalf, EveryKernelAgreesWithDoublePrecision) {
   check_conv(conv({1, 15, 17, 8, 34, 2, 2, 2, 0}, true, Activation::kSilu), ran);
   check_conv(conv({1, 33, 34, 3, 32, 3, 3, 2, 1}, true, Activation::kSilu), ran);
   test::expect_all_ran(conv2d_kernels(), {.weights = DType::kBF16}, ran);
+}
+
+TEST(Conv2dHalf, SeveralImagesAreReadAsOne) {
+  test::Ran ran;
+  for (const std::vector<std::int64_t>& joined :
+       std::vector<std::vector<std::int64_t>>{{16, 16}, {8, 24, 4}, {3, 5}, {1, 1, 1}}) {
+    std::int64_t channels = 0;
+    for (const std::int64_t of_one : joined) channels += of_one;
+    Conv2dProblem p = conv({2, 5, 7, channels, 21, 1, 1, 1, 0}, true, Activation::kSilu);
+    p.joined = joined;
+    check_conv(p, ran);
+    p.stride = {2, 3};
+    check_conv(p, ran);
+  }
+  EXPECT_EQ(ran["windows.avx512_bf16"] > 0, test::test_features().has(CpuFeature::kAvx512Bf16));
 }
 
 void check_transpose(ConvTranspose2dProblem p, test::Ran& ran) {

@@ -75,7 +75,6 @@ class State final : public KernelState {
 template <CpuFeature kFeature>
 Offer offer(const Conv2dProblem& p, const TargetInfo& target) {
   if (p.weights != DType::kI8) return Offer::no("weights other than int8");
-  if (!p.joined.empty()) return Offer::no("several images");
   if (p.groups != 1) return Offer::no("groups of channels");
   const std::int64_t k = window_inputs(p);
   if (k == 0 || k > kInt8MostInputs) return Offer::no("sums of none, or over 65536");
@@ -102,9 +101,8 @@ void run(const KernelState& state, const KernelArgs& args) {
   const Windows& windows = s.windows;
   const Packed packed(p, args.packed);
   const auto zero = static_cast<int>(p.input_scheme.zero);
-  const auto* x = static_cast<const std::uint8_t*>(args.inputs[0]);
-  const auto copy = [&](std::int64_t at, std::int64_t count, std::byte* out) {
-    isa.prepare(x + at, count, zero, out);
+  const auto copy = [&](const void* x, std::int64_t at, std::int64_t count, std::byte* out) {
+    isa.prepare(static_cast<const std::uint8_t*>(x) + at, count, zero, out);
   };
   const auto fill = [&](std::int64_t count, std::byte* out) {
     const int value = isa.x_bytes == 1 ? zero : 0;
@@ -115,7 +113,7 @@ void run(const KernelState& state, const KernelArgs& args) {
   std::fill_n(x_scales, kMostRows, p.input_scheme.scale);
   auto* y = static_cast<std::byte*>(args.outputs[0]);
   const auto y_size = static_cast<std::int64_t>(size_of(p.output));
-  run_windows(windows, x, args.workspace, copy, fill, [&](std::int64_t column, const auto& tiles) {
+  run_windows(windows, args, copy, fill, [&](std::int64_t column, const auto& tiles) {
     std::int32_t correction[kInt8Panel];
     for (int i = 0; i < isa.columns; ++i) correction[i] = -zero * packed.sums[column + i];
     Int8Tile tile;

@@ -35,6 +35,19 @@ struct Data {
             p.bias ? TensorView{DType::kF32, {p.filters}, bias.data()} : TensorView{}};
   }
 
+  // x, or the images that are joined to it, by their numbers among the inputs.
+  std::map<std::size_t, std::vector<std::uint8_t>> images(const Conv2dProblem& p) const {
+    if (p.joined.empty()) return {{0, x}};
+    std::map<std::size_t, std::vector<std::uint8_t>> result;
+    for (auto at = x.begin(); at != x.end();) {
+      for (std::size_t i = 0; i < p.joined.size(); at += p.joined[i], ++i) {
+        auto& image = result[i == 0 ? 0 : graph::Conv2d::kFirstJoined + i - 1];
+        image.insert(image.end(), at, at + p.joined[i]);
+      }
+    }
+    return result;
+  }
+
   test::Random random;
   std::vector<std::uint8_t> x;
   std::vector<float> w, bias;
@@ -82,8 +95,8 @@ void check(Conv2dProblem p, test::Ran& ran, bool extreme = false) {
   if (p.output == DType::kU8) c.scheme = p.output_scheme;
   c.any_threads = true;
   c.constants = data.constants(p);
-  c.inputs = {{}};
-  c.byte_inputs = {{0, data.x}};
+  c.byte_inputs = data.images(p);
+  c.inputs.resize(c.byte_inputs.rbegin()->first + 1);
   // How the weights are rounded is tested with their scheme.
   const Int8Filters filters(p, c.constants);
   for (std::int64_t i = 0; i < p.batch * p.out_h() * p.out_w() * p.filters; ++i) {
@@ -175,6 +188,20 @@ TEST(Conv2dInt8, EveryKernelAgreesWithExactSums) {
   const CpuFeatures features = test::test_features();
   EXPECT_EQ(ran["windows.avx_vnni"] > 0, features.has(CpuFeature::kAvxVnni));
   EXPECT_EQ(ran["windows.avx512_vnni"] > 0, features.has(CpuFeature::kAvx512Vnni));
+}
+
+TEST(Conv2dInt8, SeveralImagesAreReadAsOne) {
+  test::Ran ran;
+  for (const std::vector<std::int64_t>& joined :
+       std::vector<std::vector<std::int64_t>>{{16, 16}, {8, 24, 4}, {3, 5}, {1, 1, 1}}) {
+    Conv2dProblem p{.batch = 2, .height = 5, .width = 7, .channels = 0, .filters = 21};
+    for (const std::int64_t channels : joined) p.channels += channels;
+    p.joined = joined;
+    check_outputs(p, ran);
+    p.stride = {2, 3};
+    check_outputs(p, ran);
+  }
+  EXPECT_GT(ran["windows.avx2"], 0);
 }
 
 TEST(Conv2dInt8, EveryActivation) {

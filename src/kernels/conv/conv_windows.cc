@@ -28,6 +28,7 @@ Windows::Windows(const Conv2dProblem& p, const WindowNeeds& needs, int threads)
       width(p.width),
       image_pixels(p.height * p.width),
       channels(p.channels),
+      joined(p.joined),
       filters(p.filters),
       lines(std::max<std::int64_t>(p.out_h(), 0)),
       line_pixels(std::max<std::int64_t>(p.out_w(), 0)),
@@ -50,7 +51,7 @@ Windows::Windows(const Conv2dProblem& p, const WindowNeeds& needs, int threads)
   const std::int64_t columns = p.dilation.w == 1 ? 1 : p.kernel_w;
   source_depth = p.kernel_w / columns * channels;
   gathers = source_depth % needs.group != 0;
-  in_place = !needs.converts && !gathers && p.padding == 0;
+  in_place = !needs.converts && !gathers && joined.empty() && p.padding == 0;
   band_columns = (line_pixels - 1) * stride.w + (p.kernel_w - 1) * p.dilation.w + 1;
   const std::int64_t row = (in_place ? width : band_columns) * channels;
   for (std::int64_t u = 0; u < p.kernel_h; ++u) {

@@ -3,9 +3,10 @@
 // each lies together. No patches are copied, as long as pieces are what the product takes.
 //
 // The rows of the image under a few lines of the result are copied first, to a band that the second
-// cache holds, with the padding around them and in the type that the product reads; what needs
-// neither is read in the image. Where pieces are not whole groups of numbers, as of three channels,
-// the windows are copied one after another out of the band.
+// cache holds, with the padding around them and in the type that the product reads, or joined of
+// several images; what needs nothing of that is read in the image. Where pieces are not whole
+// groups of numbers, as of three channels, the windows are copied one after another out of the
+// band.
 #ifndef LASSO_KERNELS_CONV_CONV_WINDOWS_H_
 #define LASSO_KERNELS_CONV_CONV_WINDOWS_H_
 
@@ -14,6 +15,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <span>
 #include <vector>
 
 #include "core/threads.h"
@@ -48,6 +50,7 @@ class Windows {
   std::int64_t width = 0;
   std::int64_t image_pixels = 0;
   std::int64_t channels = 0;
+  std::vector<std::int64_t> joined;  // of Conv2dProblem
   std::int64_t filters = 0;
   std::int64_t lines = 0;  // of an image's result, of which the last may be shorter
   std::int64_t line_pixels = 0;
@@ -83,11 +86,31 @@ struct WindowRows {
   int count = 0;
 };
 
-// Copies an image's rows under the lines [begin, end) to `band`. copy(at, count, out) gives
-// elements of x from the one at `at` on, fill(count, out) those of the padding.
+// Pixels from the one at `at` on, as the convolution's inputs have them. copy(x, at, count, out)
+// gives elements of an image.
+template <typename Copy>
+void copy_pixels(const Windows& w, std::span<const void* const> inputs, std::int64_t at,
+                 std::int64_t count, const Copy& copy, std::byte* out) {
+  if (w.joined.empty()) {
+    copy(inputs[0], at * w.channels, count * w.channels, out);
+    return;
+  }
+  for (std::int64_t pixel = at; pixel < at + count; ++pixel) {
+    for (std::size_t i = 0; i < w.joined.size(); ++i) {
+      const std::int64_t channels = w.joined[i];
+      copy(inputs[i == 0 ? 0 : graph::Conv2d::kFirstJoined + i - 1], pixel * channels, channels,
+           out);
+      out += channels * w.needs.element_bytes;
+    }
+  }
+}
+
+// Copies an image's rows under the lines [begin, end) to `band`; fill(count, out) gives elements of
+// the padding.
 template <typename Copy, typename Fill>
-void copy_band(const Windows& w, std::int64_t image, std::int64_t begin, std::int64_t end,
-               const Copy& copy, const Fill& fill, std::byte* band) {
+void copy_band(const Windows& w, std::span<const void* const> inputs, std::int64_t image,
+               std::int64_t begin, std::int64_t end, const Copy& copy, const Fill& fill,
+               std::byte* band) {
   const std::int64_t pixel_bytes = w.channels * w.needs.element_bytes;
   const std::int64_t rows = w.band_rows(end - begin);
   for (std::int64_t r = 0; r < rows; ++r, band += w.band_columns * pixel_bytes) {
@@ -99,7 +122,7 @@ void copy_band(const Windows& w, std::int64_t image, std::int64_t begin, std::in
     if (first > 0) fill(first * w.channels, band);
     if (last > first) {
       const std::int64_t pixel = image * w.image_pixels + row * w.width + first - w.left;
-      copy(pixel * w.channels, (last - first) * w.channels, band + first * pixel_bytes);
+      copy_pixels(w, inputs, pixel, last - first, copy, band + first * pixel_bytes);
     }
     if (last < w.band_columns) {
       fill((w.band_columns - last) * w.channels, band + last * pixel_bytes);
@@ -138,8 +161,8 @@ inline void gather_windows(const Windows& w, std::int64_t begin, std::int64_t en
 // Computes all tiles: strip(column, tiles) is called for each strip of columns of some lines, and
 // calls tiles(run), which calls run(WindowRows) for each tile.
 template <typename Copy, typename Fill, typename Strip>
-void run_windows(const Windows& w, const void* x, std::byte* workspace, const Copy& copy,
-                 const Fill& fill, const Strip& strip) {
+void run_windows(const Windows& w, const KernelArgs& args, const Copy& copy, const Fill& fill,
+                 const Strip& strip) {
   constexpr std::int64_t kPanel = 64;
   const std::int64_t panels = (w.filters + kPanel - 1) / kPanel;
   const auto run_task = [&](std::int64_t task, std::byte* scratch) {
@@ -151,9 +174,10 @@ void run_windows(const Windows& w, const void* x, std::byte* workspace, const Co
     const std::byte* first = scratch;
     if (w.in_place) {
       const std::int64_t row = image * w.image_pixels + begin * w.stride.h * w.width;
-      first = static_cast<const std::byte*>(x) + row * w.channels * w.needs.element_bytes;
+      first =
+          static_cast<const std::byte*>(args.inputs[0]) + row * w.channels * w.needs.element_bytes;
     } else {
-      copy_band(w, image, begin, end, copy, fill, scratch);
+      copy_band(w, args.inputs, image, begin, end, copy, fill, scratch);
       if (w.gathers) {
         gather_windows(w, begin, end, scratch, scratch + w.band_bytes);
         first = scratch + w.band_bytes;
@@ -183,14 +207,14 @@ void run_windows(const Windows& w, const void* x, std::byte* workspace, const Co
                          static_cast<double>(w.filters);
   // To start and to join a team costs some microseconds, in which one core does megaflops.
   if (static_cast<double>(w.images * w.result_pixels) * per_pixel < 2e6) {
-    for (std::int64_t task = 0; task < tasks; ++task) run_task(task, workspace);
+    for (std::int64_t task = 0; task < tasks; ++task) run_task(task, args.workspace);
     return;
   }
   std::atomic<std::int64_t> next{0};
   parallel([&](int thread, int /*team*/) {
     // A team may be larger than planned for; what lies beyond has no memory.
     if (thread >= w.threads) return;
-    std::byte* scratch = workspace + thread * w.thread_bytes();
+    std::byte* scratch = args.workspace + thread * w.thread_bytes();
     for (std::int64_t i = next.fetch_add(1); i < tasks; i = next.fetch_add(1)) run_task(i, scratch);
   });
 }
