@@ -1,6 +1,7 @@
 #include "models/detector/run/predictor.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <utility>
@@ -21,6 +22,8 @@ namespace {
 
 // Beyond, the layers of the smallest models fill the caches and the cores.
 constexpr std::size_t kImagesPerRun = 8;
+// Of sizes of images, which are kept.
+constexpr std::size_t kPlans = 32;
 
 Interface interface_for(const Model& model) {
   Recognised recognised = recognise(model);
@@ -40,7 +43,7 @@ std::unique_ptr<engine::Session> make_session(std::shared_ptr<const engine::Comp
                                               int threads, const engine::Session* beside) {
   engine::SessionOptions options;
   options.threads = threads;
-  options.cached_plans = 32;  // sizes of images
+  options.cached_plans = kPlans;
   if (beside != nullptr && !beside->device()->is_host()) options.device = beside->device();
   return std::make_unique<engine::Session>(std::move(module), options);
 }
@@ -69,6 +72,11 @@ TensorRef in_vector(std::vector<T>& values, std::size_t count) {
   return {values.data()};
 }
 
+bool are_equal(const DetectOptions& a, const DetectOptions& b) {
+  return a.conf_thres == b.conf_thres && a.iou_thres == b.iou_thres && a.topk == b.topk &&
+         a.classes == b.classes && a.agnostic == b.agnostic && a.multi_label == b.multi_label;
+}
+
 bool is_finite(const Box& box) {
   return std::isfinite(box.x0) && std::isfinite(box.y0) && std::isfinite(box.x1) &&
          std::isfinite(box.y1);
@@ -86,6 +94,12 @@ Predictor::Predictor(const Model& model, int threads, const DetectorOptions& opt
               ErrorCode::kUnsupported, "the values of the model's images decide sizes of the run");
   set_target(options);
   set_anchors(options.anchors);
+  images_per_run_ = static_cast<std::size_t>(interface_.info.batch);
+  if (images_per_run_ == 0) {
+    const graph::Shape& shape = program().value(program().inputs.front()).shape;
+    images_per_run_ =
+        std::min(kImagesPerRun, static_cast<std::size_t>(most_of(program(), shape[0])));
+  }
 }
 
 void Predictor::set_target(const DetectorOptions& options) {
@@ -151,12 +165,6 @@ void Predictor::set_anchors(const std::vector<float>& anchors) {
   }
 }
 
-std::size_t Predictor::images_per_run() const {
-  if (interface_.info.batch > 0) return static_cast<std::size_t>(interface_.info.batch);
-  const graph::Shape& shape = program().value(program().inputs.front()).shape;
-  return std::min(kImagesPerRun, static_cast<std::size_t>(most_of(program(), shape[0])));
-}
-
 void Predictor::set_network(std::shared_ptr<const engine::CompiledModule> module) {
   auto session = make_session(std::move(module), threads_, network_.get());
   inputs_ = make_network_images(*session, input_type(*module_));
@@ -165,6 +173,7 @@ void Predictor::set_network(std::shared_ptr<const engine::CompiledModule> module
 
 void Predictor::apply(const Rules& rules) {
   if (rules_ == rules) return;
+  bindings_.clear();
   if (has_own_rules()) {
     const bool is_same = rules_ && rules_->conf_thres == rules.conf_thres &&
                          rules_->iou_thres == rules.iou_thres && rules_->agnostic == rules.agnostic;
@@ -185,14 +194,19 @@ void Predictor::apply(const Rules& rules) {
   rules_ = rules;
 }
 
-std::string Predictor::name_of(std::size_t image, std::size_t count) const {
+std::string Predictor::name_of(std::size_t image) const {
+  const std::size_t count = letterboxes_.size();
   return count == 1 ? "the image" : fmt::format("image {} of {}", image, count);
 }
 
 void Predictor::detect(const ImageView* images, std::size_t count, const DetectOptions& options,
                        DetectionArrays& result) {
   timings_ = {};
-  apply(rules_for(interface_.info, options));
+  if (!options_ || !are_equal(*options_, options)) {
+    options_.reset();
+    apply(rules_for(interface_.info, options));
+    options_ = options;
+  }
   const auto most = static_cast<std::size_t>(rules_->topk);
   result.images = static_cast<std::int64_t>(count);
   result.capacity = rules_->topk;
@@ -201,45 +215,44 @@ void Predictor::detect(const ImageView* images, std::size_t count, const DetectO
   result.scores.assign(count * most, 0.0F);
   result.classes.assign(count * most, 0);
 
-  letterboxes_.clear();
-  std::vector<std::size_t> order;
+  letterboxes_.resize(count);
+  order_.resize(count);
   for (std::size_t i = 0; i < count; ++i) {
     try {
       check_view(images[i]);
-      letterboxes_.push_back(letterbox_of(images[i].width, images[i].height, target_));
+      letterboxes_[i] = letterbox_of(images[i].width, images[i].height, target_);
     } catch (const Error& error) {
-      fail(error.code(), "{}: {}", name_of(i, count), error.what());
+      fail(error.code(), "{}: {}", name_of(i), error.what());
     }
-    order.push_back(i);
+    order_[i] = i;
   }
   const auto size_of_input = [&](std::size_t i) {
     return std::pair{letterboxes_[i].input_height, letterboxes_[i].input_width};
   };
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-    return size_of_input(a) < size_of_input(b);
+  std::sort(order_.begin(), order_.end(), [&](std::size_t a, std::size_t b) {
+    return std::pair{size_of_input(a), a} < std::pair{size_of_input(b), b};
   });
-  std::vector<std::size_t> batch;
-  for (std::size_t i = 0; i < count; ++i) {
-    batch.push_back(order[i]);
-    const bool is_last = i + 1 == count || size_of_input(order[i + 1]) != size_of_input(order[i]);
-    if (!is_last && batch.size() < images_per_run()) continue;
+  for (std::size_t begin = 0; begin < count;) {
+    std::size_t end = begin + 1;
+    while (end < count && end - begin < images_per_run_ &&
+           size_of_input(order_[end]) == size_of_input(order_[begin])) {
+      ++end;
+    }
+    const std::span batch(order_.data() + begin, end - begin);
     run_batch(images, batch);
     const Stopwatch watch;
-    for (std::size_t place = 0; place < batch.size(); ++place) {
-      const std::size_t image = batch[place];
-      take(place, name_of(image, count), letterboxes_[image], image, result);
-    }
+    for (std::size_t place = 0; place < batch.size(); ++place) take(place, batch[place], result);
     timings_.postprocess_ms += watch.milliseconds();
-    batch.clear();
+    begin = end;
   }
 }
 
-void Predictor::run_batch(const ImageView* images, const std::vector<std::size_t>& batch) {
+void Predictor::run_batch(const ImageView* images, std::span<const std::size_t> batch) {
   const Stopwatch watch;
   const Letterbox& first = letterboxes_[batch.front()];
   const auto fixed = static_cast<std::size_t>(interface_.info.batch);
   const std::size_t places = fixed > 0 ? fixed : batch.size();
-  const Bindings bindings = bind_network(first, places);
+  const Binding& binding = bind(first, places);
   inputs_->reserve(places, static_cast<std::size_t>(first.input_width) *
                                static_cast<std::size_t>(first.input_height));
   for (std::size_t place = 0; place < batch.size(); ++place) {
@@ -248,12 +261,30 @@ void Predictor::run_batch(const ImageView* images, const std::vector<std::size_t
   }
   timings_.preprocess_ms += watch.milliseconds();
   const Stopwatch network;
-  run_network(bindings);
+  run_network(binding);
   timings_.network_ms += network.milliseconds();
   if (detections_ == nullptr) return;
   const Stopwatch suppress;
-  run_detections(bindings);
+  run_detections(binding);
   timings_.suppress_ms += suppress.milliseconds();
+}
+
+const Predictor::Binding& Predictor::bind(const Letterbox& letterbox, std::size_t places) {
+  const auto found = std::find_if(bindings_.begin(), bindings_.end(), [&](const Binding& known) {
+    return known.height == letterbox.input_height && known.width == letterbox.input_width &&
+           known.places == places;
+  });
+  if (found != bindings_.end()) return *found;
+  Binding binding{letterbox.input_height, letterbox.input_width, places, {}, {}, {}, 0};
+  const Bindings network = bind_network(letterbox, places);
+  binding.network = values_of(module_->programs.front(), network);
+  for (const graph::ValueId output : program().outputs) {
+    const Dims dims = graph::evaluate(program().value(output).shape, network);
+    binding.output_sizes.push_back(static_cast<std::size_t>(element_count(dims)));
+  }
+  if (detections_ != nullptr) bind_detections(network, binding);
+  if (bindings_.size() >= kPlans) bindings_.erase(bindings_.begin());
+  return bindings_.emplace_back(std::move(binding));
 }
 
 Bindings Predictor::bind_network(const Letterbox& letterbox, std::size_t images) const {
@@ -277,22 +308,34 @@ Bindings Predictor::bind_network(const Letterbox& letterbox, std::size_t images)
   return bindings;
 }
 
-void Predictor::run_network(const Bindings& bindings) {
-  const graph::Graph& graph = program();
-  outputs_.resize(graph.outputs.size());
-  results_.clear();
-  for (std::size_t i = 0; i < graph.outputs.size(); ++i) {
-    results_.push_back(place_output(i, bindings));
+void Predictor::bind_detections(const Bindings& network, Binding& binding) const {
+  const engine::CompiledProgram& behind = detections_->module().programs.front();
+  Bindings own;
+  for (std::size_t i = 0; i < interface_.outputs.size(); ++i) {
+    const graph::ValueId output = program().outputs[interface_.outputs[i]];
+    const Dims dims = graph::evaluate(program().value(output).shape, network);
+    const graph::Shape& shape = behind.graph.value(behind.graph.inputs[i]).shape;
+    for (std::size_t d = 0; d < dims.size(); ++d) {
+      LASSO_CHECK(bind_size(shape[d], dims[d], own), ErrorCode::kUnsupported,
+                  "the model gives {}, and the same number of images in each output is expected",
+                  to_string(dims));
+    }
   }
-  const engine::ConstTensorRef input = inputs_->input();
-  const std::vector<std::int64_t> symbols = values_of(module_->programs.front(), bindings);
-  network_->run(0, symbols, {&input, 1}, results_);
+  binding.detections = values_of(behind, own);
+  binding.images = static_cast<std::size_t>(own.at("images"));
 }
 
-TensorRef Predictor::place_output(std::size_t output, const Bindings& bindings) {
-  const graph::Value& value = program().value(program().outputs[output]);
-  const Dims dims = graph::evaluate(value.shape, bindings);
-  const auto count = static_cast<std::size_t>(element_count(dims));
+void Predictor::run_network(const Binding& binding) {
+  outputs_.resize(binding.output_sizes.size());
+  results_.clear();
+  for (std::size_t i = 0; i < binding.output_sizes.size(); ++i) {
+    results_.push_back(place_output(i, binding.output_sizes[i]));
+  }
+  const engine::ConstTensorRef input = inputs_->input();
+  network_->run(0, binding.network, {&input, 1}, results_);
+}
+
+TensorRef Predictor::place_output(std::size_t output, std::size_t count) {
   const auto& places = interface_.outputs;
   const auto at = std::find(places.begin(), places.end(), output) - places.begin();
   if (interface_.info.form == DetectorForm::kEfficientNms) {
@@ -305,41 +348,31 @@ TensorRef Predictor::place_output(std::size_t output, const Bindings& bindings) 
     if (at == 1) return in_vector(found_.counts, count);
   }
   backend::Buffer& buffer = outputs_[output];
-  const std::size_t bytes = count * size_of(value.dtype);
+  const DType dtype = program().value(program().outputs[output]).dtype;
+  const std::size_t bytes = count * size_of(dtype);
   if (bytes > buffer.size()) {
     buffer = {};
     buffer = network_->device()->allocate(bytes);
   }
-  return {buffer.data(), value.dtype, MemorySpace::kDevice};
+  return {buffer.data(), dtype, MemorySpace::kDevice};
 }
 
-void Predictor::run_detections(const Bindings& bindings) {
-  const engine::CompiledProgram& behind = detections_->module().programs.front();
-  std::vector<engine::ConstTensorRef> inputs;
-  Bindings own;
-  for (std::size_t i = 0; i < interface_.outputs.size(); ++i) {
-    const std::size_t output = interface_.outputs[i];
+void Predictor::run_detections(const Binding& binding) {
+  maps_.clear();
+  for (const std::size_t output : interface_.outputs) {
     const TensorRef& result = results_[output];
-    inputs.emplace_back(result.data, result.dtype, result.space);
-    const Dims dims = graph::evaluate(program().value(program().outputs[output]).shape, bindings);
-    const graph::Shape& shape = behind.graph.value(behind.graph.inputs[i]).shape;
-    for (std::size_t d = 0; d < dims.size(); ++d) {
-      LASSO_CHECK(bind_size(shape[d], dims[d], own), ErrorCode::kUnsupported,
-                  "the model gives {}, and the same number of images in each output is expected",
-                  to_string(dims));
-    }
+    maps_.emplace_back(result.data, result.dtype, result.space);
   }
-  const auto images = static_cast<std::size_t>(own.at("images"));
   const auto most = static_cast<std::size_t>(rules_->topk);
-  const std::vector<TensorRef> outputs{
+  const std::size_t images = binding.images;
+  const std::array<TensorRef, 5> outputs{
       in_vector(found_.counts, images), in_vector(found_.boxes, images * most * 4),
       in_vector(found_.scores, images * most), in_vector(found_.classes, images * most),
       in_vector(found_.bad, images)};
-  detections_->run(0, values_of(behind, own), inputs, outputs);
+  detections_->run(0, binding.detections, maps_, outputs);
 }
 
-void Predictor::take(std::size_t place, const std::string& name, const Letterbox& letterbox,
-                     std::size_t image, DetectionArrays& result) {
+void Predictor::take(std::size_t place, std::size_t image, DetectionArrays& result) {
   rows_.clear();
   std::size_t bad = 0;
   if (interface_.info.form == DetectorForm::kNonMaxSuppression) {
@@ -347,15 +380,17 @@ void Predictor::take(std::size_t place, const std::string& name, const Letterbox
   } else {
     LASSO_CHECK(place < found_.counts.size() && found_.scores.size() % found_.counts.size() == 0,
                 ErrorCode::kUnsupported,
-                "{}: the model gives results of {} images, and one for each is expected", name,
-                found_.counts.size());
+                "{}: the model gives results of {} images, and one for each is expected",
+                name_of(image), found_.counts.size());
     const std::size_t most = found_.scores.size() / found_.counts.size();
     const auto count = static_cast<std::size_t>(
         std::clamp<std::int64_t>(found_.counts[place], 0, static_cast<std::int64_t>(most)));
     for (std::size_t i = place * most; i < place * most + count; ++i) {
       const float* corners = found_.boxes.data() + i * 4;
-      rows_.push_back(
-          {{corners[0], corners[1], corners[2], corners[3]}, found_.scores[i], found_.classes[i]});
+      rows_.push_back({{corners[0], corners[1], corners[2], corners[3]},
+                       found_.scores[i],
+                       found_.classes[i],
+                       rows_.size()});
     }
     if (detections_ != nullptr) bad = static_cast<std::size_t>(found_.bad[place]);
   }
@@ -365,16 +400,18 @@ void Predictor::take(std::size_t place, const std::string& name, const Letterbox
   LASSO_CHECK(bad == 0, ErrorCode::kUnsupported,
               "{}: {} boxes have values that are not finite: in {}, the model leaves the range of "
               "its numbers for this image",
-              name, bad, precision_);
+              name_of(image), bad, precision_);
   if (has_own_rules()) {
     const auto& wanted = rules_->classes;
     std::erase_if(rows_, [&](const Row& row) {
       return !wanted.empty() && !std::binary_search(wanted.begin(), wanted.end(), row.label);
     });
-    std::stable_sort(rows_.begin(), rows_.end(),
-                     [](const Row& a, const Row& b) { return a.score > b.score; });
+    // By rank at ties, which takes no memory as std::stable_sort does.
+    std::sort(rows_.begin(), rows_.end(), [](const Row& a, const Row& b) {
+      return a.score != b.score ? a.score > b.score : a.rank < b.rank;
+    });
   }
-  store(letterbox, image, result);
+  store(image, result);
 }
 
 void Predictor::read_rows(std::size_t place) {
@@ -389,12 +426,15 @@ void Predictor::read_rows(std::size_t place) {
                 "the model's row {} has the class {}, and a number from 0 on is expected", i,
                 row[5]);
     if (row[0] != static_cast<float>(place)) continue;
-    rows_.push_back({{row[1], row[2], row[3], row[4]}, row[6], static_cast<std::int32_t>(row[5])});
+    rows_.push_back({{row[1], row[2], row[3], row[4]},
+                     row[6],
+                     static_cast<std::int32_t>(row[5]),
+                     rows_.size()});
   }
 }
 
-void Predictor::store(const Letterbox& letterbox, std::size_t image,
-                      DetectionArrays& result) const {
+void Predictor::store(std::size_t image, DetectionArrays& result) const {
+  const Letterbox& letterbox = letterboxes_[image];
   const auto most = static_cast<std::size_t>(result.capacity);
   const std::size_t count = std::min(rows_.size(), most);
   for (std::size_t i = 0; i < count; ++i) {

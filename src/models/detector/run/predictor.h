@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -51,29 +52,43 @@ class Predictor {
     Box box;
     float score = 0;
     std::int32_t label = 0;
+    std::size_t rank = 0;  // among those of the image, as the model gives them
+  };
+  // A run of so many images of one size.
+  struct Binding {
+    int height = 0;  // of the network's input
+    int width = 0;
+    std::size_t places = 0;
+    std::vector<std::int64_t> network;      // symbols of its program
+    std::vector<std::size_t> output_sizes;  // elements of each of the network's outputs
+    std::vector<std::int64_t> detections;   // symbols of the program behind it, where there is one
+    std::size_t images = 0;                 // of which that gives results
   };
 
   bool has_own_rules() const { return has_own_suppression(interface_.info); }
-  std::size_t images_per_run() const;
   void set_target(const DetectorOptions& options);
   void set_anchors(const std::vector<float>& anchors);
   void set_network(std::shared_ptr<const engine::CompiledModule> module);
   // Makes the sessions for the rules.
   void apply(const Rules& rules);
-  // Images of the call with their letterboxes; `batch` are places among them, all of one size.
-  void run_batch(const ImageView* images, const std::vector<std::size_t>& batch);
+  // Images of the call; `batch` are places among them, all of one size.
+  void run_batch(const ImageView* images, std::span<const std::size_t> batch);
+  // One of late, or a new one. Valid until the next call.
+  const Binding& bind(const Letterbox& letterbox, std::size_t places);
   // The sizes of the network's run for images of one letterbox.
   graph::Bindings bind_network(const Letterbox& letterbox, std::size_t images) const;
-  void run_network(const graph::Bindings& bindings);
-  void run_detections(const graph::Bindings& bindings);
+  // The same of the program behind it.
+  void bind_detections(const graph::Bindings& network, Binding& binding) const;
+  void run_network(const Binding& binding);
+  void run_detections(const Binding& binding);
   // A network's output that its caller has, or that is only there because the program gives it.
-  engine::TensorRef place_output(std::size_t output, const graph::Bindings& bindings);
-  // Of image `place` of the last batch; `names` it in messages.
-  void take(std::size_t place, const std::string& name, const Letterbox& letterbox,
-            std::size_t image, DetectionArrays& result);
+  engine::TensorRef place_output(std::size_t output, std::size_t count);
+  // Of image `place` of the last batch, which is `image` of the call's.
+  void take(std::size_t place, std::size_t image, DetectionArrays& result);
   void read_rows(std::size_t place);
-  void store(const Letterbox& letterbox, std::size_t image, DetectionArrays& result) const;
-  std::string name_of(std::size_t image, std::size_t count) const;
+  void store(std::size_t image, DetectionArrays& result) const;
+  // What messages call an image of the call.
+  std::string name_of(std::size_t image) const;
   const graph::Graph& program() const { return module_->programs.front().graph; }
 
   std::shared_ptr<const engine::CompiledModule> module_;
@@ -81,13 +96,18 @@ class Predictor {
   Interface interface_;
   int threads_;
   LetterboxTarget target_;
-  std::optional<Rules> rules_;  // of the sessions
+  std::size_t images_per_run_ = 1;  // at most
+  std::optional<Rules> rules_;      // of the sessions
   std::unique_ptr<engine::Session> network_;
   std::unique_ptr<engine::Session> detections_;  // null where the network has its own rules
   std::unique_ptr<NetworkImages> inputs_;        // of network_
-  std::vector<Letterbox> letterboxes_;           // of the call
+  std::optional<DetectOptions> options_;         // of the rules, as they were asked for
+  std::vector<Binding> bindings_;                // of late
+  std::vector<Letterbox> letterboxes_;           // of the call's images
+  std::vector<std::size_t> order_;               // of the call's images, by their letterboxes
   std::vector<backend::Buffer> outputs_;         // of the network, on its device
   std::vector<engine::TensorRef> results_;
+  std::vector<engine::ConstTensorRef> maps_;  // those of them that the program behind it takes
   Found found_;
   std::vector<Row> rows_;  // of an image
   DetectTimings timings_;
