@@ -323,7 +323,9 @@ class LASSO_EXPORT Engine {
   void save(const std::string& path) const;
 
   // A published architecture with seeded random weights, made in memory, to measure speed without
-  // a checkpoint: "vit_b", "vit_l" or "vit_h". Throws kInvalidArgument for another name.
+  // a checkpoint: "vit_b", "vit_l" or "vit_h"; "yolov7", "yolov7x", "yolov7-tiny",
+  // "yolov7-tiny-silu", "yolov7-w6", "yolov7-e6", "yolov7-d6" or "yolov7-e6e". Throws
+  // kInvalidArgument for another name.
   static Engine random(const std::string& architecture, std::uint64_t seed = 1,
                        const EngineOptions& options = {});
 

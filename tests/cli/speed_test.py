@@ -338,7 +338,7 @@ class UsageTest(SpeedTest):
                 ("--model", random + ("--model", MODEL)),
                 ("takes the place of", random + ("--candidate", MODEL)),
                 ("takes the place of", ("--model", MODEL, "--candidate", MODEL)),
-                ("random:vit_b, random:vit_h or random:vit_l", ("--candidate", "random:vit_x")),
+                ("random:vit_b, random:vit_h, random:vit_l, random:yolov7, ", ("--candidate", "random:vit_x")),
                 ("sse2", ("--candidate", f"{MODEL}@sse2")),
                 ("--iterations 0", ("--model", MODEL, "--iterations", "0")),
                 ("--limit 0", ("--model", MODEL, "--limit", "0")),

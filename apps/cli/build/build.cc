@@ -246,8 +246,8 @@ void add_build(CLI::App* parent, Action* action) {
   const std::string group = "Engine file";
   app->add_option("MODEL", a.file,
                   "A SAM checkpoint (.pth, .pt, .safetensors or a Hugging Face folder), or "
-                  "random:vit_b, random:vit_l or "
-                  "random:vit_h: random weights. Default: the demo checkpoint that comes with "
+                  "random:NAME, a published architecture with random weights: vit_b, vit_l, vit_h, "
+                  "yolov7, yolov7-tiny, ... Default: the demo checkpoint that comes with "
                   "Lasso, or what LASSO_MODEL names.")
       ->check(not_empty)
       ->group("Model");

@@ -27,9 +27,12 @@ constexpr std::string_view kRandomPrefix = "random:";
 // Bytes of the weights in fp32, by the text that names a model.
 const std::map<std::string, std::uint64_t>& random_models() {
   static const std::map<std::string, std::uint64_t> models = {
-      {random_name("vit_b"), 375'000'000},
-      {random_name("vit_h"), 2'565'000'000},
-      {random_name("vit_l"), 1'250'000'000}};
+      {random_name("vit_b"), 375'000'000},           {random_name("vit_h"), 2'565'000'000},
+      {random_name("vit_l"), 1'250'000'000},         {random_name("yolov7"), 148'000'000},
+      {random_name("yolov7-d6"), 535'000'000},       {random_name("yolov7-e6"), 389'000'000},
+      {random_name("yolov7-e6e"), 607'000'000},      {random_name("yolov7-tiny"), 25'000'000},
+      {random_name("yolov7-tiny-silu"), 25'000'000}, {random_name("yolov7-w6"), 282'000'000},
+      {random_name("yolov7x"), 285'000'000}};
   return models;
 }
 
@@ -163,6 +166,10 @@ RunOptions with_device_of(const std::string& path, const RunOptions& run) {
 }
 
 OpenModel open_model(const ModelOptions& model, const RunOptions& run_options) {
+  if (is_random(model.model)) {
+    check_random(model.model);
+    return open_random(model.model, model_options(model, run_options));
+  }
   const std::string path = find_model(model.model);
   const RunOptions run = with_device_of(path, run_options);
   const lasso::EngineOptions options = model_options(model, run);
@@ -205,7 +212,7 @@ OpenModel open_random(const std::string& file, const lasso::EngineOptions& optio
   const Progress progress("building " + arch + " with random weights");
   const Stopwatch watch;
   lasso::Engine engine = open_engine([&] { return lasso::Engine::random(arch, 1, options); }, {});
-  return {std::move(engine), arch, watch.milliseconds()};
+  return {std::move(engine), file, watch.milliseconds()};
 }
 
 }  // namespace lasso::app

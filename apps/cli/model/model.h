@@ -68,8 +68,8 @@ auto with_model(F&& f) {
   }
 }
 
-// In place of a file: "random:vit_b", "random:vit_l" or "random:vit_h", random weights that are
-// made in memory.
+// In place of a file: "random:vit_b", "random:yolov7" and others, random weights that are made in
+// memory.
 bool is_random(const std::string& file);
 std::string random_name(const std::string& arch);
 // Throws Failure(kUsage) for an architecture that does not exist.

@@ -1,6 +1,8 @@
 #include "models/yolov7/family.h"
 
+#include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "core/check.h"
 #include "core/memory.h"
@@ -9,6 +11,7 @@
 #include "models/yolov7/describe/describe.h"
 #include "models/yolov7/model.h"
 #include "models/yolov7/model_file.h"
+#include "models/yolov7/published/published_network.h"
 
 namespace lasso::yolov7 {
 
@@ -48,14 +51,14 @@ FixedImages fixed_images(const DescribeOptions& options, int stride, const std::
 
 class DetectorDescription final : public ModelDescription {
  public:
-  DetectorDescription(const ModelSource& source, const DescribeOptions& options) {
-    const Network network = read_network(*source.torch());
-    const FixedImages fixed = fixed_images(options, largest_stride(network.levels), source.path());
-    program_ = yolov7::describe(network, fixed, source.path());
+  // `source` stands in messages.
+  DetectorDescription(const Network& network, const DescribeOptions& options,
+                      const std::string& source) {
+    const FixedImages fixed = fixed_images(options, largest_stride(network.levels), source);
+    program_ = yolov7::describe(network, fixed, source);
     record_ = record_of(network, "");
     record_.hash = network.weights.fingerprint(record_.description + graph::to_string(program_));
     weight_bytes_ = network.parameters * sizeof(float);
-    source.file()->release(source.file()->data(), source.file()->size());
   }
 
   engine::ModelRecord record() const override { return record_; }
@@ -90,17 +93,11 @@ class DetectorFamily final : public Family {
 
   std::unique_ptr<const ModelDescription> describe(const ModelSource& source,
                                                    const DescribeOptions& options) const override {
-    LASSO_CHECK(options.config_path.empty(), ErrorCode::kInvalidArgument,
-                "{}: a YOLOv7 checkpoint needs no configuration, and {} is given beside it",
-                source.path(), options.config_path);
-    LASSO_CHECK(options.preprocess.empty() || options.preprocess == kFamily,
-                ErrorCode::kInvalidArgument,
-                "{}: images of YOLOv7 are letterboxed, and the preprocessing \"{}\" is given",
-                source.path(), options.preprocess);
-    LASSO_CHECK(options.fixed_inputs.empty(), ErrorCode::kInvalidArgument,
-                "{}: inputs of ONNX models can be fixed, and this is a checkpoint of YOLOv7",
-                source.path());
-    return std::make_unique<DetectorDescription>(source, options);
+    check_options(options, source.path());
+    auto description = std::make_unique<DetectorDescription>(read_network(*source.torch()), options,
+                                                             source.path());
+    source.file()->release(source.file()->data(), source.file()->size());
+    return description;
   }
 
   std::shared_ptr<const void> load(const engine::LoadedEngine& engine,
@@ -113,6 +110,39 @@ class DetectorFamily final : public Family {
     info.model = fmt::format("{}, {} class{}", own.architecture, own.classes(),
                              own.classes() == 1 ? "" : "es");
     info.parameters = own.parameters;
+  }
+
+  std::vector<std::string> architectures() const override {
+    std::vector<std::string> names;
+    for (const Architecture& known : published_architectures()) names.push_back(known.name);
+    return names;
+  }
+
+  std::unique_ptr<const ModelDescription> random(const std::string& architecture,
+                                                 std::uint64_t seed,
+                                                 const DescribeOptions& options) const override {
+    check_options(options, architecture);
+    const auto& known = published_architectures();
+    const auto found = std::find_if(known.begin(), known.end(),
+                                    [&](const Architecture& a) { return a.name == architecture; });
+    LASSO_CHECK(found != known.end(), ErrorCode::kInvalidArgument,
+                "architecture \"{}\": expected one of {}", architecture,
+                fmt::join(architectures(), ", "));
+    return std::make_unique<DetectorDescription>(random_network(*found, seed), options,
+                                                 architecture);
+  }
+
+ private:
+  static void check_options(const DescribeOptions& options, const std::string& source) {
+    LASSO_CHECK(options.config_path.empty(), ErrorCode::kInvalidArgument,
+                "{}: a model of YOLOv7 needs no configuration, and {} is given beside it", source,
+                options.config_path);
+    LASSO_CHECK(options.preprocess.empty() || options.preprocess == kFamily,
+                ErrorCode::kInvalidArgument,
+                "{}: images of YOLOv7 are letterboxed, and the preprocessing \"{}\" is given",
+                source, options.preprocess);
+    LASSO_CHECK(options.fixed_inputs.empty(), ErrorCode::kInvalidArgument,
+                "{}: inputs of ONNX models can be fixed, and this is a model of YOLOv7", source);
   }
 };
 

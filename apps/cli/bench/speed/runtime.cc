@@ -59,11 +59,6 @@ double program_gflop(const EngineInfo& info, const std::string& name) {
   return gflop;
 }
 
-OpenParts open_candidate(const Operand& operand, const SpeedSetup& setup, const RunOptions& run) {
-  if (!is_random(operand.file)) return open_operand(operand, setup.model, run);
-  return {open_random(operand.file, model_options(setup.model, run))};
-}
-
 class LassoRuntime : public SpeedRuntime {
  public:
   LassoRuntime(const Operand& operand, const SpeedSetup& setup)
@@ -72,7 +67,7 @@ class LassoRuntime : public SpeedRuntime {
         run_(apply_variant(operand, setup.run)),
         image_(load_picture(setup.image, 0, 0)),
         pictures_(image_),
-        parts_(open_candidate(operand, setup, run_)),
+        parts_(open_operand(operand, setup.model, run_)),
         segmenter_(make_segmenter(operand, run_, &parts_)) {}
 
   OrderedJson info() const override {

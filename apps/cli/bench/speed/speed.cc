@@ -293,11 +293,12 @@ in memory to its boxes, and everything from the image's file; "lasso detect" say
 are.
 
 VARIANT is fast (the default) or reference (plain loops, slow), a precision, a device, an instruction
-set, another runtime, or several of these with +, as with "lasso compare". FILE may be random:vit_b,
-random:vit_l or random:vit_h: random weights, which are as slow as trained ones. GFLOP/s (a
-multiplication and an addition are two) are by the median; peak, in per cent, is of what the machine
-was measured to do at most with the precision and instructions; that of a layer, with the layer's
-own precision. The report is a folder DIR/MODEL-TIME with report.html and results.json; none is
+set, another runtime, or several of these with +, as with "lasso compare". FILE may be random:NAME,
+a published architecture with random weights, which are as slow as trained ones: vit_b, vit_l or
+vit_h, and yolov7, yolov7x, yolov7-tiny, -tiny-silu, -w6, -e6, -d6 or -e6e. GFLOP/s (a multiplication
+and an addition are two) are by the median; peak, in per cent, is of what the machine was measured to
+do at most with the precision and instructions; that of a layer, with the layer's own precision. The
+report is a folder DIR/MODEL-TIME with report.html and results.json; none is
 overwritten. Where a candidate fails after others were measured, these are reported, and the status
 is 1.
 
@@ -310,6 +311,7 @@ Examples:
   lasso bench speed --candidate enc.onnx,dec.onnx --candidate enc.onnx,dec.onnx@onnxruntime
   lasso bench speed --candidate sam_vit_h.lasso --candidate part_1.lasso,part_2.lasso,decoder.onnx
   lasso bench speed --detect --candidate yolov7.onnx --candidate yolov7.onnx@cuda+fp16
+  lasso bench speed --detect --candidate random:yolov7 --candidate random:yolov7@bf16
   lasso bench speed --model sam_vit_h_4b8939.pth --image photo.jpg --baseline pytorch.json
 )";
 

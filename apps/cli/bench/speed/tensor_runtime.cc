@@ -26,14 +26,6 @@ ModelOptions options_for(const Operand& operand, const SpeedSetup& setup) {
   return options;
 }
 
-TensorModel open_candidate(const Operand& operand, const SpeedSetup& setup, const RunOptions& run) {
-  if (is_random(operand.file)) {
-    return make_tensor_model(open_random(operand.file, model_options(setup.model, run)), run,
-                             setup.program);
-  }
-  return open_tensor_model(options_for(operand, setup), run, setup.program);
-}
-
 // What Lasso's own runtime knows when it has loaded the model.
 SymbolSizes sizes_before_loading(const Operand& operand, const SpeedSetup& setup,
                                  const RunOptions& run) {
@@ -47,7 +39,7 @@ class TensorRuntime final : public SpeedRuntime {
       : operand_(operand),
         run_(apply_variant(operand, setup.run)),
         size_inputs_(sizes_before_loading(operand, setup, run_)),
-        model_(open_candidate(operand, setup, run_)) {
+        model_(open_tensor_model(options_for(operand, setup), run_, setup.program)) {
     if (engine() != nullptr) {
       size_inputs_ = size_inputs(model_.runner().inputs(), model_.runner().outputs());
     }

@@ -75,6 +75,9 @@ struct Network {
   Weights weights;               // what was read of the checkpoint, for its hash
 };
 
+// Of the convolutions.
+std::uint64_t parameter_count(const std::vector<Layer>& layers);
+
 }  // namespace lasso::yolov7
 
 #endif  // LASSO_MODELS_YOLOV7_CHECKPOINT_NETWORK_H_
