@@ -90,6 +90,7 @@ OrderedJson to_json(const DetectReport& report, const Classes& classes, const Lo
   for (std::size_t i = 0; i < report.detections.size(); ++i) {
     json["detections"].push_back(detection_json(report, i, classes));
   }
+  if (report.batch > 1) json["batch"] = report.batch;
   json["timings"] = timings_json(report, times);
   json["files"] = report.files;
   if (!report.left_out.empty()) json["left_out"] = report.left_out;

@@ -37,7 +37,8 @@ struct DetectReport {
   OrderedJson files = OrderedJson::object();     // what was written, also before an error
   OrderedJson left_out = OrderedJson::object();  // ImageOutputs::left_out()
   double load_ms = 0;                            // reading and decoding the image
-  DetectTimings timings;
+  int batch = 1;                                 // images that the detector took in one call
+  DetectTimings timings;                   // of an image: of the call, by the number of its images
   std::optional<Timings> segment_timings;  // if masks were asked for
 };
 

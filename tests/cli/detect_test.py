@@ -75,6 +75,22 @@ class WhatIsFoundTest(DetectTest):
                                                        "1").out)
 
 
+class RandomWeightsTest(harness.CliTest):
+    def test_a_published_model_without_a_file(self):
+        (self.folder / "a.png").write_bytes(pictures.png(128, 96))
+        options = ("--size", "64", "--conf-thres", "0", "--topk", "20", "--format", "none", "--json")
+        (report,) = self.expect(DONE, "detect", "a.png", "--model", "random:yolov7-tiny",
+                                *options).objects()
+        self.assertEqual(len(report["detections"]), 20)
+        self.expect(DONE, "build", "random:yolov7-tiny", "-o", "a.lasso", "--no-timing")
+        (again,) = self.expect(DONE, "detect", "a.png", "--model", "a.lasso", *options).objects()
+        self.assertEqual(again["detections"], report["detections"])
+        self.assertIn("random:yolov7-tiny-silu", self.expect(
+            USAGE, "detect", "a.png", "--model", "random:yolov8").err)
+        self.assertIn("one of \"sam\" is needed", self.expect(
+            BAD_MODEL, "segment", "a.png", "--box", "1,1,9,9", "--model", "random:yolov7-tiny").err)
+
+
 class ImagesTest(DetectTest):
     def setUp(self):
         super().setUp()
@@ -111,18 +127,31 @@ class ImagesTest(DetectTest):
         for word in ("e.png", "nothing.png", "*.gif: no file fits", "empty: has no JPEG"):
             self.assertIn(word, result.err)
 
-    def test_jobs_change_nothing(self):
+    def test_jobs_and_batches_change_nothing(self):
         names = [f"{i}.png" for i in range(12)]
         for i, name in enumerate(names):
             (self.folder / name).write_bytes(pictures.png(20 + 3 * i, 50 - i))
         runs = []
-        for jobs in ("1", "3"):
-            reports = self.detect(*names, "--jobs", jobs, "--json", "--format", "coco", "-o",
-                                  "o" + jobs).objects()
+        for i, options in enumerate(((), ("--jobs", "3"), ("--batch", "5"),
+                                     ("--batch", "2", "--jobs", "2"))):
+            reports = self.detect(*names, *options, "--json", "--format", "coco", "-o",
+                                  f"o{i}").objects()
             self.assertEqual([r["image"] for r in reports], names)
             runs.append(([r["detections"] for r in reports],
-                         (self.folder / f"o{jobs}/coco_results.json").read_bytes()))
-        self.assertEqual(runs[0], runs[1])
+                         (self.folder / f"o{i}/coco_results.json").read_bytes()))
+        for run in runs[1:]:
+            self.assertEqual(run, runs[0])
+
+    def test_an_image_that_fails_costs_only_itself_in_a_batch(self):
+        (self.folder / "e.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+        reports = self.detect("a.png", "e.png", "photos", "nothing.png", "a.png", "--batch", "3",
+                              "--format", "none", "--json", status=SOME_FAILED).objects()
+        self.assertEqual([r["image"] for r in reports],
+                         ["a.png", "e.png", "photos/b.png", "photos/c.png", "nothing.png", "a.png"])
+        self.assertEqual([r.get("error", {}).get("code") for r in reports],
+                         [None, "corrupt_file", None, None, "not_found", None])
+        self.assertEqual([r.get("batch") for r in reports], [2, None, 2, 2, None, 2])
+        self.assertEqual(reports[0]["detections"], reports[5]["detections"])
 
 
 class FilesTest(DetectTest):

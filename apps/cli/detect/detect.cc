@@ -7,11 +7,13 @@
 #include <charconv>
 #include <cstdint>
 #include <cstdlib>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "cli/commands.h"
@@ -53,6 +55,7 @@ struct DetectArguments {
   bool coco91 = false;
   bool show = false;
   int jobs = 0;  // 0: one on each device of the engine
+  int batch = 1;
 };
 
 const std::vector<std::string>& detect_formats() {
@@ -137,23 +140,26 @@ class Run {
   // `coco` may be null.
   Exit run(CocoFile* coco) {
     const bool show_progress = workers_->size() == 1;
-    InOrder<ImageList::Entry, DetectReport> run({
-        [&] { return images_->next(); },
-        [&](std::size_t worker, std::size_t i, const ImageList::Entry& entry,
+    const auto tell_of = [&](const DetectReport& report) {
+      some_failed_ |= !report.error.empty();
+      if (coco != nullptr) coco->add(coco_results(report, settings_.classes));
+      tell(report);
+      show(report);
+    };
+    using Batch = std::vector<ImageList::Entry>;
+    InOrder<Batch, std::monostate> run({
+        [&] { return next_batch(); },
+        [&](std::size_t worker, std::size_t i, const Batch& batch,
             const std::function<void()>& wait) {
           std::optional<Progress> progress;
           if (show_progress) {
-            progress.emplace(fmt::format("{} (image {})", picture_name(entry.path), i + 1));
+            progress.emplace(fmt::format("{} (image {})", picture_name(batch.front().path),
+                                         i * static_cast<std::size_t>(arguments_.batch) + 1));
           }
-          return detect_image(&(*workers_)[worker], entry, settings_, names_, wait);
+          detect_images(&(*workers_)[worker], batch, settings_, {names_, wait, tell_of});
+          return std::monostate();
         },
-        [&](const DetectReport& report) {
-          some_ = true;
-          some_failed_ |= !report.error.empty();
-          if (coco != nullptr) coco->add(coco_results(report, settings_.classes));
-          tell(report);
-          show(report);
-        },
+        [](std::monostate /*done*/) {},
     });
     run.run(workers_->size());
     if (!some_) usage_error("no image: the list of --image-list is empty");
@@ -161,6 +167,24 @@ class Run {
   }
 
  private:
+  std::optional<std::vector<ImageList::Entry>> next_batch() {
+    if (list_error_) std::rethrow_exception(list_error_);
+    std::vector<ImageList::Entry> batch;
+    try {
+      while (batch.size() < static_cast<std::size_t>(arguments_.batch)) {
+        auto entry = images_->next();
+        if (!entry) break;
+        batch.push_back(std::move(*entry));
+      }
+    } catch (...) {
+      if (batch.empty()) throw;
+      list_error_ = std::current_exception();  // behind the images before it
+    }
+    if (batch.empty()) return std::nullopt;
+    some_ = true;
+    return batch;
+  }
+
   void tell(const DetectReport& report) {
     constexpr std::size_t kWidest = 48;
     name_width_ =
@@ -185,11 +209,21 @@ class Run {
   std::vector<DetectWorker>* workers_;
   LoadTimes times_;
   OutputNames* names_;
+  std::exception_ptr list_error_;
   bool some_ = false;
   bool some_failed_ = false;
   bool shown_ = false;
   std::size_t name_width_ = 0;
 };
+
+// How many there are; where that is not known, as many as may be worked on at a time.
+std::size_t batches_of(const ImageList& images, const DetectArguments& arguments,
+                       std::size_t devices) {
+  const auto count = images.count();
+  if (!count) return std::max(devices, static_cast<std::size_t>(arguments.jobs));
+  const auto batch = static_cast<std::size_t>(arguments.batch);
+  return (*count + batch - 1) / batch;
+}
 
 Exit run_detect(const DetectArguments& arguments) {
   if (arguments.images.empty() && arguments.image_list.empty()) {
@@ -204,9 +238,7 @@ Exit run_detect(const DetectArguments& arguments) {
   apply(arguments.run);
   const DetectModels models = open_detect_models(arguments.models, arguments.run);
   const std::size_t devices = models.detector.engine.info().devices.size();
-  const int jobs = choose_jobs(arguments.jobs, devices,
-                               images.count().value_or(static_cast<std::size_t>(
-                                   std::max<int>(arguments.jobs, static_cast<int>(devices)))));
+  const int jobs = choose_jobs(arguments.jobs, devices, batches_of(images, arguments, devices));
   std::vector<DetectWorker> workers =
       make_workers(models, arguments.models, jobs, arguments.run.threads);
   const std::string& path = models.detector.path;
@@ -301,6 +333,11 @@ void add_detect(CLI::App* parent, Action* action) {
   add_integer(app, "--jobs", &a.jobs, 1, 1024,
               "Images at a time, which share the threads and take turns on the GPUs. Default: the "
               "number of GPUs of --device, 1 on the CPU.",
+              "Running");
+  add_integer(app, "--batch", &a.batch, 1, 64,
+              "Images that each of --jobs reads and detects in together: those that are equally "
+              "large in the network's pixels go through it at once. They are in memory "
+              "together. Default: 1.",
               "Running");
   add_output_options(app, &a.output,
                      "One JSON object per image and line on standard output: size, detections "

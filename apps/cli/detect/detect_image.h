@@ -1,4 +1,4 @@
-// Finding objects in one image: read, detect, segment what was found, write the results.
+// Finding objects in images: read, detect, segment what was found, write the results.
 #ifndef LASSO_CLI_DETECT_DETECT_IMAGE_H_
 #define LASSO_CLI_DETECT_DETECT_IMAGE_H_
 
@@ -30,18 +30,25 @@ struct DetectSettings {
   std::vector<Category> categories;  // of COCO's files
 };
 
-// What works on one image at a time.
+// What works on one image, or one batch of images, at a time.
 struct DetectWorker {
   lasso::Detector detector;
   std::optional<lasso::Segmenter> segmenter;  // none: boxes alone
 };
 
-// Never throws because of the image: what failed stands in the report. Throws what concerns the
-// whole run (no memory, a failing device, a bug).
-// `wait` is called before names are claimed for the image's files.
-DetectReport detect_image(DetectWorker* worker, const ImageList::Entry& entry,
-                          const DetectSettings& settings, OutputNames* names,
-                          const std::function<void()>& wait);
+// What images need of their run.
+struct DetectRun {
+  OutputNames* names = nullptr;
+  // Called before names are claimed for the files of the first image, and of each other one.
+  std::function<void()> wait;
+  std::function<void(const DetectReport&)> tell;  // behind `wait`, in the order of the images
+};
+
+// Images whose files are read on several threads and which the detector takes in one call. Never
+// throws because of an image: what failed stands in its report, and the others are done. Throws
+// what concerns the whole run (no memory, a failing device, a bug).
+void detect_images(DetectWorker* worker, const std::vector<ImageList::Entry>& entries,
+                   const DetectSettings& settings, const DetectRun& run);
 
 }  // namespace lasso::app
 
