@@ -58,9 +58,29 @@ struct Workspace {
   }
 };
 
+// Weights in bfloat16 are rounded to it before they are transformed, in float32: they take twice
+// 36/9 times the memory of their own type, which they are worth where they are few beside the
+// image.
+constexpr std::int64_t kMostBf16Bytes = std::int64_t{10} << 20;
+
+// Weights that no second cache holds pass by once for each block of tiles; in the time of a byte a
+// core with AVX2 does about six operations.
+constexpr double kByteCost = 6;
+
+std::size_t streamed_bytes(const Conv2dProblem& p, std::size_t packed_bytes) {
+  constexpr std::size_t kHeld = std::size_t{4} << 20;
+  if (packed_bytes <= kHeld) return 0;
+  return packed_bytes *
+         static_cast<std::size_t>((tile_count(p) + block_tiles(p) - 1) / block_tiles(p));
+}
+
 template <CpuFeature kFeature>
 Offer offer(const Conv2dProblem& p, const TargetInfo& target) {
-  if (p.weights != DType::kF32) return Offer::no("weights other than float32");
+  const bool bf16 = p.weights == DType::kBF16;
+  if (p.weights != DType::kF32 && !bf16) {
+    return Offer::no("weights other than float32 and bfloat16");
+  }
+  if (bf16 && p.input != DType::kBF16) return Offer::no("bfloat16 weights of a float32 image");
   if (p.kernel_h != 3 || p.kernel_w != 3) return Offer::no("windows other than 3x3");
   if (p.stride != 1 || p.dilation != 1) return Offer::no("strides, or windows with gaps");
   if (p.groups != 1) return Offer::no("groups of channels");
@@ -70,15 +90,18 @@ Offer offer(const Conv2dProblem& p, const TargetInfo& target) {
   offer.packed_bytes =
       static_cast<std::size_t>(panels * kPanel + panels * kWinogradPositions * position_floats(p)) *
       sizeof(float);
-  offer.packed_layout = "winograd 4x4: b [n/64, 64], [n/64, 36] of " + std::string(kPanelLayout);
+  if (bf16 && offer.packed_bytes > kMostBf16Bytes) return Offer::no("bfloat16 weights over 10 MB");
+  offer.packed_layout = std::string(bf16 ? "winograd 4x4 of bf16: b" : "winograd 4x4: b") +
+                        " [n/64, 64], [n/64, 36] of " + std::string(kPanelLayout);
   offer.workspace_bytes =
       static_cast<std::size_t>(Workspace(p).floats() * target.threads) * sizeof(float);
   const auto tiles = static_cast<double>(tile_count(p));
   const auto channels = static_cast<double>(p.channels);
   const auto filters = static_cast<double>(p.filters);
   const double product = 2.0 * kWinogradPositions * 1.15 * channels * filters;
-  offer.cost =
-      tiles * (product + 360 * channels + 680 * filters) / target.rate(fp32_multiply_add(kFeature));
+  offer.cost = tiles * (product + 360 * channels + 680 * filters) /
+                   target.rate(fp32_multiply_add(kFeature)) +
+               kByteCost * static_cast<double>(streamed_bytes(p, offer.packed_bytes));
   return offer;
 }
 
@@ -108,7 +131,10 @@ std::array<double, kWinogradPositions> transformed_filter(const float* w) {
 }
 
 void pack(const Conv2dProblem& p, const std::vector<TensorView>& constants, std::byte* packed) {
-  const std::vector<float> w = read_f32(constants.at(0));
+  std::vector<float> w = read_f32(constants.at(0));
+  if (p.weights == DType::kBF16) {
+    for (float& value : w) value = rounded_to_half(DType::kBF16, value);
+  }
   const std::int64_t panels = panel_count(p.filters);
   auto* bias = reinterpret_cast<float*>(packed);
   float* weights = bias + panels * kPanel;
@@ -148,8 +174,10 @@ class Worker {
   Worker(const State& state, const KernelArgs& args, float* workspace)
       : state_(state),
         p_(state.problem),
-        x_(static_cast<const float*>(args.inputs[0])),
-        y_(static_cast<float*>(args.outputs[0])),
+        x_(static_cast<const std::byte*>(args.inputs[0])),
+        y_(static_cast<std::byte*>(args.outputs[0])),
+        x_size_(static_cast<std::int64_t>(size_of(p_.input))),
+        y_size_(static_cast<std::int64_t>(size_of(p_.output))),
         bias_(reinterpret_cast<const float*>(args.packed)),
         weights_(bias_ + panel_count(p_.filters) * kPanel),
         steps_(p_),
@@ -181,14 +209,16 @@ class Worker {
 
   void transform_image(std::int64_t tile, std::int64_t in_block) const {
     const Place at = place(tile);
+    const auto* zeros = reinterpret_cast<const std::byte*>(state_.zeros.data());
     WinogradImageTile t;
+    t.bf16 = p_.input == DType::kBF16;
     for (std::int64_t i = 0; i < kWinogradImage; ++i) {
       for (std::int64_t j = 0; j < kWinogradImage; ++j) {
         const std::int64_t row = at.row + i - p_.padding.top;
         const std::int64_t column = at.column + j - p_.padding.left;
         const bool inside = row >= 0 && row < p_.height && column >= 0 && column < p_.width;
         const std::int64_t pixel = (at.image * p_.height + row) * p_.width + column;
-        t.pixels[i * kWinogradImage + j] = inside ? x_ + pixel * p_.channels : state_.zeros.data();
+        t.pixels[i * kWinogradImage + j] = inside ? x_ + pixel * p_.channels * x_size_ : zeros;
       }
     }
     t.channels = p_.channels;
@@ -228,11 +258,12 @@ class Worker {
     t.columns = static_cast<int>(std::min(kPanel, p_.filters - panel * kPanel));
     t.bias = bias_ + panel * kPanel;
     t.activation = p_.activation;
+    t.bf16 = p_.output == DType::kBF16;
     for (std::int64_t i = 0; i < std::min(kTile, p_.out_h() - at.row); ++i) {
       for (std::int64_t j = 0; j < std::min(kTile, p_.out_w() - at.column); ++j) {
         const std::int64_t pixel =
             (at.image * p_.out_h() + at.row + i) * p_.out_w() + at.column + j;
-        t.y[i * kTile + j] = y_ + pixel * p_.filters + panel * kPanel;
+        t.y[i * kTile + j] = y_ + (pixel * p_.filters + panel * kPanel) * y_size_;
       }
     }
     if constexpr (kFeature == CpuFeature::kAvx512) {
@@ -244,8 +275,9 @@ class Worker {
 
   const State& state_;
   const Conv2dProblem& p_;
-  const float* x_;
-  float* y_;
+  const std::byte* x_;
+  std::byte* y_;
+  std::int64_t x_size_, y_size_;
   const float* bias_;
   const float* weights_;
   Workspace steps_;

@@ -16,7 +16,8 @@ constexpr int kWinogradPositions = kWinogradImage * kWinogradImage;
 
 // The image under a tile, transformed: v[position * step + c] for c < channels.
 struct WinogradImageTile {
-  const float* pixels[kWinogradPositions] = {};
+  const void* pixels[kWinogradPositions] = {};  // of float32, or bfloat16
+  bool bf16 = false;
   std::int64_t channels = 0;
   float* v = nullptr;
   std::int64_t step = 0;
@@ -27,8 +28,9 @@ struct WinogradResultTile {
   const float* m = nullptr;
   std::int64_t step = 0;
   int columns = 0;
-  const float* bias = nullptr;                       // [columns]
-  float* y[kWinogradResult * kWinogradResult] = {};  // null: outside of the result
+  const float* bias = nullptr;                      // [columns]
+  void* y[kWinogradResult * kWinogradResult] = {};  // as pixels; null: outside of the result
+  bool bf16 = false;
   graph::Activation activation = graph::Activation::kNone;
 };
 

@@ -4,6 +4,7 @@
 #define LASSO_KERNELS_CONV_WINOGRAD_TILE_H_
 
 #include "kernels/conv/winograd_isa.h"
+#include "kernels/cpu/narrow.h"
 #include "kernels/cpu/simd.h"
 #include "kernels/cpu/vector_math.h"
 
@@ -50,16 +51,20 @@ void transform_result(const typename V::F (&x)[kWinogradImage],
 }
 
 // `count` lanes of a vector of channels.
-template <typename V>
+template <typename V, typename T>
 void image_vector(const WinogradImageTile& t, std::int64_t c, std::int64_t count) {
   const auto mask = V::first(count);
+  const auto load = [&](const void* pixel) {
+    const T* from = static_cast<const T*>(pixel) + c;
+    return count < V::kWidth ? load_first<V>(from, count) : load_vector<V>(from);
+  };
   typename V::F rows[kWinogradImage][kWinogradImage];
 #pragma GCC unroll 6
   for (int j = 0; j < kWinogradImage; ++j) {
     typename V::F x[kWinogradImage];
 #pragma GCC unroll 6
     for (int i = 0; i < kWinogradImage; ++i) {
-      x[i] = V::load(t.pixels[i * kWinogradImage + j] + c, mask);
+      x[i] = load(t.pixels[i * kWinogradImage + j]);
     }
     transform_image<V>(x);
 #pragma GCC unroll 6
@@ -78,14 +83,46 @@ void image_vector(const WinogradImageTile& t, std::int64_t c, std::int64_t count
 template <typename V>
 void winograd_image(const WinogradImageTile& t) {
   for (std::int64_t c = 0; c < t.channels; c += V::kWidth) {
-    image_vector<V>(t, c, t.channels - c < V::kWidth ? t.channels - c : V::kWidth);
+    const std::int64_t count = t.channels - c < V::kWidth ? t.channels - c : V::kWidth;
+    if (t.bf16) {
+      image_vector<V, std::uint16_t>(t, c, count);
+    } else {
+      image_vector<V, float>(t, c, count);
+    }
+  }
+}
+
+// The pixels of a row of a tile, of sums that lack their bias, for the first `count` columns from c
+// on.
+template <typename V>
+void store_pixels(const WinogradResultTile& t, typename V::F (&y)[kWinogradResult], int row, int c,
+                  std::int64_t count) {
+  const auto bias = load_first<V>(t.bias + c, count);
+#pragma GCC unroll 4
+  for (int j = 0; j < kWinogradResult; ++j) y[j] = V::add(y[j], bias);
+  if (t.bf16 && t.activation == graph::Activation::kSilu) {
+    vector_silu_narrow<V>(y);
+  } else {
+#pragma GCC unroll 4
+    for (int j = 0; j < kWinogradResult; ++j) y[j] = vector_activate<V>(t.activation, y[j]);
+  }
+  for (int j = 0; j < kWinogradResult; ++j) {
+    void* out = t.y[row * kWinogradResult + j];
+    if (out == nullptr) continue;
+    if (t.bf16) {
+      store_first<V>(static_cast<std::uint16_t*>(out) + c, count,
+                     [&](std::uint16_t* to) { Narrow<V>::store_bf16(to, y[j]); });
+    } else {
+      V::store(static_cast<float*>(out) + c, V::first(count), y[j]);
+    }
   }
 }
 
 template <typename V>
 void winograd_result(const WinogradResultTile& t) {
   for (int c = 0; c < t.columns; c += V::kWidth) {
-    const auto mask = V::first(t.columns - c < V::kWidth ? t.columns - c : V::kWidth);
+    const int count = t.columns - c < V::kWidth ? t.columns - c : V::kWidth;
+    const auto mask = V::first(count);
     typename V::F rows[kWinogradResult][kWinogradImage];
 #pragma GCC unroll 6
     for (int j = 0; j < kWinogradImage; ++j) {
@@ -99,16 +136,11 @@ void winograd_result(const WinogradResultTile& t) {
 #pragma GCC unroll 4
       for (int i = 0; i < kWinogradResult; ++i) rows[i][j] = y[i];
     }
-    const auto bias = V::load(t.bias + c, mask);
 #pragma GCC unroll 4
     for (int i = 0; i < kWinogradResult; ++i) {
       typename V::F y[kWinogradResult];
       transform_result<V>(rows[i], y);
-      for (int j = 0; j < kWinogradResult; ++j) {
-        float* out = t.y[i * kWinogradResult + j];
-        if (out == nullptr) continue;
-        V::store(out + c, mask, vector_activate<V>(t.activation, V::add(y[j], bias)));
-      }
+      store_pixels<V>(t, y, i, c, count);
     }
   }
 }
