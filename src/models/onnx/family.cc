@@ -7,12 +7,11 @@
 #include "core/check.h"
 #include "core/checksum.h"
 #include "core/json_fields.h"
-#include "core/memory.h"
 #include "formats/onnx/check_onnx.h"
 #include "formats/onnx/onnx_reader.h"
 #include "formats/text.h"
 #include "models/onnx/import/importer.h"
-#include "models/program_precision.h"
+#include "models/single_program.h"
 #include "models/unsupported.h"
 
 namespace lasso::onnx {
@@ -49,44 +48,6 @@ Description describe_model(const OnnxModel& model) {
   return description;
 }
 
-class OnnxDescription final : public ModelDescription {
- public:
-  OnnxDescription(const ModelSource& source, const FixedInputs& fixed, const FixedSizes& sizes) {
-    const OnnxModel model = read_model(source);
-    description_ = describe_model(model);
-    hash_ = hash_of(model, fixed, sizes);
-    weight_bytes_ = weight_bytes(model);
-    program_ = import_model(model, fixed, sizes);
-  }
-
-  engine::ModelRecord record() const override {
-    engine::ModelRecord record;
-    record.family = kFamily;
-    record.hash = hash_;
-    record.description = write_fields(description_).dump();
-    return record;
-  }
-  graph::Module programs() const override {
-    graph::Module module;
-    module.programs.push_back(program_);
-    return module;
-  }
-  // Mapped weights, what they are packed into, and what folding made of them.
-  std::uint64_t build_memory(bool into_file) const override {
-    return resident_bytes() + (into_file ? 2 : 3) * weight_bytes_ + 64 * kMiB;
-  }
-  quant::PrecisionPlan precision_plan(Precision precision,
-                                      const engine::CompileOptions& options) const override {
-    return program_precision(program_, precision, options.target, options.reference);
-  }
-
- private:
-  Description description_;
-  std::string hash_;
-  std::uint64_t weight_bytes_ = 0;
-  graph::Graph program_;
-};
-
 class OnnxFamily final : public Family {
  public:
   std::string name() const override { return kFamily; }
@@ -103,7 +64,15 @@ class OnnxFamily final : public Family {
     LASSO_CHECK(options.preprocess.empty(), ErrorCode::kInvalidArgument,
                 "{}: an ONNX model is run on tensors, and the preprocessing \"{}\" is given",
                 source.path(), options.preprocess);
-    return std::make_unique<OnnxDescription>(source, options.fixed_inputs, options.fixed_sizes);
+    const OnnxModel model = read_model(source);
+    SingleProgram single;
+    single.record.family = kFamily;
+    single.record.hash = hash_of(model, options.fixed_inputs, options.fixed_sizes);
+    single.record.description = write_fields(describe_model(model)).dump();
+    single.program = import_model(model, options.fixed_inputs, options.fixed_sizes);
+    single.weight_bytes = weight_bytes(model);
+    single.unread_weights = 1;  // what folding makes of them, too
+    return std::make_unique<SingleProgramDescription>(std::move(single));
   }
 
   std::shared_ptr<const void> load(const engine::LoadedEngine& engine,

@@ -5,8 +5,7 @@
 #include <vector>
 
 #include "core/check.h"
-#include "core/memory.h"
-#include "models/program_precision.h"
+#include "models/single_program.h"
 #include "models/yolov7/checkpoint/checkpoint.h"
 #include "models/yolov7/describe/describe.h"
 #include "models/yolov7/model.h"
@@ -49,38 +48,19 @@ FixedImages fixed_images(const DescribeOptions& options, int stride, const std::
   return fixed;
 }
 
-class DetectorDescription final : public ModelDescription {
- public:
-  // `source` stands in messages.
-  DetectorDescription(const Network& network, const DescribeOptions& options,
-                      const std::string& source) {
-    const FixedImages fixed = fixed_images(options, largest_stride(network.levels), source);
-    program_ = yolov7::describe(network, fixed, source);
-    record_ = record_of(network, "");
-    record_.hash = network.weights.fingerprint(record_.description + graph::to_string(program_));
-    weight_bytes_ = network.parameters * sizeof(float);
-  }
-
-  engine::ModelRecord record() const override { return record_; }
-  graph::Module programs() const override {
-    graph::Module module;
-    module.programs.push_back(program_);
-    return module;
-  }
-  // The merged weights are in memory already; beside them, what they are packed into.
-  std::uint64_t build_memory(bool into_file) const override {
-    return resident_bytes() + (into_file ? 1 : 2) * weight_bytes_ + 64 * kMiB;
-  }
-  quant::PrecisionPlan precision_plan(Precision precision,
-                                      const engine::CompileOptions& options) const override {
-    return program_precision(program_, precision, options.target, options.reference);
-  }
-
- private:
-  engine::ModelRecord record_;
-  std::uint64_t weight_bytes_ = 0;
-  graph::Graph program_;
-};
+// `source` stands in messages.
+std::unique_ptr<const ModelDescription> describe_network(const Network& network,
+                                                         const DescribeOptions& options,
+                                                         const std::string& source) {
+  SingleProgram model;
+  const FixedImages fixed = fixed_images(options, largest_stride(network.levels), source);
+  model.program = yolov7::describe(network, fixed, source);
+  model.record = record_of(network, "");
+  model.record.hash =
+      network.weights.fingerprint(model.record.description + graph::to_string(model.program));
+  model.weight_bytes = network.parameters * sizeof(float);
+  return std::make_unique<SingleProgramDescription>(std::move(model));
+}
 
 class DetectorFamily final : public Family {
  public:
@@ -94,8 +74,7 @@ class DetectorFamily final : public Family {
   std::unique_ptr<const ModelDescription> describe(const ModelSource& source,
                                                    const DescribeOptions& options) const override {
     check_options(options, source.path());
-    auto description = std::make_unique<DetectorDescription>(read_network(*source.torch()), options,
-                                                             source.path());
+    auto description = describe_network(read_network(*source.torch()), options, source.path());
     source.file()->release(source.file()->data(), source.file()->size());
     return description;
   }
@@ -128,8 +107,7 @@ class DetectorFamily final : public Family {
     LASSO_CHECK(found != known.end(), ErrorCode::kInvalidArgument,
                 "architecture \"{}\": expected one of {}", architecture,
                 fmt::join(architectures(), ", "));
-    return std::make_unique<DetectorDescription>(random_network(*found, seed), options,
-                                                 architecture);
+    return describe_network(random_network(*found, seed), options, architecture);
   }
 
  private:

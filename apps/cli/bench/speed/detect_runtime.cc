@@ -32,28 +32,12 @@ class DetectRuntime : public SpeedRuntime {
         detector_(make_detector(model_, with_threads(run_.threads))) {}
 
   OrderedJson info() const override {
-    const EngineInfo& info = model_.engine.info();
     double gflop = 0;
-    for (const ProgramInfo& program : info.programs) {
+    for (const ProgramInfo& program : model_.engine.info().programs) {
       for (const LayerInfo& layer : program.layers) gflop += layer.gflop;
     }
-    OrderedJson json = {{"file", json_name(operand_.file)},
-                        {"variant", operand_.variant},
-                        {"runtime", "lasso"},
-                        {"model", info.model},
-                        {"model_hash", info.model_hash},
-                        {"device", info.device},
-                        {"precision", info.precision},
-                        {"isa", info.isa},
-                        {"threads", detector_.threads()},
-                        {"load_ms", model_.load_ms},
-                        {"width", image_.width},
-                        {"height", image_.height},
-                        {"gflop", {{"network", gflop}}}};
-    if (info.device != "cpu") {
-      json["gpu"] = info.devices.front();
-      json["tf32"] = info.tf32;
-    }
+    OrderedJson json = engine_json(operand_, run_, model_, detector_.threads(), image_);
+    json["gflop"] = {{"network", gflop}};
     return json;
   }
 

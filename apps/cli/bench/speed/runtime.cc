@@ -71,28 +71,10 @@ class LassoRuntime : public SpeedRuntime {
         segmenter_(make_segmenter(operand, run_, &parts_)) {}
 
   OrderedJson info() const override {
-    const EngineInfo& info = engine().info();
-    OrderedJson json = {
-        {"file", json_name(operand_.model())},
-        {"variant", operand_.variant},
-        {"runtime", run_.runtime},
-        {"model", info.model},
-        {"model_hash", info.model_hash},
-        {"device", info.device},
-        {"precision", info.precision},
-        {"isa", info.isa},
-        {"threads", segmenter_.threads()},
-        {"load_ms", parts_.model.load_ms},
-        {"width", image_.width},
-        {"height", image_.height},
-        {"gflop", {{"encode", encoder_gflop()}, {"decode", program_gflop(info, "mask_decoder")}}}};
-    if (run_.runtime != "lasso") {
-      json["settings"] = settings_json(segmenter_.runtime_settings());
-      for (const char* key : {"device", "precision"}) json.erase(key);
-    } else if (on_gpu()) {
-      json["gpu"] = info.devices.front();
-      json["tf32"] = info.tf32;
-    }
+    OrderedJson json = engine_json(operand_, run_, parts_.model, segmenter_.threads(), image_);
+    json["gflop"] = {{"encode", encoder_gflop()},
+                     {"decode", program_gflop(engine().info(), "mask_decoder")}};
+    if (run_.runtime != "lasso") json["settings"] = settings_json(segmenter_.runtime_settings());
     return json;
   }
 
@@ -199,6 +181,29 @@ TimedImage read_timed(const std::string& path) {
   options.warnings = false;
   Image image = read_image(path, options);
   return {std::move(image), watch.milliseconds()};
+}
+
+OrderedJson engine_json(const Operand& operand, const RunOptions& run, const OpenModel& model,
+                        int threads, const Image& image) {
+  const EngineInfo& info = model.engine.info();
+  OrderedJson json = {{"file", json_name(operand.model())},
+                      {"variant", operand.variant},
+                      {"runtime", run.runtime},
+                      {"model", info.model},
+                      {"model_hash", info.model_hash},
+                      {"isa", info.isa},
+                      {"threads", threads},
+                      {"load_ms", model.load_ms},
+                      {"width", image.width},
+                      {"height", image.height}};
+  if (run.runtime != "lasso") return json;
+  json["device"] = info.device;
+  json["precision"] = info.precision;
+  if (info.device != "cpu") {
+    json["gpu"] = info.devices.front();
+    json["tf32"] = info.tf32;
+  }
+  return json;
 }
 
 OrderedJson gpu_state_json(const EngineInfo& info) {

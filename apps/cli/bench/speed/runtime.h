@@ -43,6 +43,11 @@ TimedImage read_timed(const std::string& path);
 // SpeedRuntime::gpu_state() of an engine.
 OrderedJson gpu_state_json(const EngineInfo& info);
 
+// What stands in SpeedRuntime::info() of a model that runs on pictures. Settings of another runtime
+// stand in place of the engine's device and precision.
+OrderedJson engine_json(const Operand& operand, const RunOptions& run, const OpenModel& model,
+                        int threads, const Image& image);
+
 // Loads the model and the image, or the tensors where these are asked for.
 std::unique_ptr<SpeedRuntime> make_runtime(const Operand& operand, const SpeedSetup& setup);
 

@@ -4,9 +4,8 @@
 #include <cstdint>
 #include <string_view>
 
-#include "core/aligned_buffer.h"
 #include "core/random.h"
-#include "core/threads.h"
+#include "models/random_weights.h"
 #include "models/sam/checkpoint/checkpoint.h"
 
 namespace lasso::sam {
@@ -177,25 +176,8 @@ std::int64_t parameter_count(const SamConfig& config) {
 }
 
 Tensor random_tensor(const ExpectedTensor& tensor, std::uint64_t seed) {
-  const std::int64_t count = element_count(tensor.dims);
-  auto buffer = std::make_shared<AlignedBuffer>(static_cast<std::size_t>(count) * sizeof(float));
-  auto* values = reinterpret_cast<float*>(buffer->data());
-  // SplitMix64 as a counter-based generator: any element on its own, on any thread.
-  const std::uint64_t start = mix(seed ^ hash_name(tensor.name));
   const Distribution d = distribution(tensor);
-  const auto fill = [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i) {
-      const std::uint64_t bits = mix(start + static_cast<std::uint64_t>(i) * kGoldenRatio);
-      values[i] = d.mean + d.deviation * nearly_normal(bits);
-    }
-  };
-  constexpr std::int64_t kWorthThreads = 1 << 18;
-  if (count < kWorthThreads) {
-    fill(0, count);
-  } else {
-    parallel_ranges(count, fill);
-  }
-  return {DType::kF32, tensor.dims, std::shared_ptr<const void>(buffer, values), nullptr};
+  return normal_tensor(tensor.dims, mix(seed ^ hash_name(tensor.name)), d.mean, d.deviation);
 }
 
 Weights random_weights(const SamConfig& config, std::uint64_t seed) {

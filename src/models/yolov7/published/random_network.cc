@@ -2,13 +2,13 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
+#include <numbers>
 #include <string>
 #include <variant>
 #include <vector>
 
 #include "core/random.h"
-#include "core/threads.h"
+#include "models/random_weights.h"
 #include "models/yolov7/published/published_network.h"
 
 namespace lasso::yolov7 {
@@ -17,22 +17,10 @@ namespace {
 
 // The deviation that keeps the second moment through a convolution and a function that halves it,
 // as a ReLU does (He et al., 2015). A SiLU takes more away, and the biases bring that back.
-const double kGain = std::sqrt(2.0);
+constexpr double kGain = std::numbers::sqrt2;
 constexpr float kBiasDeviation = 0.5F;
 // Of the convolutions that give boxes: logits of a deviation below 1.
 constexpr double kHeadGain = 0.5;
-
-Tensor filled(const Dims& dims, std::uint64_t seed, float deviation) {
-  const std::int64_t count = element_count(dims);
-  const auto values = std::make_shared<std::vector<float>>(static_cast<std::size_t>(count));
-  parallel_ranges(count, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i) {
-      const std::uint64_t bits = mix(seed + static_cast<std::uint64_t>(i + 1) * kGoldenRatio);
-      (*values)[static_cast<std::size_t>(i)] = deviation * nearly_normal(bits);
-    }
-  });
-  return {DType::kF32, dims, std::shared_ptr<const void>(values, values->data()), nullptr};
-}
 
 // The biases that training begins with: about eight objects in an image of 640 pixels, each of
 // which is of one class.
@@ -66,11 +54,11 @@ Network random_network(const Architecture& architecture, std::uint64_t seed) {
     const auto inputs = static_cast<double>(dims[1] * dims[2] * dims[3]);
     const double deviation = (is_map ? kHeadGain : kGain) / std::sqrt(inputs);
     const std::uint64_t weight_seed = mix(++layer_seed);
-    layer->weights = filled(dims, weight_seed, static_cast<float>(deviation));
+    layer->weights = normal_tensor(dims, weight_seed, 0, static_cast<float>(deviation));
     layer->bias =
         is_map ? prior_biases(network.levels[static_cast<std::size_t>(map - network.maps.begin())],
                               network.names.size())
-               : filled(layer->bias.dims, mix(weight_seed), kBiasDeviation);
+               : normal_tensor(layer->bias.dims, mix(weight_seed), 0, kBiasDeviation);
     network.weights.set(network.layers[i].name + ".weight", layer->weights);
     network.weights.set(network.layers[i].name + ".bias", layer->bias);
   }
