@@ -33,8 +33,8 @@ void check_types(const Conv2d& op, const Inputs& in) {
   } else {
     require_input_of(in, op.weights);
   }
-  const DType half = int8 ? DType::kBF16 : op.weights;
-  const bool is_lower = op.output == half || (int8 && op.output == DType::kU8);
+  const bool is_lower = is_half(op.weights) ? op.output == op.weights
+                                            : op.output == DType::kBF16 || op.output == DType::kU8;
   in.require(op.output == DType::kF32 || is_lower,
              "a float32 result, or a lower one that the weights allow");
   require_scheme(in, op.input, int8, "x");

@@ -25,7 +25,8 @@ namespace lasso::graph {
 //   to it; sums are float32, and the result is float32 or of the weights' type.
 // - weights int8, of one group: x is uint8 and stands for `input` (see QuantizeTensor), and what
 //   surrounds it for 0; the filters W[n] are rounded to multiples of max|W[n]| / 127; sums are
-//   int32, and the result is float32, bfloat16, or uint8 of the scheme `result`.
+//   int32.
+// Of int8 and float32 weights the result may also be bfloat16, or uint8 of the scheme `result`.
 struct Conv2d {
   static constexpr std::string_view kName = "conv2d";
   static constexpr std::size_t kFirstJoined = 3;  // the second image among the inputs

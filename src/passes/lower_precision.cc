@@ -34,7 +34,7 @@ class Lowering {
  public:
   Lowering(Graph graph, const PassContext& context)
       : before_(graph),
-        types_(before_, context.precision),
+        types_(before_, context.precision, context.target.kind == backend::DeviceKind::kCpu),
         graph_(std::move(graph)),
         casts_inputs_(context.target.kind == backend::DeviceKind::kCuda) {}
 
@@ -194,10 +194,21 @@ class Lowering {
     emit(std::move(node));
   }
 
+  void keep_convolution(Node node) {
+    const Want result = wanted(node.outputs.front());
+    if (types_.rounds_pixels(node) && (result.dtype == DType::kBF16 || result.by_scheme)) {
+      auto op = std::get<graph::Conv2d>(node.op);
+      op.output = result.dtype;
+      op.result = result.scheme;
+      node.op = op;
+    }
+    keep(std::move(node));
+  }
+
   template <typename Convolution>
   void lower_convolution(Node node) {
     const LayerPrecision* precision = types_.precision_of(node);
-    if (precision == nullptr) return keep(std::move(node));
+    if (precision == nullptr) return keep_convolution(std::move(node));
     auto op = std::get<Convolution>(node.op);
     op.weights = precision->weights;
     // Read off the graph as it was, before the input changes.

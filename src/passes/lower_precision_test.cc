@@ -300,6 +300,35 @@ TEST(LowerPrecision, Int8ValuesThatMeetHaveOneScheme) {
   EXPECT_EQ(last.result, graph::Affine{});
 }
 
+// x -> a, of three channels -> b.
+graph::Graph pixels() {
+  graph::Builder b("pixels");
+  const ValueId x = b.input("x", DType::kF32, {1, 4, 4, 3});
+  const auto weights = [&](const std::string& name, std::int64_t channels) {
+    const Dims dims{8, channels, 3, 3};
+    return b.constant(
+        name, make_tensor(dims, std::vector<float>(static_cast<std::size_t>(72 * channels), 1.0F)));
+  };
+  const ValueId a = b.add("a", graph::Conv2d{3, 3, 1, 1}, {x, weights("a.weight", 3)});
+  b.output(b.add("b", graph::Conv2d{3, 3, 1, 1}, {a, weights("b.weight", 8)}), "y");
+  return b.finish();
+}
+
+TEST(LowerPrecision, WhatReadsPixelsOnACpuWritesLowerTypes) {
+  PrecisionPlan plan;
+  plan.layers["b.weight"].weights = DType::kBF16;
+  EXPECT_EQ(types(lowered(pixels(), plan)),
+            (std::vector<std::string>{"conv2d:bfloat16", "conv2d:float32"}));
+  EXPECT_EQ(types(lowered(pixels(), plan, backend::DeviceKind::kCuda)),
+            (std::vector<std::string>{"conv2d:float32", "cast:bfloat16", "conv2d:float32"}));
+  plan.layers["b.weight"] = {.weights = DType::kI8, .input = {-1, 4.1F}};
+  const graph::Graph graph = lowered(pixels(), plan);
+  EXPECT_EQ(types(graph), (std::vector<std::string>{"conv2d:uint8", "conv2d:float32"}));
+  const auto& first = std::get<graph::Conv2d>(graph.nodes[0].op);
+  EXPECT_EQ(first.weights, DType::kF32);
+  EXPECT_EQ(first.result, std::get<graph::Conv2d>(graph.nodes[1].op).input);
+}
+
 // What a float32 layer makes is quantised before it is joined; what a float32 layer reads, too,
 // stays float32, and is quantised by its reader's own range.
 TEST(LowerPrecision, Int8BesideFloat32) {

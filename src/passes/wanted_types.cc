@@ -62,8 +62,8 @@ bool Want::operator==(const Want& other) const {
   return *smoothing == *other.smoothing;
 }
 
-WantedTypes::WantedTypes(const graph::Graph& graph, const quant::PrecisionPlan& plan)
-    : graph_(graph), plan_(plan) {
+WantedTypes::WantedTypes(const graph::Graph& graph, const quant::PrecisionPlan& plan, bool on_cpu)
+    : graph_(graph), plan_(plan), on_cpu_(on_cpu) {
   collect_makers();
   collect_wants();
   collect_schemes();
@@ -112,7 +112,17 @@ DType WantedTypes::attention_type(const Node& node) const {
   return reads_layer ? plan_.attention : DType::kF32;
 }
 
+bool WantedTypes::rounds_pixels(const Node& node) const {
+  constexpr std::int64_t kMostChannels = 4;
+  const auto* conv = std::get_if<graph::Conv2d>(&node.op);
+  if (!on_cpu_ || conv == nullptr || conv->groups != 1) return false;
+  const graph::Value& weights = graph_.value(node.inputs[kWeights]);
+  return weights.constant && weights.constant->dims.at(1) <= kMostChannels &&
+         precision_of(node) == nullptr;
+}
+
 unsigned WantedTypes::halves_of(const Node& node) const {
+  if (rounds_pixels(node)) return bit_of(DType::kBF16);
   if (is_attention(node)) return bit_of(attention_type(node));
   if (std::holds_alternative<graph::LayerNorm>(node.op)) return kBothHalves;
   if (is_move(node)) {

@@ -31,8 +31,9 @@ inline constexpr std::size_t kResidual = 3;
 // Refers to the graph and the plan, as they were when it was made.
 class WantedTypes {
  public:
-  // Throws kInvalidArgument for a plan that does not fit the layers.
-  WantedTypes(const graph::Graph& graph, const quant::PrecisionPlan& plan);
+  // `on_cpu`: what reads pixels in float32 writes lower types. Throws kInvalidArgument for a plan
+  // that does not fit the layers.
+  WantedTypes(const graph::Graph& graph, const quant::PrecisionPlan& plan, bool on_cpu);
 
   // Null for a node that keeps float32.
   const quant::LayerPrecision* precision_of(const graph::Node& node) const;
@@ -47,6 +48,10 @@ class WantedTypes {
   // quantise them. All uint8 values that are connected by such moves have one scheme, which covers
   // what all their readers read.
   Want of(graph::ValueId id) const;
+
+  // Whether a node is a convolution of pixels in float32 that writes what is wanted, where that is
+  // bfloat16 or uint8 by a scheme: its result is large, and its products are few.
+  bool rounds_pixels(const graph::Node& node) const;
 
   // Whether a node only moves or chooses numbers, whatever type they have.
   static bool is_move(const graph::Node& node);
@@ -65,6 +70,7 @@ class WantedTypes {
 
   const graph::Graph& graph_;
   const quant::PrecisionPlan& plan_;
+  bool on_cpu_;
   std::map<graph::ValueId, DType> makers_;  // weights of the layers that make values
   // By value.
   std::vector<unsigned> halves_;

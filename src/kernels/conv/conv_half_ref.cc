@@ -19,16 +19,6 @@ float rounded(const Problem& p, const void* x, std::int64_t i) {
   return rounded_to_half(p.weights, static_cast<const float*>(x)[i]);
 }
 
-// Element i of y, rounded if y is of 16 bits.
-template <typename Problem>
-void store(const Problem& p, void* y, std::int64_t i, float value) {
-  if (is_half(p.output)) {
-    static_cast<std::uint16_t*>(y)[i] = f32_to_half(p.output, value);
-  } else {
-    static_cast<float*>(y)[i] = value;
-  }
-}
-
 std::int64_t weight_count(const Conv2dProblem& p) {
   return p.filters * p.group_channels() * p.kernel_h * p.kernel_w;
 }
@@ -97,7 +87,8 @@ void run(const Conv2dProblem& p, const KernelArgs& args) {
       for (std::int64_t n = 0; n < p.filters; ++n) {
         const float sum = sum_window(p, args.inputs[0], w, pixel / (out_h * out_w),
                                      pixel / out_w % out_h, pixel % out_w, n);
-        store(p, args.outputs[0], pixel * p.filters + n, activate(p.activation, sum + bias[n]));
+        store_number(p.output, p.output_scheme, args.outputs[0], pixel * p.filters + n,
+                     activate(p.activation, sum + bias[n]));
       }
     }
   });
@@ -119,7 +110,8 @@ void run(const ConvTranspose2dProblem& p, const KernelArgs& args) {
           sum += rounded(p, args.inputs[0], source + c) *
                  w[(c * p.filters + n) * p.stride * p.stride + tap];
         }
-        store(p, args.outputs[0], pixel * p.filters + n, activate(p.activation, sum + bias[n]));
+        store_number(p.output, {}, args.outputs[0], pixel * p.filters + n,
+                     activate(p.activation, sum + bias[n]));
       }
     }
   });

@@ -51,16 +51,6 @@ std::int32_t sum_window(const Conv2dProblem& p, const std::uint8_t* x, const std
   return sum;
 }
 
-void store(const Conv2dProblem& p, void* y, std::int64_t i, float value) {
-  if (p.output == DType::kU8) {
-    static_cast<std::uint8_t*>(y)[i] = quant::quantize(value, p.output_scheme);
-  } else if (p.output == DType::kBF16) {
-    static_cast<std::uint16_t*>(y)[i] = f32_to_bf16(value);
-  } else {
-    static_cast<float*>(y)[i] = value;
-  }
-}
-
 }  // namespace
 
 Offer offer(const Conv2dProblem& p) {
@@ -93,7 +83,8 @@ void run(const Conv2dProblem& p, const KernelArgs& args) {
         const std::int32_t sum =
             sum_window(p, x, w, pixel / (out_h * out_w), pixel / out_w % out_h, pixel % out_w, n);
         const float value = static_cast<float>(sum) * (p.input_scheme.scale * s[n]) + bias[n];
-        store(p, args.outputs[0], pixel * p.filters + n, activate(p.activation, value));
+        store_number(p.output, p.output_scheme, args.outputs[0], pixel * p.filters + n,
+                     activate(p.activation, value));
       }
     }
   });

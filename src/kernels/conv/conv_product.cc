@@ -59,9 +59,21 @@ std::size_t product_bytes(const Conv2dProblem& p) {
   return panel_bytes(p.group_filters(), p.kernel_h * p.kernel_w * p.group_channels());
 }
 
+// Results of another type are computed for so many pixels at once, and then rounded.
+constexpr std::int64_t kRounded = 60;
+
+// For each thread.
+std::int64_t rounded_floats(const Conv2dProblem& p) {
+  constexpr std::int64_t kLine = 16;
+  if (p.output == DType::kF32) return 0;
+  return (kRounded * p.filters + kLine - 1) / kLine * kLine;
+}
+
 template <CpuFeature kFeature>
 Offer offer(const Conv2dProblem& p, const TargetInfo& target) {
   if (p.weights != DType::kF32) return Offer::no("weights other than float32");
+  if (p.output == DType::kF16) return Offer::no("a result in float16");
+  if (p.output != DType::kF32 && p.groups > 1) return Offer::no("a rounded result of groups");
   if (p.groups > 1 && p.group_filters() == 1 && p.group_channels() == 1) {
     return Offer::no("a filter for each channel");
   }
@@ -70,6 +82,8 @@ Offer offer(const Conv2dProblem& p, const TargetInfo& target) {
   offer.packed_bytes = static_cast<std::size_t>(p.groups) * product_bytes(p);
   offer.packed_layout = (p.groups > 1 ? "groups of k = (kh, kw, c): " : "k = (kh, kw, c): ") +
                         std::string(kPanelLayout);
+  offer.workspace_bytes =
+      static_cast<std::size_t>(rounded_floats(p) * target.threads) * sizeof(float);
   offer.cost = operations(p) / target.rate(fp32_multiply_add(kFeature));
   return offer;
 }
@@ -119,15 +133,57 @@ void locate_pieces(const State& s, const float* x, std::int64_t b, std::int64_t 
   }
 }
 
+// Writes where `count` pixels of the result from `first` on read, of one group, whose channels are
+// x.
+void locate_pixels(const State& s, const KernelArgs& args, const float* x, std::int64_t first,
+                   int count, ProductRows& rows) {
+  const Conv2dProblem& p = s.problem;
+  const std::int64_t out_h = p.out_h();
+  const std::int64_t out_w = p.out_w();
+  for (int r = 0; r < count; ++r) {
+    const std::int64_t pixel = first + r;
+    const std::int64_t image = pixel / (out_h * out_w);
+    const std::int64_t top = p.top(pixel / out_w % out_h);
+    const std::int64_t left = p.left(pixel % out_w);
+    if (p.joined.empty()) {
+      locate_pieces(s, x, image, top, left, rows.a + r, count);
+    } else {
+      locate_joined(s, args.inputs, (image * p.height + top) * p.width + left, rows.a + r, count);
+    }
+  }
+}
+
+// Pixels [begin, end) in the type of the result, by way of `sums`.
+void run_rounded(const State& s, const KernelArgs& args, const ProductIsa& isa,
+                 const Product& product, std::int64_t begin, std::int64_t end, float* sums) {
+  const Conv2dProblem& p = s.problem;
+  const auto* x = static_cast<const float*>(args.inputs[0]);
+  for (std::int64_t first = begin; first < end; first += kRounded) {
+    const std::int64_t last = std::min(first + kRounded, end);
+    run_product_range(isa, product, {first, last, 0, panel_count(p.filters)},
+                      [&](std::int64_t pixel, int count, ProductRows& rows) {
+                        locate_pixels(s, args, x, pixel, count, rows);
+                        for (int r = 0; r < count; ++r) {
+                          rows.y[r] = sums + (pixel + r - first) * p.filters;
+                        }
+                      });
+    const std::int64_t count = (last - first) * p.filters;
+    if (p.output == DType::kBF16) {
+      isa.round(sums, count, static_cast<std::uint16_t*>(args.outputs[0]) + first * p.filters);
+    } else {
+      isa.quantize(sums, count, 1.0F / p.output_scheme.scale,
+                   static_cast<int>(p.output_scheme.zero),
+                   static_cast<std::uint8_t*>(args.outputs[0]) + first * p.filters);
+    }
+  }
+}
+
 template <CpuFeature kFeature>
 void run(const KernelState& state, const KernelArgs& args) {
   const auto& s = static_cast<const State&>(state);
   const Conv2dProblem& p = s.problem;
-  const auto* x = static_cast<const float*>(args.inputs[0]);
-  auto* y = static_cast<float*>(args.outputs[0]);
-  const std::int64_t out_h = p.out_h();
-  const std::int64_t out_w = p.out_w();
-  Product product{.rows = p.batch * out_h * out_w,
+  const ProductIsa& isa = product_isa(kFeature);
+  Product product{.rows = p.batch * p.out_h() * p.out_w(),
                   .n = p.group_filters(),
                   .segments = s.pieces.count,
                   .depth = s.pieces.depth,
@@ -138,22 +194,19 @@ void run(const KernelState& state, const KernelArgs& args) {
     Product of_group = product;
     of_group.packed = reinterpret_cast<const float*>(args.packed + static_cast<std::size_t>(group) *
                                                                        product_bytes(p));
-    const float* channels = x + group * p.group_channels();
-    float* filters = y + group * p.group_filters();
-    run_product_range(product_isa(kFeature), of_group, product_range(of_group, thread, threads),
+    if (p.output != DType::kF32) {
+      run_rounded(s, args, isa, of_group, product.rows * thread / threads,
+                  product.rows * (thread + 1) / threads,
+                  reinterpret_cast<float*>(args.workspace) + thread * rounded_floats(p));
+      return;
+    }
+    const float* channels = static_cast<const float*>(args.inputs[0]) + group * p.group_channels();
+    float* filters = static_cast<float*>(args.outputs[0]) + group * p.group_filters();
+    run_product_range(isa, of_group, product_range(of_group, thread, threads),
                       [&](std::int64_t first, int count, ProductRows& rows) {
+                        locate_pixels(s, args, channels, first, count, rows);
                         for (int r = 0; r < count; ++r) {
-                          const std::int64_t pixel = first + r;
-                          const std::int64_t image = pixel / (out_h * out_w);
-                          const std::int64_t top = p.top(pixel / out_w % out_h);
-                          const std::int64_t left = p.left(pixel % out_w);
-                          if (p.joined.empty()) {
-                            locate_pieces(s, channels, image, top, left, rows.a + r, count);
-                          } else {
-                            locate_joined(s, args.inputs, (image * p.height + top) * p.width + left,
-                                          rows.a + r, count);
-                          }
-                          rows.y[r] = filters + pixel * p.filters;
+                          rows.y[r] = filters + (first + r) * p.filters;
                         }
                       });
   };

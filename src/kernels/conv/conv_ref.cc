@@ -78,7 +78,6 @@ void run_conv(const Conv2dProblem& p, const KernelArgs& args) {
   const auto* x = static_cast<const float*>(args.inputs[0]);
   const auto* w = reinterpret_cast<const float*>(args.packed);
   const float* bias = w + p.kernel_h * p.kernel_w * p.group_channels() * p.filters;
-  auto* y = static_cast<float*>(args.outputs[0]);
   const std::int64_t out_h = p.out_h();
   const std::int64_t out_w = p.out_w();
   parallel_ranges(p.batch * out_h * out_w, [&](std::int64_t begin, std::int64_t end) {
@@ -91,7 +90,8 @@ void run_conv(const Conv2dProblem& p, const KernelArgs& args) {
         sum_window(p, x, w, pixel / (out_h * out_w), pixel / out_w % out_h, pixel % out_w, n0,
                    filters, sums);
         for (std::int64_t n = 0; n < filters; ++n) {
-          y[pixel * p.filters + n0 + n] = activate(p.activation, sums[n] + bias[n0 + n]);
+          store_number(p.output, p.output_scheme, args.outputs[0], pixel * p.filters + n0 + n,
+                       activate(p.activation, sums[n] + bias[n0 + n]));
         }
       }
     }

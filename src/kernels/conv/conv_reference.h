@@ -4,9 +4,27 @@
 #define LASSO_KERNELS_CONV_CONV_REFERENCE_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <vector>
 
 #include "kernels/conv/conv.h"
+#include "quant/number_schemes.h"
+
+namespace lasso::kernels {
+
+// Element i of y, rounded to y's type.
+inline void store_number(DType type, const graph::Affine& scheme, void* y, std::int64_t i,
+                         float value) {
+  if (is_half(type)) {
+    static_cast<std::uint16_t*>(y)[i] = f32_to_half(type, value);
+  } else if (type == DType::kU8) {
+    static_cast<std::uint8_t*>(y)[i] = quant::quantize(value, scheme);
+  } else {
+    static_cast<float*>(y)[i] = value;
+  }
+}
+
+}  // namespace lasso::kernels
 
 namespace lasso::kernels::conv_half_reference {
 

@@ -60,6 +60,8 @@ void check_conv(const Conv2dProblem& p, test::Ran& ran, DType dtype = DType::kF3
   c.name = to_string(Dims{p.batch, p.height, p.width, p.channels}) + " by " +
            to_string(Dims{p.filters, p.kernel_h, p.kernel_w});
   c.problem = p;
+  c.output = p.output;
+  c.scheme = p.output_scheme;
   c.inputs = images_of(p, x);
   c.constants = {{dtype,
                   {p.filters, p.group_channels(), p.kernel_h, p.kernel_w},
@@ -104,6 +106,26 @@ void check_conv(const Conv2dProblem& p, test::Ran& ran, DType dtype = DType::kF3
     c.tolerance.assign(c.tolerance.size(), kTransforms * largest);
   }
   test::check_case(transforms, c, ran);
+}
+
+TEST(Conv2d, RoundedResults) {
+  test::Ran ran;
+  for (const DType output : {DType::kBF16, DType::kU8}) {
+    for (const std::int64_t filters : {5, 32, 70}) {
+      Conv2dProblem p{.batch = 2, .height = 9, .width = 17, .channels = 3, .filters = filters};
+      p.kernel_h = p.kernel_w = 3;
+      p.padding = 1;
+      p.bias = true;
+      p.output = output;
+      if (output == DType::kU8) p.output_scheme = {0.02F, 14};  // from -0.28 to 4.82
+      p.activation = filters == 5 ? Activation::kNone : Activation::kSilu;
+      check_conv(p, ran);
+      p.stride = 2;
+      check_conv(p, ran);
+    }
+  }
+  EXPECT_EQ(ran.at("product.avx2"), 24);
+  EXPECT_GT(ran.at("winograd.avx2"), 0);
 }
 
 TEST(Conv2d, SeveralImagesAreReadAsOne) {

@@ -81,6 +81,9 @@ Offer offer(const Conv2dProblem& p, const TargetInfo& target) {
     return Offer::no("weights other than float32 and bfloat16");
   }
   if (bf16 && p.input != DType::kBF16) return Offer::no("bfloat16 weights of a float32 image");
+  if (p.output != DType::kF32 && p.output != DType::kBF16) {
+    return Offer::no("a result other than float32 and bfloat16");
+  }
   if (p.kernel_h != 3 || p.kernel_w != 3) return Offer::no("windows other than 3x3");
   if (p.stride != 1 || p.dilation != 1) return Offer::no("strides, or windows with gaps");
   if (p.groups != 1) return Offer::no("groups of channels");

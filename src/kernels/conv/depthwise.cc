@@ -17,6 +17,7 @@ std::int64_t weight_floats(const Conv2dProblem& p) { return p.kernel_h * p.kerne
 template <CpuFeature kFeature>
 Offer offer(const Conv2dProblem& p, const TargetInfo& target) {
   if (p.weights != DType::kF32) return Offer::no("weights other than float32");
+  if (p.output != DType::kF32) return Offer::no("a result other than float32");
   if (p.groups != p.channels || p.filters != p.channels) {
     return Offer::no("no group and filter for each channel");
   }

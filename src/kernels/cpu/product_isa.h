@@ -37,6 +37,9 @@ struct ProductIsa {
   void (*run)(const ProductTile& tile) = nullptr;
   // Float32 to bfloat16, to the nearest, ties to even.
   void (*round)(const float* x, std::int64_t count, std::uint16_t* y) = nullptr;
+  // Float32 to uint8: quant::quantize() with the reciprocal of the scheme's scale.
+  void (*quantize)(const float* x, std::int64_t count, float inverse, int zero,
+                   std::uint8_t* q) = nullptr;
   // The float32 values that bfloat16 numbers stand for.
   void (*widen)(const std::uint16_t* x, std::int64_t count, float* y) = nullptr;
   // The same of a panel's rows [depth / 2 rounded up, 64, 2], as rows [depth, 64].

@@ -102,6 +102,17 @@ void run_up_to(const ProductTile& t) {
 }
 
 template <typename V>
+void quantize(const float* x, std::int64_t count, float inverse, int zero, std::uint8_t* q) {
+  const AffineRounding<V> rounding(inverse, zero);
+  for_vectors<V>(
+      count, [&](std::int64_t c) { rounding.store(q + c, V::load(x + c)); },
+      [&](std::int64_t c, std::int64_t n) {
+        store_first<V>(q + c, n,
+                       [&](std::uint8_t* to) { rounding.store(to, load_first<V>(x + c, n)); });
+      });
+}
+
+template <typename V>
 void widen(const std::uint16_t* x, std::int64_t count, float* y) {
   for_vectors<V>(
       count, [&](std::int64_t c) { V::store(y + c, Narrow<V>::load_bf16(x + c)); },
@@ -129,6 +140,7 @@ constexpr ProductIsa make_product_isa() {
   return {.rows = kRows,
           .run = run_up_to<V, kRows>,
           .round = round_row<V>,
+          .quantize = quantize<V>,
           .widen = widen<V>,
           .widen_panel = widen_panel<V>};
 }
