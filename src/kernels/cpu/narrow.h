@@ -1,5 +1,5 @@
-// Vectors of simd.h from and to bfloat16, uint8 and int32, and rows of them. The results are those
-// of core/dtype.h and quant/number_schemes.h bit for bit.
+// Vectors of simd.h from and to bfloat16, float16, uint8 and int32, and rows of them. The results
+// are those of core/dtype.h and quant/number_schemes.h bit for bit.
 #ifndef LASSO_KERNELS_CPU_NARROW_H_
 #define LASSO_KERNELS_CPU_NARROW_H_
 
@@ -42,6 +42,12 @@ struct Narrow<Avx2> {
         reinterpret_cast<__m128i*>(p),
         _mm_packus_epi32(_mm256_castsi256_si128(result), _mm256_extracti128_si256(result, 1)));
   }
+  static __m256 load_f16(const std::uint16_t* p) {
+    return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+  }
+  static void store_f16(std::uint16_t* p, __m256 x) {  // to the nearest, ties to even
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm256_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT));
+  }
   // round(x) + zero of values within [-zero, 255 - zero].
   static void store_u8(std::uint8_t* p, __m256 x, int zero) {
     const __m256i q = _mm256_cvtps_epi32(x);
@@ -83,6 +89,13 @@ struct Narrow<Avx512> {
     const __m512i result =
         _mm512_mask_or_epi32(_mm512_srli_epi32(sum, 16), nan, upper, _mm512_set1_epi32(0x40));
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtepi32_epi16(result));
+  }
+  static __m512 load_f16(const std::uint16_t* p) {
+    return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
+  }
+  static void store_f16(std::uint16_t* p, __m512 x) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p),
+                        _mm512_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT));
   }
   static void store_u8(std::uint8_t* p, __m512 x, int zero) {
     const __m512i q = _mm512_add_epi32(_mm512_cvtps_epi32(x), _mm512_set1_epi32(zero));

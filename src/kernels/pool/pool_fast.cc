@@ -26,12 +26,14 @@ class State final : public KernelState {
 // Of a row of the image, for each thread.
 std::int64_t scratch_bytes(const Pool2dProblem& p) {
   constexpr std::int64_t kLine = 64;
-  const std::int64_t bytes = p.w.size * p.channels * static_cast<std::int64_t>(sizeof(float));
+  const std::int64_t bytes = p.w.size * p.channels * static_cast<std::int64_t>(size_of(p.dtype));
   return p.h.kernel == 1 ? 0 : (bytes + kLine - 1) / kLine * kLine;
 }
 
 Offer offer(const Pool2dProblem& p, const TargetInfo& target) {
-  if (p.dtype != DType::kF32) return Offer::no("numbers other than float32");
+  if (p.dtype != DType::kF32 && p.kind == graph::PoolKind::kAverage) {
+    return Offer::no("means of numbers other than float32");
+  }
   Offer offer;
   offer.workspace_bytes = static_cast<std::size_t>(scratch_bytes(p) * target.threads);
   return offer;
@@ -46,28 +48,29 @@ template <CpuFeature kFeature>
 void run(const KernelState& state, const KernelArgs& args) {
   const auto& s = static_cast<const State&>(state);
   const Pool2dProblem& p = s.problem;
-  const auto* x = static_cast<const float*>(args.inputs[0]);
-  auto* y = static_cast<float*>(args.outputs[0]);
-  const std::int64_t row_floats = p.w.size * p.channels;
+  const auto* x = static_cast<const std::byte*>(args.inputs[0]);
+  auto* y = static_cast<std::byte*>(args.outputs[0]);
+  const auto size = static_cast<std::int64_t>(size_of(p.dtype));
+  const std::int64_t row_numbers = p.w.size * p.channels;
   const auto run_rows = [&](int thread, std::int64_t begin, std::int64_t end) {
     for (std::int64_t row = begin; row < end; ++row) {
       const std::int64_t i = row % p.h.result;
       const std::int64_t first = p.h.first_inside(i);
       const std::int64_t rows = p.h.end_inside(i) - first;
       const std::int64_t top = rows == 0 ? 0 : p.h.begin(i) + first * p.h.dilation;
-      const PoolRow of_row{
-          .x = x + (row / p.h.result * p.h.size + top) * row_floats,
-          .rows = rows,
-          .row_step = p.h.dilation * row_floats,
-          .columns = s.columns.data(),
-          .column_step = p.w.dilation,
-          .width = p.w.size,
-          .results = p.w.result,
-          .channels = p.channels,
-          .divisor = static_cast<float>(p.h.divisor(i, p.count_padding)),
-          .scratch = reinterpret_cast<float*>(args.workspace + thread * scratch_bytes(p)),
-          .y = y + row * p.w.result * p.channels,
-          .average = p.kind == graph::PoolKind::kAverage};
+      const PoolRow of_row{.x = x + (row / p.h.result * p.h.size + top) * row_numbers * size,
+                           .rows = rows,
+                           .row_step = p.h.dilation * row_numbers,
+                           .columns = s.columns.data(),
+                           .column_step = p.w.dilation,
+                           .width = p.w.size,
+                           .results = p.w.result,
+                           .channels = p.channels,
+                           .divisor = static_cast<float>(p.h.divisor(i, p.count_padding)),
+                           .scratch = args.workspace + thread * scratch_bytes(p),
+                           .y = y + row * p.w.result * p.channels * size,
+                           .average = p.kind == graph::PoolKind::kAverage,
+                           .dtype = p.dtype};
       if constexpr (kFeature == CpuFeature::kAvx512) {
         pool_row_avx512(of_row);
       } else {
@@ -78,7 +81,7 @@ void run(const KernelState& state, const KernelArgs& args) {
   if (p.count() == 0) return;
   const std::int64_t rows = p.batch * p.h.result;
   constexpr std::int64_t kSmall = 16384;  // elements
-  parallel_ranges_unless(p.batch * p.h.size * row_floats <= kSmall, rows, run_rows);
+  parallel_ranges_unless(p.batch * p.h.size * row_numbers <= kSmall, rows, run_rows);
 }
 
 template <CpuFeature kFeature>

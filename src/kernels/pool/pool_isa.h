@@ -5,6 +5,8 @@
 
 #include <cstdint>
 
+#include "core/dtype.h"
+
 namespace lasso::kernels {
 
 // The part of a window along a row of the image.
@@ -17,7 +19,7 @@ struct PoolColumn {
 // One row of the result. The window's rows are combined first, for the image's whole width, and the
 // columns of what they give then: a window of n x n pixels takes 2 n operations.
 struct PoolRow {
-  const float* x = nullptr;   // the first row of the image under the window
+  const void* x = nullptr;    // the first row of the image under the window
   std::int64_t rows = 0;      // of the image under the window
   std::int64_t row_step = 0;  // distance of these rows
   const PoolColumn* columns = nullptr;
@@ -25,10 +27,11 @@ struct PoolRow {
   std::int64_t width = 0;        // of the image
   std::int64_t results = 0;      // columns of y
   std::int64_t channels = 0;
-  float divisor = 1;         // of a mean, beside that of the column
-  float* scratch = nullptr;  // [width, channels]
-  float* y = nullptr;
+  float divisor = 1;        // of a mean, beside that of the column
+  void* scratch = nullptr;  // [width, channels]
+  void* y = nullptr;
   bool average = false;
+  DType dtype = DType::kF32;  // of x, scratch and y
 };
 
 void pool_row_avx2(const PoolRow& row);

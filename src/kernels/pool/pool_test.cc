@@ -22,9 +22,11 @@ Call make_call(const Pool2d& op, const Dims& x) {
           .outputs = {{.present = true, .dims = y}}};
 }
 
-// The windows' numbers one by one, in double precision: those of the padding are visited, too.
-void check_pool(const Pool2d& op, const Dims& dims, test::Ran& ran) {
-  const Call call = make_call(op, dims);
+// The windows' numbers one by one, in double precision: those of the padding are visited, too. Of
+// other types than float32, the largest number is one of these.
+void check_pool(const Pool2d& op, const Dims& dims, test::Ran& ran, DType dtype = DType::kF32) {
+  Call call = make_call(op, dims);
+  call.inputs[0].dtype = dtype;
   const Dims& result = call.outputs[0].dims;
   test::Random random(static_cast<std::uint64_t>(dims[1] * 131 + dims[3]));
   Case<Pool2dProblem> c;
@@ -32,6 +34,17 @@ void check_pool(const Pool2d& op, const Dims& dims, test::Ran& ran) {
   c.problem = make_pool2d_problem(call);
   c.any_threads = true;
   c.inputs = {random.vector(element_count(dims))};
+  c.output = dtype;
+  if (is_half(dtype)) {
+    c.byte_inputs[0] = test::bytes_of(test::to_half(dtype, c.inputs[0]));
+    c.inputs[0] = test::rounded_to_half(dtype, c.inputs[0]);
+  } else if (dtype == DType::kU8) {
+    c.scheme = {1.0F, 0};
+    for (float& number : c.inputs[0]) {
+      c.byte_inputs[0].push_back(static_cast<std::uint8_t>(127.5F + 127.5F * number));
+      number = c.byte_inputs[0].back();
+    }
+  }
   const auto x = [&](std::int64_t b, std::int64_t i, std::int64_t j, std::int64_t ch) {
     return static_cast<double>(
         c.inputs[0][static_cast<std::size_t>(((b * dims[1] + i) * dims[2] + j) * dims[3] + ch)]);
@@ -97,7 +110,15 @@ TEST(Pool2d, EveryKernelAgreesWithDoublePrecision) {
         check_pool(op, {1, 70, 64, 8}, ran);
         check_pool(op, {0, 9, 11, 8}, ran);
         check_pool(op, {1, 9, 11, 0}, ran);
-        if (kind == PoolKind::kMax) break;
+        if (kind == PoolKind::kMax) {
+          for (const DType dtype : {DType::kBF16, DType::kF16, DType::kU8}) {
+            for (const std::int64_t channels : {1, 37, 150}) {
+              check_pool(op, {2, 9, 11, channels}, ran, dtype);
+            }
+            check_pool(op, {1, 70, 64, 8}, ran, dtype);
+          }
+          break;
+        }
       }
     }
   }
@@ -107,22 +128,33 @@ TEST(Pool2d, EveryKernelAgreesWithDoublePrecision) {
   test::expect_all_ran(pool2d_kernels(), {}, ran);
 }
 
-// Calls check(kernel, y) with what every kernel makes of x.
+// Calls check(kernel, y) with what every kernel makes of x, of the largest number as 16 bits, too.
 template <typename Check>
 void run_each(const Pool2d& op, const Dims& dims, const std::vector<float>& x, const Check& check) {
-  const Call call = make_call(op, dims);
-  const Pool2dProblem p = make_pool2d_problem(call);
-  for (const Kernel<Pool2dProblem>& kernel : pool2d_kernels()) {
-    const TargetInfo target = test::test_target(1);
-    const Offer offer = ask(kernel, p, target);
-    if (!offer) continue;
-    const test::Guarded workspace(offer.workspace_bytes);
-    std::vector<float> y(static_cast<std::size_t>(p.count()));
-    const void* inputs[] = {x.data()};
-    void* outputs[] = {y.data()};
-    kernel.run(*kernel.create(p, target, offer),
-               {.inputs = inputs, .outputs = outputs, .workspace = workspace.data()});
-    check(kernel.label(), y);
+  for (const DType dtype : {DType::kF32, DType::kBF16, DType::kF16}) {
+    Call call = make_call(op, dims);
+    call.inputs[0].dtype = dtype;
+    const Pool2dProblem p = make_pool2d_problem(call);
+    if (dtype != DType::kF32 && op.kind == PoolKind::kAverage) continue;
+    for (const Kernel<Pool2dProblem>& kernel : pool2d_kernels()) {
+      const TargetInfo target = test::test_target(1);
+      const Offer offer = ask(kernel, p, target);
+      ASSERT_TRUE(offer || !kernel.is_reference());
+      if (!offer) continue;
+      const test::Guarded workspace(offer.workspace_bytes);
+      std::vector<float> y(static_cast<std::size_t>(p.count()));
+      const std::vector<std::uint16_t> halves =
+          is_half(dtype) ? test::to_half(dtype, x) : std::vector<std::uint16_t>{};
+      std::vector<std::uint16_t> results(y.size());
+      const void* inputs[] = {is_half(dtype) ? static_cast<const void*>(halves.data()) : x.data()};
+      void* outputs[] = {is_half(dtype) ? static_cast<void*>(results.data()) : y.data()};
+      kernel.run(*kernel.create(p, target, offer),
+                 {.inputs = inputs, .outputs = outputs, .workspace = workspace.data()});
+      for (std::size_t i = 0; is_half(dtype) && i < y.size(); ++i) {
+        y[i] = half_to_f32(dtype, results[i]);
+      }
+      check(kernel.label() + " of " + std::string(to_string(dtype)), y);
+    }
   }
 }
 
@@ -178,6 +210,9 @@ TEST(Pool2d, OfNothing) {
   run_each(op, {1, 1, 2, 2}, x, [&](const std::string& label, const std::vector<float>& y) {
     EXPECT_EQ(y, (std::vector<float>{-kInfinity, -kInfinity, 9, 10})) << label;
   });
+  test::Ran ran;
+  check_pool(op, {1, 1, 2, 2}, ran, DType::kU8);  // there, 0 is the least number
+  EXPECT_GT(ran["rows.avx2"], 0);
   op.kind = PoolKind::kAverage;
   op.padding = {1, 1, 0, 1};
   run_each(op, {1, 1, 2, 2}, x, [](const std::string& label, const std::vector<float>& y) {

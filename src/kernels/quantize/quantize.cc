@@ -38,7 +38,8 @@ const std::vector<Kernel<QuantizeProblem>>& quantize_kernels() {
 }
 
 const std::vector<Kernel<QuantizeTensorProblem>>& quantize_tensor_kernels() {
-  static const std::vector<Kernel<QuantizeTensorProblem>> list{kQuantizeTensorRef};
+  static const std::vector<Kernel<QuantizeTensorProblem>> list{
+      kQuantizeTensorAvx512, kQuantizeTensorAvx2, kQuantizeTensorRef};
   return list;
 }
 

@@ -1,5 +1,5 @@
-// Between precisions: Quantize (rows to uint8) and Cast (between any two types; on the CPU by the
-// reference alone, but between float32 and bfloat16).
+// Between precisions: Quantize (rows to uint8), QuantizeTensor (all numbers by one scheme) and Cast
+// (between any two types; on the CPU by the reference alone, but between float32 and bfloat16).
 #ifndef LASSO_KERNELS_QUANTIZE_QUANTIZE_H_
 #define LASSO_KERNELS_QUANTIZE_QUANTIZE_H_
 
@@ -47,6 +47,8 @@ const Family& cast_family();
 extern const Kernel<QuantizeProblem> kQuantizeAvx512;
 extern const Kernel<QuantizeProblem> kQuantizeAvx2;
 extern const Kernel<QuantizeProblem> kQuantizeRef;
+extern const Kernel<QuantizeTensorProblem> kQuantizeTensorAvx512;
+extern const Kernel<QuantizeTensorProblem> kQuantizeTensorAvx2;
 extern const Kernel<QuantizeTensorProblem> kQuantizeTensorRef;
 extern const Kernel<CastProblem> kCastAvx512;
 extern const Kernel<CastProblem> kCastAvx2;

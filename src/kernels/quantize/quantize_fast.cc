@@ -37,12 +37,42 @@ void run_quantize(const KernelState& state, const KernelArgs& args) {
   }
 }
 
+// Calls part(begin, end) on ranges of elements that begin at multiples of a cache line, so that no
+// two threads write to one.
+template <typename Part>
+void for_elements(std::int64_t count, const Part& part) {
+  constexpr std::int64_t kLine = 64;
+  parallel_ranges_unless(count <= kSmall, (count + kLine - 1) / kLine,
+                         [&](int /*thread*/, std::int64_t begin, std::int64_t end) {
+                           part(begin * kLine, std::min(end * kLine, count));
+                         });
+}
+
+template <CpuFeature kFeature>
+void run_quantize_tensor(const KernelState& state, const KernelArgs& args) {
+  const auto& p = static_cast<const ProblemState<QuantizeTensorProblem>&>(state).problem;
+  const auto size = static_cast<std::int64_t>(size_of(p.input));
+  for_elements(p.count, [&](std::int64_t begin, std::int64_t end) {
+    const QuantizeRun run{.x = static_cast<const std::byte*>(args.inputs[0]) + begin * size,
+                          .bf16 = p.input == DType::kBF16,
+                          .q = static_cast<std::uint8_t*>(args.outputs[0]) + begin,
+                          .count = end - begin,
+                          .inverse = 1.0F / p.scheme.scale,
+                          .zero = static_cast<int>(p.scheme.zero)};
+    if constexpr (kFeature == CpuFeature::kAvx512) {
+      quantize_tensor_avx512(run);
+    } else {
+      quantize_tensor_avx2(run);
+    }
+  });
+}
+
 template <CpuFeature kFeature>
 void run_cast(const KernelState& state, const KernelArgs& args) {
   const auto& p = static_cast<const ProblemState<CastProblem>&>(state).problem;
   const std::int64_t from = p.from == DType::kBF16 ? 2 : 4;
   const std::int64_t to = p.to == DType::kBF16 ? 2 : 4;
-  const auto part = [&](std::int64_t begin, std::int64_t end) {
+  for_elements(p.count, [&](std::int64_t begin, std::int64_t end) {
     const CastRun run{.x = static_cast<const std::byte*>(args.inputs[0]) + begin * from,
                       .y = static_cast<std::byte*>(args.outputs[0]) + begin * to,
                       .count = end - begin,
@@ -52,15 +82,6 @@ void run_cast(const KernelState& state, const KernelArgs& args) {
     } else {
       cast_avx2(run);
     }
-  };
-  if (p.count <= kSmall) {
-    part(0, p.count);
-    return;
-  }
-  // Ranges begin at multiples of a cache line, so that no two threads write to one.
-  constexpr std::int64_t kLine = 32;
-  parallel_ranges((p.count + kLine - 1) / kLine, [&](std::int64_t begin, std::int64_t end) {
-    part(begin * kLine, std::min(end * kLine, p.count));
   });
 }
 
@@ -73,6 +94,22 @@ constexpr Kernel<QuantizeProblem> quantize_kernel() {
       .pack = nullptr,
       .create = create_problem_state<QuantizeProblem>,
       .run = run_quantize<kFeature>,
+  };
+}
+
+template <CpuFeature kFeature>
+constexpr Kernel<QuantizeTensorProblem> quantize_tensor_kernel() {
+  return {
+      .name = "vector",
+      .needs = {.features = kFeature},
+      .offer =
+          [](const QuantizeTensorProblem& p, const TargetInfo&) {
+            const bool is_known = p.input == DType::kF32 || p.input == DType::kBF16;
+            return is_known ? Offer{} : Offer::no("only of float32 and bfloat16");
+          },
+      .pack = nullptr,
+      .create = create_problem_state<QuantizeTensorProblem>,
+      .run = run_quantize_tensor<kFeature>,
   };
 }
 
@@ -101,6 +138,10 @@ constexpr Kernel<CastProblem> cast_kernel() {
 
 const Kernel<QuantizeProblem> kQuantizeAvx512 = quantize_kernel<CpuFeature::kAvx512>();
 const Kernel<QuantizeProblem> kQuantizeAvx2 = quantize_kernel<CpuFeature::kAvx2>();
+const Kernel<QuantizeTensorProblem> kQuantizeTensorAvx512 =
+    quantize_tensor_kernel<CpuFeature::kAvx512>();
+const Kernel<QuantizeTensorProblem> kQuantizeTensorAvx2 =
+    quantize_tensor_kernel<CpuFeature::kAvx2>();
 const Kernel<CastProblem> kCastAvx512 = cast_kernel<CpuFeature::kAvx512>();
 const Kernel<CastProblem> kCastAvx2 = cast_kernel<CpuFeature::kAvx2>();
 

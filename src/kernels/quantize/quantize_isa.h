@@ -17,6 +17,16 @@ struct QuantizeRows {
   std::int64_t channels = 0;
 };
 
+// Numbers by one scheme (quant/number_schemes.h).
+struct QuantizeRun {
+  const void* x = nullptr;  // float32, or bfloat16
+  bool bf16 = false;
+  std::uint8_t* q = nullptr;
+  std::int64_t count = 0;
+  float inverse = 1;  // of the scale
+  int zero = 0;
+};
+
 struct CastRun {
   const void* x = nullptr;
   void* y = nullptr;
@@ -26,6 +36,8 @@ struct CastRun {
 
 void quantize_avx2(const QuantizeRows& rows);
 void quantize_avx512(const QuantizeRows& rows);
+void quantize_tensor_avx2(const QuantizeRun& run);
+void quantize_tensor_avx512(const QuantizeRun& run);
 void cast_avx2(const CastRun& run);
 void cast_avx512(const CastRun& run);
 

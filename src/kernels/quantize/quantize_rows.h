@@ -28,6 +28,23 @@ void quantize(const QuantizeRows& p) {
   }
 }
 
+template <typename V, typename T>
+void quantize_each(const QuantizeRun& p) {
+  const auto* x = static_cast<const T*>(p.x);
+  const AffineRounding<V> rounding(p.inverse, p.zero);
+  for_vectors<V>(
+      p.count, [&](std::int64_t c) { rounding.store(p.q + c, load_vector<V>(x + c)); },
+      [&](std::int64_t c, std::int64_t n) {
+        store_first<V>(p.q + c, n,
+                       [&](std::uint8_t* q) { rounding.store(q, load_first<V>(x + c, n)); });
+      });
+}
+
+template <typename V>
+void quantize_tensor(const QuantizeRun& p) {
+  p.bf16 ? quantize_each<V, std::uint16_t>(p) : quantize_each<V, float>(p);
+}
+
 template <typename V>
 void cast(const CastRun& p) {
   if (p.to_bf16) {

@@ -328,6 +328,45 @@ std::vector<std::byte> elements_of(DType dtype) {
   return bytes;
 }
 
+TEST(QuantizeTensor, EveryKernelAgreesWithTheDefinition) {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  std::vector<float> values{0.0F,   -0.0F,  kInfinity,    -kInfinity, std::nanf(""), 3e38F,
+                            -3e38F, 1e-44F, 0.125F,       0.375F,     -0.125F,       -0.375F,
+                            63.9F,  -32.1F, 0.25F * 0.5F, 4.3e9F,     -2.2e9F};
+  test::Random random(11);
+  while (values.size() < 40'000)
+    values.push_back(random.next() * (values.size() % 3 == 0 ? 64 : 9));
+  for (const graph::Affine& scheme :
+       {graph::Affine{0.25F, 0}, {0.25F, 128}, {0.1F, 37}, {0.25F, 255}}) {
+    for (const std::size_t count :
+         {std::size_t{0}, std::size_t{1}, std::size_t{15}, std::size_t{47}, values.size()}) {
+      for (const DType input : {DType::kF32, DType::kBF16}) {
+        const std::vector<std::uint16_t> narrow = to_bf16(values);
+        const QuantizeTensorProblem p{static_cast<std::int64_t>(count), input, scheme};
+        int ran = 0;
+        each_kernel(
+            quantize_tensor_kernels(), p, [&](const auto& kernel, const TargetInfo& target) {
+              ++ran;
+              const test::Guarded q(count);
+              run(kernel, p, target,
+                  {input == DType::kBF16 ? static_cast<const void*>(narrow.data()) : values.data()},
+                  {q.data()});
+              EXPECT_TRUE(q.intact());
+              for (std::size_t i = 0; i < count; ++i) {
+                const float x = input == DType::kBF16 ? bf16_to_f32(narrow[i]) : values[i];
+                const float number = std::nearbyint(x * (1.0F / scheme.scale));
+                const double above = double{number} + static_cast<double>(scheme.zero);
+                const int expected = above > 0 ? static_cast<int>(std::min(above, 255.0)) : 0;
+                ASSERT_EQ(std::to_integer<int>(q.data()[i]), expected)
+                    << "element " << i << ": " << x;
+              }
+            });
+        EXPECT_GE(ran, 4);  // the reference and AVX2, by one thread and by two
+      }
+    }
+  }
+}
+
 TEST(Cast, EveryPairOfTypes) {
   for (const DType from : kAllTypes) {
     const std::vector<std::byte> x = elements_of(from);

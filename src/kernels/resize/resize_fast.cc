@@ -23,7 +23,9 @@ constexpr std::int64_t width_of(CpuFeature feature) {  // elements of a vector
 class State final : public KernelState {
  public:
   State(const ResizeProblem& p, std::int64_t width)
-      : problem(p), taps(taps_of(p.mode, p.is_double)), gathers(p.channels < kFewChannels) {
+      : problem(p),
+        taps(taps_of(p.mode, p.is_double)),
+        gathers(p.dtype == DType::kF32 && p.channels < kFewChannels) {
     if (p.count() == 0) return;
     for (std::int64_t i = 0; i < p.h.result; ++i) {
       rows.push_back(row_samples(p, p.mode, p.is_double, i));
@@ -90,7 +92,9 @@ std::int64_t scratch_bytes(const ResizeProblem& p) {
 }
 
 Offer offer(const ResizeProblem& p, const TargetInfo& target) {
-  if (p.dtype != DType::kF32) return Offer::no("numbers other than float32");
+  if (p.dtype != DType::kF32 && p.mode != graph::ResizeMode::kNearest) {
+    return Offer::no("sums of numbers other than float32");
+  }
   if (p.columns() >
       std::numeric_limits<std::int32_t>::max() / std::max<std::int64_t>(p.channels, 1)) {
     return Offer::no("rows of more than 2^31 numbers");
@@ -106,11 +110,55 @@ std::unique_ptr<KernelState> create(const ResizeProblem& p, const TargetInfo& /*
   return std::make_unique<State>(p, width_of(kFeature));
 }
 
+// Calls f(thread, begin, end) on ranges of the result's rows.
+template <typename F>
+void for_rows(const ResizeProblem& p, const F& f) {
+  constexpr std::int64_t kSmall = 16384;  // elements
+  parallel_ranges_unless(p.count() <= kSmall, p.batch * p.h.result, f);
+}
+
+// Nearest pixels are copied, whatever their numbers are.
+void copy_pixels(const State& s, const std::byte* row, std::byte* y) {
+  const std::int64_t number = static_cast<std::int64_t>(size_of(s.problem.dtype));
+  const std::int64_t bytes = s.problem.channels * number;
+  const std::int32_t* places = s.places[0].data();
+  constexpr std::int64_t kVector = 32;
+  for (std::int64_t j = 0; j < s.pixels; ++j, y += bytes) {
+    const std::byte* x = row + places[j] * number;
+    std::int64_t i = 0;
+    for (; i + kVector <= bytes; i += kVector) std::memcpy(y + i, x + i, kVector);
+    for (; i < bytes; ++i) y[i] = x[i];
+  }
+}
+
+void run_copies(const State& s, const KernelArgs& args) {
+  const ResizeProblem& p = s.problem;
+  const auto size = static_cast<std::int64_t>(size_of(p.dtype));
+  const std::int64_t in_bytes = p.columns() * p.channels * size;
+  const std::int64_t out_bytes = p.w.result * p.channels * size;
+  for_rows(p, [&](int /*thread*/, std::int64_t begin, std::int64_t end) {
+    const std::byte* last = nullptr;  // what the last row was made of
+    for (std::int64_t i = begin; i < end; ++i) {
+      const std::int64_t place = s.rows[static_cast<std::size_t>(i % p.h.result)].places[0];
+      const std::byte* row = static_cast<const std::byte*>(args.inputs[0]) +
+                             (i / p.h.result * p.rows() + place) * in_bytes;
+      std::byte* y = static_cast<std::byte*>(args.outputs[0]) + i * out_bytes;
+      if (row == last) {
+        std::memcpy(y, y - out_bytes, static_cast<std::size_t>(out_bytes));
+      } else {
+        copy_pixels(s, row, y);
+      }
+      last = row;
+    }
+  });
+}
+
 template <CpuFeature kFeature>
 void run(const KernelState& state, const KernelArgs& args) {
   const auto& s = static_cast<const State&>(state);
   const ResizeProblem& p = s.problem;
   if (p.count() == 0) return;
+  if (p.dtype != DType::kF32) return run_copies(s, args);
   const auto* x = static_cast<const float*>(args.inputs[0]);
   auto* y = static_cast<float*>(args.outputs[0]);
   const std::int64_t out_floats = p.w.result * p.channels;
@@ -150,9 +198,7 @@ void run(const KernelState& state, const KernelArgs& args) {
       }
     }
   };
-  const std::int64_t rows = p.batch * p.h.result;
-  constexpr std::int64_t kSmall = 16384;  // elements
-  parallel_ranges_unless(p.count() <= kSmall, rows, run_rows);
+  for_rows(p, run_rows);
 }
 
 template <CpuFeature kFeature>

@@ -1,6 +1,7 @@
 #include "kernels/resize/resize.h"
 
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <numeric>
 
@@ -272,6 +273,57 @@ void run_each(const ResizeProblem& p, const std::vector<float>& x, const Check& 
     kernel.run(*kernel.create(p, target, offer),
                {.inputs = inputs, .outputs = outputs, .workspace = workspace.data()});
     check(kernel.label(), y);
+  }
+}
+
+// As bytes, integers that all types have.
+std::vector<std::uint8_t> integers_of(DType dtype, const std::vector<float>& values) {
+  std::vector<std::uint8_t> bytes;
+  if (is_half(dtype)) return test::bytes_of(test::to_half(dtype, values));
+  for (const float value : values) bytes.push_back(static_cast<std::uint8_t>(value));
+  return bytes;
+}
+
+TEST(Resize, NearestPixelsOfEveryType) {
+  for (const std::int64_t channels : {1, 3, 5, 16, 37, 150}) {
+    const Dims dims{2, 5, 7, channels};
+    std::vector<float> x(static_cast<std::size_t>(element_count(dims)));
+    for (std::size_t i = 0; i < x.size(); ++i) x[i] = static_cast<float>(i * 7919 % 251);
+    for (const auto& [height, width] : {std::pair{10, 14}, {11, 3}, {60, 40}}) {
+      const Resize op{.coordinates = ResizeCoordinates::kAsymmetric,
+                      .rounding = NearestRounding::kFloor,
+                      .height = height,
+                      .width = width};
+      ResizeProblem p = make_resize_problem(make_call(op, dims));
+      std::vector<float> expected;
+      run_each(p, x,
+               [&](const std::string& /*label*/, const std::vector<float>& y) { expected = y; });
+      for (const DType dtype : {DType::kBF16, DType::kF16, DType::kU8}) {
+        p.dtype = dtype;
+        const std::vector<std::uint8_t> bytes = integers_of(dtype, x);
+        int ran = 0;
+        for (const Kernel<ResizeProblem>& kernel : resize_kernels()) {
+          for (const int threads : {1, 2}) {
+            const ThreadLimit limit(threads);
+            const TargetInfo target = test::test_target(threads);
+            const Offer offer = ask(kernel, p, target);
+            if (!offer) continue;
+            ++ran;
+            const test::Guarded workspace(offer.workspace_bytes);
+            const test::Guarded y(expected.size() * size_of(dtype));
+            const void* inputs[] = {bytes.data()};
+            void* outputs[] = {y.data()};
+            kernel.run(*kernel.create(p, target, offer),
+                       {.inputs = inputs, .outputs = outputs, .workspace = workspace.data()});
+            EXPECT_TRUE(y.intact() && workspace.intact());
+            const std::vector<std::uint8_t> wanted = integers_of(dtype, expected);
+            EXPECT_EQ(std::memcmp(y.data(), wanted.data(), wanted.size()), 0)
+                << kernel.label() << " of " << to_string(dtype) << ", " << channels << " channels";
+          }
+        }
+        EXPECT_GE(ran, 4);
+      }
+    }
   }
 }
 
