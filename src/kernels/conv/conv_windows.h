@@ -184,8 +184,8 @@ void run_windows(const Windows& w, const KernelArgs& args, const Copy& copy, con
       }
     }
     const std::int64_t columns = std::min(panels * (part + 1) / w.parts * kPanel, w.filters);
-    for (std::int64_t column = panels * part / w.parts * kPanel; column < columns;
-         column += w.needs.strip) {
+    const std::int64_t first_column = panels * part / w.parts * kPanel;
+    for (std::int64_t column = first_column; column < columns; column += w.needs.strip) {
       strip(column, [&](const auto& run) {
         for (std::int64_t line = begin; line < end; ++line) {
           const std::int64_t at = line * w.line_pixels;
@@ -193,10 +193,16 @@ void run_windows(const Windows& w, const KernelArgs& args, const Copy& copy, con
           const std::int64_t tiles = (length + w.needs.rows - 1) / w.needs.rows;
           for (std::int64_t i = 0; i < tiles; ++i) {
             const std::int64_t j = length * i / tiles;
+            const std::int64_t count = length * (i + 1) / tiles - j;
             const std::int64_t element = (line - begin) * w.line_step + j * w.pixel_step;
-            run(WindowRows{first + element * w.needs.element_bytes,
-                           image * w.result_pixels + at + j,
-                           static_cast<int>(length * (i + 1) / tiles - j)});
+            const std::byte* x = first + element * w.needs.element_bytes;
+            // What is read where it lies comes from far: the next tile's rows are too many short
+            // streams for the hardware to foresee.
+            if (column == first_column && w.in_place && (i + 1 < tiles || line + 1 < end)) {
+              const std::int64_t bytes = count * w.pixel_step * w.needs.element_bytes;
+              for (std::int64_t b = bytes; b < 2 * bytes; b += 64) __builtin_prefetch(x + b, 0, 2);
+            }
+            run(WindowRows{x, image * w.result_pixels + at + j, static_cast<int>(count)});
           }
         }
       });
