@@ -1,6 +1,8 @@
 // The specification of convolutions in int8: exact integer sums, then float32; the result is
 // rounded last.
+#include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "core/threads.h"
 #include "kernels/conv/conv_int8.h"
