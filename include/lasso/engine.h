@@ -24,7 +24,8 @@ enum class Kernels : std::uint8_t {
 };
 
 // In which numbers the image encoder's linear layers are computed, and with them its attention and
-// neck and the decoder's large layers. Sums, normalisation and softmax stay float32.
+// neck and the decoder's large layers; of a detector, its convolutions. Sums, normalisation and
+// softmax stay float32.
 enum class Precision : std::uint8_t {
   kFp32,
   kFp16,  // weights and activations in IEEE half precision, the others too; on GPUs alone
@@ -32,7 +33,9 @@ enum class Precision : std::uint8_t {
           // CPU is faster in float32. Building it needs AVX-512 BF16, and a CPU's file runs on
           // every CPU; or a GPU from sm_80 on
   kInt8,  // weights in int8 with a scale for each output, activations with a scale for each token;
-          // the others in bfloat16, or in float32 on CPUs that are as fast in it. Not on GPUs
+          // the others in bfloat16, or in float32 on CPUs that are as fast in it. Of a detector the
+          // convolutions but for the first and those that make its maps; what they read has ranges
+          // that only lasso::calibrate finds. Not on GPUs
   kAuto,  // int8, on GPUs fp16 or bf16, but for the layers that calibration keeps higher; see
           // lasso/calibration.h
 };
@@ -138,18 +141,33 @@ struct ProgramInfo {
   std::vector<LayerInfo> layers;
 };
 
-// How well an engine's masks agree with those of the fp32 engine, on images that had no part in
-// building it. IoUs lie in [0, 1]. Two empty masks are no evidence of agreement: such pairs are
-// counted apart, and figures are about the other masks. One empty mask of a pair has IoU 0, as has
-// every mask of an engine whose values are not finite.
+// By what an engine's results are compared with those of the fp32 engine.
+enum class AgreementMeasure : std::uint8_t {
+  kMaskIou,  // SAM: the IoU of masks of the same prompt
+  // Detectors: COCO's mean average precision (IoUs of 0.50, 0.55, ..., 0.95) of the engine's boxes,
+  // where those that the fp32 engine is sure of are taken for the objects of the images
+  kBoxPrecision,
+};
+
+// How well an engine's results agree with those of the fp32 engine, on images that had no part in
+// building it. Figures lie in [0, 1].
+//
+// Where neither engine finds anything, there is no evidence of agreement: two empty masks, and
+// images without a box of either engine, are counted apart, and figures are about the others. One
+// empty mask of a pair has IoU 0, as has every mask of an engine whose values are not finite; a
+// detector whose values are not finite has found nothing in that image.
 struct AccuracyRecord {
-  double min_iou = 0;  // the mean IoU that was asked for
-  double mean_iou = 0;
-  double standard_error = 0;  // of mean_iou, from the means of the images
-  double lowest_iou = 0;
-  int images = 0;                // that have such masks
-  int masks = 0;                 // that were compared
-  int empty_pairs = 0;           // prompts for which neither engine finds anything
+  AgreementMeasure measure = AgreementMeasure::kMaskIou;
+  double aim = 0;  // the mean that was asked for; 0: none
+  double mean = 0;
+  // Of the mean: from how much the means of the images differ, and of boxes from how much the mean
+  // changes where images are left out (jackknife).
+  double standard_error = 0;
+  double lowest = 0;             // mask; of boxes the mean average precision of an image by itself
+  double mean_50 = 0;            // of boxes: the average precision at an IoU of 0.50
+  int images = 0;                // that count
+  int compared = 0;              // masks, or boxes of the fp32 engine
+  int without_evidence = 0;      // pairs of empty masks, or images without boxes
   bool random_pictures = false;  // rather than somebody's images
   int seed = 0;
 };

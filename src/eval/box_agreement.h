@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <vector>
 
-#include "eval/mean_precision.h"
+#include "metrics/mean_precision.h"
 
 namespace lasso {
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "eval/mean_precision.h"
+#include "metrics/mean_precision.h"
 
 namespace lasso {
 

@@ -1,4 +1,4 @@
-#include "eval/mean_precision.h"
+#include "metrics/mean_precision.h"
 
 #include <gtest/gtest.h>
 

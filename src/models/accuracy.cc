@@ -5,15 +5,23 @@
 
 namespace lasso {
 
+inline const EnumNames<AgreementMeasure>& names_of(EnumTag<AgreementMeasure> /*tag*/) {
+  static const EnumNames<AgreementMeasure> names{
+      {AgreementMeasure::kMaskIou, "mask_iou"}, {AgreementMeasure::kBoxPrecision, "box_precision"}};
+  return names;
+}
+
 template <class V>
 void fields(V& v, AccuracyRecord& accuracy) {
-  v("min_iou", accuracy.min_iou);
-  v("mean_iou", accuracy.mean_iou);
+  v("measure", accuracy.measure);
+  v("aim", accuracy.aim);
+  v("mean", accuracy.mean);
   v("standard_error", accuracy.standard_error);
-  v("lowest_iou", accuracy.lowest_iou);
+  v("lowest", accuracy.lowest);
+  v("mean_50", accuracy.mean_50);
   v("images", accuracy.images);
-  v("masks", accuracy.masks);
-  v("empty_pairs", accuracy.empty_pairs);
+  v("compared", accuracy.compared);
+  v("without_evidence", accuracy.without_evidence);
   v("random_pictures", accuracy.random_pictures);
   v("seed", accuracy.seed);
 }
@@ -24,16 +32,18 @@ std::string accuracy_to_json(const AccuracyRecord& accuracy) {
 
 AccuracyRecord accuracy_from_json(const std::string& json, const std::string& where) {
   const auto accuracy = read_fields<AccuracyRecord>(parse_json(json, where), where);
-  const auto in_range = [](double iou) { return iou >= 0 && iou <= 1; };
-  LASSO_CHECK(in_range(accuracy.min_iou) && in_range(accuracy.mean_iou) &&
-                  in_range(accuracy.standard_error) && in_range(accuracy.lowest_iou) &&
-                  accuracy.lowest_iou <= accuracy.mean_iou,
-              ErrorCode::kCorruptFile,
-              "{}: IoUs are expected from 0 to 1, the lowest at most the mean", where);
-  LASSO_CHECK(accuracy.images >= 0 && accuracy.masks >= 0 && accuracy.empty_pairs >= 0 &&
+  const auto in_range = [](double figure) { return figure >= 0 && figure <= 1; };
+  LASSO_CHECK(in_range(accuracy.aim) && in_range(accuracy.mean) &&
+                  in_range(accuracy.standard_error) && in_range(accuracy.lowest) &&
+                  in_range(accuracy.mean_50),
+              ErrorCode::kCorruptFile, "{}: figures of agreement are expected from 0 to 1", where);
+  LASSO_CHECK(accuracy.measure != AgreementMeasure::kMaskIou || accuracy.lowest <= accuracy.mean,
+              ErrorCode::kCorruptFile, "{}: the lowest IoU, {}, is above the mean, {}", where,
+              accuracy.lowest, accuracy.mean);
+  LASSO_CHECK(accuracy.images >= 0 && accuracy.compared >= 0 && accuracy.without_evidence >= 0 &&
                   accuracy.seed >= 0,
-              ErrorCode::kCorruptFile, "{}: a number of images or masks, or a seed, is negative",
-              where);
+              ErrorCode::kCorruptFile,
+              "{}: a number of images, masks or boxes, or a seed, is negative", where);
   return accuracy;
 }
 

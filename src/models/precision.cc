@@ -35,6 +35,11 @@ bool has_bf16(const backend::TargetInfo& target) {
                         : target.features.has(CpuFeature::kAvx512Bf16);
 }
 
+quant::Candidates candidates(const backend::TargetInfo& target, bool reference) {
+  if (is_gpu(target)) return quant::gpu_candidates(has_bf16(target));
+  return quant::cpu_candidates(reference || target.half_is_faster());
+}
+
 void check_precision(Precision precision, const backend::TargetInfo& target) {
   if (is_gpu(target)) {
     LASSO_CHECK(precision != Precision::kInt8, ErrorCode::kUnsupported,

@@ -5,6 +5,7 @@
 #include "backend/target_info.h"
 #include "core/dtype.h"
 #include "lasso/engine.h"
+#include "quant/search.h"
 
 namespace lasso {
 
@@ -16,6 +17,10 @@ bool is_gpu(const backend::TargetInfo& target);
 
 // Whether the target multiplies bfloat16 numbers.
 bool has_bf16(const backend::TargetInfo& target);
+
+// What calibration chooses among on a target: int8, bfloat16 and float32 on CPUs; float16, bfloat16
+// and float32 on GPUs.
+quant::Candidates candidates(const backend::TargetInfo& target, bool reference);
 
 // Throws kUnsupported where the target's fast kernels lack the precision, with what to use.
 void check_precision(Precision precision, const backend::TargetInfo& target);

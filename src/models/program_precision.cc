@@ -1,6 +1,7 @@
 #include "models/program_precision.h"
 
 #include "core/check.h"
+#include "models/detector/recognise.h"
 #include "models/precision.h"
 
 namespace lasso {
@@ -13,21 +14,28 @@ constexpr std::int64_t kMostImageChannels = 4;
 // In which numbers a convolution is computed beside layers in `half`.
 DType convolution_weights(const graph::Value& weights, std::int64_t groups, DType half,
                           bool on_gpu) {
-  const bool reads_pixels = groups == 1 && weights.constant->dims.at(1) <= kMostImageChannels;
   // The 11 bits of float16 hold the 8 of a pixel, those of bfloat16 only just.
-  if (reads_pixels) return on_gpu ? DType::kF16 : DType::kF32;
+  if (reads_pixels(weights, groups)) return on_gpu ? DType::kF16 : DType::kF32;
   return groups == 1 || on_gpu ? half : DType::kF32;
 }
 
 }  // namespace
 
+bool reads_pixels(const graph::Value& weights, std::int64_t groups) {
+  return groups == 1 && weights.constant->dims.at(1) <= kMostImageChannels;
+}
+
 quant::PrecisionPlan program_precision(const graph::Graph& program, Precision precision,
                                        const backend::TargetInfo& target, bool reference) {
   LASSO_CHECK(precision != Precision::kAuto, ErrorCode::kInvalidArgument,
-              "precision auto is chosen by calibration, which only SAM checkpoints have; expected "
-              "fp32, fp16, bf16 or int8");
+              "precision auto is chosen by calibration, which SAM checkpoints and detectors have; "
+              "expected fp32, fp16, bf16 or int8");
   if (precision == Precision::kFp32) return {};
   if (!reference) check_precision(precision, target);
+  LASSO_CHECK(precision != Precision::kInt8 || !detector::recognise(program).interface,
+              ErrorCode::kInvalidArgument,
+              "precision int8 of a detector needs images, which tell what its convolutions read: "
+              "calibrate it (lasso build --precision int8 --calibrate DIR)");
   const DType weights = weights_of(precision);
   const DType half = is_half(weights) ? weights : DType::kBF16;
   const bool on_gpu = is_gpu(target);

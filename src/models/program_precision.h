@@ -2,6 +2,8 @@
 #ifndef LASSO_MODELS_PROGRAM_PRECISION_H_
 #define LASSO_MODELS_PROGRAM_PRECISION_H_
 
+#include <cstdint>
+
 #include "backend/target_info.h"
 #include "graph/graph.h"
 #include "lasso/engine.h"
@@ -9,11 +11,15 @@
 
 namespace lasso {
 
+// Whether a convolution with these weights reads the channels of images.
+bool reads_pixels(const graph::Value& weights, std::int64_t groups);
+
 // The same layers in the same numbers as of a SAM checkpoint, told by what they are: linear layers
 // in the precision; the convolutions between them and attention in 16 bits, beside int8 in
 // bfloat16, where such products are faster, or were asked for. What reads pixels stays in float32,
 // on GPUs in float16, as do depthwise and grouped convolutions on CPUs. Throws kUnsupported for
-// what the target lacks, and kInvalidArgument for kAuto.
+// what the target lacks, and kInvalidArgument for kAuto, and for kInt8 of a detector, whose
+// convolutions need the ranges that calibration finds.
 quant::PrecisionPlan program_precision(const graph::Graph& program, Precision precision,
                                        const backend::TargetInfo& target, bool reference);
 

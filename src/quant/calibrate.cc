@@ -19,15 +19,31 @@ void Calibration::report(const std::string& stage, std::size_t done, std::size_t
   if (task_.progress) task_.progress(stage, done, total);
 }
 
-void Calibration::search_smoothings(const std::vector<InputObserver>& inputs,
-                                    const std::function<Tensor(std::size_t i)>& weights) {
+void Calibration::check_inputs(const std::vector<InputObserver>& inputs) const {
   LASSO_CHECK(inputs.size() == task_.layers.size(), ErrorCode::kInternal,
               "{} layers were observed, and {} are calibrated", inputs.size(), task_.layers.size());
+}
+
+void Calibration::search_smoothings(const std::vector<InputObserver>& inputs,
+                                    const std::function<Tensor(std::size_t i)>& weights) {
+  check_inputs(inputs);
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     report("smoothing", i, inputs.size());
     const Tensor tensor = weights(i);
     smoothings_.push_back(search_smoothing(inputs[i], tensor.view()));
     tensor.release_pages();
+  }
+}
+
+void Calibration::search_input_ranges(const std::vector<InputObserver>& inputs) {
+  check_inputs(inputs);
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    report("ranges", i, inputs.size());
+    try {
+      input_ranges_.push_back(search_input_range(inputs[i]));
+    } catch (const Error& error) {
+      fail(error.code(), "what the layer of {} reads: {}", task_.layers[i], error.what());
+    }
   }
 }
 
@@ -43,6 +59,9 @@ PrecisionPlan Calibration::plan(const Assignment& assignment) const {
     layer.weights = assignment.layers[i];
     if (layer.weights == DType::kI8 && !smoothings_.empty()) {
       layer.smoothing = smoothings_[i].factors;
+    }
+    if (layer.weights == DType::kI8 && !input_ranges_.empty()) {
+      layer.input = input_ranges_[i].range;
     }
   }
   if (assignment.rest != DType::kF32) task_.lower_rest(plan, assignment.rest);

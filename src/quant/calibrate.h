@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/tensor.h"
+#include "quant/input_range.h"
 #include "quant/observe.h"
 #include "quant/precision_plan.h"
 #include "quant/search.h"
@@ -50,6 +51,9 @@ class Calibration {
   void search_smoothings(const std::vector<InputObserver>& inputs,
                          const std::function<Tensor(std::size_t i)>& weights);
 
+  // Searches the range of what every layer, which is a convolution, was observed to read.
+  void search_input_ranges(const std::vector<InputObserver>& inputs);
+
   // All layers in one type, and the rest lowered with them where the candidates say to what.
   Assignment uniform(DType weights) const;
   PrecisionPlan plan(const Assignment& assignment) const;
@@ -64,14 +68,18 @@ class Calibration {
   const std::map<Assignment, Score>& trials() const { return trials_; }
   // By layer: empty where search_smoothings was not called.
   const std::vector<Smoothing>& smoothings() const { return smoothings_; }
+  // By layer: empty where search_input_ranges was not called.
+  const std::vector<InputRange>& input_ranges() const { return input_ranges_; }
   bool has_losses() const { return !losses_.empty(); }
 
  private:
   bool reaches(const Assignment& assignment);
+  void check_inputs(const std::vector<InputObserver>& inputs) const;
   void report(const std::string& stage, std::size_t done, std::size_t total) const;
 
   CalibrationTask task_;
   std::vector<Smoothing> smoothings_;
+  std::vector<InputRange> input_ranges_;
   std::vector<double> losses_;  // by layer; empty: not measured
   std::map<Assignment, Score> trials_;
 };

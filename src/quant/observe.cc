@@ -27,7 +27,12 @@ InputObserver::InputObserver(std::int64_t channels, std::int64_t rows_per_call)
 }
 
 void InputObserver::add(const float* x, std::int64_t rows) {
+  if (rows <= 0) return;
   const std::int64_t channels = this->channels();
+  const auto [least, greatest] = std::minmax_element(x, x + rows * channels);
+  const bool is_first = range_.low > range_.high;
+  range_ = {is_first ? *least : std::min(range_.low, *least),
+            is_first ? *greatest : std::max(range_.high, *greatest)};
   for (std::int64_t r = 0; r < rows; ++r) {
     const float* row = x + r * channels;
     for (std::size_t c = 0; c < largest_.size(); ++c) {

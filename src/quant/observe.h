@@ -1,13 +1,16 @@
-// What goes into a linear layer, observed while a network runs.
+// What goes into a linear layer or a convolution, observed while a network runs.
 #ifndef LASSO_QUANT_OBSERVE_H_
 #define LASSO_QUANT_OBSERVE_H_
 
 #include <cstdint>
 #include <vector>
 
+#include "quant/precision_plan.h"
+
 namespace lasso::quant {
 
-// Of a layer's inputs x [rows, channels] over all images: max|x| of each channel, and some rows.
+// Of a layer's inputs x [rows, channels] over all images: max|x| of each channel, the least and the
+// greatest number, and some rows. A convolution's rows are pixels.
 class InputObserver {
  public:
   // Keeps `rows_per_call` rows of what each call of add() sees, or all where there are fewer.
@@ -17,12 +20,14 @@ class InputObserver {
 
   std::int64_t channels() const { return static_cast<std::int64_t>(largest_.size()); }
   const std::vector<float>& largest() const { return largest_; }
+  const Range& range() const { return range_; }
   const std::vector<float>& rows() const { return rows_; }  // [row_count(), channels()]
   std::int64_t row_count() const;
 
  private:
   std::int64_t rows_per_call_;
   std::vector<float> largest_;
+  Range range_;
   std::vector<float> rows_;
 };
 

@@ -20,27 +20,30 @@ graph::ValueId origin(const graph::Graph& graph, graph::ValueId id) {
 }
 
 [[noreturn]] void fail_unknown(const std::string& layer) {
-  fail(ErrorCode::kInternal, "\"{}\" are the weights of no linear layer", layer);
+  fail(ErrorCode::kInternal, "\"{}\" are the weights of no linear layer or convolution", layer);
 }
 
 }  // namespace
 
-std::map<std::string, LinearLayer> linear_layers(const graph::Graph& program) {
-  std::map<std::string, LinearLayer> layers;
+std::map<std::string, ProductLayer> product_layers(const graph::Graph& program) {
+  const graph::Bindings sizes = graph::typical_sizes(program);
+  std::map<std::string, ProductLayer> layers;
   for (const graph::Node& node : program.nodes) {
-    if (!std::holds_alternative<graph::Linear>(node.op)) continue;
+    const auto* conv = std::get_if<graph::Conv2d>(&node.op);
+    if (conv == nullptr && !std::holds_alternative<graph::Linear>(node.op)) continue;
     const graph::Value& weights = program.value(node.inputs[1]);
     if (!weights.constant) continue;
-    layers[weights.name] = {program.value(origin(program, node.inputs[0])).name,
-                            weights.constant->dims[1],
-                            graph::flops(program, node, program.typical)};
+    ProductLayer& layer = layers[weights.name];
+    layer.inputs.push_back(program.value(origin(program, node.inputs[0])).name);
+    layer.channels = weights.constant->dims[1] * (conv == nullptr ? 1 : conv->groups);
+    layer.flops += graph::flops(program, node, sizes);
   }
   return layers;
 }
 
 std::vector<double> shares_of_work(const graph::Graph& program,
                                    const std::vector<std::string>& layers) {
-  const auto all = linear_layers(program);
+  const auto all = product_layers(program);
   double flops = 0;
   for (const auto& [name, layer] : all) flops += layer.flops;
   std::vector<double> shares;
@@ -56,12 +59,14 @@ LayerObserver::LayerObserver(const std::vector<const graph::Graph*>& programs,
                              const std::vector<std::string>& layers, std::int64_t rows_per_run) {
   std::vector<std::optional<std::int64_t>> channels(layers.size());
   for (const graph::Graph* program : programs) {
-    const auto all = linear_layers(*program);
+    const auto all = product_layers(*program);
     for (std::size_t i = 0; i < layers.size(); ++i) {
       const auto found = all.find(layers[i]);
       if (found == all.end()) continue;
       channels[i] = found->second.channels;
-      readers_[{program->name, found->second.input}].push_back(i);
+      for (const std::string& input : found->second.inputs) {
+        readers_[{program->name, input}].push_back(i);
+      }
     }
   }
   for (std::size_t i = 0; i < layers.size(); ++i) {

@@ -1,4 +1,4 @@
-// Observing what goes into the linear layers of a module while it runs in float32.
+// Observing what goes into the linear layers and convolutions of a module while it runs in float32.
 #ifndef LASSO_QUANT_OBSERVE_LAYERS_H_
 #define LASSO_QUANT_OBSERVE_LAYERS_H_
 
@@ -14,15 +14,17 @@
 
 namespace lasso::quant {
 
-// Linear layers of a program, by the names of their weights.
-struct LinearLayer {
-  std::string input;  // the value that is multiplied, under the name by which it is reported
-  std::int64_t channels = 0;
-  double flops = 0;  // at the typical sizes
+// Linear layers and convolutions of a program, by the names of their weights, which several nodes
+// may share.
+struct ProductLayer {
+  // The values that are multiplied, under the names by which they are reported.
+  std::vector<std::string> inputs;
+  std::int64_t channels = 0;  // of these
+  double flops = 0;           // at the typical sizes
 };
-std::map<std::string, LinearLayer> linear_layers(const graph::Graph& program);
+std::map<std::string, ProductLayer> product_layers(const graph::Graph& program);
 
-// Their shares of the floating-point operations in all linear layers of the program. Throws
+// Their shares of the floating-point operations in all such layers of the program. Throws
 // kInternal for a name that is none of its layers'.
 std::vector<double> shares_of_work(const graph::Graph& program,
                                    const std::vector<std::string>& layers);

@@ -28,12 +28,12 @@ graph::Graph program(const std::string& name) {
   return graph;
 }
 
-TEST(LinearLayers, AreKnownByTheirWeights) {
-  const auto layers = linear_layers(program("first"));
+TEST(ProductLayers, AreKnownByTheirWeights) {
+  const auto layers = product_layers(program("first"));
   ASSERT_EQ(layers.size(), 3U);
   // A reshape is no step of its own: x is what is reported.
-  EXPECT_EQ(layers.at("w1").input, "x");
-  EXPECT_EQ(layers.at("w2").input, "hidden");
+  EXPECT_EQ(layers.at("w1").inputs, std::vector<std::string>{"x"});
+  EXPECT_EQ(layers.at("w2").inputs, std::vector<std::string>{"hidden"});
   EXPECT_EQ(layers.at("w2").channels, 6);
   const std::vector<double> shares = shares_of_work(program("first"), {"w1", "w2"});
   EXPECT_DOUBLE_EQ(shares[0], 24.0 / (24 + 18 + 8));

@@ -137,7 +137,7 @@ TEST_F(Precisions, AutoKeepsMasksWithMostWorkInInt8) {
   ASSERT_TRUE(result.engine.has_value());
   EXPECT_TRUE(result.report.accepted);
   ASSERT_TRUE(result.engine->info().accuracy.has_value());
-  EXPECT_GE(result.engine->info().accuracy->mean_iou, 0.99);
+  EXPECT_GE(result.engine->info().accuracy->mean, 0.99);
   EXPECT_EQ(result.engine->info().precision, "auto");
   EXPECT_GE(share(result.engine->info(), "int8"), 0.8);
   const std::vector<Mask> masks = masks_of(*result.engine, set());

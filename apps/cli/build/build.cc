@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "cli/build/calibration.h"
+#include "cli/build/calibration_report.h"
 #include "cli/commands.h"
 #include "cli/console.h"
 #include "cli/help.h"
@@ -117,6 +118,7 @@ OpenModel build_calibrated(const BuildArguments& arguments, const lasso::EngineO
               Exit::kThresholdMissed,
               fmt::format("{}: not written: {}", arguments.engine_file, refusal(**report)));
         }
+        if (const std::string text = no_evidence(**report); !text.empty()) print_warning(text);
         try {
           calibrated.engine->save(arguments.engine_file);
         } catch (...) {
@@ -233,6 +235,7 @@ Examples:
   lasso build medsam_vit_b.pth -o medsam.lasso --preprocess medsam
   lasso build sam_vit_h_4b8939.pth -o sam_vit_h.lasso --memory-limit 512M --verify
   lasso build sam_vit_b_01ec64.pth -o sam_vit_b.lasso --precision auto --calibrate photos
+  lasso build yolov7-tiny.pt -o yolov7-tiny.lasso --precision int8 --calibrate photos
   lasso build sam_vit_b_01ec64.pth -o sam_vit_b_gpu.lasso --device cuda --precision bf16
   lasso build --encoder encoder.onnx --decoder decoder.onnx -o sam.lasso
 )";
@@ -244,11 +247,13 @@ void add_build(CLI::App* parent, Action* action) {
   const auto arguments = std::make_shared<BuildArguments>();
   BuildArguments& a = *arguments;
   const std::string group = "Engine file";
-  app->add_option("MODEL", a.file,
-                  "A SAM checkpoint (.pth, .pt, .safetensors or a Hugging Face folder), or "
-                  "random:NAME, a published architecture with random weights: vit_b, vit_l, vit_h, "
-                  "yolov7, yolov7-tiny, ... Default: the demo checkpoint that comes with "
-                  "Lasso, or what LASSO_MODEL names.")
+  app->add_option(
+         "MODEL", a.file,
+         "A SAM checkpoint (.pth, .pt, .safetensors or a Hugging Face folder), a checkpoint "
+         "of YOLOv7 (.pt), an ONNX model, or random:NAME, a published architecture with "
+         "random weights: vit_b, vit_l, vit_h, yolov7, yolov7-tiny, ... Default: the demo "
+         "checkpoint that comes with "
+         "Lasso, or what LASSO_MODEL names.")
       ->check(not_empty)
       ->group("Model");
   add_parts_options(app, &a.parts);

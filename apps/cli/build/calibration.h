@@ -1,4 +1,4 @@
-// `lasso build` by calibration: its options, and what it tells.
+// `lasso build` by calibration: its options and pictures.
 #ifndef LASSO_CLI_BUILD_CALIBRATION_H_
 #define LASSO_CLI_BUILD_CALIBRATION_H_
 
@@ -9,7 +9,6 @@
 
 #include "cli/options.h"
 #include "cli/parser.h"
-#include "common/json_text.h"
 #include "common/pictures.h"
 #include "lasso/calibration.h"
 
@@ -18,6 +17,7 @@ namespace lasso::app {
 struct CalibrationArguments {
   std::optional<std::string> folder;  // --calibrate; empty: random pictures
   std::string min_iou;                // as it was given; empty: the default
+  std::string min_map;                // the same
   std::string range;                  // the same
   int images = 32;
   int seed = 1;
@@ -58,17 +58,6 @@ class CalibrationPictures {
 // What the images lack is told in warnings.
 Calibrated run_calibration(const std::string& model, const lasso::EngineOptions& options,
                            const CalibrationArguments& arguments);
-
-void print_calibration(const CalibrationReport& report);
-// "mean IoU 0.9868 +- 0.0012 with fp32, lowest 0.712, on 16 images, besides 2 pairs of empty
-// masks", where `reference` is " with fp32".
-std::string accuracy_text(const AccuracyRecord& accuracy, const std::string& reference);
-OrderedJson accuracy_json(const AccuracyRecord& accuracy);
-OrderedJson calibration_json(const CalibrationReport& report);
-
-// "mean IoU 0.98999 on 16 images, and 0.99 is asked for": rounded down, to as many digits as it
-// takes to see the difference. Or that there is no mask to compare.
-std::string refusal(const CalibrationReport& report);
 
 }  // namespace lasso::app
 

@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-#include "cli/build/calibration.h"
+#include "cli/build/calibration_report.h"
 #include "cli/commands.h"
 #include "cli/console.h"
 #include "cli/help.h"
@@ -83,7 +83,8 @@ Measured measure(const OpenModel& model, const InspectArguments& arguments) {
   return measured;
 }
 
-// "auto: 22 int8, 2 bf16, 1 fp32", on a GPU with fp16: the linear layers of the image encoder.
+// "auto: 22 int8, 2 bf16, 1 fp32", on a GPU with fp16: the linear layers of the image encoder, or a
+// detector's convolutions.
 std::string precision_text(const EngineInfo& info) {
   if (info.tf32) return info.precision + ", its products in TF32";
   if (info.precision != to_string(Precision::kAuto)) return info.precision;
@@ -91,10 +92,11 @@ std::string precision_text(const EngineInfo& info) {
   for (const char* precision : {"int8", "fp16", "bf16", "fp32"}) {
     int count = 0;
     for (const ProgramInfo& program : info.programs) {
-      if (program.name != "image_encoder") continue;
+      if (info.sam && program.name != "image_encoder") continue;
       count += static_cast<int>(
           std::count_if(program.layers.begin(), program.layers.end(), [&](const LayerInfo& layer) {
-            return layer.op == "linear" && layer.precision == precision;
+            const bool is_product = layer.op == "linear" || (!info.sam && layer.op == "conv2d");
+            return is_product && layer.precision == precision;
           }));
     }
     if (count > 0) counts.push_back(fmt::format("{} {}", count, precision));
@@ -140,8 +142,7 @@ void print_summary(const EngineInfo& info, const Measured& measured, const std::
   row("weights", fmt::format("{}B packed, {}", quantity(static_cast<double>(info.weight_bytes)),
                              precision_text(info)));
   if (info.accuracy) {
-    row("accuracy", fmt::format("{}; asked for {}", accuracy_text(*info.accuracy, " with fp32"),
-                                info.accuracy->min_iou));
+    row("accuracy", accuracy_text(*info.accuracy, " with fp32") + aim_text(*info.accuracy));
   }
   const auto arena = std::max_element(measured.arena_bytes.begin(), measured.arena_bytes.end());
   row("arena", fmt::format("{}B with {} thread{}", quantity(static_cast<double>(*arena)),

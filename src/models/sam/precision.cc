@@ -59,11 +59,6 @@ void lower_attention_and_neck(DType half, quant::PrecisionPlan& plan) {
 
 }  // namespace
 
-quant::Candidates candidates(const backend::TargetInfo& target, bool reference) {
-  if (is_gpu(target)) return quant::gpu_candidates(has_bf16(target));
-  return quant::cpu_candidates(reference || target.half_is_faster());
-}
-
 void lower_the_rest(const SamConfig& config, const backend::TargetInfo& target, DType half,
                     quant::PrecisionPlan& plan) {
   lower_attention_and_neck(half, plan);

@@ -11,17 +11,12 @@
 #include "models/precision.h"
 #include "models/sam/checkpoint/config.h"
 #include "quant/precision_plan.h"
-#include "quant/search.h"
 
 namespace lasso::sam {
 
 // The weights of the linear layers whose precision is chosen, in the order of the encoder: those of
 // its blocks, where 95% of the work is.
 std::vector<std::string> lowerable_layers(const SamConfig& config);
-
-// What calibration chooses among on a target: int8, bfloat16 and float32 on CPUs; float16, bfloat16
-// and float32 on GPUs.
-quant::Candidates candidates(const backend::TargetInfo& target, bool reference);
 
 // Lowers to bfloat16 or float16 what is not chosen layer by layer: attention and neck of the
 // encoder, and the mask decoder's large layers; on a GPU, and in float16, which no CPU computes,

@@ -14,7 +14,7 @@
 #include "common/pictures.h"
 #include "eval/box_agreement.h"
 #include "eval/coco_truth.h"
-#include "eval/mean_precision.h"
+#include "metrics/mean_precision.h"
 
 namespace lasso::app {
 

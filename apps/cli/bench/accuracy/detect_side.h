@@ -10,8 +10,8 @@
 #include "cli/model/child.h"
 #include "cli/model/operand.h"
 #include "cli/options.h"
-#include "eval/mean_precision.h"
 #include "lasso/image.h"
+#include "metrics/mean_precision.h"
 
 namespace lasso::app {
 

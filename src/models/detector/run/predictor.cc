@@ -168,7 +168,13 @@ void Predictor::set_anchors(const std::vector<float>& anchors) {
 void Predictor::set_network(std::shared_ptr<const engine::CompiledModule> module) {
   auto session = make_session(std::move(module), threads_, network_.get());
   inputs_ = make_network_images(*session, input_type(*module_));
+  session->set_trace(trace_);
   network_ = std::move(session);
+}
+
+void Predictor::set_trace(engine::Session::Trace trace) {
+  trace_ = std::move(trace);
+  if (network_ != nullptr) network_->set_trace(trace_);
 }
 
 void Predictor::apply(const Rules& rules) {

@@ -33,7 +33,13 @@ class Predictor {
   void detect(const ImageView* images, std::size_t count, const DetectOptions& options,
               DetectionArrays& result);
 
+  // Calls it after every step of the network's program from now on; see engine::Session.
+  void set_trace(engine::Session::Trace trace);
+
   const DetectorInfo& info() const { return interface_.info; }
+  const graph::Graph& program() const { return module_->programs.front().graph; }
+  // What images are letterboxed to.
+  const LetterboxTarget& target() const { return target_; }
   const DetectTimings& timings() const { return timings_; }
 
  private:
@@ -89,7 +95,6 @@ class Predictor {
   void store(std::size_t image, DetectionArrays& result) const;
   // What messages call an image of the call.
   std::string name_of(std::size_t image) const;
-  const graph::Graph& program() const { return module_->programs.front().graph; }
 
   std::shared_ptr<const engine::CompiledModule> module_;
   std::string precision_;
@@ -111,6 +116,7 @@ class Predictor {
   Found found_;
   std::vector<Row> rows_;  // of an image
   DetectTimings timings_;
+  engine::Session::Trace trace_;  // of network_
 };
 
 }  // namespace lasso::detector

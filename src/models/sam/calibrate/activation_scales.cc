@@ -6,7 +6,7 @@
 #include <memory>
 
 #include "core/check.h"
-#include "models/sam/calibrate/calibration_set.h"
+#include "models/calibration_set.h"
 #include "models/sam/describe/describe.h"
 #include "models/sam/model.h"
 #include "models/sam/precision.h"
@@ -53,7 +53,9 @@ ScalesOfLayers activation_scales(const SamCheckpoint& checkpoint, const Preproce
                                  const engine::CompileOptions& compile,
                                  const CalibrationOptions& options) {
   const std::vector<std::string> names = lowerable_layers(checkpoint.config);
-  const CalibrationSet set = gather_pictures(options, checkpoint.config.image_size);
+  const auto side = checkpoint.config.image_size;
+  const CalibrationSet set = gather_pictures(
+      options, side, [side](const Image& image) { return reduced_to_square(image, side); });
   engine::CompileOptions fp32 = compile;
   fp32.precision = {};
   const auto model = std::make_shared<const SamModel>(compile_model(checkpoint, preprocess, fp32));

@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <memory>
 #include <span>
-#include <tuple>
 #include <utility>
 #include <vector>
 
 #include "core/check.h"
+#include "models/calibration_report.h"
+#include "models/calibration_set.h"
 #include "models/sam/calibrate/calibration_prompts.h"
-#include "models/sam/calibrate/calibration_set.h"
 #include "models/sam/calibrate/mask_agreement.h"
 #include "models/sam/describe/describe.h"
 #include "models/sam/model_file.h"
@@ -45,6 +45,11 @@ class Tracing {
   engine::Session& session_;
 };
 
+quant::Score score_of(const Agreement& agreement) {
+  return {agreement.mean(), agreement.lowest(), agreement.standard_error(),
+          agreement.median_encode_ms(), agreement.empty_pairs()};
+}
+
 class Calibration {
  public:
   Calibration(const SamCheckpoint& checkpoint, const Preprocess& preprocess,
@@ -63,8 +68,10 @@ class Calibration {
   }
 
   CalibratedModel run() {
-    set_ = gather_pictures(options_, checkpoint_.config.image_size);
-    list_pictures();
+    const auto side = checkpoint_.config.image_size;
+    set_ = gather_pictures(options_, side,
+                           [side](const Image& image) { return reduced_to_square(image, side); });
+    report_pictures(set_, report_);
     run_reference();
     const Assignment chosen = precision_ == Precision::kAuto && can_choose()
                                   ? choose()
@@ -78,8 +85,9 @@ class Calibration {
     return precision_ == Precision::kAuto ? precision_of(candidates().layers.front()) : precision_;
   }
   quant::Candidates candidates() const {
-    return sam::candidates(compile_.target, compile_.reference);
+    return lasso::candidates(compile_.target, compile_.reference);
   }
+  double aim() const { return options_.min_iou.value_or(kDefaultAim); }
   void report(const std::string& stage, std::size_t done, std::size_t total) const {
     if (options_.progress) {
       options_.progress(stage, static_cast<int>(done), static_cast<int>(total));
@@ -92,14 +100,12 @@ class Calibration {
     task.layers = names_;
     precision_plan(checkpoint_.config, lowest(), compile_.target, compile_.reference);
     task.candidates = candidates();
-    task.aim = options_.min_iou;
+    task.aim = aim();
     task.lower_rest = [this](quant::PrecisionPlan& plan, DType half) {
       lower_the_rest(checkpoint_.config, compile_.target, half, plan);
     };
     task.measure = [this](const quant::PrecisionPlan& plan) {
-      const Agreement agreement = measure(compile(plan), set_.choosing, chosen_masks_);
-      return quant::Score{agreement.mean(), agreement.lowest(), agreement.standard_error(),
-                          agreement.median_encode_ms(), agreement.empty_pairs()};
+      return score_of(measure(compile(plan), set_.choosing, chosen_masks_));
     };
     task.measure_few = [this](const quant::PrecisionPlan& plan) {
       return measure(compile(plan), set_.choosing, chosen_masks_,
@@ -112,16 +118,6 @@ class Calibration {
     return task;
   }
 
-  void list_pictures() {
-    for (const CalibrationPicture& picture : set_.choosing) {
-      report_.choosing_images.push_back(picture.name);
-    }
-    for (const CalibrationPicture& picture : set_.accepting) {
-      report_.accepting_images.push_back(picture.name);
-    }
-    report_.skipped = set_.skipped;
-  }
-
   // The fp32 engine: the masks of all pictures, and what its layers see in those that choose.
   void run_reference() {
     const auto model =
@@ -131,7 +127,7 @@ class Calibration {
     Predictor predictor(model, threads());
     engine::Session& session = predictor.session();
     const graph::Graph& encoder = session.module().programs[session.program(kImageEncoder)].graph;
-    describe_layers(quant::shares_of_work(encoder, names_));
+    report_layers(names_, quant::shares_of_work(encoder, names_), report_);
     const std::size_t total = set_.choosing.size() + set_.accepting.size();
     const auto answer = [&](CalibrationPicture& picture, References& references) {
       const std::size_t done = chosen_masks_.size() + accepted_masks_.size();
@@ -162,15 +158,6 @@ class Calibration {
       for (CalibrationPicture& picture : set_.choosing) answer(picture, chosen_masks_);
     }
     for (CalibrationPicture& picture : set_.accepting) answer(picture, accepted_masks_);
-  }
-
-  void describe_layers(const std::vector<double>& work) {
-    for (std::size_t i = 0; i < names_.size(); ++i) {
-      CalibratedLayer layer;
-      layer.name = names_[i];
-      layer.work = work[i];
-      report_.layers.push_back(std::move(layer));
-    }
   }
 
   std::shared_ptr<SamModel> compile(const quant::PrecisionPlan& plan) const {
@@ -217,73 +204,17 @@ class Calibration {
     return layers_.choose();
   }
 
-  PrecisionTrial row_of(const Assignment& assignment, const quant::Score& score) const {
-    PrecisionTrial row;
-    row.int8_layers = assignment.count(DType::kI8);
-    row.fp16_layers = assignment.count(DType::kF16);
-    row.bf16_layers = assignment.count(DType::kBF16);
-    row.fp32_layers = assignment.count(DType::kF32);
-    row.rest = precision_of(assignment.rest);
-    for (std::size_t i = 0; i < names_.size(); ++i) {
-      if (assignment.layers[i] == DType::kI8) row.int8_work += report_.layers[i].work;
-      if (assignment.layers[i] == DType::kF16) row.fp16_work += report_.layers[i].work;
-    }
-    row.mean_iou = score.mean;
-    row.lowest_iou = score.lowest;
-    row.standard_error = score.standard_error;
-    row.empty_pairs = score.without_evidence;
-    row.encode_ms = score.run_ms;
-    return row;
-  }
-
-  void report_layers(const Assignment& chosen) {
-    for (std::size_t i = 0; i < names_.size(); ++i) {
-      CalibratedLayer& layer = report_.layers[i];
-      layer.precision = precision_of(chosen.layers[i]);
-      if (layers_.has_losses()) layer.iou_loss = layers_.losses()[i];
-      if (layers_.smoothings().empty()) continue;
-      const quant::Smoothing& smoothing = layers_.smoothings()[i];
-      layer.smoothing = smoothing.exponent;
-      layer.error = smoothing.error;
-      layer.plain_error = smoothing.plain_error;
-    }
-  }
-
-  void report_trials(const Assignment& chosen) {
-    for (const auto& [assignment, score] : layers_.trials()) {
-      report_.trials.push_back(row_of(assignment, score));
-      report_.trials.back().chosen = assignment == chosen;
-    }
-    std::sort(report_.trials.begin(), report_.trials.end(),
-              [](const PrecisionTrial& a, const PrecisionTrial& b) {
-                const auto key = [](const PrecisionTrial& trial) {
-                  return std::tuple(trial.int8_layers, trial.fp16_layers, trial.bf16_layers,
-                                    trial.rest == Precision::kFp16, trial.rest == Precision::kBf16);
-                };
-                return key(a) > key(b);
-              });
-  }
-
   CalibratedModel accept(const Assignment& chosen) {
     report("accepting", 0, set_.accepting.size());
     CalibratedModel result;
     const auto model = compile(layers_.plan(chosen));
     const Agreement agreement = measure(model, set_.accepting, accepted_masks_);
-    report_layers(chosen);
-    report_trials(chosen);
-    AccuracyRecord& accuracy = report_.accuracy;
-    accuracy.min_iou = options_.min_iou;
-    accuracy.mean_iou = agreement.mean();
-    accuracy.standard_error = agreement.standard_error();
-    accuracy.lowest_iou = agreement.lowest();
-    accuracy.images = agreement.images();
-    accuracy.masks = agreement.masks();
-    accuracy.empty_pairs = agreement.empty_pairs();
-    accuracy.random_pictures = set_.random;
-    accuracy.seed = options_.seed;
-    report_.accepted = accuracy.masks > 0 && accuracy.mean_iou >= options_.min_iou;
+    report_choice(layers_, chosen, report_);
+    report_.accuracy.images = agreement.images();
+    report_.accuracy.compared = agreement.masks();
+    report_acceptance(score_of(agreement), aim(), set_, options_.seed, report_);
     result.model = *model;
-    result.model.accuracy = accuracy;
+    result.model.accuracy = report_.accuracy;
     result.report = std::move(report_);
     return result;
   }

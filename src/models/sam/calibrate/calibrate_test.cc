@@ -11,8 +11,8 @@
 #include "backend/test_target.h"
 #include "core/random.h"
 #include "image/random_picture.h"
+#include "models/calibration_set.h"
 #include "models/sam/calibrate/calibration_prompts.h"
-#include "models/sam/calibrate/calibration_set.h"
 #include "models/sam/calibrate/mask_agreement.h"
 #include "models/sam/precision.h"
 #include "support/errors.h"
@@ -56,6 +56,11 @@ Image numbered_picture(const std::string& name) {
   return random_picture(64, 48, std::stoull(name));
 }
 
+CalibrationSet gather(const CalibrationOptions& options, int side) {
+  return gather_pictures(options, side,
+                         [side](const Image& image) { return reduced_to_square(image, side); });
+}
+
 std::vector<std::string> names_of(const CalibrationSet& set) {
   std::vector<std::string> names;
   for (const auto* part : {&set.choosing, &set.accepting}) {
@@ -69,7 +74,7 @@ TEST(CalibrationSet, PartsAreDisjointAndUnreadableImagesAreNamed) {
   options.read = numbered_picture;
   options.images = {"1", "2", "bad1", "3", "4", "bad2", "5"};
   options.count = 5;
-  const CalibrationSet set = gather_pictures(options, 128);
+  const CalibrationSet set = gather(options, 128);
   EXPECT_EQ(set.choosing.size(), 3U);
   EXPECT_EQ(set.accepting.size(), 2U);
   const std::vector<std::string> names = names_of(set);
@@ -77,16 +82,16 @@ TEST(CalibrationSet, PartsAreDisjointAndUnreadableImagesAreNamed) {
   for (const std::string& skipped : set.skipped) {
     EXPECT_NE(skipped.find("not an image"), std::string::npos) << skipped;
   }
-  EXPECT_EQ(names_of(gather_pictures(options, 128)), names);
+  EXPECT_EQ(names_of(gather(options, 128)), names);
   options.seed = 2;
-  EXPECT_NE(names_of(gather_pictures(options, 128)), names);
+  EXPECT_NE(names_of(gather(options, 128)), names);
 }
 
 TEST(CalibrationSet, CopiesOfAPictureAreNotOnBothSides) {
   CalibrationOptions options;
   options.read = [](const std::string& name) { return numbered_picture(name.substr(0, 1)); };
   options.images = {"1", "1 again", "2", "3", "4"};
-  const CalibrationSet set = gather_pictures(options, 128);
+  const CalibrationSet set = gather(options, 128);
   EXPECT_EQ(set.choosing.size() + set.accepting.size(), 4U);
   ASSERT_EQ(set.skipped.size(), 1U);
   EXPECT_NE(set.skipped.front().find("the same picture as"), std::string::npos);
@@ -96,7 +101,7 @@ TEST(CalibrationSet, LargeImagesAreReducedToTheModelsSquare) {
   CalibrationOptions options;
   options.read = [](const std::string& name) { return random_picture(300, 200, name.size()); };
   options.images = {"a", "bb", "ccc", "dddd"};
-  const CalibrationSet set = gather_pictures(options, 128);
+  const CalibrationSet set = gather(options, 128);
   EXPECT_EQ(set.choosing.front().image.width, 128);
   EXPECT_EQ(set.choosing.front().image.height, 85);
 }
@@ -105,24 +110,24 @@ TEST(CalibrationSet, RefusesOptionsOutOfRangeAndTooFewImages) {
   CalibrationOptions options;
   options.read = numbered_picture;
   options.images = {"1", "2", "3", "bad"};
-  EXPECT_ERROR(gather_pictures(options, 64), kInvalid,
+  EXPECT_ERROR(gather(options, 64), kInvalid,
                "3 of 4 images can be used, and at least 4 are needed");
   options.images = {"1"};
-  EXPECT_ERROR(gather_pictures(options, 64), kInvalid, "1 of 1 image can be used");
+  EXPECT_ERROR(gather(options, 64), kInvalid, "1 of 1 image can be used");
   options.images = {"1", "2", "3", "4"};
   options.min_iou = 0;
-  EXPECT_ERROR(gather_pictures(options, 64), kInvalid, "min_iou is 0");
+  EXPECT_ERROR(gather(options, 64), kInvalid, "min_iou is 0");
   options.min_iou = 1.5;
-  EXPECT_ERROR(gather_pictures(options, 64), kInvalid, "at most 1");
+  EXPECT_ERROR(gather(options, 64), kInvalid, "at most 1");
   options.min_iou = 1;
   options.count = 3;
-  EXPECT_ERROR(gather_pictures(options, 64), kInvalid, "count is 3");
+  EXPECT_ERROR(gather(options, 64), kInvalid, "count is 3");
   options.count = 4;
   options.prompts_per_image = 0;
-  EXPECT_ERROR(gather_pictures(options, 64), kInvalid, "prompts_per_image is 0");
+  EXPECT_ERROR(gather(options, 64), kInvalid, "prompts_per_image is 0");
   options.prompts_per_image = 1;
   options.read = [](const std::string&) { return Image{100, 100, PixelFormat::kRgb, {1, 2, 3}}; };
-  EXPECT_ERROR(gather_pictures(options, 64), kInvalid, "needs 30000 bytes, and has 3");
+  EXPECT_ERROR(gather(options, 64), kInvalid, "needs 30000 bytes, and has 3");
 }
 
 TEST(SpreadPoints, AreStrictlyInsideAndInEveryQuarter) {
@@ -222,13 +227,13 @@ TEST(Calibrate, AModelThatFindsNothingIsRefused) {
                                                      compile_options(), precision, few_pictures())
                                          .report;
     EXPECT_FALSE(report.accepted);
-    EXPECT_EQ(report.accuracy.masks, 0);
+    EXPECT_EQ(report.accuracy.compared, 0);
     EXPECT_EQ(report.accuracy.images, 0);
-    EXPECT_EQ(report.accuracy.empty_pairs, 2);
-    EXPECT_EQ(report.accuracy.mean_iou, 0);
+    EXPECT_EQ(report.accuracy.without_evidence, 2);
+    EXPECT_EQ(report.accuracy.mean, 0);
     ASSERT_EQ(report.trials.size(), 1U);
-    EXPECT_EQ(report.trials.front().empty_pairs, 2);
-    EXPECT_EQ(report.trials.front().mean_iou, 0);
+    EXPECT_EQ(report.trials.front().without_evidence, 2);
+    EXPECT_EQ(report.trials.front().mean, 0);
     EXPECT_EQ(report.trials.front().int8_layers, static_cast<int>(report.layers.size()));
   }
 }
@@ -250,25 +255,24 @@ TEST(AccuracyRecord, IsRefusedOutOfItsRanges) {
   const std::string path = folder / "a.lasso";
   SamModel model = compile_model(micro(), preprocess_preset("sam"), compile_options());
   model.precision = "int8";
-  AccuracyRecord good{0.99, 0.995, 0.001, 0.8, 16, 200, 3, true, 1};
+  AccuracyRecord good{AgreementMeasure::kMaskIou, 0.99, 0.995, 0.001, 0.8, 0, 16, 200, 3, true, 1};
   const auto load = [&](const AccuracyRecord& accuracy) {
     model.accuracy = accuracy;
     engine::write_engine_file(path, *model.module, record_of(model));
     return test::load_engine_file(path, compile_options(), false);
   };
   EXPECT_EQ(load(good)->accuracy->standard_error, 0.001);
-  EXPECT_EQ(load(good)->accuracy->empty_pairs, 3);
-  for (double AccuracyRecord::*iou :
-       {&AccuracyRecord::min_iou, &AccuracyRecord::mean_iou, &AccuracyRecord::standard_error,
-        &AccuracyRecord::lowest_iou}) {
+  EXPECT_EQ(load(good)->accuracy->without_evidence, 3);
+  for (double AccuracyRecord::*iou : {&AccuracyRecord::aim, &AccuracyRecord::mean,
+                                      &AccuracyRecord::standard_error, &AccuracyRecord::lowest}) {
     AccuracyRecord bad = good;
     bad.*iou = 1.5;
     EXPECT_ERROR(load(bad), ErrorCode::kCorruptFile, "from 0 to 1");
     bad.*iou = -0.5;
     EXPECT_ERROR(load(bad), ErrorCode::kCorruptFile, "from 0 to 1");
   }
-  for (int AccuracyRecord::*count : {&AccuracyRecord::images, &AccuracyRecord::masks,
-                                     &AccuracyRecord::empty_pairs, &AccuracyRecord::seed}) {
+  for (int AccuracyRecord::*count : {&AccuracyRecord::images, &AccuracyRecord::compared,
+                                     &AccuracyRecord::without_evidence, &AccuracyRecord::seed}) {
     AccuracyRecord bad = good;
     bad.*count = -1;
     EXPECT_ERROR(load(bad), ErrorCode::kCorruptFile, "negative");
@@ -285,7 +289,7 @@ void expect_sound(const CalibrationReport& report) {
               report.layers.size());
     EXPECT_LE(trial.int8_work, work);  // the table goes one way
     work = trial.int8_work;
-    EXPECT_TRUE(trial.mean_iou >= trial.lowest_iou && trial.mean_iou <= 1);
+    EXPECT_TRUE(trial.mean >= trial.lowest && trial.mean <= 1);
   }
   for (const CalibratedLayer& layer : report.layers) {
     EXPECT_LE(layer.error, layer.plain_error) << layer.name;
@@ -299,12 +303,12 @@ TEST(Calibrate, ChoosesTheSameEngineForTheSameSeed) {
   const CalibrationReport first = calibrate_micro(Precision::kAuto, options).report;
   const CalibrationReport second = calibrate_micro(Precision::kAuto, options).report;
   expect_sound(first);
-  EXPECT_EQ(first.accuracy.mean_iou, second.accuracy.mean_iou);
+  EXPECT_EQ(first.accuracy.mean, second.accuracy.mean);
   ASSERT_EQ(first.layers.size(), lowerable_layers(micro().config).size());
   for (std::size_t i = 0; i < first.layers.size(); ++i) {
     EXPECT_EQ(first.layers[i].precision, second.layers[i].precision);
-    EXPECT_EQ(first.layers[i].iou_loss, second.layers[i].iou_loss);
-    EXPECT_TRUE(first.layers[i].iou_loss.has_value());
+    EXPECT_EQ(first.layers[i].loss, second.layers[i].loss);
+    EXPECT_TRUE(first.layers[i].loss.has_value());
   }
 }
 
@@ -314,7 +318,7 @@ TEST(Calibrate, PerfectMasksTakeTheFp32Engine) {
   const CalibratedModel result = calibrate_micro(Precision::kAuto, options);
   expect_sound(result.report);
   EXPECT_TRUE(result.report.accepted);
-  EXPECT_EQ(result.report.accuracy.mean_iou, 1);
+  EXPECT_EQ(result.report.accuracy.mean, 1);
 }
 
 TEST(Calibrate, KeepsWhatIsAskedForAndRefusesIt) {
@@ -325,7 +329,7 @@ TEST(Calibrate, KeepsWhatIsAskedForAndRefusesIt) {
   ASSERT_EQ(result.report.trials.size(), 1U);
   EXPECT_EQ(result.report.trials.front().int8_layers,
             static_cast<int>(result.report.layers.size()));
-  EXPECT_LT(result.report.accuracy.mean_iou, 1);
+  EXPECT_LT(result.report.accuracy.mean, 1);
   EXPECT_FALSE(result.report.accepted);
 }
 

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/check.h"
+#include "models/median_time.h"
 
 namespace lasso::sam {
 
@@ -78,14 +79,6 @@ double Agreement::standard_error() const {
   return std::sqrt(squares / (count - 1) / count);
 }
 
-double Agreement::median_encode_ms() const {
-  if (encode_ms_.empty()) return 0;
-  // The first run of an engine also plans it.
-  std::vector<double> sorted(encode_ms_.begin() + (encode_ms_.size() > 1 ? 1 : 0),
-                             encode_ms_.end());
-  std::sort(sorted.begin(), sorted.end());
-  const std::size_t middle = sorted.size() / 2;
-  return sorted.size() % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
-}
+double Agreement::median_encode_ms() const { return median_time(encode_ms_); }
 
 }  // namespace lasso::sam

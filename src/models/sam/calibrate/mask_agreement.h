@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "lasso/mask.h"
-#include "models/sam/calibrate/calibration_set.h"
+#include "models/calibration_set.h"
 #include "models/sam/run/predictor.h"
 
 namespace lasso::sam {

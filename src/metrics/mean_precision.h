@@ -1,6 +1,6 @@
 // Mean average precision of boxes, as COCO defines it.
-#ifndef LASSO_EVAL_MEAN_PRECISION_H_
-#define LASSO_EVAL_MEAN_PRECISION_H_
+#ifndef LASSO_METRICS_MEAN_PRECISION_H_
+#define LASSO_METRICS_MEAN_PRECISION_H_
 
 #include <array>
 #include <cstddef>
@@ -81,4 +81,4 @@ class PrecisionMeter {
 
 }  // namespace lasso
 
-#endif  // LASSO_EVAL_MEAN_PRECISION_H_
+#endif  // LASSO_METRICS_MEAN_PRECISION_H_

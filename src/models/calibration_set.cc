@@ -1,4 +1,4 @@
-#include "models/sam/calibrate/calibration_set.h"
+#include "models/calibration_set.h"
 
 #include <algorithm>
 #include <limits>
@@ -11,7 +11,7 @@
 #include "image/random_picture.h"
 #include "image/resize.h"
 
-namespace lasso::sam {
+namespace lasso {
 
 namespace {
 
@@ -29,8 +29,12 @@ void check_options(const CalibrationOptions& o) {
   check_range("prompts_per_image", o.prompts_per_image, 1, kMostPrompts);
   check_range("ranking_images", o.ranking_images, 1, kMostImages);
   check_range("seed", o.seed, 0, std::numeric_limits<int>::max());
-  LASSO_CHECK(o.min_iou > 0 && o.min_iou <= 1, ErrorCode::kInvalidArgument,
-              "calibration: min_iou is {}: expected more than 0, and at most 1", o.min_iou);
+  const auto check_aim = [](const char* name, const std::optional<double>& aim) {
+    LASSO_CHECK(!aim || (*aim > 0 && *aim <= 1), ErrorCode::kInvalidArgument,
+                "calibration: {} is {}: expected more than 0, and at most 1", name, *aim);
+  };
+  check_aim("min_iou", o.min_iou);
+  check_aim("min_map", o.min_map);
 }
 
 // A caller's function may return any image.
@@ -44,27 +48,13 @@ void check_image(const Image& image) {
               image.pixels.size());
 }
 
-Image reduced(const Image& image, int image_size) {
-  const bool larger = std::max(image.width, image.height) > image_size;
-  const ResizedSize size =
-      larger ? resized_size(preprocess_preset("sam"), image.width, image.height, image_size)
-             : ResizedSize{image.width, image.height, 0, 0};
-  Image result{size.width, size.height, PixelFormat::kRgb, {}};
-  result.pixels.resize(static_cast<std::size_t>(size.width) *
-                       static_cast<std::size_t>(size.height) * 3);
-  ResizeScratch scratch;
-  resize_rgb(image.view(), size.width, size.height, ResizeFilter::kBilinear, scratch,
-             result.pixels.data());
-  return result;
-}
-
 // What is the image's fault is the text; other errors pass through.
 std::optional<std::string> try_read(const CalibrationOptions& options, const std::string& name,
-                                    int image_size, Image* image) {
+                                    const ReduceImage& reduce, Image* image) {
   try {
     const Image read = options.read ? options.read(name) : read_image(name);
     check_image(read);
-    *image = reduced(read, image_size);
+    *image = reduce(read);
     return std::nullopt;
   } catch (const Error& error) {
     const ErrorCode code = error.code();
@@ -85,16 +75,15 @@ std::vector<std::string> shuffled(std::vector<std::string> names, std::uint64_t 
 
 class Gathering {
  public:
-  Gathering(const CalibrationOptions& options, int image_size)
-      : options_(options), image_size_(image_size) {}
+  Gathering(const CalibrationOptions& options, int side, const ReduceImage& reduce)
+      : options_(options), side_(side), reduce_(reduce) {}
 
   CalibrationSet run() {
     if (options_.images.empty()) {
       set_.random = true;
       for (int i = 0; i < options_.count; ++i) {
         report();
-        add(fmt::format("random picture {}", i),
-            random_picture(image_size_, image_size_, seed_for(i)));
+        add(fmt::format("random picture {}", i), random_picture(side_, side_, seed_for(i)));
       }
       return std::move(set_);
     }
@@ -102,7 +91,7 @@ class Gathering {
       if (count() == options_.count) break;
       report();
       Image image;
-      if (const auto problem = try_read(options_, name, image_size_, &image)) {
+      if (const auto problem = try_read(options_, name, reduce_, &image)) {
         set_.skipped.push_back(*problem);
       } else {
         add(name, std::move(image));
@@ -140,15 +129,31 @@ class Gathering {
   }
 
   const CalibrationOptions& options_;
-  int image_size_;
+  int side_;
+  const ReduceImage& reduce_;
   CalibrationSet set_;
 };
 
 }  // namespace
 
-CalibrationSet gather_pictures(const CalibrationOptions& options, int image_size) {
+CalibrationSet gather_pictures(const CalibrationOptions& options, int side,
+                               const ReduceImage& reduce) {
   check_options(options);
-  return Gathering(options, image_size).run();
+  return Gathering(options, side, reduce).run();
 }
 
-}  // namespace lasso::sam
+Image reduced_to_square(const Image& image, int side) {
+  const bool larger = std::max(image.width, image.height) > side;
+  const ResizedSize size =
+      larger ? resized_size(preprocess_preset("sam"), image.width, image.height, side)
+             : ResizedSize{image.width, image.height, 0, 0};
+  Image result{size.width, size.height, PixelFormat::kRgb, {}};
+  result.pixels.resize(static_cast<std::size_t>(size.width) *
+                       static_cast<std::size_t>(size.height) * 3);
+  ResizeScratch scratch;
+  resize_rgb(image.view(), size.width, size.height, ResizeFilter::kBilinear, scratch,
+             result.pixels.data());
+  return result;
+}
+
+}  // namespace lasso

@@ -1,0 +1,131 @@
+#include "models/detector/calibrate/calibrate.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "backend/test_target.h"
+#include "image/random_picture.h"
+#include "models/source.h"
+#include "models/yolov7/family.h"
+#include "support/errors.h"
+#include "support/files.h"
+
+namespace lasso::detector {
+namespace {
+
+// The detector that ships, on images of 160 x 160 pixels.
+const DetectorSource& tiny() {
+  static const DetectorSource instance = [] {
+    const ModelSource source(test::source_dir() + "/models/lasso-tiny-detector.pt");
+    DescribeOptions options;
+    options.fixed_sizes = {{"height", 160}, {"width", 160}};
+    const auto description = yolov7::family().describe(source, options);
+    return DetectorSource{&yolov7::family(), description->record(), description->programs(),
+                          "tiny.pt"};
+  }();
+  return instance;
+}
+
+CalibrationOptions pictures(int count) {
+  CalibrationOptions options;
+  options.count = count;
+  options.ranking_images = 2;
+  for (int i = 0; i < count; ++i) options.images.push_back(std::to_string(i));
+  options.read = [](const std::string& name) {
+    return random_picture(160, 120, std::stoull(name));
+  };
+  return options;
+}
+
+CalibratedDetector calibrated(Precision precision, const CalibrationOptions& options) {
+  engine::CompileOptions compile;
+  compile.target = backend::test_target(1);
+  return calibrate_detector(tiny(), compile, precision, options);
+}
+
+TEST(CalibrateDetector, Fp32AgreesWithItself) {
+  const CalibratedDetector result = calibrated(Precision::kFp32, pictures(6));
+  const CalibrationReport& report = result.report;
+  EXPECT_TRUE(report.accepted);
+  EXPECT_EQ(report.accuracy.measure, AgreementMeasure::kBoxPrecision);
+  EXPECT_EQ(report.accuracy.aim, 0);  // whatever it is, it is recorded
+  EXPECT_DOUBLE_EQ(report.accuracy.mean, 1);
+  EXPECT_DOUBLE_EQ(report.accuracy.mean_50, 1);
+  EXPECT_EQ(report.accuracy.images + report.accuracy.without_evidence, 3);
+  EXPECT_GT(report.accuracy.compared, 0);
+  // All convolutions but the first and those of three maps.
+  EXPECT_EQ(report.layers.size(), 54U);
+  double work = 0;
+  for (const CalibratedLayer& layer : report.layers) work += layer.work;
+  EXPECT_GT(work, 0.9);
+  EXPECT_LT(work, 1);
+  EXPECT_NE(result.model.record.accuracy, "");
+}
+
+TEST(CalibrateDetector, Int8KnowsWhatItsLayersRead) {
+  const CalibratedDetector result = calibrated(Precision::kInt8, pictures(6));
+  const CalibrationReport& report = result.report;
+  const auto& plan = result.model.module->options.precision.layers;
+  for (const CalibratedLayer& layer : report.layers) {
+    EXPECT_EQ(layer.precision, Precision::kInt8);
+    // LeakyReLU's results: a tenth of what is negative is left.
+    EXPECT_LT(layer.input_low, 0);
+    EXPECT_GT(layer.input_high, 0);
+    EXPECT_LT(layer.error, 2e-3) << layer.name;
+    EXPECT_LE(layer.error, layer.plain_error);
+    EXPECT_EQ(plan.at(layer.name).weights, DType::kI8);
+    EXPECT_EQ(static_cast<double>(plan.at(layer.name).input.low), layer.input_low);
+    EXPECT_EQ(static_cast<double>(plan.at(layer.name).input.high), layer.input_high);
+  }
+  ASSERT_EQ(report.trials.size(), 1U);
+  EXPECT_TRUE(report.trials.front().chosen);
+  EXPECT_GT(report.trials.front().int8_work, 0.9);
+  EXPECT_GT(report.accuracy.mean, 0.8);
+  EXPECT_LT(report.accuracy.mean, 1);
+  EXPECT_TRUE(report.accepted);
+}
+
+TEST(CalibrateDetector, AutoReachesWhatIsAskedForWhereItChooses) {
+  CalibrationOptions options = pictures(6);
+  options.min_map = 1;
+  options.always_rank = true;
+  options.ranking_images = 1;
+  const CalibrationReport report = calibrated(Precision::kAuto, options).report;
+  EXPECT_EQ(report.lowest, Precision::kInt8);
+  EXPECT_EQ(report.accuracy.aim, 1);
+  EXPECT_EQ(report.accepted, report.accuracy.mean == 1);
+  for (const CalibratedLayer& layer : report.layers) EXPECT_TRUE(layer.loss.has_value());
+  int chosen = 0;
+  for (const PrecisionTrial& trial : report.trials) {
+    EXPECT_EQ(static_cast<std::size_t>(trial.int8_layers + trial.bf16_layers + trial.fp32_layers),
+              report.layers.size());
+    if (!trial.chosen) continue;
+    ++chosen;
+    EXPECT_EQ(trial.mean, 1);
+  }
+  EXPECT_EQ(chosen, 1);
+}
+
+TEST(CalibrateDetector, RefusesWhatIsNotReached) {
+  CalibrationOptions options = pictures(6);
+  options.min_map = 0.9999;
+  EXPECT_FALSE(calibrated(Precision::kInt8, options).report.accepted);
+  options.min_map = 1.5;
+  EXPECT_ERROR(calibrated(Precision::kInt8, options), ErrorCode::kInvalidArgument,
+               "min_map is 1.5");
+  EXPECT_ERROR(calibrated(Precision::kInt8, pictures(3)), ErrorCode::kInvalidArgument,
+               "count is 3: expected 4");
+}
+
+TEST(CalibrateDetector, ItsMemoryGrowsWithTheImages) {
+  const graph::Graph& program = tiny().module.programs.front();
+  const std::uint64_t few = calibration_memory(program, pictures(4));
+  CalibrationOptions many;
+  many.count = 4096;
+  EXPECT_GT(few, 4U * 16 * 16 * 4 * sizeof(float));  // the largest value
+  EXPECT_GT(calibration_memory(program, many), few + 4000U * 3 * 32 * 32);
+}
+
+}  // namespace
+}  // namespace lasso::detector
