@@ -285,8 +285,8 @@ void add_description_options(CLI::App* app, ModelOptions* options) {
          "--profile", options->profiles,
          "The sizes that a symbol of the inputs' shapes may stand for, such as "
          "batch=1:4:8: the least, the one that kernels are chosen for, and the most, which "
-         "memory is kept for. Repeatable, for several symbols. Default: all that the model "
-         "takes.")
+         "memory is kept for. Repeatable, for several symbols, and for several ranges of one, of "
+         "whose first the kernels are. Default: all that the model takes.")
       ->type_name("NAME=MIN:OPT:MAX")
       ->allow_extra_args(false)
       ->check(not_empty)

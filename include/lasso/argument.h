@@ -11,7 +11,8 @@
 
 namespace lasso {
 
-// The sizes that a symbol may stand for, such as the batch.
+// The sizes that a symbol may stand for, such as the batch. Where several of one symbol are listed,
+// a size is in one of them.
 struct SizeRange {
   // The most that any symbol stands for.
   static constexpr std::int64_t kMost = std::int64_t{1} << 24;

@@ -36,7 +36,9 @@ std::vector<ArgumentInfo> arguments_of(const Graph& graph, const std::vector<Val
     }
     for (const std::string& symbol : symbols) {
       const graph::Range range = graph::range_of(graph.profile, symbol);
-      argument.profile.push_back({symbol, range.min, typical.at(symbol), range.max});
+      for (const SizeRange& part : size_ranges(symbol, range, typical.at(symbol))) {
+        argument.profile.push_back(part);
+      }
     }
     const std::int64_t count = element_count(graph::evaluate(value.shape, typical));
     argument.bytes = static_cast<std::uint64_t>(count) * size_of(value.dtype);
@@ -45,6 +47,16 @@ std::vector<ArgumentInfo> arguments_of(const Graph& graph, const std::vector<Val
 }
 
 }  // namespace
+
+std::vector<SizeRange> size_ranges(const std::string& symbol, const graph::Range& range,
+                                   std::int64_t typical) {
+  if (range.parts.empty()) return {{symbol, range.min, typical, range.max}};
+  std::vector<SizeRange> ranges;
+  for (const graph::Range& part : range.parts) {
+    ranges.push_back({symbol, part.min, part.opt, part.max});
+  }
+  return ranges;
+}
 
 std::vector<bool> decide_sizes(const Graph& program) {
   if (program.computed.graph == nullptr) return std::vector<bool>(program.inputs.size(), false);

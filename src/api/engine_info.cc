@@ -142,7 +142,9 @@ ProgramInfo program_info(const engine::CompiledProgram& program) {
   }
   for (const std::string& symbol : program.symbols) {
     const graph::Range range = graph::range_of(program.graph.profile, symbol);
-    info.sizes.push_back({symbol, range.min, program.graph.typical.at(symbol), range.max});
+    for (const SizeRange& part : size_ranges(symbol, range, program.graph.typical.at(symbol))) {
+      info.sizes.push_back(part);
+    }
   }
   info.arguments = inputs_of(program.graph);
   for (ArgumentInfo& output : outputs_of(program.graph))

@@ -233,9 +233,9 @@ struct Runner::Impl {
     for (std::size_t k = 0; k < sizes.size(); ++k) {
       const std::string& symbol = graph.computed.symbols[k];
       const graph::Range range = graph::range_of(graph.profile, symbol);
-      LASSO_CHECK(sizes[k] >= range.min && sizes[k] <= range.max, ErrorCode::kInvalidArgument,
-                  "{}{} is {}, as it is computed before the run, and {} to {} is expected", where,
-                  symbol, sizes[k], range.min, range.max);
+      LASSO_CHECK(graph::contains(range, sizes[k]), ErrorCode::kInvalidArgument,
+                  "{}{} is {}, as it is computed before the run, and {} is expected", where, symbol,
+                  sizes[k], graph::to_string(range));
       bindings[symbol] = sizes[k];
     }
   }
@@ -284,9 +284,9 @@ struct Runner::Impl {
                     "input \"{}\" is {}: dimension {} is {}, and a multiple of {} is expected",
                     inputs[i].name, to_string(seen), d, seen[d], size->factor);
         const std::int64_t count = seen[d] / size->factor;
-        LASSO_CHECK(count >= range.min && count <= range.max, ErrorCode::kInvalidArgument,
-                    "input \"{}\" is {}: {} is {}, and {} to {} is expected", inputs[i].name,
-                    to_string(seen), symbol, count, range.min, range.max);
+        LASSO_CHECK(graph::contains(range, count), ErrorCode::kInvalidArgument,
+                    "input \"{}\" is {}: {} is {}, and {} is expected", inputs[i].name,
+                    to_string(seen), symbol, count, graph::to_string(range));
         bindings.try_emplace(symbol, count);
       }
     }

@@ -151,6 +151,25 @@ TEST(Profile, BoundsBindings) {
   }
 }
 
+TEST(Profile, HasPartsOfASymbol) {
+  const Range range = joined({{7, 8, 9}, {1, 2, 3}});
+  EXPECT_EQ(range.min, 1);
+  EXPECT_EQ(range.opt, 8) << "of the first";
+  EXPECT_EQ(range.max, 9);
+  EXPECT_EQ(joined({{1, 2, 3}}), (Range{1, 2, 3}));
+  EXPECT_EQ(to_string(range), "7 to 9 or 1 to 3");
+  const Profile profile{{"batch", range}};
+  EXPECT_NO_THROW(check_profile("p", profile));
+  EXPECT_THROW(check_profile("p", {{"batch", joined({{7, 8, 9}, {2, 1, 3}})}}), Error);
+  EXPECT_EQ(least_value(Dim::symbol("batch"), profile), 1);
+  for (const std::int64_t size : {1, 3, 7, 9}) {
+    EXPECT_NO_THROW(check_bindings("p", profile, {{"batch", size}})) << size;
+  }
+  for (const std::int64_t size : {0, 4, 6, 10}) {
+    EXPECT_THROW(check_bindings("p", profile, {{"batch", size}}), Error) << size;
+  }
+}
+
 TEST(Verify, FindsProfilesOfOtherSymbols) {
   Graph graph = two_layers();
   graph.profile = {{"batch", {1, 2, 4}}};

@@ -1,5 +1,6 @@
 #include "graph/profile.h"
 
+#include <algorithm>
 #include <limits>
 #include <utility>
 
@@ -10,6 +11,35 @@ namespace lasso::graph {
 Range range_of(const Profile& profile, const std::string& symbol) {
   const auto found = profile.find(symbol);
   return found == profile.end() ? Range{} : found->second;
+}
+
+std::vector<Range> parts_of(const Range& range) {
+  return range.parts.empty() ? std::vector<Range>{range} : range.parts;
+}
+
+Range joined(const std::vector<Range>& parts) {
+  Range whole = parts.front();
+  if (parts.size() == 1) return whole;
+  for (const Range& part : parts) {
+    whole.min = std::min(whole.min, part.min);
+    whole.max = std::max(whole.max, part.max);
+  }
+  whole.parts = parts;
+  return whole;
+}
+
+bool contains(const Range& range, std::int64_t size) {
+  const auto is_in = [&](const Range& part) { return size >= part.min && size <= part.max; };
+  return range.parts.empty() ? is_in(range)
+                             : std::any_of(range.parts.begin(), range.parts.end(), is_in);
+}
+
+std::string to_string(const Range& range) {
+  std::string text;
+  for (const Range& part : parts_of(range)) {
+    text += fmt::format("{}{} to {}", text.empty() ? "" : " or ", part.min, part.max);
+  }
+  return text;
 }
 
 namespace {
@@ -74,22 +104,24 @@ std::optional<std::int64_t> least_value(const Dim& dim, const Profile& profile) 
 }
 
 void check_profile(const std::string& program, const Profile& profile) {
-  for (const auto& [symbol, range] : profile) {
-    LASSO_CHECK(range.min >= 1 && range.min <= range.opt && range.opt <= range.max &&
-                    range.max <= kMaxSymbol,
-                ErrorCode::kInvalidArgument,
-                "program {}: the profile of {} is {}:{}:{}, and 1 <= min <= opt <= max <= {} is "
-                "expected",
-                program, symbol, range.min, range.opt, range.max, kMaxSymbol);
+  for (const auto& [symbol, whole] : profile) {
+    for (const Range& range : parts_of(whole)) {
+      LASSO_CHECK(range.min >= 1 && range.min <= range.opt && range.opt <= range.max &&
+                      range.max <= kMaxSymbol,
+                  ErrorCode::kInvalidArgument,
+                  "program {}: the profile of {} is {}:{}:{}, and 1 <= min <= opt <= max <= {} is "
+                  "expected",
+                  program, symbol, range.min, range.opt, range.max, kMaxSymbol);
+    }
   }
 }
 
 void check_bindings(const std::string& program, const Profile& profile, const Bindings& bindings) {
   for (const auto& [symbol, value] : bindings) {
     const Range range = range_of(profile, symbol);
-    LASSO_CHECK(value >= range.min && value <= range.max, ErrorCode::kInvalidArgument,
-                "program {}: {} is {}, and {} to {} is expected", program, symbol, value, range.min,
-                range.max);
+    LASSO_CHECK(contains(range, value), ErrorCode::kInvalidArgument,
+                "program {}: {} is {}, and {} is expected", program, symbol, value,
+                to_string(range));
   }
 }
 

@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "graph/dim.h"
 
@@ -18,9 +19,20 @@ struct Range {
   std::int64_t min = 1;
   std::int64_t opt = 1;  // for which kernels are chosen
   std::int64_t max = kMaxSymbol;
+  // Where the symbol may only be in one of several ranges, those, which have no such list
+  // themselves; `min` and `max` are the least and the most of all, and `opt` is the first one's.
+  std::vector<Range> parts = {};
 
   bool operator==(const Range&) const = default;
 };
+
+// The range, or its parts.
+std::vector<Range> parts_of(const Range& range);
+// Of which the first has the opt of all. There is one at least.
+Range joined(const std::vector<Range>& parts);
+bool contains(const Range& range, std::int64_t size);
+// "1 to 4", "1 to 4 or 8 to 16".
+std::string to_string(const Range& range);
 
 // By symbol. A symbol that is not named takes any size from 1 to kMaxSymbol.
 using Profile = std::map<std::string, Range>;

@@ -208,8 +208,15 @@ class OnnxTest(CliTest):
                           self.error(USAGE, *run, "--profile", wrong))
         self.assertIn("profile batch=1:1:2: the model has no such size: expected one of s_0, s_1",
                       self.error(USAGE, *run, "--profile", "batch=1:1:2"))
-        self.assertIn("another profile",
-                      self.error(USAGE, *run, "--profile", "s_0=1:1:2", "--profile", "s_0=1:1:3"))
+        self.expect(DONE, *run, "--profile", "s_0=1:1:1", "--profile", "s_0=2:2:3")
+        self.assertIn("s_0 is 2, as it is computed before the run, and 1 to 1 or 3 to 5 is expected",
+                      self.error(USAGE, *run, "--profile", "s_0=1:1:1", "--profile", "s_0=3:4:5"))
+        (info,) = self.expect(DONE, "inspect", "m.onnx", "--json", "--profile", "s_0=3:4:5",
+                              "--profile", "s_0=1:1:2").objects()
+        self.assertEqual(info["programs"][0]["sizes"]["s_0"],
+                         {"min": 1, "opt": 4, "max": 5,
+                          "ranges": [{"min": 3, "opt": 4, "max": 5},
+                                     {"min": 1, "opt": 1, "max": 2}]})
         self.expect(DONE, "build", "m.onnx", "-o", "m.lasso", "--no-timing")
         self.assertIn("an engine file holds its profiles",
                       self.error(USAGE, "inspect", "m.lasso", "--profile", "s_0=1:1:2"))

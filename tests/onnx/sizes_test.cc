@@ -257,8 +257,41 @@ TEST_F(SizesTest, ProfilesBoundSizes) {
   };
   error({{"m", 1, 1, 2}}, "profile m=1:1:2: the model has no such size: expected one of n");
   error({{"n", 2, 1, 2}}, "profile n=2:1:2: 1 <= min <= opt <= max");
-  error({{"n", 1, 1, 2}, {"n", 1, 1, 2}}, "there is another profile");
+  error({{"n", 1, 1, 2}, {"n", 5, 4, 6}}, "profile n=5:4:6: 1 <= min <= opt <= max");
+  error(std::vector<SizeRange>(65, {"n", 1, 1, 2}), "a size has at most 64 profiles");
   EXPECT_ERROR(Engine::open(folder_ / "m.lasso", options), kInvalid, "holds its profiles");
+}
+
+// Of one symbol: a size is in one of them, and what is typical is the first one's.
+TEST_F(SizesTest, SeveralProfilesOfOneSize) {
+  const std::string path = write({.nodes = {onnx_node("Relu", {"x"}, {"y"})},
+                                  .inputs = {onnx_value("x", 1, {onnx_dim("n"), onnx_dim(4)})},
+                                  .outputs = {onnx_value("y", 1, {})}});
+  EngineOptions options = capped();
+  options.profiles = {{"n", 7, 8, 9}, {"n", 1, 2, 3}};
+  const Engine engine = Engine::build(path, options);
+  engine.save(folder_ / "m.lasso");
+  for (const Engine& one : {engine, Engine::load(folder_ / "m.lasso")}) {
+    Runner runner(one);
+    const std::vector<SizeRange>& profile = runner.inputs()[0].profile;
+    ASSERT_EQ(profile.size(), 2U);
+    EXPECT_EQ(profile[0].min, 7);
+    EXPECT_EQ(profile[0].opt, 8);
+    EXPECT_EQ(profile[1].symbol, "n");
+    EXPECT_EQ(profile[1].opt, 2);
+    EXPECT_EQ(profile[1].max, 3);
+    EXPECT_EQ(runner.inputs()[0].bytes, 8U * 4 * sizeof(float));
+    EXPECT_EQ(one.info().programs[0].sizes.size(), 2U);
+    for (std::int64_t rows = 1; rows <= 10; ++rows) {
+      const HostTensor x = tensor_of(ramp(static_cast<std::size_t>(rows) * 4), {rows, 4});
+      const bool fits = rows <= 3 || (rows >= 7 && rows <= 9);
+      if (fits) {
+        EXPECT_EQ(runner.run({{"x", x.view()}}).at("y").shape, x.shape);
+      } else {
+        EXPECT_ERROR(runner.run({{"x", x.view()}}), kInvalid, "7 to 9 or 1 to 3 is expected");
+      }
+    }
+  }
 }
 
 // What keeps a model from running is told, all of it, and what runs is told without its weights.

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+#include <cstdint>
 #include <vector>
 
 #include "cli/console.h"
@@ -31,7 +33,20 @@ std::string shape_text(const ArgumentInfo& argument) {
 OrderedJson profile_json(const std::vector<SizeRange>& ranges) {
   OrderedJson json = OrderedJson::object();
   for (const SizeRange& range : ranges) {
-    json[range.symbol] = {{"min", range.min}, {"opt", range.opt}, {"max", range.max}};
+    const OrderedJson one = {{"min", range.min}, {"opt", range.opt}, {"max", range.max}};
+    if (!json.contains(range.symbol)) {
+      json[range.symbol] = one;
+      continue;
+    }
+    OrderedJson& all = json[range.symbol];
+    if (!all.contains("ranges")) {
+      const OrderedJson first = all;
+      all["ranges"] = OrderedJson::array();
+      all["ranges"].push_back(first);
+    }
+    all["ranges"].push_back(one);
+    all["min"] = std::min(all["min"].get<std::int64_t>(), range.min);
+    all["max"] = std::max(all["max"].get<std::int64_t>(), range.max);
   }
   return json;
 }

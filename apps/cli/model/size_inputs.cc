@@ -1,6 +1,9 @@
 #include "cli/model/size_inputs.h"
 
 #include <algorithm>
+#include <cstdint>
+#include <map>
+#include <string>
 
 #include "cli/model/child.h"
 #include "cli/model/model.h"
@@ -28,14 +31,17 @@ std::int64_t likely_size(const std::vector<ArgumentInfo>& outputs) {
   const std::int64_t typical = typical_size(outputs);
   if (typical > 1) return typical;
   std::int64_t largest = 1;
-  std::int64_t most = SizeRange::kMost;
+  std::map<std::string, std::int64_t> most_of;  // by symbol, which may have several ranges
   for (const ArgumentInfo& output : outputs) {
-    for (const SizeRange& range : output.profile) most = std::min(most, range.max);
+    for (const SizeRange& range : output.profile) {
+      most_of[range.symbol] = std::max(most_of[range.symbol], range.max);
+    }
     for (const std::string& dim : output.shape) {
       if (is_number(dim)) largest = std::max<std::int64_t>(largest, std::stoll(dim));
     }
   }
-  return std::min(largest, most);
+  for (const auto& [symbol, most] : most_of) largest = std::min(largest, most);
+  return largest;
 }
 
 }  // namespace

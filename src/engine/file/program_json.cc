@@ -24,6 +24,7 @@ constexpr std::size_t kMaxValues = 1 << 15;
 constexpr std::size_t kMaxNodes = 1 << 14;
 constexpr std::size_t kMaxOperands = 1024;
 constexpr std::size_t kMaxSymbols = 64;
+constexpr std::size_t kMostRanges = 64;  // of a symbol
 constexpr std::size_t kMaxKernels = 64;
 constexpr std::int64_t kMaxBytes = std::int64_t{1} << 46;
 constexpr std::int64_t kMaxTypical = graph::kMaxSymbol;
@@ -70,8 +71,16 @@ Json write_timed(const CompiledNode& node) {
 
 Json write_profile(const graph::Profile& profile) {
   Json json = Json::object();
+  const auto write = [](const graph::Range& range) {
+    return Json::array({range.min, range.opt, range.max});
+  };
   for (const auto& [symbol, range] : profile) {
-    json[symbol] = Json::array({range.min, range.opt, range.max});
+    if (range.parts.empty()) {
+      json[symbol] = write(range);
+      continue;
+    }
+    Json& parts = json[symbol] = Json::array();
+    for (const graph::Range& part : range.parts) parts.push_back(write(part));
   }
   return json;
 }
@@ -149,12 +158,24 @@ class ProgramReader {
 
   void read_profile() {
     read_symbols("profile", [&](const auto& symbol, const Json& entry, const std::string& where) {
-      if (!entry.is_array() || entry.size() != 3) refuse(where, "[min, opt, max]");
-      const auto size = [&](std::size_t i) {
-        return read_integer(entry[i], 1, graph::kMaxSymbol, where);
-      };
-      program_.graph.profile[symbol] = {size(0), size(1), size(2)};
+      const bool are_parts = entry.is_array() && entry.size() > 0 && entry[0].is_array();
+      std::vector<graph::Range> parts;
+      if (are_parts) {
+        for (const Json& part : read_array(entry, kMostRanges, where)) {
+          parts.push_back(read_range(part, where));
+        }
+      } else {
+        parts.push_back(read_range(entry, where));
+      }
+      program_.graph.profile[symbol] = graph::joined(parts);
     });
+  }
+  static graph::Range read_range(const Json& entry, const std::string& where) {
+    if (!entry.is_array() || entry.size() != 3) refuse(where, "[min, opt, max]");
+    const auto size = [&](std::size_t i) {
+      return read_integer(entry[i], 1, graph::kMaxSymbol, where);
+    };
+    return {size(0), size(1), size(2)};
   }
 
   template <typename F>
