@@ -210,7 +210,7 @@ class RowsTest : public GpuTest {
       if (HasFailure()) return;
       // Tunings, and what an engine file may say instead of one.
       std::vector<std::string> tunings = family.tunings(row, call, device_->target());
-      constexpr std::size_t kMostTunings = 4;
+      constexpr std::size_t kMostTunings = 6;
       tunings.resize(std::min(tunings.size(), kMostTunings));
       if (!tunings.empty()) tunings.insert(tunings.end(), {"7", "66.9999.77.64.2.3.9.9.9"});
       for (const std::string& tuning : tunings) {

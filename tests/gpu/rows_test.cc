@@ -91,11 +91,13 @@ TEST_F(RowsTest, MatMul) {
 
 TEST_F(RowsTest, Conv2d) {
   for (const DType type : kFloats) {
-    for (const DType input : {DType::kF32, type}) {
+    for (const auto& [input, output] : std::vector<std::pair<DType, DType>>{
+             {DType::kF32, DType::kF32}, {type, DType::kF32}, {DType::kF32, type}, {type, type}}) {
       for (const Activation activation :
            {Activation::kNone, Activation::kGelu, Activation::kSilu}) {
         graph::Conv2d op;
         op.weights = type;
+        op.output = output;
         op.activation = activation;
         check("1x1", op, {{{2, 9, 7, 24}, input}, weights({16, 24, 1, 1}), weights({16})});
         check("1x1 odd", op, {{{1, 5, 5, 3}, input}, weights({7, 3, 1, 1}), absent()});
@@ -140,6 +142,60 @@ TEST_F(RowsTest, Conv2d) {
   parts.kernel_h = parts.kernel_w = 3;
   parts.padding = 1;
   check("parts", parts, {{{2, 150, 200, 104}, DType::kF16}, weights({8, 104, 3, 3}), weights({8})});
+}
+
+// Windows of half numbers, of which rows with tiles take parts: tiles that are not full, channels
+// that are no whole step, results whose rows are no multiples of 16 bytes, a sum in parts.
+TEST_F(RowsTest, Conv2dOfHalves) {
+  for (const DType type : {DType::kBF16, DType::kF16}) {
+    for (const DType output : {DType::kF32, type}) {
+      for (const Activation activation :
+           {Activation::kSilu, Activation::kLeakyRelu, Activation::kRelu, Activation::kSigmoid}) {
+        graph::Conv2d op;
+        op.weights = type;
+        op.output = output;
+        op.activation = activation;
+        check("head", op, {{{3, 13, 17, 96}, type}, weights({255, 96, 1, 1}), weights({255})});
+        check("joined", op,
+              {{{2, 9, 11, 64}, type},
+               weights({40, 320, 1, 1}),
+               weights({40}),
+               {{2, 9, 11, 128}, type},
+               {{2, 9, 11, 128}, type}});
+        check("joined, narrow", op,
+              {{{2, 9, 11, 32}, type}, weights({9, 96, 1, 1}), absent(), {{2, 9, 11, 64}, type}});
+        op.kernel_h = op.kernel_w = 3;
+        op.padding = 1;
+        check("3x3", op, {{{2, 20, 20, 64}, type}, weights({132, 64, 3, 3}), weights({132})});
+        check("few", op, {{{1, 7, 9, 512}, type}, weights({200, 512, 3, 3}), weights({200})});
+        op.stride = 2;
+        check("narrow", op, {{{1, 33, 29, 32}, type}, weights({72, 32, 3, 3}), absent()});
+        op.kernel_h = 5;
+        op.kernel_w = 2;
+        op.stride = {3, 1};
+        op.padding = {2, 1, 0, 3};
+        op.dilation = {1, 3};
+        check("any", op, {{{2, 21, 18, 136}, type}, weights({40, 136, 5, 2}), weights({40})});
+        for (const DType input : {DType::kF32, type}) {
+          graph::Conv2d few{.kernel_h = 3, .kernel_w = 3, .stride = 2, .padding = {1, 0, 2, 1}};
+          few.weights = type;
+          few.output = output;
+          few.activation = activation;
+          check("pixels", few, {{{2, 21, 18, 3}, input}, weights({32, 3, 3, 3}), weights({32})});
+          few.dilation = {2, 1};
+          check("pixels", few, {{{1, 9, 33, 4}, input}, weights({72, 4, 3, 3}), absent()});
+        }
+        if (HasFailure()) return;
+      }
+    }
+  }
+  // More tiles than blocks of the largest GPUs, and a window that reaches from side to side.
+  graph::Conv2d op{.kernel_h = 3, .kernel_w = 3, .padding = 1};
+  op.weights = op.output = DType::kF16;
+  check("many", op, {{{4, 160, 160, 64}, DType::kF16}, weights({64, 64, 3, 3}), weights({64})});
+  op.kernel_h = op.kernel_w = 9;
+  op.padding = 4;
+  check("wide", op, {{{1, 5, 5, 8}, DType::kF16}, weights({8, 8, 9, 9}), weights({8})});
 }
 
 TEST_F(RowsTest, ConvTranspose2d) {

@@ -192,7 +192,7 @@ struct Filters {
 };
 
 struct Pixels {
-  float* y;
+  MutableNumbers y;
   Index filters;
   Index group_filters;
   Finish finish;
@@ -200,7 +200,7 @@ struct Pixels {
   __device__ void store(Index group, Index pixel, Index filter, float sum) const {
     const Index column = group * group_filters + filter;
     const Index at = pixel * filters + column;
-    y[at] = finish(sum, column, at);
+    y.store(at, finish(sum, column, at));
   }
 };
 
@@ -287,7 +287,9 @@ void run_conv_tile(const Conv2dProblem& p, const KernelArgs& args, const void* w
   const WindowRows rows{
       {args.inputs[0], p.input}, p.weights, Windows(p), p.kernel_w, p.group_channels()};
   const Filters filters{{w, p.weights}, p.group_filters(), depth};
-  const Pixels pixels{static_cast<float*>(args.outputs[0]), p.filters, p.group_filters(),
+  const Pixels pixels{{args.outputs[0], p.output},
+                      p.filters,
+                      p.group_filters(),
                       Finish{bias, nullptr, p.activation}};
   launch_tile_product("conv2d", args, p.batch * p.out_h() * p.out_w(), p.group_filters(), depth,
                       p.groups, rows, filters, pixels);

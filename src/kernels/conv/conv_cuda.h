@@ -14,6 +14,9 @@ const std::vector<Kernel<Conv2dProblem>>& conv2d_cuda_kernels();
 const std::vector<Kernel<ConvTranspose2dProblem>>& conv_transpose2d_cuda_kernels();
 const std::vector<Kernel<UpscaledProductProblem>>& upscaled_product_cuda_kernels();
 
+// The one that needs sm_90a.
+const Kernel<Conv2dProblem>& conv2d_wgmma_kernel();
+
 }  // namespace lasso::kernels
 
 #endif  // LASSO_KERNELS_CONV_CONV_CUDA_H_

@@ -13,16 +13,28 @@ namespace {
 constexpr int kThreads = 256;
 constexpr int kColumns = 4;  // of the result, next to each other, of a thread
 
+// What the kernel needs of a Conv2dProblem, with its names.
+struct ChannelWindows {
+  Index height, width, channels;
+  Index kernel_h, kernel_w;
+  graph::Size2d stride, dilation;
+  graph::Pads2d padding;
+  graph::Activation activation;
+
+  __device__ Index top(Index out_row) const { return out_row * stride.h - padding.top; }
+  __device__ Index left(Index out_column) const { return out_column * stride.w - padding.left; }
+};
+
 // Positions in the result: vectors of channels of kColumns columns.
 template <typename T>
 struct DepthwiseNest {
   Divider<T> vectors, columns, rows;
 };
 
-template <typename X, typename W, int kWidth, typename T>
+template <typename X, typename W, typename Y, int kWidth, typename T>
 __global__ void __launch_bounds__(kThreads)
     depthwise(const X* __restrict__ x, const W* __restrict__ w, const float* __restrict__ bias,
-              float* __restrict__ y, const __grid_constant__ Conv2dProblem p,
+              Y* __restrict__ y, const __grid_constant__ ChannelWindows p,
               const __grid_constant__ DepthwiseNest<T> nest, Index out_w, T count) {
   for (T at = first_position<T>(); at < count; at += position_step<T>()) {
     const T group = nest.vectors.quotient(at);
@@ -55,32 +67,44 @@ __global__ void __launch_bounds__(kThreads)
 #pragma unroll
     for (int i = 0; i < kColumns; ++i) {
       if (j + i >= out_w) break;
-      Vector<float, kWidth> result;
+      Vector<Y, kWidth> result;
 #pragma unroll
       for (int k = 0; k < kWidth; ++k) {
-        result.values[k] = activate(p.activation, sums[i][k] + bias[channel + k]);
+        result.values[k] = from_float<Y>(activate(p.activation, sums[i][k] + bias[channel + k]));
       }
       store_vector(y + (static_cast<Index>(line) * out_w + j + i) * p.channels + channel, result);
     }
   }
 }
 
-template <typename X, typename W, int kWidth>
+template <typename X, typename W, typename Y, int kWidth>
 void launch_depthwise(const Conv2dProblem& p, const KernelArgs& args, const void* w,
                       const float* bias) {
   const Index columns = (p.out_w() + kColumns - 1) / kColumns;
   const Index count = p.batch * p.out_h() * columns * (p.channels / kWidth);
   if (count == 0) return;
+  const ChannelWindows windows{p.height, p.width,    p.channels, p.kernel_h,  p.kernel_w,
+                               p.stride, p.dilation, p.padding,  p.activation};
   with_position_type(count, [&](auto zero) {
     using T = decltype(zero);
     DepthwiseNest<T> nest;
     nest.vectors = Divider<T>(p.channels / kWidth);
     nest.columns = Divider<T>(columns);
     nest.rows = Divider<T>(p.out_h());
-    launch("depthwise", depthwise<X, W, kWidth, T>, blocks_for(count, kThreads), kThreads, 0, args,
-           static_cast<const X*>(args.inputs[0]), static_cast<const W*>(w), bias,
-           static_cast<float*>(args.outputs[0]), p, nest, p.out_w(), static_cast<T>(count));
+    launch("depthwise", depthwise<X, W, Y, kWidth, T>, blocks_for(count, kThreads), kThreads, 0,
+           args, static_cast<const X*>(args.inputs[0]), static_cast<const W*>(w), bias,
+           static_cast<Y*>(args.outputs[0]), windows, nest, p.out_w(), static_cast<T>(count));
   });
+}
+
+// Calls f with a null pointer of float or else of T, which numbers that are not float32 have.
+template <typename T, typename F>
+void with_type_or_float(DType dtype, const F& f) {
+  if (dtype == DType::kF32) {
+    f(static_cast<float*>(nullptr));
+  } else {
+    f(static_cast<T*>(nullptr));
+  }
 }
 
 }  // namespace
@@ -89,12 +113,14 @@ void run_depthwise(const Conv2dProblem& p, const KernelArgs& args, const void* w
                    const float* bias) {
   with_float_type(p.weights, [&](auto* pointer) {
     using W = std::remove_pointer_t<decltype(pointer)>;
-    const bool vectors = p.channels % 4 == 0;
-    if (p.input == p.weights) {
-      (vectors ? launch_depthwise<W, W, 4> : launch_depthwise<W, W, 1>)(p, args, w, bias);
-    } else {
-      (vectors ? launch_depthwise<float, W, 4> : launch_depthwise<float, W, 1>)(p, args, w, bias);
-    }
+    with_type_or_float<W>(p.input, [&](auto* x) {
+      with_type_or_float<W>(p.output, [&](auto* y) {
+        using X = std::remove_pointer_t<decltype(x)>;
+        using Y = std::remove_pointer_t<decltype(y)>;
+        const bool vectors = p.channels % 4 == 0;
+        (vectors ? launch_depthwise<X, W, Y, 4> : launch_depthwise<X, W, Y, 1>)(p, args, w, bias);
+      });
+    });
   });
 }
 

@@ -21,9 +21,9 @@ struct PoolNest {
 
 // A thread for kWidth channels of a window. The window's pixels are visited in the reference's
 // order, and of several NaNs the first one stays.
-template <PoolKind kKind, int kWidth, typename T>
+template <PoolKind kKind, typename Number, int kWidth, typename T>
 __global__ void __launch_bounds__(kThreads)
-    pool(const float* __restrict__ x, float* __restrict__ y,
+    pool(const Number* __restrict__ x, Number* __restrict__ y,
          const __grid_constant__ Pool2dProblem p, const __grid_constant__ PoolNest<T> nest,
          T count) {
   for (T at = gpu::first_position<T>(); at < count; at += gpu::position_step<T>()) {
@@ -33,12 +33,12 @@ __global__ void __launch_bounds__(kThreads)
     const auto channel = static_cast<Index>(at - pixel * nest.vectors.divisor) * kWidth;
     const auto i = static_cast<Index>(line - image * nest.rows.divisor);
     const auto j = static_cast<Index>(pixel - line * nest.columns.divisor);
-    gpu::Vector<float, kWidth> result;
+    gpu::Vector<Number, kWidth> result;
 #pragma unroll
     for (int k = 0; k < kWidth; ++k) {
-      result.values[k] = kKind == PoolKind::kMax ? -INFINITY : 0.0F;
+      result.values[k] = gpu::from_float<Number>(kKind == PoolKind::kMax ? -INFINITY : 0.0F);
     }
-    const float* from = x + static_cast<Index>(image) * p.h.size * p.w.size * p.channels + channel;
+    const Number* from = x + static_cast<Index>(image) * p.h.size * p.w.size * p.channels + channel;
     const Index u_end = p.h.end_inside(i);
     const Index v_begin = p.w.first_inside(j);
     const Index v_end = p.w.end_inside(j);
@@ -49,12 +49,12 @@ __global__ void __launch_bounds__(kThreads)
             gpu::load_vector<kWidth>(from + (row + p.w.begin(j) + v * p.w.dilation) * p.channels);
 #pragma unroll
         for (int k = 0; k < kWidth; ++k) {
-          float& so_far = result.values[k];
-          const float value = values.values[k];
           if constexpr (kKind == PoolKind::kMax) {
-            so_far = value <= so_far || so_far != so_far ? so_far : value;
+            const float so_far = gpu::to_float(result.values[k]);
+            const bool stays = gpu::to_float(values.values[k]) <= so_far || so_far != so_far;
+            if (!stays) result.values[k] = values.values[k];
           } else {
-            so_far += value;
+            result.values[k] += values.values[k];
           }
         }
       }
@@ -69,10 +69,8 @@ __global__ void __launch_bounds__(kThreads)
   }
 }
 
-template <int kWidth>
-void run(const KernelState& state, const KernelArgs& args) {
-  const auto& p = static_cast<const ProblemState<Pool2dProblem>&>(state).problem;
-  if (p.count() == 0) return;
+template <PoolKind kKind, typename Number, int kWidth>
+void launch_pool(const Pool2dProblem& p, const KernelArgs& args) {
   const Index count = p.count() / kWidth;
   gpu::with_position_type(count, [&](auto zero) {
     using T = decltype(zero);
@@ -80,22 +78,36 @@ void run(const KernelState& state, const KernelArgs& args) {
     nest.vectors = gpu::Divider<T>(p.channels / kWidth);
     nest.columns = gpu::Divider<T>(p.w.result);
     nest.rows = gpu::Divider<T>(p.h.result);
-    gpu::launch("pool2d",
-                p.kind == PoolKind::kMax ? pool<PoolKind::kMax, kWidth, T>
-                                         : pool<PoolKind::kAverage, kWidth, T>,
-                gpu::blocks_for(count, kThreads), kThreads, 0, args,
-                static_cast<const float*>(args.inputs[0]), static_cast<float*>(args.outputs[0]), p,
-                nest, static_cast<T>(count));
+    gpu::launch("pool2d", pool<kKind, Number, kWidth, T>, gpu::blocks_for(count, kThreads),
+                kThreads, 0, args, static_cast<const Number*>(args.inputs[0]),
+                static_cast<Number*>(args.outputs[0]), p, nest, static_cast<T>(count));
+  });
+}
+
+// kVectors: of 16 bytes.
+template <bool kVectors>
+void run(const KernelState& state, const KernelArgs& args) {
+  const auto& p = static_cast<const ProblemState<Pool2dProblem>&>(state).problem;
+  if (p.count() == 0) return;
+  if (p.kind == PoolKind::kAverage) {
+    return launch_pool < PoolKind::kAverage, float, kVectors ? 4 : 1 > (p, args);
+  }
+  gpu::with_float_type(p.dtype, [&](auto* pointer) {
+    using Number = std::remove_pointer_t<decltype(pointer)>;
+    constexpr int kWidth = kVectors ? 16 / sizeof(Number) : 1;
+    launch_pool<PoolKind::kMax, Number, kWidth>(p, args);
   });
 }
 
 Offer offer(const Pool2dProblem& p, const TargetInfo& /*target*/) {
-  return p.dtype == DType::kF32 ? Offer{} : Offer::no("numbers other than float32");
+  if (p.dtype == DType::kF32 || (p.kind == PoolKind::kMax && is_half(p.dtype))) return {};
+  return Offer::no(is_half(p.dtype) ? "means of numbers other than float32" : "numbers of 8 bits");
 }
 
 Offer offer_vectors(const Pool2dProblem& p, const TargetInfo& target) {
   if (Offer refused = offer(p, target); !refused) return refused;
-  return p.channels % 4 == 0 ? Offer{} : Offer::no("channels that are no multiple of 4");
+  const auto width = static_cast<std::int64_t>(16 / size_of(p.dtype));
+  return p.channels % width == 0 ? Offer{} : Offer::no("pixels of no multiple of 16 bytes");
 }
 
 }  // namespace
@@ -103,8 +115,8 @@ Offer offer_vectors(const Pool2dProblem& p, const TargetInfo& target) {
 const std::vector<Kernel<Pool2dProblem>>& pool2d_cuda_kernels() {
   static const std::vector<Kernel<Pool2dProblem>> list{
       {"vectors", Needs::gpu(), offer_vectors, nullptr, create_problem_state<Pool2dProblem>,
-       run<4>},
-      {"plain", Needs::gpu(), offer, nullptr, create_problem_state<Pool2dProblem>, run<1>}};
+       run<true>},
+      {"plain", Needs::gpu(), offer, nullptr, create_problem_state<Pool2dProblem>, run<false>}};
   return list;
 }
 
