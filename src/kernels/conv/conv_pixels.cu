@@ -7,6 +7,8 @@
 // A warp has 16 pixels of the result and takes the numbers of their windows from the image right as
 // products want them; windows overlap, and what they share is in the first cache. Filters lie in
 // shared memory.
+#include <type_traits>
+
 #include "kernels/conv/conv_pixels.h"
 #include "kernels/conv/conv_result.cuh"
 #include "kernels/cuda/nest.cuh"
@@ -27,9 +29,13 @@ struct PixelWindows : ConvResult, ConvWindows {
   Divider<std::uint32_t> out_h, out_w;
 };
 
-template <typename T>
-__device__ __forceinline__ std::uint32_t bits_of(T x) {
-  return *reinterpret_cast<const std::uint16_t*>(&x);
+template <typename T, typename X>
+__device__ __forceinline__ std::uint32_t bits_of(X x) {
+  if constexpr (std::is_same_v<T, X>) {
+    return *reinterpret_cast<const std::uint16_t*>(&x);
+  } else {
+    return bits_of<T>(from_float<T>(x));
+  }
 }
 
 // Where a number of a window lies: beside the window's first pixel, and in memory.
@@ -51,9 +57,10 @@ struct Place {
 template <typename X>
 struct Window {
   const X* first;  // the number at (row, column), which may lie outside of the image
+  const X* any;    // a number that is there
   int row, column;
 
-  __device__ __forceinline__ Window(const PixelWindows& p, const X* x, int pixel) {
+  __device__ __forceinline__ Window(const PixelWindows& p, const X* x, int pixel) : any(x) {
     const std::uint32_t at = min(pixel, p.pixels - 1);
     const std::uint32_t line = p.out_w.quotient(at);
     const std::uint32_t image = p.out_h.quotient(line);
@@ -62,13 +69,13 @@ struct Window {
     first = x + (static_cast<Index>(image) * p.image +
                  (static_cast<Index>(row) * p.width + column) * p.channels);
   }
-  template <typename T>
-  __device__ __forceinline__ std::uint32_t load(const PixelWindows& p, const Place& place) const {
-    const bool inside =
-        static_cast<unsigned>(row + place.row) < static_cast<unsigned>(p.height) &&
-        static_cast<unsigned>(column + place.column) < static_cast<unsigned>(p.width);
-    if (!inside) return 0;
-    return bits_of(from_float<T>(to_float(first[place.offset])));
+  __device__ __forceinline__ bool has(const PixelWindows& p, const Place& place) const {
+    return static_cast<unsigned>(row + place.row) < static_cast<unsigned>(p.height) &
+           static_cast<unsigned>(column + place.column) < static_cast<unsigned>(p.width);
+  }
+  // Reads in any case, so that many reads are under way at a time.
+  __device__ __forceinline__ X load(const PixelWindows& p, const Place& place) const {
+    return *(has(p, place) ? first + place.offset : any);
   }
 };
 
@@ -102,19 +109,26 @@ __global__ void __launch_bounds__(kThreads)
   }
   const int tiles = (p.pixels + kPixels - 1) / kPixels;
   for (int tile = static_cast<int>(blockIdx.x); tile < tiles; tile += static_cast<int>(gridDim.x)) {
+    X numbers[2][Steps][2][2];
     std::uint32_t a[Steps][4];
+    const Window<X> windows[] = {{p, x, tile * kPixels + own}, {p, x, tile * kPixels + own + 8}};
 #pragma unroll
-    for (int half = 0; half < 2; ++half) {
-      const Window<X> window(p, x, tile * kPixels + own + 8 * half);
+    for (int i = 0; i < 8 * Steps; ++i) {
+      const int half = i / (4 * Steps);
+      const int step = i / 4 % Steps;
+      const int part = i / 2 % 2;
+      numbers[half][step][part][i % 2] = windows[half].load(p, places[step][part][i % 2]);
+    }
 #pragma unroll
-      for (int step = 0; step < Steps; ++step) {
-#pragma unroll
-        for (int part = 0; part < 2; ++part) {
-          const auto& [even, odd] = places[step][part];
-          a[step][2 * part + half] =
-              window.template load<T>(p, even) | window.template load<T>(p, odd) << 16;
-        }
-      }
+    for (int i = 0; i < 4 * Steps; ++i) {
+      const int half = i / (2 * Steps);
+      const int step = i / 2 % Steps;
+      const int part = i % 2;
+      const Place(&own_places)[2] = places[step][part];
+      const X(&two)[2] = numbers[half][step][part];
+      const std::uint32_t low = windows[half].has(p, own_places[0]) ? bits_of<T>(two[0]) : 0;
+      const std::uint32_t high = windows[half].has(p, own_places[1]) ? bits_of<T>(two[1]) : 0;
+      a[step][2 * part + half] = low | high << 16;
     }
     for (int column = 0; column < p.filters; column += kColumns) {
       float d[kColumns / 2] = {};
