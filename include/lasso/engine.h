@@ -71,9 +71,10 @@ struct EngineOptions {
   // layers, find it there; kernels are chosen for it, and no other size runs.
   std::map<std::string, std::int64_t> fixed_sizes;
   // The sizes that symbols may stand for, where not all that the model takes: kernels are chosen
-  // for `opt`, memory is bounded by `max`, and a size that is outside is refused. Of several for one
-  // symbol a size is in one of them; kernels are chosen for the first one's `opt`. A profile that
-  // the model has no symbol for, or that reaches beyond what it takes, throws kInvalidArgument.
+  // for `opt`, memory is bounded by `max`, and a size that is outside is refused. Of several for
+  // one symbol a size is in one of them; kernels are chosen for the first one's `opt`. A profile
+  // that the model has no symbol for, or that reaches beyond what it takes, throws
+  // kInvalidArgument.
   std::vector<SizeRange> profiles;
   // The best instructions that kernels may use, one of isa_names(); on a GPU the compute
   // capability, such as "sm_80". Empty: all that the device has.

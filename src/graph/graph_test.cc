@@ -136,7 +136,7 @@ TEST(Verify, FindsCountsThatCountSomethingElse) {
 TEST(Profile, BoundsBindings) {
   const Profile profile{{"batch", {2, 4, 8}}};
   EXPECT_NO_THROW(check_profile("p", profile));
-  for (const Range range :
+  for (const Range& range :
        {Range{0, 1, 2}, Range{3, 2, 4}, Range{1, 5, 4}, Range{1, 1, kMaxSymbol + 1}}) {
     EXPECT_THROW(check_profile("p", {{"batch", range}}), Error);
   }
