@@ -140,8 +140,9 @@ TEST_F(FamilyTest, AnotherFamilyIsRefusedByName) {
                "of the family \"toy\", and lasso::Segmenter runs \"sam\" only; give a SAM "
                "checkpoint or its engine file, or run this model's tensors with lasso::Runner");
   EXPECT_ERROR(calibrate(path_, {}, {}), kUnsupported,
-               "toy.safetensors: a model of the family \"toy\", and calibration needs one of "
-               "\"sam\"");
+               "toy.safetensors: a model of the family \"toy\" that is no detector (it takes \"x\" "
+               "float32 [batch, 3]: a batch of images, float [batch, 3, height, width], is "
+               "expected), and calibration needs one of \"sam\" or a detector");
 }
 
 TEST_F(FamilyTest, FilesOfNoFamilyAreNamed) {

@@ -158,7 +158,7 @@ class ProgramReader {
 
   void read_profile() {
     read_symbols("profile", [&](const auto& symbol, const Json& entry, const std::string& where) {
-      const bool are_parts = entry.is_array() && entry.size() > 0 && entry[0].is_array();
+      const bool are_parts = entry.is_array() && !entry.empty() && entry[0].is_array();
       std::vector<graph::Range> parts;
       if (are_parts) {
         for (const Json& part : read_array(entry, kMostRanges, where)) {
