@@ -127,12 +127,13 @@ void Session::enqueue(Plan& plan, std::size_t program, std::span<const ConstTens
     return;
   }
   const graph::Graph& graph = module_->programs[program].graph;
+  trace_values_.begin(graph);
   plan.enqueue(
       *stream_, inputs, outputs, options_.poison,
       [&](const graph::Node& node, const Dims& dims, std::span<void* const> results, double ms) {
         const graph::Value& value = graph.value(node.outputs.front());
         trace_(graph.name, value.name, dims,
-               trace_values_.convert(*device_, *stream_, value.dtype, dims, results), ms);
+               trace_values_.convert(*device_, *stream_, node, value.dtype, dims, results), ms);
       });
 }
 

@@ -4,6 +4,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "backend/test_target.h"
 #include "graph/builder.h"
@@ -196,6 +200,31 @@ TEST_P(SessionTest, TraceNamesEveryStep) {
   ASSERT_EQ(names.size(), 5U);
   EXPECT_EQ(names.front(), "second/a [3, 128]");
   EXPECT_EQ(names[3], "second/y [3, 64]");
+}
+
+// Numbers of one scheme, also where they were moved, as what they stand for.
+TEST(Session, TraceShowsWhatNumbersOfASchemeStandFor) {
+  Builder b("program");
+  const ValueId x = b.input("x", DType::kF32, {1, 1, 2, 2});
+  const ValueId q = b.add("q", graph::QuantizeTensor{{0.5F, 10}}, {x});
+  b.output(b.add("largest", graph::Pool2d{graph::PoolKind::kMax, 1, 2, 1, 0}, {q}), "largest");
+  graph::Module module;
+  module.programs.push_back(b.finish());
+  engine::CompileOptions options;
+  options.reference = true;
+  options.target.threads = 1;
+  Session session(compile(std::move(module), options), unpoisoned());
+  std::map<std::string, std::vector<float>> seen;
+  session.set_trace([&](const std::string&, const std::string& name, const Dims& dims,
+                        const float* data,
+                        double) { seen[name].assign(data, data + element_count(dims)); });
+  const std::vector<float> values{1.1F, -9.0F, 0.6F, 1000.0F};
+  std::vector<std::uint8_t> result(2);
+  const std::vector<ConstTensorRef> inputs{values.data()};
+  const std::vector<TensorRef> outputs{{result.data(), DType::kU8}};
+  session.run(0, {}, inputs, outputs);
+  EXPECT_EQ(seen["q"], (std::vector<float>{1.0F, -5.0F, 0.5F, 122.5F}));
+  EXPECT_EQ(seen["largest"], (std::vector<float>{1.0F, 122.5F}));
 }
 
 TEST_P(SessionTest, RefusesBadSizes) {
