@@ -1,5 +1,7 @@
 #include "models/yolov7/family.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <utility>
 #include <vector>
