@@ -52,7 +52,8 @@ std::int64_t blocks_of(const ConvTile& tile, const Conv2dProblem& p) {
 // by this, take 2 % longer than with the fastest tile of each, for 1 and for 16 images.)
 double clocks(const ConvTile& tile, const Conv2dProblem& p, int multiprocessors) {
   const std::int64_t blocks = blocks_of(tile, p);
-  const auto turns = static_cast<double>((blocks + multiprocessors - 1) / multiprocessors);
+  const std::int64_t most = (blocks + multiprocessors - 1) / multiprocessors;  // of one
+  const auto turns = static_cast<double>(most);
   const double area = tile.rows * tile.columns;
   const auto steps = static_cast<double>(p.kernel_h * p.kernel_w * steps_of_tap(p));
   const double step = std::max(area / 32, 2.0 * (tile.rows + tile.columns));
