@@ -63,8 +63,7 @@ void check_types(const Linear& op, const Inputs& in) {
 Shape joined_image(const Conv2d& op, const Inputs& in) {
   Shape x = in.shape(0);
   for (std::size_t i = Conv2d::kFirstJoined; i < in.count(); ++i) {
-    in.require(op.kernel_h == 1 && op.kernel_w == 1 && op.padding == 0 && op.groups == 1,
-               "windows of one pixel of several images");
+    in.require(op.is_pointwise(), "windows of one pixel of several images");
     in.require_type(i, {in.dtype(0)});
     Shape other = in.shape(i);
     in.require(other.size() == x.size(), "images of one rank");

@@ -44,6 +44,11 @@ struct Conv2d {
   Affine input = {};   // of int8 weights
   Affine result = {};  // of a uint8 result
 
+  // Whether a window is one pixel of the image, with all of its channels.
+  bool is_pointwise() const {
+    return kernel_h == 1 && kernel_w == 1 && padding == 0 && groups == 1;
+  }
+
   static void fields(auto& op, auto& v) {
     v("kernel_h", op.kernel_h);
     v("kernel_w", op.kernel_w);

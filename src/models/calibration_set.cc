@@ -136,6 +136,11 @@ class Gathering {
 
 }  // namespace
 
+std::int64_t picture_count(const CalibrationOptions& options) {
+  const auto known = static_cast<std::int64_t>(options.images.size());
+  return known == 0 ? options.count : std::min<std::int64_t>(options.count, known);
+}
+
 CalibrationSet gather_pictures(const CalibrationOptions& options, int side,
                                const ReduceImage& reduce) {
   check_options(options);

@@ -2,6 +2,7 @@
 #ifndef LASSO_MODELS_CALIBRATION_SET_H_
 #define LASSO_MODELS_CALIBRATION_SET_H_
 
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
@@ -28,6 +29,9 @@ struct CalibrationSet {
 
 // What a model keeps of an image.
 using ReduceImage = std::function<Image(const Image&)>;
+
+// How many pictures there will be at most.
+std::int64_t picture_count(const CalibrationOptions& options);
 
 // Draws options.count images in an order that the seed decides, and keeps of each what `reduce`
 // returns; where there are none, random ones of a square of `side` pixels. Throws kInvalidArgument

@@ -8,22 +8,15 @@ namespace lasso {
 
 namespace {
 
-// Images have so many channels at most; in a depthwise convolution's weights there is one.
-constexpr std::int64_t kMostImageChannels = 4;
-
 // In which numbers a convolution is computed beside layers in `half`.
 DType convolution_weights(const graph::Value& weights, std::int64_t groups, DType half,
                           bool on_gpu) {
   // The 11 bits of float16 hold the 8 of a pixel, those of bfloat16 only just.
-  if (reads_pixels(weights, groups)) return on_gpu ? DType::kF16 : DType::kF32;
+  if (quant::reads_pixels(weights, groups)) return on_gpu ? DType::kF16 : DType::kF32;
   return groups == 1 || on_gpu ? half : DType::kF32;
 }
 
 }  // namespace
-
-bool reads_pixels(const graph::Value& weights, std::int64_t groups) {
-  return groups == 1 && weights.constant->dims.at(1) <= kMostImageChannels;
-}
 
 quant::PrecisionPlan program_precision(const graph::Graph& program, Precision precision,
                                        const backend::TargetInfo& target, bool reference) {

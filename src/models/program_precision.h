@@ -2,17 +2,12 @@
 #ifndef LASSO_MODELS_PROGRAM_PRECISION_H_
 #define LASSO_MODELS_PROGRAM_PRECISION_H_
 
-#include <cstdint>
-
 #include "backend/target_info.h"
 #include "graph/graph.h"
 #include "lasso/engine.h"
 #include "quant/precision_plan.h"
 
 namespace lasso {
-
-// Whether a convolution with these weights reads the channels of images.
-bool reads_pixels(const graph::Value& weights, std::int64_t groups);
 
 // The same layers in the same numbers as of a SAM checkpoint, told by what they are: linear layers
 // in the precision; the convolutions between them and attention in 16 bits, beside int8 in

@@ -21,10 +21,9 @@ bool is_join(const Graph& graph, const Node& node) {
          graph.value(node.outputs.front()).shape.size() == 4;
 }
 
-bool reads_pixels(const Node& node) {
+bool reads_one_image(const Node& node) {
   const auto* op = std::get_if<Conv2d>(&node.op);
-  return op != nullptr && op->kernel_h == 1 && op->kernel_w == 1 && op->padding == 0 &&
-         op->groups == 1 && node.inputs.size() <= Conv2d::kFirstJoined;
+  return op != nullptr && op->is_pointwise() && node.inputs.size() <= Conv2d::kFirstJoined;
 }
 
 Node joined(const Node& convolution, const Node& join) {
@@ -51,7 +50,7 @@ Graph fuse_joins(Graph graph, const PassContext& context) {
     for (std::size_t k = 0; k < node.inputs.size(); ++k) {
       const auto found = joins.find(node.inputs[k]);
       if (found == joins.end()) continue;
-      const bool is_fused = k == 0 && reads_pixels(node) &&
+      const bool is_fused = k == 0 && reads_one_image(node) &&
                             context.has_fast_kernel(graph, joined(node, *found->second));
       if (is_fused) {
         readers[found->first].push_back(i);

@@ -3,22 +3,14 @@
 
 namespace lasso::passes {
 
-namespace {
-
 using graph::Conv2d;
-
-bool is_pointwise(const Conv2d& op) {
-  return op.kernel_h == 1 && op.kernel_w == 1 && op.stride == 1 && op.padding == 0 &&
-         op.groups == 1 && op.weights == DType::kF32;
-}
-
-}  // namespace
 
 graph::Graph pointwise_linear(graph::Graph graph, const PassContext& context) {
   if (context.target.kind != backend::DeviceKind::kCpu) return graph;
   for (graph::Node& node : graph.nodes) {
     const auto* op = std::get_if<Conv2d>(&node.op);
-    if (op == nullptr || !is_pointwise(*op)) continue;
+    if (op == nullptr || !op->is_pointwise() || op->stride != 1) continue;
+    if (op->weights != DType::kF32) continue;
     if (node.inputs.size() > Conv2d::kFirstJoined) continue;
     const graph::Value& x = graph.value(node.inputs[0]);
     graph::Value weights = graph.value(node.inputs[1]);

@@ -113,11 +113,9 @@ DType WantedTypes::attention_type(const Node& node) const {
 }
 
 bool WantedTypes::rounds_pixels(const Node& node) const {
-  constexpr std::int64_t kMostChannels = 4;
   const auto* conv = std::get_if<graph::Conv2d>(&node.op);
-  if (!on_cpu_ || conv == nullptr || conv->groups != 1) return false;
-  const graph::Value& weights = graph_.value(node.inputs[kWeights]);
-  return weights.constant && weights.constant->dims.at(1) <= kMostChannels &&
+  return on_cpu_ && conv != nullptr &&
+         quant::reads_pixels(graph_.value(node.inputs[kWeights]), conv->groups) &&
          precision_of(node) == nullptr;
 }
 

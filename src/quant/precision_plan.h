@@ -2,13 +2,22 @@
 #ifndef LASSO_QUANT_PRECISION_PLAN_H_
 #define LASSO_QUANT_PRECISION_PLAN_H_
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
 
 #include "core/dtype.h"
+#include "graph/graph.h"
 
 namespace lasso::quant {
+
+// Whether a convolution with these weights reads the pixels of an image: of so few channels are
+// images, and in a depthwise convolution's weights there is one.
+inline bool reads_pixels(const graph::Value& weights, std::int64_t groups) {
+  constexpr std::int64_t kMostImageChannels = 4;
+  return groups == 1 && weights.constant && weights.constant->dims.at(1) <= kMostImageChannels;
+}
 
 // What numbers lie between; of `low` > `high` there are none.
 struct Range {

@@ -289,9 +289,7 @@ std::uint64_t calibration_memory(const graph::Graph& program, const CalibrationO
   const auto at_least_0 = [](std::int64_t value) {
     return static_cast<std::uint64_t>(std::max<std::int64_t>(value, 0));
   };
-  const auto known = static_cast<std::int64_t>(options.images.size());
-  const std::uint64_t images =
-      at_least_0(known == 0 ? options.count : std::min<std::int64_t>(options.count, known));
+  const std::uint64_t images = at_least_0(picture_count(options));
   std::uint64_t channels = 0;
   for (const auto& [name, layer] : quant::product_layers(program)) {
     channels += at_least_0(layer.channels);

@@ -6,6 +6,7 @@
 
 #include "models/precision.h"
 #include "models/program_precision.h"
+#include "quant/precision_plan.h"
 
 namespace lasso::detector {
 
@@ -22,7 +23,8 @@ bool is_lowerable(const graph::Graph& program, const graph::Node& node) {
   const auto* conv = std::get_if<graph::Conv2d>(&node.op);
   if (conv == nullptr || conv->groups != 1) return false;
   const graph::Value& weights = program.value(node.inputs[1]);
-  return weights.constant && weights.dtype == DType::kF32 && !reads_pixels(weights, conv->groups);
+  return weights.constant && weights.dtype == DType::kF32 &&
+         !quant::reads_pixels(weights, conv->groups);
 }
 
 // Whether each node's results come to the program's outputs without another layer with weights.

@@ -244,9 +244,7 @@ std::uint64_t calibration_memory(const SamCheckpoint& checkpoint,
   const std::uint64_t tokens = at_least_0(config.grid()) * at_least_0(config.grid());
   const std::uint64_t width = at_least_0(config.embed_dim);
   const std::uint64_t prompts = at_least_0(options.prompts_per_image);
-  const auto known = static_cast<std::int64_t>(options.images.size());
-  const std::uint64_t images =
-      at_least_0(known == 0 ? options.count : std::min<std::int64_t>(options.count, known));
+  const std::uint64_t images = at_least_0(picture_count(options));
   // A block's values: residual, queries, keys and values, attention's result, the MLP's 4 * width;
   // and what kernels work in. Then the image, prepared.
   constexpr std::uint64_t kLiveWidths = 16;
