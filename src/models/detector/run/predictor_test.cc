@@ -97,8 +97,10 @@ TEST_F(DetectorPredictor, FindsOnADeviceWhatItFindsOnTheHost) {
     EXPECT_EQ(seen.boxes, expected.boxes);
     EXPECT_EQ(seen.scores, expected.scores);
     EXPECT_EQ(seen.classes, expected.classes);
-    // Three sizes, each of which is the network and the suppression behind it.
-    EXPECT_EQ(device->counts().replays - replayed, run == 0 ? 0 : 6) << run;
+    // Three sizes, each of which is the network and the suppression behind it. Where memory is
+    // poisoned between the steps, nothing is recorded.
+    const bool replays = run > 0 && !engine::SessionOptions().poison;
+    EXPECT_EQ(device->counts().replays - replayed, replays ? 6 : 0) << run;
   }
 }
 
