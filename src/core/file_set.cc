@@ -41,6 +41,14 @@ std::string make_temporary(const std::string& path, Make&& make) {
   fail(ErrorCode::kInvalidArgument, "{}: can't be written: {}", path, std::strerror(errno));
 }
 
+// Whether both paths, of which no file need be there, name the same one: folders have many names.
+bool are_same(const std::filesystem::path& a, const std::filesystem::path& b) {
+  if (a.filename() != b.filename()) return false;
+  std::error_code ignored;
+  const auto folder = [](const std::filesystem::path& path) { return path.parent_path() / "."; };
+  return std::filesystem::equivalent(folder(a), folder(b), ignored);
+}
+
 // Under which an open file without a name can be written and linked.
 std::string name_of(int descriptor) { return fmt::format("/proc/self/fd/{}", descriptor); }
 
@@ -68,8 +76,9 @@ FileSet::~FileSet() {
 std::string FileSet::temporary_for(const File& file,
                                    const std::function<bool(const std::string& name)>& make) const {
   return make_temporary(file.target, [&](const std::string& name) {
-    const bool is_taken = std::any_of(files_.begin(), files_.end(),
-                                      [&](const File& other) { return other.target == name; });
+    const bool is_taken = std::any_of(files_.begin(), files_.end(), [&](const File& other) {
+      return are_same(other.target, name);
+    });
     if (is_taken) errno = EEXIST;
     return !is_taken && make(name);
   });
