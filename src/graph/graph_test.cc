@@ -247,6 +247,11 @@ TEST(Infer, ConvolutionsOfAllKinds) {
   op.stride.w = 1;
   op.padding.right = -1;
   EXPECT_THROW(b.add("w6", op, {image, w}), Error);
+  op.padding.right = (std::int64_t{1} << 24) + 1;
+  EXPECT_THROW(b.add("w7", op, {image, w}), Error);
+  op.padding.right = std::int64_t{1} << 24;
+  EXPECT_EQ(to_string(b.shape(b.add("w8", op, {image, w}))),
+            "[1, floor(height/2) + 1, width + 16777212, 4]");
 }
 
 // The result's size is one floor, also where it is rounded up: whatever the symbol stands for, no

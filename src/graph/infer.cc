@@ -1,6 +1,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cstdint>
 
 #include "core/check.h"
 #include "graph/inputs.h"
@@ -47,6 +48,15 @@ void Inputs::require_type(std::size_t i, std::initializer_list<DType> types) con
   for (const DType type : types) names.push_back(to_string(type));
   require(std::find(types.begin(), types.end(), dtype(i)) != types.end(),
           fmt::format("input {} in {}", i, fmt::join(names, " or ")));
+}
+
+void Inputs::require_window(std::initializer_list<std::int64_t> sizes,
+                            std::initializer_list<std::int64_t> padding) const {
+  constexpr std::int64_t kMost = std::int64_t{1} << 24;
+  require(std::min(sizes) >= 1 && std::min(padding) >= 0 &&
+              std::max(std::max(sizes), std::max(padding)) <= kMost,
+          fmt::format("a positive window, stride and dilation and no negative padding, up to {}",
+                      kMost));
 }
 
 void Inputs::require_float_from(std::size_t first) const {

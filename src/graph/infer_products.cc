@@ -1,5 +1,4 @@
 // The rules of layers with weights and of products.
-#include <algorithm>
 #include <optional>
 
 #include "core/check.h"
@@ -120,9 +119,8 @@ Results Conv2d::infer(const Inputs& in) const {
     in.require_type(2, {DType::kF32});
     in.require_shape(2, {out});
   }
-  in.require(stride.h > 0 && stride.w > 0 && dilation.h > 0 && dilation.w > 0 &&
-                 std::min({padding.top, padding.left, padding.bottom, padding.right}) >= 0,
-             "a positive stride and dilation and no negative padding");
+  in.require_window({kernel_h, kernel_w, stride.h, stride.w, dilation.h, dilation.w},
+                    {padding.top, padding.left, padding.bottom, padding.right});
   const auto size = [&](const Dim& dim, std::int64_t pads, std::int64_t kernel, std::int64_t step,
                         std::int64_t distance) -> Dim {
     const Dim span = dim + Dim(pads - distance * (kernel - 1) - 1);

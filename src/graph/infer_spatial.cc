@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <initializer_list>
 #include <utility>
 
 #include "graph/inputs.h"
@@ -10,15 +9,6 @@
 namespace lasso::graph {
 
 namespace {
-
-// Far more than any window has; products of two such numbers don't overflow.
-constexpr std::int64_t kMostOfWindow = std::int64_t{1} << 24;
-
-bool all_within(std::initializer_list<std::int64_t> numbers, std::int64_t least) {
-  return std::all_of(numbers.begin(), numbers.end(), [&](std::int64_t number) {
-    return number >= least && number <= kMostOfWindow;
-  });
-}
 
 // float32, or, where numbers are chosen and not computed, any type that a layer reads.
 void require_movable(const Inputs& in, bool chooses) {
@@ -59,11 +49,9 @@ Results Deconv2d::infer(const Inputs& in) const {
   in.require(groups > 0 && x[3].divided_by(groups), "channels that groups divide");
   in.require_shape(1, {x[3], in.shape(1)[1], kernel_h, kernel_w});
   if (in.has(2)) in.require_shape(2, {filters});
-  in.require(all_within({kernel_h, kernel_w, stride.h, stride.w, dilation.h, dilation.w}, 1) &&
-                 all_within({padding.top, padding.left, padding.bottom, padding.right,
-                             output_padding.h, output_padding.w},
-                            0),
-             "a positive window, stride and dilation and no negative padding");
+  in.require_window({kernel_h, kernel_w, stride.h, stride.w, dilation.h, dilation.w},
+                    {padding.top, padding.left, padding.bottom, padding.right, output_padding.h,
+                     output_padding.w});
   const auto size = [&](const Dim& dim, const Window& w, std::int64_t added) -> Dim {
     Dim result =
         (dim - 1) * w.stride + Dim(w.dilation * (w.kernel - 1) + 1 - w.before - w.after + added);
@@ -80,9 +68,8 @@ Results Pool2d::infer(const Inputs& in) const {
   in.require_count(1, 1);
   require_movable(in, kind == PoolKind::kMax);
   in.require_rank(0, 4);
-  in.require(all_within({kernel_h, kernel_w, stride.h, stride.w, dilation.h, dilation.w}, 1) &&
-                 all_within({padding.top, padding.left, padding.bottom, padding.right}, 0),
-             "a positive window, stride and dilation and no negative padding");
+  in.require_window({kernel_h, kernel_w, stride.h, stride.w, dilation.h, dilation.w},
+                    {padding.top, padding.left, padding.bottom, padding.right});
   const Shape& x = in.shape(0);
   const Window h{kernel_h, stride.h, padding.top, padding.bottom, dilation.h};
   const Window w{kernel_w, stride.w, padding.left, padding.right, dilation.w};

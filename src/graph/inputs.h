@@ -4,6 +4,7 @@
 #define LASSO_GRAPH_INPUTS_H_
 
 #include <cmath>
+#include <cstdint>
 #include <initializer_list>
 #include <limits>
 #include <string>
@@ -32,6 +33,10 @@ class Inputs {
   void require_rank(std::size_t i, std::size_t rank) const;
   void require_shape(std::size_t i, const Shape& expected) const;
   void require_type(std::size_t i, std::initializer_list<DType> types) const;
+  // Sizes of a window on images, from 1 to 2^24, and of what surrounds these, from 0 on: that is
+  // far more than any has, and products of two don't overflow.
+  void require_window(std::initializer_list<std::int64_t> sizes,
+                      std::initializer_list<std::int64_t> padding) const;
   // Inputs from `first` on are float32 where they are there.
   void require_float_from(std::size_t first) const;
 

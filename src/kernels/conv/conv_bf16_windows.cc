@@ -32,6 +32,7 @@ Offer offer(const Conv2dProblem& p, const TargetInfo& target) {
   if (p.weights != DType::kBF16) return Offer::no("weights other than bfloat16");
   if (p.groups != 1) return Offer::no("groups of channels");
   if (p.channels == 0) return Offer::no("sums of none");
+  if (const char* reason = refused_by_windows(p); reason != nullptr) return Offer::no(reason);
   Offer offer;
   offer_bf16_filters(p, offer);
   offer.workspace_bytes = static_cast<std::size_t>(windows_of(p, target.threads).workspace_bytes());

@@ -220,6 +220,18 @@ TEST(Conv2dHalf, EveryKernelAgreesWithDoublePrecision) {
   EXPECT_GT(ran["winograd.avx2"], 0);  // of images in bfloat16
 }
 
+// Windows of which a band would be larger than memory are left to others.
+TEST(Conv2dHalf, WindowsThatSpanMillionsOfPixels) {
+  test::Ran ran;
+  constexpr std::int64_t kFar = (1 << 24) - 1;
+  Conv2dProblem p = conv({1, 1, 1, 1 << 15, 3, 2, 2, 1, 0}, true, Activation::kNone);
+  p.padding = {kFar, kFar, 0, 0};
+  p.dilation = kFar;
+  check_conv(p, ran);
+  EXPECT_GT(ran["reference.reference"], 0);
+  EXPECT_EQ(ran.count("windows.avx512_bf16"), 0);
+}
+
 TEST(Conv2dHalf, SeveralImagesAreReadAsOne) {
   test::Ran ran;
   for (const std::vector<std::int64_t>& joined :

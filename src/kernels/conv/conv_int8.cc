@@ -78,6 +78,7 @@ Offer offer(const Conv2dProblem& p, const TargetInfo& target) {
   if (p.groups != 1) return Offer::no("groups of channels");
   const std::int64_t k = window_inputs(p);
   if (k == 0 || k > kInt8MostInputs) return Offer::no("sums of none, or over 65536");
+  if (const char* reason = refused_by_windows(p); reason != nullptr) return Offer::no(reason);
   Offer offer;
   offer.packed_bytes = static_cast<std::size_t>(Layout(p).bytes());
   offer.packed_layout = "k = (kh, kw, c): int8 W [n/64, k/4, 64, 4], sums, s, b [n/64, 64]";

@@ -250,44 +250,78 @@ TEST(Conv2dInt8, OfNothing) {
   EXPECT_GT(ran["reference.reference"], 0);
 }
 
-// Whatever instructions there are, the bits are the same.
+// Windows of which a band would be larger than memory are left to the reference.
+TEST(Conv2dInt8, WindowsThatSpanMillionsOfPixels) {
+  test::Ran ran;
+  constexpr std::int64_t kFar = (1 << 24) - 1;
+  check({.channels = 1 << 13,
+         .filters = 3,
+         .kernel_h = 2,
+         .kernel_w = 2,
+         .padding = {kFar, kFar, 0, 0},
+         .dilation = kFar,
+         .bias = true,
+         .input_scheme = {0.02F, 3}},
+        ran);
+  EXPECT_EQ(ran, (test::Ran{{"reference.reference", 2}}));
+}
+
+// The results of all kernels but the reference.
+std::map<std::string, std::vector<std::uint8_t>> fast_results(const Conv2dProblem& p) {
+  const Data data(p);
+  const auto images = data.images(p);
+  std::vector<const void*> inputs(images.rbegin()->first + 1);
+  for (const auto& [i, image] : images) inputs[i] = image.data();
+  const TargetInfo target = test::test_target(1);
+  std::map<std::string, std::vector<std::uint8_t>> results;
+  for (const auto& kernel : conv2d_kernels()) {
+    const Offer offer = ask(kernel, p, target);
+    if (!offer || kernel.is_reference()) continue;
+    const test::Guarded packed(offer.packed_bytes);
+    const test::Guarded workspace(offer.workspace_bytes);
+    kernel.pack(p, data.constants(p), packed.data());
+    std::vector<std::uint8_t>& y = results[kernel.label()];
+    y.resize(static_cast<std::size_t>(p.batch * p.out_h() * p.out_w() * p.filters) *
+             size_of(p.output));
+    void* outputs[] = {y.data()};
+    kernel.run(*kernel.create(p, target, offer), {.inputs = inputs,
+                                                  .outputs = outputs,
+                                                  .packed = packed.data(),
+                                                  .workspace = workspace.data()});
+  }
+  return results;
+}
+
+// Whatever instructions there are, and however they read windows, the bits are the same: of windows
+// with padding, ones that are copied one by one, pixels where they lie, and of several images.
 TEST(Conv2dInt8, AllFastKernelsGiveTheSameBits) {
-  for (const DType output : {DType::kF32, DType::kBF16, DType::kU8}) {
-    for (int activation = 0; activation < 6; ++activation) {
-      Conv2dProblem p{.height = 11,
-                      .width = 13,
-                      .channels = 24,
-                      .filters = 41,
-                      .kernel_h = 3,
-                      .kernel_w = 3,
-                      .padding = 1,
-                      .bias = true,
-                      .activation = static_cast<Activation>(activation),
-                      .weights = DType::kI8,
-                      .input = DType::kU8,
-                      .output = output,
-                      .input_scheme = {0.02F, 100}};
+  const Conv2dProblem padded{.height = 11,
+                             .width = 13,
+                             .channels = 24,
+                             .filters = 41,
+                             .kernel_h = 3,
+                             .kernel_w = 3,
+                             .padding = 1};
+  Conv2dProblem copied = padded;
+  copied.channels = 3;
+  const Conv2dProblem pixels{.height = 11, .width = 13, .channels = 24, .filters = 41};
+  Conv2dProblem several = pixels;
+  several.joined = {7, 17};
+  for (Conv2dProblem p : {padded, copied, pixels, several}) {
+    p.bias = true;
+    p.weights = DType::kI8;
+    p.input = DType::kU8;
+    p.input_scheme = {0.02F, 100};
+    for (const DType output : {DType::kF32, DType::kBF16, DType::kU8}) {
+      p.output = output;
+      p.output_scheme = {};
       if (output == DType::kU8) p.output_scheme = {0.01F, 20};
-      const Data data(p);
-      const TargetInfo target = test::test_target(1);
-      std::map<std::string, std::vector<std::uint8_t>> results;
-      for (const auto& kernel : conv2d_kernels()) {
-        const Offer offer = ask(kernel, p, target);
-        if (!offer || kernel.is_reference()) continue;
-        const test::Guarded packed(offer.packed_bytes);
-        const test::Guarded workspace(offer.workspace_bytes);
-        kernel.pack(p, data.constants(p), packed.data());
-        std::vector<std::uint8_t> y(static_cast<std::size_t>(11 * 13 * 41) * size_of(output));
-        const void* inputs[] = {data.x.data()};
-        void* outputs[] = {y.data()};
-        kernel.run(*kernel.create(p, target, offer), {.inputs = inputs,
-                                                      .outputs = outputs,
-                                                      .packed = packed.data(),
-                                                      .workspace = workspace.data()});
-        results[kernel.label()] = y;
+      for (int activation = 0; activation < 6; ++activation) {
+        p.activation = static_cast<Activation>(activation);
+        const auto results = fast_results(p);
+        ASSERT_FALSE(results.empty());
+        for (const auto& [label, y] : results) EXPECT_EQ(y, results.begin()->second) << label;
       }
-      ASSERT_FALSE(results.empty());
-      for (const auto& [label, y] : results) EXPECT_EQ(y, results.begin()->second) << label;
     }
   }
 }

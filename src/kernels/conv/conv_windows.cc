@@ -20,6 +20,20 @@ bool is_pointwise(const Conv2dProblem& p) {
 
 }  // namespace
 
+const char* refused_by_windows(const Conv2dProblem& p) {
+  if (is_pointwise(p)) return nullptr;
+  // Dilations and paddings of thousands make bands that take seconds and gigabytes to fill, and
+  // those of millions bands of more bytes than there are numbers for.
+  constexpr double kMost = 1 << 27;
+  const auto number = [](std::int64_t x) { return static_cast<double>(x); };
+  const double rows = number(p.kernel_h - 1) * number(p.dilation.h) + 1;
+  const double columns = number(p.width) + number(p.padding.left) + number(p.padding.right);
+  if (rows * columns * number(p.channels) > kMost) {
+    return "rows under a window of more than 2^27 numbers";
+  }
+  return nullptr;
+}
+
 Windows::Windows(const Conv2dProblem& p, const WindowNeeds& needs, int threads)
     : needs(needs),
       threads(threads),

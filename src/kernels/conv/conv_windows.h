@@ -32,8 +32,12 @@ struct WindowNeeds {
   bool converts = false;    // its numbers are not those of the image as they are
 };
 
-// How a convolution of one group is divided. A line is a row of the result, or, where windows are
-// pixels as they lie, as many of these as a tile has rows. Distances are elements.
+// Why the image's rows under a window can't be copied; null where they can.
+const char* refused_by_windows(const Conv2dProblem& problem);
+
+// How a convolution of one group is divided, if it is not refused. A line is a row of the result,
+// or, where windows are pixels as they lie, as many of these as a tile has rows. Distances are
+// elements.
 class Windows {
  public:
   Windows(const Conv2dProblem& problem, const WindowNeeds& needs, int threads);
@@ -131,7 +135,8 @@ void copy_band(const Windows& w, std::span<const void* const> inputs, std::int64
 }
 
 // Copies the windows of the lines [begin, end) out of the band, each filled up with zeros. Whole
-// vectors are copied: what is too much is overwritten, and lies behind both at last.
+// vectors are copied, beyond a piece's end; the next piece overwrites what is too much, and behind
+// the last one the band and the windows have room for a vector.
 inline void gather_windows(const Windows& w, std::int64_t begin, std::int64_t end,
                            const std::byte* band, std::byte* out) {
   constexpr std::int64_t kVector = 32;
