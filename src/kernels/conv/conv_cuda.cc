@@ -205,7 +205,7 @@ Offer offer_pixels(const Conv2dProblem& p, const TargetInfo& target) {
   const std::int64_t places =
       std::max({(p.height + p.padding.top + p.padding.bottom) * (p.dilation.h + p.stride.h),
                 (p.width + p.padding.left + p.padding.right) * (p.dilation.w + p.stride.w),
-                p.height * p.width * p.channels * (p.dilation.h + 1)});
+                (p.height + (p.kernel_h - 1) * p.dilation.h) * p.width * p.channels});
   if (result_pixels(p) > kMost || places > kMost) return Offer::no("a huge image");
   return offer_tile(p, target);
 }

@@ -187,17 +187,17 @@ void pack(const Conv2dProblem& p, const std::vector<TensorView>& constants, std:
   pack_conv(p, constants, packed);
 }
 
-void run_one(const Conv2dProblem& p, const KernelArgs& args) {
-  if (!p.joined.empty()) {
-    join(p, args);
-    Conv2dProblem one = p;
-    one.joined.clear();
-    const void* const image = args.workspace;
-    return run_one(one, {{&image, 1}, args.outputs, args.packed, nullptr, args.stream});
-  }
+void run_image(const Conv2dProblem& p, const KernelArgs& args) {
   if (is_half(p.weights)) return conv_half_reference::run(p, args);
   if (p.weights == DType::kI8) return conv_int8_reference::run(p, args);
   run_conv(p, args);
+}
+
+void run_one(const Conv2dProblem& p, const KernelArgs& args) {
+  if (p.joined.empty()) return run_image(p, args);
+  join(p, args);
+  const void* const image = args.workspace;
+  run_image(p, {{&image, 1}, args.outputs, args.packed, nullptr, args.stream});
 }
 
 Offer offer(const ConvTranspose2dProblem& p, const TargetInfo& /*target*/) {

@@ -4,8 +4,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <limits>
+#include <span>
+#include <string>
 #include <vector>
 
 #include "kernels/conv/conv_cuda.h"
@@ -20,8 +21,8 @@ using gpu::ConvTile;
 using gpu::kConvTiles;
 
 // The channels of each image.
-std::vector<std::int64_t> image_channels(const Conv2dProblem& p) {
-  return p.joined.empty() ? std::vector<std::int64_t>{p.channels} : p.joined;
+std::span<const std::int64_t> image_channels(const Conv2dProblem& p) {
+  return p.joined.empty() ? std::span(&p.channels, 1) : std::span(p.joined);
 }
 
 bool have_whole_steps(const Conv2dProblem& p, std::int64_t step) {
@@ -173,7 +174,7 @@ gpu::ConvParameters parameters(const ConvState& s, const KernelArgs& args) {
   static_cast<gpu::ConvResult&>(q) =
       gpu::conv_result(p, args, gpu::window_filters(p).bias(args.packed));
   static_cast<gpu::ConvWindows&>(q) = gpu::conv_windows(p);
-  const std::vector<std::int64_t> images = image_channels(p);
+  const std::span<const std::int64_t> images = image_channels(p);
   for (std::size_t i = 0; i < images.size(); ++i) {
     const std::size_t input = i == 0 ? 0 : graph::Conv2d::kFirstJoined + i - 1;
     q.x[i] = gpu::map_windows(p.input, args.inputs[input],

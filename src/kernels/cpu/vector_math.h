@@ -89,9 +89,9 @@ inline typename V::F vector_silu(typename V::F x) {
   return V::div(x, V::add(V::set1(1.0F), vector_exp<V>(V::sub(V::zero(), x))));
 }
 
-// SiLU of several vectors for results that are rounded to bfloat16 or uint8, within 8e-5 of itself.
-// Steps of all of them stand beside each other: one alone would wait for most of its time. e^-x is
-// 2^n 2^r with |r| <= 1/2, and 2^r a minimax polynomial (relative error 7.5e-5).
+// SiLU of several vectors for results that are rounded to bfloat16 or uint8: within 8e-5 of itself,
+// or of 0 below -87. Steps of all stand beside each other: one alone would wait for most of its
+// time. e^-x is 2^n 2^r with |r| <= 1/2, and 2^r a minimax polynomial (relative error 7.5e-5).
 template <typename V, int kCount>
 inline void vector_silu_narrow(typename V::F (&x)[kCount]) {
   using F = typename V::F;
