@@ -125,6 +125,50 @@ TEST_F(RowsTest, NothingToCompute) {
   check("pad", pad, {{{3, 0}}}, true);
 }
 
+// Windows that begin 128 pixels before the image or 127 behind it, and reach 255 pixels, are the
+// widest that tensor maps have room for; tiles whose pixels are of many images.
+TEST_F(RowsTest, WindowsAtTheEndsOfTensorMaps) {
+  const auto check_conv = [&](const graph::Conv2d& op, const std::vector<In>& ins, bool fits) {
+    check(fits ? "fits" : "too wide", op, ins);
+    const kernels::Family& family = kernels::family_of(op, backend::DeviceKind::kCuda);
+    const kernels::Call call = make(op, ins);
+    for (std::size_t row = 0; row < family.size(); ++row) {
+      if (family.kernel_name(row) != "wgmma") continue;
+      const kernels::Offer offer = family.ask(row, call, device_->target());
+      EXPECT_EQ(static_cast<bool>(offer), fits && device_->target().warp_groups) << offer.reason;
+    }
+  };
+  const auto image = [](Dims dims) { return In{std::move(dims), DType::kF16}; };
+  graph::Conv2d op{.kernel_h = 3, .kernel_w = 3, .padding = 1};
+  op.weights = op.output = DType::kF16;
+  check_conv(op, {image({70, 1, 1, 16}), weights({24, 16, 3, 3}), weights({24})}, true);
+  op.padding = {128, 128, 129, 129};
+  check_conv(op, {image({1, 2, 3, 8}), weights({8, 8, 3, 3}), weights({8})}, true);
+  op.padding = {129, 1, 1, 1};
+  check_conv(op, {image({1, 2, 3, 8}), weights({8, 8, 3, 3}), weights({8})}, false);
+  op.padding = {1, 1, 1, 130};
+  check_conv(op, {image({1, 2, 3, 8}), weights({8, 8, 3, 3}), weights({8})}, false);
+  op.padding = 1;
+  op.stride = 8;
+  check_conv(op, {image({2, 33, 40, 8}), weights({8, 8, 3, 3}), weights({8})}, true);
+  op.stride = {1, 9};
+  check_conv(op, {image({2, 33, 40, 8}), weights({8, 8, 3, 3}), weights({8})}, false);
+  op.stride = 1;
+  op.kernel_h = op.kernel_w = 2;
+  op.padding = {128, 127, 128, 128};
+  op.dilation = 255;
+  check_conv(op, {image({3, 2, 2, 8}), weights({8, 8, 2, 2}), weights({8})}, true);
+  op.padding = 128;
+  op.dilation = {256, 255};
+  check_conv(op, {image({3, 2, 2, 8}), weights({8, 8, 2, 2}), weights({8})}, false);
+  // As many images as are joined.
+  graph::Conv2d join;
+  join.weights = DType::kF16;
+  std::vector<In> images{image({1, 5, 7, 32}), weights({40, 256, 1, 1}), absent()};
+  images.resize(10, images.front());
+  check_conv(join, images, true);
+}
+
 // Factors of 11 bits: the bounds widen by that, and only for float32.
 TEST_F(RowsTest, ProductsByTf32) {
   backend::DeviceOptions options;
