@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <set>
 
+#include "kernels/cpu/int8_product.h"
 #include "models/precision.h"
 #include "models/program_precision.h"
 #include "quant/precision_plan.h"
@@ -23,7 +24,9 @@ bool is_lowerable(const graph::Graph& program, const graph::Node& node) {
   const auto* conv = std::get_if<graph::Conv2d>(&node.op);
   if (conv == nullptr || conv->groups != 1) return false;
   const graph::Value& weights = program.value(node.inputs[1]);
-  return weights.constant && weights.dtype == DType::kF32 &&
+  if (!weights.constant || weights.dtype != DType::kF32) return false;
+  const Dims& dims = weights.constant->dims;  // [filters, channels, kernel_h, kernel_w]
+  return dims[1] * dims[2] * dims[3] <= kernels::kInt8MostInputs &&
          !quant::reads_pixels(weights, conv->groups);
 }
 

@@ -55,6 +55,19 @@ TEST(DetectorLayers, AreConvolutionsBetweenTheFirstAndTheLast) {
             (std::vector<std::string>{"deep.weight", "second.weight"}));
 }
 
+// A sum of more numbers need not fit into 32 bits, and no kernel takes it.
+TEST(DetectorLayers, HaveNoMoreInputsThanInt8Adds) {
+  Chain c;
+  ValueId x = c.b.input("images", DType::kF32, {1, 8, 8, 8});
+  x = c.conv("wide", x, 8, 65537);
+  x = c.conv("too_long", x, 65537, 8);
+  x = c.conv("as_wide", x, 8, 65536);
+  x = c.conv("longest", x, 65536, 8);
+  c.b.output(c.conv("map", x, 8, 6), "map");
+  EXPECT_EQ(lowerable_layers(c.b.finish()),
+            (std::vector<std::string>{"wide.weight", "as_wide.weight", "longest.weight"}));
+}
+
 TEST(DetectorLayers, AnOutputOfItsOwnIsALast) {
   Chain c;
   const ValueId images = c.b.input("images", DType::kF32, {1, 8, 8, 8});
