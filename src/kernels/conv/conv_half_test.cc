@@ -4,14 +4,14 @@
 #include <utility>
 #include <vector>
 
-#include "kernels/conv/conv.h"
-#include "kernels/kernel_test.h"
+#include "kernels/conv/conv_test.h"
 
 namespace lasso::kernels {
 namespace {
 
 using graph::Activation;
 using test::Case;
+using test::Sum;
 
 // Values as they are and as the numbers of a type of 16 bits that they are rounded to.
 struct Rounded {
@@ -24,15 +24,6 @@ struct Rounded {
   std::vector<float> exact;
   std::vector<std::uint16_t> bits;
   std::vector<float> values;
-};
-
-struct Sum {
-  double value = 0;
-  double magnitudes = 0;
-  void add(double term) {
-    value += term;
-    magnitudes += std::abs(term);
-  }
 };
 
 // x as float32 or as rounded.
@@ -80,23 +71,6 @@ void expect(Case<Problem>& c, const Sum& sum, std::int64_t k) {
       test::half_rounding(c.output) / 8 * std::abs(y));
 }
 
-// Winograd's sums are as those of float32 (conv_test.cc).
-void check_kernels(Case<Conv2dProblem>& c, test::Ran& ran) {
-  std::vector<Kernel<Conv2dProblem>> sums;
-  std::vector<Kernel<Conv2dProblem>> transforms;
-  for (const Kernel<Conv2dProblem>& kernel : conv2d_kernels()) {
-    (kernel.name == "winograd" ? transforms : sums).push_back(kernel);
-  }
-  test::check_case(sums, c, ran);
-  constexpr double kTransforms = 4;
-  const auto largest = std::max_element(c.tolerance.begin(), c.tolerance.end());
-  if (largest != c.tolerance.end()) {
-    const double bound = kTransforms * *largest;
-    for (double& tolerance : c.tolerance) tolerance = std::max(tolerance, bound);
-  }
-  test::check_case(transforms, c, ran);
-}
-
 void check_conv(Conv2dProblem p, test::Ran& ran) {
   test::Random random(static_cast<std::uint64_t>(p.height * 7919 + p.channels * 31 + p.filters));
   const Rounded x(p.weights, random.vector(p.batch * p.height * p.width * p.channels));
@@ -141,7 +115,7 @@ void check_conv(Conv2dProblem p, test::Ran& ran) {
       }
       expect(c, sum, channels * p.kernel_h * p.kernel_w);
     }
-    check_kernels(c, ran);
+    test::check_every_conv2d(c, ran);
   }
 }
 

@@ -1,12 +1,13 @@
 #include "kernels/conv/conv.h"
 
-#include "kernels/kernel_test.h"
+#include "kernels/conv/conv_test.h"
 
 namespace lasso::kernels {
 namespace {
 
 using graph::Activation;
 using test::Case;
+using test::Sum;
 
 // A pixel's channel, 0 outside the image.
 double at(const Conv2dProblem& p, const std::vector<float>& x, std::int64_t b, std::int64_t row,
@@ -14,15 +15,6 @@ double at(const Conv2dProblem& p, const std::vector<float>& x, std::int64_t b, s
   if (row < 0 || row >= p.height || column < 0 || column >= p.width) return 0.0;
   return x[static_cast<std::size_t>(((b * p.height + row) * p.width + column) * p.channels + c)];
 }
-
-struct Sum {
-  double value = 0;
-  double magnitudes = 0;
-  void add(double term) {
-    value += term;
-    magnitudes += std::abs(term);
-  }
-};
 
 template <typename Problem>
 void expect(Case<Problem>& c, const Sum& sum, std::int64_t k) {
@@ -91,21 +83,7 @@ void check_conv(const Conv2dProblem& p, test::Ran& ran, DType dtype = DType::kF3
       }
     }
   }
-  std::vector<Kernel<Conv2dProblem>> sums;
-  std::vector<Kernel<Conv2dProblem>> transforms;
-  for (const Kernel<Conv2dProblem>& kernel : conv2d_kernels()) {
-    (kernel.name == "winograd" ? transforms : sums).push_back(kernel);
-  }
-  test::check_case(sums, c, ran);
-  // Winograd's sums are of all pixels under a tile, for each of its pixels, also where these see
-  // little but padding; roundings are several times those of a plain sum, since the transforms of
-  // image and sums have rows whose magnitudes add up to 10 and to 19, of which most cancel.
-  constexpr double kTransforms = 4;
-  if (!c.tolerance.empty()) {
-    const double largest = *std::max_element(c.tolerance.begin(), c.tolerance.end());
-    c.tolerance.assign(c.tolerance.size(), kTransforms * largest);
-  }
-  test::check_case(transforms, c, ran);
+  test::check_every_conv2d(c, ran);
 }
 
 TEST(Conv2d, RoundedResults) {
