@@ -10,7 +10,7 @@
 
 namespace lasso::kernels::gpu {
 
-// x / (1 + e^-x) or, of a sigmoid, 1 / (1 + e^-x): within 2^-21.
+// x / (1 + e^-x) or, of a sigmoid, 1 / (1 + e^-x): within 2^-21 max(1, |x|).
 __device__ __forceinline__ float times_sigmoid(float x, float factor) {
   return __fdividef(factor, 1.0F + fast_exp2(x * -1.44269504F));
 }
