@@ -21,12 +21,6 @@ std::size_t at(ValueId id) { return static_cast<std::size_t>(id); }
 unsigned bit_of(DType half) { return half == DType::kF16 ? 1U : half == DType::kBF16 ? 2U : 0U; }
 constexpr unsigned kBothHalves = 3;
 
-Range united(const Range& a, const Range& b) {
-  if (a.low > a.high) return b;
-  if (b.low > b.high) return a;
-  return {std::min(a.low, b.low), std::max(a.high, b.high)};
-}
-
 bool is_attention(const Node& node) {
   return std::holds_alternative<graph::WindowAttention>(node.op) ||
          std::holds_alternative<graph::Attention>(node.op);

@@ -25,10 +25,13 @@ double squared_error(const std::vector<float>& values, const Range& range) {
 
 InputRange search_input_range(const InputObserver& input) {
   constexpr int kSteps = 18;  // of a twentieth
-  const Range all = input.range();
+  const auto [low, high] = input.range();
   LASSO_CHECK(input.row_count() > 0, ErrorCode::kInternal, "nothing was observed");
-  LASSO_CHECK(std::isfinite(all.low) && std::isfinite(all.high), ErrorCode::kUnsupported,
-              "numbers from {} to {} have no range", all.low, all.high);
+  LASSO_CHECK(std::isfinite(low) && std::isfinite(high), ErrorCode::kUnsupported,
+              "numbers from {} to {} have no range", low, high);
+  // A scheme has 0 among its numbers, whatever the range is: of numbers that are all positive, the
+  // shorter ranges would else end before they begin.
+  const Range all = united({low, high}, {0, 0});
   const double plain = squared_error(input.rows(), all);
   InputRange best{all, plain, plain};
   const auto shorten = [&](float Range::*end) {

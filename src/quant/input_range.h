@@ -17,9 +17,10 @@ struct InputRange {
 };
 
 // The range of the least error among those whose ends are 1, 0.95, 0.9, ..., 0.1 times the greatest
-// and the least number: the upper end is looked for first, with the lower one at its full length,
-// and then the lower one. The larger range wins unless another has less error. Throws kInternal
-// where nothing was observed, and kUnsupported for numbers that are not finite.
+// and the least number, and 0 where all are on one side of it: the upper end is looked for first,
+// with the lower one at its full length, and then the lower one. The larger range wins unless
+// another has less error. Throws kInternal where nothing was observed, and kUnsupported for numbers
+// that are not finite.
 InputRange search_input_range(const InputObserver& input);
 
 }  // namespace lasso::quant

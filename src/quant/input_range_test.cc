@@ -68,14 +68,24 @@ TEST(InputRange, OfZerosAndOfOneSign) {
   const InputRange positive = range_of({1, 2, 255});
   EXPECT_EQ(scheme_of(positive.range).zero, 0);
   const InputRange negative = range_of({-1, -2, -255});
-  EXPECT_EQ(negative.range, (Range{-255, -1}));
+  EXPECT_EQ(negative.range, (Range{-255, 0}));
   EXPECT_EQ(scheme_of(negative.range).zero, 255);
   EXPECT_EQ(negative.error, 0);
+  // A tenth of the greatest is less than the least.
+  const InputRange far = range_of({5, 5.5F, 6});
+  EXPECT_EQ(far.range, (Range{0, 6}));
+  EXPECT_LT(far.error, 1e-5);
+  EXPECT_EQ(range_of({-6, -5.5F, -5}).range, (Range{-6, 0}));
 }
 
 TEST(InputRange, RefusesWhatHasNone) {
   EXPECT_THROW(search_input_range(InputObserver(1, 1)), Error);
   EXPECT_THROW(range_of({1, std::numeric_limits<float>::infinity()}), Error);
+  for (const std::size_t i : {0, 1, 2}) {
+    std::vector<float> values{1, 2, 3};
+    values[i] = std::numeric_limits<float>::quiet_NaN();
+    EXPECT_THROW(range_of(values), Error) << i;
+  }
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "core/check.h"
 
@@ -18,32 +19,46 @@ std::int64_t sampled_row(std::int64_t i, std::int64_t rows) {
                                                       static_cast<double>(rows)));
 }
 
+Range range_of(const float* x, std::int64_t count) {
+  constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+  if (std::any_of(x, x + count, [](float value) { return std::isnan(value); })) return {kNan, kNan};
+  const auto [least, greatest] = std::minmax_element(x, x + count);
+  return {*least, *greatest};
+}
+
 }  // namespace
 
 InputObserver::InputObserver(std::int64_t channels, std::int64_t rows_per_call)
-    : rows_per_call_(rows_per_call), largest_(static_cast<std::size_t>(channels), 0.0F) {
+    : rows_per_call_(rows_per_call),
+      largest_(static_cast<std::size_t>(channels), 0.0F),
+      kept_(static_cast<std::size_t>(channels), 0) {
   LASSO_CHECK(channels > 0 && rows_per_call > 0, ErrorCode::kInternal,
               "observing {} channels, {} rows of each call", channels, rows_per_call);
 }
 
-void InputObserver::add(const float* x, std::int64_t rows) {
-  if (rows <= 0) return;
+void InputObserver::add_channels(const float* x, std::int64_t rows, std::int64_t first,
+                                 std::int64_t count) {
   const std::int64_t channels = this->channels();
-  const auto [least, greatest] = std::minmax_element(x, x + rows * channels);
-  const bool is_first = range_.low > range_.high;
-  range_ = {is_first ? *least : std::min(range_.low, *least),
-            is_first ? *greatest : std::max(range_.high, *greatest)};
+  LASSO_CHECK(first >= 0 && count > 0 && count <= channels - first, ErrorCode::kInternal,
+              "observing {} channels from {} on of {}", count, first, channels);
+  if (rows <= 0) return;
+  const Range seen = range_of(x, rows * count);
+  range_ = std::isnan(seen.low) ? seen : united(range_, seen);
   for (std::int64_t r = 0; r < rows; ++r) {
-    const float* row = x + r * channels;
-    for (std::size_t c = 0; c < largest_.size(); ++c) {
-      largest_[c] = std::max(largest_[c], std::fabs(row[c]));
-    }
+    const float* row = x + r * count;
+    float* largest = largest_.data() + first;
+    for (std::int64_t c = 0; c < count; ++c) largest[c] = std::max(largest[c], std::fabs(row[c]));
   }
   const std::int64_t kept = std::min(rows, rows_per_call_);
-  const std::int64_t before = row_count();
-  for (std::int64_t i = 0; i < kept; ++i) {
-    const float* row = x + (kept == rows ? i : sampled_row(before + i, rows)) * channels;
-    rows_.insert(rows_.end(), row, row + channels);
+  const std::int64_t before = kept_[static_cast<std::size_t>(first)];
+  for (std::int64_t c = 0; c < count; ++c) {
+    std::int64_t& row_count = kept_[static_cast<std::size_t>(first + c)];
+    rows_.resize(std::max(rows_.size(), static_cast<std::size_t>((row_count + kept) * channels)));
+    for (std::int64_t i = 0; i < kept; ++i) {
+      const std::int64_t row = kept == rows ? i : sampled_row(before + i, rows);
+      rows_[static_cast<std::size_t>((row_count + i) * channels + first + c)] = x[row * count + c];
+    }
+    row_count += kept;
   }
 }
 

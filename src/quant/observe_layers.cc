@@ -19,6 +19,27 @@ graph::ValueId origin(const graph::Graph& graph, graph::ValueId id) {
   return id;
 }
 
+// Adds what a node multiplies.
+void add_inputs(const graph::Graph& program, const graph::Node& node, const graph::Bindings& sizes,
+                ProductLayer& layer) {
+  const auto add = [&](graph::ValueId id, std::int64_t first, std::int64_t count) {
+    layer.inputs.push_back({program.value(origin(program, id)).name, first, count});
+  };
+  constexpr std::size_t kJoined = graph::Conv2d::kFirstJoined;
+  if (!std::holds_alternative<graph::Conv2d>(node.op) || node.inputs.size() <= kJoined) {
+    add(node.inputs[0], 0, layer.channels);
+    return;
+  }
+  std::vector<graph::ValueId> images{node.inputs[0]};
+  images.insert(images.end(), node.inputs.begin() + kJoined, node.inputs.end());
+  std::int64_t first = 0;
+  for (const graph::ValueId id : images) {
+    const std::int64_t count = program.value(id).shape.back().evaluate(sizes);
+    add(id, first, count);
+    first += count;
+  }
+}
+
 [[noreturn]] void fail_unknown(const std::string& layer) {
   fail(ErrorCode::kInternal, "\"{}\" are the weights of no linear layer or convolution", layer);
 }
@@ -34,8 +55,8 @@ std::map<std::string, ProductLayer> product_layers(const graph::Graph& program) 
     const graph::Value& weights = program.value(node.inputs[1]);
     if (!weights.constant) continue;
     ProductLayer& layer = layers[weights.name];
-    layer.inputs.push_back(program.value(origin(program, node.inputs[0])).name);
     layer.channels = weights.constant->dims[1] * (conv == nullptr ? 1 : conv->groups);
+    add_inputs(program, node, sizes, layer);
     layer.flops += graph::flops(program, node, sizes);
   }
   return layers;
@@ -64,8 +85,8 @@ LayerObserver::LayerObserver(const std::vector<const graph::Graph*>& programs,
       const auto found = all.find(layers[i]);
       if (found == all.end()) continue;
       channels[i] = found->second.channels;
-      for (const std::string& input : found->second.inputs) {
-        readers_[{program->name, input}].push_back(i);
+      for (const ProductLayer::Input& input : found->second.inputs) {
+        readers_[{program->name, input.name}].push_back({i, input});
       }
     }
   }
@@ -79,8 +100,8 @@ void LayerObserver::add(const std::string& program, const std::string& value, co
                         const float* data) {
   const auto found = readers_.find({program, value});
   if (found == readers_.end() || data == nullptr) return;
-  for (const std::size_t i : found->second) {
-    inputs_[i].add(data, element_count(dims) / inputs_[i].channels());
+  for (const auto& [layer, input] : found->second) {
+    inputs_[layer].add_channels(data, element_count(dims) / input.count, input.first, input.count);
   }
 }
 

@@ -17,10 +17,16 @@ namespace lasso::quant {
 // Linear layers and convolutions of a program, by the names of their weights, which several nodes
 // may share.
 struct ProductLayer {
-  // The values that are multiplied, under the names by which they are reported.
-  std::vector<std::string> inputs;
-  std::int64_t channels = 0;  // of these
-  double flops = 0;           // at the typical sizes
+  // A value that is multiplied: all channels of what the layer reads, or, where a convolution reads
+  // several images as one, `count` from the channel `first` on.
+  struct Input {
+    std::string name;  // under which it is reported
+    std::int64_t first = 0;
+    std::int64_t count = 0;
+  };
+  std::vector<Input> inputs;
+  std::int64_t channels = 0;
+  double flops = 0;  // at the typical sizes
 };
 std::map<std::string, ProductLayer> product_layers(const graph::Graph& program);
 
@@ -45,8 +51,13 @@ class LayerObserver {
   const std::vector<InputObserver>& inputs() const { return inputs_; }
 
  private:
+  struct Reader {
+    std::size_t layer = 0;
+    ProductLayer::Input input;
+  };
+
   std::vector<InputObserver> inputs_;
-  std::map<std::pair<std::string, std::string>, std::vector<std::size_t>> readers_;  // of a value
+  std::map<std::pair<std::string, std::string>, std::vector<Reader>> readers_;  // of a value
 };
 
 }  // namespace lasso::quant

@@ -32,8 +32,11 @@ TEST(ProductLayers, AreKnownByTheirWeights) {
   const auto layers = product_layers(program("first"));
   ASSERT_EQ(layers.size(), 3U);
   // A reshape is no step of its own: x is what is reported.
-  EXPECT_EQ(layers.at("w1").inputs, std::vector<std::string>{"x"});
-  EXPECT_EQ(layers.at("w2").inputs, std::vector<std::string>{"hidden"});
+  ASSERT_EQ(layers.at("w1").inputs.size(), 1U);
+  EXPECT_EQ(layers.at("w1").inputs.front().name, "x");
+  ASSERT_EQ(layers.at("w2").inputs.size(), 1U);
+  EXPECT_EQ(layers.at("w2").inputs.front().name, "hidden");
+  EXPECT_EQ(layers.at("w2").inputs.front().count, 6);
   EXPECT_EQ(layers.at("w2").channels, 6);
   const std::vector<double> shares = shares_of_work(program("first"), {"w1", "w2"});
   EXPECT_DOUBLE_EQ(shares[0], 24.0 / (24 + 18 + 8));
@@ -56,6 +59,24 @@ TEST(LayerObserver, SeesTheLayersOfAllItsPrograms) {
   EXPECT_EQ(observer.inputs()[1].row_count(), 0);
   EXPECT_EQ(observer.inputs()[2].row_count(), 3);
   EXPECT_THROW(LayerObserver({&first}, {"w4"}, 8), Error);
+}
+
+// A layer of two images, one of which it reads twice, has read all of them.
+TEST(LayerObserver, SeesAllImagesThatAConvolutionReads) {
+  graph::Builder b("main");
+  const ValueId x = b.input("x", DType::kF32, {1, 1, 2, 2});
+  const ValueId y = b.input("y", DType::kF32, {1, 1, 2, 1});
+  b.output(b.add("z", graph::Conv2d{}, {y, b.constant("w", zeros({3, 5, 1, 1})), -1, x, x}), "z");
+  const graph::Graph graph = b.finish();
+  LayerObserver observer({&graph}, {"w"}, 8);
+  EXPECT_EQ(observer.inputs()[0].channels(), 5);
+  const std::vector<float> images{1, 2, 3, 4};
+  const std::vector<float> others{-7, 9};
+  observer.add("main", "x", {1, 1, 2, 2}, images.data());
+  observer.add("main", "y", {1, 1, 2, 1}, others.data());
+  EXPECT_EQ(observer.inputs()[0].range(), (Range{-7, 9}));
+  EXPECT_EQ(observer.inputs()[0].largest(), (std::vector<float>{9, 3, 4, 3, 4}));
+  EXPECT_EQ(observer.inputs()[0].rows(), (std::vector<float>{-7, 1, 2, 1, 2, 9, 3, 4, 3, 4}));
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #ifndef LASSO_QUANT_PRECISION_PLAN_H_
 #define LASSO_QUANT_PRECISION_PLAN_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -26,6 +27,13 @@ struct Range {
 
   bool operator==(const Range&) const = default;
 };
+
+// What covers both, of which either may be of nothing.
+inline Range united(const Range& a, const Range& b) {
+  if (a.low > a.high) return b;
+  if (b.low > b.high) return a;
+  return {std::min(a.low, b.low), std::max(a.high, b.high)};
+}
 
 struct LayerPrecision {
   DType weights = DType::kF32;  // or bfloat16, float16, int8
