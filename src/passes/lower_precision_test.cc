@@ -300,17 +300,18 @@ TEST(LowerPrecision, Int8ValuesThatMeetHaveOneScheme) {
   EXPECT_EQ(last.result, graph::Affine{});
 }
 
-// x -> a, of three channels -> b.
-graph::Graph pixels() {
+// x -> a, of three channels -> b, with windows of `kernel` x `kernel` pixels.
+graph::Graph pixels(std::int64_t kernel = 3) {
   graph::Builder b("pixels");
   const ValueId x = b.input("x", DType::kF32, {1, 4, 4, 3});
   const auto weights = [&](const std::string& name, std::int64_t channels) {
-    const Dims dims{8, channels, 3, 3};
-    return b.constant(
-        name, make_tensor(dims, std::vector<float>(static_cast<std::size_t>(72 * channels), 1.0F)));
+    const Dims dims{8, channels, kernel, kernel};
+    const auto count = static_cast<std::size_t>(element_count(dims));
+    return b.constant(name, make_tensor(dims, std::vector<float>(count, 1.0F)));
   };
-  const ValueId a = b.add("a", graph::Conv2d{3, 3, 1, 1}, {x, weights("a.weight", 3)});
-  b.output(b.add("b", graph::Conv2d{3, 3, 1, 1}, {a, weights("b.weight", 8)}), "y");
+  const graph::Conv2d op{kernel, kernel, 1, kernel / 2};
+  const ValueId a = b.add("a", op, {x, weights("a.weight", 3)});
+  b.output(b.add("b", op, {a, weights("b.weight", 8)}), "y");
   return b.finish();
 }
 
@@ -327,6 +328,9 @@ TEST(LowerPrecision, WhatReadsPixelsOnACpuWritesLowerTypes) {
   const auto& first = std::get<graph::Conv2d>(graph.nodes[0].op);
   EXPECT_EQ(first.weights, DType::kF32);
   EXPECT_EQ(first.result, std::get<graph::Conv2d>(graph.nodes[1].op).input);
+  // A window of one pixel, too, which no linear layer would round.
+  EXPECT_EQ(types(lowered(pixels(1), plan)),
+            (std::vector<std::string>{"conv2d:uint8", "conv2d:float32"}));
 }
 
 // What a float32 layer makes is quantised before it is joined; what a float32 layer reads, too,

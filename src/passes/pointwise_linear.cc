@@ -10,7 +10,7 @@ graph::Graph pointwise_linear(graph::Graph graph, const PassContext& context) {
   for (graph::Node& node : graph.nodes) {
     const auto* op = std::get_if<Conv2d>(&node.op);
     if (op == nullptr || !op->is_pointwise() || op->stride != 1) continue;
-    if (op->weights != DType::kF32) continue;
+    if (op->weights != DType::kF32 || op->output != DType::kF32) continue;
     if (node.inputs.size() > Conv2d::kFirstJoined) continue;
     const graph::Value& x = graph.value(node.inputs[0]);
     graph::Value weights = graph.value(node.inputs[1]);
