@@ -71,20 +71,21 @@ Expanded expand(const graph::MatMul& op, Expansion& e) {
 
 Expanded expand(const graph::Conv2d& op, Expansion& e) {
   const bool is_joined = e.has(graph::Conv2d::kFirstJoined);
-  const bool is_plain =
-      op.activation == Activation::kNone && op.weights == DType::kF32 && !is_joined;
-  if (is_plain || op.weights == DType::kI8) return {};
   graph::Conv2d plain = op;
   plain.activation = Activation::kNone;
   plain.weights = DType::kF32;
   plain.output = DType::kF32;
+  plain.result = {};
+  if ((plain == op && !is_joined) || op.weights == DType::kI8) return {};
   std::vector<ValueId> images{e.input(0)};
   for (std::size_t i = graph::Conv2d::kFirstJoined; e.has(i); ++i) images.push_back(e.input(i));
   const ValueId image = is_joined ? e.add("joined", graph::Concat{3}, images) : images.front();
   std::vector<ValueId> inputs{e.rounded("x", image, op.weights),
                               e.rounded("weights", e.input(1), op.weights)};
   if (e.has(2)) inputs.push_back(e.input(2));
-  return e.rows(e.activate(e.add("convolved", plain, inputs), op.activation), op.output, kNoValue);
+  const ValueId y = e.activate(e.add("convolved", plain, inputs), op.activation);
+  if (op.output == DType::kU8) return {e.add("uint8", graph::QuantizeTensor{op.result}, {y})};
+  return e.rows(y, op.output, kNoValue);
 }
 
 Expanded expand(const graph::Deconv2d& op, Expansion& e) {

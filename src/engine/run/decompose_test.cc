@@ -41,7 +41,8 @@ bool is_plain(const graph::Graph& /*graph*/, const graph::Node& node) {
     bool operator()(const Linear&) const { return false; }
     bool operator()(const graph::MatMul& op) const { return op == graph::MatMul{}; }
     bool operator()(const graph::Conv2d& op) const {
-      return op.activation == Activation::kNone && op.weights == DType::kF32 && !is_joined;
+      return op.activation == Activation::kNone && op.weights == DType::kF32 &&
+             op.output == DType::kF32 && !is_joined;
     }
     bool operator()(const graph::ConvTranspose2d&) const { return false; }
     bool operator()(const graph::Deconv2d& op) const { return op.activation == Activation::kNone; }
@@ -217,6 +218,20 @@ TEST(Decompose, Conv2d) {
                       b.constant("b", random_tensor({4}, 2))}),
                "y");
       check(b, sum_tolerance(36));
+    }
+  }
+}
+
+TEST(Decompose, Conv2dWithRoundedResults) {
+  for (const DType output : {DType::kBF16, DType::kU8}) {
+    for (const Activation activation : {Activation::kNone, Activation::kRelu}) {
+      Builder b("conv");
+      const ValueId x = b.input("x", DType::kF32, {kBatch, 7, 9, 3});
+      graph::Conv2d op{3, 2, 1, 0, activation};
+      op.output = output;
+      if (output == DType::kU8) op.result = {0.03F, 100};
+      b.output(b.add("y", op, {x, b.constant("w", random_tensor({4, 3, 3, 2}, 1))}), "y");
+      check(b, sum_tolerance(18));
     }
   }
 }
