@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cstring>
 #include <limits>
+#include <map>
+#include <set>
 #include <stdexcept>
 #include <utility>
 
@@ -56,15 +58,24 @@ std::int64_t opset_of(const OnnxModel& model, const std::string& domain) {
 }
 
 // Names that engine files may hold. Inputs and outputs keep the model's own, by which they are
-// called.
+// called. Precisions and calibration know a layer by the name of its weights: of constants that
+// have one name, as those of nodes often do, the later ones get a number.
 void name_values(graph::Graph& graph) {
   constexpr std::size_t kMost = 200;
+  std::set<std::string> taken;
+  std::map<std::string, int> numbers;  // that were given last
   std::set<ValueId> arguments(graph.inputs.begin(), graph.inputs.end());
   arguments.insert(graph.outputs.begin(), graph.outputs.end());
   for (std::size_t i = 0; i < graph.values.size(); ++i) {
     std::string& name = graph.values[i].name;
     if (arguments.count(static_cast<ValueId>(i)) > 0) continue;
     name = name.empty() ? "constant" : printable(name, kMost);
+    if (!graph.values[i].constant) continue;
+    const std::string first = name;
+    while (!taken.insert(name).second) {
+      int& number = numbers.try_emplace(first, 1).first->second;
+      name = fmt::format("{}.{}", first, ++number);
+    }
   }
 }
 

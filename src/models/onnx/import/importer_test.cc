@@ -37,6 +37,29 @@ TEST(Importer, ComputesShapesWithSymbols) {
   EXPECT_EQ(graph.value(graph.outputs[1]).dtype, DType::kI64);
 }
 
+TEST(Importer, ConstantsHaveNamesOfTheirOwn) {
+  std::vector<std::string> nodes;
+  std::string sum = "x";
+  for (const char* name : {"value", "value", "value.2", "", "", "value"}) {
+    const auto number = static_cast<float>(nodes.size());
+    const std::string tensor = onnx_raw_tensor(name, {2, 4}, std::vector<float>(8, number));
+    const std::string value = onnx_attribute("value", 4, wire_bytes(5, tensor));
+    nodes.push_back(onnx_node("Constant", {}, {sum + "c"}, "", {value}));
+    nodes.push_back(onnx_node("Add", {sum, sum + "c"}, {sum + "+"}));
+    sum += "+";
+  }
+  const graph::Graph graph =
+      imported(onnx_model(onnx_graph({.nodes = nodes,
+                                      .inputs = {onnx_value("x", 1, {onnx_dim(2), onnx_dim(4)})},
+                                      .outputs = {onnx_value(sum, 1, {})}})));
+  std::vector<std::string> names;
+  for (const graph::Value& value : graph.values) {
+    if (value.constant) names.push_back(value.name);
+  }
+  EXPECT_EQ(names, (std::vector<std::string>{"value", "value.2", "value.2.2", "constant",
+                                             "constant.2", "value.3"}));
+}
+
 TEST(Importer, NamesAllThatIsMissing) {
   const std::string bytes =
       model_of({onnx_node("Foo", {"x"}, {"a"}, "foo"), onnx_node("Relu", {"a"}, {"b"}),
