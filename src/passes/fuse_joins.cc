@@ -1,6 +1,8 @@
 // Channels of several images that are joined for convolutions of one pixel alone, as detectors have
 // them, are not copied to one image: the convolutions read all of them.
+#include <algorithm>
 #include <map>
+#include <set>
 #include <vector>
 
 #include "passes/pass.h"
@@ -14,11 +16,15 @@ using graph::Graph;
 using graph::Node;
 using graph::ValueId;
 
-bool is_join(const Graph& graph, const Node& node) {
+// A join of images that nodes make. An input or a constant is shown by no step of a run but by the
+// join itself, and calibration must see all that a convolution reads.
+bool is_join(const Graph& graph, const Node& node, const std::set<ValueId>& made) {
   const auto* op = std::get_if<graph::Concat>(&node.op);
   return op != nullptr && op->axis == 3 && node.inputs.size() > 1 &&
          node.inputs.size() <= Conv2d::kMostJoined &&
-         graph.value(node.outputs.front()).shape.size() == 4;
+         graph.value(node.outputs.front()).shape.size() == 4 &&
+         std::all_of(node.inputs.begin(), node.inputs.end(),
+                     [&](ValueId id) { return made.contains(id); });
 }
 
 bool reads_one_image(const Node& node) {
@@ -40,8 +46,10 @@ Graph fuse_joins(Graph graph, const PassContext& context) {
   if (!context.has_fast_kernel) return graph;
   std::map<ValueId, std::vector<std::size_t>> readers;  // of joined images
   std::map<ValueId, const Node*> joins;
+  std::set<ValueId> made;
   for (const Node& node : graph.nodes) {
-    if (is_join(graph, node)) joins[node.outputs.front()] = &node;
+    if (is_join(graph, node, made)) joins[node.outputs.front()] = &node;
+    made.insert(node.outputs.begin(), node.outputs.end());
   }
   const auto give_up = [&](ValueId id) { joins.erase(id); };
   for (const ValueId id : graph.outputs) give_up(id);

@@ -94,10 +94,14 @@ TEST(Passes, ActivationBehindAResidualStays) {
 }
 
 // Two images joined for two convolutions of one pixel, and perhaps for another reader.
-graph::Graph joined_images(bool other_reader) {
+graph::Graph joined_images(bool other_reader, bool of_input = false) {
   graph::Builder b("joined");
-  const ValueId x = b.input("x", DType::kF32, {1, 4, 4, 3});
-  const ValueId y = b.input("y", DType::kF32, {1, 4, 4, 5});
+  const auto image = [&](const std::string& name, std::int64_t channels) {
+    const ValueId input = b.input(name, DType::kF32, {1, 4, 4, channels});
+    return b.add(name + ".sigmoid", graph::Unary{graph::UnaryKind::kSigmoid}, {input});
+  };
+  const ValueId x = image("x", 3);
+  const ValueId y = of_input ? b.input("y", DType::kF32, {1, 4, 4, 5}) : image("y", 5);
   const ValueId joined = b.add("joined", graph::Concat{3}, {x, y});
   for (const char* name : {"a", "b"}) {
     const auto weights = make_tensor({2, 8, 1, 1}, std::vector<float>(16, 0.5F));
@@ -109,9 +113,12 @@ graph::Graph joined_images(bool other_reader) {
   return b.finish();
 }
 
+// Of the nodes behind those that make the images.
 std::vector<std::size_t> inputs_of_nodes(const graph::Graph& graph) {
   std::vector<std::size_t> counts;
-  for (const graph::Node& node : graph.nodes) counts.push_back(node.inputs.size());
+  for (std::size_t i = 2; i < graph.nodes.size(); ++i) {
+    counts.push_back(graph.nodes[i].inputs.size());
+  }
   return counts;
 }
 
@@ -120,10 +127,13 @@ TEST(Passes, ConvolutionsReadImagesThatAreJoinedForThemAlone) {
   context.has_fast_kernel = [](const graph::Graph&, const graph::Node&) { return true; };
   const graph::Graph fused = test::optimized(joined_images(false), context);
   ASSERT_EQ(inputs_of_nodes(fused), (std::vector<std::size_t>{4, 4}));
-  EXPECT_EQ(fused.nodes[1].inputs[0], fused.inputs[0]);
-  EXPECT_EQ(fused.nodes[1].inputs[3], fused.inputs[1]);
+  EXPECT_EQ(fused.nodes[3].inputs[0], fused.nodes[0].outputs[0]);
+  EXPECT_EQ(fused.nodes[3].inputs[3], fused.nodes[1].outputs[0]);
   EXPECT_EQ(inputs_of_nodes(test::optimized(joined_images(true), context)),
             (std::vector<std::size_t>{2, 2, 2, 1}));
+  // An input is joined by a step, behind which both read one image.
+  EXPECT_EQ(inputs_of_nodes(test::optimized(joined_images(false, true), context)),
+            (std::vector<std::size_t>{2, 2}));
   context.has_fast_kernel = [](const graph::Graph&, const graph::Node&) { return false; };
   EXPECT_EQ(inputs_of_nodes(test::optimized(joined_images(false), context)),
             (std::vector<std::size_t>{2, 2, 2}));
