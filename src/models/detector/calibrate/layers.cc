@@ -7,6 +7,7 @@
 #include "kernels/cpu/int8_product.h"
 #include "models/precision.h"
 #include "models/program_precision.h"
+#include "passes/pass.h"
 #include "quant/precision_plan.h"
 
 namespace lasso::detector {
@@ -51,15 +52,17 @@ std::vector<bool> are_last(const graph::Graph& program) {
 }  // namespace
 
 std::vector<std::string> lowerable_layers(const graph::Graph& program) {
-  const std::vector<bool> last = are_last(program);
+  // Of what no output needs, nothing is left to calibrate.
+  const graph::Graph live = passes::eliminate_dead(program, {});
+  const std::vector<bool> last = are_last(live);
   std::vector<std::string> names;
   std::set<std::string> seen;
   std::set<std::string> kept;  // weights of a layer that is not lowered, whoever else has them
-  for (std::size_t i = 0; i < program.nodes.size(); ++i) {
-    const graph::Node& node = program.nodes[i];
+  for (std::size_t i = 0; i < live.nodes.size(); ++i) {
+    const graph::Node& node = live.nodes[i];
     if (!has_weights(node)) continue;
-    const std::string& name = program.value(node.inputs[1]).name;
-    if (last[i] || !is_lowerable(program, node)) {
+    const std::string& name = live.value(node.inputs[1]).name;
+    if (last[i] || !is_lowerable(live, node)) {
       kept.insert(name);
     } else if (seen.insert(name).second) {
       names.push_back(name);

@@ -88,6 +88,15 @@ TEST(DetectorLayers, WeightsOfALastLayerAreKeptEverywhere) {
   EXPECT_EQ(lowerable_layers(c.b.finish()), (std::vector<std::string>{"other.weight"}));
 }
 
+TEST(DetectorLayers, WhatNoOutputNeedsIsNone) {
+  Chain c;
+  const ValueId images = c.b.input("images", DType::kF32, {1, 8, 8, 8});
+  const ValueId inner = c.conv("inner", images, 8, 8);
+  c.conv("beyond", c.conv("unused", inner, 8, 8), 8, 8);
+  c.b.output(c.conv("map", inner, 8, 6), "map");
+  EXPECT_EQ(lowerable_layers(c.b.finish()), (std::vector<std::string>{"inner.weight"}));
+}
+
 TEST(DetectorLayers, TheRestIsWhatTheTargetLowers) {
   backend::TargetInfo cpu = backend::test_target(1);
   quant::PrecisionPlan plan;
