@@ -83,7 +83,8 @@ class Lowering {
     return constant(name, result);
   }
 
-  // Appends a node whose first result is the existing value `out`; its type may have changed.
+  // Appends a node whose first result is an existing value; its type may have changed. What is
+  // rounded for every row has one result more than it had before: the rows' scales.
   void emit(Node node) {
     std::vector<const Value*> inputs;
     for (const ValueId id : node.inputs) {
@@ -92,7 +93,7 @@ class Lowering {
     std::vector<Value> results = graph::infer(node.op, inputs);
     Value& out = graph_.value(node.outputs.front());
     out.dtype = results.front().dtype;
-    if (results.size() == 2) {
+    if (results.size() == 2 && node.outputs.size() == 1) {
       results[1].name = out.name + ".scales";
       const ValueId first = node.outputs.front();
       node.outputs.push_back(append(std::move(results[1])));

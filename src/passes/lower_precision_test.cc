@@ -226,6 +226,26 @@ TEST(LowerPrecision, AttentionFollowsTheLayersThatItReads) {
                                       "linear:float32"}));
 }
 
+// An operation of two results keeps them: only what is rounded by rows has scales behind it.
+TEST(LowerPrecision, OperationsOfTwoResultsBesideLowerLayers) {
+  graph::Builder b("best");
+  const ValueId x = b.input("x", DType::kF32, {4, 8});
+  const auto weights = make_tensor({8, 8}, std::vector<float>(64, 0.5F));
+  const ValueId y = b.add("y", Linear{}, {x, b.constant("a.weight", weights)});
+  const std::vector<ValueId> best = b.add_results({"best", "best.places"}, graph::TopK{1, 3}, {y});
+  b.output(b.add("z", Linear{}, {y, b.constant("b.weight", weights)}), "z");
+  b.output(best[0], "best");
+  b.output(best[1], "best.places");
+  PrecisionPlan plan;
+  plan.layers["a.weight"].weights = DType::kBF16;
+  plan.layers["b.weight"].weights = DType::kI8;
+  const graph::Graph graph = lowered(b.finish(), plan);
+  EXPECT_EQ(types(graph), (std::vector<std::string>{"linear:float32", "top_k:float32",
+                                                    "quantize:uint8", "linear:float32"}));
+  EXPECT_EQ(graph.nodes[1].outputs.size(), 2U);
+  EXPECT_EQ(graph.nodes[2].outputs.size(), 2U);
+}
+
 // Of int8 convolutions the range of the input must be known, and transposed ones have none.
 TEST(LowerPrecision, RefusesConvolutionsInInt8) {
   PrecisionPlan plan;
