@@ -45,17 +45,16 @@ Calibrated calibrate_sam(const ModelSource& source, const EngineSettings& settin
 Calibrated calibrate_detector(const Family& family, const ModelSource& source,
                               const EngineSettings& settings,
                               const CalibrationOptions& calibration) {
+  LASSO_CHECK(!calibration.min_iou, ErrorCode::kInvalidArgument,
+              "{}: min_iou is asked for, which SAM's masks have; boxes of detectors have min_map",
+              source.path());
   const auto description = family.describe(source, settings.describe);
   detector::DetectorSource model{&family, description->record(), description->programs(),
                                  source.path()};
   model.record.precision = to_string(settings.precision);
   apply_profiles(settings.options.profiles, model.module);
-  LASSO_CHECK(!calibration.min_iou, ErrorCode::kInvalidArgument,
-              "{}: min_iou is asked for, which SAM's masks have; boxes of detectors have min_map",
-              source.path());
   check_memory(source.path(), "calibration",
-               description->build_memory(false) +
-                   detector::calibration_memory(model.module.programs.front(), calibration),
+               description->build_memory(false) + detector::calibration_memory(model, calibration),
                settings.options.memory_limit);
   detector::CalibratedDetector calibrated =
       detector::calibrate_detector(model, settings.measured(), settings.precision, calibration);

@@ -283,9 +283,21 @@ std::uint64_t live_bytes(const graph::Graph& program) {
   return most;
 }
 
+void check_detector(const DetectorSource& source) {
+  const Recognised recognised = recognise(source.module.programs.front());
+  LASSO_CHECK(
+      recognised.interface, ErrorCode::kUnsupported,
+      "{}: a model of the family \"{}\" that is no detector ({}), and calibration needs one "
+      "of \"sam\" or a detector; build an engine of it in a precision that needs no "
+      "calibration",
+      source.name, source.family->name(), recognised.reason);
+}
+
 }  // namespace
 
-std::uint64_t calibration_memory(const graph::Graph& program, const CalibrationOptions& options) {
+std::uint64_t calibration_memory(const DetectorSource& source, const CalibrationOptions& options) {
+  check_detector(source);
+  const graph::Graph& program = source.module.programs.front();
   const auto at_least_0 = [](std::int64_t value) {
     return static_cast<std::uint64_t>(std::max<std::int64_t>(value, 0));
   };
@@ -305,13 +317,7 @@ std::uint64_t calibration_memory(const graph::Graph& program, const CalibrationO
 CalibratedDetector calibrate_detector(const DetectorSource& source,
                                       const engine::CompileOptions& compile, Precision precision,
                                       const CalibrationOptions& options) {
-  const Recognised recognised = recognise(source.module.programs.front());
-  LASSO_CHECK(
-      recognised.interface, ErrorCode::kUnsupported,
-      "{}: a model of the family \"{}\" that is no detector ({}), and calibration needs one "
-      "of \"sam\" or a detector; build an engine of it in a precision that needs no "
-      "calibration",
-      source.name, source.family->name(), recognised.reason);
+  check_detector(source);
   return Calibration(source, compile, precision, options).run();
 }
 

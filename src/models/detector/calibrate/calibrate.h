@@ -26,11 +26,12 @@ struct CalibratedDetector {
 };
 
 // An upper estimate of what calibration needs in memory besides what building does, in bytes: the
-// values of a run, the pictures, and what layers see.
-std::uint64_t calibration_memory(const graph::Graph& program, const CalibrationOptions& options);
+// values of a run, the pictures, and what layers see. Throws kUnsupported for a model that is no
+// detector.
+std::uint64_t calibration_memory(const DetectorSource& source, const CalibrationOptions& options);
 
 // See lasso::calibrate. `compile` says for which instruction set and with how many threads; its
-// precision plan is not read. Throws kUnsupported for a model that is no detector.
+// precision plan is not read. Throws kUnsupported likewise.
 CalibratedDetector calibrate_detector(const DetectorSource& source,
                                       const engine::CompileOptions& compile, Precision precision,
                                       const CalibrationOptions& options);

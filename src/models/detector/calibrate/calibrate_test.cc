@@ -3,8 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <vector>
 
 #include "backend/test_target.h"
+#include "graph/builder.h"
 #include "image/random_picture.h"
 #include "models/source.h"
 #include "models/yolov7/family.h"
@@ -124,12 +126,28 @@ TEST(CalibrateDetector, RefusesWhatIsNotReached) {
 }
 
 TEST(CalibrateDetector, ItsMemoryGrowsWithTheImages) {
-  const graph::Graph& program = tiny().module.programs.front();
-  const std::uint64_t few = calibration_memory(program, pictures(4));
+  const std::uint64_t few = calibration_memory(tiny(), pictures(4));
   CalibrationOptions many;
   many.count = 4096;
   EXPECT_GT(few, 4U * 16 * 16 * 4 * sizeof(float));  // the largest value
-  EXPECT_GT(calibration_memory(program, many), few + 4000U * 3 * 32 * 32);
+  EXPECT_GT(calibration_memory(tiny(), many), few + 4000U * 3 * 32 * 32);
+}
+
+// A program may have neither inputs nor outputs that tell anything.
+TEST(CalibrateDetector, RefusesWhatIsNoDetector) {
+  DetectorSource source = tiny();
+  graph::Builder b("constant");
+  b.output(
+      b.add("y", graph::Unary{}, {b.constant("x", make_tensor({1}, std::vector<float>{1.0F}))}),
+      "y");
+  source.module.programs = {b.finish()};
+  const char* why =
+      "tiny.pt: a model of the family \"yolov7\" that is no detector (it takes nothing";
+  EXPECT_ERROR(calibration_memory(source, pictures(4)), ErrorCode::kUnsupported, why);
+  engine::CompileOptions compile;
+  compile.target = backend::test_target(1);
+  EXPECT_ERROR(calibrate_detector(source, compile, Precision::kInt8, pictures(4)),
+               ErrorCode::kUnsupported, why);
 }
 
 }  // namespace
