@@ -25,7 +25,8 @@ struct BoxAgreement {
 
 // Collects images. Boxes are the same where they have one category and an IoU of at least 0.5; each
 // of the first detector's, the best first, takes the one of the second's that it overlaps most and
-// that is left.
+// that is left. Boxes without an area, which are cut at the image's edge, overlap nothing, and
+// count nowhere.
 class AgreementMeter {
  public:
   void add(const std::vector<FoundBox>& first, const std::vector<FoundBox>& second);

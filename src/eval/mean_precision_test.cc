@@ -75,6 +75,18 @@ TEST(BoxAgreement, CountsWhatBothFind) {
   EXPECT_EQ(meter.result().only_second, 2u);
 }
 
+TEST(BoxAgreement, BoxesWithoutAnAreaCountNowhere) {
+  AgreementMeter meter;
+  const std::vector<FoundBox> cut{{0, {64, 3, 0, 10}, 0.5}, {0, {3, 0, 10, 0}, 0.5}};
+  meter.add(cut, cut);
+  EXPECT_EQ(meter.result().empty_images, 1u);
+  meter.add({{0, {0, 0, 10, 10}, 0.25}, cut[0]}, {cut[1], {0, {0, 0, 10, 10}, 0.25}});
+  const BoxAgreement found = meter.result();
+  EXPECT_EQ(found.empty_images, 1u);
+  EXPECT_EQ(found.same, 1u);
+  EXPECT_EQ(found.part(), 1);
+}
+
 TEST(CocoTruth, IsReadById) {
   const test::TempDir folder;
   const std::string path = folder / "t.json";

@@ -9,7 +9,6 @@ namespace lasso {
 
 namespace {
 
-constexpr std::size_t kMostFound = 100;  // of an image and category
 constexpr std::size_t kRecalls = 101;
 
 double threshold_of(std::size_t i) { return 0.5 + 0.05 * static_cast<double>(i); }
@@ -62,7 +61,7 @@ void PrecisionMeter::add(const std::vector<TruthBox>& truth, const std::vector<F
                           [](const TruthBox& t) { return !t.crowd; });
     std::stable_sort(found_boxes.begin(), found_boxes.end(),
                      [](const FoundBox& a, const FoundBox& b) { return a.score > b.score; });
-    if (found_boxes.size() > kMostFound) found_boxes.resize(kMostFound);
+    if (found_boxes.size() > most_found_) found_boxes.resize(most_found_);
     add_category(category, true_boxes, found_boxes);
   }
 }

@@ -49,11 +49,14 @@ struct MeanPrecision {
 // Collects images, and computes what COCO's evaluation calls AP, AP50 and AP75 of boxes: for each
 // category and threshold, found boxes take true ones in the order of their scores, each the one of
 // the highest IoU that is left; precision, made to fall with recall, is averaged over recalls of
-// 0, 0.01, ..., 1. At most 100 found boxes count for an image and category. Where no category is in
-// the truth, all means are -1, as COCO's are.
+// 0, 0.01, ..., 1. Of an image and category the best `most_found` found boxes count. Where no
+// category is in the truth, all means are -1, as COCO's are.
 class PrecisionMeter {
  public:
-  explicit PrecisionMeter(std::size_t categories) : hits_(categories), truths_(categories, 0) {}
+  static constexpr std::size_t kMostFound = 100;  // COCO's
+
+  explicit PrecisionMeter(std::size_t categories, std::size_t most_found = kMostFound)
+      : hits_(categories), truths_(categories, 0), most_found_(most_found) {}
 
   // Images come in the order of their ids, which decides between equal scores. Categories that are
   // not below the number of categories are passed over.
@@ -75,6 +78,7 @@ class PrecisionMeter {
 
   std::vector<std::vector<Hit>> hits_;  // of each category
   std::vector<std::size_t> truths_;
+  std::size_t most_found_;
   std::size_t images_ = 0;
   std::size_t empty_images_ = 0;
 };

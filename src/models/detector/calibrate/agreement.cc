@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "models/detector/programs.h"
 #include "models/detector/recognise.h"
@@ -15,6 +16,10 @@ CocoBox box_of(const Box& box) {
   return {static_cast<double>(box.x0), static_cast<double>(box.y0),
           static_cast<double>(box.x1) - static_cast<double>(box.x0),
           static_cast<double>(box.y1) - static_cast<double>(box.y0)};
+}
+
+bool has_area(const Detection& detection) {
+  return detection.box.x1 > detection.box.x0 && detection.box.y1 > detection.box.y0;
 }
 
 }  // namespace
@@ -38,7 +43,7 @@ void BoxAgreement::add(const std::vector<Detection>& found, double run_ms,
                        const std::vector<Detection>& reference) {
   if (run_ms > 0) run_ms_.push_back(run_ms);
   const auto is_object = [&](const Detection& detection) {
-    return static_cast<double>(detection.score) > threshold_;
+    return has_area(detection) && static_cast<double>(detection.score) > threshold_;
   };
   if (std::none_of(found.begin(), found.end(), is_object) &&
       std::none_of(reference.begin(), reference.end(), is_object)) {
@@ -51,6 +56,7 @@ void BoxAgreement::add(const std::vector<Detection>& found, double run_ms,
     picture.objects.push_back({category_of(detection.class_id), box_of(detection.box)});
   }
   for (const Detection& detection : found) {
+    if (!has_area(detection)) continue;
     picture.found.push_back({category_of(detection.class_id), box_of(detection.box),
                              static_cast<double>(detection.score)});
   }
@@ -58,7 +64,7 @@ void BoxAgreement::add(const std::vector<Detection>& found, double run_ms,
 
 template <typename Predicate>
 MeanPrecision BoxAgreement::measure(const Predicate& takes) const {
-  PrecisionMeter meter(categories_.size());
+  PrecisionMeter meter(categories_.size(), std::numeric_limits<std::size_t>::max());
   for (std::size_t i = 0; i < pictures_.size(); ++i) {
     if (takes(i)) meter.add(pictures_[i].objects, pictures_[i].found);
   }

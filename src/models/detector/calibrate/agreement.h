@@ -24,7 +24,10 @@ double object_threshold(const DetectorInfo& info);
 
 // COCO's mean average precision over several pictures, where the reference's boxes above the
 // threshold are the objects, and each class that has one counts. A picture in which neither engine
-// has a box above it is no evidence: they are counted apart, and nothing of them counts.
+// has a box above it is no evidence: they are counted apart, and nothing of them counts. All boxes
+// of an image count, however many there are: COCO's limit of 100 for a class would have an engine
+// disagree with itself. Boxes without an area, which were found in the border and are cut at the
+// image's edge, overlap nothing, themselves neither, and count nowhere.
 class BoxAgreement {
  public:
   explicit BoxAgreement(double threshold) : threshold_(threshold) {}

@@ -31,6 +31,23 @@ TEST(BoxAgreement, OfEqualBoxesIsOne) {
   EXPECT_DOUBLE_EQ(agreement.precision_50(), 1);
 }
 
+// More boxes of a class than COCO's evaluation counts, and one that the image's edge leaves nothing
+// of.
+TEST(BoxAgreement, OfManyEqualBoxesIsOne) {
+  Found boxes;
+  for (int i = 0; i < 150; ++i) boxes.push_back(box(static_cast<float>(20 * i), 0.5F));
+  boxes.push_back({{640, 5, 640, 25}, 0.9F, 0});
+  boxes.push_back({{5, 0, 25, 0}, 0.9F, 1});
+  BoxAgreement agreement(0.25);
+  agreement.add(boxes, 1, boxes);
+  EXPECT_DOUBLE_EQ(agreement.score().mean, 1);
+  EXPECT_EQ(agreement.boxes(), 150);
+  // An image with nothing but such boxes is no evidence.
+  agreement.add({boxes.back()}, 1, {boxes.back()});
+  EXPECT_EQ(agreement.score().without_evidence, 1);
+  EXPECT_EQ(agreement.images(), 1);
+}
+
 TEST(BoxAgreement, CountsWhatIsMissedAndMoved) {
   BoxAgreement missed(0.25);
   missed.add({box(0, 0.9F)}, 1, {box(0, 0.9F), box(20, 0.8F)});
