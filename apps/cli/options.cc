@@ -120,9 +120,9 @@ void add_run_options(CLI::App* app, RunOptions* options, bool variants,
   add_device_option(app, options, devices);
   add_text(
       app, "--precision", &options->precision, "P",
-      "Numbers of the image encoder's linear layers: fp32, fp16 (on GPUs), bf16 (needs AVX-512 "
-      "BF16, or a GPU) or int8 (on CPUs); \"lasso build\" also has auto, which measures. "
-      "Default: fp32.",
+      "Numbers of the image encoder's linear layers, or of a detector's convolutions: fp32, fp16 "
+      "(on GPUs), bf16 (needs AVX-512 BF16, or a GPU) or int8 (on CPUs; a detector only by \"lasso "
+      "build --calibrate\"); \"lasso build\" also has auto, which measures. Default: fp32.",
       kRunGroup);
   add_integer(
       app, "--threads", &options->threads, 1, 4096,

@@ -324,6 +324,15 @@ class BenchTest(DetectTest):
                                               "--program", "main"))
         self.assertIn("checkpoint.pth", self.error(BAD_MODEL, *self.SPEED, "--candidate", MODEL))
 
+    def test_without_a_model_the_demo_detector_is_measured(self):
+        (report,) = self.expect(DONE, *self.SPEED, "--json").objects()
+        (candidate,) = report["candidates"]
+        self.assertTrue(candidate["file"].endswith("lasso-tiny-detector.pt"))
+        (report,) = self.expect(DONE, "bench", "accuracy", "--detect", "--images", SOURCE / "models/eval",
+                                "--limit", "1", "--json").objects()
+        self.assertEqual([side["file"].endswith("lasso-tiny-detector.pt") for side in report["sides"]], [True, True])
+        self.assertEqual(report["sides"][1]["agreement"]["same_percent"], 100)
+
     def test_accuracy(self):
         (self.folder / "photos").mkdir()
         for name in ("1.png", "2.png"):

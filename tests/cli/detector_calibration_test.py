@@ -92,6 +92,8 @@ class DetectorCalibrationTest(harness.CliTest):
         # Nothing is asked for: the engine is there, and says so.
         result = self.build(DONE, *blank)
         self.assertIn(f"warning: {nothing}", result.err)
+        self.assertIn(f"measured: {nothing}, which says nothing about accuracy; images with objects of the model's "
+                      "classes are needed\n", result.out)
         self.assertIn("a.lasso", self.names())
         (info,) = self.expect(DONE, "inspect", "a.lasso", "--json").objects()
         self.assertEqual((info["accuracy"]["boxes"], info["accuracy"]["empty_images"]), (0, 2))

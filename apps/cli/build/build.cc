@@ -103,7 +103,8 @@ void tell_unwritten(const BuildArguments& arguments, const CalibrationReport& re
 OpenModel build_calibrated(const BuildArguments& arguments, const lasso::EngineOptions& options,
                            std::optional<CalibrationReport>* report) {
   if (is_random(arguments.file)) {
-    usage_error("calibration with {}: random weights have no masks worth keeping", arguments.file);
+    usage_error("calibration with {}: random weights have no masks or boxes worth keeping",
+                arguments.file);
   }
   const std::string path = find_model(arguments.file);
   const Stopwatch watch;

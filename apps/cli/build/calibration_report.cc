@@ -217,10 +217,13 @@ void print_calibration(const CalibrationReport& report) {
   print_trials(report);
   const AccuracyRecord& accuracy = report.accuracy;
   const char* verdict = accuracy.aim == 0 ? "measured" : report.accepted ? "accepted" : "refused";
+  const std::string which = accuracy.compared == 0
+                                ? ""
+                                : fmt::format(" that did not choose ({} {})", accuracy.compared,
+                                              names_for(accuracy).compared);
   print(styled(
       report.accepted ? Style::kGreen : Style::kRed,
-      fmt::format("{}: {} that did not choose ({} {}){}", verdict, accuracy_text(accuracy, ""),
-                  accuracy.compared, names_for(accuracy).compared, aim_text(accuracy))));
+      fmt::format("{}: {}{}{}", verdict, accuracy_text(accuracy, ""), which, aim_text(accuracy))));
 }
 
 std::string accuracy_text(const AccuracyRecord& accuracy, const std::string& reference) {

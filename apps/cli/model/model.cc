@@ -36,10 +36,6 @@ const std::map<std::string, std::uint64_t>& random_models() {
   return models;
 }
 
-}  // namespace
-
-namespace {
-
 template <typename Find>
 std::string found(const Find& find, const std::string& model) {
   try {
@@ -187,7 +183,8 @@ OpenModel open_sam(const ModelOptions& model, const RunOptions& run) {
   if (!open.engine.info().sam) {
     throw Failure(Exit::kBadModel,
                   fmt::format("{}: a model of the family \"{}\", and one of \"sam\" is needed "
-                              "here; \"lasso run\" runs its tensors",
+                              "here; \"lasso detect\" and \"lasso bench --detect\" run detectors, "
+                              "\"lasso run\" runs tensors of any model",
                               open.path, open.engine.info().family));
   }
   return open;

@@ -139,7 +139,10 @@ template <typename Task>
 void choose_sides(const AccuracyArguments& arguments, bool has_truth, Task* task) {
   task->candidates = choose_candidates(arguments);
   const bool measure_model = task->candidates.empty();
-  if (measure_model) task->candidates.push_back({find_model(arguments.model.model), "fast"});
+  if (measure_model) {
+    const auto find = arguments.detect ? find_detector : find_model;
+    task->candidates.push_back({find(arguments.model.model), "fast"});
+  }
   std::optional<Operand> model = common_model(task->candidates);
   if (!arguments.model.model.empty()) model = Operand{arguments.model.model, "fast"};
   if (!arguments.reference.empty()) {
@@ -444,7 +447,11 @@ void add_set_options(CLI::App* app, AccuracyArguments* a) {
            "A folder of images with annotations.json, which has the truth. Default: the set that "
            "comes with Lasso.",
            group);
-  add_switch(app, "--detect", &a->detect, "Measure the boxes of detectors, on --images.", group);
+  add_switch(
+      app, "--detect", &a->detect,
+      "Measure the boxes of detectors, by default of the demo detector that comes with Lasso, "
+      "on --images.",
+      group);
   add_text(app, "--annotations", &a->annotations, "F.json",
            "With --detect: the truth, in COCO's format; its images lie in --images.", group);
   add_range_option(app, &a->range, "full, all that the files could hold", group);

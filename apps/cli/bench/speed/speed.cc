@@ -60,7 +60,8 @@ struct SpeedArguments : CommonArguments {
 // What runs where no --candidate says it.
 Operand default_candidate(const SpeedArguments& arguments) {
   if (arguments.arch.empty() && !arguments.random) {
-    return {find_model(arguments.model.model), arguments.run.kernels};
+    const auto find = arguments.detect ? find_detector : find_model;
+    return {find(arguments.model.model), arguments.run.kernels};
   }
   if (!arguments.model.model.empty()) {
     usage_error("--model {} with {}: give a checkpoint, or --arch with --random",
@@ -349,7 +350,9 @@ void add_measurement_options(CLI::App* app, SpeedArguments* a) {
            "made up.",
            group);
   add_switch(app, "--detect", &a->detect,
-             "Measure detectors: the network alone, and with preparation and suppression.", group);
+             "Measure detectors, by default the demo detector that comes with Lasso: the network "
+             "alone, and with preparation and suppression.",
+             group);
   add_text(app, "--program", &a->program, "NAME",
            "Measure this program of the models, on random tensors. ONNX models and other runtimes "
            "are measured on such in any case.",
