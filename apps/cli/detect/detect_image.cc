@@ -86,7 +86,11 @@ class ImageJob {
   bool has_failed() const { return !report_.error.empty(); }
   ImageView view() const { return image_.view(); }
   const DetectReport& report() const { return report_; }
-  void forget_image() { image_ = {}; }
+  // What was drawn is as large as the image.
+  void forget_images() {
+    outputs_.reset();
+    image_ = {};
+  }
 
  private:
   void prepare_outputs() {
@@ -222,7 +226,7 @@ void detect_images(DetectWorker* worker, const std::vector<ImageList::Entry>& en
     job.attempt([&] { job.write(); });
     run.wait();
     run.tell(job.report());
-    job.forget_image();
+    job.forget_images();
   }
 }
 
