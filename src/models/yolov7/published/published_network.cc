@@ -216,7 +216,7 @@ Network published_network(const Architecture& architecture) {
   Network network;
   network.architecture = architecture.title;
   network.levels = published_levels(architecture.levels);
-  for (int i = 0; i < kClasses; ++i) network.names.push_back(std::to_string(i));
+  for (int i = 0; i < kClasses; ++i) network.names.push_back("class " + std::to_string(i));
   NetworkBuilder(architecture, network).run();
   network.parameters = parameter_count(network.layers);
   return network;

@@ -10,7 +10,7 @@
 namespace lasso::yolov7 {
 
 // Its layers as those of the deployed model, with the names that its checkpoint gives them. Weights
-// have shapes and no values; classes are COCO's 80, called by their numbers.
+// have shapes and no values; classes are COCO's 80, called "class 0" and so on.
 Network published_network(const Architecture& architecture);
 
 // The same with random weights, which keep activations finite through any depth. The same seed
