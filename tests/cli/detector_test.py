@@ -81,6 +81,8 @@ class DetectorTest(CliTest):
         self.assertIn("height=100: a multiple of 64", error)
         error = self.error(USAGE, "run", MODEL, "--fixed-size", "height=128", "--inputs", images, "-o", "x.npz")
         self.assertIn("[2, 3, 64, 128]", error)
+        error = self.error(BAD_MODEL, "export", MODEL, "-o", "x")
+        self.assertTrue(error.endswith("a model of the family \"yolov7\", and exporting needs one of \"sam\""), error)
 
 
 if __name__ == "__main__":

@@ -118,9 +118,8 @@ SamCheckpoint checkpoint_of(const ModelSource& source, const DescribeOptions& op
                             const std::string& work) {
   const Family& found = recognise(source);
   LASSO_CHECK(&found == &family(), ErrorCode::kUnsupported,
-              "{}: a model of the family \"{}\", and {} needs one of \"{}\"; build an engine of it "
-              "in a precision that needs no {}",
-              source.path(), found.name(), work, kFamily, work);
+              "{}: a model of the family \"{}\", and {} needs one of \"{}\"", source.path(),
+              found.name(), work, kFamily);
   return make_sam_checkpoint(source.weights(), config_of(source, options));
 }
 
