@@ -29,30 +29,6 @@ using quant::Assignment;
 using Pictures = std::span<const CalibrationPicture>;
 using References = std::vector<std::vector<Detection>>;
 
-// What the letterbox leaves of a picture that is larger than the network's input: the same pixels
-// go into the network, whose letterbox then changes none of them.
-Image reduced_to_network(const Image& image, const LetterboxTarget& target) {
-  if (image.width <= target.width && image.height <= target.height) return image;
-  const Letterbox box = letterbox_of(image.width, image.height, target);
-  const auto input_width = static_cast<std::size_t>(box.input_width);
-  const std::size_t plane = input_width * static_cast<std::size_t>(box.input_height);
-  std::vector<float> input(3 * plane);
-  LetterboxScratch scratch;
-  letterbox_image(box, image.view(), scratch, input.data());
-  Image result{box.resized_width, box.resized_height, PixelFormat::kRgb, {}};
-  for (int y = box.top; y < box.top + box.resized_height; ++y) {
-    for (int x = box.left; x < box.left + box.resized_width; ++x) {
-      const std::size_t at =
-          static_cast<std::size_t>(y) * input_width + static_cast<std::size_t>(x);
-      for (std::size_t c = 0; c < 3; ++c) {
-        result.pixels.push_back(
-            static_cast<std::uint8_t>(std::lround(input[c * plane + at] * 255.0F)));
-      }
-    }
-  }
-  return result;
-}
-
 class Calibration {
  public:
   Calibration(const DetectorSource& source, const engine::CompileOptions& compile,
@@ -294,6 +270,28 @@ void check_detector(const DetectorSource& source) {
 }
 
 }  // namespace
+
+Image reduced_to_network(const Image& image, const LetterboxTarget& target) {
+  if (image.width <= target.width && image.height <= target.height) return image;
+  const Letterbox box = letterbox_of(image.width, image.height, target);
+  const auto input_width = static_cast<std::size_t>(box.input_width);
+  const std::size_t plane = input_width * static_cast<std::size_t>(box.input_height);
+  std::vector<float> input(3 * plane);
+  LetterboxScratch scratch;
+  letterbox_image(box, image.view(), scratch, input.data());
+  Image result{box.resized_width, box.resized_height, PixelFormat::kRgb, {}};
+  for (int y = box.top; y < box.top + box.resized_height; ++y) {
+    for (int x = box.left; x < box.left + box.resized_width; ++x) {
+      const std::size_t at =
+          static_cast<std::size_t>(y) * input_width + static_cast<std::size_t>(x);
+      for (std::size_t c = 0; c < 3; ++c) {
+        result.pixels.push_back(
+            static_cast<std::uint8_t>(std::lround(input[c * plane + at] * 255.0F)));
+      }
+    }
+  }
+  return result;
+}
 
 std::uint64_t calibration_memory(const DetectorSource& source, const CalibrationOptions& options) {
   check_detector(source);

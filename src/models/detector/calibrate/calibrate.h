@@ -7,7 +7,9 @@
 
 #include "engine/compile/compile.h"
 #include "graph/graph.h"
+#include "image/letterbox.h"
 #include "lasso/calibration.h"
+#include "lasso/image.h"
 #include "models/family.h"
 
 namespace lasso::detector {
@@ -24,6 +26,10 @@ struct CalibratedDetector {
   Model model;  // the chosen one, accepted or not
   CalibrationReport report;
 };
+
+// What the letterbox leaves of a picture that is larger than the network's input: the same pixels
+// go into the network, whose letterbox then changes none of them.
+Image reduced_to_network(const Image& image, const LetterboxTarget& target);
 
 // An upper estimate of what calibration needs in memory besides what building does, in bytes: the
 // values of a run, the pictures, and what layers see. Throws kUnsupported for a model that is no

@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cstddef>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "backend/test_target.h"
@@ -44,6 +46,32 @@ CalibratedDetector calibrated(Precision precision, const CalibrationOptions& opt
   engine::CompileOptions compile;
   compile.target = backend::test_target(1);
   return calibrate_detector(tiny(), compile, precision, options);
+}
+
+TEST(CalibrateDetector, ReducedPicturesAreTheSameToTheNetwork) {
+  const auto input = [](const Image& image, const LetterboxTarget& target) {
+    const Letterbox box = letterbox_of(image.width, image.height, target);
+    std::vector<float> values(3 * static_cast<std::size_t>(box.input_width) *
+                              static_cast<std::size_t>(box.input_height));
+    LetterboxScratch scratch;
+    letterbox_image(box, image.view(), scratch, values.data());
+    return std::pair{box.input_width, values};
+  };
+  const LetterboxTarget square{160, 160, 0};
+  const LetterboxTarget rectangle{160, 160, 32};
+  const LetterboxTarget wide{160, 96, 0};
+  for (const LetterboxTarget& target : {square, rectangle, wide}) {
+    for (const auto& [width, height] :
+         {std::pair{161, 160}, {160, 97}, {403, 299}, {77, 501}, {999, 3}}) {
+      const Image image = random_picture(width, height, 1);
+      const Image reduced = reduced_to_network(image, target);
+      EXPECT_LE(reduced.width, target.width);
+      EXPECT_LE(reduced.height, target.height);
+      EXPECT_EQ(input(reduced, target), input(image, target)) << width << "x" << height;
+    }
+  }
+  const Image small = random_picture(100, 96, 1);
+  EXPECT_EQ(reduced_to_network(small, wide).pixels, small.pixels);
 }
 
 TEST(CalibrateDetector, Fp32AgreesWithItself) {
