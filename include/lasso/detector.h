@@ -115,7 +115,8 @@ class LASSO_EXPORT Detector {
 
   // The same for several images, in their order, as if each were alone (up to rounding); those that
   // are equally large in the network's pixels go through it together, as many as a batch of the
-  // model may have, eight at most and on a GPU sixteen.
+  // model may have, eight at most and on a GPU sixteen. Where it has more at least, the other
+  // places are empty.
   DetectionArrays detect(const std::vector<ImageView>& images, const DetectOptions& options = {});
   // The same into `result`, whose memory is reused.
   void detect(const std::vector<ImageView>& images, const DetectOptions& options,

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <limits>
+#include <iterator>
 #include <utility>
 
 #include "core/check.h"
@@ -17,13 +17,14 @@ namespace lasso::detector {
 using engine::MemorySpace;
 using engine::TensorRef;
 using graph::Bindings;
+using graph::Dim;
 
 namespace {
 
 // Beyond, the layers of the smallest models fill the caches and the cores; a GPU has more of these,
 // and suppresses boxes of all images in the time of one.
-constexpr std::size_t kImagesPerRun = 8;
-constexpr std::size_t kImagesPerGpuRun = 16;
+constexpr std::int64_t kImagesPerRun = 8;
+constexpr std::int64_t kImagesPerGpuRun = 16;
 // Of sizes of images, which are kept.
 constexpr std::size_t kPlans = 32;
 
@@ -57,15 +58,21 @@ std::vector<std::int64_t> values_of(const engine::CompiledProgram& program,
   return values;
 }
 
-// The most that a dimension may be.
-std::int64_t most_of(const graph::Graph& program, const graph::Dim& dim) {
-  Bindings most;
+// A dimension where each symbol is the given end of its range.
+std::int64_t end_of(const graph::Graph& program, const Dim& dim, std::int64_t graph::Range::*end) {
+  Bindings bindings;
   for (const auto& [factors, coefficient] : dim.terms()) {
     for (const graph::Factor& factor : factors) {
-      most[factor.symbol()] = graph::range_of(program.profile, factor.symbol()).max;
+      bindings[factor.symbol()] = graph::range_of(program.profile, factor.symbol()).*end;
     }
   }
-  return dim.evaluate(most);
+  return dim.evaluate(bindings);
+}
+std::int64_t least_of(const graph::Graph& program, const Dim& dim) {
+  return end_of(program, dim, &graph::Range::min);
+}
+std::int64_t most_of(const graph::Graph& program, const Dim& dim) {
+  return end_of(program, dim, &graph::Range::max);
 }
 
 template <typename T>
@@ -96,13 +103,29 @@ Predictor::Predictor(const Model& model, int threads, const DetectorOptions& opt
               ErrorCode::kUnsupported, "the values of the model's images decide sizes of the run");
   set_target(options);
   set_anchors(options.anchors);
-  images_per_run_ = static_cast<std::size_t>(interface_.info.batch);
-  if (images_per_run_ == 0) {
-    const graph::Shape& shape = program().value(program().inputs.front()).shape;
-    const bool on_gpu = module_->options.target.kind == backend::DeviceKind::kCuda;
-    images_per_run_ = std::min(on_gpu ? kImagesPerGpuRun : kImagesPerRun,
-                               static_cast<std::size_t>(most_of(program(), shape[0])));
+  set_batches();
+}
+
+void Predictor::set_batches() {
+  const Dim& batch = program().value(program().inputs.front()).shape[0];
+  const auto is_possible = [&](std::int64_t images) {
+    Bindings bindings;
+    if (!bind_size(batch, images, bindings)) return false;
+    return std::all_of(bindings.begin(), bindings.end(), [&](const auto& binding) {
+      return graph::contains(graph::range_of(program().profile, binding.first), binding.second);
+    });
+  };
+  const bool on_gpu = module_->options.target.kind == backend::DeviceKind::kCuda;
+  const std::int64_t most = on_gpu ? kImagesPerGpuRun : kImagesPerRun;
+  for (std::int64_t images = 1; images <= most; ++images) {
+    if (is_possible(images)) batches_.push_back(static_cast<std::size_t>(images));
   }
+  if (batches_.empty()) batches_.push_back(static_cast<std::size_t>(least_of(program(), batch)));
+}
+
+std::size_t Predictor::places_for(std::size_t images) const {
+  const auto more = std::upper_bound(batches_.begin(), batches_.end(), images);
+  return more == batches_.begin() ? *more : *std::prev(more);
 }
 
 void Predictor::set_target(const DetectorOptions& options) {
@@ -243,10 +266,11 @@ void Predictor::detect(const ImageView* images, std::size_t count, const DetectO
   });
   for (std::size_t begin = 0; begin < count;) {
     std::size_t end = begin + 1;
-    while (end < count && end - begin < images_per_run_ &&
+    while (end < count && end - begin < batches_.back() &&
            size_of_input(order_[end]) == size_of_input(order_[begin])) {
       ++end;
     }
+    end = std::min(end, begin + places_for(end - begin));
     const std::span batch(order_.data() + begin, end - begin);
     run_batch(images, batch);
     const Stopwatch watch;
@@ -259,8 +283,7 @@ void Predictor::detect(const ImageView* images, std::size_t count, const DetectO
 void Predictor::run_batch(const ImageView* images, std::span<const std::size_t> batch) {
   const Stopwatch watch;
   const Letterbox& first = letterboxes_[batch.front()];
-  const auto fixed = static_cast<std::size_t>(interface_.info.batch);
-  const std::size_t places = fixed > 0 ? fixed : batch.size();
+  const std::size_t places = places_for(batch.size());
   const Binding& binding = bind(first, places);
   inputs_->reserve(places, static_cast<std::size_t>(first.input_width) *
                                static_cast<std::size_t>(first.input_height));

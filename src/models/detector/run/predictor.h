@@ -74,6 +74,10 @@ class Predictor {
   bool has_own_rules() const { return has_own_suppression(interface_.info); }
   void set_target(const DetectorOptions& options);
   void set_anchors(const std::vector<float>& anchors);
+  void set_batches();
+  // Of a run for so many images at most: as many as there may be, or more where these are too few,
+  // and places without an image are left.
+  std::size_t places_for(std::size_t images) const;
   void set_network(std::shared_ptr<const engine::CompiledModule> module);
   // Makes the sessions for the rules.
   void apply(const Rules& rules);
@@ -101,8 +105,8 @@ class Predictor {
   Interface interface_;
   int threads_;
   LetterboxTarget target_;
-  std::size_t images_per_run_ = 1;  // at most
-  std::optional<Rules> rules_;      // of the sessions
+  std::vector<std::size_t> batches_;  // how many images a run may have, the fewest first
+  std::optional<Rules> rules_;        // of the sessions
   std::unique_ptr<engine::Session> network_;
   std::unique_ptr<engine::Session> detections_;  // null where the network has its own rules
   std::unique_ptr<NetworkImages> inputs_;        // of network_

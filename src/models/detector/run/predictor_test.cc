@@ -27,7 +27,8 @@ using test::MockDevice;
 using Devices = std::vector<std::shared_ptr<const backend::Device>>;
 
 // No devices: on the host.
-Model model_of(const std::string& path, const Devices& devices = {}) {
+Model model_of(const std::string& path, const Devices& devices = {},
+               const graph::Profile& profile = {}) {
   const ModelSource source(path);
   const Family& family = recognise(source);
   const auto description = family.describe(source, {});
@@ -37,7 +38,9 @@ Model model_of(const std::string& path, const Devices& devices = {}) {
   engine::LoadedEngine compiled;
   compiled.model = description->record();
   compiled.model.precision = "fp32";
-  compiled.module = engine::compile(description->programs(), options);
+  graph::Module module = description->programs();
+  for (const auto& [symbol, range] : profile) module.programs.front().profile[symbol] = range;
+  compiled.module = engine::compile(std::move(module), options);
   return make_model(family, std::move(compiled), path);
 }
 
@@ -101,6 +104,30 @@ TEST_F(DetectorPredictor, FindsOnADeviceWhatItFindsOnTheHost) {
     // poisoned between the steps, nothing is recorded.
     const bool replays = run > 0 && !engine::SessionOptions().poison;
     EXPECT_EQ(device->counts().replays - replayed, replays ? 6 : 0) << run;
+  }
+}
+
+// A run has as many images as there may be: what is left over goes through alone, or beside places
+// that no image is in.
+TEST_F(DetectorPredictor, BatchesAreInTheModelsRanges) {
+  std::vector<ImageView> images = views();
+  for (int i = 0; i < 4; ++i) images.push_back(wide_.view());
+  Predictor any(model_of(white()), 2, small_images());
+  DetectionArrays expected;
+  any.detect(images.data(), images.size(), {}, expected);
+  EXPECT_EQ(expected.num_detections.front(), 16);
+  const graph::Range few = graph::joined({{1, 1, 2}, {32, 32, 32}});
+  const graph::Range some = graph::joined({{6, 6, 6}, {4, 4, 4}});
+  const graph::Range many{40, 40, 64};
+  for (const graph::Range& range : {few, some, many}) {
+    Predictor predictor(model_of(white(), {}, {{"batch", range}}), 2, small_images());
+    for (int run = 0; run < 2; ++run) {
+      DetectionArrays seen;
+      predictor.detect(images.data(), images.size(), {}, seen);
+      EXPECT_EQ(seen.num_detections, expected.num_detections) << to_string(range);
+      EXPECT_EQ(seen.boxes, expected.boxes) << to_string(range);
+      EXPECT_EQ(seen.scores, expected.scores) << to_string(range);
+    }
   }
 }
 
