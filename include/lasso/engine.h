@@ -117,7 +117,7 @@ struct LayerInfo {
   // Of its operands, weights included; empty where an optional one is absent.
   std::vector<std::string> input_shapes;
   int window = 0;         // of window_attention: side of its windows, tokens; 0: the whole grid
-  std::string precision;  // of its factors: "fp32", "fp16", "bf16" or "int8"
+  std::string precision;  // of its factors, or of what it moves: "fp32", "fp16", "bf16", "int8"
   std::string kernel;     // the kernel that runs, with its vendor implementation where there is one
   std::string isa;        // "avx512", "avx2", "reference"
   // Better kernels that were not taken, "name: reason" each.

@@ -18,7 +18,8 @@ std::string describe_argument(const graph::Value& value) {
                      graph::to_string(value.shape));
 }
 
-// What a layer's factors are in; of a conversion, what it makes them into.
+// What a layer's factors are in; of a conversion, what it makes them into; and of what only moves
+// numbers, these.
 struct FactorsOf {
   DType input;
   DType result;
@@ -31,10 +32,18 @@ struct FactorsOf {
   const char* operator()(const graph::Attention&) const { return name(input); }
   const char* operator()(const graph::Cast&) const { return name(result); }
   const char* operator()(const graph::Quantize&) const { return "int8"; }
+  const char* operator()(const graph::QuantizeTensor&) const { return "int8"; }
+  const char* operator()(const graph::Pool2d&) const { return moved(); }
+  const char* operator()(const graph::Resize&) const { return moved(); }
+  const char* operator()(const graph::Concat&) const { return moved(); }
+  const char* operator()(const graph::Slice&) const { return moved(); }
+  const char* operator()(const graph::Reshape&) const { return moved(); }
+  const char* operator()(const graph::Transpose&) const { return moved(); }
   template <typename Other>
   const char* operator()(const Other&) const {
     return "fp32";
   }
+  const char* moved() const { return result == DType::kU8 ? "int8" : name(result); }
   static const char* name(DType dtype) {
     switch (dtype) {
       case DType::kI8:

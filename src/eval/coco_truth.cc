@@ -112,7 +112,7 @@ CocoTruth read_coco_truth(const std::string& path) {
   try {
     return read(path, Json::parse(text));
   } catch (const Json::exception& error) {
-    refuse(path, error.what());
+    refuse(path, fmt::format("is no truth in COCO's format: {}", error.what()));
   }
 }
 

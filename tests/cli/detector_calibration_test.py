@@ -56,6 +56,8 @@ class DetectorCalibrationTest(harness.CliTest):
             if layer["op"] in ("conv2d", "linear"):
                 work[layer["precision"]] = work.get(layer["precision"], 0) + layer["gflop"]
         self.assertGreater(work["int8"], 0.9 * sum(work.values()))
+        moves = [layer["precision"] for layer in layers if layer["op"] in ("pool2d", "resize")]
+        self.assertEqual(moves, ["int8"] * 8)
         self.assertIn("mAP@0.5", self.expect(DONE, "inspect", "a.lasso").out)
         # The engine's file finds what fp32 does in a picture that had no part.
         (found,) = self.expect(DONE, "detect", SOURCE / "models/eval/scene_040.jpg", "--model",

@@ -244,7 +244,8 @@ Examples:
 }  // namespace
 
 void add_build(CLI::App* parent, Action* action) {
-  CLI::App* app = parent->add_subcommand("build", "A checkpoint into an engine file.");
+  CLI::App* app =
+      parent->add_subcommand("build", "A checkpoint or an ONNX model into an engine file.");
   const auto arguments = std::make_shared<BuildArguments>();
   BuildArguments& a = *arguments;
   const std::string group = "Engine file";
