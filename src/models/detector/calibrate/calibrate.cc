@@ -142,8 +142,9 @@ class Calibration {
 
   std::vector<Detection> detect(Predictor& predictor, const CalibrationPicture& picture) const {
     DetectionArrays arrays;
-    const ImageView view = picture.image.view();
-    predictor.detect(&view, 1, measuring_, arrays);
+    // In every place of a batch: what layers see in places without an image is no picture's.
+    const std::vector<ImageView> views(predictor.least_batch(), picture.image.view());
+    predictor.detect(views.data(), views.size(), measuring_, arrays);
     return arrays.of(0);
   }
 

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <cstddef>
+#include <cstdint>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -18,16 +20,18 @@
 namespace lasso::detector {
 namespace {
 
-// The detector that ships, on images of 160 x 160 pixels.
+// The detector that ships.
+DetectorSource tiny_with(const std::map<std::string, std::int64_t>& sizes) {
+  const ModelSource source(test::source_dir() + "/models/lasso-tiny-detector.pt");
+  DescribeOptions options;
+  options.fixed_sizes = sizes;
+  const auto description = yolov7::family().describe(source, options);
+  return {&yolov7::family(), description->record(), description->programs(), "tiny.pt"};
+}
+
+// On images of 160 x 160 pixels.
 const DetectorSource& tiny() {
-  static const DetectorSource instance = [] {
-    const ModelSource source(test::source_dir() + "/models/lasso-tiny-detector.pt");
-    DescribeOptions options;
-    options.fixed_sizes = {{"height", 160}, {"width", 160}};
-    const auto description = yolov7::family().describe(source, options);
-    return DetectorSource{&yolov7::family(), description->record(), description->programs(),
-                          "tiny.pt"};
-  }();
+  static const DetectorSource instance = tiny_with({{"height", 160}, {"width", 160}});
   return instance;
 }
 
@@ -42,10 +46,11 @@ CalibrationOptions pictures(int count) {
   return options;
 }
 
-CalibratedDetector calibrated(Precision precision, const CalibrationOptions& options) {
+CalibratedDetector calibrated(Precision precision, const CalibrationOptions& options,
+                              const DetectorSource& source = tiny()) {
   engine::CompileOptions compile;
   compile.target = backend::test_target(1);
-  return calibrate_detector(tiny(), compile, precision, options);
+  return calibrate_detector(source, compile, precision, options);
 }
 
 TEST(CalibrateDetector, ReducedPicturesAreTheSameToTheNetwork) {
@@ -119,6 +124,21 @@ TEST(CalibrateDetector, Int8KnowsWhatItsLayersRead) {
   EXPECT_GT(report.accuracy.mean, 0.8);
   EXPECT_LT(report.accuracy.mean, 1);
   EXPECT_TRUE(report.accepted);
+}
+
+// The places of a batch that no picture needs would make the ranges narrower, by an eighth here.
+TEST(CalibrateDetector, ABatchSeesNothingButPictures) {
+  const auto width_of = [](const DetectorSource& source) {
+    double width = 0;
+    for (const CalibratedLayer& layer :
+         calibrated(Precision::kInt8, pictures(4), source).report.layers) {
+      width += layer.input_high - layer.input_low;
+    }
+    return width;
+  };
+  const double one = width_of(tiny());
+  EXPECT_NEAR(width_of(tiny_with({{"height", 160}, {"width", 160}, {"batch", 4}})), one,
+              0.05 * one);
 }
 
 TEST(CalibrateDetector, AutoReachesWhatIsAskedForWhereItChooses) {

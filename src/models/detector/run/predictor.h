@@ -40,6 +40,8 @@ class Predictor {
   const graph::Graph& program() const { return module_->programs.front().graph; }
   // What images are letterboxed to.
   const LetterboxTarget& target() const { return target_; }
+  // How many images a run has at least; places for others are empty.
+  std::size_t least_batch() const { return batches_.front(); }
   const DetectTimings& timings() const { return timings_; }
 
  private:
