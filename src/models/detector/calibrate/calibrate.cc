@@ -106,7 +106,9 @@ class Calibration {
 
   // The fp32 engine: the boxes of all pictures, and what its layers see in those that choose.
   void run_reference() {
-    Predictor predictor(compile({}), compile_.target.threads, {});
+    Model fp32 = compile({});
+    fp32.record.precision = "fp32";  // in messages
+    Predictor predictor(fp32, compile_.target.threads, {});
     measuring_ = measuring_options(predictor.info());
     threshold_ = object_threshold(predictor.info());
     const LetterboxTarget& target = predictor.target();

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -171,6 +172,19 @@ TEST(CalibrateDetector, RefusesWhatIsNotReached) {
                "min_map is 1.5");
   EXPECT_ERROR(calibrated(Precision::kInt8, pictures(3)), ErrorCode::kInvalidArgument,
                "count is 3: expected 4");
+}
+
+// It is the fp32 engine that says so.
+TEST(CalibrateDetector, RefusesAModelThatIsNotFinite) {
+  DetectorSource source = tiny();
+  source.record.precision = "int8";
+  for (graph::Value& value : source.module.programs.front().values) {
+    if (value.name != "1.conv.weight") continue;
+    const auto count = static_cast<std::size_t>(element_count(value.constant->dims));
+    value.constant = make_tensor(value.constant->dims, std::vector<float>(count, std::nanf("")));
+  }
+  EXPECT_ERROR(calibrated(Precision::kInt8, pictures(4), source), ErrorCode::kUnsupported,
+               "are not finite: in fp32, the model leaves the range of its numbers");
 }
 
 TEST(CalibrateDetector, ItsMemoryGrowsWithTheImages) {
