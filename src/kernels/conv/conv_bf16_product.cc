@@ -2,6 +2,7 @@
 // of A. What a window covers is copied, a few pixels at a time.
 #include <algorithm>
 #include <cstring>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -46,7 +47,9 @@ bf16::Product product_of(const Conv2dProblem& p, const std::byte* packed) {
 template <CpuFeature kFeature>
 Offer offer_conv(const Conv2dProblem& p, const TargetInfo& target) {
   if (p.weights != DType::kBF16) return Offer::no("weights other than bfloat16");
-  if (!p.joined.empty()) return Offer::no("several images");
+  if (kFeature == CpuFeature::kAvx512Bf16 && !p.joined.empty()) {
+    return Offer::no("several images, which the row of windows reads");
+  }
   if (p.groups != 1) return Offer::no("groups of channels");
   if (p.dilation != 1) return Offer::no("a dilated window");
   const bf16::Product product = product_of(p, nullptr);
@@ -55,10 +58,29 @@ Offer offer_conv(const Conv2dProblem& p, const TargetInfo& target) {
   return offer;
 }
 
+// `count` pixels from the one at `pixel` on, of all images, joined.
+void copy_pixels(const bf16::Arithmetic& arithmetic, const Conv2dProblem& p,
+                 std::span<const void* const> inputs, std::int64_t pixel, std::int64_t count,
+                 std::uint16_t* out) {
+  if (p.joined.empty()) {
+    copy_rounded(arithmetic, inputs[0], p.input, pixel * p.channels, count * p.channels, out);
+    return;
+  }
+  for (const std::int64_t end = pixel + count; pixel < end; ++pixel) {
+    for (std::size_t i = 0; i < p.joined.size(); ++i) {
+      const std::int64_t channels = p.joined[i];
+      copy_rounded(arithmetic, inputs[i == 0 ? 0 : graph::Conv2d::kFirstJoined + i - 1], p.input,
+                   pixel * channels, channels, out);
+      out += channels;
+    }
+  }
+}
+
 // The window of output pixel (b, top, left): the part of each of its rows that lies in the image,
 // between zeros.
-void copy_window(const bf16::Arithmetic& arithmetic, const Conv2dProblem& p, const void* x,
-                 std::int64_t b, std::int64_t top, std::int64_t left, std::uint16_t* out) {
+void copy_window(const bf16::Arithmetic& arithmetic, const Conv2dProblem& p,
+                 std::span<const void* const> inputs, std::int64_t b, std::int64_t top,
+                 std::int64_t left, std::uint16_t* out) {
   const std::int64_t size = p.kernel_w * p.channels;
   const std::int64_t skipped = std::clamp<std::int64_t>(-left, 0, p.kernel_w);
   const std::int64_t end = std::clamp<std::int64_t>(p.width - left, skipped, p.kernel_w);
@@ -67,9 +89,8 @@ void copy_window(const bf16::Arithmetic& arithmetic, const Conv2dProblem& p, con
     const bool inside = row >= 0 && row < p.height && skipped < end;
     if (!inside || skipped > 0 || end < p.kernel_w) std::fill_n(out, size, std::uint16_t{0});
     if (!inside) continue;
-    copy_rounded(arithmetic, x, p.input,
-                 ((b * p.height + row) * p.width + left + skipped) * p.channels,
-                 (end - skipped) * p.channels, out + skipped * p.channels);
+    copy_pixels(arithmetic, p, inputs, (b * p.height + row) * p.width + left + skipped,
+                end - skipped, out + skipped * p.channels);
   }
 }
 
@@ -85,8 +106,8 @@ void run_conv(const KernelState& state, const KernelArgs& args) {
                           std::uint16_t* rows) -> const std::uint16_t* {
     for (int r = 0; r < count; ++r) {
       const std::int64_t pixel = first + r;
-      copy_window(arithmetic, p, args.inputs[0], pixel / (out_h * out_w),
-                  p.top(pixel / out_w % out_h), p.left(pixel % out_w), rows + r * product.k);
+      copy_window(arithmetic, p, args.inputs, pixel / (out_h * out_w), p.top(pixel / out_w % out_h),
+                  p.left(pixel % out_w), rows + r * product.k);
     }
     return rows;
   };

@@ -219,6 +219,7 @@ TEST(Conv2dHalf, SeveralImagesAreReadAsOne) {
     check_conv(p, ran);
   }
   EXPECT_EQ(ran["windows.avx512_bf16"] > 0, test::test_features().has(CpuFeature::kAvx512Bf16));
+  EXPECT_GT(ran["widened.avx2"], 0);  // engines run on CPUs without bfloat16, too
 }
 
 void check_transpose(ConvTranspose2dProblem p, test::Ran& ran) {
