@@ -33,6 +33,7 @@ class DetectorCalibrationTest(harness.CliTest):
     def test_int8_keeps_boxes(self):
         (report,) = self.build(DONE, "--precision", "int8", "--calibrate", self.scenes(),
                                "--no-timing", "--json").objects()
+        self.assertEqual(report["needed_isa"], "avx2")
         calibration = report["calibration"]
         accuracy = calibration["accuracy"]
         self.assertTrue(calibration["accepted"])
