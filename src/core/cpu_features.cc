@@ -1,6 +1,8 @@
 #include "core/cpu_features.h"
 
 #include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <array>
 #include <fstream>
@@ -41,6 +43,33 @@ bool has_avx512() {
 bool has_avx512_vnni() { return has_avx512() && __builtin_cpu_supports("avx512vnni"); }
 bool has_avx512_bf16() { return has_avx512() && __builtin_cpu_supports("avx512bf16"); }
 
+// CPUID leaf 7, EDX: 22 bfloat16, 24 tiles, 25 bytes.
+bool cpu_has_amx(unsigned product_bit) {
+  unsigned eax = 0;
+  unsigned ebx = 0;
+  unsigned ecx = 0;
+  unsigned edx = 0;
+  const unsigned needed = (1U << 24U) | (1U << product_bit);
+  return __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) != 0 && (edx & needed) == needed;
+}
+bool cpu_has_amx_bf16() { return cpu_has_amx(22); }
+bool cpu_has_amx_int8() { return cpu_has_amx(25); }
+
+// Linux 5.16 and later saves tiles only of processes that have asked for it, since they are 8 KiB
+// of each thread's state; older ones refuse.
+bool tiles_are_permitted() {
+  static const bool are_permitted = [] {
+    constexpr long kRequestPermission = 0x1023;  // ARCH_REQ_XCOMP_PERM
+    constexpr long kTileData = 18;               // XFEATURE_XTILEDATA
+    return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+  }();
+  return are_permitted;
+}
+
+bool has_avx512_of_amx() { return has_avx512_vnni() && has_avx512_bf16(); }
+bool has_amx_bf16() { return has_avx512_of_amx() && cpu_has_amx_bf16() && tiles_are_permitted(); }
+bool has_amx_int8() { return has_avx512_of_amx() && cpu_has_amx_int8() && tiles_are_permitted(); }
+
 using enum CpuFeature;
 constexpr std::array kTable{
     Row{kAvx2, "avx2", has_baseline},
@@ -48,6 +77,8 @@ constexpr std::array kTable{
     Row{kAvx512, "avx512", has_avx512},
     Row{kAvx512Vnni, "avx512_vnni", has_avx512_vnni},
     Row{kAvx512Bf16, "avx512_bf16", has_avx512_bf16},
+    Row{kAmxInt8, "amx_int8", has_amx_int8},
+    Row{kAmxBf16, "amx_bf16", has_amx_bf16},
 };
 
 const Row& row_of(CpuFeature feature) { return kTable.at(static_cast<std::size_t>(feature)); }
@@ -141,6 +172,13 @@ CpuFeatures cpu_feature_cap(std::string_view name) {
 CpuFeatures cpu_features() {
   static const CpuFeatures features = detect();
   return features;
+}
+
+std::string_view refusal(CpuFeature feature) {
+  const bool is_there = (feature == kAmxInt8 && cpu_has_amx_int8()) ||
+                        (feature == kAmxBf16 && cpu_has_amx_bf16());
+  if (!is_there || tiles_are_permitted()) return {};
+  return "the operating system refuses AMX's tiles";
 }
 
 CpuFeatures cpu_features(std::string_view cap) {

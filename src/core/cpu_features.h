@@ -17,6 +17,8 @@ enum class CpuFeature : std::uint8_t {
   kAvx512,      // AVX-512 F, BW, DQ, VL
   kAvx512Vnni,  // products of bytes on 512 bits
   kAvx512Bf16,  // products of bfloat16 numbers on 512 bits
+  kAmxInt8,     // products of tiles of bytes
+  kAmxBf16,     // products of tiles of bfloat16 numbers
 };
 
 // A set of features. It is closed: with a feature it has those that every CPU with it has.
@@ -54,6 +56,10 @@ class CpuFeatures {
       case CpuFeature::kAvx512Vnni:
       case CpuFeature::kAvx512Bf16:
         return kAvx2 | bit(CpuFeature::kAvx512);
+      case CpuFeature::kAmxInt8:
+      case CpuFeature::kAmxBf16:
+        return kAvx2 | bit(CpuFeature::kAvx512) | bit(CpuFeature::kAvx512Vnni) |
+               bit(CpuFeature::kAvx512Bf16);
     }
     return 0;
   }
@@ -85,8 +91,12 @@ std::vector<std::string_view> cpu_feature_names();
 CpuFeatures cpu_feature_cap(std::string_view name);
 
 // What this CPU and its operating system support. Throws kUnsupported where the baseline is not
-// there.
+// there. The first call asks Linux for the right to use AMX's tiles, which holds for all threads
+// of the process.
 CpuFeatures cpu_features();
+// Why this process may not use a feature that the CPU has; empty where it may, or where the CPU
+// has none.
+std::string_view refusal(CpuFeature feature);
 // Of these, what the cap of this name leaves; all for an empty name.
 CpuFeatures cpu_features(std::string_view cap);
 

@@ -8,6 +8,7 @@
 #include <mutex>
 #include <vector>
 
+#include "core/amx_tiles.h"
 #include "core/check.h"
 #include "core/stopwatch.h"
 #include "core/threads.h"
@@ -22,6 +23,9 @@ constexpr int kSteps = 100'000;
 // registers for them, AVX-512 32.
 constexpr int kSumsAvx2 = 12;
 constexpr int kSumsAvx512 = 20;
+// A product of tiles keeps the unit busy for 16 cycles, and its sums are ready after 52.
+constexpr int kSumsAmx = 4;
+constexpr int kStepsAmx = kSteps / 8;
 
 // Instructions as text: compilers add moves between intrinsics, or find the sums without the loop.
 
@@ -61,6 +65,28 @@ __attribute__((target("avx512f"))) void int8_avx512() {
   }
 }
 
+void int8_amx() {
+  AmxTiles::configure();
+  for (int step = 0; step < kStepsAmx; ++step) {
+    AmxTiles::dot_u8s8<0, 4, 6>();
+    AmxTiles::dot_u8s8<1, 4, 7>();
+    AmxTiles::dot_u8s8<2, 5, 6>();
+    AmxTiles::dot_u8s8<3, 5, 7>();
+  }
+  AmxTiles::release();
+}
+
+void bf16_amx() {
+  AmxTiles::configure();
+  for (int step = 0; step < kStepsAmx; ++step) {
+    AmxTiles::dot_bf16<0, 4, 6>();
+    AmxTiles::dot_bf16<1, 4, 7>();
+    AmxTiles::dot_bf16<2, 5, 6>();
+    AmxTiles::dot_bf16<3, 5, 7>();
+  }
+  AmxTiles::release();
+}
+
 void run(MultiplyAdd multiply_add) {
   switch (multiply_add) {
     case MultiplyAdd::kFp32Avx2:
@@ -71,6 +97,23 @@ void run(MultiplyAdd multiply_add) {
       return bf16_avx512();
     case MultiplyAdd::kInt8Avx512:
       return int8_avx512();
+    case MultiplyAdd::kInt8Amx:
+      return int8_amx();
+    case MultiplyAdd::kBf16Amx:
+      return bf16_amx();
+  }
+}
+
+// Of one call of run().
+double instructions(MultiplyAdd multiply_add) {
+  switch (multiply_add) {
+    case MultiplyAdd::kFp32Avx2:
+      return 1.0 * kSumsAvx2 * kSteps;
+    case MultiplyAdd::kInt8Amx:
+    case MultiplyAdd::kBf16Amx:
+      return 1.0 * kSumsAmx * kStepsAmx;
+    default:
+      return 1.0 * kSumsAvx512 * kSteps;
   }
 }
 
@@ -92,6 +135,10 @@ MultiplyAddInfo info(MultiplyAdd multiply_add) {
       return {"bf16", "vdpbf16ps", CpuFeature::kAvx512Bf16, 32};
     case MultiplyAdd::kInt8Avx512:
       return {"int8", "vpdpbusd", CpuFeature::kAvx512Vnni, 64};
+    case MultiplyAdd::kInt8Amx:
+      return {"int8", "tdpbusd", CpuFeature::kAmxInt8, 16384};
+    case MultiplyAdd::kBf16Amx:
+      return {"bf16", "tdpbf16ps", CpuFeature::kAmxBf16, 8192};
   }
   return {};
 }
@@ -102,8 +149,7 @@ MultiplyAdd fp32_multiply_add(CpuFeatures features) {
 
 double multiply_add_rate(MultiplyAdd multiply_add, int threads) {
   const ThreadLimit limit(threads);
-  const int sums = multiply_add == MultiplyAdd::kFp32Avx2 ? kSumsAvx2 : kSumsAvx512;
-  const double operations = 2.0 * info(multiply_add).products * sums * kSteps;
+  const double operations = 2.0 * info(multiply_add).products * instructions(multiply_add);
   std::vector<double> rates(static_cast<std::size_t>(threads));
   parallel([&](int thread, int) {
     const double start = thread_seconds();

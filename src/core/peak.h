@@ -18,10 +18,13 @@ enum class MultiplyAdd : std::uint8_t {
   kFp32Avx512,  // 16
   kBf16Avx512,  // 32, sums in fp32
   kInt8Avx512,  // 64, unsigned times signed, sums in int32
+  kInt8Amx,     // 16384, likewise
+  kBf16Amx,     // 8192, sums in fp32
 };
 
 inline constexpr std::array kMultiplyAdds{MultiplyAdd::kFp32Avx2, MultiplyAdd::kFp32Avx512,
-                                          MultiplyAdd::kBf16Avx512, MultiplyAdd::kInt8Avx512};
+                                          MultiplyAdd::kBf16Avx512, MultiplyAdd::kInt8Avx512,
+                                          MultiplyAdd::kInt8Amx,    MultiplyAdd::kBf16Amx};
 
 struct MultiplyAddInfo {
   std::string_view precision;    // of the factors: "fp32", "bf16", "int8"
@@ -60,7 +63,7 @@ class RateClasses {
   static constexpr std::size_t index(MultiplyAdd multiply_add) {
     return static_cast<std::size_t>(multiply_add);
   }
-  std::array<std::int8_t, kMultiplyAdds.size()> exponents_{0, 1, 2, 3};
+  std::array<std::int8_t, kMultiplyAdds.size()> exponents_{0, 1, 2, 3, 6, 5};
 };
 
 // Measures them for the instructions among the features, interleaved, on the calling thread; about

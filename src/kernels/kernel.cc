@@ -7,7 +7,12 @@ std::string missing(const Needs& needs, const TargetInfo& target) {
     return "runs on " + std::string(to_string(needs.device));
   }
   if (target.sm < needs.sm) return "needs " + isa_name(needs);
-  return target.features.contains(needs.features) ? "" : "needs " + to_string(needs.features);
+  if (target.features.contains(needs.features)) return "";
+  for (const CpuFeature feature : {CpuFeature::kAmxInt8, CpuFeature::kAmxBf16}) {
+    const std::string_view reason = refusal(feature);
+    if (needs.features.has(feature) && !reason.empty()) return std::string(reason);
+  }
+  return "needs " + to_string(needs.features);
 }
 
 std::string isa_name(const Needs& needs) {

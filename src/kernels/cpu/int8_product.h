@@ -7,8 +7,7 @@
 #include <cstdint>
 
 #include "backend/target_info.h"
-#include "core/dtype.h"
-#include "graph/op.h"
+#include "kernels/cpu/product_results.h"
 
 namespace lasso::kernels {
 
@@ -37,9 +36,7 @@ struct Int8Layout {
 inline constexpr std::int64_t kInt8WholeRow = 0;
 
 // A few rows of y in one strip of columns.
-struct Int8Tile {
-  int rows = 0;
-  int columns = 0;  // of the strip that exist
+struct Int8Tile : ProductResults {
   // Rows of x as the instruction set reads them. They come in pieces, each of so many whole groups,
   // which begin at these distances from where a row does; distances are elements.
   const void* x = nullptr;
@@ -47,25 +44,10 @@ struct Int8Tile {
   std::int64_t groups = 0;
   int pieces = 1;
   const std::int64_t* piece_offsets = &kInt8WholeRow;
-  const float* x_scales = nullptr;
   const std::int8_t* weights = nullptr;  // [groups, 64, 4] from the strip's first column on
   // Of the strip's columns, padded to the panel. The correction is -zero sum_k Q[n, k], where x
   // stands for x - zero.
   const std::int32_t* correction = nullptr;
-  const float* scales = nullptr;
-  const float* bias = nullptr;
-  const float* output_gain = nullptr;  // null: ones
-  const float* residual = nullptr;     // null: none
-  std::int64_t residual_stride = 0;
-  void* y = nullptr;
-  std::int64_t y_stride = 0;
-  DType output = DType::kF32;  // or bfloat16; or uint8, q = round(y y_inverse) + y_zero
-  float y_inverse = 1;
-  int y_zero = 0;
-  // The result is rounded to bfloat16 or uint8, here or later, which approximate activations do not
-  // change.
-  bool narrow = false;
-  graph::Activation activation = graph::Activation::kNone;
 };
 
 // What an instruction set offers.

@@ -12,10 +12,9 @@
 
 #include <cstring>
 
+#include "kernels/cpu/finish_product.h"
 #include "kernels/cpu/int8_product.h"
-#include "kernels/cpu/narrow.h"
 #include "kernels/cpu/simd.h"
-#include "kernels/cpu/vector_math.h"
 
 namespace lasso::kernels {
 
@@ -65,96 +64,6 @@ void sum_tile(const Int8Tile& t, std::int32_t* sums) {
   for (int r = 0; r < kRows; ++r) D::store(acc[r], sums + r * kStrip<D>);
 }
 
-// The first `lanes` numbers of y as the tile's type, at column c of its result's rows.
-template <typename V, int kCount>
-__attribute__((always_inline)) inline void store_results(const Int8Tile& t,
-                                                         const AffineRounding<V>& rounding,
-                                                         const int (&rows)[kCount], int c,
-                                                         int lanes,
-                                                         const typename V::F (&y)[kCount]) {
-  const auto store_each = [&](auto* results, const auto& store) {
-#pragma GCC unroll 8
-    for (int i = 0; i < kCount; ++i) {
-      store_first<V>(results + rows[i] * t.y_stride + c, lanes,
-                     [&](auto* out) { store(out, y[i]); });
-    }
-  };
-  if (t.output == DType::kF32) {
-    for (int i = 0; i < kCount; ++i) {
-      V::store(static_cast<float*>(t.y) + rows[i] * t.y_stride + c, V::first(lanes), y[i]);
-    }
-  } else if (t.output == DType::kBF16) {
-    store_each(static_cast<std::uint16_t*>(t.y), Narrow<V>::store_bf16);
-  } else {
-    store_each(static_cast<std::uint8_t*>(t.y),
-               [&](std::uint8_t* out, typename V::F x) { rounding.store(out, x); });
-  }
-}
-
-template <typename V, graph::Activation kActivation, bool kNarrow, int kCount>
-void activate_vectors(typename V::F (&y)[kCount]) {
-  using graph::Activation;
-  if constexpr (kNarrow && kActivation == Activation::kSilu) {
-    vector_silu_narrow<V>(y);
-  } else {
-    for (auto& vector : y) {
-      vector = kNarrow && kActivation == Activation::kGelu
-                   ? vector_gelu_narrow<V>(vector)
-                   : vector_activate<V, kActivation>(vector);
-    }
-  }
-}
-
-// y = activation(x_scale s sum + b) + r, times the output's gain.
-template <typename V, graph::Activation kActivation, bool kNarrow>
-void finish_tile(const Int8Tile& t, const std::int32_t* sums, int strip) {
-  // Rows whose steps stand beside each other; the last one stands for those beyond.
-  constexpr int kTogether = V::kRegisters == 32 ? 6 : 3;
-  const AffineRounding<V> rounding(t.y_inverse, t.y_zero);
-  for (int c = 0; c < t.columns; c += V::kWidth) {
-    const int lanes = t.columns - c < V::kWidth ? t.columns - c : V::kWidth;
-    const auto mask = V::first(lanes);
-    const auto scales = V::load(t.scales + c);
-    const auto bias = V::load(t.bias + c);
-    const auto gain = t.output_gain != nullptr ? V::load(t.output_gain + c) : V::set1(1.0F);
-    for (int first = 0; first < t.rows; first += kTogether) {
-      int rows[kTogether];
-      typename V::F y[kTogether];
-#pragma GCC unroll 8
-      for (int i = 0; i < kTogether; ++i) {
-        rows[i] = first + i < t.rows ? first + i : t.rows - 1;
-        const auto scale = V::mul(V::set1(t.x_scales[rows[i]]), scales);
-        y[i] = V::fma(Narrow<V>::load_i32(sums + rows[i] * strip + c), scale, bias);
-      }
-      activate_vectors<V, kActivation, kNarrow>(y);
-      for (int i = 0; t.residual != nullptr && i < kTogether; ++i) {
-        y[i] = V::add(y[i], V::load(t.residual + rows[i] * t.residual_stride + c, mask));
-      }
-      for (int i = 0; t.output_gain != nullptr && i < kTogether; ++i) y[i] = V::mul(y[i], gain);
-      store_results<V>(t, rounding, rows, c, lanes, y);
-    }
-  }
-}
-
-template <typename V, bool kNarrow>
-void finish_tile(const Int8Tile& t, const std::int32_t* sums, int strip) {
-  using graph::Activation;
-  switch (t.activation) {
-    case Activation::kNone:
-      return finish_tile<V, Activation::kNone, kNarrow>(t, sums, strip);
-    case Activation::kGelu:
-      return finish_tile<V, Activation::kGelu, kNarrow>(t, sums, strip);
-    case Activation::kRelu:
-      return finish_tile<V, Activation::kRelu, kNarrow>(t, sums, strip);
-    case Activation::kSigmoid:
-      return finish_tile<V, Activation::kSigmoid, kNarrow>(t, sums, strip);
-    case Activation::kSilu:
-      return finish_tile<V, Activation::kSilu, kNarrow>(t, sums, strip);
-    case Activation::kLeakyRelu:
-      return finish_tile<V, Activation::kLeakyRelu, kNarrow>(t, sums, strip);
-  }
-}
-
 // Asks for the lines of y and r before the sums are taken. Inlined by force: GCC 12 takes a
 // function that only prefetches for one without effect, and drops the call.
 __attribute__((always_inline)) inline void prefetch_results(const Int8Tile& t) {
@@ -176,11 +85,7 @@ void run_tile(const Int8Tile& t) {
     alignas(64) std::int32_t sums[kRows * kStrip<D>];
     prefetch_results(t);
     sum_tile<D, kRows>(t, sums);
-    if (t.narrow) {
-      finish_tile<typename D::V, true>(t, sums, kStrip<D>);
-    } else {
-      finish_tile<typename D::V, false>(t, sums, kStrip<D>);
-    }
+    finish_product<typename D::V>(t, sums, kStrip<D>, {0, t.rows, 0, t.columns});
   } else if constexpr (kRows > 1) {
     run_tile<D, kRows - 1>(t);
   }

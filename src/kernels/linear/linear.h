@@ -67,10 +67,12 @@ inline double operations(const LinearProblem& p) {
 extern const Kernel<LinearProblem> kLinearOneDnn;
 extern const Kernel<LinearProblem> kLinearProductAvx512;
 extern const Kernel<LinearProblem> kLinearProductAvx2;
+extern const Kernel<LinearProblem> kLinearBf16Amx;
 extern const Kernel<LinearProblem> kLinearBf16OneDnn;
 extern const Kernel<LinearProblem> kLinearBf16Product;
 extern const Kernel<LinearProblem> kLinearBf16WidenedAvx512;
 extern const Kernel<LinearProblem> kLinearBf16WidenedAvx2;
+extern const Kernel<LinearProblem> kLinearInt8Amx;
 extern const Kernel<LinearProblem> kLinearInt8Avx512Vnni;
 extern const Kernel<LinearProblem> kLinearInt8AvxVnni;
 extern const Kernel<LinearProblem> kLinearInt8Avx2;

@@ -4,6 +4,7 @@
 #include "kernels/cpu/onednn.h"
 #include "kernels/kernel_test.h"
 #include "kernels/linear/linear.h"
+#include "kernels/linear/linear_test_rows.h"
 
 namespace lasso::kernels {
 namespace {
@@ -68,7 +69,7 @@ LinearCase::LinearCase(const LinearProblem& p) {
 void check_linear(const LinearProblem& p, test::Ran& ran,
                   const LinearProblem* packed_for = nullptr) {
   const LinearCase c(p);
-  test::check_case(linear_kernels(), c.test, ran, packed_for);
+  test::check_case(linear_test_rows(), c.test, ran, packed_for);
 }
 
 LinearProblem problem(std::int64_t m, std::int64_t n, std::int64_t k,
@@ -108,6 +109,7 @@ TEST(LinearHalf, EveryKernelAgreesWithDoublePrecision) {
     }
   }
   EXPECT_GT(ran["widened.avx2"], 0);
+  EXPECT_GT(ran["emulated_tiles.avx2"], 0);
   EXPECT_GT(ran["reference.reference"], 0);
 }
 
@@ -141,13 +143,14 @@ void check_model_sizes(DType weights, test::Ran& ran) {
 TEST(LinearHalf, ModelSizesInFloat16) {
   test::Ran ran;
   check_model_sizes(DType::kF16, ran);
-  test::expect_all_ran(linear_kernels(), problem(70, 128, 256, DType::kF16), ran);
+  test::expect_all_ran(linear_test_rows(), problem(70, 128, 256, DType::kF16), ran);
 }
 
 TEST(LinearHalf, ModelSizesInBfloat16) {
   test::Ran ran;
   check_model_sizes(DType::kBF16, ran);
   EXPECT_GT(ran["widened.avx2"], 0);
+  EXPECT_GT(ran["emulated_tiles.avx2"], 0);
   if (test::test_features().has(CpuFeature::kAvx512)) {
     EXPECT_GT(ran["widened.avx512"], 0);
   }
@@ -197,7 +200,7 @@ TEST(LinearHalf, OnePackedWeightServesEveryNumberOfRows) {
     LinearProblem p = packed_for;
     p.m = m;
     check_linear(p, ran, &packed_for);
-    test::expect_same_packing(linear_kernels(), p, packed_for);
+    test::expect_same_packing(linear_test_rows(), p, packed_for);
   }
 }
 
@@ -222,7 +225,7 @@ TEST(LinearHalf, GeluNearAndFarFromZero) {
                               test::half_rounding(output) / 8 * std::abs(y);
       }
       test::Ran ran;
-      test::check_case(linear_kernels(), c.test, ran);
+      test::check_case(linear_test_rows(), c.test, ran);
     }
   }
 }
@@ -237,7 +240,7 @@ TEST(LinearHalf, SumsOfFloat16LeaveItsRange) {
   c.test.expected = {239998.0};
   c.test.tolerance = {0};
   test::Ran ran;
-  test::check_case(linear_kernels(), c.test, ran);
+  test::check_case(linear_test_rows(), c.test, ran);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include "core/threads.h"
 #include "kernels/cpu/int8_product.h"
 #include "kernels/linear/linear.h"
+#include "kernels/linear/linear_int8_layout.h"
 
 namespace lasso::kernels {
 
@@ -14,49 +15,6 @@ constexpr std::int64_t kLine = 16;  // floats of a cache line
 
 constexpr std::int64_t round_up(std::int64_t value, std::int64_t unit) {
   return (value + unit - 1) / unit * unit;
-}
-
-// Packed: the weights, and then the columns' corrections, scales, biases and output gains, all
-// padded with zeros to whole panels.
-struct Layout : Int8Layout {
-  explicit Layout(const LinearProblem& p) : Int8Layout(p.n, p.k) {}
-  std::int64_t bytes() const { return weights() + columns * 4 * 4; }
-};
-
-struct Packed : Layout {
-  Packed(const LinearProblem& p, const std::byte* bytes)
-      : Layout(p),
-        q(reinterpret_cast<const std::int8_t*>(bytes)),
-        correction(reinterpret_cast<const std::int32_t*>(q + weights())),
-        scales(reinterpret_cast<const float*>(correction + columns)),
-        bias(scales + columns),
-        output_gain(bias + columns) {}
-
-  const std::int8_t* q;
-  const std::int32_t* correction;
-  const float* scales;
-  const float* bias;
-  const float* output_gain;
-};
-
-void pack(const LinearProblem& p, const std::vector<TensorView>& constants, std::byte* packed) {
-  const Int8Constants weights = int8_constants(p, constants);
-  const Layout layout(p);
-  std::fill_n(packed, layout.bytes(), std::byte{0});
-  auto* w = reinterpret_cast<std::int8_t*>(packed);
-  auto* correction = reinterpret_cast<std::int32_t*>(w + layout.weights());
-  for (std::int64_t n = 0; n < p.n; ++n) {
-    for (std::int64_t k = 0; k < p.k; ++k) {
-      const std::int8_t q = weights.q[static_cast<std::size_t>(n * p.k + k)];
-      w[layout.offset(n, k)] = q;
-      correction[n] -= 128 * q;
-    }
-  }
-  auto* out = reinterpret_cast<float*>(correction + layout.columns);
-  for (const auto* values : {&weights.scales, &weights.bias, &weights.output_gain}) {
-    std::copy(values->begin(), values->end(), out);
-    out += layout.columns;
-  }
 }
 
 // How the product is cut, and what lies in the workspace: y as float32 where its rows must be
@@ -101,8 +59,8 @@ Offer offer(const LinearProblem& p, const TargetInfo& target) {
   if (p.weights != DType::kI8) return Offer::no("weights other than int8");
   if (p.k == 0 || p.k > kInt8MostInputs) return Offer::no("sums of none, or over 65536");
   Offer offer;
-  offer.packed_bytes = static_cast<std::size_t>(Layout(p).bytes());
-  offer.packed_layout = "int8 W [n/64, k/4, 64, 4], correction, s, b, output gain [n/64, 64]";
+  offer.packed_bytes = static_cast<std::size_t>(Int8LinearLayout(p).bytes());
+  offer.packed_layout = kInt8LinearLayout;
   offer.workspace_bytes = static_cast<std::size_t>(
       Cut(p, int8_isa(kFeature), target.threads).workspace(target.threads));
   offer.cost = operations(p) / int8_rate(kFeature, target);
@@ -184,7 +142,7 @@ struct Run {
   const Int8Isa& isa;
   const Cut& cut;
   const KernelArgs& args;
-  Packed packed;
+  PackedInt8Linear packed;
 };
 
 template <CpuFeature kFeature>
@@ -229,7 +187,7 @@ constexpr Kernel<LinearProblem> packed_kernel() {
       .name = "packed",
       .needs = {.features = kFeature},
       .offer = offer<kFeature>,
-      .pack = pack,
+      .pack = pack_int8_linear,
       .create = create_problem_state<LinearProblem>,
       .run = run<kFeature>,
   };

@@ -2,6 +2,7 @@
 
 #include "kernels/kernel_test.h"
 #include "kernels/linear/linear.h"
+#include "kernels/linear/linear_test_rows.h"
 #include "kernels/quantize/quantize.h"
 
 namespace lasso::kernels {
@@ -97,7 +98,7 @@ void check(LinearProblem p, test::Ran& ran, bool extreme = false) {
       c.tolerance.push_back(tolerance);
     }
   }
-  test::check_case(linear_kernels(), c, ran);
+  test::check_case(linear_test_rows(), c, ran);
 }
 
 TEST(LinearInt8, EveryKernelAgreesWithExactSums) {
@@ -111,6 +112,7 @@ TEST(LinearInt8, EveryKernelAgreesWithExactSums) {
     }
   }
   EXPECT_GT(ran["packed.avx2"], 0);
+  EXPECT_GT(ran["emulated_tiles.avx2"], 0);
   EXPECT_GT(ran["reference.reference"], 0);
   const CpuFeatures features = test::test_features();
   EXPECT_EQ(ran["packed.avx_vnni"] > 0, features.has(CpuFeature::kAvxVnni));
@@ -171,7 +173,7 @@ TEST(LinearInt8, SameBits) {
                             .output = output};
       const Data data(p);
       std::vector<std::byte> first;
-      for (const auto& kernel : linear_kernels()) {
+      for (const auto& kernel : linear_test_rows()) {
         if (kernel.is_reference()) continue;
         for (const int threads : {1, 2, 3}) {
           const ThreadLimit limit(threads);

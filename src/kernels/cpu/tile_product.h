@@ -1,0 +1,94 @@
+// Products on tiles of 16 rows of 64 bytes, as AMX has them: y = x W^T for rows of bfloat16 numbers,
+// or of bytes, by packed weights (product_bf16.h, int8_product.h). Nothing here makes code: files
+// compiled for AVX-512 include it.
+//
+// Two numbers bound it. A product of tiles takes 16 cycles for 16 x 16 sums of 64 bytes each, and
+// the 4 KiB that four of them read, 64 bytes a cycle, are more than the second cache gives. So a
+// piece of a panel, 32 KiB, stays in the first cache while a block of x passes from the second one.
+// What becomes of the sums is done by the vector units meanwhile: results of the panel before are
+// finished beside the products of this one, a few after each step.
+#ifndef LASSO_KERNELS_CPU_TILE_PRODUCT_H_
+#define LASSO_KERNELS_CPU_TILE_PRODUCT_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "core/amx_tiles.h"
+#include "kernels/cpu/product_results.h"
+
+namespace lasso::kernels {
+
+constexpr int kTilePanel = 64;  // columns of a panel of packed weights
+// Bytes from one row of a panel's tiles to the next: those of two numbers, or four bytes, of each
+// column.
+constexpr std::int64_t kTilePanelRow = std::int64_t{kTilePanel} * 4;
+
+// Steps of 64 bytes, by which the sums go, that so many bytes of a row take.
+constexpr std::int64_t tile_steps(std::int64_t bytes) {
+  return (bytes + kTileRowBytes - 1) / kTileRowBytes;
+}
+constexpr std::int64_t row_tiles(std::int64_t rows) { return (rows + kTileRows - 1) / kTileRows; }
+
+// A block of x by one panel.
+struct TileBlock {
+  const std::byte* x = nullptr;  // packed: [row_tiles][steps][16][64 bytes]
+  std::int64_t row_tiles = 0;
+  std::int64_t steps = 0;
+  int columns = 0;                     // of the panel that exist
+  const std::byte* weights = nullptr;  // [panel_rows][64 columns][4 bytes]
+  std::int64_t panel_rows = 0;         // at most 16 steps; what is missing counts as zeros
+  const void* first = nullptr;         // [64]: what the sums begin with, float32 or int32
+  std::byte* sums = nullptr;           // [16 row_tiles][64], likewise
+  // What to ask for meanwhile: the next panel.
+  const std::byte* ahead = nullptr;
+  std::int64_t ahead_bytes = 0;
+};
+
+// Sums that wait to be finished. y, the residual and the numbers of columns are those of the
+// panel's first one.
+struct TileResults : ProductResults {
+  const std::byte* sums = nullptr;  // [rows][64]
+};
+
+// Rows of x that become one tile after the other.
+struct TileRows {
+  const void* x = nullptr;
+  std::int64_t stride = 0;  // bytes
+  std::int64_t rows = 0;
+  std::int64_t count = 0;  // numbers of a row
+  std::int64_t steps = 0;
+  std::byte* packed = nullptr;  // [row_tiles][steps][16][64 bytes], filled up with zeros
+};
+
+// What a unit of tiles offers for one type of numbers. Products are for a thread between configure()
+// and release().
+struct TileIsa {
+  void (*configure)() = nullptr;
+  void (*release)() = nullptr;
+  // Rows of the type itself, and of float32 ones that are rounded to it (null for bytes).
+  void (*pack)(const TileRows& rows) = nullptr;
+  void (*pack_rounded)(const TileRows& rows) = nullptr;
+  // Computes the sums, and finishes the results, which may have no rows, beside them.
+  void (*multiply)(const TileBlock& block, const TileResults& beside) = nullptr;
+  void (*finish)(const TileResults& results) = nullptr;
+  // quant::quantize_row(); null for bfloat16.
+  float (*quantize)(const float* x, std::int64_t count, std::uint8_t* q) = nullptr;
+};
+extern const TileIsa kAmxBf16;
+extern const TileIsa kAmxInt8;
+
+// The tiles of this thread for as long as the object lives.
+class TileScope {
+ public:
+  explicit TileScope(const TileIsa& isa) : isa_(isa) { isa_.configure(); }
+  ~TileScope() { isa_.release(); }
+  TileScope(const TileScope&) = delete;
+  TileScope& operator=(const TileScope&) = delete;
+
+ private:
+  const TileIsa& isa_;
+};
+
+}  // namespace lasso::kernels
+
+#endif  // LASSO_KERNELS_CPU_TILE_PRODUCT_H_

@@ -1,0 +1,29 @@
+// The rows of Linear, and those on tiles in emulation, which any CPU runs.
+#ifndef LASSO_KERNELS_LINEAR_LINEAR_TEST_ROWS_H_
+#define LASSO_KERNELS_LINEAR_LINEAR_TEST_ROWS_H_
+
+#include <vector>
+
+#include "kernels/cpu/emulated_tiles.h"
+#include "kernels/cpu/tile_product_code.h"
+#include "kernels/linear/linear_tiles.h"
+
+namespace lasso::kernels {
+
+inline constexpr TileIsa kEmulatedBf16 = bf16_tiles<EmulatedTiles, Avx2>();
+inline constexpr TileIsa kEmulatedInt8 = byte_tiles<EmulatedTiles, Avx2>();
+
+inline const std::vector<Kernel<LinearProblem>>& linear_test_rows() {
+  static const std::vector<Kernel<LinearProblem>> rows = [] {
+    std::vector<Kernel<LinearProblem>> list = linear_kernels();
+    list.push_back(
+        linear_tiles<kEmulatedBf16, DType::kBF16>("emulated_tiles", CpuFeature::kAvx2));
+    list.push_back(linear_tiles<kEmulatedInt8, DType::kI8>("emulated_tiles", CpuFeature::kAvx2));
+    return list;
+  }();
+  return rows;
+}
+
+}  // namespace lasso::kernels
+
+#endif  // LASSO_KERNELS_LINEAR_LINEAR_TEST_ROWS_H_

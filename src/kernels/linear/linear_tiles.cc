@@ -1,0 +1,282 @@
+#include "kernels/linear/linear_tiles.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <utility>
+
+#include "core/aligned_buffer.h"
+#include "core/threads.h"
+#include "kernels/cpu/product_bf16.h"
+#include "kernels/linear/linear_int8_layout.h"
+#include "kernels/linear/linear_packed.h"
+
+namespace lasso::kernels {
+
+namespace {
+
+constexpr std::int64_t kLine = 16;  // floats of a cache line
+
+std::int64_t number_bytes(const LinearProblem& p) { return p.weights == DType::kBF16 ? 2 : 1; }
+
+// The packed weights, by panels.
+struct Panels {
+  Panels(const LinearProblem& p, const std::byte* packed) : weights(packed) {
+    if (p.weights == DType::kBF16) {
+      rows = bf16::panel_size(p.k) / (2 * kTilePanel);
+      first = packed + bf16::panel_elements(p.n, p.k) * 2;
+    } else {
+      const PackedInt8Linear int8(p, packed);
+      rows = int8.groups;
+      first = reinterpret_cast<const std::byte*>(int8.correction);
+      scales = int8.scales;
+      bias = int8.bias;
+      output_gain = p.output_gain ? int8.output_gain : nullptr;
+    }
+  }
+  std::int64_t bytes() const { return rows * kTilePanelRow; }
+  const std::byte* at(std::int64_t panel) const { return weights + panel * bytes(); }
+
+  const std::byte* weights;
+  std::int64_t rows = 0;             // of a panel
+  const std::byte* first = nullptr;  // what sums begin with: the bias, or the correction
+  const float* scales = nullptr;     // of int8, as what follows
+  const float* bias = nullptr;
+  const float* output_gain = nullptr;
+};
+
+// How the product is cut, and what lies in the workspace: where rows must be quantised once they
+// are whole, y as float32; and of each thread a block of x in tiles, and the sums of two panels.
+struct Cut {
+  Cut(const LinearProblem& p, int threads)
+      : steps(tile_steps(p.k * number_bytes(p))),
+        tiles(row_tiles(p.m)),
+        panels((p.n + kTilePanel - 1) / kTilePanel) {
+    constexpr std::int64_t kFewTiles = 4;  // for a thread, which passes all panels by them
+    by_panels = tiles < kFewTiles * threads;
+    // An odd number of cache lines: rows at a multiple of 4096 bytes would share places in the
+    // first cache.
+    if (p.output == DType::kU8) y_stride = (p.n + kLine - 1) / kLine * kLine | kLine;
+    // A block stays in the second cache, of 2 MiB where there are tiles, and is large enough for
+    // the third one to bring the weights meanwhile.
+    constexpr std::int64_t kBytes = std::int64_t{1536} << 10;
+    const std::int64_t of_tile =
+        steps * kTileBytes + 2 * kTileRows * kTilePanelRow + kTileRows * y_stride * 4;
+    block_tiles = std::clamp<std::int64_t>(kBytes / of_tile / 2 * 2, 8, 32);
+    block_tiles = std::min(block_tiles, std::max<std::int64_t>(tiles, 1));
+    x_bytes = block_tiles * steps * kTileBytes;
+    sums_bytes = block_tiles * kTileRows * kTilePanelRow;
+    y_bytes = static_cast<std::int64_t>(align_up(static_cast<std::size_t>(
+        (by_panels ? p.m : block_tiles * kTileRows) * y_stride * 4)));
+  }
+  std::int64_t thread_bytes() const { return x_bytes + 2 * sums_bytes + (by_panels ? 0 : y_bytes); }
+  std::size_t workspace(int threads) const {
+    return static_cast<std::size_t>(thread_bytes() * threads + (by_panels ? y_bytes : 0));
+  }
+
+  std::int64_t steps;
+  std::int64_t tiles;
+  std::int64_t panels;
+  bool by_panels = false;     // few rows: threads divide the panels, and share y in the workspace
+  std::int64_t y_stride = 0;  // floats; 0: y is written where it belongs
+  std::int64_t block_tiles = 0;
+  std::int64_t x_bytes = 0;
+  std::int64_t sums_bytes = 0;
+  std::int64_t y_bytes = 0;
+};
+
+// One thread's part of a call.
+class Part {
+ public:
+  Part(const TileIsa& isa, const LinearProblem& p, const Cut& cut, const KernelArgs& args,
+       std::byte* memory, float* y)
+      : isa_(isa),
+        p_(p),
+        cut_(cut),
+        args_(args),
+        panels_(p, args.packed),
+        x_(memory),
+        sums_{memory + cut.x_bytes, memory + cut.x_bytes + cut.sums_bytes},
+        y_(y) {}
+
+  void run(std::int64_t tile_begin, std::int64_t tile_end, std::int64_t panel_begin,
+           std::int64_t panel_end) {
+    const std::int64_t tiles = tile_end - tile_begin;
+    const std::int64_t blocks = (tiles + cut_.block_tiles - 1) / cut_.block_tiles;
+    for (std::int64_t i = 0; i < blocks; ++i) {
+      const std::int64_t first = tile_begin + tiles * i / blocks;
+      const std::int64_t last = tile_begin + tiles * (i + 1) / blocks;
+      const std::int64_t begin = first * kTileRows;
+      const std::int64_t end = std::min(last * kTileRows, p_.m);
+      pack(begin, end);
+      for (std::int64_t panel = panel_begin; panel < panel_end; ++panel) {
+        const std::int64_t next = panel + 1 < panel_end ? panel + 1 : panel_begin;
+        multiply(last - first, panel, next);
+        waiting_ = results(begin, end, panel);
+        std::swap(sums_[0], sums_[1]);
+      }
+      if (cut_.y_stride == 0) continue;
+      finish();
+      if (!cut_.by_panels) quantize(begin, end);
+    }
+    finish();
+  }
+
+  // Rows that are whole in y.
+  void quantize(std::int64_t begin, std::int64_t end) const {
+    const float* y = y_;
+    for (std::int64_t row = begin; row < end; ++row, y += cut_.y_stride) {
+      static_cast<float*>(args_.outputs[1])[row] =
+          isa_.quantize(y, p_.n, static_cast<std::uint8_t*>(args_.outputs[0]) + row * p_.n);
+    }
+  }
+
+ private:
+  void pack(std::int64_t begin, std::int64_t end) const {
+    const bool rounds = p_.input == DType::kF32;
+    const std::int64_t stride = p_.k * (rounds ? 4 : number_bytes(p_));
+    const auto* x = static_cast<const std::byte*>(args_.inputs[0]) + begin * stride;
+    const TileRows rows{x, stride, end - begin, p_.k, cut_.steps, x_};
+    if (rounds) {
+      isa_.pack_rounded(rows);
+    } else {
+      isa_.pack(rows);
+    }
+  }
+
+  void multiply(std::int64_t tiles, std::int64_t panel, std::int64_t next) const {
+    TileBlock block;
+    block.x = x_;
+    block.row_tiles = tiles;
+    block.steps = cut_.steps;
+    block.columns = columns(panel);
+    block.weights = panels_.at(panel);
+    block.panel_rows = panels_.rows;
+    block.first = panels_.first + panel * kTilePanelRow;
+    block.sums = sums_[0];
+    block.ahead = panels_.at(next);
+    block.ahead_bytes = panels_.bytes();
+    isa_.multiply(block, waiting_);
+  }
+
+  TileResults results(std::int64_t begin, std::int64_t end, std::int64_t panel) const {
+    const std::int64_t column = panel * kTilePanel;
+    TileResults t;
+    t.sums = sums_[0];
+    t.rows = static_cast<int>(end - begin);
+    t.columns = columns(panel);
+    t.activation = p_.activation;
+    t.narrow = p_.output != DType::kF32;
+    if (p_.weights == DType::kI8) {
+      t.x_scales = static_cast<const float*>(args_.inputs[4]) + begin;
+      t.scales = panels_.scales + column;
+      t.bias = panels_.bias + column;
+      if (panels_.output_gain != nullptr) t.output_gain = panels_.output_gain + column;
+    }
+    if (p_.residual) {
+      t.residual = static_cast<const float*>(args_.inputs[3]) + begin * p_.n + column;
+      t.residual_stride = p_.n;
+    }
+    if (cut_.y_stride != 0) {
+      t.y = y_ + (cut_.by_panels ? begin * cut_.y_stride : 0) + column;
+      t.y_stride = cut_.y_stride;
+    } else {
+      t.output = p_.output;
+      const auto size = static_cast<std::int64_t>(size_of(p_.output));
+      t.y = static_cast<std::byte*>(args_.outputs[0]) + (begin * p_.n + column) * size;
+      t.y_stride = p_.n;
+    }
+    return t;
+  }
+
+  void finish() {
+    if (waiting_.rows > 0) isa_.finish(waiting_);
+    waiting_.rows = 0;
+  }
+
+  int columns(std::int64_t panel) const {
+    return static_cast<int>(std::min<std::int64_t>(kTilePanel, p_.n - panel * kTilePanel));
+  }
+
+  const TileIsa& isa_;
+  const LinearProblem& p_;
+  const Cut& cut_;
+  const KernelArgs& args_;
+  Panels panels_;
+  std::byte* x_;
+  std::byte* sums_[2];
+  float* y_;
+  TileResults waiting_;
+};
+
+}  // namespace
+
+Offer offer_linear_tiles(DType weights, const LinearProblem& p, const TargetInfo& target) {
+  if (p.weights != weights) return Offer::no("weights other than " + std::string(to_string(weights)));
+  if (p.k == 0) return Offer::no("no columns to sum over");
+  const bool is_int8 = weights == DType::kI8;
+  if (is_int8 && p.k > kInt8MostInputs) return Offer::no("sums of over 65536");
+  Offer offer;
+  if (is_int8) {
+    offer.packed_bytes = static_cast<std::size_t>(Int8LinearLayout(p).bytes());
+    offer.packed_layout = kInt8LinearLayout;
+  } else {
+    offer = offer_packed_linear(p);
+  }
+  offer.workspace_bytes = Cut(p, target.threads).workspace(target.threads);
+  // Whole tiles are computed, at half of the unit's peak.
+  LinearProblem whole = p;
+  whole.m = row_tiles(p.m) * kTileRows;
+  const auto unit = is_int8 ? MultiplyAdd::kInt8Amx : MultiplyAdd::kBf16Amx;
+  offer.cost = 2 * operations(whole) / target.rate(unit);
+  return offer;
+}
+
+void pack_linear_tiles(const LinearProblem& p, const std::vector<TensorView>& constants,
+                       std::byte* packed) {
+  if (p.weights == DType::kI8) {
+    pack_int8_linear(p, constants, packed);
+  } else {
+    pack_linear(p, constants, packed);
+  }
+}
+
+void run_linear_tiles(const TileIsa& isa, const LinearProblem& p, int threads,
+                      const KernelArgs& args) {
+  if (p.m == 0 || p.n == 0) return;
+  const Cut cut(p, threads);
+  auto* shared_y = reinterpret_cast<float*>(args.workspace);
+  std::byte* memory = args.workspace + (cut.by_panels ? cut.y_bytes : 0);
+  const auto run = [&](int thread, int team) {
+    // A team may be larger than planned for; what lies beyond has no memory.
+    const int used = std::min(team, threads);
+    if (thread >= used) return;
+    std::byte* own = memory + cut.thread_bytes() * thread;
+    auto* y = cut.by_panels ? shared_y : reinterpret_cast<float*>(own + cut.x_bytes + 2 * cut.sums_bytes);
+    const TileScope scope(isa);
+    Part part(isa, p, cut, args, own, y);
+    const auto share = [&](std::int64_t count, int i) { return count * i / used; };
+    if (cut.by_panels) {
+      part.run(0, cut.tiles, share(cut.panels, thread), share(cut.panels, thread + 1));
+    } else {
+      part.run(share(cut.tiles, thread), share(cut.tiles, thread + 1), 0, cut.panels);
+    }
+  };
+  // To start and to join a team costs some microseconds, in which one core does ten megaproducts.
+  if (p.m * p.n * p.k < 4'000'000) {
+    run(0, 1);
+  } else {
+    parallel(run);
+  }
+  if (cut.by_panels && cut.y_stride != 0) {
+    Part(isa, p, cut, args, memory, shared_y).quantize(0, p.m);
+  }
+}
+
+const Kernel<LinearProblem> kLinearBf16Amx =
+    linear_tiles<kAmxBf16, DType::kBF16>("tiles", CpuFeature::kAmxBf16);
+const Kernel<LinearProblem> kLinearInt8Amx =
+    linear_tiles<kAmxInt8, DType::kI8>("tiles", CpuFeature::kAmxInt8);
+
+}  // namespace lasso::kernels
