@@ -175,8 +175,8 @@ CpuFeatures cpu_features() {
 }
 
 std::string_view refusal(CpuFeature feature) {
-  const bool is_there = (feature == kAmxInt8 && cpu_has_amx_int8()) ||
-                        (feature == kAmxBf16 && cpu_has_amx_bf16());
+  const bool is_there =
+      (feature == kAmxInt8 && cpu_has_amx_int8()) || (feature == kAmxBf16 && cpu_has_amx_bf16());
   if (!is_there || tiles_are_permitted()) return {};
   return "the operating system refuses AMX's tiles";
 }

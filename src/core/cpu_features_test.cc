@@ -19,7 +19,7 @@ TEST(CpuFeatures, NamesConvertThereAndBack) {
     EXPECT_EQ(best_name(cpu_feature_cap(name)), name);
   }
   for (const char* name : {"", "AVX2", "reference", "sse", "avx5122", "avx2+", "+avx2"}) {
-    EXPECT_EQ(code_of([&] { cpu_features_from_string(name); }, "avx512_vnni or avx512_bf16"),
+    EXPECT_EQ(code_of([&] { cpu_features_from_string(name); }, "avx512_bf16, amx_int8 or amx_bf16"),
               ErrorCode::kInvalidArgument);
   }
   const CpuFeatures both{CpuFeature::kAvx512Vnni, CpuFeature::kAvx512Bf16};
@@ -38,6 +38,10 @@ TEST(CpuFeatures, AreNotOrdered) {
   EXPECT_TRUE(bf16.has(CpuFeature::kAvx512));
   EXPECT_EQ(avx_vnni & bf16, CpuFeature::kAvx2);
   EXPECT_EQ(bf16.size(), 3);
+  const CpuFeatures amx = CpuFeature::kAmxBf16;
+  EXPECT_TRUE(amx.contains(bf16 | CpuFeature::kAvx512Vnni));
+  EXPECT_FALSE(amx.has(CpuFeature::kAmxInt8));
+  EXPECT_EQ(to_string(amx | CpuFeature::kAmxInt8), "amx_int8+amx_bf16");
 }
 
 TEST(CpuFeatures, OfThisMachine) {

@@ -22,7 +22,7 @@ enum class MultiplyAdd : std::uint8_t {
   kBf16Amx,     // 8192, sums in fp32
 };
 
-inline constexpr std::array kMultiplyAdds{MultiplyAdd::kFp32Avx2, MultiplyAdd::kFp32Avx512,
+inline constexpr std::array kMultiplyAdds{MultiplyAdd::kFp32Avx2,   MultiplyAdd::kFp32Avx512,
                                           MultiplyAdd::kBf16Avx512, MultiplyAdd::kInt8Avx512,
                                           MultiplyAdd::kInt8Amx,    MultiplyAdd::kBf16Amx};
 

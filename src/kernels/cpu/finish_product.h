@@ -49,17 +49,18 @@ __attribute__((always_inline)) inline void store_results(const ProductResults& t
   }
 }
 
-template <typename V, graph::Activation kActivation, bool kNarrow, int kCount>
+// GELU of what will be quantised is exact to the largest of a row, that of bfloat16 to each number.
+template <typename V, graph::Activation kActivation, bool kNarrow, typename Sum, int kCount>
 void activate_vectors(typename V::F (&y)[kCount]) {
   using graph::Activation;
   if constexpr (kNarrow && kActivation == Activation::kSilu) {
     vector_silu_narrow<V>(y);
-  } else {
-    for (auto& vector : y) {
-      vector = kNarrow && kActivation == Activation::kGelu
-                   ? vector_gelu_narrow<V>(vector)
-                   : vector_activate<V, kActivation>(vector);
+  } else if constexpr (kNarrow && kActivation == Activation::kGelu) {
+    for (auto& x : y) {
+      x = std::is_same_v<Sum, float> ? vector_gelu_half<V>(x) : vector_gelu_narrow<V>(x);
     }
+  } else {
+    for (auto& x : y) x = vector_activate<V, kActivation>(x);
   }
 }
 
@@ -91,7 +92,7 @@ void finish_product(const ProductResults& t, const Sum* sums, int stride, const 
           y[i] = V::fma(Narrow<V>::load_i32(at), scale, bias);
         }
       }
-      activate_vectors<V, kActivation, kNarrow>(y);
+      activate_vectors<V, kActivation, kNarrow, Sum>(y);
       for (int i = 0; t.residual != nullptr && i < kTogether; ++i) {
         y[i] = V::add(y[i], V::load(t.residual + rows[i] * t.residual_stride + c, mask));
       }

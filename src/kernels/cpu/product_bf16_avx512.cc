@@ -52,36 +52,13 @@ void round(const float* x, std::int64_t count, std::uint16_t* out) {
   }
 }
 
-// GELU for a result that will be rounded to bfloat16, as max(x, 0) - z Q(z) with z = |x| and the
-// normal distribution's tail Q(z) = 2^P(z). P is a minimax polynomial on [0, 5.5] (Q's relative
-// error 2.5e-4), and so is 2^r on [-1/2, 1/2] (7.5e-5); beyond, z Q(z) is below 1.1e-7. Together
-// below 2^-11 |y| + 1.1e-7.
-__m512 short_gelu(__m512 x) {
-  using V = Avx512;
-  const __m512 z = V::min(V::set1(5.5F), V::abs(x));
-  __m512 p = V::set1(-0.00023325109341385287F);
-  p = V::fma(p, z, V::set1(0.00486977034619692F));
-  p = V::fma(p, z, V::set1(-0.04459899348571174F));
-  p = V::fma(p, z, V::set1(-0.4696811333469908F));
-  p = V::fma(p, z, V::set1(-1.1462607609046238F));
-  p = V::fma(p, z, V::set1(-1.000359102957209F));
-  const __m512 n = V::round(p);
-  const __m512 r = V::sub(p, n);
-  __m512 e = V::set1(0.0551716649302992F);
-  e = V::fma(e, r, V::set1(0.24261112187715417F));
-  e = V::fma(e, r, V::set1(0.693260986222539F));
-  e = V::fma(e, r, V::set1(0.9999280735783096F));
-  const __m512 tail = _mm512_maskz_scalef_ps(V::kAll, e, n);
-  return V::fnma(z, tail, V::max(x, V::zero()));
-}
-
 template <Activation kActivation, bool kBf16Output, int kCount>
 void activate(__m512 (&y)[kCount]) {
   if constexpr (kBf16Output && kActivation == Activation::kSilu) {
     vector_silu_narrow<Avx512>(y);
   } else {
     for (__m512& x : y) {
-      x = kBf16Output && kActivation == Activation::kGelu ? short_gelu(x)
+      x = kBf16Output && kActivation == Activation::kGelu ? vector_gelu_half<Avx512>(x)
                                                           : vector_activate<Avx512, kActivation>(x);
     }
   }

@@ -14,9 +14,9 @@ namespace lasso::kernels {
 // x_scale scale sum + bias of an int32 one. Columns' numbers are padded to whole vectors.
 struct ProductResults {
   int rows = 0;
-  int columns = 0;  // that exist
-  const float* x_scales = nullptr;     // of rows
-  const float* scales = nullptr;       // of columns
+  int columns = 0;                  // that exist
+  const float* x_scales = nullptr;  // of rows
+  const float* scales = nullptr;    // of columns
   const float* bias = nullptr;
   const float* output_gain = nullptr;  // null: ones
   const float* residual = nullptr;     // null: none

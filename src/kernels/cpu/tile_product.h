@@ -1,6 +1,6 @@
-// Products on tiles of 16 rows of 64 bytes, as AMX has them: y = x W^T for rows of bfloat16 numbers,
-// or of bytes, by packed weights (product_bf16.h, int8_product.h). Nothing here makes code: files
-// compiled for AVX-512 include it.
+// Products on tiles of 16 rows of 64 bytes, as AMX has them: y = x W^T for rows of bfloat16
+// numbers, or of bytes, by packed weights (product_bf16.h, int8_product.h). Nothing here makes
+// code: files compiled for AVX-512 include it.
 //
 // Two numbers bound it. A product of tiles takes 16 cycles for 16 x 16 sums of 64 bytes each, and
 // the 4 KiB that four of them read, 64 bytes a cycle, are more than the second cache gives. So a
@@ -60,8 +60,8 @@ struct TileRows {
   std::byte* packed = nullptr;  // [row_tiles][steps][16][64 bytes], filled up with zeros
 };
 
-// What a unit of tiles offers for one type of numbers. Products are for a thread between configure()
-// and release().
+// What a unit of tiles offers for one type of numbers. Products are for a thread between
+// configure() and release().
 struct TileIsa {
   void (*configure)() = nullptr;
   void (*release)() = nullptr;

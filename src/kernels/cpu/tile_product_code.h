@@ -133,8 +133,8 @@ template <typename D, int kRowTiles, typename Beside>
 
 // Part of the sums: `steps` of them from `begin` on.
 template <typename D, typename Beside>
-void sum_steps(const TileBlock& b, std::int64_t begin, std::int64_t steps,
-               const std::byte* weights, Beside& beside) {
+void sum_steps(const TileBlock& b, std::int64_t begin, std::int64_t steps, const std::byte* weights,
+               Beside& beside) {
   const std::int64_t x_tile = b.steps * kTileBytes;
   const std::int64_t strips = b.columns > kTilePanel / 2 ? 2 : 1;
   for (std::int64_t tile = 0; tile < b.row_tiles; tile += 2) {

@@ -33,19 +33,11 @@ LinearProblem make_linear_problem(const Call& call) {
 }
 
 const std::vector<Kernel<LinearProblem>>& linear_kernels() {
-  static const std::vector<Kernel<LinearProblem>> list{kLinearOneDnn,
-                                                       kLinearProductAvx512,
-                                                       kLinearProductAvx2,
-                                                       kLinearBf16Amx,
-                                                       kLinearBf16OneDnn,
-                                                       kLinearBf16Product,
-                                                       kLinearBf16WidenedAvx512,
-                                                       kLinearBf16WidenedAvx2,
-                                                       kLinearInt8Amx,
-                                                       kLinearInt8Avx512Vnni,
-                                                       kLinearInt8AvxVnni,
-                                                       kLinearInt8Avx2,
-                                                       kLinearRef};
+  static const std::vector<Kernel<LinearProblem>> list{
+      kLinearOneDnn,     kLinearProductAvx512,  kLinearProductAvx2,       kLinearBf16Amx,
+      kLinearBf16OneDnn, kLinearBf16Product,    kLinearBf16WidenedAvx512, kLinearBf16WidenedAvx2,
+      kLinearInt8Amx,    kLinearInt8Avx512Vnni, kLinearInt8AvxVnni,       kLinearInt8Avx2,
+      kLinearRef};
   return list;
 }
 

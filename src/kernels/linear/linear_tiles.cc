@@ -67,8 +67,8 @@ struct Cut {
     block_tiles = std::min(block_tiles, std::max<std::int64_t>(tiles, 1));
     x_bytes = block_tiles * steps * kTileBytes;
     sums_bytes = block_tiles * kTileRows * kTilePanelRow;
-    y_bytes = static_cast<std::int64_t>(align_up(static_cast<std::size_t>(
-        (by_panels ? p.m : block_tiles * kTileRows) * y_stride * 4)));
+    y_bytes = static_cast<std::int64_t>(align_up(
+        static_cast<std::size_t>((by_panels ? p.m : block_tiles * kTileRows) * y_stride * 4)));
   }
   std::int64_t thread_bytes() const { return x_bytes + 2 * sums_bytes + (by_panels ? 0 : y_bytes); }
   std::size_t workspace(int threads) const {
@@ -213,7 +213,8 @@ class Part {
 }  // namespace
 
 Offer offer_linear_tiles(DType weights, const LinearProblem& p, const TargetInfo& target) {
-  if (p.weights != weights) return Offer::no("weights other than " + std::string(to_string(weights)));
+  if (p.weights != weights)
+    return Offer::no("weights other than " + std::string(to_string(weights)));
   if (p.k == 0) return Offer::no("no columns to sum over");
   const bool is_int8 = weights == DType::kI8;
   if (is_int8 && p.k > kInt8MostInputs) return Offer::no("sums of over 65536");
@@ -253,7 +254,8 @@ void run_linear_tiles(const TileIsa& isa, const LinearProblem& p, int threads,
     const int used = std::min(team, threads);
     if (thread >= used) return;
     std::byte* own = memory + cut.thread_bytes() * thread;
-    auto* y = cut.by_panels ? shared_y : reinterpret_cast<float*>(own + cut.x_bytes + 2 * cut.sums_bytes);
+    auto* y =
+        cut.by_panels ? shared_y : reinterpret_cast<float*>(own + cut.x_bytes + 2 * cut.sums_bytes);
     const TileScope scope(isa);
     Part part(isa, p, cut, args, own, y);
     const auto share = [&](std::int64_t count, int i) { return count * i / used; };

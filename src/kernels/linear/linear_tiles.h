@@ -22,15 +22,15 @@ constexpr Kernel<LinearProblem> linear_tiles(std::string_view name, CpuFeature f
   return {
       .name = name,
       .needs = {.features = feature},
-      .offer = [](const LinearProblem& p, const TargetInfo& target) {
-        return offer_linear_tiles(kWeights, p, target);
-      },
+      .offer = [](const LinearProblem& p,
+                  const TargetInfo& target) { return offer_linear_tiles(kWeights, p, target); },
       .pack = pack_linear_tiles,
       .create = create_problem_state<LinearProblem>,
-      .run = [](const KernelState& state, const KernelArgs& args) {
-        const auto& s = static_cast<const ProblemState<LinearProblem>&>(state);
-        run_linear_tiles(kIsa, s.problem, s.target.threads, args);
-      },
+      .run =
+          [](const KernelState& state, const KernelArgs& args) {
+            const auto& s = static_cast<const ProblemState<LinearProblem>&>(state);
+            run_linear_tiles(kIsa, s.problem, s.target.threads, args);
+          },
   };
 }
 
