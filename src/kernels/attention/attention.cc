@@ -62,8 +62,9 @@ AttentionProblem make_attention_problem(const Call& call) {
 
 const std::vector<Kernel<WindowAttentionProblem>>& window_attention_kernels() {
   static const std::vector<Kernel<WindowAttentionProblem>> list = {
-      window_attention_bf16(),   window_attention_widened_avx512(), window_attention_widened_avx2(),
-      window_attention_avx512(), window_attention_avx2(),           window_attention_ref()};
+      window_attention_amx(),          window_attention_bf16(),   window_attention_widened_avx512(),
+      window_attention_widened_avx2(), window_attention_avx512(), window_attention_avx2(),
+      window_attention_ref()};
   return list;
 }
 

@@ -77,6 +77,8 @@ inline std::string check_problem(const AttentionProblem& p) {
 // keys and values of all heads where several tiles of queries share them (about as many floats as k
 // and v have), and never a score.
 constexpr std::size_t kMaxAttentionScratchBytes = std::size_t{1} << 20;
+// On tiles, which CPUs with larger caches have: of keys that a task packs for itself, too.
+constexpr std::size_t kMaxAttentionTileBytes = std::size_t{2} << 20;
 
 // Best first, reference last. Results don't depend on the number of threads.
 const std::vector<Kernel<WindowAttentionProblem>>& window_attention_kernels();

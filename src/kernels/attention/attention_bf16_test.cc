@@ -11,6 +11,7 @@
 #include "core/aligned_buffer.h"
 #include "core/threads.h"
 #include "kernels/attention/attention_test_data.h"
+#include "kernels/attention/attention_test_rows.h"
 
 namespace lasso::kernels::attention_test {
 namespace {
@@ -66,7 +67,7 @@ void check(WindowCase c) {
   for (float& v : in.qkv) v = bf16_to_f32(f32_to_bf16(v));
   const std::vector<double> expected = naive_window(p, in);
   const double tolerance = in.tolerance + half_tolerance(p, in, kRounding);
-  for (const auto& kernel : window_attention_kernels()) {
+  for (const auto& kernel : window_attention_test_rows()) {
     if (!ask(kernel, p, backend::test_target(2))) continue;
     SCOPED_TRACE(kernel.name);
     const Halves one = run_kernel(kernel, p, in, 1);
@@ -106,7 +107,7 @@ TEST(WindowAttentionBf16, CostsFollowTheRates) {
   TargetInfo target = backend::test_target(2);
   if (!target.features.has(CpuFeature::kAvx512Bf16)) GTEST_SKIP() << "no AVX-512 BF16";
   const auto cost = [&](std::string_view name) {
-    for (const auto& kernel : window_attention_kernels()) {
+    for (const auto& kernel : window_attention_test_rows()) {
       if (kernel.name == name) return ask(kernel, p, target).cost;
     }
     return 0.0;

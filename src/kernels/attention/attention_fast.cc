@@ -1,361 +1,46 @@
-// The rows of the lists that run the streaming kernel: its limits, the cut into tasks, the scratch.
-#include <algorithm>
-#include <string>
-
-#include "core/aligned_buffer.h"
-#include "kernels/attention/attention_kernels.h"
-#include "kernels/attention/attention_task.h"
+// The rows of the lists that run by tasks.
+#include "kernels/attention/attention_rows.h"
 
 namespace lasso::kernels {
 
-namespace {
-
-using streaming::Index;
-using streaming::round_up;
-using streaming::Scratch;
-using streaming::Task;
-
-constexpr Index kLanes =
-    16;  // tiles of queries are cut at multiples of this on every instruction set
-
-// The sides of a window and how many of them there are.
-struct Windows {
-  Index key_rows, key_cols, down, across;
-
-  explicit Windows(const WindowAttentionProblem& p)
-      : key_rows(p.window > 0 ? p.window : p.height),
-        key_cols(p.window > 0 ? p.window : p.width),
-        down(key_rows > 0 ? (p.height + key_rows - 1) / key_rows : 0),
-        across(key_cols > 0 ? (p.width + key_cols - 1) / key_cols : 0) {}
-};
-
-Scratch scratch_for(Index query_tile, Index rel_rows, Index rel_cols, Index head_dim, bool bf16) {
-  const Index width = round_up(head_dim, streaming::kRowStep);
-  const Index side = std::max(rel_rows, rel_cols);
-  Scratch s;
-  s.query_tile = query_tile;
-  s.rel_rows_h = std::max<Index>(rel_rows, 1) + 1;
-  s.rel_rows_w = std::max<Index>(rel_cols, 1);
-  const auto take = [&](Index floats) {
-    const Index at = s.floats;
-    s.floats += round_up(floats, 16);
-    return at;
-  };
-  s.q = take(query_tile * head_dim);
-  s.out = take(query_tile * width);
-  s.rel_h = take(query_tile * s.rel_rows_h);
-  s.rel_w = take(query_tile * s.rel_rows_w);
-  s.max = take(query_tile);
-  s.sum = take(query_tile);
-  s.total = take(streaming::kMaxPanel);
-  s.products = take(side > 0 ? (2 * side - 1) * streaming::kMaxPanel : 0);
-  const Index key_tile = bf16 ? streaming::kBf16KeyTile : streaming::kKeyTile;
-  s.p = take(key_tile * streaming::kMaxPanel);
-  s.k = take(key_tile * width);
-  s.v = take(key_tile * width);
-  s.tables = take(bf16 && side > 0 ? (2 * side - 1) * ((head_dim + 1) / 2) : 0);
-  return s;
-}
-
-std::size_t bytes(const Scratch& scratch) {
-  return align_up(static_cast<std::size_t>(scratch.floats) * sizeof(float));
-}
-
-// The largest tile of queries (rows of K and V are copied once per tile) whose scratch stays below
-// the bound; query_tile 0 where there is none.
-Scratch scratch_within_bound(Index queries, Index rel_rows, Index rel_cols, Index head_dim,
-                             bool bf16) {
-  for (Index tile = streaming::kMaxQueryTile; tile > 0; tile -= streaming::kMaxPanel) {
-    const Scratch s = scratch_for(std::min(tile, round_up(std::max<Index>(queries, 1), kLanes)),
-                                  rel_rows, rel_cols, head_dim, bf16);
-    if (bytes(s) < kMaxAttentionScratchBytes) return s;
-  }
-  return {};
-}
-
-// How a problem is cut: units (a head of a window, or of a batch item), each into parts (tiles of
-// queries). Where several parts share a unit's keys, these are packed once, into the workspace
-// behind the threads' scratch.
-struct Layout {
-  Scratch scratch;
-  Index units = 0;
-  Index parts = 0;
-  Index key_tiles = 0;
-  Index key_step = 0;
-  Index key_words = 0;      // of a packed key and its value
-  Index packed_floats = 0;  // of a unit; 0 where every part packs its tiles into its scratch
-  bool serial = false;      // less work than waking the team is worth
-
-  Layout(const Scratch& s, Index unit_count, Index queries, Index keys, Index head_dim, bool bf16)
-      : scratch(s), units(unit_count) {
-    if (s.query_tile == 0 || queries == 0 || keys == 0) return;
-    parts = (queries + s.query_tile - 1) / s.query_tile;
-    constexpr double kSerialFlops = 5e5;
-    serial = 4.0 * static_cast<double>(units * queries * head_dim) * static_cast<double>(keys) <
-             kSerialFlops;
-    key_step = streaming::key_step(keys, bf16 ? streaming::kBf16KeyTile : streaming::kKeyTile);
-    key_tiles = (keys + key_step - 1) / key_step;
-    key_words = streaming::packed_words(head_dim, bf16);
-    if (parts == 1 || key_tiles == 1) return;
-    packed_floats = round_up(round_up(keys, streaming::kRowStep) * key_words, 16);
-  }
-
-  std::size_t scratch_bytes() const { return bytes(scratch); }
-  std::size_t packed_bytes() const {
-    return align_up(static_cast<std::size_t>(units * packed_floats) * sizeof(float));
-  }
-};
-
-// bf16: the kernel multiplies bfloat16 numbers.
-Layout layout_of(const WindowAttentionProblem& p, bool bf16) {
-  const Windows windows(p);
-  const Index queries = std::min(windows.key_rows, p.height) * std::min(windows.key_cols, p.width);
-  const Scratch scratch = scratch_within_bound(queries, p.has_rel ? windows.key_rows : 0,
-                                               p.has_rel ? windows.key_cols : 0, p.head_dim, bf16);
-  return {scratch,    p.batch * windows.down * windows.across * p.heads,
-          queries,    windows.key_rows * windows.key_cols,
-          p.head_dim, bf16};
-}
-
-Layout layout_of(const AttentionProblem& p, bool /*bf16*/) {
-  return {scratch_within_bound(p.queries, 0, 0, p.head_dim, false),
-          p.batch * p.heads,
-          p.queries,
-          p.keys,
-          p.head_dim,
-          false};
-}
-
-template <typename Problem>
-class State final : public ProblemState<Problem> {
- public:
-  State(const Problem& problem, const TargetInfo& target, bool bf16)
-      : ProblemState<Problem>(problem, target), layout(layout_of(problem, bf16)) {}
-  Layout layout;
-};
-
-DType dtype(const WindowAttentionProblem& p) { return p.dtype; }
-DType dtype(const AttentionProblem& p) { return p.dtype; }
-
-double flops(const WindowAttentionProblem& p) {
-  const Windows w(p);
-  return 4.0 * static_cast<double>(p.batch * p.height * p.width * p.heads * p.head_dim) *
-         static_cast<double>(w.key_rows * w.key_cols);
-}
-
-double flops(const AttentionProblem& p) {
-  return 4.0 * static_cast<double>(p.batch * p.queries * p.heads * p.head_dim) *
-         static_cast<double>(p.keys);
-}
-
-constexpr bool in_bf16(CpuFeature feature) { return feature == CpuFeature::kAvx512Bf16; }
-
-template <typename Problem, CpuFeature kFeature, DType kDType>
-Offer offer(const Problem& p, const TargetInfo& target) {
-  if (std::string reason = check_problem(p); !reason.empty()) return Offer::no(std::move(reason));
-  if (dtype(p) != kDType) return Offer::no("operands of " + std::string(to_string(dtype(p))));
-  if (p.head_dim > streaming::kMaxWidth) return Offer::no("heads wider than 128");
-  const Layout layout = layout_of(p, in_bf16(kFeature));
-  if (layout.scratch.query_tile == 0) {
-    return Offer::no("sides so long that position terms leave the scratch");
-  }
-  Offer offer;
-  offer.workspace_bytes =
-      layout.scratch_bytes() * static_cast<std::size_t>(std::max(target.threads, 1)) +
-      layout.packed_bytes();
-  offer.cost = flops(p) / target.rate(in_bf16(kFeature) ? MultiplyAdd::kBf16Avx512
-                                                        : fp32_multiply_add(kFeature));
-  return offer;
-}
-
-template <typename Problem, CpuFeature kFeature>
-std::unique_ptr<KernelState> create(const Problem& problem, const TargetInfo& target,
-                                    const Offer& /*offer*/) {
-  return std::make_unique<State<Problem>>(problem, target, in_bf16(kFeature));
-}
-
-// The part `index` of `queries`, cut at multiples of kLanes into as few parts as tiles hold them,
-// of even sizes. False where there is no such part.
-bool cut_queries(Index queries, Index tile, Index index, Task* task) {
-  const Index vectors = (queries + kLanes - 1) / kLanes;
-  const Index parts = (queries + tile - 1) / tile;
-  if (index >= parts) return false;
-  task->query_begin = vectors * index / parts * kLanes;
-  task->query_end = std::min(queries, vectors * (index + 1) / parts * kLanes);
-  return true;
-}
-
-// task_of(unit, &queries) describes a unit.
-template <typename F>
-void run_units(const streaming::Entry& entry, const Layout& layout, int threads,
-               std::byte* workspace, F&& task_of) {
-  if (layout.units * layout.parts == 0) return;
-  auto* packed = reinterpret_cast<float*>(
-      workspace + layout.scratch_bytes() * static_cast<std::size_t>(std::max(threads, 1)));
-  if (layout.packed_floats > 0) {
-    const auto pack = [&](Index index, std::byte*) {
-      const Index unit = index / layout.key_tiles;
-      const Index tile = index % layout.key_tiles;
-      Index queries = 0;
-      const Task t = task_of(unit, &queries);
-      entry.pack(t, layout.scratch, tile,
-                 packed + unit * layout.packed_floats + tile * layout.key_step * layout.key_words);
-    };
-    for_tasks_with_scratch(layout.units * layout.key_tiles, threads, workspace, 0, pack);
-  }
-  const auto make = [&](Index index, Task* t) {
-    const Index unit = index / layout.parts;
-    Index queries = 0;
-    *t = task_of(unit, &queries);
-    if (layout.packed_floats > 0) t->packed = packed + unit * layout.packed_floats;
-    return cut_queries(queries, layout.scratch.query_tile, index % layout.parts, t);
-  };
-  // A thread takes a few tasks at a time, so that it can ask for what the next one reads; but not
-  // so many that others wait for it at the end.
-  const Index tasks = layout.units * layout.parts;
-  const Index group =
-      layout.parts == 1 ? std::clamp<Index>(tasks / (16 * std::max(threads, 1)), 1, 8) : 1;
-  const auto run = [&](Index index, std::byte* scratch) {
-    Task task;
-    bool exists = make(index * group, &task);
-    for (Index i = index * group; i < std::min((index + 1) * group, tasks); ++i) {
-      Task next;
-      const bool next_exists = i + 1 < std::min((index + 1) * group, tasks) && make(i + 1, &next);
-      if (exists) {
-        task.next = next_exists ? &next : nullptr;
-        entry.run(task, layout.scratch, reinterpret_cast<float*>(scratch));
-      }
-      task = next;
-      exists = next_exists;
-    }
-  };
-  if (layout.serial) {
-    for (Index i = 0; i < (tasks + group - 1) / group; ++i) run(i, workspace);
-    return;
-  }
-  for_tasks_with_scratch((tasks + group - 1) / group, threads, workspace, layout.scratch_bytes(),
-                         run);
-}
-
-// T: of qkv and the result.
-template <const streaming::Entry& kEntry, typename T>
-void run_window(const KernelState& state, const KernelArgs& args) {
-  const auto& s = static_cast<const State<WindowAttentionProblem>&>(state);
-  const WindowAttentionProblem& p = s.problem;
-  const Windows windows(p);
-  const auto input = [&](int i) { return static_cast<const float*>(args.inputs[i]); };
-  const Index channels = p.heads * p.head_dim;
-  const auto task_of = [&](Index unit, Index* queries) {
-    const Index head = unit % p.heads;
-    const Index window = unit / p.heads % (windows.down * windows.across);
-    const Index image = unit / p.heads / (windows.down * windows.across);
-    const Index top = window / windows.across * windows.key_rows;
-    const Index left = window % windows.across * windows.key_cols;
-    const Index first = (image * p.height + top) * p.width + left;
-    Task t;
-    t.inside_rows = std::min<Index>(windows.key_rows, p.height - top);
-    t.inside_cols = std::min<Index>(windows.key_cols, p.width - left);
-    const T* q = static_cast<const T*>(args.inputs[0]) + first * 3 * channels + head * p.head_dim;
-    t.q = q;
-    t.k = q + channels;
-    t.v = q + 2 * channels;
-    t.out = static_cast<T*>(args.outputs[0]) + first * channels + head * p.head_dim;
-    t.q_token = t.kv_token = 3 * channels;
-    t.out_token = channels;
-    t.grid_width = p.width;
-    t.query_cols = t.inside_cols;
-    t.key_rows = windows.key_rows;
-    t.key_cols = windows.key_cols;
-    if (p.has_pad) {
-      t.pad_k = input(3) + channels + head * p.head_dim;
-      t.pad_v = t.pad_k + channels;
-    }
-    if (p.has_rel) {
-      t.rel_h = input(1);
-      t.rel_w = input(2);
-    }
-    t.head_dim = p.head_dim;
-    t.scale = p.scale;
-    *queries = t.inside_rows * t.inside_cols;
-    return t;
-  };
-  run_units(kEntry, s.layout, s.target.threads, args.workspace, task_of);
-}
-
-template <const streaming::Entry& kEntry>
-void run_attention(const KernelState& state, const KernelArgs& args) {
-  const auto& s = static_cast<const State<AttentionProblem>&>(state);
-  const AttentionProblem& p = s.problem;
-  const Index channels = p.heads * p.head_dim;
-  const auto input = [&](int i, Index token) {
-    return static_cast<const float*>(args.inputs[i]) + token * channels;
-  };
-  const auto task_of = [&](Index unit, Index* queries) {
-    const Index at = unit % p.heads * p.head_dim;
-    const Index image = unit / p.heads;
-    Task t;
-    t.q = input(0, p.q_batch == 1 ? 0 : image * p.queries) + at;
-    t.k = input(1, p.k_batch == 1 ? 0 : image * p.keys) + at;
-    t.v = input(2, p.v_batch == 1 ? 0 : image * p.keys) + at;
-    t.out = static_cast<float*>(args.outputs[0]) + image * p.queries * channels + at;
-    t.q_token = t.kv_token = t.out_token = channels;
-    t.query_cols = p.queries;
-    t.key_rows = t.inside_rows = 1;
-    t.key_cols = t.inside_cols = p.keys;
-    t.head_dim = p.head_dim;
-    t.scale = p.scale;
-    *queries = p.queries;
-    return t;
-  };
-  run_units(kEntry, s.layout, s.target.threads, args.workspace, task_of);
-}
-
-template <typename Problem, CpuFeature kFeature, DType kDType>
-Kernel<Problem> row(std::string_view name, KernelRun run) {
-  Kernel<Problem> kernel;
-  kernel.name = name;
-  kernel.needs.features = kFeature;
-  kernel.offer = offer<Problem, kFeature, kDType>;
-  kernel.create = create<Problem, kFeature>;
-  kernel.run = run;
-  return kernel;
-}
-
-}  // namespace
-
 Kernel<WindowAttentionProblem> window_attention_avx2() {
-  return row<WindowAttentionProblem, CpuFeature::kAvx2, DType::kF32>(
+  return row<WindowAttentionProblem, CpuFeature::kAvx2, Form::kFloat, DType::kF32>(
       "streaming_avx2", run_window<streaming::kAvx2, float>);
 }
 
 Kernel<WindowAttentionProblem> window_attention_avx512() {
-  return row<WindowAttentionProblem, CpuFeature::kAvx512, DType::kF32>(
+  return row<WindowAttentionProblem, CpuFeature::kAvx512, Form::kFloat, DType::kF32>(
       "streaming_avx512", run_window<streaming::kAvx512, float>);
 }
 
 Kernel<WindowAttentionProblem> window_attention_bf16() {
-  return row<WindowAttentionProblem, CpuFeature::kAvx512Bf16, DType::kBF16>(
+  return row<WindowAttentionProblem, CpuFeature::kAvx512Bf16, Form::kPairs, DType::kBF16>(
       "streaming_avx512_bf16", run_window<streaming::kAvx512Bf16, std::uint16_t>);
 }
 
+Kernel<WindowAttentionProblem> window_attention_amx() {
+  return row<WindowAttentionProblem, CpuFeature::kAmxBf16, Form::kTiles, DType::kBF16>(
+      "tiles", run_window<streaming::kAmxBf16, std::uint16_t>);
+}
+
 Kernel<WindowAttentionProblem> window_attention_widened_avx2() {
-  return row<WindowAttentionProblem, CpuFeature::kAvx2, DType::kBF16>(
+  return row<WindowAttentionProblem, CpuFeature::kAvx2, Form::kFloat, DType::kBF16>(
       "widened_avx2", run_window<streaming::kAvx2Widened, std::uint16_t>);
 }
 
 Kernel<WindowAttentionProblem> window_attention_widened_avx512() {
-  return row<WindowAttentionProblem, CpuFeature::kAvx512, DType::kBF16>(
+  return row<WindowAttentionProblem, CpuFeature::kAvx512, Form::kFloat, DType::kBF16>(
       "widened_avx512", run_window<streaming::kAvx512Widened, std::uint16_t>);
 }
 
 Kernel<AttentionProblem> attention_avx2() {
-  return row<AttentionProblem, CpuFeature::kAvx2, DType::kF32>("streaming_avx2",
-                                                               run_attention<streaming::kAvx2>);
+  return row<AttentionProblem, CpuFeature::kAvx2, Form::kFloat, DType::kF32>(
+      "streaming_avx2", run_attention<streaming::kAvx2>);
 }
 
 Kernel<AttentionProblem> attention_avx512() {
-  return row<AttentionProblem, CpuFeature::kAvx512, DType::kF32>("streaming_avx512",
-                                                                 run_attention<streaming::kAvx512>);
+  return row<AttentionProblem, CpuFeature::kAvx512, Form::kFloat, DType::kF32>(
+      "streaming_avx512", run_attention<streaming::kAvx512>);
 }
 
 }  // namespace lasso::kernels

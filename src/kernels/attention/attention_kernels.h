@@ -14,6 +14,7 @@ namespace lasso::kernels {
 Kernel<WindowAttentionProblem> window_attention_ref();
 Kernel<WindowAttentionProblem> window_attention_avx2();
 Kernel<WindowAttentionProblem> window_attention_avx512();
+Kernel<WindowAttentionProblem> window_attention_amx();
 Kernel<WindowAttentionProblem> window_attention_bf16();
 // In float32 on operands in bfloat16.
 Kernel<WindowAttentionProblem> window_attention_widened_avx2();

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "kernels/attention/attention_test_data.h"
+#include "kernels/attention/attention_test_rows.h"
 #include "kernels/kernel_test.h"
 
 namespace lasso::kernels::attention_test {
@@ -48,7 +49,7 @@ void check_window(WindowCase window, DType dtype, test::Ran& ran) {
     tolerance += half_tolerance(p, in, test::half_rounding(dtype));
   }
   c.expected = naive_window(p, in);
-  check(window_attention_kernels(), c, tolerance, ran);
+  check(window_attention_test_rows(), c, tolerance, ran);
 }
 
 // The sizes of attention_test_data.h, which has too many of them to run all in each type.
@@ -70,7 +71,7 @@ TEST(AttentionTypes, WindowAttention) {
     }
     WindowAttentionProblem p{1, 14, 14, 1, 64, 0, 0.125F, true, false};
     p.dtype = dtype;
-    test::expect_all_ran(window_attention_kernels(), p, ran);
+    test::expect_all_ran(window_attention_test_rows(), p, ran);
   }
 }
 
