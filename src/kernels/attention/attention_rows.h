@@ -39,7 +39,8 @@ struct Windows {
         across(key_cols > 0 ? (p.width + key_cols - 1) / key_cols : 0) {}
 };
 
-inline Scratch scratch_for(Index query_tile, Index rel_rows, Index rel_cols, Index head_dim, bool bf16) {
+inline Scratch scratch_for(Index query_tile, Index rel_rows, Index rel_cols, Index head_dim,
+                           bool bf16) {
   const Index width = round_up(head_dim, streaming::kRowStep);
   const Index side = std::max(rel_rows, rel_cols);
   Scratch s;
@@ -74,7 +75,7 @@ inline std::size_t bytes(const Scratch& scratch) {
 // The largest tile of queries (rows of K and V are copied once per tile) whose scratch stays below
 // the bound; query_tile 0 where there is none.
 inline Scratch scratch_within_bound(Index queries, Index rel_rows, Index rel_cols, Index head_dim,
-                             bool bf16) {
+                                    bool bf16) {
   for (Index tile = streaming::kMaxQueryTile; tile > 0; tile -= streaming::kMaxPanel) {
     const Scratch s = scratch_for(std::min(tile, round_up(std::max<Index>(queries, 1), kLanes)),
                                   rel_rows, rel_cols, head_dim, bf16);

@@ -14,9 +14,11 @@ namespace lasso::kernels {
 
 namespace {  // NOLINT(google-build-namespaces): internal linkage, as in simd.h
 
-// Rows [row, row_end) and columns [column, column_end) of a tile.
+// Rows [row, row_end) of sums and columns [column, column_end) of a tile; of the results, rows are
+// `shift` further on.
 struct ResultPart {
   int row, row_end, column, column_end;
+  std::int64_t shift = 0;
 };
 
 // Rows whose steps stand beside each other, since one vector alone would wait for most of its time.
@@ -27,7 +29,7 @@ constexpr int kRowsTogether = V::kRegisters == 32 ? 6 : 3;
 template <typename V, int kCount>
 __attribute__((always_inline)) inline void store_results(const ProductResults& t,
                                                          const AffineRounding<V>& rounding,
-                                                         const int (&rows)[kCount], int c,
+                                                         const std::int64_t (&rows)[kCount], int c,
                                                          int lanes,
                                                          const typename V::F (&y)[kCount]) {
   const auto store_each = [&](auto* results, const auto& store) {
@@ -64,9 +66,8 @@ void activate_vectors(typename V::F (&y)[kCount]) {
   }
 }
 
-template <typename V, graph::Activation kActivation, bool kNarrow, typename Sum>
+template <typename V, int kTogether, graph::Activation kActivation, bool kNarrow, typename Sum>
 void finish_product(const ProductResults& t, const Sum* sums, int stride, const ResultPart& part) {
-  constexpr int kTogether = kRowsTogether<V>;
   const AffineRounding<V> rounding(t.y_inverse, t.y_zero);
   for (int c = part.column; c < part.column_end; c += V::kWidth) {
     const int lanes = part.column_end - c < V::kWidth ? part.column_end - c : V::kWidth;
@@ -79,16 +80,18 @@ void finish_product(const ProductResults& t, const Sum* sums, int stride, const 
     }
     const auto gain = t.output_gain != nullptr ? V::load(t.output_gain + c) : V::set1(1.0F);
     for (int first = part.row; first < part.row_end; first += kTogether) {
-      int rows[kTogether];  // of which the last one stands for those beyond
+      std::int64_t rows[kTogether];  // of results; the last one stands for those beyond
       typename V::F y[kTogether];
 #pragma GCC unroll 8
       for (int i = 0; i < kTogether; ++i) {
-        rows[i] = first + i < part.row_end ? first + i : part.row_end - 1;
-        const Sum* at = sums + rows[i] * stride + c;
+        const int row = first + i < part.row_end ? first + i : part.row_end - 1;
+        rows[i] = row + part.shift;
+        const Sum* at = sums + row * stride + c;
         if constexpr (std::is_same_v<Sum, float>) {
           y[i] = V::load(at);
         } else {
-          const auto scale = V::mul(V::set1(t.x_scales[rows[i]]), scales);
+          const auto scale =
+              t.x_scales != nullptr ? V::mul(V::set1(t.x_scales[rows[i]]), scales) : scales;
           y[i] = V::fma(Narrow<V>::load_i32(at), scale, bias);
         }
       }
@@ -102,32 +105,32 @@ void finish_product(const ProductResults& t, const Sum* sums, int stride, const 
   }
 }
 
-template <typename V, bool kNarrow, typename Sum>
+template <typename V, int kTogether, bool kNarrow, typename Sum>
 void finish_product(const ProductResults& t, const Sum* sums, int stride, const ResultPart& part) {
   using graph::Activation;
   switch (t.activation) {
     case Activation::kNone:
-      return finish_product<V, Activation::kNone, kNarrow>(t, sums, stride, part);
+      return finish_product<V, kTogether, Activation::kNone, kNarrow>(t, sums, stride, part);
     case Activation::kGelu:
-      return finish_product<V, Activation::kGelu, kNarrow>(t, sums, stride, part);
+      return finish_product<V, kTogether, Activation::kGelu, kNarrow>(t, sums, stride, part);
     case Activation::kRelu:
-      return finish_product<V, Activation::kRelu, kNarrow>(t, sums, stride, part);
+      return finish_product<V, kTogether, Activation::kRelu, kNarrow>(t, sums, stride, part);
     case Activation::kSigmoid:
-      return finish_product<V, Activation::kSigmoid, kNarrow>(t, sums, stride, part);
+      return finish_product<V, kTogether, Activation::kSigmoid, kNarrow>(t, sums, stride, part);
     case Activation::kSilu:
-      return finish_product<V, Activation::kSilu, kNarrow>(t, sums, stride, part);
+      return finish_product<V, kTogether, Activation::kSilu, kNarrow>(t, sums, stride, part);
     case Activation::kLeakyRelu:
-      return finish_product<V, Activation::kLeakyRelu, kNarrow>(t, sums, stride, part);
+      return finish_product<V, kTogether, Activation::kLeakyRelu, kNarrow>(t, sums, stride, part);
   }
 }
 
 // The sums' rows are `stride` apart.
-template <typename V, typename Sum>
+template <typename V, int kTogether = kRowsTogether<V>, typename Sum>
 void finish_product(const ProductResults& t, const Sum* sums, int stride, const ResultPart& part) {
   if (t.narrow) {
-    finish_product<V, true>(t, sums, stride, part);
+    finish_product<V, kTogether, true>(t, sums, stride, part);
   } else {
-    finish_product<V, false>(t, sums, stride, part);
+    finish_product<V, kTogether, false>(t, sums, stride, part);
   }
 }
 

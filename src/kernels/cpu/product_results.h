@@ -15,7 +15,7 @@ namespace lasso::kernels {
 struct ProductResults {
   int rows = 0;
   int columns = 0;                  // that exist
-  const float* x_scales = nullptr;  // of rows
+  const float* x_scales = nullptr;  // of rows; null: ones
   const float* scales = nullptr;    // of columns
   const float* bias = nullptr;
   const float* output_gain = nullptr;  // null: ones

@@ -29,29 +29,47 @@ constexpr std::int64_t tile_steps(std::int64_t bytes) {
 }
 constexpr std::int64_t row_tiles(std::int64_t rows) { return (rows + kTileRows - 1) / kTileRows; }
 
-// A block of x by one panel.
+// 16 rows of x, and what of them is wanted: the rows [begin, end), where `row` is the place of the
+// first of the 16 among the results' rows.
+struct TileOfRows {
+  const std::byte* x = nullptr;
+  std::int64_t row = 0;
+  int begin = 0;
+  int end = kTileRows;
+};
+
+// Rows of x by one panel. Of each tile of rows, steps of 64 bytes lie in `pieces` of so many steps
+// each, which begin so many bytes from where the tile does.
 struct TileBlock {
-  const std::byte* x = nullptr;  // packed: [row_tiles][steps][16][64 bytes]
-  std::int64_t row_tiles = 0;
-  std::int64_t steps = 0;
+  const TileOfRows* tiles = nullptr;
+  std::int64_t count = 0;
+  std::int64_t row_stride = 0;   // bytes from a row to the next
+  std::int64_t step_stride = 0;  // from a step to the next
+  std::int64_t pieces = 1;
+  const std::int64_t* offsets = &kWholeRow;
+  std::int64_t piece_steps = 0;
   int columns = 0;                     // of the panel that exist
   const std::byte* weights = nullptr;  // [panel_rows][64 columns][4 bytes]
-  std::int64_t panel_rows = 0;         // at most 16 steps; what is missing counts as zeros
+  std::int64_t panel_rows = 0;         // of all steps' 16; of the last step some may be missing
   const void* first = nullptr;         // [64]: what the sums begin with, float32 or int32
-  std::byte* sums = nullptr;           // [16 row_tiles][64], likewise
+  std::byte* sums = nullptr;           // [count][16][64], likewise
   // What to ask for meanwhile: the next panel.
   const std::byte* ahead = nullptr;
   std::int64_t ahead_bytes = 0;
+
+  static constexpr std::int64_t kWholeRow = 0;
 };
 
-// Sums that wait to be finished. y, the residual and the numbers of columns are those of the
-// panel's first one.
+// Sums that wait to be finished. y, the residual and the scales of rows are those of row 0, y and
+// the numbers of columns those of the panel's first column; `rows` has no meaning.
 struct TileResults : ProductResults {
-  const std::byte* sums = nullptr;  // [rows][64]
+  const TileOfRows* tiles = nullptr;
+  std::int64_t count = 0;
+  const std::byte* sums = nullptr;  // [count][16][64]
 };
 
 // Rows of x that become one tile after the other.
-struct TileRows {
+struct RowsToPack {
   const void* x = nullptr;
   std::int64_t stride = 0;  // bytes
   std::int64_t rows = 0;
@@ -66,9 +84,11 @@ struct TileIsa {
   void (*configure)() = nullptr;
   void (*release)() = nullptr;
   // Rows of the type itself, and of float32 ones that are rounded to it (null for bytes).
-  void (*pack)(const TileRows& rows) = nullptr;
-  void (*pack_rounded)(const TileRows& rows) = nullptr;
-  // Computes the sums, and finishes the results, which may have no rows, beside them.
+  void (*pack)(const RowsToPack& rows) = nullptr;
+  void (*pack_rounded)(const RowsToPack& rows) = nullptr;
+  // float32 numbers to bfloat16; null for bytes.
+  void (*round)(const float* x, std::int64_t count, std::uint16_t* y) = nullptr;
+  // Computes the sums, and finishes the results, which may have no tiles, beside them.
   void (*multiply)(const TileBlock& block, const TileResults& beside) = nullptr;
   void (*finish)(const TileResults& results) = nullptr;
   // quant::quantize_row(); null for bfloat16.

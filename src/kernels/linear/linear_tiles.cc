@@ -65,12 +65,16 @@ struct Cut {
         steps * kTileBytes + 2 * kTileRows * kTilePanelRow + kTileRows * y_stride * 4;
     block_tiles = std::clamp<std::int64_t>(kBytes / of_tile / 2 * 2, 8, 32);
     block_tiles = std::min(block_tiles, std::max<std::int64_t>(tiles, 1));
+    // Of two blocks: results of the one wait while the next one is packed.
+    tiles_bytes = 2 * block_tiles * static_cast<std::int64_t>(sizeof(TileOfRows));
+    tiles_bytes = static_cast<std::int64_t>(align_up(static_cast<std::size_t>(tiles_bytes)));
     x_bytes = block_tiles * steps * kTileBytes;
     sums_bytes = block_tiles * kTileRows * kTilePanelRow;
     y_bytes = static_cast<std::int64_t>(align_up(
         static_cast<std::size_t>((by_panels ? p.m : block_tiles * kTileRows) * y_stride * 4)));
   }
-  std::int64_t thread_bytes() const { return x_bytes + 2 * sums_bytes + (by_panels ? 0 : y_bytes); }
+  std::int64_t y_offset() const { return tiles_bytes + x_bytes + 2 * sums_bytes; }
+  std::int64_t thread_bytes() const { return y_offset() + (by_panels ? 0 : y_bytes); }
   std::size_t workspace(int threads) const {
     return static_cast<std::size_t>(thread_bytes() * threads + (by_panels ? y_bytes : 0));
   }
@@ -81,6 +85,7 @@ struct Cut {
   bool by_panels = false;     // few rows: threads divide the panels, and share y in the workspace
   std::int64_t y_stride = 0;  // floats; 0: y is written where it belongs
   std::int64_t block_tiles = 0;
+  std::int64_t tiles_bytes = 0;
   std::int64_t x_bytes = 0;
   std::int64_t sums_bytes = 0;
   std::int64_t y_bytes = 0;
@@ -96,8 +101,10 @@ class Part {
         cut_(cut),
         args_(args),
         panels_(p, args.packed),
-        x_(memory),
-        sums_{memory + cut.x_bytes, memory + cut.x_bytes + cut.sums_bytes},
+        tiles_{reinterpret_cast<TileOfRows*>(memory),
+               reinterpret_cast<TileOfRows*>(memory) + cut.block_tiles},
+        x_(memory + cut.tiles_bytes),
+        sums_{x_ + cut.x_bytes, x_ + cut.x_bytes + cut.sums_bytes},
         y_(y) {}
 
   void run(std::int64_t tile_begin, std::int64_t tile_end, std::int64_t panel_begin,
@@ -109,11 +116,12 @@ class Part {
       const std::int64_t last = tile_begin + tiles * (i + 1) / blocks;
       const std::int64_t begin = first * kTileRows;
       const std::int64_t end = std::min(last * kTileRows, p_.m);
+      std::swap(tiles_[0], tiles_[1]);
       pack(begin, end);
       for (std::int64_t panel = panel_begin; panel < panel_end; ++panel) {
         const std::int64_t next = panel + 1 < panel_end ? panel + 1 : panel_begin;
         multiply(last - first, panel, next);
-        waiting_ = results(begin, end, panel);
+        waiting_ = results(begin, last - first, panel);
         std::swap(sums_[0], sums_[1]);
       }
       if (cut_.y_stride == 0) continue;
@@ -137,7 +145,12 @@ class Part {
     const bool rounds = p_.input == DType::kF32;
     const std::int64_t stride = p_.k * (rounds ? 4 : number_bytes(p_));
     const auto* x = static_cast<const std::byte*>(args_.inputs[0]) + begin * stride;
-    const TileRows rows{x, stride, end - begin, p_.k, cut_.steps, x_};
+    for (std::int64_t row = begin; row < end; row += kTileRows) {
+      const std::int64_t tile = (row - begin) / kTileRows;
+      tiles_[0][tile] = {x_ + tile * cut_.steps * kTileBytes, row - begin, 0,
+                         static_cast<int>(std::min<std::int64_t>(end - row, kTileRows))};
+    }
+    const RowsToPack rows{x, stride, end - begin, p_.k, cut_.steps, x_};
     if (rounds) {
       isa_.pack_rounded(rows);
     } else {
@@ -147,9 +160,11 @@ class Part {
 
   void multiply(std::int64_t tiles, std::int64_t panel, std::int64_t next) const {
     TileBlock block;
-    block.x = x_;
-    block.row_tiles = tiles;
-    block.steps = cut_.steps;
+    block.tiles = tiles_[0];
+    block.count = tiles;
+    block.row_stride = kTileRowBytes;
+    block.step_stride = kTileBytes;
+    block.piece_steps = cut_.steps;
     block.columns = columns(panel);
     block.weights = panels_.at(panel);
     block.panel_rows = panels_.rows;
@@ -160,11 +175,12 @@ class Part {
     isa_.multiply(block, waiting_);
   }
 
-  TileResults results(std::int64_t begin, std::int64_t end, std::int64_t panel) const {
+  TileResults results(std::int64_t begin, std::int64_t tiles, std::int64_t panel) const {
     const std::int64_t column = panel * kTilePanel;
     TileResults t;
     t.sums = sums_[0];
-    t.rows = static_cast<int>(end - begin);
+    t.tiles = tiles_[0];
+    t.count = tiles;
     t.columns = columns(panel);
     t.activation = p_.activation;
     t.narrow = p_.output != DType::kF32;
@@ -191,8 +207,8 @@ class Part {
   }
 
   void finish() {
-    if (waiting_.rows > 0) isa_.finish(waiting_);
-    waiting_.rows = 0;
+    if (waiting_.count > 0) isa_.finish(waiting_);
+    waiting_.count = 0;
   }
 
   int columns(std::int64_t panel) const {
@@ -204,6 +220,7 @@ class Part {
   const Cut& cut_;
   const KernelArgs& args_;
   Panels panels_;
+  TileOfRows* tiles_[2];  // of this block and the one before
   std::byte* x_;
   std::byte* sums_[2];
   float* y_;
@@ -254,8 +271,7 @@ void run_linear_tiles(const TileIsa& isa, const LinearProblem& p, int threads,
     const int used = std::min(team, threads);
     if (thread >= used) return;
     std::byte* own = memory + cut.thread_bytes() * thread;
-    auto* y =
-        cut.by_panels ? shared_y : reinterpret_cast<float*>(own + cut.x_bytes + 2 * cut.sums_bytes);
+    auto* y = cut.by_panels ? shared_y : reinterpret_cast<float*>(own + cut.y_offset());
     const TileScope scope(isa);
     Part part(isa, p, cut, args, own, y);
     const auto share = [&](std::int64_t count, int i) { return count * i / used; };
@@ -265,8 +281,8 @@ void run_linear_tiles(const TileIsa& isa, const LinearProblem& p, int threads,
       part.run(share(cut.tiles, thread), share(cut.tiles, thread + 1), 0, cut.panels);
     }
   };
-  // To start and to join a team costs some microseconds, in which one core does ten megaproducts.
-  if (p.m * p.n * p.k < 4'000'000) {
+  // To start and to join a team costs some microseconds, in which one core does some megaproducts.
+  if (p.m * p.n * p.k < 500'000) {
     run(0, 1);
   } else {
     parallel(run);
