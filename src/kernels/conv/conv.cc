@@ -79,19 +79,12 @@ ConvTranspose2dProblem make_conv_transpose2d_problem(const Call& call) {
 }
 
 const std::vector<Kernel<Conv2dProblem>>& conv2d_kernels() {
-  static const std::vector<Kernel<Conv2dProblem>> list{kConv2dDepthwiseAvx512,
-                                                       kConv2dDepthwiseAvx2,
-                                                       kConv2dWinogradAvx512,
-                                                       kConv2dWinogradAvx2,
-                                                       kConv2dProductAvx512,
-                                                       kConv2dProductAvx2,
-                                                       kConv2dBf16Windows,
-                                                       kConv2dBf16WidenedAvx512,
-                                                       kConv2dBf16WidenedAvx2,
-                                                       kConv2dInt8Avx512Vnni,
-                                                       kConv2dInt8AvxVnni,
-                                                       kConv2dInt8Avx2,
-                                                       kConv2dRef};
+  static const std::vector<Kernel<Conv2dProblem>> list{
+      kConv2dDepthwiseAvx512, kConv2dDepthwiseAvx2, kConv2dWinogradAvx512,
+      kConv2dWinogradAvx2,    kConv2dProductAvx512, kConv2dProductAvx2,
+      kConv2dBf16Amx,         kConv2dBf16Windows,   kConv2dBf16WidenedAvx512,
+      kConv2dBf16WidenedAvx2, kConv2dInt8Amx,       kConv2dInt8Avx512Vnni,
+      kConv2dInt8AvxVnni,     kConv2dInt8Avx2,      kConv2dRef};
   return list;
 }
 

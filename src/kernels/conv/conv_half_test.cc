@@ -166,7 +166,7 @@ TEST(Conv2dHalf, EveryKernelInFloat16) {
            {{1, 3, 2, 5, 7, 3, 3, 1, 4}, Activation::kNone}}) {
     check_conv(conv(sizes, activation != Activation::kGelu, activation, DType::kF16), ran);
   }
-  test::expect_all_ran(conv2d_kernels(), {.weights = DType::kF16}, ran);
+  test::expect_all_ran(conv2d_test_rows(), {.weights = DType::kF16}, ran);
 }
 
 TEST(Conv2dHalf, EveryKernelAgreesWithDoublePrecision) {
@@ -190,7 +190,7 @@ TEST(Conv2dHalf, EveryKernelAgreesWithDoublePrecision) {
   check_conv(conv({1, 30, 29, 40, 66, 1, 1, 1, 0}, true, Activation::kSilu), ran);
   check_conv(conv({1, 15, 17, 8, 34, 2, 2, 2, 0}, true, Activation::kSilu), ran);
   check_conv(conv({1, 33, 34, 3, 32, 3, 3, 2, 1}, true, Activation::kSilu), ran);
-  test::expect_all_ran(conv2d_kernels(), {.weights = DType::kBF16}, ran);
+  test::expect_all_ran(conv2d_test_rows(), {.weights = DType::kBF16}, ran);
   EXPECT_GT(ran["winograd.avx2"], 0);  // of images in bfloat16
 }
 

@@ -12,48 +12,6 @@ namespace lasso::kernels {
 
 namespace {
 
-// The filters as columns, k = (kh, kw, c), and then each one's sum of Q, its scale and its bias,
-// all padded with zeros to whole panels.
-struct Layout : Int8Layout {
-  explicit Layout(const Conv2dProblem& p) : Int8Layout(p.filters, window_inputs(p)) {}
-  std::int64_t bytes() const { return weights() + columns * 3 * 4; }
-};
-
-struct Packed : Layout {
-  Packed(const Conv2dProblem& p, const std::byte* bytes)
-      : Layout(p),
-        q(reinterpret_cast<const std::int8_t*>(bytes)),
-        sums(reinterpret_cast<const std::int32_t*>(q + weights())),
-        scales(reinterpret_cast<const float*>(sums + columns)),
-        bias(scales + columns) {}
-
-  const std::int8_t* q;
-  const std::int32_t* sums;
-  const float* scales;
-  const float* bias;
-};
-
-void pack(const Conv2dProblem& p, const std::vector<TensorView>& constants, std::byte* packed) {
-  const Int8Filters filters(p, constants);
-  const Layout layout(p);
-  std::fill_n(packed, layout.bytes(), std::byte{0});
-  auto* w = reinterpret_cast<std::int8_t*>(packed);
-  auto* sums = reinterpret_cast<std::int32_t*>(w + layout.weights());
-  const std::int8_t* q = filters.q.data();
-  const std::int64_t area = p.kernel_h * p.kernel_w;
-  for (std::int64_t n = 0; n < p.filters; ++n) {
-    for (std::int64_t c = 0; c < p.channels; ++c) {
-      for (std::int64_t tap = 0; tap < area; ++tap, ++q) {
-        w[layout.offset(n, tap * p.channels + c)] = *q;
-        sums[n] += *q;
-      }
-    }
-  }
-  auto* out = reinterpret_cast<float*>(sums + layout.columns);
-  std::copy(filters.scales.begin(), filters.scales.end(), out);
-  std::copy(filters.bias.begin(), filters.bias.end(), out + layout.columns);
-}
-
 Windows windows_of(const Conv2dProblem& p, const Int8Isa& isa, int threads) {
   return {p,
           {.element_bytes = isa.x_bytes,
@@ -80,8 +38,8 @@ Offer offer(const Conv2dProblem& p, const TargetInfo& target) {
   if (k == 0 || k > kInt8MostInputs) return Offer::no("sums of none, or over 65536");
   if (const char* reason = refused_by_windows(p); reason != nullptr) return Offer::no(reason);
   Offer offer;
-  offer.packed_bytes = static_cast<std::size_t>(Layout(p).bytes());
-  offer.packed_layout = "k = (kh, kw, c): int8 W [n/64, k/4, 64, 4], sums, s, b [n/64, 64]";
+  offer.packed_bytes = static_cast<std::size_t>(Int8FilterLayout(p).bytes());
+  offer.packed_layout = kInt8FilterLayout;
   offer.workspace_bytes =
       static_cast<std::size_t>(windows_of(p, int8_isa(kFeature), target.threads).workspace_bytes());
   offer.cost = operations(p) / int8_rate(kFeature, target);
@@ -100,7 +58,7 @@ void run(const KernelState& state, const KernelArgs& args) {
   const auto& s = static_cast<const State&>(state);
   const Conv2dProblem& p = s.problem;
   const Windows& windows = s.windows;
-  const Packed packed(p, args.packed);
+  const PackedInt8Filters packed(p, args.packed);
   const auto zero = static_cast<int>(p.input_scheme.zero);
   const auto copy = [&](const void* x, std::int64_t at, std::int64_t count, std::byte* out) {
     isa.prepare(static_cast<const std::uint8_t*>(x) + at, count, zero, out);
@@ -151,7 +109,7 @@ constexpr Kernel<Conv2dProblem> kernel() {
       .name = "windows",
       .needs = {.features = kFeature},
       .offer = offer<kFeature>,
-      .pack = pack,
+      .pack = pack_int8_filters,
       .create = create<kFeature>,
       .run = run<kFeature>,
   };

@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "kernels/conv/conv.h"
+#include "kernels/conv/conv_test_rows.h"
 #include "kernels/cpu/int8_product.h"
 #include "kernels/kernel_test.h"
 
@@ -115,7 +115,7 @@ void check(Conv2dProblem p, test::Ran& ran, bool extreme = false) {
       c.tolerance.back() += test::narrow_activation_tolerance(p.activation, product + bias);
     }
   }
-  test::check_case(conv2d_kernels(), c, ran);
+  test::check_case(conv2d_test_rows(), c, ran);
 }
 
 // All outputs of a window; zero points that are ends of the range and in between.
@@ -233,7 +233,7 @@ TEST(Conv2dInt8, TheLargestSums) {
     check(p, ran, true);
     p.channels += 1;
     p.weights = DType::kI8;
-    for (const auto& kernel : conv2d_kernels()) {
+    for (const auto& kernel : conv2d_test_rows()) {
       EXPECT_FALSE(ask(kernel, p, test::test_target(1))) << kernel.label();
     }
   }
@@ -274,7 +274,7 @@ std::map<std::string, std::vector<std::uint8_t>> fast_results(const Conv2dProble
   for (const auto& [i, image] : images) inputs[i] = image.data();
   const TargetInfo target = test::test_target(1);
   std::map<std::string, std::vector<std::uint8_t>> results;
-  for (const auto& kernel : conv2d_kernels()) {
+  for (const auto& kernel : conv2d_test_rows()) {
     const Offer offer = ask(kernel, p, target);
     if (!offer || kernel.is_reference()) continue;
     const test::Guarded packed(offer.packed_bytes);

@@ -64,7 +64,8 @@ Windows::Windows(const Conv2dProblem& p, const WindowNeeds& needs, int threads)
   // Pieces are rows of the window, or its pixels where these are not beside each other.
   const std::int64_t columns = p.dilation.w == 1 ? 1 : p.kernel_w;
   source_depth = p.kernel_w / columns * channels;
-  gathers = source_depth % needs.group != 0;
+  gathers =
+      source_depth % needs.group != 0 || std::min(line_pixels, result_pixels) < needs.least_pixels;
   in_place = !needs.converts && !gathers && joined.empty() && p.padding == 0;
   band_columns = (line_pixels - 1) * stride.w + (p.kernel_w - 1) * p.dilation.w + 1;
   const std::int64_t row = (in_place ? width : band_columns) * channels;
@@ -103,7 +104,11 @@ Windows::Windows(const Conv2dProblem& p, const WindowNeeds& needs, int threads)
   const std::int64_t chunk = ceil_of(lines, chunks);
   constexpr std::int64_t kBehind = 64;  // bytes that copies of whole vectors touch
   if (!in_place) band_bytes = aligned(band_rows(chunk) * row * needs.element_bytes + kBehind);
-  if (gathers) gathered_bytes = aligned(chunk * line_step * needs.element_bytes + kBehind);
+  if (gathers) {
+    const std::int64_t windows = chunk * line_pixels + needs.least_pixels - 1;
+    gathered_bytes = aligned(windows * pixel_step * needs.element_bytes + kBehind);
+  }
+  chunk_lines = chunk;
 }
 
 }  // namespace lasso::kernels

@@ -30,6 +30,8 @@ struct WindowNeeds {
   std::int64_t rows = 1;    // of a tile, at most
   std::int64_t strip = 64;  // columns of a tile; divides 64
   bool converts = false;    // its numbers are not those of the image as they are
+  // Of pixels beside each other, which are read even where fewer are wanted.
+  std::int64_t least_pixels = 1;
 };
 
 // Why the image's rows under a window can't be copied; null where they can.
@@ -66,8 +68,9 @@ class Windows {
 
   bool in_place = false;
   bool gathers = false;
-  std::int64_t chunks = 1;  // of an image: lines that are computed together
-  std::int64_t parts = 1;   // of the panels of filters
+  std::int64_t chunks = 1;       // of an image: lines that are computed together
+  std::int64_t chunk_lines = 0;  // at most
+  std::int64_t parts = 1;        // of the panels of filters
   std::int64_t band_columns = 0;
   std::int64_t band_bytes = 0;  // for each thread
   std::int64_t gathered_bytes = 0;
@@ -163,70 +166,101 @@ inline void gather_windows(const Windows& w, std::int64_t begin, std::int64_t en
   }
 }
 
+// Some lines of an image's result, for some panels of filters.
+struct WindowTask {
+  const std::byte* x = nullptr;  // where the first window begins
+  std::int64_t image = 0;
+  std::int64_t begin = 0;  // lines
+  std::int64_t end = 0;
+  std::int64_t panel_begin = 0;
+  std::int64_t panel_end = 0;
+};
+
+// A task, whose windows are brought to where they are read: to `scratch` unless they lie in place.
+template <typename Copy, typename Fill>
+WindowTask make_task(const Windows& w, const KernelArgs& args, std::int64_t index, const Copy& copy,
+                     const Fill& fill, std::byte* scratch) {
+  constexpr std::int64_t kPanel = 64;
+  const std::int64_t panels = (w.filters + kPanel - 1) / kPanel;
+  const std::int64_t part = index % w.parts;
+  const std::int64_t chunk = index / w.parts % w.chunks;
+  WindowTask task;
+  task.image = index / w.parts / w.chunks;
+  task.begin = w.lines * chunk / w.chunks;
+  task.end = w.lines * (chunk + 1) / w.chunks;
+  task.panel_begin = panels * part / w.parts;
+  task.panel_end = panels * (part + 1) / w.parts;
+  if (w.in_place) {
+    const std::int64_t row = task.image * w.image_pixels + task.begin * w.stride.h * w.width;
+    task.x =
+        static_cast<const std::byte*>(args.inputs[0]) + row * w.channels * w.needs.element_bytes;
+    return task;
+  }
+  copy_band(w, args.inputs, task.image, task.begin, task.end, copy, fill, scratch);
+  task.x = scratch;
+  if (w.gathers) {
+    gather_windows(w, task.begin, task.end, scratch, scratch + w.band_bytes);
+    task.x = scratch + w.band_bytes;
+  }
+  return task;
+}
+
+// Calls run(next, thread) on each thread that takes part, where next() gives tasks until it gives
+// none, which is a number of tasks() or more.
+template <typename Run>
+void share_tasks(const Windows& w, const Run& run) {
+  const auto per_pixel = static_cast<double>(w.depth) * static_cast<double>(w.offsets.size()) *
+                         static_cast<double>(w.filters);
+  std::atomic<std::int64_t> count{0};
+  const auto next = [&] { return count.fetch_add(1); };
+  // To start and to join a team costs some microseconds, in which one core does megaflops.
+  if (static_cast<double>(w.images * w.result_pixels) * per_pixel < 2e6) {
+    run(next, 0);
+    return;
+  }
+  parallel([&](int thread, int /*team*/) {
+    // A team may be larger than planned for; what lies beyond has no memory.
+    if (thread < w.threads) run(next, thread);
+  });
+}
+
 // Computes all tiles: strip(column, tiles) is called for each strip of columns of some lines, and
 // calls tiles(run), which calls run(WindowRows) for each tile.
 template <typename Copy, typename Fill, typename Strip>
 void run_windows(const Windows& w, const KernelArgs& args, const Copy& copy, const Fill& fill,
                  const Strip& strip) {
   constexpr std::int64_t kPanel = 64;
-  const std::int64_t panels = (w.filters + kPanel - 1) / kPanel;
-  const auto run_task = [&](std::int64_t task, std::byte* scratch) {
-    const std::int64_t part = task % w.parts;
-    const std::int64_t chunk = task / w.parts % w.chunks;
-    const std::int64_t image = task / w.parts / w.chunks;
-    const std::int64_t begin = w.lines * chunk / w.chunks;
-    const std::int64_t end = w.lines * (chunk + 1) / w.chunks;
-    const std::byte* first = scratch;
-    if (w.in_place) {
-      const std::int64_t row = image * w.image_pixels + begin * w.stride.h * w.width;
-      first =
-          static_cast<const std::byte*>(args.inputs[0]) + row * w.channels * w.needs.element_bytes;
-    } else {
-      copy_band(w, args.inputs, image, begin, end, copy, fill, scratch);
-      if (w.gathers) {
-        gather_windows(w, begin, end, scratch, scratch + w.band_bytes);
-        first = scratch + w.band_bytes;
-      }
-    }
-    const std::int64_t columns = std::min(panels * (part + 1) / w.parts * kPanel, w.filters);
-    const std::int64_t first_column = panels * part / w.parts * kPanel;
+  const auto run_task = [&](const WindowTask& task) {
+    const std::int64_t first_column = task.panel_begin * kPanel;
+    const std::int64_t columns = std::min(task.panel_end * kPanel, w.filters);
     for (std::int64_t column = first_column; column < columns; column += w.needs.strip) {
       strip(column, [&](const auto& run) {
-        for (std::int64_t line = begin; line < end; ++line) {
+        for (std::int64_t line = task.begin; line < task.end; ++line) {
           const std::int64_t at = line * w.line_pixels;
           const std::int64_t length = std::min(w.line_pixels, w.result_pixels - at);
           const std::int64_t tiles = (length + w.needs.rows - 1) / w.needs.rows;
           for (std::int64_t i = 0; i < tiles; ++i) {
             const std::int64_t j = length * i / tiles;
             const std::int64_t count = length * (i + 1) / tiles - j;
-            const std::int64_t element = (line - begin) * w.line_step + j * w.pixel_step;
-            const std::byte* x = first + element * w.needs.element_bytes;
+            const std::int64_t element = (line - task.begin) * w.line_step + j * w.pixel_step;
+            const std::byte* x = task.x + element * w.needs.element_bytes;
             // What is read where it lies comes from far: the next tile's rows are too many short
             // streams for the hardware to foresee.
-            if (column == first_column && w.in_place && (i + 1 < tiles || line + 1 < end)) {
+            if (column == first_column && w.in_place && (i + 1 < tiles || line + 1 < task.end)) {
               const std::int64_t bytes = count * w.pixel_step * w.needs.element_bytes;
               for (std::int64_t b = bytes; b < 2 * bytes; b += 64) __builtin_prefetch(x + b, 0, 2);
             }
-            run(WindowRows{x, image * w.result_pixels + at + j, static_cast<int>(count)});
+            run(WindowRows{x, task.image * w.result_pixels + at + j, static_cast<int>(count)});
           }
         }
       });
     }
   };
-  const std::int64_t tasks = w.tasks();
-  const auto per_pixel = static_cast<double>(w.depth) * static_cast<double>(w.offsets.size()) *
-                         static_cast<double>(w.filters);
-  // To start and to join a team costs some microseconds, in which one core does megaflops.
-  if (static_cast<double>(w.images * w.result_pixels) * per_pixel < 2e6) {
-    for (std::int64_t task = 0; task < tasks; ++task) run_task(task, args.workspace);
-    return;
-  }
-  std::atomic<std::int64_t> next{0};
-  parallel([&](int thread, int /*team*/) {
-    // A team may be larger than planned for; what lies beyond has no memory.
-    if (thread >= w.threads) return;
+  share_tasks(w, [&](const auto& next, int thread) {
     std::byte* scratch = args.workspace + thread * w.thread_bytes();
-    for (std::int64_t i = next.fetch_add(1); i < tasks; i = next.fetch_add(1)) run_task(i, scratch);
+    for (std::int64_t i = next(); i < w.tasks(); i = next()) {
+      run_task(make_task(w, args, i, copy, fill, scratch));
+    }
   });
 }
 

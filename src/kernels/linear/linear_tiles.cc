@@ -4,11 +4,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
-#include <utility>
 
 #include "core/aligned_buffer.h"
 #include "core/threads.h"
 #include "kernels/cpu/product_bf16.h"
+#include "kernels/cpu/tile_sequence.h"
 #include "kernels/linear/linear_int8_layout.h"
 #include "kernels/linear/linear_packed.h"
 
@@ -65,15 +65,11 @@ struct Cut {
         steps * kTileBytes + 2 * kTileRows * kTilePanelRow + kTileRows * y_stride * 4;
     block_tiles = std::clamp<std::int64_t>(kBytes / of_tile / 2 * 2, 8, 32);
     block_tiles = std::min(block_tiles, std::max<std::int64_t>(tiles, 1));
-    // Of two blocks: results of the one wait while the next one is packed.
-    tiles_bytes = 2 * block_tiles * static_cast<std::int64_t>(sizeof(TileOfRows));
-    tiles_bytes = static_cast<std::int64_t>(align_up(static_cast<std::size_t>(tiles_bytes)));
     x_bytes = block_tiles * steps * kTileBytes;
-    sums_bytes = block_tiles * kTileRows * kTilePanelRow;
     y_bytes = static_cast<std::int64_t>(align_up(
         static_cast<std::size_t>((by_panels ? p.m : block_tiles * kTileRows) * y_stride * 4)));
   }
-  std::int64_t y_offset() const { return tiles_bytes + x_bytes + 2 * sums_bytes; }
+  std::int64_t y_offset() const { return x_bytes + TileSequence::bytes(block_tiles); }
   std::int64_t thread_bytes() const { return y_offset() + (by_panels ? 0 : y_bytes); }
   std::size_t workspace(int threads) const {
     return static_cast<std::size_t>(thread_bytes() * threads + (by_panels ? y_bytes : 0));
@@ -85,9 +81,7 @@ struct Cut {
   bool by_panels = false;     // few rows: threads divide the panels, and share y in the workspace
   std::int64_t y_stride = 0;  // floats; 0: y is written where it belongs
   std::int64_t block_tiles = 0;
-  std::int64_t tiles_bytes = 0;
   std::int64_t x_bytes = 0;
-  std::int64_t sums_bytes = 0;
   std::int64_t y_bytes = 0;
 };
 
@@ -101,10 +95,8 @@ class Part {
         cut_(cut),
         args_(args),
         panels_(p, args.packed),
-        tiles_{reinterpret_cast<TileOfRows*>(memory),
-               reinterpret_cast<TileOfRows*>(memory) + cut.block_tiles},
-        x_(memory + cut.tiles_bytes),
-        sums_{x_ + cut.x_bytes, x_ + cut.x_bytes + cut.sums_bytes},
+        x_(memory),
+        sequence_(isa, cut.block_tiles, memory + cut.x_bytes),
         y_(y) {}
 
   void run(std::int64_t tile_begin, std::int64_t tile_end, std::int64_t panel_begin,
@@ -116,19 +108,16 @@ class Part {
       const std::int64_t last = tile_begin + tiles * (i + 1) / blocks;
       const std::int64_t begin = first * kTileRows;
       const std::int64_t end = std::min(last * kTileRows, p_.m);
-      std::swap(tiles_[0], tiles_[1]);
       pack(begin, end);
       for (std::int64_t panel = panel_begin; panel < panel_end; ++panel) {
         const std::int64_t next = panel + 1 < panel_end ? panel + 1 : panel_begin;
-        multiply(last - first, panel, next);
-        waiting_ = results(begin, last - first, panel);
-        std::swap(sums_[0], sums_[1]);
+        sequence_.multiply(block(panel, next), last - first, results(begin, panel));
       }
       if (cut_.y_stride == 0) continue;
-      finish();
+      sequence_.finish();
       if (!cut_.by_panels) quantize(begin, end);
     }
-    finish();
+    sequence_.finish();
   }
 
   // Rows that are whole in y.
@@ -141,14 +130,15 @@ class Part {
   }
 
  private:
-  void pack(std::int64_t begin, std::int64_t end) const {
+  void pack(std::int64_t begin, std::int64_t end) {
     const bool rounds = p_.input == DType::kF32;
     const std::int64_t stride = p_.k * (rounds ? 4 : number_bytes(p_));
     const auto* x = static_cast<const std::byte*>(args_.inputs[0]) + begin * stride;
+    TileOfRows* tiles = sequence_.next_rows();
     for (std::int64_t row = begin; row < end; row += kTileRows) {
       const std::int64_t tile = (row - begin) / kTileRows;
-      tiles_[0][tile] = {x_ + tile * cut_.steps * kTileBytes, row - begin, 0,
-                         static_cast<int>(std::min<std::int64_t>(end - row, kTileRows))};
+      tiles[tile] = {x_ + tile * cut_.steps * kTileBytes, row - begin, 0,
+                     static_cast<int>(std::min<std::int64_t>(end - row, kTileRows))};
     }
     const RowsToPack rows{x, stride, end - begin, p_.k, cut_.steps, x_};
     if (rounds) {
@@ -158,10 +148,8 @@ class Part {
     }
   }
 
-  void multiply(std::int64_t tiles, std::int64_t panel, std::int64_t next) const {
+  TileBlock block(std::int64_t panel, std::int64_t next) const {
     TileBlock block;
-    block.tiles = tiles_[0];
-    block.count = tiles;
     block.row_stride = kTileRowBytes;
     block.step_stride = kTileBytes;
     block.piece_steps = cut_.steps;
@@ -169,18 +157,14 @@ class Part {
     block.weights = panels_.at(panel);
     block.panel_rows = panels_.rows;
     block.first = panels_.first + panel * kTilePanelRow;
-    block.sums = sums_[0];
     block.ahead = panels_.at(next);
     block.ahead_bytes = panels_.bytes();
-    isa_.multiply(block, waiting_);
+    return block;
   }
 
-  TileResults results(std::int64_t begin, std::int64_t tiles, std::int64_t panel) const {
+  TileResults results(std::int64_t begin, std::int64_t panel) const {
     const std::int64_t column = panel * kTilePanel;
     TileResults t;
-    t.sums = sums_[0];
-    t.tiles = tiles_[0];
-    t.count = tiles;
     t.columns = columns(panel);
     t.activation = p_.activation;
     t.narrow = p_.output != DType::kF32;
@@ -206,11 +190,6 @@ class Part {
     return t;
   }
 
-  void finish() {
-    if (waiting_.count > 0) isa_.finish(waiting_);
-    waiting_.count = 0;
-  }
-
   int columns(std::int64_t panel) const {
     return static_cast<int>(std::min<std::int64_t>(kTilePanel, p_.n - panel * kTilePanel));
   }
@@ -220,11 +199,9 @@ class Part {
   const Cut& cut_;
   const KernelArgs& args_;
   Panels panels_;
-  TileOfRows* tiles_[2];  // of this block and the one before
   std::byte* x_;
-  std::byte* sums_[2];
+  TileSequence sequence_;
   float* y_;
-  TileResults waiting_;
 };
 
 }  // namespace
