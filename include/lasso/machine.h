@@ -16,7 +16,7 @@ struct MachineInfo {
   // What 0 threads means wherever it is the default: as many as cores, but no more than
   // OMP_NUM_THREADS or omp_set_num_threads() allow the calling thread.
   int threads = 0;
-  std::string isa;  // the best that the CPU has and the cap allows: "avx512_bf16"
+  std::string isa;  // the best that the CPU has and the cap allows: "amx_bf16"
 };
 
 // `isa` caps what is told, as EngineOptions::isa does. Throws kUnsupported for a CPU without AVX2,

@@ -147,6 +147,18 @@ MultiplyAdd fp32_multiply_add(CpuFeatures features) {
   return features.has(CpuFeature::kAvx512) ? MultiplyAdd::kFp32Avx512 : MultiplyAdd::kFp32Avx2;
 }
 
+MultiplyAdd bf16_multiply_add(CpuFeatures features) {
+  if (features.has(CpuFeature::kAmxBf16)) return MultiplyAdd::kBf16Amx;
+  return features.has(CpuFeature::kAvx512Bf16) ? MultiplyAdd::kBf16Avx512
+                                               : fp32_multiply_add(features);
+}
+
+MultiplyAdd int8_multiply_add(CpuFeatures features) {
+  if (features.has(CpuFeature::kAmxInt8)) return MultiplyAdd::kInt8Amx;
+  return features.has(CpuFeature::kAvx512Vnni) ? MultiplyAdd::kInt8Avx512
+                                               : fp32_multiply_add(features);
+}
+
 double multiply_add_rate(MultiplyAdd multiply_add, int threads) {
   const ThreadLimit limit(threads);
   const double operations = 2.0 * info(multiply_add).products * instructions(multiply_add);

@@ -35,8 +35,11 @@ struct MultiplyAddInfo {
 
 MultiplyAddInfo info(MultiplyAdd multiply_add);
 
-// The widest in fp32 that kernels use on a CPU with these features.
+// The widest in fp32 that kernels use on a CPU with these features; in bfloat16 and int8 those for
+// such numbers, or fp32's where there are none.
 MultiplyAdd fp32_multiply_add(CpuFeatures features);
+MultiplyAdd bf16_multiply_add(CpuFeatures features);
+MultiplyAdd int8_multiply_add(CpuFeatures features);
 
 // Operations per second of so many threads at once, a multiplication and an addition being two.
 // Each thread's own CPU time counts, so that others on the machine change little; hence there must

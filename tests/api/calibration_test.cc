@@ -11,9 +11,9 @@
 #include <vector>
 
 #include "core/json.h"
-#include "lasso/machine.h"
 #include "lasso/mask.h"
 #include "lasso/segmenter.h"
+#include "support/capped.h"
 #include "support/errors.h"
 #include "support/files.h"
 
@@ -118,7 +118,7 @@ class Precisions : public testing::Test {
 };
 
 TEST_F(Precisions, Bf16KeepsMasks) {
-  if (machine_info().isa != "avx512_bf16") GTEST_SKIP() << "no AVX-512 BF16";
+  if (!test::has_bf16()) GTEST_SKIP() << "no AVX-512 BF16";
   EngineOptions options;
   options.precision = Precision::kBf16;
   const Engine engine = Engine::build(model_path(), options);

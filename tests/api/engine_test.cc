@@ -70,7 +70,7 @@ TEST_F(Api, EngineFilesAreTheEngine) {
 
 TEST_F(Api, AnEngineFileGivesTheSameBitsEveryTime) {
   std::vector<Precision> precisions = {Precision::kFp32, Precision::kInt8};
-  if (machine_info(test::capped().isa).isa == "avx512_bf16") precisions.push_back(Precision::kBf16);
+  if (test::has_bf16(test::capped().isa)) precisions.push_back(Precision::kBf16);
   for (const Precision precision : precisions) {
     SCOPED_TRACE(to_string(precision));
     EngineOptions options = test::capped();

@@ -160,15 +160,15 @@ class UsageTest(harness.CliTest):
             return result.err.split(" threads, ")[1].split(",")[0]
         self.assertEqual(isa(["--isa", "avx512"], LASSO_MAX_ISA="avx2"), "avx2")
         self.assertEqual(isa(["--isa", "avx2"], LASSO_MAX_ISA="avx512_bf16"), "avx2")
-        for name in ("avx_vnni", "avx512_vnni", "avx512_bf16"):
+        for name in ("avx_vnni", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16"):
             isa(["--isa", name])
         line = self.error(USAGE, "segment", "--model", MODEL, "a.png", "--point", "1,2", "--isa",
                           "avx2", env={"LASSO_MAX_ISA": "sse2"})
         self.assertIn("LASSO_MAX_ISA=sse2: expected avx2", line)
 
     def test_names_and_kinds(self):
-        self.check_segment(["--isa sse2", "avx2", "avx_vnni", "avx512", "avx512_vnni", "avx512_bf16"],
-                           "a.png", "--point", "1,2", "--isa", "sse2")
+        self.check_segment(["--isa sse2", "avx2", "avx_vnni", "avx512", "avx512_vnni", "avx512_bf16",
+                            "amx_int8", "amx_bf16"], "a.png", "--point", "1,2", "--isa", "sse2")
         self.check_segment(["--kernels slow", "fast", "reference"], "a.png", "--point", "1,2",
                            "--kernels", "slow")
         self.check_segment(["--preprocess vit", "sam", "medsam"], "a.png", "--point", "1,2",

@@ -3,8 +3,10 @@
 #define LASSO_TESTS_SUPPORT_CAPPED_H_
 
 #include <cstdlib>
+#include <string>
 
 #include "lasso/engine.h"
+#include "lasso/machine.h"
 
 namespace lasso::test {
 
@@ -18,6 +20,12 @@ inline EngineOptions capped() {
 }
 
 inline bool on_gpu() { return std::getenv("LASSO_TEST_DEVICE") != nullptr; }
+
+// Whether precision bf16 runs with at most these instructions.
+inline bool has_bf16(const std::string& isa = {}) {
+  const std::string best = machine_info(isa).isa;
+  return best == "avx512_bf16" || best == "amx_int8" || best == "amx_bf16";
+}
 
 }  // namespace lasso::test
 

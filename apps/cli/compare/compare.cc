@@ -211,8 +211,8 @@ Exit run_compare(const CompareArguments& arguments) {
 constexpr const char* kEpilogue =
     R"(VARIANT is fast (the default) or reference (plain loops, slow); a precision, fp32, fp16, bf16 or
 int8; a device, cpu, cuda or cuda:1, in place of --device; an instruction set, avx2, avx_vnni,
-avx512, avx512_vnni or avx512_bf16 (the fast kernels with no better instructions; LASSO_MAX_ISA, if
-lower, still holds), or a GPU's, such as sm_80; another runtime, onnxruntime, for ONNX models; or
+avx512, avx512_vnni, avx512_bf16, amx_int8 or amx_bf16 (the fast kernels with no better
+instructions; LASSO_MAX_ISA, if lower, still holds), or a GPU's, such as sm_80; another runtime, onnxruntime, for ONNX models; or
 several of these with +, as in model.pth@int8+avx2 or model.onnx@onnxruntime+cuda. The reference
 kernels run on the CPU, whatever --device is. An engine file has its precision and device, and no
 reference kernels to be compared with. A SAM model may be ENCODER,DECODER: files as "lasso segment"

@@ -2,7 +2,7 @@
 // repetition, since the machine may be shared, beside the rate of a loop of independent FMAs that
 // runs in between on the same threads:
 //   GFLOP/s   2 M N d for q.k and for p v each; exponentials and position terms are not counted
-//   peak      of the FMA loop, AVX-512 where the kernel uses it
+//   peak      of the FMA loop, that of the widest instructions which the kernel needs
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
@@ -72,10 +72,7 @@ void measure(benchmark::State& state, const Kernel<Problem>& kernel, const Probl
   void* out_pointer = out.data();
   const AlignedBuffer workspace(offer.workspace_bytes);
   const auto kernel_state = kernel.create(problem, target, offer);
-  const MultiplyAdd multiply_add =
-      kernel.needs.features.has(CpuFeature::kAvx512Bf16)
-          ? MultiplyAdd::kBf16Avx512
-          : fp32_multiply_add(kernel.needs.features | CpuFeature::kAvx2);
+  const MultiplyAdd multiply_add = bf16_multiply_add(kernel.needs.features | CpuFeature::kAvx2);
   double best = 1e30;
   double peak = 0;
   for (auto _ : state) {

@@ -14,14 +14,9 @@ std::size_t size(std::int64_t count) { return static_cast<std::size_t>(count); }
 // The instructions whose rate bounds a kernel of the problem.
 template <typename Problem>
 MultiplyAdd instructions(const Problem& p, const TargetInfo& target) {
-  const CpuFeatures features = target.features;
-  if (p.weights == DType::kBF16 && features.has(CpuFeature::kAvx512Bf16)) {
-    return MultiplyAdd::kBf16Avx512;
-  }
-  if (p.weights == DType::kI8 && features.has(CpuFeature::kAvx512Vnni)) {
-    return MultiplyAdd::kInt8Avx512;
-  }
-  return fp32_multiply_add(features);
+  if (p.weights == DType::kBF16) return bf16_multiply_add(target.features);
+  return p.weights == DType::kI8 ? int8_multiply_add(target.features)
+                                 : fp32_multiply_add(target.features);
 }
 
 template <typename Problem>

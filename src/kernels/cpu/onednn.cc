@@ -23,6 +23,7 @@ void cap_isa_once(CpuFeatures features) {
     if (features.has(CpuFeature::kAvx512)) cap = dnnl_cpu_isa_avx512_core;
     if (features.has(CpuFeature::kAvx512Vnni)) cap = dnnl_cpu_isa_avx512_core_vnni;
     if (features.has(CpuFeature::kAvx512Bf16)) cap = dnnl_cpu_isa_avx512_core_bf16;
+    if (features.has(CpuFeature::kAmxBf16)) cap = dnnl_cpu_isa_avx512_core_amx;
     // Refused where the program has used oneDNN before: then that choice holds.
     dnnl_set_max_cpu_isa(cap);
     return true;
@@ -239,7 +240,7 @@ std::unique_ptr<GemmChoice> choose(const Gemm& gemm, const Descriptors& descript
 // A choice without features that the caller may not use.
 std::unique_ptr<GemmChoice> allowed(std::unique_ptr<GemmChoice> choice, CpuFeatures features,
                                     std::string& reason) {
-  if (choice == nullptr || features == cpu_features() ||
+  if (choice == nullptr || features.has(CpuFeature::kAmxBf16) ||
       !uses_matrix_unit(choice->implementation())) {
     return choice;
   }

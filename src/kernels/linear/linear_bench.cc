@@ -19,9 +19,8 @@ constexpr auto kRelu = Activation::kRelu;
 constexpr auto kGelu = Activation::kGelu;
 
 MultiplyAdd peak_of(const LinearProblem& p, CpuFeatures features) {
-  if (p.weights == kBF16) return MultiplyAdd::kBf16Avx512;
-  if (p.weights == kI8 && features.has(CpuFeature::kAvx512Vnni)) return MultiplyAdd::kInt8Avx512;
-  return fp32_multiply_add(features);
+  if (p.weights == kBF16) return bf16_multiply_add(features);
+  return p.weights == kI8 ? int8_multiply_add(features) : fp32_multiply_add(features);
 }
 
 void bench_linear(benchmark::State& state, const Kernel<LinearProblem>& kernel,
