@@ -212,19 +212,20 @@ constexpr const char* kEpilogue =
     R"(VARIANT is fast (the default) or reference (plain loops, slow); a precision, fp32, fp16, bf16 or
 int8; a device, cpu, cuda or cuda:1, in place of --device; an instruction set, avx2, avx_vnni,
 avx512, avx512_vnni, avx512_bf16, amx_int8 or amx_bf16 (the fast kernels with no better
-instructions; LASSO_MAX_ISA, if lower, still holds), or a GPU's, such as sm_80; another runtime, onnxruntime, for ONNX models; or
-several of these with +, as in model.pth@int8+avx2 or model.onnx@onnxruntime+cuda. The reference
-kernels run on the CPU, whatever --device is. An engine file has its precision and device, and no
-reference kernels to be compared with. A SAM model may be ENCODER,DECODER: files as "lasso segment"
-takes them with --encoder and --decoder, with a comma between them.
+instructions; LASSO_MAX_ISA, if lower, still holds), or a GPU's, such as sm_80; another runtime,
+onnxruntime, for ONNX models; or several of these with +, as in model.pth@int8+avx2 or
+model.onnx@onnxruntime+cuda. The reference kernels run on the CPU, whatever --device is. An
+engine file has its precision and device, and no reference kernels to be compared with. A SAM
+model may be ENCODER,DECODER: files as "lasso segment" takes them with --encoder and --decoder,
+with a comma between them.
 Two SAM models see the same picture and prompt; any other models, and with --program, --inputs,
 --seed or --size SAM's programs, too, get the same tensors: those of --inputs, and random ones
 for the rest (floats in [0, 1), integers 0 or 1; inputs whose values are sizes, such as
-orig_im_size, are as large as outputs usually are). Inputs and outputs are the same that have the
-same name, and else the only ones that fit by type and shape, where the channels may be at another
-place. Each side is a process of its own.
-The relative error of a layer or output is |A-B| / |B| in Euclidean norms; --tolerance limits it,
-and decides unless --atol, --rtol or --min-iou is given alone.
+orig_im_size, are as large as outputs usually are). Inputs and outputs are the same that have
+the same name, and else the only ones that fit by type and shape, where the channels may be at
+another place. Each side is a process of its own.
+The relative error of a layer or output is |A-B| / |B| in Euclidean norms; --tolerance limits
+it, and decides unless --atol, --rtol or --min-iou is given alone.
 
 Exit status: 0 if all is within the limits, 6 if not; else as with "lasso segment".
 
