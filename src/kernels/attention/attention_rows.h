@@ -25,7 +25,7 @@ using streaming::TileSizes;
 // How a row computes: in float32, in pairs of bfloat16 numbers, or on tiles of them.
 enum class Form { kFloat, kPairs, kTiles };
 
-constexpr Index kLanes =
+inline constexpr Index kLanes =
     16;  // tiles of queries are cut at multiples of this on every instruction set
 
 // The sides of a window and how many of them there are.

@@ -223,10 +223,12 @@ Offer offer_conv_tiles(DType weights, const Conv2dProblem& p, const TargetInfo& 
   offer.workspace_bytes = static_cast<std::size_t>(thread_bytes(windows) * target.threads);
   // Whole tiles are computed, at half of the unit's peak at most.
   const auto unit = is_int8 ? MultiplyAdd::kInt8Amx : MultiplyAdd::kBf16Amx;
-  const std::int64_t steps = tile_steps(k * number_bytes(p)) * kTileRowBytes;
-  const double filled = static_cast<double>(steps) / static_cast<double>(k * number_bytes(p)) *
-                        static_cast<double>((p.filters + 31) / 32 * 32) /
-                        static_cast<double>(std::max<std::int64_t>(p.filters, 1));
+  const auto filled_up = [](std::int64_t count, std::int64_t unit) {
+    const std::int64_t whole = (count + unit - 1) / unit * unit;
+    return static_cast<double>(whole) / static_cast<double>(std::max<std::int64_t>(count, 1));
+  };
+  const double filled =
+      filled_up(k * number_bytes(p), kTileRowBytes) * filled_up(p.filters, kTilePanel / 2);
   offer.cost = 2 * operations(p) * filled / target.rate(unit);
   return offer;
 }

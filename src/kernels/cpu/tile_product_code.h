@@ -36,7 +36,7 @@ struct ByteNumbers {
 };
 
 // Steps whose weights, 4 KiB each, stay in the first cache.
-constexpr std::int64_t kStepsTogether = 8;
+inline constexpr std::int64_t kStepsTogether = 8;
 
 // Results that are finished, and lines that are asked for, in equal parts after each of `calls`
 // steps. A part is half a tile's rows, as far as they are wanted, of 16 columns.
