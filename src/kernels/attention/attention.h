@@ -59,6 +59,9 @@ inline std::string check_problem(const WindowAttentionProblem& p) {
   if (p.batch < 0 || p.height < 0 || p.width < 0 || p.heads < 1 || p.head_dim < 1 || p.window < 0) {
     return "sizes that are not positive";
   }
+  constexpr std::int64_t kMostWindow = std::int64_t{1}
+                                       << 20;  // whose square has room to be counted
+  if (p.window > kMostWindow) return "windows of more than 2^20 tokens a side";
   return {};
 }
 

@@ -100,6 +100,18 @@ TEST(WindowAttentionBf16, SharedKeys) {
   check({{1, 17, 23, 1, 33, 0, 0.125F, true, false}, Pattern::kRising});
 }
 
+// Sides whose product would overflow, and workspaces with it.
+TEST(WindowAttentionBf16, HugeWindowsAreRefused) {
+  for (const std::int64_t window :
+       {std::int64_t{1} << 31, std::int64_t{1} << 62, (std::int64_t{1} << 62) + 64}) {
+    WindowAttentionProblem p{1, 4, 4, 1, 16, window, 0.25F, false, false};
+    p.dtype = DType::kBF16;
+    for (const auto& kernel : window_attention_test_rows()) {
+      EXPECT_FALSE(ask(kernel, p, backend::test_target(2))) << kernel.label();
+    }
+  }
+}
+
 // By instructions for bfloat16 where they are faster, and in float32 where they are not.
 TEST(WindowAttentionBf16, CostsFollowTheRates) {
   WindowAttentionProblem p{1, 64, 64, 12, 64, 14, 0.125F, true, true};
