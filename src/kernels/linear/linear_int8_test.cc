@@ -201,6 +201,30 @@ TEST(LinearInt8, SameBits) {
   }
 }
 
+// Rows without columns have scales all the same.
+TEST(LinearInt8, ScalesOfNoColumns) {
+  const LinearProblem p{
+      .m = 3, .n = 0, .k = 5, .weights = DType::kI8, .input = DType::kU8, .output = DType::kU8};
+  const Data data(p);
+  for (const auto& kernel : linear_test_rows()) {
+    const TargetInfo target = test::test_target(1);
+    const Offer offer = ask(kernel, p, target);
+    if (!offer) continue;
+    const test::Guarded packed(offer.packed_bytes);
+    const test::Guarded workspace(offer.workspace_bytes);
+    if (offer.packed_bytes > 0) kernel.pack(p, data.constants(p), packed.data());
+    std::vector<float> scales(3);
+    const void* inputs[] = {data.x.data(),        nullptr, nullptr, nullptr,
+                            data.x_scales.data(), nullptr, nullptr};
+    void* outputs[] = {nullptr, scales.data()};
+    kernel.run(*kernel.create(p, target, offer), {.inputs = inputs,
+                                                  .outputs = outputs,
+                                                  .packed = packed.data(),
+                                                  .workspace = workspace.data()});
+    EXPECT_EQ(scales, (std::vector<float>{1, 1, 1})) << kernel.label();
+  }
+}
+
 TEST(LinearInt8, WeightsAreRoundedByRowsOfWTimesGain) {
   const LinearProblem p{.n = 3, .k = 4, .gain = true};
   const std::vector<float> w{1, -2, 3, 4, 0, 0, 0, 0, 254, 1, -3, 5};
