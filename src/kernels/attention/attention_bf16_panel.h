@@ -5,6 +5,7 @@
 
 #include <immintrin.h>
 
+#include "kernels/attention/attention_halves.h"
 #include "kernels/attention/attention_task.h"
 #include "kernels/cpu/simd.h"
 
@@ -19,26 +20,6 @@ inline constexpr int kRows = 8;
 
 inline F add_products(F sums, F a, F b) {
   return _mm512_dpbf16_ps(sums, reinterpret_cast<__m512bh&>(a), reinterpret_cast<__m512bh&>(b));
-}
-
-// 2^x = 2^floor(x) 2^r with 0 <= r < 1. The polynomial is the minimax one of degree 3, its relative
-// error 7.5e-5. Below 2^-149 the result is 0; NaN stays NaN.
-inline constexpr float kExp2Table[] = {0.07802451680315012F, 0.22606716373649693F,
-                                       0.6958335376411987F, 0.9999252186969304F};
-inline F short_exp2(F x, const float* table) {
-  const F r = _mm512_maskz_reduce_ps(V::kAll, x, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
-  F p = V::fma(V::set1(table[0]), r, V::set1(table[1]));
-  p = V::fma(p, r, V::set1(table[2]));
-  p = V::fma(p, r, V::set1(table[3]));
-  return _mm512_maskz_scalef_ps(V::kAll, p, x);
-}
-
-// Words of the upper halves: `even`'s below, `odd`'s above.
-inline F cut_off(F even, F odd) {
-  const __m512i low = _mm512_maskz_srli_epi32(V::kAll, _mm512_castps_si512(even), 16);
-  const __m512i high = _mm512_set1_epi32(static_cast<int>(0xFFFF0000U));
-  // low | (odd & high)
-  return _mm512_castsi512_ps(_mm512_ternarylogic_epi32(low, _mm512_castps_si512(odd), high, 0xF8));
 }
 
 // A tile of keys, packed in words: K [keys / 8][d / 2][8] and V [d / 8][keys / 2][8]. Keys are

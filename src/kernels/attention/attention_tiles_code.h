@@ -17,96 +17,16 @@
 
 #include <cstring>
 
+#include "kernels/attention/attention_halves.h"
 #include "kernels/attention/attention_tiles.h"
 #include "kernels/cpu/narrow.h"
 #include "kernels/cpu/simd.h"
-#include "kernels/cpu/transpose.h"
 
 namespace lasso::kernels::streaming {
 
 namespace {  // NOLINT(google-build-namespaces): see above
 
 using Half = std::uint16_t;
-
-// What a vector type does besides; AVX-512 has instructions of its own for it.
-template <typename V>
-struct TileMath {
-  using F = typename V::F;
-  // 2^x for x up to 127, and 2^127 beyond; 2^-126 below that. 2^r for |r| <= 1/2 is a minimax
-  // polynomial (relative error 7.5e-5). NaN stays NaN.
-  static F exp2(F x) {
-    x = V::max(V::set1(-126.0F), V::min(V::set1(127.0F), x));
-    const F n = V::round(x);
-    const F r = V::sub(x, n);
-    F p = V::fma(V::set1(0.0551716649302992F), r, V::set1(0.24261112187715417F));
-    p = V::fma(p, r, V::set1(0.693260986222539F));
-    p = V::fma(p, r, V::set1(0.9999280735783096F));
-    return V::mul(p, V::exp2_integer(n));
-  }
-};
-
-inline __m256 upper_halves(__m256 x) {
-  return _mm256_and_ps(x, _mm256_castsi256_ps(_mm256_set1_epi32(static_cast<int>(0xFFFF0000U))));
-}
-// Words of the upper halves: `even`'s below, `odd`'s above.
-inline __m256 join_halves(__m256 even, __m256 odd) {
-  const __m256i low = _mm256_srli_epi32(_mm256_castps_si256(even), 16);
-  return _mm256_or_ps(_mm256_castsi256_ps(low), upper_halves(odd));
-}
-inline void transpose_tile(const float* const (&rows)[kTileRows], float* out) {
-  for (int i = 0; i < kTileRows; i += 8) {
-    for (int j = 0; j < kTileRows; j += 8) {
-      __m256 x[8];
-#pragma GCC unroll 8
-      for (int r = 0; r < 8; ++r) x[r] = _mm256_loadu_ps(rows[i + r] + j);
-      transpose_8x8(x);
-#pragma GCC unroll 8
-      for (int r = 0; r < 8; ++r) _mm256_storeu_ps(out + (j + r) * kTileRows + i, x[r]);
-    }
-  }
-}
-template <typename V>
-void transpose_words(const float* const (&rows)[kTileRows], float* out) {
-  transpose_tile(rows, out);
-}
-
-#ifdef __AVX512F__
-
-inline __m512 upper_halves(__m512 x) {
-  const __m512i high = _mm512_set1_epi32(static_cast<int>(0xFFFF0000U));
-  return _mm512_castsi512_ps(_mm512_and_si512(_mm512_castps_si512(x), high));
-}
-inline __m512 join_halves(__m512 even, __m512 odd) {
-  const __m512i low = _mm512_maskz_srli_epi32(Avx512::kAll, _mm512_castps_si512(even), 16);
-  const __m512i high = _mm512_set1_epi32(static_cast<int>(0xFFFF0000U));
-  // low | (odd & high)
-  return _mm512_castsi512_ps(_mm512_ternarylogic_epi32(low, _mm512_castps_si512(odd), high, 0xF8));
-}
-template <>
-inline void transpose_words<Avx512>(const float* const (&rows)[kTileRows], float* out) {
-  __m512 x[kTileRows];
-#pragma GCC unroll 16
-  for (int r = 0; r < kTileRows; ++r) x[r] = Avx512::load(rows[r]);
-  transpose_16x16(x);
-#pragma GCC unroll 16
-  for (int r = 0; r < kTileRows; ++r) Avx512::store(out + r * kTileRows, x[r]);
-}
-
-// 2^x = 2^floor(x) 2^r with 0 <= r < 1. The polynomial is the minimax one of degree 3, its relative
-// error 7.5e-5. Below 2^-149 the result is 0; NaN stays NaN.
-template <>
-struct TileMath<Avx512> {
-  using V = Avx512;
-  static __m512 exp2(__m512 x) {
-    const __m512 r = _mm512_maskz_reduce_ps(V::kAll, x, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
-    __m512 p = V::fma(V::set1(0.07802451680315012F), r, V::set1(0.22606716373649693F));
-    p = V::fma(p, r, V::set1(0.6958335376411987F));
-    p = V::fma(p, r, V::set1(0.9999252186969304F));
-    return _mm512_maskz_scalef_ps(V::kAll, p, x);
-  }
-};
-
-#endif  // __AVX512F__
 
 template <typename T, typename V>
 class TileAttention {
@@ -272,7 +192,7 @@ class TileAttention {
       for (Index r = 0; r < kTileRows; ++r) {
         for (Index column = 0; column < kTileRows; column += V::kWidth) {
           V::store(words + r * kTileRows + column,
-                   join_halves(load(rows[r], column), load(rows[r + kTileRows], column)));
+                   cut_off(load(rows[r], column), load(rows[r + kTileRows], column)));
         }
       }
     }
@@ -501,9 +421,9 @@ class TileAttention {
       const F odd_h = V::set1(rel_h[row_of(begin + 2 * n + 1)]);
 #pragma GCC unroll 2
       for (Index i = 0; i < kTileRows; i += V::kWidth) {
-        const F even = TileMath<V>::exp2(V::fma(V::load(s + i), factor, even_h));
-        const F odd = TileMath<V>::exp2(V::fma(V::load(s + kTileRows + i), factor, odd_h));
-        V::store(reinterpret_cast<float*>(to) + i, join_halves(even, odd));
+        const F even = short_exp2(V::fma(V::load(s + i), factor, even_h));
+        const F odd = short_exp2(V::fma(V::load(s + kTileRows + i), factor, odd_h));
+        V::store(reinterpret_cast<float*>(to) + i, cut_off(even, odd));
         sums = V::add(sums, V::add(upper_halves(even), upper_halves(odd)));
       }
     }
@@ -552,7 +472,7 @@ class TileAttention {
     }
     for (Index y = 0; y < z_.rel_rows; ++y) rel_h[y] -= rise;
     if (!is_first) {
-      const F down = TileMath<V>::exp2(V::set1(-rise));
+      const F down = short_exp2(V::set1(-rise));
       const auto scale = [&](float* values, Index count) {
         for (Index i = 0; i < count; i += V::kWidth) {
           V::store(values + i, V::mul(V::load(values + i), down));
