@@ -5,13 +5,9 @@
 #include <vector>
 
 #include "kernels/conv/conv_tiles.h"
-#include "kernels/cpu/emulated_tiles.h"
-#include "kernels/cpu/tile_product_code.h"
+#include "kernels/cpu/emulated_products.h"
 
 namespace lasso::kernels {
-
-inline constexpr TileIsa kEmulatedBf16 = bf16_tiles<EmulatedTiles, Avx2>();
-inline constexpr TileIsa kEmulatedInt8 = byte_tiles<EmulatedTiles, Avx2>();
 
 inline const std::vector<Kernel<Conv2dProblem>>& conv2d_test_rows() {
   static const std::vector<Kernel<Conv2dProblem>> rows = [] {

@@ -38,8 +38,8 @@ std::int64_t thread_bytes(const Windows& w) {
 }
 
 // The packed filters, by panels.
-struct Panels {
-  Panels(const Conv2dProblem& p, const std::byte* packed) : weights(packed) {
+struct Panels : TilePanels {
+  Panels(const Conv2dProblem& p, const std::byte* packed) : TilePanels{packed, p.filters, 0} {
     if (p.weights == DType::kBF16) {
       const std::int64_t k = window_inputs(p);
       rows = bf16::panel_size(k) / (2 * kTilePanel);
@@ -52,11 +52,7 @@ struct Panels {
       bias = int8.bias;
     }
   }
-  std::int64_t bytes() const { return rows * kTilePanelRow; }
-  const std::byte* at(std::int64_t panel) const { return weights + panel * bytes(); }
 
-  const std::byte* weights;
-  std::int64_t rows = 0;  // of a panel
   const float* bias = nullptr;
   const std::int32_t* sums = nullptr;  // of int8, as what follows
   const float* scales = nullptr;
@@ -142,20 +138,15 @@ class Part {
 
   void multiply(std::int64_t panel, std::int64_t next, std::int64_t count, std::int64_t pixel) {
     const std::int64_t column = panel * kTilePanel;
-    const int columns = static_cast<int>(std::min<std::int64_t>(kTilePanel, p_.filters - column));
     TileBlock block;
     block.row_stride = w_.pixel_step * number_bytes(p_);
     block.step_stride = kTileRowBytes;
     block.pieces = static_cast<std::int64_t>(offsets_.size());
     block.offsets = offsets_.data();
     block.piece_steps = w_.depth * number_bytes(p_) / kTileRowBytes;
-    block.columns = columns;
-    block.weights = panels_.at(panel);
-    block.panel_rows = panels_.rows;
-    block.ahead = panels_.at(next);
-    block.ahead_bytes = panels_.bytes();
+    panels_.place(panel, next, block);
     TileResults results;
-    results.columns = columns;
+    results.columns = block.columns;
     results.activation = p_.activation;
     results.narrow = p_.output != DType::kF32;
     results.output = p_.output;

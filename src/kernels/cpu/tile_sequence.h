@@ -10,6 +10,27 @@
 
 namespace lasso::kernels {
 
+// Packed weights W [n, k], by panels of 64 columns.
+struct TilePanels {
+  int columns(std::int64_t panel) const {
+    const std::int64_t left = n - panel * kTilePanel;
+    return static_cast<int>(left < kTilePanel ? left : kTilePanel);
+  }
+  const std::byte* at(std::int64_t panel) const { return weights + panel * rows * kTilePanelRow; }
+  // The block's weights, and those of the panel that is asked for meanwhile.
+  void place(std::int64_t panel, std::int64_t next, TileBlock& block) const {
+    block.columns = columns(panel);
+    block.weights = at(panel);
+    block.panel_rows = rows;
+    block.ahead = at(next);
+    block.ahead_bytes = rows * kTilePanelRow;
+  }
+
+  const std::byte* weights = nullptr;
+  std::int64_t n = 0;
+  std::int64_t rows = 0;  // of a panel
+};
+
 // Of one thread. Its memory has the lists of rows of two blocks, since results of the one wait
 // while the next one begins, and the sums of two panels.
 class TileSequence {

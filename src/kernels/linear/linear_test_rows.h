@@ -4,14 +4,10 @@
 
 #include <vector>
 
-#include "kernels/cpu/emulated_tiles.h"
-#include "kernels/cpu/tile_product_code.h"
+#include "kernels/cpu/emulated_products.h"
 #include "kernels/linear/linear_tiles.h"
 
 namespace lasso::kernels {
-
-inline constexpr TileIsa kEmulatedBf16 = bf16_tiles<EmulatedTiles, Avx2>();
-inline constexpr TileIsa kEmulatedInt8 = byte_tiles<EmulatedTiles, Avx2>();
 
 inline const std::vector<Kernel<LinearProblem>>& linear_test_rows() {
   static const std::vector<Kernel<LinearProblem>> rows = [] {

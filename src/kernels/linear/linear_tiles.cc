@@ -21,8 +21,8 @@ constexpr std::int64_t kLine = 16;  // floats of a cache line
 std::int64_t number_bytes(const LinearProblem& p) { return p.weights == DType::kBF16 ? 2 : 1; }
 
 // The packed weights, by panels.
-struct Panels {
-  Panels(const LinearProblem& p, const std::byte* packed) : weights(packed) {
+struct Panels : TilePanels {
+  Panels(const LinearProblem& p, const std::byte* packed) : TilePanels{packed, p.n, 0} {
     if (p.weights == DType::kBF16) {
       rows = bf16::panel_size(p.k) / (2 * kTilePanel);
       first = packed + bf16::panel_elements(p.n, p.k) * 2;
@@ -35,11 +35,7 @@ struct Panels {
       output_gain = p.output_gain ? int8.output_gain : nullptr;
     }
   }
-  std::int64_t bytes() const { return rows * kTilePanelRow; }
-  const std::byte* at(std::int64_t panel) const { return weights + panel * bytes(); }
 
-  const std::byte* weights;
-  std::int64_t rows = 0;             // of a panel
   const std::byte* first = nullptr;  // what sums begin with: the bias, or the correction
   const float* scales = nullptr;     // of int8, as what follows
   const float* bias = nullptr;
@@ -153,19 +149,15 @@ class Part {
     block.row_stride = kTileRowBytes;
     block.step_stride = kTileBytes;
     block.piece_steps = cut_.steps;
-    block.columns = columns(panel);
-    block.weights = panels_.at(panel);
-    block.panel_rows = panels_.rows;
+    panels_.place(panel, next, block);
     block.first = panels_.first + panel * kTilePanelRow;
-    block.ahead = panels_.at(next);
-    block.ahead_bytes = panels_.bytes();
     return block;
   }
 
   TileResults results(std::int64_t begin, std::int64_t panel) const {
     const std::int64_t column = panel * kTilePanel;
     TileResults t;
-    t.columns = columns(panel);
+    t.columns = panels_.columns(panel);
     t.activation = p_.activation;
     t.narrow = p_.output != DType::kF32;
     if (p_.weights == DType::kI8) {
@@ -188,10 +180,6 @@ class Part {
       t.y_stride = p_.n;
     }
     return t;
-  }
-
-  int columns(std::int64_t panel) const {
-    return static_cast<int>(std::min<std::int64_t>(kTilePanel, p_.n - panel * kTilePanel));
   }
 
   const TileIsa& isa_;
