@@ -36,9 +36,8 @@ struct TargetInfo {
   // Whether products of 16-bit numbers (a CPU's bfloat16, any that a GPU has) are faster here than
   // those of float32 ones.
   bool half_is_faster() const {
-    if (kind == DeviceKind::kCuda || features.has(CpuFeature::kAmxBf16)) return true;
-    return features.has(CpuFeature::kAvx512Bf16) &&
-           rate(MultiplyAdd::kBf16Avx512) > rate(fp32_multiply_add(features));
+    return kind == DeviceKind::kCuda ||
+           rate(bf16_multiply_add(features)) > rate(fp32_multiply_add(features));
   }
 };
 
