@@ -50,16 +50,17 @@ void InputObserver::add_channels(const float* x, std::int64_t rows, std::int64_t
     for (std::int64_t c = 0; c < count; ++c) largest[c] = std::max(largest[c], std::fabs(row[c]));
   }
   const std::int64_t kept = std::min(rows, rows_per_call_);
-  const std::int64_t before = kept_[static_cast<std::size_t>(first)];
-  for (std::int64_t c = 0; c < count; ++c) {
-    std::int64_t& row_count = kept_[static_cast<std::size_t>(first + c)];
-    rows_.resize(std::max(rows_.size(), static_cast<std::size_t>((row_count + kept) * channels)));
-    for (std::int64_t i = 0; i < kept; ++i) {
-      const std::int64_t row = kept == rows ? i : sampled_row(before + i, rows);
-      rows_[static_cast<std::size_t>((row_count + i) * channels + first + c)] = x[row * count + c];
+  std::int64_t* row_counts = kept_.data() + first;
+  const std::int64_t before = row_counts[0];
+  const std::int64_t most = *std::max_element(row_counts, row_counts + count) + kept;
+  rows_.resize(std::max(rows_.size(), static_cast<std::size_t>(most * channels)));
+  for (std::int64_t i = 0; i < kept; ++i) {
+    const float* row = x + (kept == rows ? i : sampled_row(before + i, rows)) * count;
+    for (std::int64_t c = 0; c < count; ++c) {
+      rows_[static_cast<std::size_t>((row_counts[c] + i) * channels + first + c)] = row[c];
     }
-    row_count += kept;
   }
+  for (std::int64_t c = 0; c < count; ++c) row_counts[c] += kept;
 }
 
 std::int64_t InputObserver::row_count() const {
