@@ -1,6 +1,7 @@
 #include "cli/bench/accuracy/html.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
@@ -173,6 +174,34 @@ std::string legend_html(const AccuracyResults& results) {
 }
 
 }  // namespace
+
+HtmlHead judge(const AccuracyResults& results, const IouLimits& limits) {
+  HtmlHead head;
+  if (!limits.any()) return head;
+  std::vector<std::string> below;
+  for (std::size_t i = 1; i < results.sides.size(); ++i) {
+    const IouStatistics iou = results.summarize(i).reference;
+    const std::string& label = results.sides[i].label;
+    if (iou.count == 0) {
+      below.push_back(
+          fmt::format("{} has no IoU: all masks are empty, and so are the reference's", label));
+      continue;
+    }
+    if (iou.mean < limits.mean) {
+      below.push_back(fmt::format("{} has a mean IoU of {}, below --min-iou {}", label,
+                                  agreement_text(iou.mean), limits.mean));
+    }
+    if (iou.minimum < limits.lowest) {
+      below.push_back(fmt::format("{} has a lowest IoU of {}, below --min-lowest-iou {}", label,
+                                  agreement_text(iou.minimum), limits.lowest));
+    }
+  }
+  head.missed = !below.empty();
+  head.passed = head.missed
+                    ? fmt::format("{}", fmt::join(below, "; "))
+                    : "Every candidate reaches the IoU with the reference that is asked for.";
+  return head;
+}
 
 std::string to_html(const AccuracyResults& results, const std::vector<ReportTable>& tables,
                     const std::vector<AccuracyCase>& cases, const HtmlHead& head,

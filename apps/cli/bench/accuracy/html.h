@@ -19,6 +19,9 @@ struct HtmlHead {
   bool missed = false;
 };
 
+// The verdict on the limits; empty without any.
+HtmlHead judge(const AccuracyResults& results, const IouLimits& limits);
+
 // `scratch` is the name of a file that may be written and is removed. Images that can't be read any
 // more have no picture.
 std::string to_html(const AccuracyResults& results, const std::vector<ReportTable>& tables,
