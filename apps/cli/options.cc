@@ -132,10 +132,8 @@ void add_run_options(CLI::App* app, RunOptions* options, bool variants,
   if (variants) {
     add_text(app, "--isa", &options->isa, "ISA",
              "Use no better instructions than avx2, avx_vnni, avx512, avx512_vnni, avx512_bf16, "
-             "amx_int8 "
-             "or amx_bf16; LASSO_MAX_ISA, if lower, still holds. On GPUs a compute capability, "
-             "such as sm_80. "
-             "Default: the best that the device has.",
+             "amx_int8 or amx_bf16; LASSO_MAX_ISA, if lower, still holds. On GPUs a compute "
+             "capability, such as sm_80. Default: the best that the device has.",
              kRunGroup);
     add_text(app, "--kernels", &options->kernels, "KIND",
              "fast, or reference: plain loops, slow, the specification of the fast ones; on CPUs. "
