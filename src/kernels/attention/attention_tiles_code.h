@@ -6,7 +6,7 @@
 // The sums S start from the position terms of a key's column; those of its row are one number for
 // a group, since a window's rows of keys are filled up to whole groups, whose score is kMasked. P
 // is cut off to bfloat16 in words of two keys 16 apart, which is how V's rows are interleaved; its
-// sums are those of the numbers cut off. m is 0 unless sums of exponentials leave [2^-64, 2^64].
+// sums are those of the numbers cut off. m is 0 unless sums of exponentials leave [2^-64, 2^68].
 //
 // Two numbers bound it. A pair of groups takes 8 products of tiles for S and as many for P V, of 16
 // cycles each, and 64 vectors of exponentials, about as long. So both run beside each other:
@@ -65,6 +65,8 @@ class TileAttention {
   }
 
  private:
+  static constexpr Index kKeptSteps = 2;
+
   // A panel from its first scores to its result; three of them are on their way at a time.
   struct Panel {
     Half* q;       // [2][steps][16][32]
@@ -172,14 +174,12 @@ class TileAttention {
     }
     for (Index step = 0; step < steps; ++step, x += kTileBytes, y += y_step) {
       T::template load<6>(y, kTileRowBytes);
+      if constexpr (kColumns == 2) T::template load<7>(y + y_tile, kTileRowBytes);
       T::template load<4>(x, kTileRowBytes);
+      if constexpr (kRows == 2) T::template load<5>(x + x_tile, kTileRowBytes);
       T::template dot_bf16<0, 4, 6>();
-      if constexpr (kColumns == 2) {
-        T::template load<7>(y + y_tile, kTileRowBytes);
-        T::template dot_bf16<1, 4, 7>();
-      }
+      if constexpr (kColumns == 2) T::template dot_bf16<1, 4, 7>();
       if constexpr (kRows == 2) {
-        T::template load<5>(x + x_tile, kTileRowBytes);
         T::template dot_bf16<2, 5, 6>();
         if constexpr (kColumns == 2) T::template dot_bf16<3, 5, 7>();
       }
@@ -253,9 +253,18 @@ class TileAttention {
     const Index calls = (makes_scores ? pairs_of(i + 1) * z_.steps : 0) +
                         (adds_values ? pairs_of(i - 1) * ((z_.width + 1) / 2) : 0);
     failed_ = 0;
+    for (Index n = 0; makes_rows && n < 2 * pairs_of(i); ++n) {
+      key_rows_[n] = row_of(2 * first_pair(i % z_.blocks) + n);
+    }
     Beside beside(*this, i, makes_rows ? rows_of(i) : 0, calls > 0 ? calls : 1);
     if (makes_scores) {
-      rows_of(i + 1) > kTileRows ? make_scores<2>(i + 1, beside) : make_scores<1>(i + 1, beside);
+      if (z_.steps == kKeptSteps && rows_of(i + 1) > kTileRows) {
+        make_scores_of_kept(i + 1, beside);
+      } else if (rows_of(i + 1) > kTileRows) {
+        make_scores<2>(i + 1, beside);
+      } else {
+        make_scores<1>(i + 1, beside);
+      }
     }
     if (adds_values) {
       rows_of(i - 1) > kTileRows ? add_values<2>(i - 1, beside) : add_values<1>(i - 1, beside);
@@ -292,6 +301,42 @@ class TileAttention {
     }
   }
 
+  // The same for heads of 33 to 64 numbers, whose four tiles of queries stay where they are.
+  void make_scores_of_kept(Index item, Beside& beside) const {
+    const Panel p = panel(item / z_.blocks);
+    const auto* q = reinterpret_cast<const std::byte*>(p.q);
+    T::template load<4>(q, kTileRowBytes);
+    T::template load<5>(q + kKeptSteps * kTileBytes, kTileRowBytes);
+    T::template load<6>(q + kTileBytes, kTileRowBytes);
+    T::template load<7>(q + (kKeptSteps + 1) * kTileBytes, kTileRowBytes);
+    const Index below = kTileRows * z_.rel_w_stride() / static_cast<Index>(sizeof(float));
+    const Index begin = 2 * first_pair(item % z_.blocks);
+    for (Index n = 0; n < 2 * pairs_of(item); ++n) {
+      const Index group = begin + n;
+      float* to = scores(item) + n * kTileRows;
+      if (group == z_.groups) {  // there is none beside the last one
+        for (Index r = 0; r < kPanelQueries; ++r) {
+          std::memcpy(to + r * kBlockKeys, at<float>(at_.masked), kTileRowBytes);
+        }
+        continue;
+      }
+      const float* first = p.rel_w + group % z_.row_groups * kTileRows;
+      const std::byte* keys =
+          packed_ + group / 2 * z_.pair_bytes() + group % 2 * kKeptSteps * kTileBytes;
+      T::template load<0>(first, z_.rel_w_stride());
+      T::template load<1>(first + below, z_.rel_w_stride());
+      T::template load<2>(keys, kTileRowBytes);
+      T::template load<3>(keys + kTileBytes, kTileRowBytes);
+      T::template dot_bf16<0, 4, 2>();
+      T::template dot_bf16<1, 5, 2>();
+      T::template dot_bf16<0, 6, 3>();
+      T::template dot_bf16<1, 7, 3>();
+      beside();
+      T::template store<0>(to, kBlockStride);
+      T::template store<1>(to + kTileRows * kBlockKeys, kBlockStride);
+    }
+  }
+
   template <int kRows>
   void add_values(Index item, Beside& beside) const {
     const Panel p = panel(item / z_.blocks);
@@ -322,12 +367,11 @@ class TileAttention {
     const float* rel_h = p.rel_h + row * z_.rel_rows;
     std::byte* to =
         weights(item) + row / kTileRows * kWeightsTile + row % kTileRows * kTileRowBytes;
-    const Index begin = first_pair(item % z_.blocks) * 2;
     const F factor = V::set1(t_.scale * kLog2e);
     F sums = V::zero();
     for (Index n = 0; n < pairs_of(item); ++n, s += 2 * kTileRows, to += kTileBytes) {
-      const F even_h = V::set1(rel_h[row_of(begin + 2 * n)]);
-      const F odd_h = V::set1(rel_h[row_of(begin + 2 * n + 1)]);
+      const F even_h = V::set1(rel_h[key_rows_[2 * n]]);
+      const F odd_h = V::set1(rel_h[key_rows_[2 * n + 1]]);
 #pragma GCC unroll 2
       for (Index i = 0; i < kTileRows; i += V::kWidth) {
         const F even = short_exp2(V::fma(V::load(s + i), factor, even_h));
@@ -349,9 +393,8 @@ class TileAttention {
   // With the m of earlier items; a row that needs another waits until the tiles are done with O.
   [[gnu::noinline]] void make_row(Index item, Index row) {
     const F sums = weigh_row(item, row);
-    const float total = V::sum(sums);
     const bool is_first = item % z_.blocks == 0;
-    if (total > kMaxSum || (is_first && total < 1.0F / kMaxSum)) {
+    if (any_above(sums, V::set1(kMaxSum)) || (is_first && V::sum(sums) < 1.0F / kMaxSum)) {
       failed_rows_[failed_++] = row;
       return;
     }
@@ -369,13 +412,12 @@ class TileAttention {
     const Panel p = panel(item / z_.blocks);
     const float* s = scores(item) + row * kBlockKeys;
     float* rel_h = p.rel_h + row * z_.rel_rows;
-    const Index begin = first_pair(item % z_.blocks) * 2;
     const bool is_first = item % z_.blocks == 0;
     const float factor = t_.scale * kLog2e;
     float rise = is_first ? kMasked : 0.0F;
     for (Index g = 0; g < 2 * pairs_of(item); ++g) {
       for (Index i = 0; i < kTileRows; ++i) {
-        const float score = s[g * kTileRows + i] * factor + rel_h[row_of(begin + g)];
+        const float score = s[g * kTileRows + i] * factor + rel_h[key_rows_[g]];
         if (score > rise) rise = score;
       }
     }
@@ -419,6 +461,7 @@ class TileAttention {
   Index panels_;
   Index failed_ = 0;
   Index failed_rows_[kPanelQueries];
+  Index key_rows_[2 * kBlockPairs];  // of the groups of the item whose P is made
   std::int32_t query_y_[kTileQueries];
   std::int32_t query_x_[kTileQueries];
 };

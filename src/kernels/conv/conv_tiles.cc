@@ -103,7 +103,7 @@ class Part {
 
   // Gathered windows, which lie one after the other.
   std::int64_t list_run(const WindowTask& task) {
-    TileOfRows* tiles = sequence_.next_rows();
+    TileOfRows* tiles = sequence_.rows();
     const std::int64_t begin = task.begin * w_.line_pixels;
     const std::int64_t end = std::min(task.end * w_.line_pixels, w_.result_pixels);
     std::int64_t count = 0;
@@ -117,7 +117,7 @@ class Part {
   // Tiles of the pixels of each line. The last one begins earlier where pixels behind it are none
   // that may be read.
   std::int64_t list_lines(const WindowTask& task) {
-    TileOfRows* tiles = sequence_.next_rows();
+    TileOfRows* tiles = sequence_.rows();
     std::int64_t count = 0;
     for (std::int64_t line = task.begin; line < task.end; ++line) {
       const std::int64_t at = line * w_.line_pixels;
@@ -145,7 +145,7 @@ class Part {
     block.offsets = offsets_.data();
     block.piece_steps = w_.depth * number_bytes(p_) / kTileRowBytes;
     panels_.place(panel, next, block);
-    TileResults results;
+    ProductResults results;
     results.columns = block.columns;
     results.activation = p_.activation;
     results.narrow = p_.output != DType::kF32;

@@ -2,11 +2,12 @@
 // numbers, or of bytes, by packed weights (product_bf16.h, int8_product.h). Nothing here makes
 // code: files compiled for AVX-512 include it.
 //
-// Two numbers bound it. A product of tiles takes 16 cycles for 16 x 16 sums of 64 bytes each, and
-// the 4 KiB that four of them read, 64 bytes a cycle, are more than the second cache gives. So a
-// piece of a panel, 32 KiB, stays in the first cache while a block of x passes from the second one.
-// What becomes of the sums is done by the vector units meanwhile: results of the panel before are
-// finished beside the products of this one, a few after each step.
+// Two numbers bound it. A product of tiles takes 16 cycles for 16 x 16 sums of 64 bytes each. Four
+// of them read 4 KiB, for which the second cache, where x and the weights come from, takes 80
+// cycles, not 64. Sums that go to memory and back cost more than that: they stay in the tiles until
+// they are whole. What becomes of them is done by the vector units meanwhile: the 32 x 32 sums
+// before, which are in the first cache, are finished beside the products of the next ones, a few
+// after each step.
 #ifndef LASSO_KERNELS_CPU_TILE_PRODUCT_H_
 #define LASSO_KERNELS_CPU_TILE_PRODUCT_H_
 
@@ -52,7 +53,6 @@ struct TileBlock {
   const std::byte* weights = nullptr;  // [panel_rows][64 columns][4 bytes]
   std::int64_t panel_rows = 0;         // of all steps' 16; of the last step some may be missing
   const void* first = nullptr;         // [64]: what the sums begin with, float32 or int32
-  std::byte* sums = nullptr;           // [count][16][64], likewise
   // What to ask for meanwhile: the next panel.
   const std::byte* ahead = nullptr;
   std::int64_t ahead_bytes = 0;
@@ -60,12 +60,18 @@ struct TileBlock {
   static constexpr std::int64_t kWholeRow = 0;
 };
 
-// Sums that wait to be finished. y, the residual and the scales of rows are those of row 0, y and
-// the numbers of columns those of the panel's first column; `rows` has no meaning.
-struct TileResults : ProductResults {
-  const TileOfRows* tiles = nullptr;
-  std::int64_t count = 0;
-  const std::byte* sums = nullptr;  // [count][16][64]
+// Sums of two tiles of rows, or one, and up to 32 columns that wait to be finished. y, the residual
+// and the scales of rows are those of row 0, y and the numbers of columns those of the first of the
+// columns; `rows` has no meaning.
+struct TileWaiting {
+  static constexpr int kColumns = 2 * kTileRows;
+  static constexpr std::int64_t kBytes = std::int64_t{2} * kTileRows * kColumns * 4;  // of sums
+
+  ProductResults results;
+  TileOfRows tiles[2];
+  int count = 0;              // of tiles; 0: nothing waits
+  std::byte* sums = nullptr;  // [2][16][32]
+  std::byte* other = nullptr;  // for the next ones
 };
 
 // Rows of x that become one tile after the other.
@@ -88,9 +94,11 @@ struct TileIsa {
   void (*pack_rounded)(const RowsToPack& rows) = nullptr;
   // float32 numbers to bfloat16; null for bytes.
   void (*round)(const float* x, std::int64_t count, std::uint16_t* y) = nullptr;
-  // Computes the sums, and finishes the results, which may have no tiles, beside them.
-  void (*multiply)(const TileBlock& block, const TileResults& beside) = nullptr;
-  void (*finish)(const TileResults& results) = nullptr;
+  // Computes the block's sums, and finishes what waits beside them; the last sums wait then. What
+  // `results` says is for the panel's first column and for row 0.
+  void (*multiply)(const TileBlock& block, const ProductResults& results,
+                   TileWaiting& waiting) = nullptr;
+  void (*finish)(TileWaiting& waiting) = nullptr;
   // quant::quantize_row(); null for bfloat16.
   float (*quantize)(const float* x, std::int64_t count, std::uint8_t* q) = nullptr;
 };

@@ -35,20 +35,18 @@ struct ByteNumbers {
   }
 };
 
-// Steps whose weights, 4 KiB each, stay in the first cache.
-inline constexpr std::int64_t kStepsTogether = 8;
-
-// Results that are finished, and lines that are asked for, in equal parts after each of `calls`
-// steps. A part is half a tile's rows, as far as they are wanted, of 16 columns.
+// What waits is finished, and lines are asked for, in equal parts after each of `calls` steps. A
+// part is eight rows, as far as they are wanted.
 template <typename V, typename Sum>
 class BesideTiles {
  public:
-  BesideTiles(const TileResults& results, const TileBlock& block, std::int64_t calls)
-      : results_(results),
+  BesideTiles(const TileWaiting& waiting, std::int64_t calls, const std::byte* ahead,
+              std::int64_t ahead_bytes)
+      : waiting_(waiting),
         calls_(calls),
-        parts_(2 * results.count * ((results.columns + kPartColumns - 1) / kPartColumns)),
-        ahead_(block.ahead),
-        lines_(block.ahead_bytes / kLine) {}
+        parts_(std::int64_t{waiting.count} * (kTileRows / kPartRows)),
+        ahead_(ahead),
+        lines_(ahead_bytes / kLine) {}
 
   [[gnu::always_inline]] void operator()() {
     debt_ += parts_;
@@ -65,148 +63,158 @@ class BesideTiles {
   }
 
  private:
-  static constexpr int kPartRows = kTileRows / 2;
-  static constexpr int kPartColumns = 16;
+  static constexpr int kPartRows = 8;
   static constexpr int kLine = 64;
 
   // Not inlined, since a step's own code is short.
   [[gnu::noinline]] void finish_part() {
-    const TileOfRows& tile = results_.tiles[tile_];
-    const int begin = tile.begin > row_ ? tile.begin : row_;
-    const int end = tile.end < row_ + kPartRows ? tile.end : row_ + kPartRows;
-    const int column_end =
-        results_.columns - column_ < kPartColumns ? results_.columns : column_ + kPartColumns;
+    const TileOfRows& tile = waiting_.tiles[row_ / kTileRows];
+    const int row = row_ % kTileRows;
+    const int begin = tile.begin > row ? tile.begin : row;
+    const int end = tile.end < row + kPartRows ? tile.end : row + kPartRows;
     if (begin < end) {
-      const auto* sums = reinterpret_cast<const Sum*>(results_.sums) +
-                         tile_ * kTileRows * std::int64_t{kTilePanel};
-      finish_product<V, kPartRows>(results_, sums, kTilePanel,
-                                   {begin, end, column_, column_end, tile.row});
+      const auto* sums = reinterpret_cast<const Sum*>(waiting_.sums) +
+                         row_ / kTileRows * kTileRows * TileWaiting::kColumns;
+      finish_product<V, kPartRows>(waiting_.results, sums, TileWaiting::kColumns,
+                                   {begin, end, 0, waiting_.results.columns, tile.row});
     }
-    column_ = column_end;
-    if (column_ < results_.columns) return;
-    column_ = 0;
-    row_ = kPartRows - row_;
-    if (row_ == 0) ++tile_;
+    row_ += kPartRows;
   }
 
-  const TileResults& results_;
+  const TileWaiting& waiting_;
   std::int64_t calls_;
   std::int64_t parts_;
   std::int64_t debt_ = 0;
   const std::byte* ahead_;
   std::int64_t lines_;
   std::int64_t line_debt_ = 0;
-  std::int64_t tile_ = 0;
   int row_ = 0;
-  int column_ = 0;
 };
 
-// Where in a tile's rows a sum goes on.
-struct TileCursor {
-  std::int64_t piece = 0;
-  std::int64_t step = 0;
-};
-
-// Sums of one or two tiles of rows and 32 columns over `steps` from the cursor on, whose beginning
-// `first` has rows first_stride bytes apart.
-template <typename D, int kRowTiles, typename Beside>
-[[gnu::always_inline]] inline void sum_tiles(const TileBlock& b, const TileOfRows* tiles,
-                                             TileCursor at, std::int64_t steps,
-                                             const std::byte* weights, const std::byte* first,
-                                             std::int64_t first_stride, std::byte* sums,
-                                             Beside& beside) {
+// Rows of two tiles, or of one, and 32 columns.
+template <typename D, int kRowTiles>
+class TileSums {
   using T = typename D::Tiles;
-  constexpr std::int64_t kStride = kTilePanelRow;
-  T::template load<0>(first, first_stride);
-  T::template load<1>(first + kTileRowBytes, first_stride);
-  if constexpr (kRowTiles == 2) {
-    T::template load<2>(first + kTileRows * first_stride, first_stride);
-    T::template load<3>(first + kTileRows * first_stride + kTileRowBytes, first_stride);
-  }
-  const std::int64_t below = tiles[kRowTiles - 1].x - tiles[0].x;
-  while (steps > 0) {
-    const std::int64_t left = b.piece_steps - at.step;
-    const std::int64_t count = steps < left ? steps : left;
-    const std::byte* x = tiles[0].x + b.offsets[at.piece] + at.step * b.step_stride;
-    for (std::int64_t step = 0; step < count; ++step) {
-      T::template load<6>(weights, kStride);
-      T::template load<4>(x, b.row_stride);
-      D::template dot<0, 4, 6>();
-      T::template load<7>(weights + kTileRowBytes, kStride);
-      D::template dot<1, 4, 7>();
-      if constexpr (kRowTiles == 2) {
-        T::template load<5>(x + below, b.row_stride);
-        D::template dot<2, 5, 6>();
-        D::template dot<3, 5, 7>();
-      }
-      beside();
-      x += b.step_stride;
-      weights += kTileRows * kStride;
-    }
-    steps -= count;
-    at = {at.piece + 1, 0};
-  }
-  T::template store<0>(sums, kStride);
-  T::template store<1>(sums + kTileRowBytes, kStride);
-  if constexpr (kRowTiles == 2) {
-    T::template store<2>(sums + kTileRows * kStride, kStride);
-    T::template store<3>(sums + kTileRows * kStride + kTileRowBytes, kStride);
-  }
-}
 
-// Part of the sums: `steps` of them from `begin` on.
-template <typename D, typename Beside>
-void sum_steps(const TileBlock& b, std::int64_t begin, std::int64_t steps, const std::byte* weights,
-               Beside& beside) {
-  const TileCursor at{begin / b.piece_steps, begin % b.piece_steps};
-  const std::int64_t strips = b.columns > kTilePanel / 2 ? 2 : 1;
-  for (std::int64_t tile = 0; tile < b.count; tile += 2) {
-    for (std::int64_t strip = 0; strip < strips; ++strip) {
-      const std::int64_t column = strip * 2 * kTileRowBytes;
-      std::byte* sums = b.sums + tile * kTileRows * kTilePanelRow + column;
-      const bool is_first = begin == 0;
-      const std::byte* first = is_first ? static_cast<const std::byte*>(b.first) + column : sums;
-      const std::int64_t first_stride = is_first ? 0 : kTilePanelRow;
-      if (tile + 1 < b.count) {
-        sum_tiles<D, 2>(b, b.tiles + tile, at, steps, weights + column, first, first_stride, sums,
-                        beside);
-      } else {
-        sum_tiles<D, 1>(b, b.tiles + tile, at, steps, weights + column, first, first_stride, sums,
-                        beside);
-      }
+ public:
+  TileSums(const TileBlock& block, const TileOfRows* tiles)
+      : b_(block), x_(tiles[0].x), below_(tiles[kRowTiles - 1].x - tiles[0].x) {}
+
+  [[gnu::always_inline]] static void begin(const std::byte* first) {
+    T::template load<0>(first, 0);
+    T::template load<1>(first + kTileRowBytes, 0);
+    if constexpr (kRowTiles == 2) {
+      T::template load<2>(first, 0);
+      T::template load<3>(first + kTileRowBytes, 0);
     }
   }
+
+  // The steps [begin, end) of all. Loads come first: where a hyper-thread shares the tiles there
+  // are few of them to rename, and products that wait for loads would hold them.
+  template <typename Beside>
+  [[gnu::always_inline]] void add(std::int64_t begin, std::int64_t end, const std::byte* weights,
+                                  Beside& beside) const {
+    std::int64_t piece = begin / b_.piece_steps;
+    std::int64_t at = begin % b_.piece_steps;
+    while (begin < end) {
+      const std::int64_t left = b_.piece_steps - at;
+      const std::int64_t count = end - begin < left ? end - begin : left;
+      const std::byte* x = x_ + b_.offsets[piece] + at * b_.step_stride;
+      for (std::int64_t step = 0; step < count; ++step) {
+        T::template load<6>(weights, kTilePanelRow);
+        T::template load<7>(weights + kTileRowBytes, kTilePanelRow);
+        T::template load<4>(x, b_.row_stride);
+        if constexpr (kRowTiles == 2) T::template load<5>(x + below_, b_.row_stride);
+        D::template dot<0, 4, 6>();
+        D::template dot<1, 4, 7>();
+        if constexpr (kRowTiles == 2) {
+          D::template dot<2, 5, 6>();
+          D::template dot<3, 5, 7>();
+        }
+        beside();
+        x += b_.step_stride;
+        weights += kTileRows * kTilePanelRow;
+      }
+      begin += count;
+      at = 0;
+      ++piece;
+    }
+  }
+
+  [[gnu::always_inline]] static void end(std::byte* sums) {
+    constexpr std::int64_t kStride = std::int64_t{TileWaiting::kColumns} * 4;
+    T::template store<0>(sums, kStride);
+    T::template store<1>(sums + kTileRowBytes, kStride);
+    if constexpr (kRowTiles == 2) {
+      T::template store<2>(sums + kTileRows * kStride, kStride);
+      T::template store<3>(sums + kTileRows * kStride + kTileRowBytes, kStride);
+    }
+  }
+
+ private:
+  const TileBlock& b_;
+  const std::byte* x_;
+  std::int64_t below_;
+};
+
+// The results of a panel's columns from `column` on.
+inline ProductResults results_from(ProductResults r, int column) {
+  const int left = r.columns - column;
+  r.columns = left < TileWaiting::kColumns ? left : TileWaiting::kColumns;
+  const auto shift = [column](const float*& p) { p = p != nullptr ? p + column : nullptr; };
+  shift(r.scales);
+  shift(r.bias);
+  shift(r.output_gain);
+  shift(r.residual);
+  r.y = static_cast<std::byte*>(r.y) + column * static_cast<std::int64_t>(size_of(r.output));
+  return r;
 }
 
 template <typename D, typename V>
-void finish_tiles(const TileResults& t) {
-  for (std::int64_t i = 0; i < t.count; ++i) {
-    const TileOfRows& tile = t.tiles[i];
-    const auto* sums =
-        reinterpret_cast<const typename D::Sum*>(t.sums) + i * kTileRows * std::int64_t{kTilePanel};
-    finish_product<V>(t, sums, kTilePanel, {tile.begin, tile.end, 0, t.columns, tile.row});
-  }
-}
-
-template <typename D, typename V>
-void multiply_tiles(const TileBlock& b, const TileResults& results) {
-  const std::int64_t strips = b.columns > kTilePanel / 2 ? 2 : 1;
+void multiply_tiles(const TileBlock& b, const ProductResults& results, TileWaiting& waiting) {
   const std::int64_t steps = b.pieces * b.piece_steps;
-  BesideTiles<V, typename D::Sum> beside(results, b, (b.count + 1) / 2 * strips * steps);
   const std::int64_t whole = b.panel_rows / kTileRows;
-  const std::int64_t parts = (whole + kStepsTogether - 1) / kStepsTogether;
-  for (std::int64_t part = 0; part < parts; ++part) {
-    const std::int64_t begin = whole * part / parts;
-    sum_steps<D>(b, begin, whole * (part + 1) / parts - begin,
-                 b.weights + begin * kTileRows * kTilePanelRow, beside);
-  }
-  if (whole == steps) return;
   // The last step's rows, as far as there are any.
-  alignas(kTileRowBytes) std::byte last[kTileRows * kTilePanelRow] = {};
-  const std::int64_t rows = b.panel_rows - whole * kTileRows;
-  std::memcpy(last, b.weights + whole * kTileRows * kTilePanelRow,
-              static_cast<std::size_t>(rows * kTilePanelRow));
-  sum_steps<D>(b, whole, 1, last, beside);
+  alignas(kTileRowBytes) std::byte last[kTileRows * kTilePanelRow];
+  if (whole < steps) {
+    const auto bytes = static_cast<std::size_t>((b.panel_rows % kTileRows) * kTilePanelRow);
+    std::memcpy(last, b.weights + whole * kTileRows * kTilePanelRow, bytes);
+    std::memset(last + bytes, 0, sizeof(last) - bytes);
+  }
+  const std::int64_t strips = b.columns > TileWaiting::kColumns ? 2 : 1;
+  const std::int64_t groups = strips * ((b.count + 1) / 2);
+  const std::int64_t ahead_bytes = b.ahead_bytes / groups;
+  const std::byte* ahead = b.ahead;
+  for (int strip = 0; strip < strips; ++strip) {
+    const std::int64_t column = std::int64_t{strip} * 2 * kTileRowBytes;  // bytes
+    const ProductResults of_strip = results_from(results, strip * TileWaiting::kColumns);
+    for (std::int64_t tile = 0; tile < b.count; tile += 2, ahead += ahead_bytes) {
+      const TileOfRows* tiles = b.tiles + tile;
+      BesideTiles<V, typename D::Sum> beside(waiting, steps, ahead, ahead_bytes);
+      const auto sum = [&](const auto& sums) {
+        sums.begin(static_cast<const std::byte*>(b.first) + column);
+        sums.add(0, whole, b.weights + column, beside);
+        if (whole < steps) sums.add(whole, steps, last + column, beside);
+        sums.end(waiting.other);
+      };
+      const bool is_pair = tile + 1 < b.count;
+      is_pair ? sum(TileSums<D, 2>(b, tiles)) : sum(TileSums<D, 1>(b, tiles));
+      std::byte* sums = waiting.other;
+      waiting.other = waiting.sums;
+      waiting.sums = sums;
+      waiting.results = of_strip;
+      waiting.tiles[0] = tiles[0];
+      if (is_pair) waiting.tiles[1] = tiles[1];
+      waiting.count = is_pair ? 2 : 1;
+    }
+  }
+}
+
+template <typename D, typename V>
+void finish_tiles(TileWaiting& waiting) {
+  BesideTiles<V, typename D::Sum> rest(waiting, 1, nullptr, 0);
+  rest();
+  waiting.count = 0;
 }
 
 // write(row, step, to) fills 64 bytes.

@@ -4,7 +4,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <utility>
 
 #include "kernels/cpu/tile_product.h"
 
@@ -31,55 +30,41 @@ struct TilePanels {
   std::int64_t rows = 0;  // of a panel
 };
 
-// Of one thread. Its memory has the lists of rows of two blocks, since results of the one wait
-// while the next one begins, and the sums of two panels.
+// Of one thread. Its memory has the list of a block's rows, and the sums that wait.
 class TileSequence {
  public:
   static std::int64_t bytes(std::int64_t most_tiles) {
-    return 2 * (list_bytes(most_tiles) + sum_bytes(most_tiles));
+    return list_bytes(most_tiles) + 2 * TileWaiting::kBytes;
   }
 
   TileSequence(const TileIsa& isa, std::int64_t most_tiles, std::byte* memory)
-      : isa_(isa),
-        lists_{reinterpret_cast<TileOfRows*>(memory),
-               reinterpret_cast<TileOfRows*>(memory + list_bytes(most_tiles))},
-        sums_{memory + 2 * list_bytes(most_tiles),
-              memory + 2 * list_bytes(most_tiles) + sum_bytes(most_tiles)} {}
-
-  // The list of the next block's rows, for the caller to fill; that of the block before stays.
-  TileOfRows* next_rows() {
-    std::swap(lists_[0], lists_[1]);
-    return lists_[0];
+      : isa_(isa), rows_(reinterpret_cast<TileOfRows*>(memory)) {
+    waiting_.sums = memory + list_bytes(most_tiles);
+    waiting_.other = waiting_.sums + TileWaiting::kBytes;
   }
+
+  // The list of the next block's rows, for the caller to fill.
+  TileOfRows* rows() { return rows_; }
 
   // `count` tiles of the list by a panel. What the block points to is read now, what the results
-  // do when the next product runs, or at finish().
-  void multiply(TileBlock block, std::int64_t count, TileResults results) {
-    block.tiles = results.tiles = lists_[0];
-    block.count = results.count = count;
-    block.sums = sums_[0];
-    results.sums = sums_[0];
-    isa_.multiply(block, waiting_);
-    waiting_ = results;
-    std::swap(sums_[0], sums_[1]);
+  // point to until the next product has run, or finish().
+  void multiply(TileBlock block, std::int64_t count, const ProductResults& results) {
+    block.tiles = rows_;
+    block.count = count;
+    isa_.multiply(block, results, waiting_);
   }
 
-  void finish() {
-    if (waiting_.count > 0) isa_.finish(waiting_);
-    waiting_.count = 0;
-  }
+  void finish() { isa_.finish(waiting_); }
 
  private:
   static std::int64_t list_bytes(std::int64_t tiles) {
     const std::int64_t bytes = tiles * static_cast<std::int64_t>(sizeof(TileOfRows));
     return (bytes + kTileRowBytes - 1) / kTileRowBytes * kTileRowBytes;
   }
-  static std::int64_t sum_bytes(std::int64_t tiles) { return tiles * kTileRows * kTilePanelRow; }
 
   const TileIsa& isa_;
-  TileOfRows* lists_[2];
-  std::byte* sums_[2];
-  TileResults waiting_;
+  TileOfRows* rows_;
+  TileWaiting waiting_;
 };
 
 }  // namespace lasso::kernels

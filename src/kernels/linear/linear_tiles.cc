@@ -1,6 +1,7 @@
 #include "kernels/linear/linear_tiles.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -42,28 +43,42 @@ struct Panels : TilePanels {
   const float* output_gain = nullptr;
 };
 
-// How the product is cut, and what lies in the workspace: where rows must be quantised once they
-// are whole, y as float32; and of each thread a block of x in tiles, and the sums of two panels.
+// How the product is cut into tasks, blocks of rows by parts of the panels, and what lies in the
+// workspace: where rows must be quantised once they are whole, y as float32; and of each thread a
+// block of x in tiles, and the sums that wait.
 struct Cut {
   Cut(const LinearProblem& p, int threads)
       : steps(tile_steps(p.k * number_bytes(p))),
         tiles(row_tiles(p.m)),
         panels((p.n + kTilePanel - 1) / kTilePanel) {
-    constexpr std::int64_t kFewTiles = 4;  // for a thread, which passes all panels by them
-    by_panels = tiles < kFewTiles * threads;
+    constexpr std::int64_t kTasks = 4;  // of a thread, so that slower ones do fewer
+    const std::int64_t wanted = kTasks * threads;
+    const bool keeps_rows = p.output == DType::kU8;
     // An odd number of cache lines: rows at a multiple of 4096 bytes would share places in the
     // first cache.
-    if (p.output == DType::kU8) y_stride = (p.n + kLine - 1) / kLine * kLine | kLine;
-    // A block stays in the second cache, of 2 MiB where there are tiles, and is large enough for
-    // the third one to bring the weights meanwhile.
-    constexpr std::int64_t kBytes = std::int64_t{1536} << 10;
-    const std::int64_t of_tile =
-        steps * kTileBytes + 2 * kTileRows * kTilePanelRow + kTileRows * y_stride * 4;
-    block_tiles = std::clamp<std::int64_t>(kBytes / of_tile / 2 * 2, 8, 32);
+    if (keeps_rows) y_stride = (p.n + kLine - 1) / kLine * kLine | kLine;
+    // A block stays in the second cache, of 2 MiB where there are tiles, beside the weights of two
+    // panels, and is large enough for the third one to bring these meanwhile.
+    constexpr std::int64_t kBytes = std::int64_t{1} << 20;
+    constexpr std::int64_t kLeastTiles = 8;
+    const std::int64_t of_tile = steps * kTileBytes + kTileRows * y_stride * 4;
+    block_tiles = std::clamp<std::int64_t>(kBytes / of_tile / 2 * 2, kLeastTiles, 32);
+    const std::int64_t least_tiles = keeps_rows ? kLeastTiles : 2 * kLeastTiles;
+    while (block_tiles / 2 >= least_tiles && blocks() < wanted) block_tiles /= 2;
     block_tiles = std::min(block_tiles, std::max<std::int64_t>(tiles, 1));
+    // A part of the panels is worth that its thread packs the block.
+    const std::int64_t least_panels = std::clamp<std::int64_t>(block_tiles / 4, 1, 4);
+    const std::int64_t most_parts = std::max<std::int64_t>(panels / least_panels, 1);
+    by_panels = keeps_rows && tiles < kLeastTiles / 2 * threads;
+    if (!keeps_rows || by_panels) {
+      parts = std::clamp<std::int64_t>((wanted + blocks() - 1) / blocks(), 1, most_parts);
+    }
     x_bytes = block_tiles * steps * kTileBytes;
     y_bytes = static_cast<std::int64_t>(align_up(
         static_cast<std::size_t>((by_panels ? p.m : block_tiles * kTileRows) * y_stride * 4)));
+  }
+  std::int64_t blocks() const {
+    return std::max<std::int64_t>((tiles + block_tiles - 1) / block_tiles, 1);
   }
   std::int64_t y_offset() const { return x_bytes + TileSequence::bytes(block_tiles); }
   std::int64_t thread_bytes() const { return y_offset() + (by_panels ? 0 : y_bytes); }
@@ -74,9 +89,10 @@ struct Cut {
   std::int64_t steps;
   std::int64_t tiles;
   std::int64_t panels;
-  bool by_panels = false;     // few rows: threads divide the panels, and share y in the workspace
-  std::int64_t y_stride = 0;  // floats; 0: y is written where it belongs
   std::int64_t block_tiles = 0;
+  std::int64_t parts = 1;     // of the panels
+  std::int64_t y_stride = 0;  // floats; 0: y is written where it belongs
+  bool by_panels = false;     // few rows to quantise: threads share y in the workspace
   std::int64_t x_bytes = 0;
   std::int64_t y_bytes = 0;
 };
@@ -95,26 +111,27 @@ class Part {
         sequence_(isa, cut.block_tiles, memory + cut.x_bytes),
         y_(y) {}
 
-  void run(std::int64_t tile_begin, std::int64_t tile_end, std::int64_t panel_begin,
-           std::int64_t panel_end) {
-    const std::int64_t tiles = tile_end - tile_begin;
-    const std::int64_t blocks = (tiles + cut_.block_tiles - 1) / cut_.block_tiles;
-    for (std::int64_t i = 0; i < blocks; ++i) {
-      const std::int64_t first = tile_begin + tiles * i / blocks;
-      const std::int64_t last = tile_begin + tiles * (i + 1) / blocks;
-      const std::int64_t begin = first * kTileRows;
-      const std::int64_t end = std::min(last * kTileRows, p_.m);
-      pack(begin, end);
-      for (std::int64_t panel = panel_begin; panel < panel_end; ++panel) {
-        const std::int64_t next = panel + 1 < panel_end ? panel + 1 : panel_begin;
-        sequence_.multiply(block(panel, next), last - first, results(begin, panel));
-      }
-      if (cut_.y_stride == 0) continue;
-      sequence_.finish();
-      if (!cut_.by_panels) quantize(begin, end);
+  void run(std::int64_t task) {
+    const std::int64_t blocks = cut_.blocks();
+    const std::int64_t block = task / cut_.parts;
+    const std::int64_t part = task % cut_.parts;
+    const std::int64_t first = cut_.tiles * block / blocks;
+    const std::int64_t last = cut_.tiles * (block + 1) / blocks;
+    const std::int64_t begin = first * kTileRows;
+    const std::int64_t end = std::min(last * kTileRows, p_.m);
+    if (block != packed_block_) pack(begin, end);
+    packed_block_ = block;
+    const std::int64_t panel_begin = cut_.panels * part / cut_.parts;
+    const std::int64_t panel_end = cut_.panels * (part + 1) / cut_.parts;
+    for (std::int64_t panel = panel_begin; panel < panel_end; ++panel) {
+      const std::int64_t next = panel + 1 < panel_end ? panel + 1 : panel_begin;
+      sequence_.multiply(tile_block(panel, next), last - first, results(begin, panel));
     }
+    if (cut_.y_stride == 0 || cut_.by_panels) return;
     sequence_.finish();
+    quantize(begin, end);
   }
+  void finish() { sequence_.finish(); }
 
   // Rows that are whole in y.
   void quantize(std::int64_t begin, std::int64_t end) const {
@@ -130,7 +147,7 @@ class Part {
     const bool rounds = p_.input == DType::kF32;
     const std::int64_t stride = p_.k * (rounds ? 4 : number_bytes(p_));
     const auto* x = static_cast<const std::byte*>(args_.inputs[0]) + begin * stride;
-    TileOfRows* tiles = sequence_.next_rows();
+    TileOfRows* tiles = sequence_.rows();
     for (std::int64_t row = begin; row < end; row += kTileRows) {
       const std::int64_t tile = (row - begin) / kTileRows;
       tiles[tile] = {x_ + tile * cut_.steps * kTileBytes, row - begin, 0,
@@ -144,7 +161,7 @@ class Part {
     }
   }
 
-  TileBlock block(std::int64_t panel, std::int64_t next) const {
+  TileBlock tile_block(std::int64_t panel, std::int64_t next) const {
     TileBlock block;
     block.row_stride = kTileRowBytes;
     block.step_stride = kTileBytes;
@@ -154,9 +171,9 @@ class Part {
     return block;
   }
 
-  TileResults results(std::int64_t begin, std::int64_t panel) const {
+  ProductResults results(std::int64_t begin, std::int64_t panel) const {
     const std::int64_t column = panel * kTilePanel;
-    TileResults t;
+    ProductResults t;
     t.columns = panels_.columns(panel);
     t.activation = p_.activation;
     t.narrow = p_.output != DType::kF32;
@@ -188,6 +205,7 @@ class Part {
   const KernelArgs& args_;
   Panels panels_;
   std::byte* x_;
+  std::int64_t packed_block_ = -1;
   TileSequence sequence_;
   float* y_;
 };
@@ -231,26 +249,22 @@ void run_linear_tiles(const TileIsa& isa, const LinearProblem& p, int threads,
   const Cut cut(p, threads);
   auto* shared_y = reinterpret_cast<float*>(args.workspace);
   std::byte* memory = args.workspace + (cut.by_panels ? cut.y_bytes : 0);
-  const auto run = [&](int thread, int team) {
-    // A team may be larger than planned for; what lies beyond has no memory.
-    const int used = std::min(team, threads);
-    if (thread >= used) return;
+  std::atomic<std::int64_t> next{0};
+  const auto run = [&](int thread) {
+    if (thread >= threads) return;  // a team may be larger than planned for
     std::byte* own = memory + cut.thread_bytes() * thread;
     auto* y = cut.by_panels ? shared_y : reinterpret_cast<float*>(own + cut.y_offset());
     const TileScope scope(isa);
     Part part(isa, p, cut, args, own, y);
-    const auto share = [&](std::int64_t count, int i) { return count * i / used; };
-    if (cut.by_panels) {
-      part.run(0, cut.tiles, share(cut.panels, thread), share(cut.panels, thread + 1));
-    } else {
-      part.run(share(cut.tiles, thread), share(cut.tiles, thread + 1), 0, cut.panels);
-    }
+    const std::int64_t tasks = cut.blocks() * cut.parts;
+    for (std::int64_t i = next.fetch_add(1); i < tasks; i = next.fetch_add(1)) part.run(i);
+    part.finish();
   };
   // To start and to join a team costs some microseconds, in which one core does some megaproducts.
   if (p.m * p.n * p.k < 500'000) {
-    run(0, 1);
+    run(0);
   } else {
-    parallel(run);
+    parallel([&](int thread, int /*team*/) { run(thread); });
   }
   if (cut.by_panels && cut.y_stride != 0) {
     Part(isa, p, cut, args, memory, shared_y).quantize(0, p.m);
