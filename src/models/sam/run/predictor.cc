@@ -17,10 +17,10 @@ namespace lasso::sam {
 namespace {
 
 // Every prompt has image tokens of its own in the decoder, 4 MiB at SAM's sizes: more prompts than
-// the caches hold take longer together than one by one (ViT-B on 2 cores: 11 ms each, and 9), and
-// those of small models fill the cores better in one run.
-constexpr std::size_t kTokenBytesPerRun = std::size_t{2} << 20;
-constexpr std::size_t kMostPromptsPerRun = 8;
+// the caches hold take longer together than one by one (ViT-B on 2 cores: 11 ms each, and 9), while
+// one alone does not fill many cores, nor one of a small model a few. For each thread:
+constexpr std::size_t kTokenBytesPerThread = std::size_t{2} << 20;
+constexpr std::size_t kMostPromptsPerThread = 4;
 // A GPU gains until all its multiprocessors are busy; what its memory holds meanwhile, a few times
 // these tokens, decides how many.
 constexpr std::size_t kTokenBytesPerDeviceRun = std::size_t{128} << 20;
@@ -51,17 +51,19 @@ engine::SessionOptions session_options(int threads) {
 }
 
 // A power of two on a device, so that padding makes no run larger.
-std::size_t prompts_per_run(const SamModel& model, bool is_on_device) {
+std::size_t prompts_per_run(const SamModel& model, const engine::Session& session) {
   if (!model.interface.prompts) return 1;
   const SamConfig& config = model.config;
   const auto grid = static_cast<std::size_t>(config.grid());
   const std::size_t bytes =
       grid * grid * static_cast<std::size_t>(config.prompt_dim) * sizeof(float);
-  if (is_on_device) {
+  if (!session.device()->is_host()) {
     return std::bit_floor(
         std::clamp<std::size_t>(kTokenBytesPerDeviceRun / bytes, 1, kMostPromptsPerDeviceRun));
   }
-  return std::clamp<std::size_t>(kTokenBytesPerRun / bytes, 1, kMostPromptsPerRun);
+  const auto threads = static_cast<std::size_t>(session.threads());
+  return std::clamp<std::size_t>(kTokenBytesPerThread * threads / bytes, 1,
+                                 kMostPromptsPerThread * threads);
 }
 
 }  // namespace
@@ -70,7 +72,7 @@ Predictor::Predictor(std::shared_ptr<const SamModel> model, int threads,
                      const std::vector<EncoderStage>& stages, const OpenForeignModel& open)
     : model_(std::move(model)),
       session_(model_->module, session_options(threads)),
-      prompts_per_run_(prompts_per_run(*model_, is_on_device())),
+      prompts_per_run_(prompts_per_run(*model_, session_)),
       chain_(stages, session_),
       foreign_(model_->foreign, session_, open),
       images_(make_encoder_images(session_, *model_)),
