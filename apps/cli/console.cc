@@ -12,7 +12,9 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <exception>
 #include <mutex>
+#include <new>
 #include <thread>
 
 #include "cli/bus_error.h"
@@ -73,6 +75,22 @@ void on_interrupt(int) {
   } else {
     leave_interrupted();
   }
+}
+
+std::terminate_handler terminate_before = nullptr;
+
+// A destructor that asks for memory and gets none ends the process; those of nested JSON do.
+void on_terminate() {
+  if (std::current_exception() != nullptr) {
+    try {
+      throw;
+    } catch (const std::bad_alloc&) {
+      leave({"error: out of memory"}, Exit::kDeviceOrMemory);
+    } catch (...) {
+      // Said by the handler before.
+    }
+  }
+  terminate_before();
 }
 
 }  // namespace
@@ -210,7 +228,8 @@ void Progress::set(const std::string& what) {
   state_->what = what;
 }
 
-void install_signal_handlers() {
+void install_handlers() {
+  terminate_before = std::set_terminate(on_terminate);
   FileGuard::when_none([] {
     if (interrupted) leave_interrupted();
   });
@@ -224,7 +243,7 @@ void install_signal_handlers() {
   install_bus_error_handler();
 }
 
-void restore_signal_handlers() {
+void restore_handlers() {
   struct sigaction action = {};
   action.sa_handler = SIG_DFL;
   sigaction(SIGINT, &action, nullptr);

@@ -49,15 +49,15 @@ class Progress {
   std::unique_ptr<State> state_;
 };
 
-// Ends the process at once, in a signal handler: the words become one line on standard error.
+// Ends the process at once, in a handler: the words become one line on standard error.
 [[noreturn]] void leave(std::initializer_list<std::string_view> words, Exit exit) noexcept;
 
 // SIGINT ends the process with status 130, but not while a FileGuard lives: a file that is being
 // written is finished first, so that none is left half-written. A mapped file that was cut short
-// ends it as bus_error.h says.
-void install_signal_handlers();
+// ends it as bus_error.h says; memory that is short where nothing may be thrown, with status 5.
+void install_handlers();
 // In a forked child: SIGINT ends it silently, and so do mapped files.
-void restore_signal_handlers();
+void restore_handlers();
 
 }  // namespace lasso::app
 

@@ -131,7 +131,7 @@ int run(int argc, char** argv) {
 }  // namespace lasso::app
 
 int main(int argc, char** argv) {
-  lasso::app::install_signal_handlers();
+  lasso::app::install_handlers();
   try {
     return lasso::app::run(argc, argv);
   } catch (...) {

@@ -61,7 +61,7 @@ bool write_record(int socket, RecordKind kind, const OrderedJson& meta, const vo
 }
 
 [[noreturn]] void run_child(const std::function<void(Parent*)>& work, int socket) {
-  restore_signal_handlers();
+  restore_handlers();
   Parent parent(socket);
   try {
     work(&parent);

@@ -69,8 +69,8 @@ struct TileWaiting {
 
   ProductResults results;
   TileOfRows tiles[2];
-  int count = 0;              // of tiles; 0: nothing waits
-  std::byte* sums = nullptr;  // [2][16][32]
+  int count = 0;               // of tiles; 0: nothing waits
+  std::byte* sums = nullptr;   // [2][16][32]
   std::byte* other = nullptr;  // for the next ones
 };
 
