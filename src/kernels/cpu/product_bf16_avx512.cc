@@ -179,6 +179,12 @@ void sum_tile(const Tile& t, float* sums, int column) {
 template <int kRows>
 void run_rows(const Tile& t) {
   alignas(64) float sums[kRows * kPanel];
+  const int bytes = t.columns * (t.bf16_output ? 2 : 4);
+  for (int r = 0; r < kRows; ++r) {
+    const auto* y = static_cast<const std::byte*>(t.y[r]);
+    for (int i = 0; i < bytes; i += 64) __builtin_prefetch(y + i, 1);
+    for (int c = 0; t.has_residual && c < t.columns; c += 16) __builtin_prefetch(t.residual[r] + c);
+  }
   constexpr int kWide = kRows <= 6 ? 4 : 2;
   int column = 0;
   for (; t.columns - column > (kWide / 2) * kWidth; column += kWide * kWidth) {
