@@ -183,6 +183,7 @@ void multiply_tiles(const TileBlock& b, const ProductResults& results, TileWaiti
   }
   const std::int64_t strips = b.columns > TileWaiting::kColumns ? 2 : 1;
   const std::int64_t groups = strips * ((b.count + 1) / 2);
+  if (groups == 0) return;
   const std::int64_t ahead_bytes = b.ahead_bytes / groups;
   const std::byte* ahead = b.ahead;
   for (int strip = 0; strip < strips; ++strip) {
