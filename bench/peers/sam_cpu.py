@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """SAM on the CPU by Lasso and by PyTorch, ONNX Runtime and OpenVINO, in turn: the table of docs/performance.md.
 
-All run the same random weights (Meta's own model as PyTorch makes it, position terms included) on the same random
-image and prompts with the same number of threads. Each candidate has a process of its own that loads the model, warms
+All run the same random weights (Meta's own model as PyTorch makes it, position terms included) with the same number
+of threads, each on a random image of its own. Models that lie in --output are taken as they are: a folder is of one
+architecture. A peer's load includes importing its package, and its decoder what depends on the image alone. Each candidate has a process of its own that loads the model, warms
 up and is timed; after one the next has its turn, for several rounds, and every other round goes backwards, so that a
 machine that slows down slows all. Lasso's times are those of `lasso bench speed`. What a peer's process can't do is
 said in its row, and the rest goes on; so does a package that can't be installed.
