@@ -113,6 +113,23 @@ void parallel_tasks(std::int64_t count, F&& f) {
   });
 }
 
+// Calls run(next, thread) on each of at most `threads` threads, or, where the work is small, on one
+// as thread 0; next() gives tasks until it gives none, which is a number of tasks or more. For
+// tasks whose threads keep something from one to the next; a team may be larger than planned for,
+// and what lies beyond has no memory.
+template <typename Run>
+void share_tasks(bool small, int threads, Run&& run) {
+  std::atomic<std::int64_t> count{0};
+  const auto next = [&] { return count.fetch_add(1); };
+  if (small) {
+    run(next, 0);
+    return;
+  }
+  parallel([&](int thread, int /*team*/) {
+    if (thread < threads) run(next, thread);
+  });
+}
+
 }  // namespace lasso
 
 #endif  // LASSO_CORE_THREADS_H_

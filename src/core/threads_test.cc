@@ -34,6 +34,23 @@ TEST(Threads, RangesCoverEachIndexOnce) {
   }
 }
 
+TEST(Threads, TasksAreSharedAmongThoseWhoTakePart) {
+  const ThreadLimit limit(4);
+  for (const int threads : {1, 3, 4}) {
+    for (const bool small : {true, false}) {
+      std::vector<int> hits(100);
+      std::atomic<int> runs{0};
+      share_tasks(small, threads, [&](const auto& next, int thread) {
+        EXPECT_LT(thread, small ? 1 : threads);
+        ++runs;
+        for (std::int64_t i = next(); i < 100; i = next()) ++hits[static_cast<std::size_t>(i)];
+      });
+      EXPECT_EQ(std::count(hits.begin(), hits.end(), 1), 100);
+      EXPECT_LE(runs, small ? 1 : threads);
+    }
+  }
+}
+
 TEST(Threads, TheLimitIsRestored) {
   const int before = omp_get_max_threads();
   {

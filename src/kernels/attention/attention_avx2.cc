@@ -52,9 +52,7 @@ struct Avx2 {
   static T div(T a, T b) { return _mm256_div_ps(a, b); }
   static T fma(T a, T b, T c) { return _mm256_fmadd_ps(a, b, c); }
   static T max(T a, T b) { return _mm256_max_ps(a, b); }
-  static bool any_greater(T a, T b) {
-    return _mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_GT_OQ)) != 0;
-  }
+  static bool any_greater(T a, T b) { return kernels::Avx2::any_greater(a, b); }
 
   // As in the AVX-512 file; 2^n is put together from its bits, below 2^-126.5 the result is 0
   // and above 2^127.5 infinite.

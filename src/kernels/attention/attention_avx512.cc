@@ -45,7 +45,7 @@ struct Avx512 {
   static T div(T a, T b) { return _mm512_div_ps(a, b); }
   static T fma(T a, T b, T c) { return _mm512_fmadd_ps(a, b, c); }
   static T max(T a, T b) { return _mm512_max_ps(a, b); }
-  static bool any_greater(T a, T b) { return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ) != 0; }
+  static bool any_greater(T a, T b) { return kernels::Avx512::any_greater(a, b); }
 
   // 2^x = 2^n 2^r with n = round(x) and |r| <= 1/2; the polynomial is the minimax one of degree 5
   // (relative error 1.5e-7 with its coefficients rounded). Below 2^-149 the result is 0; NaN stays

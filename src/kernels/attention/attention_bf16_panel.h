@@ -104,8 +104,8 @@ struct Bf16Panel {
     }
     for (int n = 0; n < NV; ++n) {
       const F part = V::load(total + n * kWidth);
-      if (_mm512_cmp_ps_mask(part, V::set1(kMaxSum), _CMP_GT_OQ) != 0) return false;
-      if (first && _mm512_cmp_ps_mask(part, V::set1(1.0F / kMaxSum), _CMP_LT_OQ) != 0) return false;
+      if (V::any_greater(part, V::set1(kMaxSum))) return false;
+      if (first && V::any_greater(V::set1(1.0F / kMaxSum), part)) return false;
     }
     for (int n = 0; n < NV; ++n) {
       const F part = V::load(total + n * kWidth);

@@ -29,11 +29,6 @@ inline __m256 upper_halves(__m256 x) {
   return _mm256_and_ps(x, _mm256_castsi256_ps(_mm256_set1_epi32(static_cast<int>(0xFFFF0000U))));
 }
 
-// Whether one of x is larger than its limit.
-inline bool any_above(__m256 x, __m256 limit) {
-  return _mm256_movemask_ps(_mm256_cmp_ps(x, limit, _CMP_GT_OQ)) != 0;
-}
-
 // Words of the upper halves: `even`'s below, `odd`'s above.
 inline __m256 cut_off(__m256 even, __m256 odd) {
   const __m256i low = _mm256_srli_epi32(_mm256_castps_si256(even), 16);
@@ -73,10 +68,6 @@ inline __m512 short_exp2(__m512 x, const float* table = kExp2Table) {
 inline __m512 upper_halves(__m512 x) {
   const __m512i high = _mm512_set1_epi32(static_cast<int>(0xFFFF0000U));
   return _mm512_castsi512_ps(_mm512_and_si512(_mm512_castps_si512(x), high));
-}
-
-inline bool any_above(__m512 x, __m512 limit) {
-  return _mm512_cmp_ps_mask(x, limit, _CMP_GT_OQ) != 0;
 }
 
 inline __m512 cut_off(__m512 even, __m512 odd) {

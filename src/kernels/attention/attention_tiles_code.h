@@ -394,7 +394,7 @@ class TileAttention {
   [[gnu::noinline]] void make_row(Index item, Index row) {
     const F sums = weigh_row(item, row);
     const bool is_first = item % z_.blocks == 0;
-    if (any_above(sums, V::set1(kMaxSum)) || (is_first && V::sum(sums) < 1.0F / kMaxSum)) {
+    if (V::any_greater(sums, V::set1(kMaxSum)) || (is_first && V::sum(sums) < 1.0F / kMaxSum)) {
       failed_rows_[failed_++] = row;
       return;
     }

@@ -11,7 +11,6 @@
 #define LASSO_KERNELS_CONV_CONV_WINDOWS_H_
 
 #include <algorithm>
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -211,17 +210,9 @@ template <typename Run>
 void share_tasks(const Windows& w, const Run& run) {
   const auto per_pixel = static_cast<double>(w.depth) * static_cast<double>(w.offsets.size()) *
                          static_cast<double>(w.filters);
-  std::atomic<std::int64_t> count{0};
-  const auto next = [&] { return count.fetch_add(1); };
   // To start and to join a team costs some microseconds, in which one core does megaflops.
-  if (static_cast<double>(w.images * w.result_pixels) * per_pixel < 2e6) {
-    run(next, 0);
-    return;
-  }
-  parallel([&](int thread, int /*team*/) {
-    // A team may be larger than planned for; what lies beyond has no memory.
-    if (thread < w.threads) run(next, thread);
-  });
+  const bool small = static_cast<double>(w.images * w.result_pixels) * per_pixel < 2e6;
+  lasso::share_tasks(small, w.threads, run);
 }
 
 // Computes all tiles: strip(column, tiles) is called for each strip of columns of some lines, and

@@ -76,6 +76,9 @@ struct Avx2 {
     const __m256i n = _mm256_slli_epi32(_mm256_castps_si256(sum), 23);
     return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(x), n));
   }
+  static bool any_greater(F a, F b) {
+    return _mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_GT_OQ)) != 0;
+  }
   static float sum(F a) {
     __m128 half = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
     half = _mm_add_ps(half, _mm_movehl_ps(half, half));
@@ -140,6 +143,7 @@ struct Avx512 {
     const __m512i n = _mm512_maskz_slli_epi32(kAll, _mm512_castps_si512(sum), 23);
     return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(x), n));
   }
+  static bool any_greater(F a, F b) { return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ) != 0; }
   static float sum(F a) {
     const __m256 high = _mm256_castpd_ps(_mm512_maskz_extractf64x4_pd(0xF, _mm512_castps_pd(a), 1));
     return Avx2::sum(_mm256_add_ps(_mm512_castps512_ps256(a), high));

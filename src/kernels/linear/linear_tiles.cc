@@ -1,7 +1,6 @@
 #include "kernels/linear/linear_tiles.h"
 
 #include <algorithm>
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -51,7 +50,8 @@ struct Cut {
       : steps(tile_steps(p.k * number_bytes(p))),
         tiles(row_tiles(p.m)),
         panels((p.n + kTilePanel - 1) / kTilePanel) {
-    constexpr std::int64_t kTasks = 4;  // of a thread, so that slower ones do fewer
+    constexpr std::int64_t kTasks = 4;     // of a thread, so that slower ones do fewer
+    constexpr std::int64_t kFewTiles = 4;  // for a thread, which passes all panels by them
     const std::int64_t wanted = kTasks * threads;
     const bool keeps_rows = p.output == DType::kU8;
     // An odd number of cache lines: rows at a multiple of 4096 bytes would share places in the
@@ -69,7 +69,7 @@ struct Cut {
     // A part of the panels is worth that its thread packs the block.
     const std::int64_t least_panels = std::clamp<std::int64_t>(block_tiles / 4, 1, 4);
     const std::int64_t most_parts = std::max<std::int64_t>(panels / least_panels, 1);
-    by_panels = keeps_rows && tiles < kLeastTiles / 2 * threads;
+    by_panels = keeps_rows && tiles < kFewTiles * threads;
     if (!keeps_rows || by_panels) {
       parts = std::clamp<std::int64_t>((wanted + blocks() - 1) / blocks(), 1, most_parts);
     }
@@ -249,26 +249,18 @@ void run_linear_tiles(const TileIsa& isa, const LinearProblem& p, int threads,
   const Cut cut(p, threads);
   auto* shared_y = reinterpret_cast<float*>(args.workspace);
   std::byte* memory = args.workspace + (cut.by_panels ? cut.y_bytes : 0);
-  std::atomic<std::int64_t> next{0};
-  const auto run = [&](int thread) {
-    if (thread >= threads) return;  // a team may be larger than planned for
+  // To start and to join a team costs some microseconds, in which one core does some megaproducts.
+  const bool small = p.m * p.n * p.k < 500'000;
+  share_tasks(small, threads, [&](const auto& next, int thread) {
     std::byte* own = memory + cut.thread_bytes() * thread;
     auto* y = cut.by_panels ? shared_y : reinterpret_cast<float*>(own + cut.y_offset());
     const TileScope scope(isa);
     Part part(isa, p, cut, args, own, y);
     const std::int64_t tasks = cut.blocks() * cut.parts;
-    for (std::int64_t i = next.fetch_add(1); i < tasks; i = next.fetch_add(1)) part.run(i);
+    for (std::int64_t i = next(); i < tasks; i = next()) part.run(i);
     part.finish();
-  };
-  // To start and to join a team costs some microseconds, in which one core does some megaproducts.
-  if (p.m * p.n * p.k < 500'000) {
-    run(0);
-  } else {
-    parallel([&](int thread, int /*team*/) { run(thread); });
-  }
-  if (cut.by_panels && cut.y_stride != 0) {
-    Part(isa, p, cut, args, memory, shared_y).quantize(0, p.m);
-  }
+  });
+  if (cut.by_panels) Part(isa, p, cut, args, memory, shared_y).quantize(0, p.m);
 }
 
 const Kernel<LinearProblem> kLinearBf16Amx =
