@@ -23,6 +23,8 @@ import sys
 import tempfile
 import time
 
+import openvino_cpu
+
 
 def parse(candidate):
     match = re.fullmatch(r"(lasso|onnxruntime|openvino):([^@#]+)(?:@(\w+))?(?:#(\w+))?", candidate)
@@ -78,15 +80,11 @@ def open_session(arguments, model):
 
 def quantise(arguments, model):
     """By NNCF into arguments.quantised, in a process of its own."""
+    _, values = open_session(arguments, model)
     try:
-        import nncf
+        openvino_cpu.quantise(model, values, arguments.quantised)
     except ImportError as error:
         sys.exit(f"{error}: pip install nncf")
-    import openvino
-    _, values = open_session(arguments, model)
-    quantised = nncf.quantize(openvino.Core().read_model(model), nncf.Dataset([values]), subset_size=1,
-                              model_type=nncf.ModelType.TRANSFORMER)
-    openvino.save_model(quantised, arguments.quantised)
 
 
 def time_here(arguments, runtime, model, precision):
@@ -94,12 +92,9 @@ def time_here(arguments, runtime, model, precision):
     session, values = open_session(arguments, model)
     before = 0
     if runtime == "openvino":
-        import openvino
         del session
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        core = openvino.Core()
-        core.set_property("CPU", {"INFERENCE_NUM_THREADS": arguments.threads, "PERFORMANCE_HINT": "LATENCY",
-                                  "INFERENCE_PRECISION_HINT": "f32" if precision in (None, "fp32") else "bf16"})
+        core = openvino_cpu.core(arguments.threads, precision or "fp32")
         request = core.compile_model(arguments.quantised or model, "CPU").create_infer_request()
 
         def run():

@@ -2,13 +2,14 @@
 """SAM on the CPU by Lasso and by PyTorch, ONNX Runtime and OpenVINO, in turn: the table of docs/performance.md.
 
 All run the same random weights (Meta's own model as PyTorch makes it, position terms included) with the same number
-of threads, each on a random image of its own. Models that lie in --output are taken as they are: a folder is of one
-architecture. A peer's load includes importing its package, and its decoder what depends on the image alone. Each candidate has a process of its own that loads the model, warms
-up and is timed; after one the next has its turn, for several rounds, and every other round goes backwards, so that a
+of threads, each on random values as its image. Each candidate has a process of its own that loads the model, warms up
+and is timed; after one the next has its turn, for several rounds, and every other round goes backwards, so that a
 machine that slows down slows all. Lasso's times are those of `lasso bench speed`. What a peer's process can't do is
-said in its row, and the rest goes on; so does a package that can't be installed.
+said in its row, and the rest goes on; so does a package that can't be installed: without PyTorch, which makes the
+weights, Lasso has random ones of its own and is alone.
 
-Written into --output: table.md, and for each peer a file of its times that `lasso bench speed --baseline` reads.
+Written into --output: table.md, for each peer a file of its times that `lasso bench speed --baseline` reads, and the
+models, in a folder for each architecture, which are made once.
 
     bench/peers/sam_cpu.py --lasso build/release/apps/cli/lasso --threads 2 --rounds 3 -o build/peers-table
 
@@ -25,7 +26,7 @@ import sys
 
 import sam_cpu_worker
 
-# By the package that it needs, whether pip calls it otherwise, and the candidates.
+# What pip installs for a package that candidates need.
 PACKAGES = {
     "torch": ["torch", "torchvision", "segment-anything"],
     "onnxruntime": ["onnxruntime", "onnx"],
@@ -77,41 +78,41 @@ class Bench:
         self.arch = arguments.arch
         self.threads = arguments.threads
         self.iterations = arguments.iterations
-        self.folder = arguments.output
+        self.folder = arguments.output / arguments.arch
+        self.checkpoint = self.folder / f"{arguments.arch}.pth"
         self.prepared = set()
         self.environment = {**os.environ, "OMP_NUM_THREADS": str(arguments.threads),
                             "TORCHINDUCTOR_CACHE_DIR": str(self.folder / "inductor")}
 
-    def worker(self, python, *words):
-        """What the worker says of itself, as JSON; RuntimeError where it ends otherwise."""
-        command = [python, sam_cpu_worker.__file__, *map(str, words)]
-        done = subprocess.run(command, capture_output=True, text=True, env=self.environment)
+    def output_of(self, command, environment=None):
+        """Of a program that ends well; else RuntimeError with the last line that it says."""
+        done = subprocess.run(list(map(str, command)), capture_output=True, text=True, env=environment)
         if done.returncode != 0:
             raise RuntimeError(last_line(done.stderr))
-        return json.loads(done.stdout.splitlines()[-1])
+        return done.stdout
 
-    def make_models(self, python, missing):
+    def worker(self, python, *words):
+        """What the worker says of itself."""
+        command = [python, sam_cpu_worker.__file__, *words]
+        return json.loads(self.output_of(command, self.environment).splitlines()[-1])
+
+    def make_models(self, python):
         """The checkpoint, which PyTorch makes, and its ONNX models, once."""
-        checkpoint = self.folder / f"{self.arch}.pth"
-        self.checkpoint = str(checkpoint)
-        if not checkpoint.exists():
-            if "torch" in missing:
-                raise RuntimeError("the checkpoint needs PyTorch: " + missing["torch"])
-            self.worker(python, "checkpoint", self.arch, checkpoint)
-        if not (self.folder / "encoder.onnx").exists():
-            subprocess.run([self.lasso, "export", checkpoint, "-o", self.folder, "--quiet"], check=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if not self.checkpoint.exists():
+            self.worker(python, "checkpoint", self.arch, self.checkpoint)
+        if not (self.folder / "decoder.onnx").exists():
+            self.output_of([self.lasso, "export", self.checkpoint, "-o", self.folder, "--quiet"])
 
     def time_lasso(self, precision):
-        command = [self.lasso, "bench", "speed", "--candidate", f"{self.checkpoint}@{precision}", "--json",
+        model = self.checkpoint if self.checkpoint.exists() else f"random:{self.arch}"
+        command = [self.lasso, "bench", "speed", "--candidate", f"{model}@{precision}", "--json",
                    "--threads", self.threads, "--warmup", 1, "--iterations", self.iterations,
-                   "--prompts-per-call", "1,64", "-o", self.folder / "report"]
-        done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
-        if done.returncode != 0:
-            raise RuntimeError(last_line(done.stderr))
-        candidate = json.loads(done.stdout)["candidates"][0]
+                   "--prompts-per-call", ",".join(map(str, sam_cpu_worker.PROMPTS)), "-o", self.folder / "report"]
+        candidate = json.loads(self.output_of(command))["candidates"][0]
         stages = candidate["stages"]
         times = {"encode_ms": stages["encode"]["samples_ms"], "load_ms": [candidate["load_ms"]]}
-        for prompts in (1, 64):
+        for prompts in sam_cpu_worker.PROMPTS:
             times[f"decode_{prompts}_ms"] = stages[f"decode_{prompts}"]["samples_ms"]
         return times, candidate["peak_rss_bytes"]
 
@@ -119,7 +120,7 @@ class Bench:
         if name not in self.prepared:
             self.worker(python, "prepare", name, self.folder)
             self.prepared.add(name)
-        result = self.worker(python, "time", name, self.arch, self.folder, self.threads, self.iterations)
+        result = self.worker(python, "time", name, self.folder, self.threads, self.iterations)
         return result["timings"], result["peak_rss_bytes"]
 
 
@@ -160,10 +161,9 @@ def file_name(name):
     return "".join(c if c.isalnum() else "_" for c in name.lower()).strip("_") + ".json"
 
 
-def compare(bench, python, missing, names, rounds):
+def compare(bench, python, names, failures, rounds):
+    """Results by name; who fails joins `failures`, and has no more turns."""
     gathered = {}
-    failures = {name: f"left out: {missing[package]}" for name in names if name in PEERS
-                for package in PEERS[name][1] if package in missing}
     for turn in range(rounds):
         for name in names if turn % 2 == 0 else reversed(names):
             if name in failures:
@@ -182,7 +182,7 @@ def compare(bench, python, missing, names, rounds):
                 samples.setdefault(stage, []).extend(values)
             peaks.append(peak)
             print(f"round {turn + 1}: {name}: encoder {median(times, 'encode_ms'):.0f} ms", flush=True)
-    return {name: (p, samples, max(peaks)) for name, (p, samples, peaks) in gathered.items()}, failures
+    return {name: (p, samples, max(peaks)) for name, (p, samples, peaks) in gathered.items()}
 
 
 def main():
@@ -201,12 +201,15 @@ def main():
     arguments.output = arguments.output.resolve()
     python, missing = install(arguments.environment)
     bench = Bench(arguments)
-    try:
-        bench.make_models(python, missing)
-    except RuntimeError as error:
-        sys.exit(f"sam_cpu: {error}")
     names = [name for name in [*LASSO, *PEERS] if not arguments.only or name in arguments.only]
-    results, failures = compare(bench, python, missing, names, arguments.rounds)
+    failures = {name: f"left out: {missing[package]}" for name in names if name in PEERS
+                for package in PEERS[name][1] if package in missing}
+    try:
+        bench.make_models(python)
+    except RuntimeError as error:
+        reason = f"left out: no models: {missing.get('torch', error)}"
+        failures.update((name, reason) for name in names if name in PEERS and name not in failures)
+    results = compare(bench, python, names, failures, arguments.rounds)
     versions = bench.worker(python, "versions")
     head = (f"{arguments.arch}, {arguments.threads} threads, {machine()}, {datetime.date.today()}, "
             + ", ".join(f"{name} {version}" for name, version in versions.items()))
