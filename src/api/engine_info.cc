@@ -90,6 +90,8 @@ struct FusedOf {
   std::string operator()(const graph::WindowAttention&) const { return name(); }
   std::string operator()(const graph::Attention&) const { return name(); }
   std::string operator()(const graph::UpscaledProduct&) const { return name(); }
+  std::string operator()(const graph::TokenToImage&) const { return name(); }
+  std::string operator()(const graph::ImageToToken&) const { return name(); }
   template <typename Other>
   std::string operator()(const Other&) const {
     return {};

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "graph/graph.h"
 
 namespace lasso::graph {
@@ -49,6 +51,21 @@ struct FlopsOf {
     return 4 * out() * keys;
   }
   double operator()(const Attention&) const { return 4 * out() * dim(1, 1); }
+  // As the kernels count: a projection folded into the tokens, or made of all pixels.
+  double operator()(const TokenToImage& op) const {
+    const double pixels = elements(graph, node.inputs[1], bindings) / dim(1, 2);
+    return 4 * pixels * folded(op.heads, dim(0, 1), dim(0, 2), dim(1, 2));
+  }
+  double operator()(const ImageToToken& op) const {
+    const double tokens = dim(2, 1);
+    const double width = dim(2, 2);
+    const bool projected = node.inputs.size() > 7;
+    const double queries = projected ? folded(op.heads, tokens, width, dim(0, 2)) : tokens * width;
+    return 2 * out() / dim(4, 0) * (queries + folded(op.heads, tokens, width, dim(4, 0)));
+  }
+  static double folded(std::int64_t heads, double tokens, double width, double channels) {
+    return std::min(static_cast<double>(heads) * tokens * channels, width * (tokens + channels));
+  }
   double operator()(const Binary&) const { return out(); }
   double operator()(const Unary&) const { return out(); }
   double operator()(const LeakyRelu&) const { return out(); }

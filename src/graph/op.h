@@ -22,6 +22,7 @@
 #include "graph/op_hints.h"
 #include "graph/op_images.h"
 #include "graph/op_indices.h"
+#include "graph/op_two_way.h"
 
 namespace lasso::graph {
 
@@ -339,7 +340,7 @@ using Op =
                  Quantize, Cast, Reduce, Softmax, Pad, AddNorm, UpscaledProduct, GatherElements,
                  GatherNd, ScatterElements, ScatterNd, ArgReduce, CumSum, TopK, Pool2d, Resize,
                  Deconv2d, NonMaxSuppression, EfficientNms, LeakyRelu, Compare, Select, Sizes,
-                 DetectionNms, QuantizeTensor>;
+                 DetectionNms, QuantizeTensor, TokenToImage, ImageToToken>;
 
 // What an op is called: its name, or what it computes where one op computes several functions
 // ("layer_norm", "add").

@@ -24,6 +24,7 @@
 #include "kernels/reduce/reduce.h"
 #include "kernels/resize/resize.h"
 #include "kernels/softmax/softmax.h"
+#include "kernels/two_way/two_way.h"
 
 namespace lasso::kernels {
 
@@ -45,6 +46,8 @@ struct FamilyOf {
     return window_attention_family();
   }
   const Family& operator()(const graph::Attention&) const { return attention_family(); }
+  const Family& operator()(const graph::TokenToImage&) const { return token_to_image_family(); }
+  const Family& operator()(const graph::ImageToToken&) const { return image_to_token_family(); }
   const Family& operator()(const graph::Binary&) const { return binary_family(); }
   const Family& operator()(const graph::Unary&) const { return unary_family(); }
   const Family& operator()(const graph::Concat&) const { return concat_family(); }

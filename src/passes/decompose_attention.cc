@@ -103,6 +103,12 @@ ValueId add_positions(Expansion& e, ValueId scores, ValueId q, ValueId rel_h, Va
   return e.reshape("scores_with_positions", sum, flat);
 }
 
+// Operands with the bias behind them, if there is one.
+std::vector<ValueId> with_bias(Expansion& e, std::vector<ValueId> values, std::size_t bias) {
+  if (e.has(bias)) values.push_back(e.input(bias));
+  return values;
+}
+
 }  // namespace
 
 Expanded expand(const graph::WindowAttention& op, Expansion& e) {
@@ -162,6 +168,24 @@ Expanded expand(const graph::Attention& op, Expansion& e) {
   const Shape s = e.shape(tokens);
   return e.rows(e.reshape("joined", tokens, {s[0], s[1], s[2] * s[3]}), e.dtype(e.input(0)),
                 graph::kNoValue);
+}
+
+Expanded expand(const graph::TokenToImage& op, Expansion& e) {
+  const ValueId x = e.input(1);
+  const ValueId with = e.has(2) ? e.binary("with_positions", BinaryKind::kAdd, x, e.input(2)) : x;
+  const ValueId k = e.add("k", graph::Linear{}, with_bias(e, {with, e.input(3)}, 4));
+  const ValueId v = e.add("v", graph::Linear{}, with_bias(e, {x, e.input(5)}, 6));
+  return {e.add("attended", graph::Attention{op.heads, op.scale}, {e.input(0), k, v})};
+}
+
+Expanded expand(const graph::ImageToToken& op, Expansion& e) {
+  ValueId q = e.input(0);
+  if (e.has(1)) q = e.binary("with_positions", BinaryKind::kAdd, q, e.input(1));
+  if (e.has(7)) q = e.add("q", graph::Linear{}, with_bias(e, {q, e.input(7)}, 8));
+  const ValueId attended =
+      e.add("attended", graph::Attention{op.heads, op.scale}, {q, e.input(2), e.input(3)});
+  const ValueId y = e.add("out", graph::Linear{}, with_bias(e, {attended, e.input(4)}, 5));
+  return {e.has(6) ? e.binary("sum", BinaryKind::kAdd, y, e.input(6)) : y};
 }
 
 // t = 2 pi (2 x - 1) M; y = [sin t, cos t].

@@ -77,6 +77,8 @@ Expanded expand(const graph::Binary& op, Expansion& e);
 Expanded expand(const graph::Unary& op, Expansion& e);
 Expanded expand(const graph::WindowAttention& op, Expansion& e);
 Expanded expand(const graph::Attention& op, Expansion& e);
+Expanded expand(const graph::TokenToImage& op, Expansion& e);
+Expanded expand(const graph::ImageToToken& op, Expansion& e);
 Expanded expand(const graph::FourierFeatures& op, Expansion& e);
 
 }  // namespace lasso::passes

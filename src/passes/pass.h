@@ -65,6 +65,10 @@ graph::Graph merge_layouts(graph::Graph graph, const PassContext& context);
 // WindowAttention of windows that are cut out of a grid before one linear layer and put back behind
 // another becomes that of the grid in windows.
 graph::Graph fuse_windows(graph::Graph graph, const PassContext& context);
+// On a CPU: an Attention between few tokens and the pixels of an image, with the linear layers that
+// make keys and values of the pixels, becomes a TokenToImage; one that makes queries of them, with
+// the layer behind it and the sum with the pixels, an ImageToToken.
+graph::Graph fuse_two_way(graph::Graph graph, const PassContext& context);
 // The largest numbers under windows of several sizes around each pixel of one image: each is made
 // of the next smaller one.
 graph::Graph chain_pools(graph::Graph graph, const PassContext& context);

@@ -40,6 +40,8 @@ const std::vector<Pass>& pipeline() {
       {"eliminate_dead", each<eliminate_dead>},
       {"fuse_windows", each<fuse_windows>},
       {"eliminate_dead", each<eliminate_dead>},
+      {"fuse_two_way", each<fuse_two_way>},
+      {"eliminate_dead", each<eliminate_dead>},
       {"chain_pools", each<chain_pools>},
       // A fusion leaves the merged node behind, whose reads would hide other single uses.
       {"fuse_activation", each<fuse_activation>},

@@ -54,6 +54,8 @@ bool is_plain(const graph::Graph& /*graph*/, const graph::Node& node) {
     bool operator()(const graph::Softmax&) const { return false; }
     bool operator()(const graph::WindowAttention&) const { return false; }
     bool operator()(const graph::Attention&) const { return false; }
+    bool operator()(const graph::TokenToImage&) const { return false; }
+    bool operator()(const graph::ImageToToken&) const { return false; }
     bool operator()(const graph::FourierFeatures&) const { return false; }
     bool operator()(const graph::Binary& op) const { return op.activation == Activation::kNone; }
     bool operator()(const graph::Unary& op) const {
@@ -284,6 +286,42 @@ TEST(Decompose, UpscaledProduct) {
           "y");
       check(b, 6 * sum_tolerance(11) + sum_tolerance(6 * 11));
     }
+  }
+}
+
+TEST(Decompose, TokenToImage) {
+  for (const bool full : {false, true}) {
+    Builder b("token_to_image");
+    const ValueId q = b.input("q", DType::kF32, {kBatch, 3, 6});
+    const ValueId x = b.input("x", DType::kF32, {full ? kBatch : Dim(1), 11, 5});
+    const ValueId p = full ? b.constant("p", random_tensor({11, 5}, 1)) : kNoValue;
+    const ValueId wk = b.constant("wk", random_tensor({6, 5}, 2));
+    const ValueId bk = full ? b.constant("bk", random_tensor({6}, 3)) : kNoValue;
+    const ValueId wv = b.constant("wv", random_tensor({6, 5}, 4));
+    std::vector<ValueId> inputs{q, x, p, wk, bk, wv};
+    if (full) inputs.push_back(b.constant("bv", random_tensor({6}, 5)));
+    b.output(b.add("y", graph::TokenToImage{2, 0.5F}, inputs), "y");
+    check(b, 4 * sum_tolerance(5 * 3) + sum_tolerance(11 * 5));
+  }
+}
+
+TEST(Decompose, ImageToToken) {
+  for (const bool full : {false, true}) {
+    Builder b("image_to_token");
+    const ValueId x = b.input("x", DType::kF32, {full ? kBatch : Dim(1), 11, full ? 5 : 6});
+    const ValueId p = full ? b.constant("p", random_tensor({1, 11, 5}, 1)) : kNoValue;
+    const ValueId k = b.input("k", DType::kF32, {kBatch, 3, 6});
+    const ValueId v = b.input("v", DType::kF32, {kBatch, 3, 6});
+    const ValueId wo = b.constant("wo", random_tensor({4, 6}, 2));
+    std::vector<ValueId> inputs{x, p, k, v, wo};
+    if (full) {
+      inputs.push_back(b.constant("bo", random_tensor({4}, 3)));
+      inputs.push_back(b.input("r", DType::kF32, {1, 11, 4}));
+      inputs.push_back(b.constant("wq", random_tensor({6, 5}, 4)));
+      inputs.push_back(b.constant("bq", random_tensor({6}, 5)));
+    }
+    b.output(b.add("y", graph::ImageToToken{2, 0.5F}, inputs), "y");
+    check(b, 4 * sum_tolerance(5 * 3) + sum_tolerance(6 * 3));
   }
 }
 
