@@ -28,6 +28,7 @@ struct FactorsOf {
   const char* operator()(const graph::Conv2d& op) const { return name(op.weights); }
   const char* operator()(const graph::ConvTranspose2d& op) const { return name(op.weights); }
   const char* operator()(const graph::UpscaledProduct& op) const { return name(op.weights); }
+  const char* operator()(const graph::MaskUpscaling& op) const { return name(op.weights); }
   const char* operator()(const graph::WindowAttention&) const { return name(input); }
   const char* operator()(const graph::Attention&) const { return name(input); }
   const char* operator()(const graph::Cast&) const { return name(result); }
@@ -90,6 +91,7 @@ struct FusedOf {
   std::string operator()(const graph::WindowAttention&) const { return name(); }
   std::string operator()(const graph::Attention&) const { return name(); }
   std::string operator()(const graph::UpscaledProduct&) const { return name(); }
+  std::string operator()(const graph::MaskUpscaling&) const { return name(); }
   std::string operator()(const graph::TokenToImage&) const { return name(); }
   std::string operator()(const graph::ImageToToken&) const { return name(); }
   template <typename Other>

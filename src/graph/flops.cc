@@ -44,6 +44,11 @@ struct FlopsOf {
     return 2 * out() * dim(0, 2) * (1 + dim(1, 3) / dim(0, 1));
   }
   double operator()(const AddNorm&) const { return 10 * out(); }
+  double operator()(const MaskUpscaling& op) const {
+    const auto area = static_cast<double>(op.stride * op.stride);
+    const double middle = size(1) / dim(1, 3) * area * dim(2, 1);
+    return middle * (2 * dim(2, 0) + 8 + 2 * area * dim(6, 1)) + 2 * out() * dim(6, 1);
+  }
   // q k^T and p v: two products of (queries x keys x head width) for each head; padded keys count.
   double operator()(const WindowAttention& op) const {
     const double keys =

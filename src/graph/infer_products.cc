@@ -164,4 +164,26 @@ Results UpscaledProduct::infer(const Inputs& in) const {
   return {result(DType::kF32, {x[0], in.shape(0)[1], x[1] * stride * (x[2] * stride)})};
 }
 
+Results MaskUpscaling::infer(const Inputs& in) const {
+  in.require_count(1, 8);
+  in.require(weights == DType::kF32 || is_half(weights), "weights in float32, bfloat16 or float16");
+  in.require_float_from(0);
+  in.require_rank(0, 3);
+  in.require_rank(1, 4);
+  in.require_rank(2, 4);
+  in.require_rank(6, 4);
+  const Shape& x = in.shape(1);
+  const Dim middle = in.shape(2)[1];
+  const Dim filters = in.shape(6)[1];
+  in.require_window({stride}, {0});
+  in.require_shape(0, {x[0], in.shape(0)[1], filters});
+  in.require_shape(2, {x[3], middle, stride, stride});
+  for (const std::size_t i : {4, 5}) in.require_shape(i, {middle});
+  in.require_shape(6, {middle, filters, stride, stride});
+  if (in.has(3)) in.require_shape(3, {middle});
+  if (in.has(7)) in.require_shape(7, {filters});
+  const std::int64_t area = stride * stride;
+  return {result(DType::kF32, {x[0], in.shape(0)[1], x[1] * area * (x[2] * area)})};
+}
+
 }  // namespace lasso::graph

@@ -340,7 +340,7 @@ using Op =
                  Quantize, Cast, Reduce, Softmax, Pad, AddNorm, UpscaledProduct, GatherElements,
                  GatherNd, ScatterElements, ScatterNd, ArgReduce, CumSum, TopK, Pool2d, Resize,
                  Deconv2d, NonMaxSuppression, EfficientNms, LeakyRelu, Compare, Select, Sizes,
-                 DetectionNms, QuantizeTensor, TokenToImage, ImageToToken>;
+                 DetectionNms, QuantizeTensor, TokenToImage, ImageToToken, MaskUpscaling>;
 
 // What an op is called: its name, or what it computes where one op computes several functions
 // ("layer_norm", "add").

@@ -252,6 +252,30 @@ struct UpscaledProduct {
   bool operator==(const UpscaledProduct&) const = default;
 };
 
+// y = A u^T, where the rows of u are the pixels of second(ConvTranspose2d(first(LayerNorm(
+// ConvTranspose2d(x, W1, b1), gamma, beta)), W2, b2)), both of one stride.   (A [B, M, N], x [B, H,
+// W, C], W1 [C, K, s, s], b1? [K], gamma [K], beta [K], W2 [K, N, s, s], b2? [N]) -> [B, M, s^2 H
+// s^2 W]. Where the weights are bfloat16 or float16, W1 and W2 and what they are multiplied with
+// are rounded to that.
+struct MaskUpscaling {
+  static constexpr std::string_view kName = "mask_upscaling";
+  std::int64_t stride = 2;
+  float epsilon = 1e-6F;  // of the LayerNorm
+  Activation first = Activation::kNone;
+  Activation second = Activation::kNone;
+  DType weights = DType::kF32;
+
+  static void fields(auto& op, auto& v) {
+    v("stride", op.stride);
+    v("epsilon", op.epsilon);
+    v("first", op.first, IfSet{});
+    v("second", op.second, IfSet{});
+    v("weights", op.weights, IfSet{});
+  }
+  Results infer(const Inputs& in) const;
+  bool operator==(const MaskUpscaling&) const = default;
+};
+
 }  // namespace lasso::graph
 
 #endif  // LASSO_GRAPH_OP_IMAGES_H_

@@ -25,6 +25,7 @@
 #include "kernels/resize/resize.h"
 #include "kernels/softmax/softmax.h"
 #include "kernels/two_way/two_way.h"
+#include "kernels/upscaling/upscaling.h"
 
 namespace lasso::kernels {
 
@@ -41,6 +42,7 @@ struct FamilyOf {
   const Family& operator()(const graph::UpscaledProduct&) const {
     return upscaled_product_family();
   }
+  const Family& operator()(const graph::MaskUpscaling&) const { return mask_upscaling_family(); }
   const Family& operator()(const graph::AddNorm&) const { return add_norm_family(); }
   const Family& operator()(const graph::WindowAttention&) const {
     return window_attention_family();

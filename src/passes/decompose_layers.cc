@@ -124,6 +124,22 @@ Expanded expand(const graph::UpscaledProduct& op, Expansion& e) {
   return {e.add("product", graph::MatMul{}, {e.input(0), pixels})};
 }
 
+Expanded expand(const graph::MaskUpscaling& op, Expansion& e) {
+  const auto upscaled = [&](const std::string& name, ValueId x, std::size_t weights,
+                            Activation activation) {
+    std::vector<ValueId> inputs{x, e.input(weights)};
+    if (e.has(weights + 1)) inputs.push_back(e.input(weights + 1));
+    return e.add(name, graph::ConvTranspose2d{op.stride, activation, op.weights}, inputs);
+  };
+  const ValueId middle = upscaled("middle", e.input(1), 2, Activation::kNone);
+  const ValueId normed =
+      e.add("normed", graph::LayerNorm{op.epsilon, op.first}, {middle, e.input(4), e.input(5)});
+  const ValueId image = upscaled("image", normed, 6, op.second);
+  const Shape shape = e.shape(image);
+  const ValueId pixels = e.reshape("pixels", image, {shape[0], shape[1] * shape[2], shape[3]});
+  return {e.add("product", graph::MatMul{}, {e.input(0), pixels})};
+}
+
 Expanded expand(const graph::LayerNorm& op, Expansion& e) {
   const ValueId x = e.input(0);
   const ValueId mean = reduce_rows(e, "mean", ReduceKind::kMean, x);

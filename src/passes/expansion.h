@@ -69,6 +69,7 @@ Expanded expand(const graph::Conv2d& op, Expansion& e);
 Expanded expand(const graph::ConvTranspose2d& op, Expansion& e);
 Expanded expand(const graph::Deconv2d& op, Expansion& e);
 Expanded expand(const graph::UpscaledProduct& op, Expansion& e);
+Expanded expand(const graph::MaskUpscaling& op, Expansion& e);
 Expanded expand(const graph::LayerNorm& op, Expansion& e);
 Expanded expand(const graph::AddNorm& op, Expansion& e);
 Expanded expand(const graph::Quantize& op, Expansion& e);

@@ -92,6 +92,10 @@ graph::Graph fuse_norm(graph::Graph graph, const PassContext& context);
 // On a GPU: a MatMul by the pixels of a ConvTranspose2d with weights in 16 bits, which nothing else
 // reads, becomes an UpscaledProduct.
 graph::Graph fuse_upscaling(graph::Graph graph, const PassContext& context);
+// On a CPU: a MatMul by the pixels of an image that a ConvTranspose2d, a LayerNorm and another
+// ConvTranspose2d make, with activations behind the last two, becomes a MaskUpscaling, in the type
+// of their weights.
+graph::Graph fuse_masks(graph::Graph graph, const PassContext& context);
 // A Concat of images that nodes make and only convolutions of 1 x 1 read becomes their several
 // inputs, where the target has a fast kernel for that.
 graph::Graph fuse_joins(graph::Graph graph, const PassContext& context);

@@ -55,6 +55,7 @@ const std::vector<Pass>& pipeline() {
       // Behind the casts that it takes over, and the types that decide on it.
       {"fuse_norm", each<fuse_norm>},
       {"fuse_upscaling", each<fuse_upscaling>},
+      {"fuse_masks", each<fuse_masks>},
       {"fuse_joins", each<fuse_joins>},
       {"pointwise_linear", each<pointwise_linear>},
       {"eliminate_dead", each<eliminate_dead>},

@@ -54,6 +54,7 @@ bool is_plain(const graph::Graph& /*graph*/, const graph::Node& node) {
     bool operator()(const graph::Softmax&) const { return false; }
     bool operator()(const graph::WindowAttention&) const { return false; }
     bool operator()(const graph::Attention&) const { return false; }
+    bool operator()(const graph::MaskUpscaling&) const { return false; }
     bool operator()(const graph::TokenToImage&) const { return false; }
     bool operator()(const graph::ImageToToken&) const { return false; }
     bool operator()(const graph::FourierFeatures&) const { return false; }
@@ -286,6 +287,30 @@ TEST(Decompose, UpscaledProduct) {
           "y");
       check(b, 6 * sum_tolerance(11) + sum_tolerance(6 * 11));
     }
+  }
+}
+
+TEST(Decompose, MaskUpscaling) {
+  for (const DType weights : {DType::kF32, DType::kBF16, DType::kF16}) {
+    const std::int64_t stride = weights == DType::kBF16 ? 1 : 2;
+    Builder b("mask_upscaling");
+    const ValueId a = b.input("a", DType::kF32, {kBatch, 4, 6});
+    const ValueId x = b.input("x", DType::kF32, {kBatch, 3, 5, 11});
+    std::vector<ValueId> inputs{a,
+                                x,
+                                b.constant("w1", random_tensor({11, 8, stride, stride}, 1)),
+                                stride == 1 ? kNoValue : b.constant("b1", random_tensor({8}, 2)),
+                                b.constant("gamma", random_tensor({8}, 3)),
+                                b.constant("beta", random_tensor({8}, 4)),
+                                b.constant("w2", random_tensor({8, 6, stride, stride}, 5))};
+    if (stride == 2) inputs.push_back(b.constant("b2", random_tensor({6}, 6)));
+    b.output(
+        b.add("y",
+              graph::MaskUpscaling{stride, 1e-6F, Activation::kGelu, Activation::kRelu, weights},
+              inputs),
+        "y");
+    // Rows of eight random numbers are divided by deviations that may be small.
+    check(b, 6 * (8 * 8 * sum_tolerance(11) + sum_tolerance(6 * 8)));
   }
 }
 

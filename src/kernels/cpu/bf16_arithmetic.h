@@ -29,17 +29,23 @@ struct Arithmetic {
 // That of kernels which need the feature: AVX2 or AVX-512, or AVX-512 BF16.
 const Arithmetic& arithmetic_of(CpuFeature feature);
 
-// `workspace` holds scratch_bytes() for each of so many threads. gather and locate are those of
-// run_range().
+// Computes a range with one thread's scratch_bytes(); gather and locate are those of run_range().
+template <typename Gather, typename Locate>
+void run_range(const Arithmetic& arithmetic, const Product& product, const Range& range,
+               std::byte* scratch, const Gather& gather, const Locate& locate) {
+  if (arithmetic.widened != nullptr) {
+    run_widened_range(*arithmetic.widened, product, range, scratch, gather, locate);
+  } else {
+    run_range(product, range, scratch, gather, locate);
+  }
+}
+
+// `workspace` holds scratch_bytes() for each of so many threads.
 template <typename Gather, typename Locate>
 void run_product(const Arithmetic& arithmetic, const Product& product, int threads,
                  std::byte* workspace, const Gather& gather, const Locate& locate) {
   const auto run = [&](const Range& range, std::byte* scratch) {
-    if (arithmetic.widened != nullptr) {
-      run_widened_range(*arithmetic.widened, product, range, scratch, gather, locate);
-    } else {
-      run_range(product, range, scratch, gather, locate);
-    }
+    run_range(arithmetic, product, range, scratch, gather, locate);
   };
   if (!product_is_large(product)) {
     run(product_range(product, 0, 1), workspace);

@@ -54,11 +54,24 @@ std::optional<double> LayerTime::peak_percent() const {
 
 std::string layer_kind(const LayerInfo& layer) {
   static const std::map<std::string, std::string> kinds = {
-      {"linear", "linear"},         {"attention", "attention"}, {"layer_norm", "LayerNorm"},
-      {"conv2d", "convolution"},    {"matmul", "matmul"},       {"conv_transpose2d", "convolution"},
-      {"add", "elementwise"},       {"sub", "elementwise"},     {"mul", "elementwise"},
-      {"gelu", "elementwise"},      {"relu", "elementwise"},    {"sigmoid", "elementwise"},
-      {"quantize", "quantisation"}, {"cast", "quantisation"},   {"silu", "elementwise"},
+      {"linear", "linear"},
+      {"attention", "attention"},
+      {"layer_norm", "LayerNorm"},
+      {"conv2d", "convolution"},
+      {"matmul", "matmul"},
+      {"conv_transpose2d", "convolution"},
+      {"add", "elementwise"},
+      {"sub", "elementwise"},
+      {"mul", "elementwise"},
+      {"gelu", "elementwise"},
+      {"relu", "elementwise"},
+      {"sigmoid", "elementwise"},
+      {"quantize", "quantisation"},
+      {"cast", "quantisation"},
+      {"silu", "elementwise"},
+      {"token_to_image", "attention"},
+      {"image_to_token", "attention"},
+      {"mask_upscaling", "upscaling"},
   };
   if (layer.op == "window_attention") {
     return layer.window > 0 ? "windowed attention" : "global attention";

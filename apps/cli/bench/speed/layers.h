@@ -23,7 +23,7 @@ struct LayerTime {
 };
 
 // "linear", "windowed attention", "global attention", "attention" (the decoder's), "LayerNorm",
-// "convolution", "matmul", "elementwise", "quantisation", "other".
+// "convolution", "upscaling", "matmul", "elementwise", "quantisation", "other".
 std::string layer_kind(const LayerInfo& layer);
 
 // Layers that are looked at together; all have the precision that is said, if one is.
