@@ -8,6 +8,11 @@ namespace {
 // second.
 constexpr std::int64_t kPart = 1024;
 
+// So few that a thread's are not worth the passing of all panels.
+bool has_few_rows(const Product& product, int threads) {
+  return product.rows < 4 * kMaxTileRows * threads && panel_count(product.n) >= threads;
+}
+
 }  // namespace
 
 const ProductIsa& product_isa(CpuFeature feature) {
@@ -45,12 +50,34 @@ ProductRange product_range(const Product& product, int thread, int threads) {
     begin = count * thread / threads;
     end = count * (thread + 1) / threads;
   };
-  if (product.rows < 4 * kMaxTileRows * threads && panels >= threads) {
+  if (has_few_rows(product, threads)) {
     split(panels, range.panel_begin, range.panel_end);
   } else {
     split(product.rows, range.row_begin, range.row_end);
   }
   return range;
+}
+
+ProductTasks::ProductTasks(const Product& product, int threads)
+    : rows_(product.rows),
+      panels_(panel_count(product.n)),
+      by_panels_(has_few_rows(product, threads)) {
+  if (by_panels_) {
+    count_ = threads;
+    return;
+  }
+  // Several for each thread, so that slower ones do fewer, unless they would be a few tiles.
+  constexpr std::int64_t kTasks = 4;
+  constexpr std::int64_t kLeastRows = 4 * kMaxTileRows;
+  const std::int64_t blocks = (rows_ + kProductBlock - 1) / kProductBlock;
+  const std::int64_t wanted = threads == 1 ? 1 : std::min(kTasks * threads, rows_ / kLeastRows);
+  count_ = std::max(blocks, wanted);
+}
+
+ProductRange ProductTasks::range(std::int64_t task) const {
+  const auto part = [&](std::int64_t all, std::int64_t i) { return all * i / count_; };
+  if (by_panels_) return {0, rows_, part(panels_, task), part(panels_, task + 1)};
+  return {part(rows_, task), part(rows_, task + 1), 0, panels_};
 }
 
 bool product_is_large(const Product& product) {

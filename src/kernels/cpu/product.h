@@ -80,6 +80,9 @@ struct ProductPart {
 // nothing has a part, too, which makes it 0.
 bool next_part(const Product& product, ProductPart& part);
 
+// Rows of A, a block of which stays in the second cache while panels of W pass through the first.
+constexpr std::int64_t kProductBlock = 240;
+
 // Rows and panels that one thread computes.
 struct ProductRange {
   std::int64_t row_begin = 0;
@@ -90,6 +93,21 @@ struct ProductRange {
 // Rows are divided where there are many, else panels. Every element of y is the same sum in either
 // case.
 ProductRange product_range(const Product& product, int thread, int threads);
+
+// A product in ranges that are computed one by one, by whichever thread is free.
+class ProductTasks {
+ public:
+  ProductTasks(const Product& product, int threads);
+
+  std::int64_t count() const { return count_; }
+  ProductRange range(std::int64_t task) const;
+
+ private:
+  std::int64_t rows_;
+  std::int64_t panels_;
+  bool by_panels_;
+  std::int64_t count_;
+};
 // Whether the product is worth waking other threads.
 bool product_is_large(const Product& product);
 
@@ -111,8 +129,7 @@ void prefetch_rows(const ProductPart& part, std::int64_t row, int count, const L
 template <typename Locate>
 void run_product_range(const ProductIsa& isa, const Product& p, const ProductRange& range,
                        const Locate& locate) {
-  // Of A's rows a block stays in the second cache while panels of W pass through the first.
-  constexpr std::int64_t kBlock = 240;
+  constexpr std::int64_t kBlock = kProductBlock;
   constexpr std::int64_t kPrefetch = 128;  // shorter pieces are not worth it
   const std::int64_t k = p.segments * p.depth;
   for (std::int64_t block = range.row_begin; block < range.row_end; block += kBlock) {
@@ -160,13 +177,16 @@ void run_product_range(const ProductIsa& isa, const Product& p, const ProductRan
 
 template <typename Locate>
 void run_product(const ProductIsa& isa, const Product& product, const Locate& locate) {
-  if (!product_is_large(product)) {
-    run_product_range(isa, product, product_range(product, 0, 1), locate);
-    return;
+  const bool small = !product_is_large(product);
+  const ProductTasks tasks(product, small ? 1 : omp_get_max_threads());
+  const auto run = [&](std::int64_t task) {
+    run_product_range(isa, product, tasks.range(task), locate);
+  };
+  if (small) {
+    for (std::int64_t task = 0; task < tasks.count(); ++task) run(task);
+  } else {
+    parallel_tasks(tasks.count(), run);
   }
-  parallel([&](int thread, int threads) {
-    run_product_range(isa, product, product_range(product, thread, threads), locate);
-  });
 }
 
 }  // namespace lasso::kernels

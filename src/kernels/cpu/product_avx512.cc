@@ -2,7 +2,7 @@
 
 namespace lasso::kernels {
 
-// Twelve rows and two vectors: 24 accumulators of 32 registers.
-const ProductIsa kProductAvx512 = make_product_isa<Avx512, 12>();
+// Six rows and four vectors: 24 accumulators of 32 registers.
+const ProductIsa kProductAvx512 = make_product_isa<Avx512, 6>();
 
 }  // namespace lasso::kernels

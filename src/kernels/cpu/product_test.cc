@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <vector>
+
 namespace lasso::kernels {
 namespace {
 
@@ -24,6 +27,31 @@ TEST(Product, PartsCoverTheSum) {
   int parts = 0;
   for (ProductPart part; next_part(nothing, part); ++parts) EXPECT_EQ(part.segments, 9);
   EXPECT_EQ(parts, 1);
+}
+
+// The tasks of a product cover its rows and panels once, and there are enough for the threads.
+TEST(Product, TasksCoverRowsAndPanels) {
+  for (const std::int64_t rows : {0, 1, 47, 48, 500, 4096}) {
+    for (const std::int64_t n : {1, 64, 768, 3072}) {
+      for (const int threads : {1, 2, 16}) {
+        const Product product{.rows = rows, .n = n, .segments = 1, .depth = 8};
+        const ProductTasks tasks(product, threads);
+        std::vector<int> hits(static_cast<std::size_t>(rows * panel_count(n)));
+        for (std::int64_t task = 0; task < tasks.count(); ++task) {
+          const ProductRange range = tasks.range(task);
+          for (std::int64_t row = range.row_begin; row < range.row_end; ++row) {
+            for (std::int64_t i = range.panel_begin; i < range.panel_end; ++i) {
+              ++hits[static_cast<std::size_t>(row * panel_count(n) + i)];
+            }
+          }
+        }
+        EXPECT_EQ(std::count(hits.begin(), hits.end(), 1), rows * panel_count(n));
+        if (rows == 4096 && threads == 16) {
+          EXPECT_EQ(tasks.count(), 64);
+        }
+      }
+    }
+  }
 }
 
 }  // namespace
