@@ -30,11 +30,9 @@ class TwoWayFusion {
   void run() {
     // From the last one on: a sum is looked at before the layer whose result it adds to.
     for (auto node = graph_.nodes.rbegin(); node != graph_.nodes.rend(); ++node) {
-      if (std::optional<Node> fused = token_to_image(*node)) {
-        *node = std::move(*fused);
-      } else if (fused = image_to_token(*node); fused) {
-        *node = std::move(*fused);
-      }
+      std::optional<Node> fused = token_to_image(*node);
+      if (!fused) fused = image_to_token(*node);
+      if (fused) *node = std::move(*fused);
     }
   }
 

@@ -272,7 +272,7 @@ void pack(const ImageToTokenProblem& p, const std::vector<TensorView>& constants
   const Packed place(p);
   const std::int64_t width = p.width();
   const auto pack_weights = [&](std::size_t first, std::int64_t n, std::int64_t k, float* to) {
-    const std::vector<float> w = read_f32(constants.at(first));
+    std::vector<float> w = read_f32(constants.at(first));
     std::vector<float> bias(static_cast<std::size_t>(n));
     read_bias({constants[first], constants.at(first + 1)}, n, bias.data());
     pack_panels(
