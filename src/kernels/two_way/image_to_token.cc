@@ -301,7 +301,9 @@ void run(const KernelState& state, const KernelArgs& args) {
   const std::int64_t blocks = (p.pixels + kTask - 1) / kTask;
   const std::int64_t tasks = p.batch * blocks;
   const std::int64_t floats = Scratch(p, nullptr).floats;
-  share_tasks(false, s.target.threads, [&](const auto& next, int thread) {
+  // To start and to join a team costs some microseconds, in which one core does some megaflops.
+  const bool small = operations(p) < 2e6;
+  share_tasks(small, s.target.threads, [&](const auto& next, int thread) {
     Thread worker(product_isa(kFeature), softmax_isa(kFeature), p, args,
                   reinterpret_cast<float*>(args.workspace) + thread * floats);
     for (std::int64_t i = next(); i < tasks; i = next()) {

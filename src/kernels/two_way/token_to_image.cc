@@ -299,8 +299,10 @@ void run(const KernelState& state, const KernelArgs& args) {
   const std::int64_t own_floats = Scratch(p, nullptr).floats;
   auto* memory = reinterpret_cast<float*>(args.workspace);
   float* own = memory + p.batch * parts * part_floats;
+  // To start and to join a team costs some microseconds, in which one core does some megaflops.
+  const bool small = operations(p) < 2e6;
   const auto each_task = [&](std::int64_t tasks, const auto& run_task) {
-    share_tasks(false, s.target.threads, [&](const auto& next, int thread) {
+    share_tasks(small, s.target.threads, [&](const auto& next, int thread) {
       Thread worker(product_isa(kFeature), softmax_isa(kFeature), p, args,
                     own + thread * own_floats);
       for (std::int64_t i = next(); i < tasks; i = next()) run_task(worker, i);

@@ -1,5 +1,7 @@
 #include "kernels/two_way/two_way.h"
 
+#include <algorithm>
+
 #include "core/check.h"
 #include "kernels/cpu/constant.h"
 
@@ -31,6 +33,14 @@ std::string check_sizes(std::initializer_list<std::int64_t> sizes, std::int64_t 
     if (b != 1 && b != batch) return "batches that don't broadcast";
   }
   return {};
+}
+
+// Sizes may come from an engine file: beyond this what kernels count in has no room. They multiply
+// no more than these with each other, each rounded up by no more than 256.
+bool is_beyond_memory(std::initializer_list<std::int64_t> sizes) {
+  double product = 1;
+  for (const std::int64_t size : sizes) product *= static_cast<double>(size) + 256;
+  return product > 0x1p56;
 }
 
 TokenToImageProblem make_token_to_image_problem(const Call& call) {
@@ -82,11 +92,18 @@ ImageToTokenProblem make_image_to_token_problem(const Call& call) {
 }  // namespace
 
 std::string check_problem(const TokenToImageProblem& p) {
+  if (is_beyond_memory({p.batch, p.heads, p.tokens, p.pixels, std::max(p.channels, p.head_dim)})) {
+    return "sizes beyond any memory";
+  }
   return check_sizes({p.tokens, p.pixels, p.channels, p.heads, p.head_dim}, p.batch,
                      {p.q_batch, p.x_batch});
 }
 
 std::string check_problem(const ImageToTokenProblem& p) {
+  if (is_beyond_memory(
+          {p.batch, p.heads, p.tokens, p.pixels, std::max({p.channels, p.outputs, p.head_dim})})) {
+    return "sizes beyond any memory";
+  }
   return check_sizes({p.tokens, p.pixels, p.channels, p.outputs, p.heads, p.head_dim}, p.batch,
                      {p.x_batch, p.k_batch, p.v_batch, p.r_batch});
 }

@@ -324,6 +324,19 @@ TEST(ImageToToken, Batches) {
   expect_all_ran(ran);
 }
 
+// Such as a changed engine file may have.
+TEST(TwoWay, RefusesSizesThatAreNone) {
+  EXPECT_EQ(check_problem(tokens_to(7, 4096, 256, 8, 16)), "");
+  EXPECT_NE(check_problem(tokens_to(0, 4096, 256, 8, 16)), "");
+  EXPECT_NE(check_problem(tokens_to(std::int64_t{1} << 50, 4096, 256, 8, 16)), "");
+  EXPECT_NE(check_problem(pixels_to(7, std::int64_t{1} << 60, 256, 256, 8, 16)), "");
+  ImageToTokenProblem p = pixels_to(7, 4096, 256, 256, 8, 16);
+  p.batch = 3;
+  EXPECT_EQ(check_problem(p), "");
+  p.v_batch = 2;
+  EXPECT_NE(check_problem(p), "");
+}
+
 TEST(TwoWay, CountsTheCheaperWay) {
   TokenToImageProblem t = tokens_to(7, 4096, 256, 8, 16);
   EXPECT_EQ(operations(t), 4.0 * 4096 * 56 * 256);

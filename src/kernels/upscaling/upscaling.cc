@@ -48,6 +48,15 @@ std::string check_problem(const MaskUpscalingProblem& p) {
        {p.height, p.width, p.channels, p.middle, p.filters, p.masks, p.stride}) {
     if (size < 1) return "sizes that are not positive";
   }
+  // Sizes may come from an engine file: beyond this nothing that a kernel counts in would have
+  // room.
+  constexpr double kMost = 0x1p50;
+  const auto area = static_cast<double>(p.stride) * static_cast<double>(p.stride);
+  const double pixels = (static_cast<double>(p.height) + 32) * (static_cast<double>(p.width) + 32) *
+                        (static_cast<double>(p.batch) + 1);
+  const double numbers = static_cast<double>(p.channels) + static_cast<double>(p.middle) * area +
+                         area * area * static_cast<double>(p.filters + p.masks);
+  if (pixels * numbers > kMost) return "sizes beyond any memory";
   if (p.weights != DType::kF32 && !is_half(p.weights)) return "weights of another type";
   return p.batch < 0 ? "sizes that are not positive" : "";
 }

@@ -134,7 +134,9 @@ void run(const KernelState& state, const KernelArgs& args) {
   const MaskUpscalingProblem& p = s.problem;
   const std::int64_t tasks = p.batch * p.height;
   const std::int64_t floats = Scratch<Layers>(p, nullptr).floats;
-  share_tasks(false, s.target.threads, [&](const auto& next, int thread) {
+  // To start and to join a team costs some microseconds, in which one core does some megaflops.
+  const bool small = operations(p) < 2e6;
+  share_tasks(small, s.target.threads, [&](const auto& next, int thread) {
     Thread<Layers> worker(product_isa(kWide ? CpuFeature::kAvx512 : CpuFeature::kAvx2),
                           kWide ? layer_norm_avx512 : layer_norm_avx2, p, args,
                           reinterpret_cast<float*>(args.workspace) + thread * floats);

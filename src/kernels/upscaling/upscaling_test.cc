@@ -158,6 +158,16 @@ void check(const MaskUpscalingProblem& p, bool biases, test::Ran& ran) {
   test::check_case(rows(), c, ran);
 }
 
+// Such as a changed engine file may have.
+TEST(MaskUpscaling, RefusesSizesThatAreNone) {
+  MaskUpscalingProblem p{.height = 64, .width = 64, .channels = 256, .middle = 64, .filters = 32};
+  EXPECT_EQ(check_problem(p), "");
+  p.stride = std::int64_t{1} << 24;
+  EXPECT_NE(check_problem(p), "");
+  p.stride = 0;
+  EXPECT_NE(check_problem(p), "");
+}
+
 // Widths with a block's tail, filters that panels of 64 hold no whole number of, many masks.
 TEST(MaskUpscaling, EveryKernelAgreesWithDoublePrecision) {
   test::Ran ran;
