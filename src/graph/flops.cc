@@ -64,7 +64,7 @@ struct FlopsOf {
   double operator()(const ImageToToken& op) const {
     const double tokens = dim(2, 1);
     const double width = dim(2, 2);
-    const bool projected = node.inputs.size() > 7;
+    const bool projected = node.inputs.size() > 7 && node.inputs[7] != kNoValue;
     const double queries = projected ? folded(op.heads, tokens, width, dim(0, 2)) : tokens * width;
     return 2 * out() / dim(4, 0) * (queries + folded(op.heads, tokens, width, dim(4, 0)));
   }

@@ -9,6 +9,7 @@
 namespace lasso::passes {
 
 using graph::ConvTranspose2d;
+using graph::Dim;
 using graph::Graph;
 using graph::kNoValue;
 using graph::Node;
@@ -33,7 +34,7 @@ class MaskFusion {
       ValueId& x = masks->node.inputs[1];
       if (shape(x) != masks->image) {
         graph::Value view = graph_.value(x);
-        view.name += ".image";
+        view.name = graph_.value(node.outputs.front()).name + ".image";
         view.shape = masks->image;
         result.values.push_back(std::move(view));
         const auto id = static_cast<ValueId>(result.values.size() - 1);
@@ -96,8 +97,14 @@ class MaskFusion {
     const Shape& image = shape(second->outputs.front());
     const Shape& a = shape(node.inputs[0]);
     const ValueId x = unrounded(first->inputs[0], op.weights);
-    if (before.stride != op.stride || before.activation != graph::Activation::kNone ||
-        before.weights != op.weights || graph_.value(x).dtype != DType::kF32 ||
+    // A kernel's block is a part of a line, with all pixels that become of it.
+    constexpr std::int64_t kLeastWidth = 4;
+    constexpr std::int64_t kMostStride = 2;
+    const Dim& width = shape(first->inputs[0])[2];
+    if (!width.is_constant() || width.constant() < kLeastWidth || op.stride > kMostStride ||
+        op.weights == DType::kF16 || before.stride != op.stride ||
+        before.activation != graph::Activation::kNone || before.weights != op.weights ||
+        graph_.value(x).dtype != DType::kF32 ||
         (norm_op.output != DType::kF32 && norm_op.output != op.weights) || a.size() != 3 ||
         a[0] != image[0] ||
         shape(node.inputs[1]) != Shape{image[0], image[1] * image[2], image[3]}) {

@@ -61,13 +61,14 @@ class TwoWayFusion {
     return match_.is_read_once(id) ? projection(id) : nullptr;
   }
 
-  Pixels pixels(ValueId id) const {
+  // `wanted` is what x must be, if there is a choice.
+  Pixels pixels(ValueId id, ValueId wanted = kNoValue) const {
     if (const Node* sum = match_.binary(id, BinaryKind::kAdd)) {
       const Shape& whole = shape(id);
       for (const std::size_t side : {0, 1}) {
         const Pixels found{sum->inputs[side], sum->inputs[1 - side]};
         const Shape& p = shape(found.p);
-        if (shape(found.x) == whole &&
+        if (shape(found.x) == whole && (wanted == kNoValue || found.x == wanted) &&
             (p == Shape{whole[1], whole[2]} || p == Shape{1, whole[1], whole[2]})) {
           return found;
         }
@@ -82,8 +83,10 @@ class TwoWayFusion {
                    const Dim& channels) const {
     if (!pixels.is_constant() || !width.is_constant() || !channels.is_constant()) return false;
     const std::int64_t count = tokens.evaluate(typical_);
-    const std::int64_t c = channels.constant();
-    return count < pixels.constant() && op.heads * count * c <= width.constant() * (count + c);
+    const auto some = static_cast<double>(count);
+    const auto c = static_cast<double>(channels.constant());
+    return count < pixels.constant() && static_cast<double>(op.heads) * some * c <=
+                                            static_cast<double>(width.constant()) * (some + c);
   }
 
   std::optional<Node> token_to_image(const Node& node) const {
@@ -94,9 +97,11 @@ class TwoWayFusion {
     if (k == nullptr || v == nullptr) return {};
     const ValueId x = v->inputs[0];
     Pixels from{k->inputs[0], kNoValue};
-    if (from.x != x) from = pixels(from.x);
-    if (from.x != x || !is_worth_it(*op, shape(node.inputs[0])[1], shape(x)[1],
-                                    shape(node.inputs[0])[2], shape(x)[2])) {
+    if (from.x != x) from = pixels(from.x, x);
+    // Keys and values of an image that all prompts share are made once.
+    if (from.x != x || shape(x)[0] != shape(node.outputs.front())[0] ||
+        !is_worth_it(*op, shape(node.inputs[0])[1], shape(x)[1], shape(node.inputs[0])[2],
+                     shape(x)[2])) {
       return {};
     }
     return Node{graph::TokenToImage{op->heads, op->scale},
@@ -131,7 +136,8 @@ class TwoWayFusion {
     const ValueId q = attention->inputs[0];
     const Shape& k = shape(attention->inputs[1]);
     if (!is_worth_it(*op, k[1], shape(q)[1], k[2], shape(out.inputs[1])[0])) return {};
-    const Node* queries = only_projection(q);
+    // Queries of an image that all prompts share are made once.
+    const Node* queries = shape(q)[0] == shape(results.front())[0] ? only_projection(q) : nullptr;
     const Pixels from = pixels(queries == nullptr ? q : queries->inputs[0]);
     Node fused{graph::ImageToToken{op->heads, op->scale},
                {from.x, from.p, attention->inputs[1], attention->inputs[2], out.inputs[1],

@@ -15,10 +15,11 @@ const graph::Dim kBatch = graph::Dim::symbol("batch");
 const graph::Dim kPoints = graph::Dim::symbol("points");
 
 // The image's side of a two-way block: tokens attend to pixels, then pixels to tokens.
-graph::Graph block(const graph::Dim& tokens, bool reads_keys = false) {
+graph::Graph block(const graph::Dim& tokens, bool reads_keys = false,
+                   const graph::Dim& images = kBatch) {
   graph::Builder b("block");
   const ValueId t = b.input("t", DType::kF32, {kBatch, tokens, 8});
-  const ValueId x = b.input("x", DType::kF32, {kBatch, 64, 16});
+  const ValueId x = b.input("x", DType::kF32, {images, 64, 16});
   const auto linear = [&](const std::string& name, ValueId input, std::int64_t n, std::int64_t k) {
     return b.add(
         name, graph::Linear{},
@@ -53,6 +54,15 @@ TEST(FuseTwoWay, AttentionTakesOverThePixelsProjections) {
             "  %y: float32 [batch, 64, 16] = image_to_token(%x, @p, %to_image, %t, @out.w, @out.b, "
             "%x, @q.w, @q.b) {heads=2, scale=0.5}\n"
             "  output %y\n");
+}
+
+// What is made of an image that all prompts share is made once.
+TEST(FuseTwoWay, ASharedImageKeepsItsProjections) {
+  const std::string text = fused(block(kPoints, false, 1));
+  EXPECT_EQ(text.find("token_to_image"), std::string::npos) << text;
+  EXPECT_NE(text.find("= image_to_token(%q, none, %to_image, %t, @out.w, @out.b, %x)"),
+            std::string::npos)
+      << text;
 }
 
 TEST(FuseTwoWay, OtherReadersManyTokensAndGpusKeepTheLayers) {

@@ -22,6 +22,10 @@ using namespace two_way;  // NOLINT(google-build-using-namespace): what the file
 constexpr std::int64_t kRows = 64;    // of pixels that go through all steps together
 constexpr std::int64_t kChunk = 256;  // of a task
 
+// What the largest score of nothing is. Infinity would make the weight of a score of minus infinity
+// no number.
+constexpr float kLeast = std::numeric_limits<float>::lowest();
+
 std::int64_t chunks(const TokenToImageProblem& p) { return (p.pixels + kChunk - 1) / kChunk; }
 std::int64_t padded(std::int64_t columns) { return panel_count(columns) * kPanel; }
 
@@ -100,7 +104,7 @@ class Thread {
 
   void run(std::int64_t batch, std::int64_t begin, std::int64_t end, const Part& part) {
     if (batch != batch_) start(batch);
-    std::fill_n(part.max, stats(p_), -std::numeric_limits<float>::infinity());
+    std::fill_n(part.max, stats(p_), kLeast);
     std::fill_n(part.sum, stats(p_), 0.0F);
     for (std::int64_t row = begin; row < end; row += kRows) {
       const std::int64_t count = std::min(kRows, end - row);
@@ -123,7 +127,7 @@ class Thread {
     const std::int64_t floats = Part(p_, nullptr).floats;
     for (std::int64_t j = 0; j < p_.tokens; ++j) {
       const std::int64_t row = stat(p_, head, j);
-      float max = -std::numeric_limits<float>::infinity();
+      float max = kLeast;
       for (std::int64_t i = 0; i < count; ++i) {
         max = std::max(max, Part(p_, memory + i * floats).max[row]);
       }

@@ -35,8 +35,9 @@ std::string check_sizes(std::initializer_list<std::int64_t> sizes, std::int64_t 
   return {};
 }
 
-// Sizes may come from an engine file: beyond this what kernels count in has no room. They multiply
-// no more than these with each other, each rounded up by no more than 256.
+// Sizes may come from an engine file: beyond this what kernels count in has no room. The largest
+// counts are products of all of these, each rounded up by no more than 256; that of weights, of
+// three of them, is smaller since the others count as 256 at least.
 bool is_beyond_memory(std::initializer_list<std::int64_t> sizes) {
   double product = 1;
   for (const std::int64_t size : sizes) product *= static_cast<double>(size) + 256;

@@ -1,6 +1,9 @@
 #include "kernels/two_way/two_way.h"
 
+#include <algorithm>
 #include <cmath>
+#include <functional>
+#include <limits>
 #include <utility>
 #include <vector>
 
@@ -121,11 +124,32 @@ class Constants {
   std::vector<bool> present_;
 };
 
-void check(const TokenToImageProblem& p, bool biases, test::Ran& ran) {
+// The only number of a result of one token with one number.
+float run_once(const Kernel<TokenToImageProblem>& kernel, const TokenToImageProblem& p,
+               const std::vector<TensorView>& constants, const std::vector<float>& q,
+               const std::vector<float>& x, const std::vector<float>& positions) {
+  const TargetInfo target = test::test_target(1);
+  const Offer offer = ask(kernel, p, target);
+  const AlignedBuffer packed(offer.packed_bytes);
+  const AlignedBuffer workspace(offer.workspace_bytes + 1);
+  kernel.pack(p, constants, packed.data());
+  const std::vector<const void*> inputs{q.data(), x.data(), positions.data()};
+  float y = 0;
+  const std::vector<void*> outputs{&y};
+  kernel.run(*kernel.create(p, target, offer), {.inputs = inputs,
+                                                .outputs = outputs,
+                                                .packed = packed.data(),
+                                                .workspace = workspace.data()});
+  return y;
+}
+
+void check(const TokenToImageProblem& p, bool biases, test::Ran& ran,
+           const std::function<void(std::vector<float>&)>& change = {}) {
   test::Random random(static_cast<std::uint64_t>(p.tokens * 131 + p.pixels * 7 + p.channels));
   const std::int64_t width = p.width();
   const auto q = random.vector(p.q_batch * p.tokens * width);
-  const auto x = random.vector(p.x_batch * p.pixels * p.channels);
+  auto x = random.vector(p.x_batch * p.pixels * p.channels);
+  if (change) change(x);
   const auto positions = random.vector(p.positions ? p.pixels * p.channels : 0);
   const auto wk = random.vector(width * p.channels);
   const auto bk = random.vector(biases ? width : 0);
@@ -266,13 +290,50 @@ TEST(TokenToImage, BatchesAndChunks) {
   expect_all_ran(ran);
 }
 
-// The largest score comes last: all sums of before are scaled by almost nothing.
+// Scores that rise from pixel to pixel, within each chunk and over several: all sums of before are
+// scaled by almost nothing, also where they are of folded rows.
 TEST(TokenToImage, ScoresThatGrow) {
-  TokenToImageProblem p = tokens_to(2, 520, 16, 1, 1);
-  p.scale = 40.0F;
-  test::Ran ran;
-  check(p, true, ran);
-  expect_all_ran(ran);
+  for (const std::int64_t head_dim : {1, 16}) {
+    TokenToImageProblem p = tokens_to(2, 520, 16, 1, head_dim);
+    p.scale = 4.0F;
+    test::Ran ran;
+    check(p, true, ran, [](std::vector<float>& x) {
+      for (std::size_t i = 0; i < x.size(); ++i) x[i] = 0.001F * static_cast<float>(i / 16);
+    });
+    expect_all_ran(ran);
+  }
+}
+
+// Weights of nothing, in a whole chunk, in its first block or in between, leave the others alone;
+// no number makes results that are none.
+TEST(TokenToImage, ScoresThatAreNotFinite) {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  for (const auto& [begin, end] : {std::pair{0, 64}, {0, 300}, {256, 520}, {100, 101}}) {
+    for (const float value : {-kInfinity, std::numeric_limits<float>::quiet_NaN()}) {
+      TokenToImageProblem p = tokens_to(1, 520, 1, 1, 1);
+      p.scale = 1.0F;
+      const std::vector<float> one{1.0F};
+      std::vector<float> positions(520);
+      std::fill(positions.begin() + begin, positions.begin() + end, value);
+      p.positions = true;
+      Constants constants;
+      constants.add(one, {1, 1});
+      constants.add({}, {1});
+      constants.add(one, {1, 1});
+      constants.add({}, {1});
+      for (const Kernel<TokenToImageProblem>& kernel : token_to_image_kernels()) {
+        if (!ask(kernel, p, test::test_target(1))) continue;  // AVX-512 on a CPU without
+        const float y =
+            run_once(kernel, p, constants.views(), one, std::vector<float>(520, 1.0F), positions);
+        SCOPED_TRACE(kernel.label() + " from " + std::to_string(begin));
+        if (std::isnan(value)) {
+          EXPECT_TRUE(std::isnan(y));
+        } else {
+          EXPECT_NEAR(y, 1.0F, 1e-5F);
+        }
+      }
+    }
+  }
 }
 
 ImageToTokenProblem pixels_to(std::int64_t tokens, std::int64_t pixels, std::int64_t channels,

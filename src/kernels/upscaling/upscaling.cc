@@ -50,12 +50,14 @@ std::string check_problem(const MaskUpscalingProblem& p) {
   }
   // Sizes may come from an engine file: beyond this nothing that a kernel counts in would have
   // room.
-  constexpr double kMost = 0x1p50;
+  constexpr double kMost = 0x1p58;
   const auto area = static_cast<double>(p.stride) * static_cast<double>(p.stride);
   const double pixels = (static_cast<double>(p.height) + 32) * (static_cast<double>(p.width) + 32) *
                         (static_cast<double>(p.batch) + 1);
-  const double numbers = static_cast<double>(p.channels) + static_cast<double>(p.middle) * area +
-                         area * area * static_cast<double>(p.filters + p.masks);
+  const auto channels = static_cast<double>(p.channels) + 64;
+  const auto middle = static_cast<double>(p.middle) + 64;
+  const auto results = static_cast<double>(p.filters) + static_cast<double>(p.masks) + 64;
+  const double numbers = (channels + area * results) * middle * area;
   if (pixels * numbers > kMost) return "sizes beyond any memory";
   if (p.weights != DType::kF32 && !is_half(p.weights)) return "weights of another type";
   return p.batch < 0 ? "sizes that are not positive" : "";

@@ -164,6 +164,10 @@ TEST(MaskUpscaling, RefusesSizesThatAreNone) {
   EXPECT_EQ(check_problem(p), "");
   p.stride = std::int64_t{1} << 24;
   EXPECT_NE(check_problem(p), "");
+  p.stride = 1;
+  p.channels = p.middle = std::int64_t{1} << 31;
+  EXPECT_NE(check_problem(p), "");
+  p.channels = p.middle = 64;
   p.stride = 0;
   EXPECT_NE(check_problem(p), "");
 }
@@ -194,6 +198,22 @@ TEST(MaskUpscaling, EveryKernelAgreesWithDoublePrecision) {
               biases, ran);
         if (HasFatalFailure()) return;
       }
+    }
+  }
+  // Whole blocks and several of them, of one line.
+  for (const std::int64_t width : {64, 70}) {
+    for (const DType weights : {DType::kF32, DType::kBF16}) {
+      check({.batch = 1,
+             .height = 1,
+             .width = width,
+             .channels = 33,
+             .middle = 20,
+             .filters = 7,
+             .masks = 3,
+             .first = Activation::kGelu,
+             .second = Activation::kGelu,
+             .weights = weights},
+            true, ran);
     }
   }
   EXPECT_TRUE(ran.contains("reference.reference"));
